@@ -1,0 +1,49 @@
+/** Host arrays: concrete numbers with a shape, as they come from files and go to devices. */
+import { type DType, type TypedArray, zeros } from "./dtype.ts";
+import { ShapeError } from "./errors.ts";
+import { type Shape, show, sizeOf } from "./shape.ts";
+
+/** Row-major numbers with a shape. `f32` data may be held as float64 by the reference interpreter. */
+export interface NdArray {
+  /** Element type. */
+  readonly dtype: DType;
+  /** Lengths of the axes; `[]` is a scalar. */
+  readonly shape: Shape;
+  /** The elements, row-major and contiguous. */
+  readonly data: TypedArray;
+}
+
+/**
+ * A host array from its parts.
+ * @throws {ShapeError} if the number of elements is not the product of the shape.
+ */
+export const ndarray = (dtype: DType, shape: Shape, data: TypedArray): NdArray => {
+  if (data.length !== sizeOf(shape)) {
+    throw new ShapeError({
+      op: "ndarray",
+      got: `${data.length} elements for shape ${show(shape)}`,
+      expected: `${sizeOf(shape)} elements`,
+      mend: "pass data whose length is the product of the shape",
+    });
+  }
+  return { dtype, shape: [...shape], data };
+};
+
+/** A zero-filled host array. */
+export const zerosArray = (dtype: DType, shape: Shape): NdArray => ({
+  dtype,
+  shape: [...shape],
+  data: zeros(dtype, sizeOf(shape)),
+});
+
+/** A `f32` host array from nested or flat numbers. */
+export const f32 = (shape: Shape, values: Iterable<number>): NdArray =>
+  ndarray("f32", shape, Float32Array.from(values));
+
+/** An `i32` host array from flat numbers. */
+export const i32 = (shape: Shape, values: Iterable<number>): NdArray =>
+  ndarray("i32", shape, Int32Array.from(values));
+
+/** A `u32` host array from flat numbers. */
+export const u32 = (shape: Shape, values: Iterable<number>): NdArray =>
+  ndarray("u32", shape, Uint32Array.from(values));

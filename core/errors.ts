@@ -1,0 +1,58 @@
+/** Typed errors of the language: what was got, what was expected, and how to mend it. */
+
+/** The parts of a language error. */
+export interface Fault {
+  /** The operation that refused. */
+  readonly op: string;
+  /** What was got. */
+  readonly got: string;
+  /** What was expected. */
+  readonly expected: string;
+  /** What to do. */
+  readonly mend: string;
+}
+
+/** Common shape of the language's errors; match on `_tag`. */
+export abstract class LanguageError extends Error {
+  /** Discriminates the error. */
+  abstract readonly _tag: string;
+  /** The parts of the message. */
+  readonly fault: Fault;
+  /** An error from its parts; the message joins them. */
+  constructor(fault: Fault) {
+    super(`${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}`);
+    this.fault = fault;
+  }
+}
+
+/** Shapes that do not fit an operation; thrown while the description is built, at the caller's line. */
+export class ShapeError extends LanguageError {
+  /** Discriminates the error. */
+  readonly _tag = "ShapeError";
+  /** The class name shown in stack traces. */
+  override readonly name = "ShapeError";
+}
+
+/** Element types that do not fit an operation; thrown while the description is built. */
+export class DTypeError extends LanguageError {
+  /** Discriminates the error. */
+  readonly _tag = "DTypeError";
+  /** The class name shown in stack traces. */
+  override readonly name = "DTypeError";
+}
+
+/** A parameter tree or an input set that lacks, or has too many, entries. */
+export class TreeError extends LanguageError {
+  /** Discriminates the error. */
+  readonly _tag = "TreeError";
+  /** The class name shown in stack traces. */
+  override readonly name = "TreeError";
+}
+
+/** A configuration value out of range, or combinations that cannot be built. */
+export class ConfigError extends LanguageError {
+  /** Discriminates the error. */
+  readonly _tag = "ConfigError";
+  /** The class name shown in stack traces. */
+  override readonly name = "ConfigError";
+}
