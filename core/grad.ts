@@ -1,0 +1,81 @@
+/** Reverse-mode differentiation, graph to graph. */
+import { DTypeError, ShapeError } from "./errors.ts";
+import { add, onesLike, zerosLike } from "./ops/elementwise.ts";
+import { recordOf } from "./ops/table.ts";
+import { show } from "./shape.ts";
+import { isTensor, type Tensor, topological } from "./tensor.ts";
+import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
+
+/** Trees of descriptions. */
+export const tensors: TreeOps<Tensor> = treeOf(isTensor);
+
+/**
+ * Cotangents of `wrt` for a cotangent of each output. What an output does not depend on gets zeros.
+ * The result is again descriptions, so it can be differentiated again.
+ */
+export const pullback = (
+  outputs: readonly Tensor[],
+  cotangents: readonly Tensor[],
+  wrt: readonly Tensor[],
+): Tensor[] => {
+  const order = topological(outputs), targets = new Set(wrt);
+  const needed = new Set<Tensor>();
+  for (const t of order) if (targets.has(t) || t.args.some((a) => needed.has(a))) needed.add(t);
+  const sums = new Map<Tensor, Tensor>();
+  const give = (t: Tensor, ct: Tensor): void => {
+    const before = sums.get(t);
+    sums.set(t, before === undefined ? ct : add(before, ct));
+  };
+  outputs.forEach((o, i) => give(o, cotangents[i]!));
+  for (const t of order.reverse()) {
+    const ct = sums.get(t);
+    if (ct === undefined || !needed.has(t) || t.args.length === 0) continue;
+    recordOf(t.op).vjp(t, ct).forEach((part, i) => {
+      const arg = t.args[i]!;
+      if (part !== undefined && needed.has(arg)) give(arg, part);
+    });
+  }
+  return wrt.map((t) => sums.get(t) ?? zerosLike(t));
+};
+
+/** The value of a function and the gradient for its first argument. */
+export interface ValueAndGrad<T extends Tree<Tensor>, Aux> {
+  /** The scalar. */
+  readonly value: Tensor;
+  /** A tree like the first argument. */
+  readonly grad: Mapped<T, Tensor, Tensor>;
+  /** What the function gave beside its scalar. */
+  readonly aux: Aux;
+}
+
+/**
+ * Value, gradient and by-products of `f`, which maps parameters and more to a scalar (or `[scalar, aux]`).
+ * @throws {ShapeError} if the result is not a scalar; {DTypeError} if it is not f32.
+ */
+export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[], Aux = undefined>(
+  f: (params: T, ...rest: A) => Tensor | readonly [Tensor, Aux],
+) =>
+(params: T, ...rest: A): ValueAndGrad<T, Aux> => {
+  const result = f(params, ...rest);
+  const [value, aux] = isTensor(result) ? [result, undefined as Aux] : result;
+  if (value.shape.length !== 0) {
+    throw new ShapeError({
+      op: "grad",
+      got: `a result of shape ${show(value.shape)}`,
+      expected: "a scalar, shape []",
+      mend: "reduce it with sum() or mean()",
+    });
+  }
+  if (value.dtype !== "f32") {
+    throw new DTypeError({ op: "grad", got: value.dtype, expected: "f32", mend: "cast the result" });
+  }
+  const leaves = tensors.leaves(params);
+  const grads = pullback([value], [onesLike(value)], leaves);
+  let i = 0;
+  return { value, aux, grad: tensors.map(params, () => grads[i++]!) };
+};
+
+/** The gradient of a scalar function for its first argument, a tree of tensors. */
+export const grad =
+  <T extends Tree<Tensor>, A extends readonly unknown[]>(f: (params: T, ...rest: A) => Tensor) =>
+  (params: T, ...rest: A): Mapped<T, Tensor, Tensor> => valueAndGrad(f)(params, ...rest).grad;

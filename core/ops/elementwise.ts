@@ -1,0 +1,405 @@
+/** Elementwise primitives: one number in each place from the numbers in the same place. */
+import { type NdArray, ndarray } from "../array.ts";
+import type { DType } from "../dtype.ts";
+import { DTypeError } from "../errors.ts";
+import { broadcast, sizeOf } from "../shape.ts";
+import type { Empty, OpName, Tensor } from "../tensor.ts";
+import { erf as erfOf } from "../special.ts";
+import { broadcastTo } from "./movement.ts";
+import { expectDType, make } from "./make.ts";
+import type { Law, OpRecord } from "./record.ts";
+import { constant, full } from "./source.ts";
+
+/** Names of the elementwise primitives. */
+export type ElementwiseOp =
+  | UnaryOp
+  | BinaryOp
+  | "select"
+  | "cast";
+
+/** Elementwise primitives of one argument that keep its element type. */
+export type UnaryOp =
+  | "neg"
+  | "abs"
+  | "sign"
+  | "floor"
+  | "ceil"
+  | "exp"
+  | "log"
+  | "sqrt"
+  | "rsqrt"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "erf"
+  | "not";
+
+/** Elementwise primitives of two arguments. */
+export type BinaryOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "mod"
+  | "pow"
+  | "maximum"
+  | "minimum"
+  | "less"
+  | "equal"
+  | "and"
+  | "or";
+
+/** A tensor, or a number that takes the other operand's shape and element type. */
+export type Operand = Tensor | number;
+
+const FLOATS: readonly DType[] = ["f32"];
+const NUMBERS: readonly DType[] = ["f32", "i32", "u32"];
+const ANY: readonly DType[] = ["f32", "i32", "u32", "bool"];
+
+/** Rounds a float64 result to what an integer element type holds. */
+const store = (dtype: DType, x: number): number =>
+  dtype === "f32" ? x : dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x ? 1 : 0;
+
+const evaluate = (f: (...x: number[]) => number, args: readonly NdArray[], node: Tensor): NdArray => {
+  const n = sizeOf(node.shape);
+  const out = node.dtype === "f32" ? new Float64Array(n) : new Array<number>(n).fill(0);
+  const [a, b, c] = args.map((x) => x.data);
+  for (let i = 0; i < n; i++) out[i] = store(node.dtype, f(a![i]!, b?.[i] ?? 0, c?.[i] ?? 0));
+  const data = node.dtype === "f32"
+    ? out as Float64Array
+    : node.dtype === "i32"
+    ? Int32Array.from(out)
+    : node.dtype === "u32"
+    ? Uint32Array.from(out)
+    : Uint8Array.from(out);
+  return ndarray(node.dtype, node.shape, data);
+};
+
+const unary = <P extends UnaryOp>(
+  name: P,
+  summary: string,
+  f: (x: number) => number,
+  vjp: (x: Tensor, y: Tensor, ct: Tensor) => Tensor | undefined,
+  dtypes: readonly DType[] = FLOATS,
+  laws: readonly Law[] = [],
+  flops = 1,
+): OpRecord<P> => ({
+  name,
+  family: "elementwise",
+  arity: 1,
+  summary,
+  infer: ([x]) => (expectDType(name, x!, dtypes), { shape: x!.shape, dtype: x!.dtype }),
+  reference: (args, node) => evaluate(f, args, node),
+  vjp: (node, ct) => [vjp(node.args[0]!, node, ct)],
+  flops: (node) => flops * sizeOf(node.shape),
+  laws,
+});
+
+const sameDType = (op: string, a: Tensor, b: Tensor): void => {
+  if (a.dtype !== b.dtype) {
+    throw new DTypeError({
+      op,
+      got: `${a.dtype} and ${b.dtype}`,
+      expected: "equal element types",
+      mend: "convert one with cast()",
+    });
+  }
+};
+
+const binary = <P extends BinaryOp>(
+  name: P,
+  summary: string,
+  f: (a: number, b: number) => number,
+  vjp: (a: Tensor, b: Tensor, y: Tensor, ct: Tensor) => readonly [Tensor | undefined, Tensor | undefined],
+  dtypes: readonly DType[] = NUMBERS,
+  laws: readonly Law[] = [],
+  result?: DType,
+): OpRecord<P> => ({
+  name,
+  family: "elementwise",
+  arity: 2,
+  summary,
+  infer: ([a, b]) => {
+    sameDType(name, a!, b!);
+    expectDType(name, a!, dtypes);
+    return { shape: broadcast(name, a!.shape, b!.shape), dtype: result ?? a!.dtype };
+  },
+  reference: (args, node) => evaluate(f, args, node),
+  vjp: (node, ct) => vjp(node.args[0]!, node.args[1]!, node, ct),
+  flops: (node) => sizeOf(node.shape),
+  laws,
+});
+
+const none = (): undefined => undefined;
+const nothing = (): readonly [undefined, undefined] => [undefined, undefined];
+const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
+
+/** The unary records. */
+export const unaryRecords: { readonly [P in UnaryOp]: OpRecord<P> } = {
+  neg: unary("neg", "-x", (x) => -x, (_x, _y, ct) => neg(ct), ["f32", "i32"], ["involution", "linear"]),
+  abs: unary("abs", "|x|", Math.abs, (x, _y, ct) => mul(ct, sign(x)), ["f32", "i32"], ["idempotent"]),
+  sign: unary("sign", "-1, 0 or 1", Math.sign, none, ["f32", "i32"], ["idempotent"]),
+  floor: unary("floor", "greatest integer not above x", Math.floor, none, FLOATS, ["idempotent"]),
+  ceil: unary("ceil", "least integer not below x", Math.ceil, none, FLOATS, ["idempotent"]),
+  exp: unary("exp", "e^x", Math.exp, (_x, y, ct) => mul(ct, y)),
+  log: unary("log", "natural logarithm", Math.log, (x, _y, ct) => div(ct, x)),
+  sqrt: unary("sqrt", "square root", Math.sqrt, (_x, y, ct) => div(mul(ct, 0.5), y)),
+  // d(x^-1/2) = -1/2 x^-3/2 dx
+  rsqrt: unary(
+    "rsqrt",
+    "1 / sqrt(x)",
+    (x) => 1 / Math.sqrt(x),
+    (_x, y, ct) => mul(mul(ct, -0.5), mul(y, mul(y, y))),
+  ),
+  sin: unary("sin", "sine", Math.sin, (x, _y, ct) => mul(ct, cos(x))),
+  cos: unary("cos", "cosine", Math.cos, (x, _y, ct) => neg(mul(ct, sin(x)))),
+  tanh: unary("tanh", "hyperbolic tangent", Math.tanh, (_x, y, ct) => mul(ct, sub(1, mul(y, y)))),
+  erf: unary(
+    "erf",
+    "error function",
+    erfOf,
+    (x, _y, ct) => mul(ct, mul(TWO_OVER_SQRT_PI, exp(neg(mul(x, x))))),
+  ),
+  not: unary("not", "logical not", (x) => x ? 0 : 1, none, ["bool"], ["involution"], 0),
+};
+
+/** The binary records. */
+export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
+  add: binary("add", "a + b", (a, b) => a + b, (_a, _b, _y, ct) => [ct, ct], NUMBERS, [
+    "commutative",
+    "associative",
+  ]),
+  sub: binary("sub", "a - b", (a, b) => a - b, (_a, _b, _y, ct) => [ct, neg(ct)]),
+  mul: binary("mul", "a b", times, (a, b, _y, ct) => [mul(ct, b), mul(ct, a)], NUMBERS, [
+    "commutative",
+    "associative",
+  ]),
+  div: binary("div", "a / b; integers truncate", (a, b) => a / b, (_a, b, y, ct) => {
+    const da = div(ct, b);
+    return [da, neg(mul(da, y))];
+  }),
+  mod: binary("mod", "remainder, sign of a", (a, b) => a % b, (_a, _b, _y, ct) => [ct, undefined]),
+  // d(a^b) = b a^(b-1) da + a^b log(a) db, the latter 0 where a <= 0
+  pow: binary("pow", "a^b", Math.pow, (a, b, y, ct) => [
+    mul(ct, select(equal(b, 0), zerosLike(a), mul(b, pow(a, sub(b, 1))))),
+    mul(ct, select(greater(a, 0), mul(y, log(maximum(a, 1e-38))), zerosLike(a))),
+  ], FLOATS),
+  // ties share the gradient equally
+  maximum: binary(
+    "maximum",
+    "the greater",
+    nanMax,
+    (a, b, _y, ct) => halves(less(b, a), less(a, b), ct),
+    NUMBERS,
+    [
+      "commutative",
+      "associative",
+      "idempotent",
+    ],
+  ),
+  minimum: binary(
+    "minimum",
+    "the lesser",
+    nanMin,
+    (a, b, _y, ct) => halves(less(a, b), less(b, a), ct),
+    NUMBERS,
+    [
+      "commutative",
+      "associative",
+      "idempotent",
+    ],
+  ),
+  less: binary("less", "a < b", (a, b) => a < b ? 1 : 0, nothing, NUMBERS, [], "bool"),
+  equal: binary("equal", "a = b", (a, b) => a === b ? 1 : 0, nothing, ANY, ["commutative"], "bool"),
+  and: binary(
+    "and",
+    "a and b",
+    (a, b) => a && b ? 1 : 0,
+    nothing,
+    ["bool"],
+    ["commutative", "associative"],
+    "bool",
+  ),
+  or: binary(
+    "or",
+    "a or b",
+    (a, b) => a || b ? 1 : 0,
+    nothing,
+    ["bool"],
+    ["commutative", "associative"],
+    "bool",
+  ),
+};
+
+function times(a: number, b: number): number {
+  // 32-bit integer products wrap, which float64 cannot hold exactly
+  return Number.isInteger(a) && Number.isInteger(b) && Math.abs(a * b) > Number.MAX_SAFE_INTEGER
+    ? Math.imul(a, b)
+    : a * b;
+}
+function nanMax(a: number, b: number): number {
+  return Math.max(a, b);
+}
+function nanMin(a: number, b: number): number {
+  return Math.min(a, b);
+}
+const halves = (first: Tensor, second: Tensor, ct: Tensor): readonly [Tensor, Tensor] => {
+  const zero = zerosLike(ct), half = mul(ct, 0.5);
+  return [select(first, ct, select(second, zero, half)), select(second, ct, select(first, zero, half))];
+};
+
+/** Selection by condition. */
+export const selectRecord: OpRecord<"select"> = {
+  name: "select",
+  family: "elementwise",
+  arity: 3,
+  summary: "condition ? a : b",
+  infer: ([c, a, b]) => {
+    expectDType("select", c!, ["bool"]);
+    sameDType("select", a!, b!);
+    return {
+      shape: broadcast("select", c!.shape, broadcast("select", a!.shape, b!.shape)),
+      dtype: a!.dtype,
+    };
+  },
+  reference: (args, node) => evaluate((c, a, b) => c! ? a! : b!, args, node),
+  vjp: (node, ct) => {
+    const c = node.args[0]!, zero = zerosLike(ct);
+    return [undefined, select(c, ct, zero), select(c, zero, ct)];
+  },
+  flops: () => 0,
+  laws: [],
+};
+
+/** Conversion of element type: to an integer truncates toward zero and saturates, to bool is `x != 0`. */
+export const castRecord: OpRecord<"cast"> = {
+  name: "cast",
+  family: "elementwise",
+  arity: 1,
+  summary: "conversion of element type",
+  infer: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
+  reference: (args, node) =>
+    evaluate(
+      (x) =>
+        node.dtype === "i32"
+          ? Math.max(-2147483648, Math.min(2147483647, Math.trunc(x!) || 0))
+          : node.dtype === "u32"
+          ? Math.max(0, Math.min(4294967295, Math.trunc(x!) || 0))
+          : x!,
+      args,
+      node,
+    ),
+  vjp: (node, ct) => [node.args[0]!.dtype === "f32" && node.dtype === "f32" ? ct : undefined],
+  flops: () => 0,
+  laws: ["idempotent"],
+};
+
+const un = <P extends UnaryOp>(name: P) => (x: Tensor): Tensor<P> =>
+  make(unaryRecords[name] as OpRecord<P>, [x], {} as never);
+
+/** Wraps numbers so that they take the dtype of the tensors beside them, and broadcasts all to one shape. */
+const together = (op: string, operands: readonly Operand[], like: Tensor): Tensor[] => {
+  const ts = operands.map((x) => typeof x === "number" ? constant(x, like.dtype) : x);
+  const shape = ts.reduce<readonly number[]>((s, t) => broadcast(op, s, t.shape), []);
+  return ts.map((t) => broadcastTo(shape)(t));
+};
+
+const anchor = (op: string, ...xs: readonly Operand[]): Tensor => {
+  const t = xs.find((x): x is Tensor => typeof x !== "number");
+  if (t !== undefined) return t;
+  throw new DTypeError({
+    op,
+    got: "numbers only",
+    expected: "at least one tensor",
+    mend: "wrap one with constant()",
+  });
+};
+
+const bin = <P extends BinaryOp>(name: P) => (a: Operand, b: Operand): Tensor<P> => {
+  const record = binaryRecords[name] as OpRecord<P>;
+  const like = anchor(name, a, b);
+  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype) : x;
+  const [p, q] = [wrap(a), wrap(b)];
+  record.infer([p, q], {} as never);
+  return make(record, together(name, [p, q], like), {} as Empty as never);
+};
+
+/** -x. */
+export const neg: (x: Tensor) => Tensor = un("neg");
+/** |x|. */
+export const abs: (x: Tensor) => Tensor = un("abs");
+/** -1, 0 or 1. */
+export const sign: (x: Tensor) => Tensor = un("sign");
+/** Greatest integer not above x. */
+export const floor: (x: Tensor) => Tensor = un("floor");
+/** Least integer not below x. */
+export const ceil: (x: Tensor) => Tensor = un("ceil");
+/** e^x. */
+export const exp: (x: Tensor) => Tensor = un("exp");
+/** Natural logarithm. */
+export const log: (x: Tensor) => Tensor = un("log");
+/** Square root. */
+export const sqrt: (x: Tensor) => Tensor = un("sqrt");
+/** 1 / sqrt(x). */
+export const rsqrt: (x: Tensor) => Tensor = un("rsqrt");
+/** Sine of radians. */
+export const sin: (x: Tensor) => Tensor = un("sin");
+/** Cosine of radians. */
+export const cos: (x: Tensor) => Tensor = un("cos");
+/** Hyperbolic tangent. */
+export const tanh: (x: Tensor) => Tensor = un("tanh");
+/** Gauss error function. */
+export const erf: (x: Tensor) => Tensor = un("erf");
+/** Logical not of a bool tensor. */
+export const not: (x: Tensor) => Tensor = un("not");
+/** a + b, broadcast. */
+export const add: (a: Operand, b: Operand) => Tensor = bin("add");
+/** a - b, broadcast. */
+export const sub: (a: Operand, b: Operand) => Tensor = bin("sub");
+/** a b, broadcast. */
+export const mul: (a: Operand, b: Operand) => Tensor = bin("mul");
+/** a / b, broadcast; integers truncate toward zero. */
+export const div: (a: Operand, b: Operand) => Tensor = bin("div");
+/** Remainder of a / b with the sign of a. */
+export const mod: (a: Operand, b: Operand) => Tensor = bin("mod");
+/** a^b, broadcast. */
+export const pow: (a: Operand, b: Operand) => Tensor = bin("pow");
+/** The greater of a and b. */
+export const maximum: (a: Operand, b: Operand) => Tensor = bin("maximum");
+/** The lesser of a and b. */
+export const minimum: (a: Operand, b: Operand) => Tensor = bin("minimum");
+/** a < b, as bool. */
+export const less: (a: Operand, b: Operand) => Tensor = bin("less");
+/** a > b, as bool. */
+export const greater = (a: Operand, b: Operand): Tensor => less(b, a);
+/** a = b, as bool. */
+export const equal: (a: Operand, b: Operand) => Tensor = bin("equal");
+/** Logical and of bools. */
+export const and: (a: Tensor, b: Tensor) => Tensor = bin("and");
+/** Logical or of bools. */
+export const or: (a: Tensor, b: Tensor) => Tensor = bin("or");
+/** a <= b, as bool; false where either is NaN. */
+export const lessEqual = (a: Operand, b: Operand): Tensor => or(less(a, b), equal(a, b));
+
+/** `condition ? a : b`, broadcast. */
+export const select = (condition: Tensor, a: Operand, b: Operand): Tensor => {
+  const like = anchor("select", a, b);
+  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype) : x;
+  const parts = [condition, wrap(a), wrap(b)];
+  selectRecord.infer(parts, {});
+  return make(selectRecord, together("select", parts, like), {});
+};
+
+/** Conversion to another element type; data-last. */
+export const cast = (dtype: DType) => (x: Tensor): Tensor =>
+  x.dtype === dtype ? x : make(castRecord, [x], { dtype });
+
+/** Zeros of the same shape and element type. */
+export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
+
+/** Ones of the same shape and element type. */
+export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x.dtype);
+
+/** Whether a primitive is elementwise. */
+export const isElementwise = (op: OpName): op is ElementwiseOp =>
+  op in unaryRecords || op in binaryRecords || op === "select" || op === "cast";

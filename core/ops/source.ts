@@ -1,0 +1,100 @@
+/** Sources: descriptions without arguments. */
+import { ndarray } from "../array.ts";
+import type { DType } from "../dtype.ts";
+import { ShapeError, TreeError } from "../errors.ts";
+import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
+import { intern, type OpAttributes, type Tensor } from "../tensor.ts";
+import { broadcastTo } from "./movement.ts";
+import type { OpRecord } from "./record.ts";
+
+/** Names of the source primitives. */
+export type SourceOp = "input" | "constant" | "iota";
+
+const checkShape = (op: string, shape: Shape): void => {
+  if (!shape.every((n) => Number.isInteger(n) && n >= 0)) {
+    throw new ShapeError({
+      op,
+      got: show(shape),
+      expected: "non-negative integers",
+      mend: "check the sizes",
+    });
+  }
+};
+
+const source = <P extends SourceOp>(
+  name: P,
+  summary: string,
+  reference: OpRecord<P>["reference"],
+): OpRecord<P> => ({
+  name,
+  family: "source",
+  arity: 0,
+  summary,
+  infer: () => {
+    throw new ShapeError({
+      op: name,
+      got: "a call without shape",
+      expected: "the constructor",
+      mend: `use ${name}() of the language`,
+    });
+  },
+  reference,
+  vjp: () => [],
+  flops: () => 0,
+  laws: [],
+});
+
+/** The source records. */
+export const sourceRecords: { readonly [P in SourceOp]: OpRecord<P> } = {
+  input: source("input", "a value given from outside", (_, node) => {
+    throw new TreeError({
+      op: "input",
+      got: `no value for ${node.attributes.path}`,
+      expected: `a ${node.dtype} array of shape ${show(node.shape)}`,
+      mend: "bind it when interpreting",
+    });
+  }),
+  constant: source("constant", "one number", (_, node) => {
+    const { value } = node.attributes as OpAttributes["constant"];
+    const store = { f32: Float64Array, i32: Int32Array, u32: Uint32Array, bool: Uint8Array }[node.dtype];
+    return ndarray(node.dtype, [], store.from([value]));
+  }),
+  iota: source("iota", "the index along an axis", (_, node) => {
+    const n = sizeOf(node.shape), axis = node.attributes.axis, step = stridesOf(node.shape)[axis]!;
+    return ndarray(
+      "i32",
+      node.shape,
+      Int32Array.from({ length: n }, (_, i) => Math.floor(i / step) % node.shape[axis]!),
+    );
+  }),
+};
+
+/** A value given from outside, known by its path. */
+export const input = (path: string, shape: Shape, dtype: DType = "f32"): Tensor => {
+  checkShape("input", shape);
+  return intern("input", [], { path }, [...shape], dtype);
+};
+
+/** One number, of shape `[]`. */
+export const constant = (value: number, dtype: DType = "f32"): Tensor =>
+  intern("constant", [], { value: dtype === "f32" ? Math.fround(value) : value }, [], dtype);
+
+/** A tensor filled with one number. */
+export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => {
+  checkShape("full", shape);
+  return broadcastTo(shape)(constant(value, dtype));
+};
+
+/** The index along `axis`, as `i32` of the given shape. */
+export const iota = (shape: Shape, axis = 0): Tensor => {
+  checkShape("iota", shape);
+  if (!(axis in shape)) {
+    throw new ShapeError({
+      op: "iota",
+      got: `axis ${axis} of shape ${show(shape)}`,
+      expected: "one of its axes",
+      mend: "count axes from 0",
+    });
+  }
+  return intern("iota", [], { axis }, [...shape], "i32");
+};

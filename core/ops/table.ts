@@ -1,0 +1,27 @@
+/** Every primitive by name: the total table from which interpreters are made. */
+import type { OpName } from "../tensor.ts";
+import { matmulRecord } from "./contraction.ts";
+import { binaryRecords, castRecord, selectRecord, unaryRecords } from "./elementwise.ts";
+import { indexRecords } from "./index.ts";
+import { movementRecords } from "./movement.ts";
+import { randomRecord } from "./random.ts";
+import type { OpRecord } from "./record.ts";
+import { reduceRecords } from "./reduce.ts";
+import { sourceRecords } from "./source.ts";
+
+/** The records of all primitives. A missing one does not compile. */
+export const records: { readonly [P in OpName]: OpRecord<P> } = {
+  ...sourceRecords,
+  ...unaryRecords,
+  ...binaryRecords,
+  select: selectRecord,
+  cast: castRecord,
+  ...reduceRecords,
+  ...movementRecords,
+  matmul: matmulRecord,
+  ...indexRecords,
+  randomBits: randomRecord,
+};
+
+/** The record of one primitive, untyped in its attributes. */
+export const recordOf = (op: OpName): OpRecord<OpName> => records[op] as unknown as OpRecord<OpName>;

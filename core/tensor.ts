@@ -1,0 +1,198 @@
+/**
+ * Tensor descriptions: immutable, hash-consed nodes. Equal descriptions are the same object, so a graph is a set
+ * of nodes and common sub-expressions are shared by construction.
+ */
+import type { DType } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
+
+/** What each primitive carries besides its arguments. */
+export interface OpAttributes {
+  /** A value given from outside under a unique path. */
+  readonly input: { readonly path: string };
+  /** One number, of shape `[]`. */
+  readonly constant: { readonly value: number };
+  /** The index along an axis, as `i32`. */
+  readonly iota: { readonly axis: number };
+  /** Negation. */
+  readonly neg: Empty;
+  /** Absolute value. */
+  readonly abs: Empty;
+  /** -1, 0 or 1. */
+  readonly sign: Empty;
+  /** Greatest integer not above. */
+  readonly floor: Empty;
+  /** Least integer not below. */
+  readonly ceil: Empty;
+  /** e to the x. */
+  readonly exp: Empty;
+  /** Natural logarithm. */
+  readonly log: Empty;
+  /** Square root. */
+  readonly sqrt: Empty;
+  /** 1 / square root. */
+  readonly rsqrt: Empty;
+  /** Sine of radians. */
+  readonly sin: Empty;
+  /** Cosine of radians. */
+  readonly cos: Empty;
+  /** Hyperbolic tangent. */
+  readonly tanh: Empty;
+  /** Gauss error function. */
+  readonly erf: Empty;
+  /** Logical not. */
+  readonly not: Empty;
+  /** Conversion to another element type. */
+  readonly cast: { readonly dtype: DType };
+  /** Sum of two. */
+  readonly add: Empty;
+  /** Difference of two. */
+  readonly sub: Empty;
+  /** Product of two. */
+  readonly mul: Empty;
+  /** Quotient; integers truncate toward zero. */
+  readonly div: Empty;
+  /** Remainder with the sign of the dividend. */
+  readonly mod: Empty;
+  /** Power. */
+  readonly pow: Empty;
+  /** The greater of two. */
+  readonly maximum: Empty;
+  /** The lesser of two. */
+  readonly minimum: Empty;
+  /** Whether a < b. */
+  readonly less: Empty;
+  /** Whether a = b. */
+  readonly equal: Empty;
+  /** Logical and. */
+  readonly and: Empty;
+  /** Logical or. */
+  readonly or: Empty;
+  /** `condition ? a : b`, element by element. */
+  readonly select: Empty;
+  /** Sum over axes, which stay with length 1. */
+  readonly sum: { readonly axes: readonly number[] };
+  /** Greatest over axes, which stay with length 1. */
+  readonly max: { readonly axes: readonly number[] };
+  /** Index of the first greatest element along an axis, which stays with length 1. */
+  readonly argmax: { readonly axes: readonly number[] };
+  /** The same elements under another shape. */
+  readonly reshape: { readonly shape: Shape };
+  /** Axes in another order: result axis i is argument axis `order[i]`. */
+  readonly permute: { readonly order: readonly number[] };
+  /** Repetition along axes of length 1. */
+  readonly expand: { readonly shape: Shape };
+  /** Elements `start, start + step, ...` below `stop` along every axis. */
+  readonly slice: {
+    readonly start: readonly number[];
+    readonly stop: readonly number[];
+    readonly step: readonly number[];
+  };
+  /** Constant border: `low[i]` before and `high[i]` after along axis i. */
+  readonly pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
+  /** Arguments one after the other along an axis. */
+  readonly concat: { readonly axis: number };
+  /** Reversal along axes. */
+  readonly flip: { readonly axes: readonly number[] };
+  /** Batched matrix product `[..., M, K] x [..., K, N]`. */
+  readonly matmul: Empty;
+  /** Rows of a table: `table[ids]`. */
+  readonly gather: Empty;
+  /** Sum of rows into a table of `rows` zeros: the transpose of gather. */
+  readonly scatterAdd: { readonly rows: number };
+  /** Threefry-2x32 random bits for a key of shape [2]. */
+  readonly randomBits: { readonly shape: Shape };
+}
+
+/** No attributes. */
+export type Empty = Readonly<Record<never, never>>;
+
+/** Name of a primitive: a closed union, so that interpreter tables are total. */
+export type OpName = keyof OpAttributes;
+
+/** One description: what to compute, from what, with which result shape and element type. */
+export interface Tensor<P extends OpName = OpName> {
+  /** The primitive. */
+  readonly op: P;
+  /** The descriptions it reads. */
+  readonly args: readonly Tensor[];
+  /** Its attributes. */
+  readonly attributes: OpAttributes[P];
+  /** Shape of the result. */
+  readonly shape: Shape;
+  /** Element type of the result. */
+  readonly dtype: DType;
+  /** A number that grows with construction: arguments have smaller ids than their users. */
+  readonly id: number;
+}
+
+class Node<P extends OpName> implements Tensor<P> {
+  readonly op: P;
+  readonly args: readonly Tensor[];
+  readonly attributes: OpAttributes[P];
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly id: number;
+  constructor(
+    op: P,
+    args: readonly Tensor[],
+    attributes: OpAttributes[P],
+    shape: Shape,
+    dtype: DType,
+    id: number,
+  ) {
+    this.op = op;
+    this.args = args;
+    this.attributes = attributes;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.id = id;
+  }
+}
+
+const interned = new Map<string, WeakRef<Node<OpName>>>();
+const forget = new FinalizationRegistry<string>((key) => {
+  if (interned.get(key)?.deref() === undefined) interned.delete(key);
+});
+let count = 0;
+
+/** The one node with these parts. Only op constructors call it: they have checked shape and dtype. */
+export const intern = <P extends OpName>(
+  op: P,
+  args: readonly Tensor[],
+  attributes: OpAttributes[P],
+  shape: Shape,
+  dtype: DType,
+): Tensor<P> => {
+  const numbers = (_: string, v: unknown) =>
+    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0))
+      ? Object.is(v, -0) ? "-0" : String(v)
+      : v;
+  const key = `${op}(${args.map((a) => a.id).join(",")})${JSON.stringify(attributes, numbers)}${
+    shape.join("x")
+  }:${dtype}`;
+  const known = interned.get(key)?.deref();
+  if (known !== undefined) return known as unknown as Tensor<P>;
+  const node = new Node(op, args, attributes, shape, dtype, count++);
+  interned.set(key, new WeakRef(node as unknown as Node<OpName>));
+  forget.register(node, key);
+  return node;
+};
+
+/** Whether a value is a tensor description. */
+export const isTensor = (x: unknown): x is Tensor => x instanceof Node;
+
+/** Whether a description is of one primitive; narrows its attributes. */
+export const is = <P extends OpName>(op: P, t: Tensor): t is Tensor<P> => t.op === op;
+
+/** All nodes that the roots depend on, arguments before users. */
+export const topological = (roots: readonly Tensor[]): Tensor[] => {
+  const seen = new Set<Tensor>();
+  const stack = [...roots];
+  while (stack.length > 0) {
+    const t = stack.pop()!;
+    if (seen.has(t)) continue;
+    seen.add(t);
+    stack.push(...t.args);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+};
