@@ -1,0 +1,132 @@
+/** The one bridge from the pure world's `Either` and io-ts codecs to Effect. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import type * as t from "io-ts";
+import { FaultError } from "./runs/fault.ts";
+
+/** One field that a codec refused. */
+export interface Refusal {
+  /** Path of the field, such as `stages.0.name`; `(root)` is the whole value. */
+  readonly path: string;
+  /** The value that stands there, as JSON, shortened. */
+  readonly got: string;
+  /** The type that the codec wants there, or the codec's own message. */
+  readonly expected: string;
+}
+
+/** A value from outside that does not have the shape its codec describes. */
+export class DecodeError extends FaultError<{
+  /** Every refused field. */
+  readonly refusals: readonly Refusal[];
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "DecodeError";
+  /** The class name shown in stack traces. */
+  override readonly name = "DecodeError";
+}
+
+const shorten = (text: string, most = 80): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+
+const show = (value: unknown): string => {
+  if (value === undefined) return "nothing";
+  if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") {
+    return shorten(String(value));
+  }
+  if (typeof value === "number") return String(value);
+  try {
+    return shorten(JSON.stringify(value) ?? String(value));
+  } catch {
+    return "a value that refers to itself";
+  }
+};
+
+// Members of unions and intersections stand in the context under their index in the type, not in the value.
+const isBranch = (entry: t.ContextEntry | undefined): boolean => {
+  const tag = (entry?.type as { _tag?: string } | undefined)?._tag;
+  return tag === "UnionType" || tag === "IntersectionType";
+};
+
+const refusalOf = (error: t.ValidationError): Refusal => {
+  const entries = error.context;
+  const path = entries
+    .filter((entry, i) => i > 0 && entry.key !== "" && !isBranch(entries[i - 1]))
+    .map((entry) => entry.key);
+  return {
+    path: path.length === 0 ? "(root)" : path.join("."),
+    got: show(error.value),
+    expected: error.message ?? shorten(entries[entries.length - 1]?.type.name ?? "another value", 160),
+  };
+};
+
+/** What a codec refused, field by field; the alternatives of a union at one place become one refusal. */
+export const explain = (errors: t.Errors): readonly Refusal[] => {
+  const byPath = new Map<string, Refusal>();
+  for (const refusal of errors.map(refusalOf)) {
+    const before = byPath.get(refusal.path);
+    byPath.set(
+      refusal.path,
+      before === undefined || before.expected.split(" or ").includes(refusal.expected)
+        ? before ?? refusal
+        : { ...before, expected: `${before.expected} or ${refusal.expected}` },
+    );
+  }
+  return [...byPath.values()];
+};
+
+/** How many refusals a message lists before it counts the rest. */
+const LISTED = 6;
+
+const decodeError = (op: string, refusals: readonly Refusal[]): DecodeError => {
+  const list = (field: "got" | "expected"): string => {
+    const said = refusals.slice(0, LISTED).map((r) => `${r.path}: ${r[field]}`).join(", ");
+    return refusals.length > LISTED ? `${said} and ${refusals.length - LISTED} more` : said;
+  };
+  return new DecodeError({
+    op,
+    got: list("got"),
+    expected: list("expected"),
+    mend: `correct ${refusals.length === 1 ? "that field" : "those fields"}`,
+    refusals,
+  });
+};
+
+/**
+ * Decodes a value purely.
+ * @param codec - the io-ts codec that describes the value.
+ * @param op - what is read, as the error should name it, such as `config.json`.
+ */
+export const decodeEither =
+  <A, O>(codec: t.Type<A, O, unknown>, op: string): (value: unknown) => E.Either<DecodeError, A> => (value) =>
+    pipe(codec.decode(value), E.mapLeft((errors) => decodeError(op, explain(errors))));
+
+/** An `Either` as an Effect: `Left` fails, `Right` succeeds. */
+export const fromEither = <L, A>(either: E.Either<L, A>): Effect.Effect<A, L> =>
+  E.isLeft(either) ? Effect.fail(either.left) : Effect.succeed(either.right);
+
+/**
+ * Decodes a value as an Effect that fails with a {@link DecodeError} naming every refused field.
+ * @param codec - the io-ts codec that describes the value.
+ * @param op - what is read, as the error should name it.
+ */
+export const decode =
+  <A, O>(codec: t.Type<A, O, unknown>, op: string): (value: unknown) => Effect.Effect<A, DecodeError> =>
+  (value) => fromEither(decodeEither(codec, op)(value));
+
+/**
+ * Parses JSON text purely; the error says where the text stops being JSON.
+ * @param op - what is read, as the error should name it.
+ */
+export const parseJson = (op: string): (text: string) => E.Either<DecodeError, unknown> => (text) =>
+  E.tryCatch(
+    () => JSON.parse(text) as unknown,
+    (cause) =>
+      new DecodeError({
+        op,
+        got: `text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`,
+        expected: "JSON",
+        mend: "restore the file from a copy, or remove it and make it again",
+        refusals: [],
+      }),
+  );

@@ -1,0 +1,176 @@
+/** The manifest of a run: what it was, on what, from which code and data, and how far each stage came. */
+import * as t from "io-ts";
+import { hashOf, type Json } from "./hash.ts";
+
+/** How far a stage came. */
+export type StageStatus = "pending" | "running" | "done" | "failed";
+
+/** One stage of a run. */
+export interface StageEntry {
+  /** Name, unique in the run. */
+  readonly name: string;
+  /** How far it came. */
+  readonly status: StageStatus;
+  /** When it last started, ISO 8601. */
+  readonly started?: string;
+  /** When it ended, ISO 8601. */
+  readonly finished?: string;
+  /** Optimiser steps done. */
+  readonly steps?: number;
+  /** Its last checkpoint, relative to the run directory. */
+  readonly checkpoint?: string;
+  /** Why it failed. */
+  readonly error?: string;
+}
+
+/** Everything needed to know what a run directory holds and to make it again. */
+export interface Manifest {
+  /** Version of this format. */
+  readonly format: 1;
+  /** Name of the run. */
+  readonly name: string;
+  /** The complete configuration. */
+  readonly config: Json;
+  /** Hash of the configuration. */
+  readonly configHash: string;
+  /** Hash of the data. */
+  readonly dataHash: string;
+  /** Version or commit of the code. */
+  readonly codeVersion: string;
+  /** The device, in words. */
+  readonly device: string;
+  /** Seeds by purpose. */
+  readonly seeds: Readonly<Record<string, number>>;
+  /** When the run started, ISO 8601. */
+  readonly started: string;
+  /** When it ended, ISO 8601. */
+  readonly finished?: string;
+  /** Stages in order. */
+  readonly stages: readonly StageEntry[];
+}
+
+const isTime = (u: unknown): u is string => typeof u === "string" && !Number.isNaN(Date.parse(u));
+
+const time: t.Type<string, string, unknown> = new t.Type<string, string, unknown>(
+  "a time such as 2026-01-31T12:00:00Z",
+  isTime,
+  (u, context) => isTime(u) ? t.success(u) : t.failure(u, context),
+  t.identity,
+);
+
+const isHash = (u: unknown): u is string => typeof u === "string" && /^[0-9a-f]{64}$/.test(u);
+
+const hash: t.Type<string, string, unknown> = new t.Type<string, string, unknown>(
+  "a sha-256 in 64 hexadecimal digits",
+  isHash,
+  (u, context) => isHash(u) ? t.success(u) : t.failure(u, context),
+  t.identity,
+);
+
+const isSteps = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0;
+
+const steps: t.Type<number, number, unknown> = new t.Type<number, number, unknown>(
+  "a whole number, 0 or more",
+  isSteps,
+  (u, context) => isSteps(u) ? t.success(u) : t.failure(u, context),
+  t.identity,
+);
+
+const json: t.Type<Json, unknown, unknown> = new t.Type<Json, unknown, unknown>(
+  "JSON",
+  (u): u is Json => u !== undefined,
+  (u, context) => u === undefined ? t.failure(u, context) : t.success(u as Json),
+  t.identity,
+);
+
+const stage = t.intersection([
+  t.type({
+    name: t.string,
+    status: t.keyof({ pending: null, running: null, done: null, failed: null }),
+  }),
+  t.partial({ started: time, finished: time, steps, checkpoint: t.string, error: t.string }),
+]);
+
+const codec = t.intersection([
+  t.type({
+    format: t.literal(1),
+    name: t.string,
+    config: json,
+    configHash: hash,
+    dataHash: hash,
+    codeVersion: t.string,
+    device: t.string,
+    seeds: t.record(t.string, t.number),
+    started: time,
+    stages: t.readonlyArray(stage),
+  }),
+  t.partial({ finished: time }),
+]);
+
+/** The codec of a manifest. */
+export const manifestCodec = (): t.Type<Manifest, unknown, unknown> =>
+  codec as unknown as t.Type<Manifest, unknown, unknown>;
+
+/** What a manifest begins with. */
+export interface ManifestStart {
+  /** Name of the run. */
+  readonly name: string;
+  /** The complete configuration, as JSON. */
+  readonly config: Json;
+  /** Hash of the data, sha-256. */
+  readonly dataHash: string;
+  /** Version or commit of the code. */
+  readonly codeVersion: string;
+  /** The device, in words. */
+  readonly device: string;
+  /** Seeds by purpose. */
+  readonly seeds: Readonly<Record<string, number>>;
+  /** Names of the stages in order. */
+  readonly stages: readonly string[];
+}
+
+/**
+ * The manifest of a run that begins at `now` (ISO 8601), all stages pending.
+ * @throws {TypeError} for a configuration without JSON.
+ */
+export const newManifest = ({ stages, ...start }: ManifestStart, now: string): Manifest => ({
+  format: 1,
+  ...start,
+  configHash: hashOf(start.config),
+  started: now,
+  stages: stages.map((name) => ({ name, status: "pending" })),
+});
+
+const changeStage = (
+  manifest: Manifest,
+  name: string,
+  change: (stage: StageEntry) => StageEntry,
+): Manifest => ({ ...manifest, stages: manifest.stages.map((s) => s.name === name ? change(s) : s) });
+
+/** The stage of a name. */
+export const stageOf = (manifest: Manifest, name: string): StageEntry | undefined =>
+  manifest.stages.find((stage) => stage.name === name);
+
+/** The manifest once a stage has begun, or begun again. */
+export const stageStarted = (name: string, now: string): (manifest: Manifest) => Manifest => (manifest) =>
+  changeStage(manifest, name, ({ error: _error, finished: _finished, ...stage }) => ({
+    ...stage,
+    status: "running",
+    started: now,
+  }));
+
+/** The manifest once a stage has saved a checkpoint after `steps` optimiser steps. */
+export const stageSaved =
+  (name: string, steps: number, checkpoint: string): (manifest: Manifest) => Manifest => (manifest) =>
+    changeStage(manifest, name, (stage) => ({ ...stage, steps, checkpoint }));
+
+/** The manifest once a stage is done; when it was the last one, the run is finished. */
+export const stageDone = (name: string, now: string): (manifest: Manifest) => Manifest => (manifest) => {
+  const after = changeStage(manifest, name, (stage) => ({ ...stage, status: "done", finished: now }));
+  return after.stages.every((stage) => stage.status === "done") ? { ...after, finished: now } : after;
+};
+
+/** The manifest once a stage has failed, with the reason. */
+export const stageFailed =
+  (name: string, now: string, error: string): (manifest: Manifest) => Manifest => (manifest) =>
+    changeStage(manifest, name, (stage) => ({ ...stage, status: "failed", finished: now, error }));

@@ -1,0 +1,188 @@
+/** A run directory: manifest, metrics, checkpoints, samples and figures of one run, used by one process at a time. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { pipe } from "fp-ts/lib/function.js";
+import type * as t from "io-ts";
+import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
+import { atomicWrite, type DiskError, onDisk, sweepTemps } from "./disk.ts";
+import { FaultError } from "./fault.ts";
+import { hashOf } from "./hash.ts";
+import { type Manifest, manifestCodec } from "./manifest.ts";
+import { acquireLock, type LockError, type LockHolder } from "./run_lock.ts";
+
+/** A run directory that cannot be created or does not belong to the run. */
+export class RunError extends FaultError<{
+  /** The run directory. */
+  readonly path: string;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "RunError";
+  /** The class name shown in stack traces. */
+  override readonly name = "RunError";
+}
+
+/** The places of a run directory. */
+export interface RunDirectory {
+  /** The directory. */
+  readonly path: string;
+  /** `manifest.json`. */
+  readonly manifest: string;
+  /** Folder of checkpoints. */
+  readonly checkpoints: string;
+  /** Folder of metrics, one JSON-lines file a stage. */
+  readonly metrics: string;
+  /** Folder of samples. */
+  readonly samples: string;
+  /** Folder of figures. */
+  readonly figures: string;
+  /** The dead process from which this one took the directory over, if any. */
+  readonly takenFrom: LockHolder | undefined;
+}
+
+/** A run directory that existed, with its manifest. */
+export interface OpenedRun {
+  /** Its places. */
+  readonly directory: RunDirectory;
+  /** Its manifest. */
+  readonly manifest: Manifest;
+}
+
+const placesOf = (path: string, takenFrom: LockHolder | undefined): RunDirectory => ({
+  path,
+  manifest: `${path}/manifest.json`,
+  checkpoints: `${path}/checkpoints`,
+  metrics: `${path}/metrics`,
+  samples: `${path}/samples`,
+  figures: `${path}/figures`,
+  takenFrom,
+});
+
+/** The metrics file of a stage. */
+export const metricsPath = (directory: RunDirectory, stage: string): string =>
+  `${directory.metrics}/${stage}.jsonl`;
+
+/** The checkpoint file of a stage. */
+export const checkpointPath = (directory: RunDirectory, stage: string): string =>
+  `${directory.checkpoints}/${stage}.safetensors`;
+
+const exists = (path: string): Effect.Effect<boolean, DiskError> =>
+  onDisk("look for", path, () =>
+    Deno.stat(path).then(() => true, (cause) => {
+      if (cause instanceof Deno.errors.NotFound) return false;
+      throw cause;
+    }));
+
+/** Writes a value as indented JSON, whole or not at all. */
+export const writeJson = (path: string, value: unknown): Effect.Effect<void, DiskError> =>
+  atomicWrite(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
+
+/** Reads a JSON file through a codec; the error names the fields that do not fit. */
+export const readJson = <A, O>(
+  path: string,
+  codec: t.Type<A, O, unknown>,
+): Effect.Effect<A, DecodeError | DiskError> =>
+  Effect.gen(function* () {
+    const text = yield* onDisk("read", path, () => Deno.readTextFile(path));
+    const value = yield* fromEither(parseJson(path)(text));
+    return yield* decode(codec, path)(value);
+  });
+
+/** Writes the manifest of a run. */
+export const writeManifest = (directory: RunDirectory, manifest: Manifest): Effect.Effect<void, DiskError> =>
+  writeJson(directory.manifest, manifest);
+
+/** Reads the manifest of a run and checks that its configuration is the one whose hash it states. */
+export const readManifest = (path: string): Effect.Effect<Manifest, DecodeError | DiskError | RunError> =>
+  Effect.gen(function* () {
+    const manifest = yield* readJson(`${path}/manifest.json`, manifestCodec());
+    const found = hashOf(manifest.config);
+    if (found === manifest.configHash) return manifest;
+    return yield* Effect.fail(
+      new RunError({
+        op: `read ${path}/manifest.json`,
+        got: `a configuration with hash ${found}`,
+        expected: `hash ${manifest.configHash}, as the manifest says`,
+        mend: "restore the manifest; configurations are not edited in place, derive a new run instead",
+        path,
+      }),
+    );
+  });
+
+const locked = (path: string): Effect.Effect<RunDirectory, DiskError | LockError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const lock = yield* acquireLock(`${path}/lock`);
+    const places = placesOf(path, lock.takenFrom);
+    for (const folder of [places.checkpoints, places.metrics, places.samples, places.figures]) {
+      yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
+    }
+    yield* sweepTemps(places.manifest);
+    return places;
+  });
+
+/** Makes a run directory with its manifest, and holds its lock until the scope ends. Refuses one that has a manifest. */
+export const createRun = (
+  path: string,
+  manifest: Manifest,
+): Effect.Effect<RunDirectory, DiskError | LockError | RunError, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
+    const directory = yield* locked(path);
+    if (yield* exists(directory.manifest)) {
+      return yield* Effect.fail(
+        new RunError({
+          op: `create ${path}`,
+          got: "a directory that holds a run already",
+          expected: "a new or empty directory",
+          mend: "open that run to resume it, or choose another directory",
+          path,
+        }),
+      );
+    }
+    yield* writeManifest(directory, manifest);
+    return directory;
+  });
+
+/** Opens a run directory to resume it, and holds its lock until the scope ends. */
+export const openRun = (
+  path: string,
+): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* readManifest(path);
+    const directory = yield* locked(path);
+    return { directory, manifest: yield* readManifest(path) };
+  });
+
+/** Opens the run at `path`, or makes it with `manifest`; one of another configuration or other data is refused. */
+export const openOrCreateRun = (
+  path: string,
+  manifest: Manifest,
+): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (!(yield* exists(`${path}/manifest.json`))) {
+      return { directory: yield* createRun(path, manifest), manifest };
+    }
+    const opened = yield* openRun(path);
+    for (const key of ["configHash", "dataHash"] as const) {
+      if (opened.manifest[key] === manifest[key]) continue;
+      return yield* Effect.fail(
+        new RunError({
+          op: `open ${path}`,
+          got: `a run with ${key} ${opened.manifest[key]}`,
+          expected: manifest[key],
+          mend: "resume with the configuration and data of that run, or choose another directory",
+          path,
+        }),
+      );
+    }
+    return opened;
+  });
+
+/** Changes the manifest with a pure function, writes it, and gives the new one. */
+export const updateManifest = (
+  run: OpenedRun,
+  change: (manifest: Manifest) => Manifest,
+): Effect.Effect<OpenedRun, DiskError> =>
+  pipe(
+    change(run.manifest),
+    (manifest) => Effect.as(writeManifest(run.directory, manifest), { directory: run.directory, manifest }),
+  );

@@ -1,0 +1,127 @@
+/** The lock that keeps two processes out of one run directory. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import { decodeEither } from "../bridge.ts";
+import { diskError, type DiskError, onDisk, writeAll } from "./disk.ts";
+import { FaultError } from "./fault.ts";
+
+/** Who holds a lock. */
+export interface LockHolder {
+  /** Process id. */
+  readonly pid: number;
+  /** Name of the machine. */
+  readonly host: string;
+  /** When the lock was taken, ISO 8601. */
+  readonly since: string;
+}
+
+/** A run directory that another process is using. */
+export class LockError extends FaultError<{
+  /** The lock file. */
+  readonly path: string;
+  /** Who holds it, as far as the file says. */
+  readonly holder: LockHolder | undefined;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "LockError";
+  /** The class name shown in stack traces. */
+  override readonly name = "LockError";
+}
+
+/** A lock that is held until its scope ends. */
+export interface RunLock {
+  /** The lock file. */
+  readonly path: string;
+  /** The dead process from which the lock was taken over, if its file still named one. */
+  readonly takenFrom: LockHolder | undefined;
+}
+
+const holderCodec = t.type({ pid: t.Int, host: t.string, since: t.string });
+
+const holderIn = (text: string): LockHolder | undefined => {
+  try {
+    const decoded = decodeEither(holderCodec, "lock")(JSON.parse(text));
+    return E.isRight(decoded) ? decoded.right : undefined;
+  } catch {
+    return undefined; // empty after a release, or cut short by a crash: it names nobody
+  }
+};
+
+const rewrite = async (file: Deno.FsFile, text: string): Promise<void> => {
+  await file.truncate(0);
+  await file.seek(0, Deno.SeekMode.Start);
+  await writeAll(file, new TextEncoder().encode(text));
+};
+
+const hostName = (): string => {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "this machine"; // not allowed to ask
+  }
+};
+
+const busy = (path: string, holder: LockHolder | undefined): LockError =>
+  new LockError({
+    op: `lock ${path}`,
+    got: holder === undefined
+      ? "a lock held by another process"
+      : `a lock held by process ${holder.pid} on ${holder.host} since ${holder.since}`,
+    expected: "a run directory that no other process uses",
+    mend: "wait for that process or end it, or give this run another directory",
+    path,
+    holder,
+  });
+
+interface Taken {
+  readonly file: Deno.FsFile;
+  readonly lock: RunLock;
+}
+
+const take = async (path: string): Promise<Taken | LockError> => {
+  const file = await Deno.open(path, { read: true, write: true, create: true });
+  try {
+    const before = holderIn(await Deno.readTextFile(path));
+    if (!await file.tryLock(true)) {
+      file.close();
+      return busy(path, before);
+    }
+    const holder: LockHolder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString() };
+    await rewrite(file, `${JSON.stringify(holder)}\n`);
+    return { file, lock: { path, takenFrom: before } };
+  } catch (cause) {
+    file.close();
+    throw cause;
+  }
+};
+
+/**
+ * Takes a lock for as long as the scope lives.
+ *
+ * The lock is the operating system's, held on the open file: it goes when its process ends, however that happens, so
+ * that the lock of a dead process is free to take and a process id used again cannot keep it. The file's text only
+ * says who holds it. The file stays when the lock is released, emptied: removing it would let two processes lock two
+ * files of one name.
+ */
+export const acquireLock = (path: string): Effect.Effect<RunLock, DiskError | LockError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.flatMap(
+      onDisk("lock", path, () => take(path)),
+      (taken): Effect.Effect<Taken, LockError> =>
+        taken instanceof LockError ? Effect.fail(taken) : Effect.succeed(taken),
+    ),
+    ({ file }) =>
+      Effect.promise(async () => {
+        await file.truncate(0).catch(() => undefined); // a full disk must not keep the lock
+        file.close();
+      }),
+  ).pipe(Effect.map(({ lock }) => lock));
+
+/** Reads who holds a lock, as far as its file says; `undefined` when nobody does. */
+export const lockHolder = (path: string): Effect.Effect<LockHolder | undefined, DiskError> =>
+  Effect.tryPromise({
+    try: async () => holderIn(await Deno.readTextFile(path)),
+    catch: (cause) => diskError("read", path, cause),
+  });

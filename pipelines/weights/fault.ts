@@ -1,0 +1,36 @@
+/** What can be wrong with a safetensors file, by the check that found it. */
+import { FaultError } from "../runs/fault.ts";
+
+/** The check that refused a file or the tensors to be written. */
+export type Check =
+  | "truncated"
+  | "header-length"
+  | "header-json"
+  | "header-shape"
+  | "duplicate-name"
+  | "reserved-name"
+  | "offsets"
+  | "overlap"
+  | "gap"
+  | "size"
+  | "value"
+  | "hash";
+
+/** Bytes that are no valid safetensors file, or tensors that cannot be written as one. */
+export class SafetensorsError extends FaultError<{
+  /** The check that failed. */
+  readonly check: Check;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "SafetensorsError";
+  /** The class name shown in stack traces. */
+  override readonly name = "SafetensorsError";
+}
+
+/** Makes the error of one check. */
+export const refuse = (
+  check: Check,
+  got: string,
+  expected: string,
+  mend = "get the file again from where it came from; this copy is damaged or not a safetensors file",
+): SafetensorsError => new SafetensorsError({ op: "safetensors", check, got, expected, mend });

@@ -1,0 +1,202 @@
+/** The header of a safetensors file: names, element types, shapes and places of the tensors. */
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import { decodeEither } from "../bridge.ts";
+import { refuse, type SafetensorsError } from "./fault.ts";
+import { repeatedKey } from "./json_keys.ts";
+import { storedBytes, type StoredType } from "./stored.ts";
+
+/** Longest header that is read or written, bytes. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Name of the header entry that holds free text instead of a tensor. */
+export const METADATA = "__metadata__";
+
+/** Names that no tensor may have: one is the metadata's, the other would reach an object's prototype. */
+export const RESERVED: readonly string[] = [METADATA, "__proto__"];
+
+const isNatural = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0;
+
+const natural: t.Type<number, number, unknown> = new t.Type<number, number, unknown>(
+  "a whole number, 0 or more",
+  isNatural,
+  (u, context) => isNatural(u) ? t.success(u) : t.failure(u, context),
+  t.identity,
+);
+
+const isStoredType = (u: unknown): u is StoredType => typeof u === "string" && Object.hasOwn(storedBytes, u);
+
+const storedType: t.Type<StoredType, StoredType, unknown> = new t.Type<StoredType, StoredType, unknown>(
+  `one of ${Object.keys(storedBytes).join(", ")}`,
+  isStoredType,
+  (u, context) => isStoredType(u) ? t.success(u) : t.failure(u, context),
+  t.identity,
+);
+
+/** Where one tensor lies and what it is. */
+export interface HeaderEntry {
+  /** Element type as stored. */
+  readonly dtype: StoredType;
+  /** Lengths of the axes. */
+  readonly shape: readonly number[];
+  /** First byte and one past the last, counted from the end of the header. */
+  readonly data_offsets: readonly [number, number];
+}
+
+const headerEntry: t.Type<HeaderEntry, unknown, unknown> = t.readonly(t.type({
+  dtype: storedType,
+  shape: t.readonlyArray(natural),
+  data_offsets: t.readonly(t.tuple([natural, natural])),
+}, "an entry {dtype, shape, data_offsets}"));
+
+const entries: t.Type<Readonly<Record<string, HeaderEntry>>, unknown, unknown> = t.record(
+  t.string,
+  headerEntry,
+);
+const texts: t.Type<Record<string, string>, unknown, unknown> = t.record(t.string, t.string);
+
+/** A checked header. */
+export interface Header {
+  /** Tensors in the order of the file's data. */
+  readonly tensors: readonly (readonly [string, HeaderEntry])[];
+  /** The free text of the file. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Byte of the file at which the data begins. */
+  readonly dataStart: number;
+}
+
+type Checked<A> = E.Either<SafetensorsError, A>;
+
+const headerText = (bytes: Uint8Array): Checked<{ readonly text: string; readonly dataStart: number }> => {
+  if (bytes.byteLength < 8) {
+    return E.left(refuse("truncated", `a file of ${bytes.byteLength} bytes`, "at least 8 bytes"));
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length < 2n || length > BigInt(MAX_HEADER_BYTES)) {
+    return E.left(
+      refuse("header-length", `a header of ${length} bytes`, `between 2 and ${MAX_HEADER_BYTES} bytes`),
+    );
+  }
+  const dataStart = 8 + Number(length);
+  if (dataStart > bytes.byteLength) {
+    return E.left(
+      refuse("truncated", `a file of ${bytes.byteLength} bytes`, `a header up to byte ${dataStart}`),
+    );
+  }
+  return E.tryCatch(
+    () => ({
+      text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, dataStart)),
+      dataStart,
+    }),
+    () => refuse("header-json", "a header that is not UTF-8 text", "JSON in UTF-8"),
+  );
+};
+
+const parsed = (text: string): Checked<Readonly<Record<string, unknown>>> => {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    return E.left(refuse("header-json", `a header that is not JSON (${said})`, "a JSON object"));
+  }
+  if (!text.startsWith("{") || typeof json !== "object" || json === null) {
+    return E.left(refuse("header-json", "a header that does not begin with {", "a JSON object"));
+  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) {
+    return E.left(
+      refuse("duplicate-name", `${JSON.stringify(twice)} twice in the header`, "every name once"),
+    );
+  }
+  if (Object.hasOwn(json, "__proto__")) {
+    return E.left(refuse("reserved-name", "a tensor named __proto__", "another name"));
+  }
+  return E.right(json as Record<string, unknown>);
+};
+
+const shaped = <A>(codec: t.Type<A, unknown, unknown>, value: unknown): Checked<A> =>
+  pipe(
+    decodeEither(codec, "safetensors header")(value),
+    E.mapLeft((error) => refuse("header-shape", error.got, error.expected)),
+  );
+
+/** Number of elements of a shape, or `undefined` beyond what a number can count. */
+const countOf = (shape: readonly number[]): number | undefined => {
+  if (shape.includes(0)) return 0;
+  let count = 1;
+  for (const length of shape) {
+    count *= length;
+    if (!Number.isSafeInteger(count)) return undefined;
+  }
+  return count;
+};
+
+const sizeFault = (name: string, entry: HeaderEntry): SafetensorsError | undefined => {
+  const [begin, end] = entry.data_offsets;
+  if (end < begin) {
+    return refuse(
+      "offsets",
+      `bytes ${begin} to ${end} for ${name}`,
+      "an end that is not before the beginning",
+    );
+  }
+  const count = countOf(entry.shape);
+  const want = count === undefined ? undefined : count * storedBytes[entry.dtype];
+  return want === end - begin ? undefined : refuse(
+    "size",
+    `${end - begin} bytes for ${name}, ${entry.dtype} [${entry.shape.join(", ")}]`,
+    want === undefined ? "a shape of fewer than 2^53 elements" : `${want} bytes`,
+  );
+};
+
+const layoutFault = (
+  tensors: readonly (readonly [string, HeaderEntry])[],
+  dataBytes: number,
+): SafetensorsError | undefined => {
+  let at = 0;
+  let before = "the header";
+  for (const [name, entry] of tensors) {
+    const fault = sizeFault(name, entry);
+    if (fault !== undefined) return fault;
+    const [begin, end] = entry.data_offsets;
+    if (begin < at) return refuse("overlap", `${name} at byte ${begin}`, `at ${at}, after ${before}`);
+    if (begin > at) return refuse("gap", `${name} at byte ${begin}`, `at ${at}, right after ${before}`);
+    if (end > dataBytes) {
+      return refuse("truncated", `${dataBytes} bytes of data`, `data up to byte ${end} for ${name}`);
+    }
+    at = end;
+    before = name;
+  }
+  return at === dataBytes
+    ? undefined
+    : refuse("gap", `${dataBytes - at} bytes after ${before}`, "the end of the file");
+};
+
+const byPlace = (a: readonly [string, HeaderEntry], b: readonly [string, HeaderEntry]): number =>
+  a[1].data_offsets[0] - b[1].data_offsets[0] || a[1].data_offsets[1] - b[1].data_offsets[1];
+
+/** Reads and checks the header of a file: length, JSON, names, types, sizes, and that the data is tiled exactly. */
+export const readHeader = (bytes: Uint8Array): Checked<Header> =>
+  pipe(
+    headerText(bytes),
+    E.chain(({ text, dataStart }) =>
+      pipe(
+        parsed(text),
+        E.chain(({ [METADATA]: metadata = {}, ...rest }) =>
+          pipe(
+            shaped(texts, metadata),
+            E.chain((metadata) =>
+              pipe(shaped(entries, rest), E.map((all) => ({ metadata, all: Object.entries(all) })))
+            ),
+          )
+        ),
+        E.chain(({ metadata, all }): Checked<Header> => {
+          const tensors = all.toSorted(byPlace);
+          const fault = layoutFault(tensors, bytes.byteLength - dataStart);
+          return fault === undefined ? E.right({ tensors, metadata, dataStart }) : E.left(fault);
+        }),
+      )
+    ),
+  );

@@ -1,0 +1,37 @@
+/** Repeated keys of JSON objects, which `JSON.parse` would drop without a word. */
+
+const closingQuote = (text: string, from: number): number => {
+  let at = from + 1;
+  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  return at;
+};
+
+const afterSpace = (text: string, from: number): number => {
+  let at = from;
+  while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
+  return at;
+};
+
+/**
+ * The first key that stands twice in one object, or `undefined`.
+ * @param text - valid JSON.
+ */
+export const repeatedKey = (text: string): string | undefined => {
+  const open: Set<string>[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === "{" || char === "[") open.push(new Set());
+    else if (char === "}" || char === "]") open.pop();
+    else if (char === '"') {
+      const end = closingQuote(text, at);
+      if (text[afterSpace(text, end + 1)] === ":") {
+        const key = JSON.parse(text.slice(at, end + 1)) as string;
+        const seen = open[open.length - 1]!;
+        if (seen.has(key)) return key;
+        seen.add(key);
+      }
+      at = end;
+    }
+  }
+  return undefined;
+};
