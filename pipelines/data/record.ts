@@ -1,0 +1,109 @@
+/** The record of a scene: what it shows and where, from which pictures and questions are both made. */
+import * as t from "io-ts";
+import type { Box } from "./box.ts";
+import { type Theme, themes } from "./concepts.ts";
+import { type Split, SplitCodec, type Style, StyleCodec } from "./config.ts";
+
+/** Red, green and blue, 0 to 255. */
+export type Colour = readonly [number, number, number];
+
+/** Patterns that backgrounds are drawn with. */
+export type Pattern = "solid" | "gradient" | "stripes" | "checks" | "blobs";
+
+/** Every pattern. */
+export const patterns: readonly Pattern[] = ["solid", "gradient", "stripes", "checks", "blobs"];
+
+/** What lies behind the objects. */
+export interface Background {
+  /** How it is drawn. */
+  readonly pattern: Pattern;
+  /** Its main colour and its second one. */
+  readonly colours: readonly [Colour, Colour];
+  /** Direction of gradients and stripes, in radians. */
+  readonly angle: number;
+  /** Period of stripes and checks and size of blobs, as a share of the side. */
+  readonly scale: number;
+  /** Key of the places of blobs. */
+  readonly key: number;
+}
+
+/** One thing in a scene. */
+export interface SceneObject {
+  /** Its concept's number in the vocabulary. */
+  readonly concept: number;
+  /** How it is drawn. */
+  readonly style: Style;
+  /** Its exact visible extent. */
+  readonly box: Box;
+  /** Its longer side, as a share of the picture's side. */
+  readonly size: number;
+  /** Whether it is drawn mirrored. */
+  readonly flip: boolean;
+}
+
+/** A sign with a text. */
+export interface Plate {
+  /** Upper-case word and number. */
+  readonly text: string;
+  /** Its extent. */
+  readonly box: Box;
+  /** Letters and ground. */
+  readonly colours: readonly [Colour, Colour];
+}
+
+/** Everything about one picture. Later objects are drawn over earlier ones, plates last. */
+export interface Scene {
+  /** `split-index`. */
+  readonly id: string;
+  /** The split that it belongs to. */
+  readonly split: Split;
+  /** Its place in the split. */
+  readonly index: number;
+  /** The theme that most of its concepts come from. */
+  readonly theme: Theme;
+  /** `held-out` if two of its concepts are a held-out pair, which no training scene shows together. */
+  readonly composition: "seen" | "held-out";
+  /** What lies behind. */
+  readonly background: Background;
+  /** The things to be recognised, counted and found. */
+  readonly objects: readonly SceneObject[];
+  /** Signs, which distract. */
+  readonly plates: readonly Plate[];
+}
+
+const colour = t.readonly(t.tuple([t.number, t.number, t.number]));
+const boxCodec = t.readonly(t.tuple([t.number, t.number, t.number, t.number]));
+const colours = t.readonly(t.tuple([colour, colour]));
+const keys = <K extends string>(names: readonly K[]): t.Type<K> =>
+  t.keyof(Object.fromEntries(names.map((n) => [n, null])) as Record<K, null>) as t.Type<K>;
+
+/** Codec of {@link Scene}, for records read from disk. */
+export const SceneCodec: t.Type<Scene> = t.strict({
+  id: t.string,
+  split: SplitCodec,
+  index: t.number,
+  theme: keys(themes),
+  composition: keys(["seen", "held-out"] as const),
+  background: t.strict({
+    pattern: keys(patterns),
+    colours,
+    angle: t.number,
+    scale: t.number,
+    key: t.number,
+  }),
+  objects: t.readonlyArray(t.strict({
+    concept: t.number,
+    style: StyleCodec,
+    box: boxCodec,
+    size: t.number,
+    flip: t.boolean,
+  })),
+  plates: t.readonlyArray(t.strict({ text: t.string, box: boxCodec, colours })),
+});
+
+/** How many objects of each concept a scene shows, by concept number. */
+export const countsOf = (scene: Scene): ReadonlyMap<number, number> => {
+  const out = new Map<number, number>();
+  for (const { concept } of scene.objects) out.set(concept, (out.get(concept) ?? 0) + 1);
+  return out;
+};
