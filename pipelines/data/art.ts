@@ -4,7 +4,12 @@
  */
 import * as Effect from "effect/Effect";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+// Importing the manifests puts the packages in the module graph: `deno cache` fetches them, and their other files,
+// which are too large to be checked as modules, can then be found by name.
+import fluent from "npm:@iconify-json/fluent-emoji-flat@1.2.6/package.json" with { type: "json" };
+import noto from "npm:@iconify-json/noto@1.2.9/package.json" with { type: "json" };
+import twemoji from "npm:@iconify-json/twemoji@1.2.5/package.json" with { type: "json" };
+import roboto from "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import { concepts } from "./concepts.ts";
 import { type Style, styles } from "./config.ts";
 import { DataError } from "./error.ts";
@@ -20,14 +25,19 @@ export interface Art {
 /** Name of the drawing of a concept in a style. */
 export const artKey = (concept: number, style: Style): string => `${style}/${concept}`;
 
-// Not literals in the import: the checker would type 45 MB of JSON.
 const packages: Readonly<Record<Style, string>> = {
-  "fluent-flat": "npm:@iconify-json/fluent-emoji-flat@1.2.6/icons.json",
-  noto: "npm:@iconify-json/noto@1.2.9/icons.json",
-  twemoji: "npm:@iconify-json/twemoji@1.2.5/icons.json",
+  "fluent-flat": "@iconify-json/fluent-emoji-flat",
+  noto: "@iconify-json/noto",
+  twemoji: "@iconify-json/twemoji",
 };
-const fontPackage = "npm:@expo-google-fonts/roboto@0.4.3/package.json";
-const fontFile = "500Medium/Roboto_500Medium.ttf";
+
+/** Names and versions of the packages that the pixels come from; part of every cache key. */
+export const artVersion: string = [fluent, noto, twemoji, roboto].map((p) => `${p.name}@${p.version}`).join(
+  " ",
+);
+
+const fontFile = "@expo-google-fonts/roboto/500Medium/Roboto_500Medium.ttf";
+const fileOf = (path: string): string => createRequire(import.meta.url).resolve(path);
 
 interface IconSet {
   readonly width?: number;
@@ -37,9 +47,6 @@ interface IconSet {
   >;
 }
 
-const loadJson = async (specifier: string): Promise<unknown> =>
-  (await import(specifier, { with: { type: "json" } }) as { default: unknown }).default;
-
 const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataError> =>
   Effect.tryPromise({
     try: f,
@@ -47,14 +54,15 @@ const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataErr
       new DataError({
         op: "art",
         got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
-        expected: `the npm package of ${what}`,
+        expected: `the npm package ${what}`,
         mend: "run once with the npm registry reachable, so that Deno caches the package",
       }),
   });
 
 const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, string])[], DataError> =>
   attempt(packages[style], async () => {
-    const set = await loadJson(packages[style]) as IconSet;
+    const path = fileOf(`${packages[style]}/icons.json`);
+    const set = JSON.parse(await Deno.readTextFile(path)) as IconSet;
     return concepts.map(({ id, slug }) => {
       const icon = set.icons[slug];
       if (icon === undefined) throw new Error(`no picture ${slug}`);
@@ -67,15 +75,15 @@ const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, stri
     });
   });
 
-const loadFont: Effect.Effect<Uint8Array, DataError> = attempt(fontPackage, async () => {
-  await loadJson(fontPackage); // once imported, the package can be found on disk by its bare name
-  const manifest = createRequire(import.meta.url).resolve("@expo-google-fonts/roboto/package.json");
-  return await Deno.readFile(join(dirname(manifest), fontFile));
-});
+/** The TrueType file of the plates and of sheets. */
+export const loadFont = (): Uint8Array => Deno.readFileSync(fileOf(fontFile));
 
 /** Loads the drawings of the whole vocabulary in the given styles, and the font. */
 export const loadArt = (wanted: readonly Style[] = styles): Effect.Effect<Art, DataError> =>
   Effect.gen(function* () {
     const drawings = yield* Effect.forEach([...new Set(wanted)], loadStyle);
-    return { svgs: Object.fromEntries(drawings.flat()), font: yield* loadFont };
+    return {
+      svgs: Object.fromEntries(drawings.flat()),
+      font: yield* attempt("@expo-google-fonts/roboto", () => Promise.resolve(loadFont())),
+    };
   });

@@ -51,7 +51,7 @@ const table: Readonly<Record<Style, readonly number[]>> = {
     1.299,
     1.227,
     1.149,
-    1.049,
+    0.621,
   ],
   "noto": [
     1.176,
@@ -101,7 +101,7 @@ const table: Readonly<Record<Style, readonly number[]>> = {
     1.371,
     1.063,
     1.48,
-    1.002,
+    0.637,
   ],
   "twemoji": [
     1.221,
@@ -151,7 +151,7 @@ const table: Readonly<Record<Style, readonly number[]>> = {
     1.072,
     1.113,
     1.604,
-    0.921,
+    0.633,
   ],
 };
 

@@ -21,8 +21,8 @@ export interface Composer {
 export const plateFont = "chain-of-sight plate";
 
 /** Registers the font of plates and sheets; safe to call again. */
-export const registerFont = (art: Art): void => {
-  if (!GlobalFonts.has(plateFont)) GlobalFonts.register(Buffer.from(art.font), plateFont);
+export const registerFont = (font: Uint8Array): void => {
+  if (!GlobalFonts.has(plateFont)) GlobalFonts.register(Buffer.from(font), plateFont);
 };
 
 const css = ([r, g, b]: Colour): string => `rgb(${r},${g},${b})`;
@@ -101,7 +101,7 @@ const drawPlate = (g: SKRSContext2D, side: number, { box, text, colours }: Plate
  * Fails (rejects) if the art lacks one of the concepts.
  */
 export const composerOf = async (art: Art, config: DataConfig): Promise<Composer> => {
-  registerFont(art);
+  registerFont(art.font);
   const used = [...new Set([...config.styles.train, ...config.styles.eval])];
   const sprites = await loadSprites(art, config.concepts, used);
   const side = config.master, canvas = createCanvas(side, side);

@@ -105,7 +105,7 @@ const rows: readonly (readonly [Theme, ...(readonly [string, string])[]])[] = [
     ["green book", "green-book"],
     ["key", "key"],
     ["chair", "chair"],
-    ["scissors", "scissors=scissors"],
+    ["light bulb", "light-bulb"],
   ],
 ];
 
@@ -119,11 +119,15 @@ export const concepts: readonly Concept[] = Array.from({ length: rowsPerTheme * 
   return { id, name, plural: plural ?? `${name}s`, theme, slug: slug! };
 });
 
-/** The concept of a number; `none` outside the vocabulary. */
-export const conceptOf = (id: number): O.Option<Concept> => O.fromNullable(concepts[id]);
+/** The concept of a name, as an answer may speak of it. */
+export const conceptNamed = (name: string): O.Option<Concept> =>
+  O.fromNullable(concepts.find((c) => c.name === name || c.plural === name));
 
 /** Name of a concept that is known to exist. */
 export const nameOf = (id: number): string => concepts[id]!.name;
+
+/** How often a concept is drawn, relative to others: the first of every theme is the most popular. */
+export const popularity = (id: number): number => 1 / Math.sqrt(1 + Math.floor(id / rows.length));
 
 /** The concept numbers of a theme among the first `k`. */
 export const inTheme = (theme: Theme, k: number): readonly number[] =>

@@ -14,6 +14,8 @@ export interface Rng {
   readonly chance: (p: number) => boolean;
   /** One of the items. The list must not be empty. */
   readonly pick: <A>(items: readonly A[]) => A;
+  /** One of the items, in proportion to their weights. The list must not be empty. */
+  readonly weighted: <A>(items: readonly A[], weight: (item: A) => number) => A;
   /** The items in random order. */
   readonly shuffle: <A>(items: readonly A[]) => A[];
 }
@@ -52,6 +54,10 @@ export const rngOf = (...words: readonly (number | string)[]): Rng => {
     between: (low, high) => low + below(high - low + 1),
     chance: (p) => unit() < p,
     pick: (items) => items[below(items.length)]!,
+    weighted: (items, weight) => {
+      let left = unit() * items.reduce((sum, item) => sum + weight(item), 0);
+      return items.find((item) => (left -= weight(item)) < 0) ?? items.at(-1)!;
+    },
     shuffle: (items) => {
       const out = [...items];
       for (let i = out.length - 1; i > 0; i--) {

@@ -2,7 +2,7 @@
 import { aspectOf } from "./aspects.ts";
 import { type Box, covered } from "./box.ts";
 import { heldOutPairs, isHeldOut, showsHeldOut } from "./composition.ts";
-import { concepts, inTheme, type Theme } from "./concepts.ts";
+import { concepts, inTheme, popularity, type Theme } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
 import {
   type Background,
@@ -70,7 +70,7 @@ const chooseConcepts = (
       !out.includes(c) && (free || !out.some((d) => isHeldOut(c, d, config.heldOut)));
     const near = own.filter(allowed), any = all.filter(allowed);
     if (any.length === 0) break;
-    out.push(rng.chance(config.themed) && near.length > 0 ? rng.pick(near) : rng.pick(any));
+    out.push(rng.weighted(rng.chance(config.themed) && near.length > 0 ? near : any, popularity));
   }
   return out;
 };

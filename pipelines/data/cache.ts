@@ -1,0 +1,111 @@
+/** Rendered sets on disk: one JSON record and one raw file of bytes per side, named by the hash of what made them. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import { decodeEither, parseJson } from "../bridge.ts";
+import { atomicWrite } from "../runs/disk.ts";
+import { hashOf, sha256 } from "../runs/hash.ts";
+import { artVersion } from "./art.ts";
+import type { DataConfig, Split } from "./config.ts";
+import { DataError } from "./error.ts";
+import { type Scene, SceneCodec } from "./record.ts";
+import { hashImages, type SceneSet } from "./scene_set.ts";
+
+/** Everything that decides the bytes of a set. */
+export interface SetKey {
+  /** How scenes are made. */
+  readonly config: DataConfig;
+  /** The split. */
+  readonly split: Split;
+  /** How many scenes. */
+  readonly count: number;
+  /** Sides of the pictures, ascending. */
+  readonly sides: readonly number[];
+}
+
+/** Raised when drawing or the format of files changes. */
+const FORMAT = 1;
+
+const RecordFile = t.strict({
+  format: t.literal(FORMAT),
+  hash: t.string,
+  scenesHash: t.string,
+  scenes: t.readonlyArray(SceneCodec),
+});
+
+/** The name of a set's files, without folder and ending. */
+export const setName = (key: SetKey): string =>
+  `${key.split}-${key.count}-${hashOf({ format: FORMAT, artVersion, ...key } as never).slice(0, 16)}`;
+
+const recordPath = (folder: string, key: SetKey): string => `${folder}/${setName(key)}.json`;
+const bytesPath = (folder: string, key: SetKey, side: number): string =>
+  `${folder}/${setName(key)}-${side}.rgb`;
+
+/** A file that is not what was written. */
+class Damage extends Error {}
+
+const readOrThrow = async (folder: string, key: SetKey): Promise<SceneSet> => {
+  const path = recordPath(folder, key);
+  const json = parseJson(path)(await Deno.readTextFile(path));
+  const record = E.isLeft(json) ? json : decodeEither(RecordFile, path)(json.right);
+  if (E.isLeft(record)) throw new Damage(record.left.message);
+  const { scenes, scenesHash, hash } = record.right;
+  if (scenes.length !== key.count || sha256(JSON.stringify(scenes)) !== scenesHash) {
+    throw new Damage(`${path}: records that were changed`);
+  }
+  const images: Record<number, Uint8Array> = {};
+  for (const side of key.sides) {
+    const file = bytesPath(folder, key, side),
+      bytes = await Deno.readFile(file),
+      size = key.count * side * side * 3;
+    if (bytes.length !== size) throw new Damage(`${file}: ${bytes.length} bytes instead of ${size}`);
+    images[side] = bytes;
+  }
+  if (hashImages(images) !== hash) {
+    throw new Damage(`${bytesPath(folder, key, key.sides[0]!)}: bytes that were changed`);
+  }
+  return { scenes, images, hash };
+};
+
+/** The set if it is there and whole; damaged ones are reported and count as absent. */
+const read = (folder: string, key: SetKey): Effect.Effect<SceneSet | undefined> =>
+  Effect.tryPromise({ try: () => readOrThrow(folder, key), catch: (cause) => cause }).pipe(
+    Effect.catch((cause) =>
+      cause instanceof Deno.errors.NotFound ? Effect.succeed(undefined) : Effect.as(
+        Effect.logWarning(
+          `the cached set is damaged and is drawn again: ${cause instanceof Error ? cause.message : cause}`,
+        ),
+        undefined,
+      )
+    ),
+  );
+
+const storeError = (folder: string) => (cause: unknown): DataError =>
+  new DataError({
+    op: `store a set in ${folder}`,
+    got: cause instanceof Error ? cause.message : String(cause),
+    expected: "a folder that can be written",
+    mend: "free space there, or name another cache folder",
+  });
+
+/** Bytes first, the record last: a set without its record is not seen. */
+const store = (folder: string, key: SetKey, set: SceneSet): Effect.Effect<void, DataError> =>
+  Effect.gen(function* () {
+    yield* Effect.tryPromise({ try: () => Deno.mkdir(folder, { recursive: true }), catch: (c) => c });
+    for (const side of key.sides) yield* atomicWrite(bytesPath(folder, key, side), [set.images[side]!]);
+    const scenes: readonly Scene[] = set.scenes;
+    const file = { format: FORMAT, hash: set.hash, scenesHash: sha256(JSON.stringify(scenes)), scenes };
+    yield* atomicWrite(recordPath(folder, key), [new TextEncoder().encode(JSON.stringify(file))]);
+  }).pipe(Effect.mapError(storeError(folder)));
+
+/** A set from the folder, or drawn and put there. */
+export const cached = <R>(
+  folder: string,
+  key: SetKey,
+  draw: Effect.Effect<SceneSet, DataError, R>,
+): Effect.Effect<SceneSet, DataError, R> =>
+  Effect.flatMap(
+    read(folder, key),
+    (found) =>
+      found !== undefined ? Effect.succeed(found) : Effect.tap(draw, (set) => store(folder, key, set)),
+  );

@@ -1,0 +1,130 @@
+/** Rendering of whole splits in worker threads; bytes and order do not depend on how many there are. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { type Art, loadArt } from "./art.ts";
+import { type DataConfig, DataConfigCodec, type Split } from "./config.ts";
+import { cached } from "./cache.ts";
+import { DataError } from "./error.ts";
+import { sampleScenes } from "./scene.ts";
+import { hashImages, type SceneSet } from "./scene_set.ts";
+import type { Begin, Draw, Reply } from "./worker.ts";
+
+/** How a split is rendered. */
+export interface RenderOptions {
+  /** Sides of the pictures wanted, each at most `config.master`; the master alone if absent. */
+  readonly sides?: readonly number[];
+  /** Worker threads; as many as cores if absent. */
+  readonly workers?: number;
+  /** A folder where sets are kept between runs; nothing is kept if absent. */
+  readonly cache?: string;
+}
+
+/** Scenes of one message: large enough to hide its cost, small enough to share the last ones out. */
+const CHUNK = 48;
+
+const fail = (got: string): DataError =>
+  new DataError({
+    op: "renderDataset",
+    got,
+    expected: "a worker that draws its scenes",
+    mend: "check that the npm packages of the art and of the canvas load on this machine",
+  });
+
+/** Sends one message and waits for its reply. */
+const ask = (
+  worker: Worker,
+  message: Begin | Draw,
+): Effect.Effect<Exclude<Reply, { kind: "failed" }>, DataError> =>
+  Effect.callback((resume) => {
+    worker.onmessage = (event: MessageEvent<Reply>) =>
+      resume(
+        event.data.kind === "failed" ? Effect.fail(fail(event.data.message)) : Effect.succeed(event.data),
+      );
+    worker.onerror = (event) => {
+      event.preventDefault();
+      resume(Effect.fail(fail(event.message)));
+    };
+    worker.postMessage(message);
+  });
+
+const openWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })),
+  (worker) => Effect.sync(() => worker.terminate()),
+);
+
+const render = (
+  config: DataConfig,
+  split: Split,
+  count: number,
+  sides: readonly number[],
+  threads: number,
+  art: Art,
+): Effect.Effect<SceneSet, DataError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const images = Object.fromEntries(sides.map((s) => [s, new Uint8Array(count * s * s * 3)]));
+    const starts = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) => i * CHUNK);
+    const run = Effect.gen(function* () {
+      const worker = yield* openWorker;
+      yield* ask(worker, { kind: "begin", art, config, split, sides });
+      for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
+        const reply = yield* ask(worker, { kind: "draw", from, to: Math.min(count, from + CHUNK) });
+        if (reply.kind !== "drawn") return yield* Effect.fail(fail(`the reply ${reply.kind}`));
+        for (const side of sides) images[side]!.set(reply.images[side]!, from * side * side * 3);
+      }
+    });
+    const useful = Math.max(1, Math.min(threads, starts.length));
+    yield* Effect.all(Array.from({ length: useful }, () => run), { concurrency: "unbounded", discard: true });
+    return { scenes: sampleScenes(config, split, count), images, hash: hashImages(images) };
+  }));
+
+const refuse = (got: string, expected: string, mend: string): DataError =>
+  new DataError({ op: "renderDataset", got, expected, mend });
+
+const checked = (
+  config: DataConfig,
+  count: number,
+  sides: readonly number[],
+): Effect.Effect<void, DataError> => {
+  if (!DataConfigCodec.is(config)) {
+    const bad = DataConfigCodec.decode(config);
+    const named = bad._tag === "Left" ? bad.left[0]?.message ?? bad.left[0]?.context.at(-1)?.key : "";
+    return Effect.fail(refuse(
+      `a configuration with a wrong ${named}`,
+      "a configuration in range",
+      "start from `defaultData` and change what differs",
+    ));
+  }
+  const wrong = sides.filter((s) => !Number.isInteger(s) || s < 1 || s > config.master);
+  if (wrong.length > 0 || sides.length === 0 || !Number.isInteger(count) || count < 1) {
+    return Effect.fail(refuse(
+      `${count} scenes at sides ${sides.join(", ") || "none"}`,
+      `one or more scenes and sides from 1 to the master's ${config.master}`,
+      "lower the side or raise `master`",
+    ));
+  }
+  return Effect.void;
+};
+
+/**
+ * Draws the first `count` scenes of a split at the sides asked for.
+ * With a `cache` folder a set that was drawn before is read back and its hash checked; a set that is damaged is drawn
+ * again, which is logged once as a warning.
+ * Fails with a {@link DataError} if the configuration is out of range, art is missing or a worker dies.
+ */
+export const renderDataset = (
+  config: DataConfig,
+  split: Split,
+  count: number,
+  options: RenderOptions = {},
+): Effect.Effect<SceneSet, DataError> => {
+  const sides = [...new Set(options.sides ?? [config.master])].toSorted((a, b) => a - b);
+  const threads = options.workers ?? navigator.hardwareConcurrency;
+  const draw = Effect.flatMap(
+    loadArt([...config.styles.train, ...config.styles.eval]),
+    (art) => render(config, split, count, sides, threads, art),
+  );
+  return Effect.andThen(
+    checked(config, count, sides),
+    options.cache === undefined ? draw : cached(options.cache, { config, split, count, sides }, draw),
+  );
+};
