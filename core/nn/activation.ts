@@ -1,0 +1,40 @@
+/** Activation functions, elementwise and finite for every finite argument. */
+import { abs, add, div, erf, exp, log, maximum, mul, neg, tanh } from "../ops/elementwise.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** Names of the activations that models choose by configuration. */
+export type ActivationName = "gelu" | "geluTanh" | "quickGelu" | "relu" | "silu";
+
+/** `1 / (1 + e^-x)`, as `(1 + tanh(x / 2)) / 2`, which never overflows. */
+export const sigmoid = (x: Tensor): Tensor => add(mul(tanh(mul(x, 0.5)), 0.5), 0.5);
+
+/** `max(x, 0)`. */
+export const relu = (x: Tensor): Tensor => maximum(x, 0);
+
+/** `x sigmoid(x)`. */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+
+/** `x Phi(x)` with the exact normal distribution function (Hendrycks and Gimpel 2016). */
+export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
+
+/** The tanh approximation of gelu. */
+export const geluTanh = (x: Tensor): Tensor =>
+  mul(mul(x, 0.5), add(tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI))), 1));
+
+/** `x sigmoid(1.702 x)`, the activation of CLIP. */
+export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)));
+
+/** `log(1 + e^x)`, as `max(x, 0) + log(1 + e^-|x|)`. */
+export const softplus = (x: Tensor): Tensor => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1)));
+
+/** `1 / x`. */
+export const reciprocal = (x: Tensor): Tensor => div(1, x);
+
+/** Activations by name. */
+export const activations: { readonly [N in ActivationName]: (x: Tensor) => Tensor } = {
+  gelu,
+  geluTanh,
+  quickGelu,
+  relu,
+  silu,
+};

@@ -1,0 +1,99 @@
+/**
+ * Scaled dot product attention (Vaswani et al. 2017, section 3.2) from two contractions and a softmax.
+ * Shapes: b any leading axes, h heads, k key-value heads, q queries, s keys, d channels of a head, c all channels.
+ */
+import { pipe } from "fp-ts/lib/function.js";
+import { ConfigError } from "../errors.ts";
+import { matmul } from "../ops/contraction.ts";
+import { add, lessEqual, mul, select } from "../ops/elementwise.ts";
+import { broadcastTo, permute, reshape, transpose } from "../ops/movement.ts";
+import { iota } from "../ops/source.ts";
+import type { Tensor } from "../tensor.ts";
+import { softmax } from "./softmax.ts";
+
+/** How a query may look at keys. */
+export interface AttentionOptions {
+  /** Query i sees keys up to `i + (keys - queries)`; false by default. */
+  readonly causal?: boolean;
+  /** Where true, a query may look; broadcasts to `[..., h, q, s]`. */
+  readonly mask?: Tensor;
+  /** Factor of the scores; `1 / sqrt(d)` by default. */
+  readonly scale?: number;
+}
+
+/** The score of what may not be seen: its exponential is 0 beside any other. */
+const HIDDEN = -1e30;
+
+/** `[..., t, c]` to `[..., h, t, c / h]`: heads are consecutive channel groups. Data-last. */
+export const splitHeads = (heads: number) => (x_btc: Tensor): Tensor => {
+  const [t, c] = x_btc.shape.slice(-2) as [number, number], lead = x_btc.shape.slice(0, -2);
+  if (!Number.isInteger(heads) || heads < 1 || c % heads !== 0) {
+    throw new ConfigError({
+      op: "splitHeads",
+      got: `${heads} heads of ${c} channels`,
+      expected: "a number of heads that divides the channels",
+      mend: "change heads or the width",
+    });
+  }
+  const n = lead.length;
+  return pipe(
+    x_btc,
+    reshape([...lead, t, heads, c / heads]),
+    permute([...lead.map((_, i) => i), n + 1, n, n + 2]),
+  );
+};
+
+/** `[..., h, t, d]` to `[..., t, h d]`. */
+export const mergeHeads = (x_bhtd: Tensor): Tensor => {
+  const [h, t, d] = x_bhtd.shape.slice(-3) as [number, number, number], n = x_bhtd.shape.length - 3;
+  const lead = x_bhtd.shape.slice(0, -3);
+  return pipe(x_bhtd, permute([...lead.map((_, i) => i), n + 1, n, n + 2]), reshape([...lead, t, h * d]));
+};
+
+/** Repeats key-value heads so that query head `h` reads head `floor(h k / heads)`. Data-last. */
+export const repeatHeads = (heads: number) => (x_bksd: Tensor): Tensor => {
+  const [k, s, d] = x_bksd.shape.slice(-3) as [number, number, number], lead = x_bksd.shape.slice(0, -3);
+  if (k === heads) return x_bksd;
+  if (heads % k !== 0) {
+    throw new ConfigError({
+      op: "repeatHeads",
+      got: `${heads} heads over ${k} key-value heads`,
+      expected: "a whole number of heads per key-value head",
+      mend: "change one of the two",
+    });
+  }
+  return pipe(
+    x_bksd,
+    reshape([...lead, k, 1, s, d]),
+    broadcastTo([...lead, k, heads / k, s, d]),
+    reshape([...lead, heads, s, d]),
+  );
+};
+
+/** True where query i may see key j, `[q, s]`: `j <= i + (s - q)`, so that the last query sees every key. */
+export const causalMask = (queries: number, keys: number): Tensor => {
+  // a column of row numbers and a row of column numbers broadcast to the square
+  const row = iota([queries, 1], 0), column = iota([1, keys], 1);
+  return lessEqual(column, queries === keys ? row : add(row, keys - queries));
+};
+
+/**
+ * `softmax(q k^T scale) v`: `[..., h, q, d]`, `[..., k, s, d]`, `[..., k, s, d]` to `[..., h, q, d]`. Leading axes
+ * broadcast; fewer key-value heads are shared by groups of query heads. A query that may see nothing gets the mean
+ * of all values.
+ */
+export const attention = (
+  q_bhqd: Tensor,
+  k_bksd: Tensor,
+  v_bksd: Tensor,
+  { causal = false, mask, scale = 1 / Math.sqrt(q_bhqd.shape.at(-1)!) }: AttentionOptions = {},
+): Tensor => {
+  const heads = q_bhqd.shape.at(-3)!;
+  const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
+  const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);
+  const past = causal
+    ? select(causalMask(q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!), scores_bhqs, HIDDEN)
+    : scores_bhqs;
+  const seen = mask === undefined ? past : select(mask, past, HIDDEN);
+  return pipe(seen, softmax(), matmul(v_bhsd));
+};
