@@ -1,0 +1,62 @@
+/** Texts to token numbers and back, through `@huggingface/tokenizers`. */
+import { Tokenizer as Reader } from "@huggingface/tokenizers";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type TokenizerJson, TokenizerJsonCodec } from "./bpe.ts";
+
+/** A loaded encoding. */
+export interface Tokenizer {
+  /** The document that it was made from. */
+  readonly json: TokenizerJson;
+  /** How many tokens there are: the rows of an embedding. */
+  readonly size: number;
+  /** Number of `<pad>`. */
+  readonly pad: number;
+  /** Number of `<bos>`. */
+  readonly bos: number;
+  /** Number of `<eos>`. */
+  readonly eos: number;
+  /** Number of `<unk>`. */
+  readonly unk: number;
+  /** Token numbers of a text; nothing is added at either end. */
+  readonly encode: (text: string) => readonly number[];
+  /** The text of token numbers, words apart by one space; `<pad>`, `<bos>` and `<eos>` are left out. */
+  readonly decode: (ids: readonly number[]) => string;
+}
+
+const squeeze = (text: string): string =>
+  text.replace(/<\d+>/g, (word) => ` ${word} `).replace(/\s+/g, " ").trim();
+
+/** An encoding from its checked document. */
+export const tokenizerOf = (json: TokenizerJson): Tokenizer => {
+  const reader = new Reader(json, { clean_up_tokenization_spaces: false });
+  const idOf = (content: string): number => json.model.vocab[content]!;
+  const [pad, bos, eos, unk] = [idOf("<pad>"), idOf("<bos>"), idOf("<eos>"), idOf("<unk>")];
+  return {
+    json,
+    size: Object.keys(json.model.vocab).length,
+    pad,
+    bos,
+    eos,
+    unk,
+    encode: (text) => text.trim() === "" ? [] : reader.encode(text, { add_special_tokens: false }).ids,
+    decode: (ids) => {
+      const kept = ids.filter((id) => id !== pad && id !== bos && id !== eos);
+      return kept.length === 0 ? "" : squeeze(reader.decode(kept));
+    },
+  };
+};
+
+/** An encoding from the text of a tokenizer.json; the error names the fields that do not fit. */
+export const parseTokenizer = (text: string, name = "tokenizer.json"): E.Either<DecodeError, Tokenizer> =>
+  pipe(parseJson(name)(text), E.flatMap(decodeEither(TokenizerJsonCodec, name)), E.map(tokenizerOf));
+
+/** An encoding from a file. */
+export const loadTokenizer = (path: string): Effect.Effect<Tokenizer, DecodeError | DiskError> =>
+  Effect.flatMap(
+    onDisk("read", path, () => Deno.readTextFile(path)),
+    (text) => fromEither(parseTokenizer(text, path)),
+  );
