@@ -1,0 +1,163 @@
+/**
+ * Decoder of the LLaMA family (Touvron et al. 2023): RMSNorm before each half of a block, rotary positions, gated
+ * perceptron, causal attention with shared key-value heads. Parameter names are those of `transformers`.
+ * Shapes: b sequences, t positions, d channels, v vocabulary.
+ */
+import { pipe } from "fp-ts/lib/function.js";
+import { ConfigError } from "../errors.ts";
+import { silu } from "../nn/activation.ts";
+import { attention, mergeHeads, splitHeads } from "../nn/attention.ts";
+import { embedding, type EmbeddingParams, embeddingSpecs } from "../nn/embedding.ts";
+import { linear, type LinearParams, linearSpecs, type Lora } from "../nn/linear.ts";
+import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
+import { rope, type RopeTables, ropeTables } from "../nn/rope.ts";
+import { add, mul } from "../ops/elementwise.ts";
+import type { ParameterSpec } from "../parameter.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** What a decoder is made of. */
+export interface LlamaConfig {
+  /** Rows of the embedding table. */
+  readonly vocabulary: number;
+  /** Channels. */
+  readonly width: number;
+  /** Number of blocks. */
+  readonly layers: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key-value heads; as many as query heads by default. */
+  readonly kvHeads?: number;
+  /** Channels of a head; `width / heads` by default. */
+  readonly headWidth?: number;
+  /** Channels inside the perceptron. */
+  readonly ff: number;
+  /** Added to mean squares; 1e-5 by default. */
+  readonly eps?: number;
+  /** Base of the rotary wavelengths; 10000 by default. */
+  readonly theta?: number;
+  /** Whether the embedding table is also the output map; false by default. */
+  readonly tied?: boolean;
+  /** Low-rank additions to all seven linear maps of every block; none by default. */
+  readonly lora?: Lora;
+}
+
+/** One block. */
+export type LlamaBlockParams<A> = {
+  /** Before the attention. */
+  readonly input_layernorm: RmsNormParams<A>;
+  /** Self-attention, without biases. */
+  readonly self_attn: {
+    /** Queries. */
+    readonly q_proj: LinearParams<A>;
+    /** Keys. */
+    readonly k_proj: LinearParams<A>;
+    /** Values. */
+    readonly v_proj: LinearParams<A>;
+    /** Output. */
+    readonly o_proj: LinearParams<A>;
+  };
+  /** Before the perceptron. */
+  readonly post_attention_layernorm: RmsNormParams<A>;
+  /** The gated perceptron, without biases. */
+  readonly mlp: {
+    /** d -> ff, through silu. */
+    readonly gate_proj: LinearParams<A>;
+    /** d -> ff. */
+    readonly up_proj: LinearParams<A>;
+    /** ff -> d. */
+    readonly down_proj: LinearParams<A>;
+  };
+};
+
+/** Parameters of a decoder. */
+export type LlamaParams<A> = {
+  /** All but the output map. */
+  readonly model: {
+    /** `[v, d]`. */
+    readonly embed_tokens: EmbeddingParams<A>;
+    /** In order. */
+    readonly layers: readonly LlamaBlockParams<A>[];
+    /** After the last block. */
+    readonly norm: RmsNormParams<A>;
+  };
+  /** `[v, d]`, unless tied. */
+  readonly lm_head?: LinearParams<A>;
+};
+
+const blockSpecs = (config: LlamaConfig): LlamaBlockParams<ParameterSpec> => {
+  const { width: d, heads, kvHeads = heads, headWidth = d / heads, ff, lora } = config;
+  const map = (from: number, to: number) => linearSpecs({ from, to, bias: false, lora });
+  return {
+    input_layernorm: rmsNormSpecs(d),
+    self_attn: {
+      q_proj: map(d, heads * headWidth),
+      k_proj: map(d, kvHeads * headWidth),
+      v_proj: map(d, kvHeads * headWidth),
+      o_proj: map(heads * headWidth, d),
+    },
+    post_attention_layernorm: rmsNormSpecs(d),
+    mlp: { gate_proj: map(d, ff), up_proj: map(d, ff), down_proj: map(ff, d) },
+  };
+};
+
+/** Specifications of a decoder's parameters. */
+export const llamaSpecs = (config: LlamaConfig): LlamaParams<ParameterSpec> => {
+  const { vocabulary, width, layers, heads, kvHeads = heads, headWidth = width / heads } = config;
+  if (heads % kvHeads !== 0 || !Number.isInteger(headWidth) || headWidth % 2 !== 0) {
+    throw new ConfigError({
+      op: "llama",
+      got: `width ${width}, ${heads} heads, ${kvHeads} key-value heads`,
+      expected: "key-value heads that divide heads, and an even number of channels per head",
+      mend: "change the width or the heads",
+    });
+  }
+  return {
+    model: {
+      embed_tokens: embeddingSpecs(vocabulary, width),
+      layers: Array.from({ length: layers }, () => blockSpecs(config)),
+      norm: rmsNormSpecs(width),
+    },
+    ...(config.tied ? {} : { lm_head: linearSpecs({ from: width, to: vocabulary, bias: false }) }),
+  };
+};
+
+const block =
+  (p: LlamaBlockParams<Tensor>, config: LlamaConfig, tables: RopeTables) => (x_btd: Tensor): Tensor => {
+    const { heads, kvHeads = heads, eps = 1e-5, lora } = config;
+    const map = (params: LinearParams<Tensor>) => linear(params, lora?.alpha);
+    const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
+    const { q_proj, k_proj, v_proj, o_proj } = p.self_attn;
+    const seen_btd = pipe(
+      attention(
+        pipe(y_btd, map(q_proj), splitHeads(heads), rope(tables)),
+        pipe(y_btd, map(k_proj), splitHeads(kvHeads), rope(tables)),
+        pipe(y_btd, map(v_proj), splitHeads(kvHeads)),
+        { causal: true },
+      ),
+      mergeHeads,
+      map(o_proj),
+    );
+    const x2_btd = add(x_btd, seen_btd);
+    const z_btd = rmsNorm(p.post_attention_layernorm, eps)(x2_btd);
+    const { gate_proj, up_proj, down_proj } = p.mlp;
+    return add(
+      x2_btd,
+      pipe(mul(pipe(z_btd, map(gate_proj), silu), pipe(z_btd, map(up_proj))), map(down_proj)),
+    );
+  };
+
+/** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
+export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
+  embedding(params.model.embed_tokens)(ids_bt);
+
+/** States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. */
+export const llamaStates = (config: LlamaConfig) => (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
+  const { heads, width, headWidth = width / heads, theta } = config;
+  const tables = ropeTables(x_btd.shape.at(-2)!, headWidth, theta === undefined ? {} : { theta });
+  const last_btd = params.model.layers.reduce((x, p) => block(p, config, tables)(x), x_btd);
+  return rmsNorm(params.model.norm, config.eps)(last_btd);
+};
+
+/** Logits `[b, t, v]` of states `[b, t, d]`. */
+export const llamaLogits = (params: LlamaParams<Tensor>, states_btd: Tensor): Tensor =>
+  linear(params.lm_head ?? params.model.embed_tokens)(states_btd);

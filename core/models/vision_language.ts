@@ -1,0 +1,145 @@
+/**
+ * The vision-language model: visual tokens of a bridge, then text embeddings, through one causal decoder.
+ * Shapes: b images, n visual tokens, t text tokens, s = n + t positions, d channels of the decoder, v vocabulary.
+ */
+import { pipe } from "fp-ts/lib/function.js";
+import type { Bridge } from "../bridges/bridge.ts";
+import { ConfigError } from "../errors.ts";
+import { crossEntropy } from "../nn/loss.ts";
+import { div, maximum } from "../ops/elementwise.ts";
+import { concat, sliceAxis } from "../ops/movement.ts";
+import { sum } from "../ops/reduce.ts";
+import { fit, type ParameterSpec } from "../parameter.ts";
+import { show } from "../shape.ts";
+import { isTensor, type Tensor } from "../tensor.ts";
+import type { Tree } from "../tree.ts";
+import { type LlamaConfig, llamaEmbed, llamaLogits, llamaSpecs, llamaStates } from "./llama.ts";
+import { type VitConfig, vitFeatures, vitSpecs } from "./vit.ts";
+
+/** A vision encoder inside the model, and the blocks whose features the bridge reads. */
+export interface VisionTower {
+  /** The encoder. */
+  readonly config: VitConfig;
+  /** Block indices counted from 0, shallow first. */
+  readonly levels: readonly number[];
+}
+
+/** What a vision-language model is made of. */
+export interface VisionLanguageConfig {
+  /** From features to visual tokens. */
+  readonly bridge: Bridge;
+  /** The language model. */
+  readonly decoder: LlamaConfig;
+  /** The encoder, where the model is to read images; without one it reads stored features. */
+  readonly vision?: VisionTower;
+}
+
+/** Where the visual tokens come from: stored feature levels `[b, g g, c]`, or images `[b, h, w, 3]`. */
+export type Sight =
+  | { readonly features: readonly Tensor[] }
+  | { readonly images: Tensor };
+
+/** One batch for training. */
+export type VisionLanguageBatch = Sight & {
+  /** i32 ids of the text, `[b, t]`. */
+  readonly ids: Tensor;
+  /** i32 labels in line with `ids`, `[b, t]`: label t is the token to be predicted at text position t, or -100. */
+  readonly labels: Tensor;
+};
+
+/** Scalars beside the loss. */
+export type VisionLanguageMetrics = {
+  /** Fraction of counted tokens whose greatest logit is right. */
+  readonly accuracy: Tensor;
+  /** Number of counted tokens. */
+  readonly tokens: Tensor;
+};
+
+/** A vision-language model: its parameters and the functions of them. Parameters of another model are a TreeError. */
+export interface VisionLanguage {
+  /** Number of visual tokens before the text. */
+  readonly visualTokens: number;
+  /** `vision.*` (if there is a tower), `bridge.*`, then the decoder's own names. */
+  readonly specs: Tree<ParameterSpec>;
+  /** Visual tokens `[b, n, d]`. */
+  readonly visual: (params: Tree<Tensor>, sight: Sight) => Tensor;
+  /** Logits `[b, t, v]`: entry t predicts text token t, from the visual tokens and the text before it. */
+  readonly logits: (params: Tree<Tensor>, sight: Sight, ids: Tensor) => Tensor;
+  /** Mean cross entropy over the labels of the batch that count, with accuracy and token count. */
+  readonly loss: (
+    params: Tree<Tensor>,
+    batch: VisionLanguageBatch,
+  ) => readonly [Tensor, VisionLanguageMetrics];
+}
+
+const part = (params: Tree<Tensor>, name: string): Tree<Tensor> =>
+  isTensor(params) || Array.isArray(params)
+    ? {}
+    : (params as { readonly [name: string]: Tree<Tensor> })[name] ?? {};
+
+/**
+ * A model from a bridge, a decoder and, if it is to read images, an encoder.
+ * @throws {ConfigError} where the tower does not fit the bridge.
+ */
+export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig): VisionLanguage => {
+  if (vision !== undefined && vision.levels.length !== bridge.levels) {
+    throw new ConfigError({
+      op: "visionLanguage",
+      got: `${vision.levels.length} feature levels for ${bridge.name}`,
+      expected: String(bridge.levels),
+      mend: "name as many blocks as the bridge has levels",
+    });
+  }
+  const decoderSpecs = llamaSpecs(decoder);
+  const towerSpecs = vision === undefined ? undefined : vitSpecs(vision.config);
+  const features = (params: Tree<Tensor>, sight: Sight): readonly Tensor[] => {
+    if ("features" in sight) return sight.features;
+    if (vision === undefined || towerSpecs === undefined) {
+      throw new ConfigError({
+        op: "visionLanguage",
+        got: "images",
+        expected: "features, as the model has no vision tower",
+        mend: "give the model a tower, or encode the images first",
+      });
+    }
+    return vitFeatures(vision.config, vision.levels)(
+      fit("vit", towerSpecs, part(params, "vision")),
+      sight.images,
+    );
+  };
+  const visual = (params: Tree<Tensor>, sight: Sight): Tensor =>
+    bridge.apply(part(params, "bridge"), features(params, sight));
+  const logits = (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
+    const llama = fit("llama", decoderSpecs, params), n = bridge.tokens;
+    const visual_bnd = visual(params, sight), text_btd = llamaEmbed(llama, ids_bt);
+    if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
+      throw new ConfigError({
+        op: "visionLanguage",
+        got: `ids ${show(ids_bt.shape)} beside visual tokens ${show(visual_bnd.shape)}`,
+        expected: "ids [b, t] with one row per image",
+        mend: "give every image its text",
+      });
+    }
+    // The last visual token predicts text token 0, so states n - 1 .. n + t - 2 are all that the output map sees.
+    return pipe(
+      concat([visual_bnd, text_btd], 1),
+      (x_bsd) => llamaStates(decoder)(llama, x_bsd),
+      sliceAxis(1, n - 1, n - 1 + ids_bt.shape[1]!),
+      (states_btd) => llamaLogits(llama, states_btd),
+    );
+  };
+  return {
+    visualTokens: bridge.tokens,
+    specs: {
+      ...(towerSpecs === undefined ? {} : { vision: towerSpecs }),
+      bridge: bridge.specs,
+      ...decoderSpecs,
+    },
+    visual,
+    logits,
+    loss: (params, batch) => {
+      const { mean, count, correct } = crossEntropy(logits(params, batch, batch.ids), batch.labels);
+      return [mean, { accuracy: div(sum()(correct), maximum(count, 1)), tokens: count }];
+    },
+  };
+};
