@@ -1,0 +1,149 @@
+/** The folder runner: what it counts as failed, and that it notices every way not to test. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { denoTestCounts, failures, main, testFiles, uvuCounts, withExamples } from "../run.ts";
+
+const runner = suite("runner");
+
+const uvu = 'import { test } from "uvu"; import * as assert from "uvu/assert";';
+
+const inTree = async (
+  files: Readonly<Record<string, string>>,
+  use: (root: string) => Promise<void> | void,
+): Promise<void> => {
+  const root = await Deno.makeTempDir();
+  try {
+    for (const folder of ["tests/deep/er", "core", "kernels", "pipelines"]) {
+      await Deno.mkdir(`${root}/${folder}`, { recursive: true });
+    }
+    await Deno.copyFile(new URL("../../deno.json", import.meta.url), `${root}/deno.json`);
+    for (const room of ["core", "kernels", "pipelines"]) {
+      await Deno.writeTextFile(
+        `${root}/${room}/deno.json`,
+        `{"name":"@x/${room}","version":"0.1.0","exports":"./m.ts"}`,
+      );
+    }
+    for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(`${root}/${path}`, text);
+    await use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+};
+
+const printed = async (
+  run: () => Promise<number>,
+): Promise<{ readonly code: number; readonly lines: string[] }> => {
+  const { log } = console;
+  const lines: string[] = [];
+  console.log = (...said: unknown[]) => lines.push(...said.join(" ").split("\n"));
+  try {
+    return { code: await run(), lines };
+  } finally {
+    console.log = log;
+  }
+};
+
+runner("reads the last totals of uvu, coloured or not", () => {
+  assert.equal(uvuCounts("x\n  Total:     3\n  Passed:    2\n  Skipped:   1\n"), { total: 4, passed: 2 });
+  assert.equal(uvuCounts("  Total:     9\n\n  Total:     3\n  Passed:    \u001b[32m3\u001b[0m\n"), {
+    total: 3,
+    passed: 3,
+  });
+  assert.equal(uvuCounts("Totally: 3"), { total: 0, passed: 0 });
+});
+
+runner("reads the closing line of deno test", () => {
+  assert.equal(denoTestCounts("ok | 12 passed | 0 failed (3ms)"), { passed: 12, failed: 0 });
+  assert.equal(denoTestCounts("FAILED | 1 passed (2 steps) | 4 failed | 1 ignored (3ms)"), {
+    passed: 1,
+    failed: 4,
+  });
+  assert.is(denoTestCounts("error: no"), undefined);
+});
+
+runner("counts as failed what crashed, what ran nothing and what was skipped", () => {
+  assert.is(failures(true, 3, 3), 0);
+  assert.is(failures(true, 3, 2), 1);
+  assert.is(failures(true, 5, 2), 3);
+  assert.is(failures(false, 3, 3), 1);
+  assert.is(failures(true, 0, 0), 1);
+});
+
+runner("finds files at any depth, tiny ones first", () =>
+  inTree({
+    "tests/b.test.ts": "",
+    "tests/tiny_z.test.ts": "",
+    "tests/deep/a.test.ts": "",
+    "tests/deep/er/c.test.ts": "",
+    "tests/helper.ts": "",
+    "core/m.ts": "/**\n * ```ts\n * 1;\n * ```\n */\n",
+    "core/n.ts": "/** ```ts ignore */\n",
+  }, (root) => {
+    assert.equal(testFiles(`${root}/tests`), [
+      "tiny_z.test.ts",
+      "b.test.ts",
+      "deep/a.test.ts",
+      "deep/er/c.test.ts",
+    ]);
+    assert.equal(withExamples(`${root}/core`), [`${root}/core/m.ts`]);
+  }));
+
+runner("passes good files, and runs examples", () =>
+  inTree({
+    "tests/a.test.ts": `${uvu} test("1", () => {}); test("2", () => {}); test.run();`,
+    "core/m.ts":
+      "/**\n * One.\n * ```ts\n * if (1 + 1 !== 2) throw new Error();\n * ```\n */\nexport const one = 1;\n",
+  }, async (root) => {
+    const { code, lines } = await printed(() => main(root, []));
+    assert.is(code, 0, lines.join("\n"));
+    assert.is(lines.at(-1), "3 passed, 0 failed");
+    assert.match(lines.join("\n"), /ok {3}tests\/a\.test\.ts 2\/2 \d+ ms/);
+  }));
+
+runner("fails every way of not testing, and shows what was printed", () =>
+  inTree({
+    "tests/bad.test.ts": `${uvu} test("no", () => assert.is(1, 2)); test("yes", () => {}); test.run();`,
+    "tests/exit.test.ts": `${uvu} test("x", () => Deno.exit(0)); test.run();`,
+    "tests/never.test.ts": `${uvu} test("x", () => {});`,
+    "tests/crash.test.ts": `throw new Error("crashed here");`,
+    "tests/late.test.ts":
+      `${uvu} test("x", () => { setTimeout(() => { throw new Error("late"); }, 20); }); test.run();`,
+    "tests/skip.test.ts": `${uvu} test("a", () => {}); test.skip("b", () => {}); test.run();`,
+    "core/m.ts": "/**\n * ```ts\n * throw new Error('example');\n * ```\n */\nexport const one = 1;\n",
+  }, async (root) => {
+    const { code, lines } = await printed(() => main(root, []));
+    const text = lines.join("\n");
+    assert.is(code, 1);
+    assert.is(lines.filter((line) => line.startsWith("FAIL ")).length, 7, text);
+    assert.is(lines.at(-1), "3 passed, 7 failed", text);
+    assert.match(text, /crashed here/);
+    assert.match(text, /does the file call \.run\(\)/);
+  }));
+
+runner("fails on an empty folder and on a filter that matches nothing", () =>
+  inTree({}, async (root) => {
+    assert.is((await printed(() => main(root, []))).code, 1);
+    await Deno.writeTextFile(`${root}/tests/a.test.ts`, `${uvu} test("1", () => {}); test.run();`);
+    assert.is((await printed(() => main(root, ["zzz"]))).code, 1);
+    const { code, lines } = await printed(() => main(root, ["a.test"]));
+    assert.equal([code, lines.at(-1)], [0, "1 passed, 0 failed"]);
+  }));
+
+runner(
+  "ends a file that hangs",
+  () =>
+    inTree({
+      "tests/a.test.ts": `${uvu} test("1", () => new Promise((r) => setTimeout(r, 60000))); test.run();`,
+    }, async (root) => {
+      Deno.env.set("FILE_TIMEOUT", "1");
+      try {
+        const { code, lines } = await printed(() => main(root, []));
+        assert.is(code, 1);
+        assert.match(lines.join("\n"), /ended after 1 s/);
+      } finally {
+        Deno.env.delete("FILE_TIMEOUT");
+      }
+    }),
+);
+
+runner.run();

@@ -1,0 +1,188 @@
+/**
+ * Runs the tests: every `*.test.ts` under `tests/`, a process each, then the examples in the documentation.
+ *
+ *     deno task test [part of a path ...]
+ *
+ * A file passes only if its process ends well, it ran at least one test, and every test passed: none skipped.
+ * Environment: `JOBS` processes at a time (2 unless said), `FILE_TIMEOUT` seconds for one file (600 unless said).
+ */
+import { fileURLToPath } from "node:url";
+
+/** The outcome of one file or of the examples. */
+export interface Outcome {
+  /** Path from the root, or what was run. */
+  readonly name: string;
+  /** Tests that ran. */
+  readonly total: number;
+  /** Tests that passed. */
+  readonly passed: number;
+  /** Tests that failed, or were skipped, or 1 for a file that crashed or ran none. */
+  readonly failed: number;
+  /** Wall-clock time, milliseconds. */
+  readonly ms: number;
+  /** What it printed. */
+  readonly output: string;
+}
+
+/** Numbers of tests in uvu's closing lines, which come last in what a file prints; skipped ones count as tests. */
+export const uvuCounts = (output: string): { readonly total: number; readonly passed: number } => {
+  // deno-lint-ignore no-control-regex
+  const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
+  const last = (label: string): number =>
+    Number([...plain.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)\\s*$`, "gm"))].at(-1)?.[1] ?? 0);
+  return { total: last("Total") + last("Skipped"), passed: last("Passed") };
+};
+
+/** Numbers of tests in the closing line of `deno test`. */
+export const denoTestCounts = (
+  output: string,
+): { readonly passed: number; readonly failed: number } | undefined => {
+  // deno-lint-ignore no-control-regex
+  const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
+  const found = [...plain.matchAll(/^\s*(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/gm)].at(
+    -1,
+  );
+  return found === undefined ? undefined : { passed: Number(found[1]), failed: Number(found[2]) };
+};
+
+/** What counts as failed: everything that did not pass, and at least 1 where the process or the count is wrong. */
+export const failures = (success: boolean, total: number, passed: number): number =>
+  success && total > 0 && passed === total ? 0 : Math.max(1, total - passed);
+
+/** Test files under a folder, `tiny` ones first, then by path. */
+export const testFiles = (folder: string): readonly string[] => {
+  const found: string[] = [];
+  const walk = (path: string): void => {
+    for (const entry of Deno.readDirSync(path)) {
+      const child = `${path}/${entry.name}`;
+      if (entry.isDirectory) walk(child);
+      else if (entry.name.endsWith(".test.ts")) found.push(child.slice(folder.length + 1));
+    }
+  };
+  walk(folder);
+  const rank = (name: string): number => name.startsWith("tiny") ? 0 : 1;
+  return found.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+};
+
+interface Ran {
+  readonly success: boolean;
+  readonly output: string;
+  readonly ms: number;
+}
+
+const deno = async (
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string>,
+  limit: number,
+): Promise<Ran> => {
+  const start = performance.now();
+  const timer = new AbortController();
+  const alarm = setTimeout(() => timer.abort(), limit * 1000);
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...args],
+      cwd,
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: timer.signal,
+    }).output();
+    const text = new TextDecoder();
+    const late = timer.signal.aborted
+      ? `\nended after ${limit} s, the limit for one file (FILE_TIMEOUT)\n`
+      : "";
+    const output = `${text.decode(stdout)}${text.decode(stderr)}${late}`;
+    return { success: success && !timer.signal.aborted, output, ms: performance.now() - start };
+  } finally {
+    clearTimeout(alarm);
+  }
+};
+
+const say = ({ name, total, passed, failed, ms, output }: Outcome): void => {
+  console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name} ${passed}/${total} ${ms.toFixed(0)} ms`);
+  if (failed === 0) return;
+  console.log(output.trimEnd());
+  if (total === 0) console.log("no test ran: does the file call .run() on every suite?");
+};
+
+const runFile = async (
+  root: string,
+  file: string,
+  env: Record<string, string>,
+  limit: number,
+): Promise<Outcome> => {
+  const ran = await deno(["run", "-A", `tests/${file}`], root, env, limit);
+  const { total, passed } = uvuCounts(ran.output);
+  return { name: `tests/${file}`, total, passed, failed: failures(ran.success, total, passed), ...ran };
+};
+
+const rooms = ["core", "kernels", "pipelines"];
+
+/** Files of a folder that hold a fenced TypeScript example. */
+export const withExamples = (folder: string): readonly string[] => {
+  const found: string[] = [];
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) found.push(...withExamples(path));
+    else if (entry.name.endsWith(".ts") && /^\s*\* ```ts\s*$/m.test(Deno.readTextFileSync(path))) {
+      found.push(path);
+    }
+  }
+  return found.toSorted();
+};
+
+const runExamples = async (
+  root: string,
+  env: Record<string, string>,
+  limit: number,
+): Promise<Outcome | undefined> => {
+  const files = rooms.flatMap((room) => withExamples(`${root}/${room}`));
+  if (files.length === 0) return undefined;
+  const ran = await deno(["test", "--doc", "-A", "--no-check", ...files], root, env, limit);
+  const counts = denoTestCounts(ran.output) ?? { passed: 0, failed: 0 };
+  const total = counts.passed + counts.failed;
+  const failed = failures(ran.success, total, counts.passed);
+  return { name: "examples in the documentation", total, passed: counts.passed, failed, ...ran };
+};
+
+/** Runs the files whose paths contain one of the parts (all if there are none); gives the process's exit code. */
+export const main = async (root: string, parts: readonly string[]): Promise<number> => {
+  const chosen = (name: string): boolean => parts.length === 0 || parts.some((part) => name.includes(part));
+  const files = testFiles(`${root}/tests`).filter((file) => chosen(`tests/${file}`));
+  const jobs = Math.max(1, Number(Deno.env.get("JOBS") ?? 2) || 2);
+  const limit = Number(Deno.env.get("FILE_TIMEOUT") ?? 600) || 600;
+  const temp = await Deno.makeTempDir();
+  const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? temp };
+  const outcomes: Outcome[] = [];
+  const add = (outcome: Outcome): void => {
+    outcomes.push(outcome);
+    say(outcome);
+  };
+  const drain = async (queue: string[]): Promise<void> => {
+    await Promise.all(Array.from({ length: jobs }, async () => {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        add(await runFile(root, file, env, limit));
+      }
+    }));
+  };
+  try {
+    const tiny = files.filter((file) => file.startsWith("tiny"));
+    await drain([...tiny]);
+    await drain(files.filter((file) => !tiny.includes(file)));
+    const examples = chosen("examples") ? await runExamples(root, env, limit) : undefined;
+    if (examples !== undefined) add(examples);
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
+  const passed = outcomes.reduce((n, outcome) => n + outcome.passed, 0);
+  const failed = outcomes.reduce((n, outcome) => n + outcome.failed, 0);
+  if (outcomes.length === 0) console.log("no test file found");
+  console.log(`${passed} passed, ${failed} failed`);
+  return outcomes.length === 0 || failed > 0 ? 1 : 0;
+};
+
+if (import.meta.main) {
+  Deno.exit(await main(fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, ""), Deno.args));
+}
