@@ -1,0 +1,58 @@
+/** Learning-rate schedules: the same function of the step on numbers and on descriptions. */
+import { add, cast, less, maximum, minimum, mul, select, sin, sub } from "../ops/elementwise.ts";
+import type { Tensor } from "../tensor.ts";
+import { ConfigError } from "../errors.ts";
+import { constant } from "../ops/source.ts";
+
+/** A schedule. */
+export interface Schedule {
+  /** The rate of a step, counted from 0. */
+  readonly at: (step: number) => number;
+  /** The rate, f32 `[]`, of a step tensor, i32 `[]`. */
+  readonly of: (step: Tensor) => Tensor;
+}
+
+/** Settings of warm-up and cosine. */
+export interface WarmupCosineConfig {
+  /** Highest rate. */
+  readonly peak: number;
+  /** Steps of linear rise from 0; step 0 has rate 0 if there are any. */
+  readonly warmup: number;
+  /** Steps altogether; the rate reaches its floor there. */
+  readonly total: number;
+  /** Lowest rate after the warm-up; 0 by default. */
+  readonly floor?: number;
+}
+
+/**
+ * `peak t / warmup`, then `floor + (peak - floor) (1 + cos(pi p)) / 2` for the progress p from 0 to 1
+ * (Loshchilov and Hutter 2017). Half of `1 + cos` is written as a squared sine, exact near the end.
+ */
+export const warmupCosine = ({ peak, warmup, total, floor = 0 }: WarmupCosineConfig): Schedule => {
+  if (!(warmup >= 0 && total > warmup && peak >= floor)) {
+    throw new ConfigError({
+      op: "warmupCosine",
+      got: `peak ${peak}, floor ${floor}, warm-up ${warmup} of ${total} steps`,
+      expected: "a peak above the floor, and fewer warm-up steps than steps",
+      mend: "shorten the warm-up or train longer",
+    });
+  }
+  const rise = peak / Math.max(1, warmup), span = total - warmup;
+  return {
+    at: (step) => {
+      if (step < warmup) return rise * step;
+      const left = Math.min(1, Math.max(0, (total - step) / span));
+      return floor + (peak - floor) * Math.sin(Math.PI / 2 * left) ** 2;
+    },
+    of: (step) => {
+      const t = cast("f32")(step);
+      const left = minimum(maximum(mul(sub(total, t), 1 / span), 0), 1);
+      const wave = sin(mul(left, Math.PI / 2));
+      const fall = mul(mul(wave, wave), peak - floor);
+      return select(less(t, warmup), mul(t, rise), floor === 0 ? fall : add(fall, floor));
+    },
+  };
+};
+
+/** The same rate at every step. */
+export const constantRate = (rate: number): Schedule => ({ at: () => rate, of: () => constant(rate) });
