@@ -1,0 +1,30 @@
+/** All that the compiler knows of a device. */
+
+/** Capabilities and sizes that schedules and renderers depend on. */
+export interface DeviceProfile {
+  /** What the adapter calls itself. */
+  readonly name: string;
+  /** Software devices run lanes in CPU vectors: no workgroup memory, few large tiles. */
+  readonly software: boolean;
+  /** Most storage buffers in one kernel. */
+  readonly maxBindings: number;
+  /** Most bytes in one binding. */
+  readonly maxBindingBytes: number;
+  /** Most invocations in one workgroup. */
+  readonly maxInvocations: number;
+  /** Bytes of workgroup memory. */
+  readonly workgroupBytes: number;
+  /** Most workgroups along one axis. */
+  readonly maxWorkgroups: number;
+}
+
+/** The least that every WebGPU device gives: used to render text where no device is at hand. */
+export const portableProfile: DeviceProfile = {
+  name: "portable",
+  software: false,
+  maxBindings: 8,
+  maxBindingBytes: 128 * 2 ** 20,
+  maxInvocations: 256,
+  workgroupBytes: 16384,
+  maxWorkgroups: 65535,
+};

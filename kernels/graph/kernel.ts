@@ -1,0 +1,122 @@
+/** Kernels: what one dispatch computes, as scalar expressions over loops. Both code generators start from these. */
+import type { ReduceOp, Tensor } from "@chain-of-sight/core";
+import type { Index } from "../ir/index_expr.ts";
+import type { Value } from "../ir/value.ts";
+
+/** Name of the column variable of a loop of this length. */
+export const columnName = (length: number): string => `col${length}`;
+
+/** One result of a kernel: `value` is stored at `at` for every element of the kernel's loops. */
+export interface Output {
+  /** The description that gets memory. */
+  readonly tensor: Tensor;
+  /** What is stored. */
+  readonly value: Value;
+  /** Where, in elements. */
+  readonly at: Index;
+  /** Whether there is one per row (`row` alone) rather than one per row and column. */
+  readonly perRow: boolean;
+}
+
+/** A reduction inside a loop kernel: over its column variable from 0 to `length - 1`, for each row. */
+export interface Reduction {
+  /** The reduction it computes. */
+  readonly tensor: Tensor;
+  /** How values combine. */
+  readonly op: ReduceOp;
+  /** Number of values. */
+  readonly length: number;
+  /** The value at (`row`, `col`). */
+  readonly value: Value;
+}
+
+/** Rows, each with reductions in sequence and then outputs over columns. Without reductions: a map, one column. */
+export interface LoopKernel {
+  /** Discriminates kernels. */
+  readonly kind: "loop";
+  /** Number of rows. */
+  readonly rows: number;
+  /** Columns of the outputs that are not per row. */
+  readonly columns: number;
+  /** Reductions, in order of dependence. */
+  readonly reductions: readonly Reduction[];
+  /** Results. */
+  readonly outputs: readonly Output[];
+}
+
+/** A batched matrix product with fused views on its operands and fused scalar expressions on its result. */
+export interface ContractionKernel {
+  /** Discriminates kernels. */
+  readonly kind: "contraction";
+  /** The product. */
+  readonly core: Tensor<"matmul">;
+  /** Batch, rows, columns, summed length. */
+  readonly size: { readonly batch: number; readonly m: number; readonly n: number; readonly k: number };
+  /** Left operand at (`batch`, `row`, `k`). */
+  readonly left: Extract<Value, { kind: "load" }>;
+  /** Right operand at (`batch`, `k`, `col`). */
+  readonly right: Extract<Value, { kind: "load" }>;
+  /** Results at (`batch`, `row`, `col`), in terms of the accumulator. */
+  readonly outputs: readonly Output[];
+}
+
+/** Sums rows of updates into a table by ids, in order of position. */
+export interface ScatterKernel {
+  /** Discriminates kernels. */
+  readonly kind: "scatter";
+  /** Number of ids. */
+  readonly positions: number;
+  /** Elements of one row. */
+  readonly width: number;
+  /** Rows of the table. */
+  readonly tableRows: number;
+  /** The id at position `row`. */
+  readonly id: Value;
+  /** The id at position `other`. */
+  readonly otherId: Value;
+  /** The update at (`other`, `col`). */
+  readonly update: Value;
+  /** The table. */
+  readonly outputs: readonly Output[];
+}
+
+/** Any kernel. */
+export type Kernel = LoopKernel | ContractionKernel | ScatterKernel;
+
+/** Calls `visit` once for every expression reachable from `values`, parts before wholes. */
+export const walkValues = (values: readonly Value[], visit: (v: Value) => void): void => {
+  const seen = new Set<Value>();
+  const walkIndex = (i: Index): void =>
+    i.terms.forEach(({ atom }) => {
+      if (atom.kind === "value") walk(atom.value);
+      else if (atom.kind !== "var") walkIndex(atom.of);
+    });
+  const walk = (v: Value): void => {
+    if (seen.has(v)) return;
+    seen.add(v);
+    if (v.kind === "apply") v.args.forEach(walk);
+    if (v.kind === "index" || v.kind === "load") walkIndex(v.at);
+    if (v.kind === "guard") {
+      walkIndex(v.at);
+      walk(v.then);
+      walk(v.otherwise);
+    }
+    visit(v);
+  };
+  values.forEach(walk);
+};
+
+/** The expressions of a kernel. */
+export const valuesOf = (kernel: Kernel): Value[] => [
+  ...(kernel.kind === "loop" ? kernel.reductions.map((r) => r.value) : []),
+  ...(kernel.kind === "contraction" ? [kernel.left, kernel.right] : []),
+  ...(kernel.kind === "scatter" ? [kernel.id, kernel.otherId, kernel.update] : []),
+  ...kernel.outputs.map((o) => o.value),
+];
+
+/** The tensors that a kernel reads, in order of first use. */
+export const readsOf = (kernel: Kernel): Tensor[] => {
+  const reads = new Set<Tensor>();
+  walkValues(valuesOf(kernel), (v) => v.kind === "load" && reads.add(v.from));
+  return [...reads];
+};

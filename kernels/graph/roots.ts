@@ -1,0 +1,107 @@
+/**
+ * Chooses the roots: the descriptions that get memory. All others are computed where they are used. A root is what
+ * the caller asked for, what sums over many elements, what a contraction reads, and what is dear and used often.
+ */
+import { is, isElementwise, isMovement, sizeOf, type Tensor, topological } from "@chain-of-sight/core";
+import { type Index, linear, separate, unravel, variable } from "../ir/index_expr.ts";
+import { ValueBuilder } from "../ir/value.ts";
+import { isHeavy, isView, lowering } from "./lower.ts";
+
+/** Relative cost of computing one element again. */
+const costOf = (t: Tensor): number => {
+  switch (t.op) {
+    case "exp":
+    case "log":
+    case "sin":
+    case "cos":
+    case "tanh":
+    case "erf":
+    case "pow":
+      return 8;
+    case "randomBits":
+      return 60;
+    case "sqrt":
+    case "rsqrt":
+    case "div":
+    case "mod":
+      return 3;
+    case "gather":
+    case "concat":
+    case "pad":
+      return 4;
+    default:
+      return isElementwise(t.op) ? 1 : 0;
+  }
+};
+
+const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
+
+/** The node below views that computes something. */
+const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
+
+/** Whether a contraction can read the operand in place: one load whose position is linear in the summed index. */
+export const readable = (operand: Tensor, axes: readonly [string, string], roots: ReadonlySet<Tensor>): boolean => {
+  if (!roots.has(baseOf(operand))) return false;
+  const build = new ValueBuilder();
+  const lower = lowering(build, (t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined);
+  const value = lower(operand, operandIndex(operand, axes));
+  return value.kind === "load" && separate(value.at, "k") !== undefined;
+};
+
+/** Index of an operand by batch and its two matrix axes. */
+export const operandIndex = (operand: Tensor, axes: readonly [string, string]): Index[] => {
+  const batch = operand.shape.slice(0, -2), [p, q] = operand.shape.slice(-2) as [number, number];
+  return [...unravel(variable("batch", sizeOf(batch)), batch), variable(axes[0], p), variable(axes[1], q)];
+};
+
+/** The roots of a program. `maxReads` bounds how many tensors one kernel may read. */
+export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<Tensor> => {
+  const order = topological(outputs), wanted = new Set(outputs), uses = new Map<Tensor, number>();
+  for (const t of [...order].reverse()) {
+    const n = isMovement(t.op) ? Math.max(1, uses.get(t) ?? 0) : 1;
+    for (const a of new Set(t.args)) uses.set(a, (uses.get(a) ?? 0) + n);
+  }
+  const roots = new Set<Tensor>(), cost = new Map<Tensor, number>(), reads = new Map<Tensor, Set<Tensor>>();
+  const root = (t: Tensor): void => {
+    if (is("constant", t) && !wanted.has(t)) return;
+    roots.add(t);
+    cost.set(t, LOAD);
+    reads.set(t, new Set([t]));
+  };
+  for (const t of order) {
+    if (is("input", t)) {
+      root(t);
+      continue;
+    }
+    if (is("matmul", t)) {
+      const axes = [["row", "k"], ["k", "col"]] as const;
+      t.args.forEach((a, i) => readable(a, axes[i]!, roots) || root(a));
+    }
+    if (is("expand", t)) {
+      const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);
+      if (repeated && !roots.has(base) && cost.get(base)! > DEAR_REPEATED) root(base);
+    }
+    let union = new Set<Tensor>(), sum = costOf(t);
+    const gatherReads = (): void => {
+      union = new Set();
+      sum = costOf(t);
+      for (const a of t.args) {
+        // views were costed before their base became a root
+        const seen = roots.has(baseOf(a)) && isView(a) && !roots.has(a) ? new Set([baseOf(a)]) : reads.get(a)!;
+        for (const r of seen) union.add(r);
+        sum += roots.has(a) || (isView(a) && roots.has(baseOf(a))) ? LOAD : cost.get(a)!;
+      }
+    };
+    gatherReads();
+    for (const a of [...t.args].sort((p, q) => reads.get(q)!.size - reads.get(p)!.size)) {
+      if (union.size <= maxReads) break;
+      if (!roots.has(a)) root(a);
+      gatherReads();
+    }
+    cost.set(t, sum);
+    reads.set(t, union);
+    const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isMovement(t.op);
+    if (wanted.has(t) || isHeavy(t) || often) root(t);
+  }
+  return roots;
+};

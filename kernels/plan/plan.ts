@@ -1,0 +1,78 @@
+/** Plans: a description compiled for a device profile, still without a device. Pure. */
+import { equals, is, ShapeError, show, type Tensor, TreeError, topological } from "@chain-of-sight/core";
+import type { DeviceProfile } from "../device_profile.ts";
+import { fuse } from "../graph/fuse.ts";
+import type { Kernel } from "../graph/kernel.ts";
+import type { Dispatch } from "../wgsl/module.ts";
+import { renderWgsl } from "../wgsl/render.ts";
+import { type MemoryPlan, planMemory } from "./memory.ts";
+
+/** What to compile: named results, and which of them replace which inputs. */
+export interface Source {
+  /** Results by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Output name -> path of the input whose buffer it takes over: state that a step updates. */
+  readonly donate?: Readonly<Record<string, string>>;
+  /** Inputs that must exist even if nothing reads them. */
+  readonly inputs?: readonly Tensor[];
+}
+
+/** Switches of the compiler. */
+export interface CompileOptions {
+  /** Merge kernels; off is the naive path that tests compare with. Default true. */
+  readonly fuse?: boolean;
+}
+
+/** A compiled program: dispatches over slots. */
+export interface Plan {
+  /** The kernels, in order. */
+  readonly kernels: readonly Kernel[];
+  /** The dispatches, in order. */
+  readonly dispatches: readonly Dispatch[];
+  /** Buffers and who lives in them. */
+  readonly memory: MemoryPlan;
+  /** Inputs by path. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** Results by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Output name -> input path, as asked. */
+  readonly donate: Readonly<Record<string, string>>;
+}
+
+/** Compiles for WebGPU devices of a profile. */
+export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
+  const outputs = Object.values(source.outputs), donate = source.donate ?? {};
+  const inputs: Record<string, Tensor> = {};
+  for (const t of [...topological(outputs), ...source.inputs ?? []]) {
+    if (!is("input", t)) continue;
+    const path = t.attributes.path, known = inputs[path];
+    if (known !== undefined && known !== t) {
+      throw new TreeError({
+        op: "compile",
+        got: `two inputs named ${path}: ${known.dtype} ${show(known.shape)} and ${t.dtype} ${show(t.shape)}`,
+        expected: "one description per path",
+        mend: "rename one of them",
+      });
+    }
+    inputs[path] = t;
+  }
+  const donated = new Map<Tensor, Tensor>();
+  for (const [name, path] of Object.entries(donate)) {
+    const o = source.outputs[name], target = inputs[path];
+    if (o === undefined || target === undefined || !equals(o.shape, target.shape) || o.dtype !== target.dtype) {
+      throw new ShapeError({
+        op: "donate",
+        got: `output ${name} (${o === undefined ? "missing" : `${o.dtype} ${show(o.shape)}`}) for input ${path} (${
+          target === undefined ? "missing" : `${target.dtype} ${show(target.shape)}`
+        })`,
+        expected: "an output and an input of equal shape and element type",
+        mend: "donate state to its own update",
+      });
+    }
+    if (!donated.has(o)) donated.set(o, target);
+  }
+  const kernels = fuse(outputs, { maxBindings: profile.maxBindings, fuse: options.fuse ?? true });
+  const memory = planMemory(kernels, Object.values(inputs), outputs, donated);
+  const dispatches = kernels.flatMap((k) => renderWgsl(k, memory.slotOf, profile));
+  return { kernels, dispatches, memory, inputs, outputs: source.outputs, donate };
+};

@@ -1,0 +1,26 @@
+/** How a loop kernel is spread over a device. */
+import type { DeviceProfile } from "../device_profile.ts";
+import type { LoopKernel } from "../graph/kernel.ts";
+
+/** Rows side by side in a workgroup, and workers that share one row. */
+export interface LoopSchedule {
+  /** Rows of one workgroup. */
+  readonly rows: number;
+  /** Workers of one row: each takes every `splits`-th column. */
+  readonly splits: number;
+}
+
+const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)));
+
+/** The default schedule: one worker per row where there are many rows, one workgroup per row where rows are long. */
+export const scheduleLoop = (kernel: LoopKernel, profile: DeviceProfile): LoopSchedule => {
+  const longest = Math.max(kernel.columns, ...kernel.reductions.map((r) => r.length));
+  const width = profile.software ? 64 : 256;
+  if (longest <= 1) return { rows: width, splits: 1 };
+  // barriers are dear on a software device: share a row only when there are too few rows for its lanes
+  const enough = profile.software ? 128 : 16384;
+  if (kernel.rows >= enough && (profile.software || longest <= 32)) return { rows: profile.software ? 32 : 64, splits: 1 };
+  const splits = Math.min(width, powerBelow(Math.ceil(longest / 2)));
+  const trailing = kernel.reductions.every((r) => r.tensor.shape.at(-1) === 1);
+  return trailing ? { rows: Math.max(1, Math.min(kernel.rows, width / splits)) | 0, splits } : { rows: 16, splits: Math.min(splits, width / 16) };
+};

@@ -1,0 +1,107 @@
+/** Words of WGSL: types, literals, and one line for each operator. */
+import type { DType, ElementwiseOp } from "@chain-of-sight/core";
+import type { Operator } from "../ir/value.ts";
+import { PARITY, ROTATIONS } from "@chain-of-sight/core";
+
+/** The type that holds a value in registers. */
+export const typeOf = (dtype: DType): string => dtype;
+
+/** The type that holds a value in memory: `bool` is a word, 0 or 1. */
+export const storedAs = (dtype: DType): string => dtype === "bool" ? "u32" : dtype;
+
+/** A literal. Infinities and NaN come from their bits: WGSL has no words for them. */
+export const literal = (value: number, dtype: DType): string => {
+  if (dtype === "bool") return value ? "true" : "false";
+  if (dtype === "i32") return value === -2147483648 ? "bitcast<i32>(0x80000000u)" : `${value}i`;
+  if (dtype === "u32") return `${value >>> 0}u`;
+  if (Number.isFinite(value)) return Object.is(value, -0) ? "-0f" : `${value}f`;
+  return `bitcast<f32>(${Number.isNaN(value) ? "nan_bits" : value > 0 ? "inf_bits" : "neg_inf_bits"})`;
+};
+
+/** Text of each operator on rendered arguments. */
+export const operators: { readonly [P in Operator]: (x: readonly string[], from: DType, to: DType) => string } = {
+  neg: ([a]) => `(-${a})`,
+  abs: ([a]) => `abs(${a})`,
+  sign: ([a]) => `sign(${a})`,
+  floor: ([a]) => `floor(${a})`,
+  ceil: ([a]) => `ceil(${a})`,
+  exp: ([a]) => `exp(${a})`,
+  log: ([a]) => `log(${a})`,
+  sqrt: ([a]) => `sqrt(${a})`,
+  rsqrt: ([a]) => `inverseSqrt(${a})`,
+  sin: ([a]) => `sin(${a})`,
+  cos: ([a]) => `cos(${a})`,
+  tanh: ([a]) => `tanh_of(${a})`,
+  erf: ([a]) => `erf_of(${a})`,
+  not: ([a]) => `(!${a})`,
+  cast: ([a], from, to) =>
+    from === to ? a! : to === "bool" ? `(${a} != ${literal(0, from)})` : from === "bool" ? `select(${literal(0, to)}, ${literal(1, to)}, ${a})` : `${to}(${a})`,
+  add: ([a, b]) => `(${a} + ${b})`,
+  sub: ([a, b]) => `(${a} - ${b})`,
+  mul: ([a, b]) => `(${a} * ${b})`,
+  div: ([a, b]) => `(${a} / ${b})`,
+  mod: ([a, b]) => `(${a} % ${b})`,
+  pow: ([a, b]) => `pow_of(${a}, ${b})`,
+  maximum: ([a, b]) => `max(${a}, ${b})`,
+  minimum: ([a, b]) => `min(${a}, ${b})`,
+  less: ([a, b]) => `(${a} < ${b})`,
+  equal: ([a, b]) => `(${a} == ${b})`,
+  and: ([a, b]) => `(${a} && ${b})`,
+  or: ([a, b]) => `(${a} || ${b})`,
+  select: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
+  threefry: ([a, b, c]) => `threefry(${a}, ${b}, ${c})`,
+};
+
+const rounds = Array.from({ length: 5 }, (_, block) => [
+  ...ROTATIONS[block % 2]!.map((r) => `  x += y; y = ((y << ${r}u) | (y >> ${32 - r}u)) ^ x;`),
+  `  x += k${(block + 1) % 3}; y += k${(block + 2) % 3} + ${block + 1}u;`,
+].join("\n")).join("\n");
+
+/** Functions that operators call, by the word that shows they are needed. */
+const helpers: Readonly<Record<string, string>> = {
+  inf_bits: "var<private> inf_bits: u32 = 0x7f800000u;",
+  neg_inf_bits: "var<private> neg_inf_bits: u32 = 0xff800000u;",
+  nan_bits: "var<private> nan_bits: u32 = 0x7fc00000u;",
+  // beyond 9 the result rounds to 1; some drivers overflow there
+  tanh_of: "fn tanh_of(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 9f); }",
+  // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
+  erf_of: `fn erf_of(v: f32) -> f32 {
+  let x = clamp(v, -4f, 4f); let s = x * x;
+  var p = fma(s, -2.72614225801306e-10f, 2.77068142495902e-08f);
+  p = fma(s, p, -2.10102402082508e-06f); p = fma(s, p, -5.69250639462346e-05f);
+  p = fma(s, p, -7.34990630326855e-04f); p = fma(s, p, -2.95459980854025e-03f);
+  p = x * fma(s, p, -1.60960333262415e-02f);
+  var q = fma(s, -1.45660718464996e-05f, -2.13374055278905e-04f);
+  q = fma(s, q, -1.68282697438203e-03f); q = fma(s, q, -7.37332916720468e-03f);
+  q = fma(s, q, -1.42647390514189e-02f);
+  return p / q;
+}`,
+  // WGSL leaves negative bases undefined
+  pow_of: `fn pow_of(a: f32, b: f32) -> f32 {
+  if (b == 0f) { return 1f; }
+  let r = pow(abs(a), b);
+  if (a >= 0f) { return r; }
+  if (floor(b) != b) { return bitcast<f32>(nan_bits); }
+  return select(r, -r, abs(b % 2f) == 1f);
+}`,
+  threefry: `fn threefry(k0: u32, k1: u32, counter: u32) -> u32 {
+  let k2 = k0 ^ k1 ^ ${PARITY >>> 0}u; var x = counter + k0; var y = k1;
+${rounds}
+  return x;
+}`,
+};
+
+/** The helper functions that a body mentions. */
+export const preludeOf = (body: string): string => {
+  let text = body, out: string[] = [];
+  for (const name of ["pow_of", "threefry", "erf_of", "tanh_of", "neg_inf_bits", "inf_bits", "nan_bits"]) {
+    if (new RegExp(`\\b${name}\\b`).test(text)) {
+      out = [helpers[name]!, ...out];
+      text += helpers[name]!;
+    }
+  }
+  return out.join("\n");
+};
+
+/** Whether an operator is an elementwise primitive. */
+export const isPrimitive = (op: Operator): op is ElementwiseOp => op !== "threefry";

@@ -1,0 +1,115 @@
+/** Renders loop kernels: maps, reductions and whole rows of them (softmax, normalisation) as WGSL. */
+import type { Tensor } from "@chain-of-sight/core";
+import type { DeviceProfile } from "../device_profile.ts";
+import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts";
+import { scheduleLoop } from "../schedule/loop.ts";
+import { literal, typeOf } from "./dialect.ts";
+import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
+import { Scope } from "./scope.ts";
+
+const start = (r: Reduction): string =>
+  r.op === "sum"
+    ? literal(0, r.tensor.dtype)
+    : r.tensor.args[0]!.dtype === "f32"
+    ? literal(-Infinity, "f32")
+    : literal(r.tensor.args[0]!.dtype === "i32" ? -2147483648 : 0, r.tensor.args[0]!.dtype);
+
+/** Renders a loop kernel. */
+export const renderLoop = (
+  kernel: LoopKernel,
+  slotOf: ReadonlyMap<Tensor, number>,
+  profile: DeviceProfile,
+): Dispatch => {
+  const { rows: side, splits } = scheduleLoop(kernel, profile);
+  const bindings = new Bindings(slotOf, kernel.outputs.map((o) => o.tensor));
+  const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
+  const top = new Scope({
+    buffer: (t) => bindings.name(t),
+    result: (v) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`,
+  }, ["row"]);
+  top.lines.push(
+    splits === 1 ? `let row = ${groupIndex(groups, profile)} * ${side}u + lane.x;` : `let row = ${groupIndex(groups, profile)} * ${side}u + lane.y;`,
+  );
+  const guard = kernel.rows % side !== 0;
+  const live = `row < ${kernel.rows}u`;
+  if (guard && splits === 1) top.lines.push(`if (row >= ${kernel.rows}u) { return; }`);
+  const loopHead = (length: number): string => {
+    const c = columnName(length);
+    return splits === 1
+      ? `for (var ${c} = 0u; ${c} < ${length}u; ${c}++) {`
+      : `for (var ${c} = lane.x; ${c} < ${length}u; ${c} += ${splits}u) {`;
+  };
+  kernel.reductions.forEach((r, i) => {
+    const element = r.tensor.args[0]!.dtype, arg = r.op === "argmax", name = splits === 1 ? `r${i}` : `p${i}`;
+    const best = arg ? `m${i}` : name;
+    const head = [`var ${best} = ${start(r)};`, ...(arg ? [`var ${name} = 0i;`] : [])];
+    const inner = top.inner([columnName(r.length)]);
+    const value = inner.value(r.value);
+    const column = r.length > 1 ? columnName(r.length) : "0u";
+    if (r.op === "sum") inner.lines.push(`${name} += ${value};`);
+    else if (r.op === "max") inner.lines.push(`${name} = max(${name}, ${value});`);
+    else {
+      inner.lines.push(`if (${value} > ${best}${splits === 1 ? "" : ` || (${value} == ${best} && i32(${column}) < ${name})`}) {`);
+      inner.lines.push(`${best} = ${value};`, `${name} = i32(${column});`, "}");
+    }
+    top.lines.push(...head, ...(r.length > 0 ? [loopHead(r.length), ...inner.lines, "}"] : []));
+    if (splits > 1) top.lines.push(...combine(r, i, side, splits, globals, element));
+  });
+  const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
+  if (perRow.length > 0) {
+    const scope = top.inner([]);
+    for (const o of perRow) scope.store(bindings.name(o.tensor), o.at, o.value, o.tensor.dtype);
+    const when = [...(splits > 1 ? ["lane.x == 0u"] : []), ...(guard && splits > 1 ? [live] : [])];
+    top.lines.push(...(when.length > 0 ? [`if (${when.join(" && ")}) {`, ...scope.lines, "}"] : scope.lines));
+  }
+  if (wide.length > 0) {
+    const scope = top.inner([columnName(kernel.columns)]);
+    for (const o of wide) scope.store(bindings.name(o.tensor), o.at, o.value, o.tensor.dtype);
+    const loop = [loopHead(kernel.columns), ...scope.lines, "}"];
+    top.lines.push(...(guard && splits > 1 ? [`if (${live}) {`, ...loop, "}"] : loop));
+  }
+  return {
+    label: labelOf(kernel),
+    code: moduleText(bindings, splits === 1 ? [side, 1] : [splits, side], top.lines, globals),
+    bindings: bindings.slots(),
+    workgroups: grid(groups, profile),
+  };
+};
+
+/** Joins the partial results of a row's workers in workgroup memory, halving their number each time. */
+const combine = (
+  r: Reduction,
+  i: number,
+  side: number,
+  splits: number,
+  globals: string[],
+  element: Reduction["value"]["dtype"],
+): string[] => {
+  const arg = r.op === "argmax", type = typeOf(r.tensor.dtype), out: string[] = [];
+  globals.push(`var<workgroup> s${i}: array<${type}, ${side * splits}>;`);
+  if (arg) globals.push(`var<workgroup> t${i}: array<${typeOf(element)}, ${side * splits}>;`);
+  const here = `lane.y * ${splits}u + lane.x`;
+  out.push(`s${i}[${here}] = p${i};`, ...(arg ? [`t${i}[${here}] = m${i};`] : []), "workgroupBarrier();");
+  for (let half = splits / 2; half >= 1; half /= 2) {
+    out.push(`if (lane.x < ${half}u) {`);
+    const other = `${here} + ${half}u`;
+    if (r.op === "sum") out.push(`s${i}[${here}] += s${i}[${other}];`);
+    else if (r.op === "max") out.push(`s${i}[${here}] = max(s${i}[${here}], s${i}[${other}]);`);
+    else {
+      out.push(
+        `if (t${i}[${other}] > t${i}[${here}] || (t${i}[${other}] == t${i}[${here}] && s${i}[${other}] < s${i}[${here}])) {`,
+        `t${i}[${here}] = t${i}[${other}];`,
+        `s${i}[${here}] = s${i}[${other}];`,
+        "}",
+      );
+    }
+    out.push("}", "workgroupBarrier();");
+  }
+  out.push(`let r${i} = s${i}[lane.y * ${splits}u];`);
+  return out;
+};
+
+const labelOf = (kernel: LoopKernel): string => {
+  const ops = [...kernel.reductions.map((r) => r.op), ...kernel.outputs.map((o) => o.tensor.op)];
+  return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${[...new Set(ops)].join("+")}`;
+};
