@@ -67,26 +67,26 @@ const readOrThrow = async (folder: string, key: SetKey): Promise<SceneSet> => {
   return { scenes, images, hash };
 };
 
-/** The set if it is there and whole; damaged ones are reported and count as absent. */
-const read = (folder: string, key: SetKey): Effect.Effect<SceneSet | undefined> =>
-  Effect.tryPromise({ try: () => readOrThrow(folder, key), catch: (cause) => cause }).pipe(
-    Effect.catch((cause) =>
-      cause instanceof Deno.errors.NotFound ? Effect.succeed(undefined) : Effect.as(
-        Effect.logWarning(
-          `the cached set is damaged and is drawn again: ${cause instanceof Error ? cause.message : cause}`,
-        ),
-        undefined,
-      )
-    ),
-  );
-
 const storeError = (folder: string) => (cause: unknown): DataError =>
   new DataError({
-    op: `store a set in ${folder}`,
+    op: `keep a set in ${folder}`,
     got: cause instanceof Error ? cause.message : String(cause),
-    expected: "a folder that can be written",
+    expected: "a folder that can be read and written",
     mend: "free space there, or name another cache folder",
   });
+
+/** The set if it is there and whole; a damaged one is reported, once, and counts as absent. */
+const read = (folder: string, key: SetKey): Effect.Effect<SceneSet | undefined, DataError> =>
+  Effect.tryPromise({ try: () => readOrThrow(folder, key), catch: (cause) => cause }).pipe(
+    Effect.catch((cause): Effect.Effect<undefined, DataError> => {
+      if (cause instanceof Deno.errors.NotFound) return Effect.succeed(undefined);
+      if (!(cause instanceof Damage)) return Effect.fail(storeError(folder)(cause));
+      return Effect.as(
+        Effect.logWarning(`a cached set is damaged and is drawn again: ${cause.message}`),
+        undefined,
+      );
+    }),
+  );
 
 /** Bytes first, the record last: a set without its record is not seen. */
 const store = (folder: string, key: SetKey, set: SceneSet): Effect.Effect<void, DataError> =>
