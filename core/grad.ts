@@ -54,7 +54,7 @@ export interface ValueAndGrad<T extends Tree<Tensor>, Aux> {
  */
 export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[], Aux = undefined>(
   f: (params: T, ...rest: A) => Tensor | readonly [Tensor, Aux],
-) =>
+): (params: T, ...rest: A) => ValueAndGrad<T, Aux> =>
 (params: T, ...rest: A): ValueAndGrad<T, Aux> => {
   const result = f(params, ...rest);
   const [value, aux] = isTensor(result) ? [result, undefined as Aux] : result;
@@ -76,6 +76,7 @@ export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[
 };
 
 /** The gradient of a scalar function for its first argument, a tree of tensors. */
-export const grad =
-  <T extends Tree<Tensor>, A extends readonly unknown[]>(f: (params: T, ...rest: A) => Tensor) =>
-  (params: T, ...rest: A): Mapped<T, Tensor, Tensor> => valueAndGrad(f)(params, ...rest).grad;
+export const grad = <T extends Tree<Tensor>, A extends readonly unknown[]>(
+  f: (params: T, ...rest: A) => Tensor,
+): (params: T, ...rest: A) => Mapped<T, Tensor, Tensor> =>
+(params: T, ...rest: A): Mapped<T, Tensor, Tensor> => valueAndGrad(f)(params, ...rest).grad;

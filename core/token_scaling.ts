@@ -111,12 +111,14 @@ export interface Lineages {
   readonly local?: boolean;
 }
 
-/** Growths compose by multiplying their factors; the empty one changes nothing. */
-export const growthMonoid: Monoid<Growth> = struct<Growth>({
+const growths: Monoid<Growth> = struct<Growth>({
   resolution: MonoidProduct,
   global: MonoidProduct,
   local: MonoidProduct,
 });
+
+/** Growths one after the other: their factors multiply, and none changes nothing. */
+export const growthOf = (...parts: readonly Growth[]): Growth => concatAll(growths)(parts);
 
 const factors = ({ global = true, local = true }: Lineages): Pick<Growth, "global" | "local"> => ({
   global: global ? 2 : 1,
@@ -131,7 +133,7 @@ export const resolutionScaling = (which: Lineages = {}): Growth => ({ resolution
 
 /** Compound scaling: resolution scaling of both lineages, and window scaling of the named ones: 16 times. */
 export const compoundScaling = (which: Lineages = {}): Growth =>
-  concatAll(growthMonoid)([resolutionScaling(), windowScaling(which)]);
+  growthOf(resolutionScaling(), windowScaling(which));
 
 /** A grown layout, and for every scale of it the scale of the old layout that it starts from. */
 export interface Grown {
@@ -145,7 +147,7 @@ export interface Grown {
  * The layout after a growth. Queries per window stay as they are along a lineage.
  * @throws {ConfigError} where a window would not be a whole number of patches.
  */
-export const grow = (growth: Growth) => (from: Layout): Grown => {
+export const grow = (growth: Growth): (from: Layout) => Grown => (from: Layout): Grown => {
   const [first, ...locals] = from.scales as [Scale, ...Scale[]];
   const kept: Scale = { ...first, window: first.window * growth.resolution };
   const extra = growth.global === 1 ? [] : [{ ...kept, window: kept.window / growth.global }];
@@ -182,47 +184,50 @@ const repeatQueries = (queries: NdArray, g: number, n: number, ratio: number): N
  * @param correspondence index of the source scale for every target scale.
  * @throws {ConfigError} where the layouts do not correspond; {TreeError} where the parameters are of another layout.
  */
-export const inflate =
-  (source: Layout, target: Layout, correspondence: readonly number[]) =>
-  <P extends Inflatable>(params: P): P => {
-    if (correspondence.length !== target.scales.length) {
-      refuse(
-        `${correspondence.length} sources for ${target.scales.length} scales`,
-        "one source per scale of the target",
-        "name a source scale for every new scale",
+export const inflate = (
+  source: Layout,
+  target: Layout,
+  correspondence: readonly number[],
+): <P extends Inflatable>(params: P) => P =>
+<P extends Inflatable>(params: P): P => {
+  if (correspondence.length !== target.scales.length) {
+    refuse(
+      `${correspondence.length} sources for ${target.scales.length} scales`,
+      "one source per scale of the target",
+      "name a source scale for every new scale",
+    );
+  }
+  if (params.scales.length !== source.scales.length) {
+    throw new TreeError({
+      op: "inflate",
+      got: `parameters of ${params.scales.length} scales`,
+      expected: `${source.scales.length}, as the source layout has`,
+      mend: "pass the layout with which the parameters were trained",
+    });
+  }
+  const scales = target.scales.map((to, t) => {
+    const s = correspondence[t]!, from = source.scales[s], block = params.scales[s];
+    if (from === undefined || block === undefined) {
+      return refuse(`source scale ${s}`, `0 to ${source.scales.length - 1}`, "name an existing scale");
+    }
+    const g = windowsPerSide(source, from), ratio = windowsPerSide(target, to) / g;
+    if (from.queries !== to.queries || !natural(ratio)) {
+      return refuse(
+        `scale ${t} with ${to.queries} queries in ${windowsPerSide(target, to)} windows per side, from ` +
+          `${from.queries} queries in ${g} windows per side`,
+        "equal queries per window and a whole multiple of windows per side",
+        "choose another source or window",
       );
     }
-    if (params.scales.length !== source.scales.length) {
+    if (sizeOf(block.queries.shape.slice(0, -1)) !== g * g * from.queries) {
       throw new TreeError({
         op: "inflate",
-        got: `parameters of ${params.scales.length} scales`,
-        expected: `${source.scales.length}, as the source layout has`,
+        got: `${sizeOf(block.queries.shape.slice(0, -1))} queries in scale ${s}`,
+        expected: `${g * g * from.queries}`,
         mend: "pass the layout with which the parameters were trained",
       });
     }
-    const scales = target.scales.map((to, t) => {
-      const s = correspondence[t]!, from = source.scales[s], block = params.scales[s];
-      if (from === undefined || block === undefined) {
-        return refuse(`source scale ${s}`, `0 to ${source.scales.length - 1}`, "name an existing scale");
-      }
-      const g = windowsPerSide(source, from), ratio = windowsPerSide(target, to) / g;
-      if (from.queries !== to.queries || !natural(ratio)) {
-        return refuse(
-          `scale ${t} with ${to.queries} queries in ${windowsPerSide(target, to)} windows per side, from ` +
-            `${from.queries} queries in ${g} windows per side`,
-          "equal queries per window and a whole multiple of windows per side",
-          "choose another source or window",
-        );
-      }
-      if (sizeOf(block.queries.shape.slice(0, -1)) !== g * g * from.queries) {
-        throw new TreeError({
-          op: "inflate",
-          got: `${sizeOf(block.queries.shape.slice(0, -1))} queries in scale ${s}`,
-          expected: `${g * g * from.queries}`,
-          mend: "pass the layout with which the parameters were trained",
-        });
-      }
-      return { ...block, queries: repeatQueries(block.queries, g, from.queries, ratio) };
-    });
-    return { ...params, scales };
-  };
+    return { ...block, queries: repeatQueries(block.queries, g, from.queries, ratio) };
+  });
+  return { ...params, scales };
+};

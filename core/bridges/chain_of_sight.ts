@@ -145,7 +145,10 @@ const scaleTokens =
   };
 
 /** The bridge on typed parameters: feature levels `[b, g g, d]` to visual tokens `[b, n, h]`. */
-export const chainOfSightTokens = (config: ChainOfSightConfig) =>
+export const chainOfSightTokens = (config: ChainOfSightConfig): (
+  params: ChainOfSightParams<Tensor>,
+  features: readonly Tensor[],
+) => Tensor =>
 (
   params: ChainOfSightParams<Tensor>,
   features: readonly Tensor[],
@@ -177,7 +180,6 @@ export const chainOfSight = (config: ChainOfSightConfig): Bridge => {
     grid: gridOf(config.layout),
     levels: config.levels ?? 2,
     specs,
-    apply: (params, features) =>
-      chainOfSightTokens(config)(fit("chainOfSight", specs, params), features),
+    apply: (params, features) => chainOfSightTokens(config)(fit("chainOfSight", specs, params), features),
   };
 };

@@ -151,12 +151,14 @@ export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor 
   embedding(params.model.embed_tokens)(ids_bt);
 
 /** States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. */
-export const llamaStates = (config: LlamaConfig) => (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
-  const { heads, width, headWidth = width / heads, theta } = config;
-  const tables = ropeTables(x_btd.shape.at(-2)!, headWidth, theta === undefined ? {} : { theta });
-  const last_btd = params.model.layers.reduce((x, p) => block(p, config, tables)(x), x_btd);
-  return rmsNorm(params.model.norm, config.eps)(last_btd);
-};
+export const llamaStates =
+  (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
+  (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
+    const { heads, width, headWidth = width / heads, theta } = config;
+    const tables = ropeTables(x_btd.shape.at(-2)!, headWidth, theta === undefined ? {} : { theta });
+    const last_btd = params.model.layers.reduce((x, p) => block(p, config, tables)(x), x_btd);
+    return rmsNorm(params.model.norm, config.eps)(last_btd);
+  };
 
 /** Logits `[b, t, v]` of states `[b, t, d]`. */
 export const llamaLogits = (params: LlamaParams<Tensor>, states_btd: Tensor): Tensor =>

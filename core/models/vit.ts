@@ -172,7 +172,7 @@ const block = (p: VitBlockParams<Tensor>, config: VitConfig) => (x_btd: Tensor):
  * `depth` blocks (all by default). Images of another side than the table's get an interpolated table.
  */
 export const vitStates =
-  (config: VitConfig) =>
+  (config: VitConfig): (params: VitParams<Tensor>, image_bhwc: Tensor, depth?: number) => readonly Tensor[] =>
   (params: VitParams<Tensor>, image_bhwc: Tensor, depth: number = config.layers): readonly Tensor[] => {
     const { class_embedding, patch_embedding, position_embedding } = params.embeddings;
     const patches_bnd = patchEmbed(patch_embedding)(image_bhwc);
@@ -204,31 +204,37 @@ export const vitStates =
  * Patch features `[b, n, d]` after the named blocks (counted from 0), class token dropped: what a bridge reads.
  * Later blocks are not built.
  */
-export const vitFeatures =
-  (config: VitConfig, levels: readonly number[]) =>
-  (params: VitParams<Tensor>, image_bhwc: Tensor): readonly Tensor[] => {
-    if (levels.length === 0 || !levels.every((l) => Number.isInteger(l) && l >= 0 && l < config.layers)) {
-      throw new ConfigError({
-        op: "vitFeatures",
-        got: `levels [${levels}] of ${config.layers} blocks`,
-        expected: `block indices from 0 to ${config.layers - 1}`,
-        mend: "count blocks from 0",
-      });
-    }
-    const states = vitStates(config)(params, image_bhwc, Math.max(...levels) + 1);
-    const lead = params.embeddings.class_embedding === undefined ? 0 : 1;
-    return levels.map((l) => {
-      const x_btd = states[l + 1]!;
-      return sliceAxis(1, lead, x_btd.shape[1]!)(x_btd);
+export const vitFeatures = (
+  config: VitConfig,
+  levels: readonly number[],
+): (params: VitParams<Tensor>, image_bhwc: Tensor) => readonly Tensor[] =>
+(params: VitParams<Tensor>, image_bhwc: Tensor): readonly Tensor[] => {
+  if (levels.length === 0 || !levels.every((l) => Number.isInteger(l) && l >= 0 && l < config.layers)) {
+    throw new ConfigError({
+      op: "vitFeatures",
+      got: `levels [${levels}] of ${config.layers} blocks`,
+      expected: `block indices from 0 to ${config.layers - 1}`,
+      mend: "count blocks from 0",
     });
-  };
+  }
+  const states = vitStates(config)(params, image_bhwc, Math.max(...levels) + 1);
+  const lead = params.embeddings.class_embedding === undefined ? 0 : 1;
+  return levels.map((l) => {
+    const x_btd = states[l + 1]!;
+    return sliceAxis(1, lead, x_btd.shape[1]!)(x_btd);
+  });
+};
 
 /** The image as one vector `[b, d]`: the class token after `post_layernorm`, or the mean of patches without one. */
-export const vitPooled = (config: VitConfig) => (params: VitParams<Tensor>, image_bhwc: Tensor): Tensor => {
-  const x_btd = vitStates(config)(params, image_bhwc).at(-1)!;
-  const [b, , d] = x_btd.shape as [number, number, number];
-  const one_bd = params.embeddings.class_embedding === undefined
-    ? mean({ axes: [1] })(x_btd)
-    : reshape([b, d])(sliceAxis(1, 0, 1)(x_btd));
-  return params.post_layernorm === undefined ? one_bd : layerNorm(params.post_layernorm, config.eps)(one_bd);
-};
+export const vitPooled =
+  (config: VitConfig): (params: VitParams<Tensor>, image_bhwc: Tensor) => Tensor =>
+  (params: VitParams<Tensor>, image_bhwc: Tensor): Tensor => {
+    const x_btd = vitStates(config)(params, image_bhwc).at(-1)!;
+    const [b, , d] = x_btd.shape as [number, number, number];
+    const one_bd = params.embeddings.class_embedding === undefined
+      ? mean({ axes: [1] })(x_btd)
+      : reshape([b, d])(sliceAxis(1, 0, 1)(x_btd));
+    return params.post_layernorm === undefined
+      ? one_bd
+      : layerNorm(params.post_layernorm, config.eps)(one_bd);
+  };

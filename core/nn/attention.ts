@@ -25,7 +25,7 @@ export interface AttentionOptions {
 const HIDDEN = -1e30;
 
 /** `[..., t, c]` to `[..., h, t, c / h]`: heads are consecutive channel groups. Data-last. */
-export const splitHeads = (heads: number) => (x_btc: Tensor): Tensor => {
+export const splitHeads = (heads: number): (x_btc: Tensor) => Tensor => (x_btc: Tensor): Tensor => {
   const [t, c] = x_btc.shape.slice(-2) as [number, number], lead = x_btc.shape.slice(0, -2);
   if (!Number.isInteger(heads) || heads < 1 || c % heads !== 0) {
     throw new ConfigError({
@@ -51,7 +51,7 @@ export const mergeHeads = (x_bhtd: Tensor): Tensor => {
 };
 
 /** Repeats key-value heads so that query head `h` reads head `floor(h k / heads)`. Data-last. */
-export const repeatHeads = (heads: number) => (x_bksd: Tensor): Tensor => {
+export const repeatHeads = (heads: number): (x_bksd: Tensor) => Tensor => (x_bksd: Tensor): Tensor => {
   const [k, s, d] = x_bksd.shape.slice(-3) as [number, number, number], lead = x_bksd.shape.slice(0, -3);
   if (k === heads) return x_bksd;
   if (heads % k !== 0) {

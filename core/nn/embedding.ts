@@ -15,5 +15,6 @@ export const embeddingSpecs = (rows: number, d: number, std = 0.02): EmbeddingPa
 });
 
 /** Rows for i32 ids `[...]`: `[..., d]`; an id outside the table gives zeros. Data-last. */
-export const embedding = ({ weight }: EmbeddingParams<Tensor>) => (ids: Tensor): Tensor =>
-  gather(weight)(ids);
+export const embedding =
+  ({ weight }: EmbeddingParams<Tensor>): (ids: Tensor) => Tensor => (ids: Tensor): Tensor =>
+    gather(weight)(ids);

@@ -57,7 +57,8 @@ export const linearSpecs = (
 
 /** `x W^T + b`, and `(alpha / r) (x A^T) B^T` where the parameters have it: `[..., i]` to `[..., o]`. Data-last. */
 export const linear =
-  ({ weight, bias, lora_A, lora_B }: LinearParams<Tensor>, alpha = 1) => (x: Tensor): Tensor => {
+  ({ weight, bias, lora_A, lora_B }: LinearParams<Tensor>, alpha = 1): (x: Tensor) => Tensor =>
+  (x: Tensor): Tensor => {
     const straight = matmul(transpose(weight))(x);
     const bent = lora_A === undefined || lora_B === undefined ? straight : add(
       straight,

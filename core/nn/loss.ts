@@ -24,7 +24,7 @@ export interface CrossEntropy {
 }
 
 /** The label that never counts. */
-export const IGNORED = -100;
+export const IGNORED: number = -100;
 
 /**
  * Cross entropy of logits `[..., v]` against i32 labels `[...]`; a label of `ignore` (or outside the classes) does

@@ -33,12 +33,14 @@ export const rmsNormSpecs = (d: number): RmsNormParams<ParameterSpec> => ({
 const last = { axes: [-1], keep: true } as const;
 
 /** `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis; the variance divides by n. Data-last. */
-export const layerNorm = ({ weight, bias }: LayerNormParams<Tensor>, eps = 1e-5) => (x: Tensor): Tensor => {
-  const centred = sub(x, mean(last)(x));
-  const scale = pipe(mul(centred, centred), mean(last), (v) => rsqrt(add(v, eps)));
-  return add(mul(mul(centred, scale), weight), bias);
-};
+export const layerNorm =
+  ({ weight, bias }: LayerNormParams<Tensor>, eps = 1e-5): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+    const centred = sub(x, mean(last)(x));
+    const scale = pipe(mul(centred, centred), mean(last), (v) => rsqrt(add(v, eps)));
+    return add(mul(mul(centred, scale), weight), bias);
+  };
 
 /** `x / sqrt(mean(x^2) + eps) * weight` over the last axis (Zhang and Sennrich 2019). Data-last. */
-export const rmsNorm = ({ weight }: RmsNormParams<Tensor>, eps = 1e-5) => (x: Tensor): Tensor =>
-  mul(mul(x, pipe(mul(x, x), mean(last), (v) => rsqrt(add(v, eps)))), weight);
+export const rmsNorm =
+  ({ weight }: RmsNormParams<Tensor>, eps = 1e-5): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+    mul(mul(x, pipe(mul(x, x), mean(last), (v) => rsqrt(add(v, eps)))), weight);

@@ -25,7 +25,7 @@ export const patchSpecs = (patch: number, colours: number, d: number): PatchPara
 });
 
 /** Cuts `[b, h, w, c]` into square tiles: `[b, (h/p)(w/p), p p c]`, all row-major. Data-last. */
-export const tiles = (p: number) => (x_bhwc: Tensor): Tensor => {
+export const tiles = (p: number): (x_bhwc: Tensor) => Tensor => (x_bhwc: Tensor): Tensor => {
   const [b, h, w, c] = x_bhwc.shape as [number, number, number, number];
   if (x_bhwc.shape.length !== 4 || h % p !== 0 || w % p !== 0) {
     throw new ConfigError({
@@ -44,16 +44,17 @@ export const tiles = (p: number) => (x_bhwc: Tensor): Tensor => {
 };
 
 /** Patch embedding of `[b, h, w, c]` images: `[b, g g, d]`, row-major. Data-last. */
-export const patchEmbed = ({ weight, bias }: PatchParams<Tensor>) => (x_bhwc: Tensor): Tensor => {
-  const [d, c, p] = weight.shape as [number, number, number, number];
-  // channels last in the kernel, as they are in the image
-  const kernel = pipe(weight, permute([2, 3, 1, 0]), reshape([p * p * c, d]));
-  const y = pipe(x_bhwc, tiles(p), matmul(kernel));
-  return bias === undefined ? y : add(y, bias);
-};
+export const patchEmbed =
+  ({ weight, bias }: PatchParams<Tensor>): (x_bhwc: Tensor) => Tensor => (x_bhwc: Tensor): Tensor => {
+    const [d, c, p] = weight.shape as [number, number, number, number];
+    // channels last in the kernel, as they are in the image
+    const kernel = pipe(weight, permute([2, 3, 1, 0]), reshape([p * p * c, d]));
+    const y = pipe(x_bhwc, tiles(p), matmul(kernel));
+    return bias === undefined ? y : add(y, bias);
+  };
 
 /** Windows of a grid: `[b, g g, d]` to `[b, (g/w)^2, w w, d]`, windows and their cells row-major. Data-last. */
-export const windows = (w: number) => (x_bnd: Tensor): Tensor => {
+export const windows = (w: number): (x_bnd: Tensor) => Tensor => (x_bnd: Tensor): Tensor => {
   const [b, n, d] = x_bnd.shape as [number, number, number], g = Math.round(Math.sqrt(n));
   if (x_bnd.shape.length !== 3 || g * g !== n || g % w !== 0) {
     throw new ConfigError({

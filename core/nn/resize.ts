@@ -61,7 +61,8 @@ export const interpolationMatrix = (from: number, to: number, options: ResizeOpt
  * @throws {ShapeError} if the argument has fewer than three axes or an empty side.
  */
 export const resize =
-  (size: readonly [number, number], options: ResizeOptions) => (x_bhwc: Tensor): Tensor => {
+  (size: readonly [number, number], options: ResizeOptions): (x_bhwc: Tensor) => Tensor =>
+  (x_bhwc: Tensor): Tensor => {
     const lead = x_bhwc.shape.slice(0, -3), [h, w, c] = x_bhwc.shape.slice(-3) as [number, number, number];
     if (x_bhwc.shape.length < 3 || h < 1 || w < 1 || !size.every((n) => Number.isInteger(n) && n >= 1)) {
       throw new ShapeError({

@@ -63,14 +63,15 @@ export const ropeTables = (t: number, d: number, options: RopeOptions = {}): Rop
 };
 
 /** Rotates the pairs `(x[i], x[i + d/2])` of `[..., t, d]`. Data-last. */
-export const rope = ({ cos_te, sin_te }: RopeTables) => (x_btd: Tensor): Tensor => {
-  const e = x_btd.shape.at(-1)! / 2;
-  const first = sliceAxis(-1, 0, e)(x_btd), second = sliceAxis(-1, e, 2 * e)(x_btd);
-  return concat(
-    [
-      sub(mul(first, cos_te), mul(second, sin_te)),
-      add(mul(second, cos_te), mul(first, sin_te)),
-    ],
-    x_btd.shape.length - 1,
-  );
-};
+export const rope =
+  ({ cos_te, sin_te }: RopeTables): (x_btd: Tensor) => Tensor => (x_btd: Tensor): Tensor => {
+    const e = x_btd.shape.at(-1)! / 2;
+    const first = sliceAxis(-1, 0, e)(x_btd), second = sliceAxis(-1, e, 2 * e)(x_btd);
+    return concat(
+      [
+        sub(mul(first, cos_te), mul(second, sin_te)),
+        add(mul(second, cos_te), mul(first, sin_te)),
+      ],
+      x_btd.shape.length - 1,
+    );
+  };

@@ -11,19 +11,19 @@ import type { Tensor } from "../tensor.ts";
 const shiftOf = (x: Tensor, axis: number): Tensor => ceil(max({ axes: [axis], keep: true })(x));
 
 /** `e^x / sum(e^x)` along an axis (the last by default). Data-last. */
-export const softmax = (axis = -1) => (x: Tensor): Tensor => {
+export const softmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const e = exp(sub(x, shiftOf(x, axis)));
   return div(e, sum({ axes: [axis], keep: true })(e));
 };
 
 /** `x - log(sum(e^x))` along an axis (the last by default). Data-last. */
-export const logSoftmax = (axis = -1) => (x: Tensor): Tensor => {
+export const logSoftmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const shifted = sub(x, shiftOf(x, axis));
   return sub(shifted, log(sum({ axes: [axis], keep: true })(exp(shifted))));
 };
 
 /** `log(sum(e^x))` along an axis (the last by default), which goes unless `keep`; infinities pass. Data-last. */
-export const logsumexp = (axis = -1, keep = false) => (x: Tensor): Tensor => {
+export const logsumexp = (axis = -1, keep = false): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const at = axisOf("logsumexp", axis, x.shape.length);
   // a finite shift: x - shift must not be inf - inf
   const shift = maximum(minimum(shiftOf(x, axis), 1e38), -1e38);

@@ -51,7 +51,7 @@ export const matmulRecord: OpRecord<"matmul"> = {
  * Matrix product `x w`; data-last: `pipe(x, matmul(w))`. Batch axes broadcast. A two-axis `w` under a batched `x`
  * is one product over all rows, not a batch of them.
  */
-export const matmul = (w: Tensor) => (x: Tensor): Tensor => {
+export const matmul = (w: Tensor): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   if (w.shape.length === 2 && x.shape.length > 2) {
     if (x.shape.at(-1) !== w.shape[0]) matmulRecord.infer([x, w], {});
     const rows = reshape([-1, x.shape.at(-1)!])(x);

@@ -391,7 +391,7 @@ export const select = (condition: Tensor, a: Operand, b: Operand): Tensor => {
 };
 
 /** Conversion to another element type; data-last. */
-export const cast = (dtype: DType) => (x: Tensor): Tensor =>
+export const cast = (dtype: DType): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   x.dtype === dtype ? x : make(castRecord, [x], { dtype });
 
 /** Zeros of the same shape and element type. */

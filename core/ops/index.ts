@@ -80,14 +80,16 @@ export const indexRecords: { readonly [P in IndexOp]: OpRecord<P> } = {
 };
 
 /** `table[ids]`: shape of ids, then the row shape. Data-last in the ids. */
-export const gather = (table: Tensor) => (ids: Tensor): Tensor => make(indexRecords.gather, [table, ids], {});
+export const gather = (table: Tensor): (ids: Tensor) => Tensor => (ids: Tensor): Tensor =>
+  make(indexRecords.gather, [table, ids], {});
 
 /** Adds the rows of `updates` into `rows` rows of zeros at `ids`, in a fixed order. */
-export const scatterAdd = (rows: number) => (ids: Tensor, updates: Tensor): Tensor =>
-  make(indexRecords.scatterAdd, [ids, updates], { rows });
+export const scatterAdd =
+  (rows: number): (ids: Tensor, updates: Tensor) => Tensor => (ids: Tensor, updates: Tensor): Tensor =>
+    make(indexRecords.scatterAdd, [ids, updates], { rows });
 
 /** One-hot rows: 1 where the class is the id, as f32. Data-last. */
-export const oneHot = (classes: number) => (ids: Tensor): Tensor => {
+export const oneHot = (classes: number): (ids: Tensor) => Tensor => (ids: Tensor): Tensor => {
   const shape = [...ids.shape, classes];
   return cast("f32")(
     equal(broadcastTo(shape)(reshape([...ids.shape, 1])(ids)), iota(shape, ids.shape.length)),

@@ -191,7 +191,7 @@ export const movementRecords: { readonly [P in MovementOp]: OpRecord<P> } = {
 };
 
 /** The same elements under another shape; one axis may be -1 and is then inferred. Data-last. */
-export const reshape = (shape: Shape) => (x: Tensor): Tensor => {
+export const reshape = (shape: Shape): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const known = shape.reduce((a, n) => n === -1 ? a : a * n, 1), total = sizeOf(x.shape);
   const full = shape.map((n) => n === -1 ? (known === 0 ? 0 : total / known) : n);
   if (full.some((n) => !Number.isInteger(n)) || shape.filter((n) => n === -1).length > 1) {
@@ -207,7 +207,7 @@ export const reshape = (shape: Shape) => (x: Tensor): Tensor => {
 };
 
 /** Axes in another order: result axis i is axis `order[i]`. Data-last. */
-export const permute = (order: readonly number[]) => (x: Tensor): Tensor => {
+export const permute = (order: readonly number[]): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const axes = order.map((a) => axisOf("permute", a, x.shape.length));
   if (axes.length === x.shape.length && axes.every((a, i) => a === i)) return x;
   return make(movementRecords.permute, [x], { order: axes });
@@ -221,7 +221,7 @@ export const transpose = (x: Tensor): Tensor => {
 };
 
 /** Repetition to a shape by NumPy's rule: missing leading axes and axes of length 1 are repeated. Data-last. */
-export const broadcastTo = (shape: Shape) => (x: Tensor): Tensor => {
+export const broadcastTo = (shape: Shape): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   if (equals(shape, x.shape)) return x;
   if (shape.length < x.shape.length) {
     fail("broadcastTo", `${show(x.shape)} to ${show(shape)}`, "at least as many axes", "sum first");
@@ -232,29 +232,35 @@ export const broadcastTo = (shape: Shape) => (x: Tensor): Tensor => {
 };
 
 /** Elements `start, start + step, ...` below `stop` of every axis. Data-last. */
-export const slice =
-  (start: readonly number[], stop: readonly number[], step: readonly number[] = start.map(() => 1)) =>
-  (x: Tensor): Tensor =>
-    equals(stop, x.shape) && start.every((n) => n === 0) && step.every((n) => n === 1)
-      ? x
-      : make(movementRecords.slice, [x], { start: [...start], stop: [...stop], step: [...step] });
+export const slice = (
+  start: readonly number[],
+  stop: readonly number[],
+  step: readonly number[] = start.map(() => 1),
+): (x: Tensor) => Tensor =>
+(x: Tensor): Tensor =>
+  equals(stop, x.shape) && start.every((n) => n === 0) && step.every((n) => n === 1)
+    ? x
+    : make(movementRecords.slice, [x], { start: [...start], stop: [...stop], step: [...step] });
 
 /** The range `from..to` of one axis (negative bounds count from the back). Data-last. */
-export const sliceAxis = (axis: number, from: number, to: number, step = 1) => (x: Tensor): Tensor => {
-  const a = axisOf("sliceAxis", axis, x.shape.length), n = x.shape[a]!;
-  const clip = (k: number) => k < 0 ? k + n : k;
-  return slice(
-    x.shape.map((_, d) => d === a ? clip(from) : 0),
-    x.shape.map((m, d) => d === a ? clip(to) : m),
-    x.shape.map((_, d) => d === a ? step : 1),
-  )(x);
-};
+export const sliceAxis =
+  (axis: number, from: number, to: number, step = 1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+    const a = axisOf("sliceAxis", axis, x.shape.length), n = x.shape[a]!;
+    const clip = (k: number) => k < 0 ? k + n : k;
+    return slice(
+      x.shape.map((_, d) => d === a ? clip(from) : 0),
+      x.shape.map((m, d) => d === a ? clip(to) : m),
+      x.shape.map((_, d) => d === a ? step : 1),
+    )(x);
+  };
 
 /** A border of one value: `low[i]` before and `high[i]` after along axis i. Data-last. */
-export const pad = (low: readonly number[], high: readonly number[], value = 0) => (x: Tensor): Tensor =>
-  [...low, ...high].every((n) => n === 0) && low.length === x.shape.length
-    ? x
-    : make(movementRecords.pad, [x], { low: [...low], high: [...high], value });
+export const pad =
+  (low: readonly number[], high: readonly number[], value = 0): (x: Tensor) => Tensor =>
+  (x: Tensor): Tensor =>
+    [...low, ...high].every((n) => n === 0) && low.length === x.shape.length
+      ? x
+      : make(movementRecords.pad, [x], { low: [...low], high: [...high], value });
 
 /** Tensors one after the other along an axis. */
 export const concat = (xs: readonly Tensor[], axis = 0): Tensor => {
@@ -269,7 +275,7 @@ export const stack = (xs: readonly Tensor[], axis = 0): Tensor =>
   concat(xs.map((x) => reshape([...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])(x)), axis);
 
 /** Reversal along axes. Data-last. */
-export const flip = (axes: readonly number[]) => (x: Tensor): Tensor =>
+export const flip = (axes: readonly number[]): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   axes.length === 0
     ? x
     : make(movementRecords.flip, [x], { axes: axes.map((a) => axisOf("flip", a, x.shape.length)) });

@@ -41,15 +41,15 @@ export const randomRecord: OpRecord<"randomBits"> = {
 };
 
 /** Random 32-bit words for a key of shape [2] (u32). Data-last. */
-export const randomBits = (shape: Shape) => (key: Tensor): Tensor =>
+export const randomBits = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor =>
   make(randomRecord, [key], { shape: [...shape] });
 
 /** Uniform numbers in [0, 1) with 24 random bits. Data-last. */
-export const uniform = (shape: Shape) => (key: Tensor): Tensor =>
+export const uniform = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor =>
   mul(cast("f32")(div(randomBits(shape)(key), 256)), 2 ** -24);
 
 /** Standard normal numbers, by Box and Muller's transform of two uniforms. Data-last. */
-export const normal = (shape: Shape) => (key: Tensor): Tensor => {
+export const normal = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor => {
   const n = sizeOf(shape), pair = uniform([2, n])(key);
   const half = (i: number) => reshape(shape)(sliceAxis(0, i, i + 1)(pair));
   // 2^-25 keeps the logarithm finite

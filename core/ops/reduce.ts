@@ -137,17 +137,17 @@ export const sum: (options?: ReduceOptions) => (x: Tensor) => Tensor = reduce("s
 export const max: (options?: ReduceOptions) => (x: Tensor) => Tensor = reduce("max");
 
 /** Index of the first greatest element along an axis (the last by default), as i32; data-last. */
-export const argmax = (axis = -1, keep = false) => (x: Tensor): Tensor =>
+export const argmax = (axis = -1, keep = false): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   reduce("argmax")({ axes: [axis], keep })(x);
 
 /** Mean over axes; data-last. */
-export const mean = (options: ReduceOptions = {}) => (x: Tensor): Tensor => {
+export const mean = (options: ReduceOptions = {}): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const n = axesOf("mean", x, options).reduce((a, i) => a * x.shape[i]!, 1);
   return mul(sum(options)(x), 1 / n);
 };
 
 /** Sums a tensor back to a shape that broadcasts to its own: the transpose of broadcasting. */
-export const sumTo = (shape: Shape) => (x: Tensor): Tensor => {
+export const sumTo = (shape: Shape): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const lead = x.shape.length - shape.length;
   const axes = x.shape.map((_, i) => i).filter((i) =>
     i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1)

@@ -19,7 +19,7 @@ export interface AdamWConfig {
 }
 
 /** The usual rule: weights of linear layers decay; norms, biases, queries, embeddings and low-rank maps do not. */
-export const decayed: PathPredicate = (path) => {
+export const decayed = (path: string): boolean => {
   const names = path.split("."), owner = names.at(-2) ?? "";
   return names.at(-1) === "weight" && !/^(ln(_\w+)?|\w*norm\d*|embed_tokens|position_embedding)$/.test(owner);
 };

@@ -60,7 +60,8 @@ const everything: PathPredicate = () => true;
 
 /** The step: value and gradient, clipping, schedule, update. Pure: to be interpreted or compiled as a whole. */
 export const trainStep =
-  <B>(config: TrainStepConfig<B>) => (state: TrainState<Tensor>, batch: B): StepResult => {
+  <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
+  (state: TrainState<Tensor>, batch: B): StepResult => {
     const { loss, optimiser, schedule, maxNorm, trainable = everything } = config;
     const trained = Object.fromEntries(
       tensors.entries(state.params).filter(([path]) => trainable(path)),
