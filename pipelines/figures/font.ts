@@ -1,8 +1,8 @@
 /** The font of the figures, shipped as a package so that every machine draws the same, and how wide its text is. */
 import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
-// The import fixes the font's version and makes the runtime fetch its package.
+// The import makes the runtime fetch the font's package, after which its files have addresses.
 // deno-lint-ignore no-import-prefix
-import inter from "npm:@expo-google-fonts/inter@0.4.2/package.json" with { type: "json" };
+import "npm:@expo-google-fonts/inter@0.4.2/package.json" with { type: "json" };
 
 /** Font family of every figure. */
 export const FONT = "Inter";
@@ -10,14 +10,14 @@ export const FONT = "Inter";
 /** The family as SVG text should name it, with fonts to fall back on where the viewer lacks it. */
 export const FONT_STACK = `${FONT}, 'Helvetica Neue', Arial, sans-serif`;
 
-const pathOf = (file: string): string => {
-  const url = new URL(import.meta.resolve(`npm:@expo-google-fonts/inter@${inter.version}/${file}`));
-  return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
-};
+const pathOf = (address: string): string =>
+  decodeURIComponent(new URL(address).pathname).replace(/^\/([A-Za-z]:)/, "$1");
 
 /** The font files, regular and semi-bold. */
-export const fontFiles = (): readonly string[] =>
-  ["400Regular/Inter_400Regular.ttf", "600SemiBold/Inter_600SemiBold.ttf"].map(pathOf);
+export const fontFiles = (): readonly string[] => [
+  pathOf(import.meta.resolve("npm:@expo-google-fonts/inter@0.4.2/400Regular/Inter_400Regular.ttf")),
+  pathOf(import.meta.resolve("npm:@expo-google-fonts/inter@0.4.2/600SemiBold/Inter_600SemiBold.ttf")),
+];
 
 /** Options that make the renderer use these files and no font of the system. */
 export const renderFont = (): NonNullable<ResvgRenderOptions["font"]> => ({

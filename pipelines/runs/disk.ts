@@ -39,7 +39,11 @@ export const diskError = (op: string, path: string, cause: unknown): DiskError =
   const code = codeOf(cause);
   return new DiskError({
     op: `${op} ${path}`,
-    got: code === "ENOENT" ? "no such file or folder" : cause instanceof Error ? cause.message : String(cause),
+    got: code === "ENOENT"
+      ? "no such file or folder"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause),
     expected: `to ${op} it`,
     mend: mends[code] ?? "check the path and the disk",
     path,
@@ -98,7 +102,8 @@ export const folderOf = (path: string): string => {
 };
 
 /** The name that a file has while it is being written. */
-export const tempName = (path: string): string => `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+export const tempName = (path: string): string =>
+  `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
 
 /** Whether a name is one that {@link tempName} gives for the file `base`. */
 export const isTempOf = (name: string, base: string): boolean =>

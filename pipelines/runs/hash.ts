@@ -33,6 +33,12 @@ export const sha256 = (content: string | Uint8Array): string =>
 
 /**
  * The sha-256 of a value's canonical JSON, hexadecimal; the order of keys does not matter.
+ *
+ * ```ts
+ * import { hashOf } from "./hash.ts";
+ *
+ * if (hashOf({ lr: 0.1, steps: 3 }) !== hashOf({ steps: 3, lr: 0.1 })) throw new Error("unequal");
+ * ```
  * @throws {TypeError} for values without JSON.
  */
 export const hashOf = (value: unknown): string => sha256(canonicalJson(value));

@@ -58,8 +58,7 @@ const field: t.Type<number | string | boolean, unknown, unknown> = new t.Type<
 >(
   "a number, text or flag",
   isField,
-  (u, context) =>
-    isField(u) ? t.success(typeof u === "string" ? NAMED[u] ?? u : u) : t.failure(u, context),
+  (u, context) => isField(u) ? t.success(typeof u === "string" ? NAMED[u] ?? u : u) : t.failure(u, context),
   (a) => typeof a === "number" && !Number.isFinite(a) ? String(a) : a,
 );
 

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { decodeEither } from "../bridge.ts";
-import { diskError, type DiskError, onDisk, writeAll } from "./disk.ts";
+import { type DiskError, diskError, onDisk, writeAll } from "./disk.ts";
 import { FaultError } from "./fault.ts";
 
 /** Who holds a lock. */

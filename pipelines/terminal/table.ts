@@ -50,6 +50,13 @@ const looksNumeric = (cell: Cell): boolean =>
 /**
  * A table with ruled edges: one line a row, columns as wide as their widest cell, numbers to the right.
  * Rows shorter than the columns are filled up with empty cells.
+ *
+ * ```ts
+ * import { table } from "./table.ts";
+ *
+ * const text = table(["arm", { name: "score", digits: 1 }], [["linear", 71.04], ["resampler", 68]]);
+ * if (!text.includes("│ resampler │  68.0 │")) throw new Error(text);
+ * ```
  */
 export const table = (columns: readonly (string | Column)[], rows: readonly (readonly Cell[])[]): string => {
   const heads = columns.map((column): Column => typeof column === "string" ? { name: column } : column);

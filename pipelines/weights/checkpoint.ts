@@ -95,6 +95,18 @@ const hashAt = (bytes: Uint8Array): number => {
  *
  * Equal arrays and metadata give equal files. Float64 arrays keep their bits.
  * On any failure the older checkpoint at `path` is intact and nothing is left beside it.
+ *
+ * ```ts
+ * import * as Effect from "effect/Effect";
+ * import { load, save } from "./checkpoint.ts";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * const tensors = { w: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } } as const;
+ * await Effect.runPromise(save(path, tensors, { step: "100" }));
+ * const { metadata } = await Effect.runPromise(load(path));
+ * if (metadata.step !== "100") throw new Error("another step");
+ * await Deno.remove(path);
+ * ```
  */
 export const save = (
   path: string,

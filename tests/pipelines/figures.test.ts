@@ -195,6 +195,9 @@ figures("draws time against score: every label, its interval, axes with units", 
   const dots = elements(drawn, '[aria-label="dot"] circle');
   const x = dots.map((e) => Number(e.getAttribute("cx")));
   assert.ok(Math.abs((x[0]! - 62) / (x[1]! - 62) - 0.27) < 0.01, `${x}`);
+  const frame = elements(drawn, '[aria-label="frame"]')[0]!;
+  const edges = ["x", "y", "width", "height"].map((name) => Number(frame.getAttribute(name)));
+  assert.equal(edges, [62, 14, 720 - 62 - 22, 440 - 14 - 48], "the frame leaves room for the axes");
   sizeOf(drawn.png);
 });
 

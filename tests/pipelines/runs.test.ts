@@ -297,6 +297,7 @@ metrics("leaves no part of a line behind when the disk refuses", () =>
       } as unknown as Deno.FsFile;
       const error = yield* Effect.flip(appendMetrics({ ...log, file: torn }, [rec(2)]));
       assert.match(error.message, /full/);
+      assert.is(Deno.readTextFileSync(path), metricLine(rec(1)));
       yield* appendMetrics(log, [rec(3)]);
     }));
     assert.equal(await run(readMetrics(path)), [rec(1), rec(3)]);

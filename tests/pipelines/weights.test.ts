@@ -108,6 +108,10 @@ weights("aligns the data and leaves no holes, as the format asks", () => {
     mask: { dtype: "BOOL", shape: [3], data_offsets: [8, 11] },
   });
   assert.is(bytes.byteLength, 8 + length + 11);
+  for (let n = 1; n <= 8; n++) {
+    const named = right(encode({ ["x".repeat(n)]: { dtype: "f32", shape: [], data: Float32Array.of(1) } }));
+    assert.is(new DataView(named.buffer).getUint32(0, true) % 8, 0, `a name of ${n} letters`);
+  }
 });
 
 weights("reads the types of other tools", () => {
