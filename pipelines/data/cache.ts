@@ -8,7 +8,7 @@ import { hashOf, sha256 } from "../runs/hash.ts";
 import { artVersion } from "./art.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { DataError } from "./error.ts";
-import { type Scene, SceneCodec } from "./record.ts";
+import { type Scene, sceneCodec } from "./record.ts";
 import { hashImages, type SceneSet } from "./scene_set.ts";
 
 /** Everything that decides the bytes of a set. */
@@ -30,7 +30,7 @@ const RecordFile = t.strict({
   format: t.literal(FORMAT),
   hash: t.string,
   scenesHash: t.string,
-  scenes: t.readonlyArray(SceneCodec),
+  scenes: t.readonlyArray(sceneCodec()),
 });
 
 /** The name of a set's files, without folder and ending. */

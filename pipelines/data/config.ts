@@ -73,28 +73,31 @@ const ordered = (name: string, item: t.Type<number>): t.Type<readonly [number, n
   return new t.Type(message, is, (u, c) => is(u) ? t.success(u) : t.failure(u, c, message), t.identity);
 };
 
+const styleType: t.Type<Style> = t.keyof({ "fluent-flat": null, noto: null, twemoji: null });
+
 /** Codec of {@link Style}. */
-export const StyleCodec: t.Type<Style> = t.keyof({ "fluent-flat": null, noto: null, twemoji: null });
-/** Codec of {@link Split}. */
-export const SplitCodec: t.Type<Split> = t.keyof({
+export const styleCodec = (): t.Type<Style> => styleType;
+const splitType: t.Type<Split> = t.keyof({
   vision: null,
   pretrain: null,
   finetune: null,
   eval: null,
 });
 
+/** Codec of {@link Split}. */
+export const splitCodec = (): t.Type<Split> => splitType;
+
 const styleList: t.Type<readonly Style[]> = new t.Type(
   "a list of one or more styles",
-  (u): u is readonly Style[] => Array.isArray(u) && u.length > 0 && u.every(StyleCodec.is),
+  (u): u is readonly Style[] => Array.isArray(u) && u.length > 0 && u.every(styleType.is),
   (u, c) =>
-    Array.isArray(u) && u.length > 0 && u.every(StyleCodec.is)
+    Array.isArray(u) && u.length > 0 && u.every(styleType.is)
       ? t.success(u)
       : t.failure(u, c, `one or more of ${styles.join(", ")}`),
   t.identity,
 );
 
-/** Codec of {@link DataConfig}; ranges are checked. */
-export const DataConfigCodec: t.Type<DataConfig> = t.strict({
+const dataConfigType: t.Type<DataConfig> = t.strict({
   seed: bounded("seed", 0, Number.MAX_SAFE_INTEGER, true),
   master: bounded("master", 16, 2048, true),
   concepts: bounded("concepts", 4, concepts.length, true),
@@ -109,3 +112,6 @@ export const DataConfigCodec: t.Type<DataConfig> = t.strict({
   styles: t.strict({ train: styleList, eval: styleList }),
   grid: bounded("grid", 2, 64, true),
 });
+
+/** Codec of {@link DataConfig}; ranges are checked. */
+export const dataConfigCodec = (): t.Type<DataConfig> => dataConfigType;

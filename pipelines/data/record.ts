@@ -2,7 +2,7 @@
 import * as t from "io-ts";
 import type { Box } from "./box.ts";
 import { type Theme, themes } from "./concepts.ts";
-import { type Split, SplitCodec, type Style, StyleCodec } from "./config.ts";
+import { type Split, splitCodec, type Style, styleCodec } from "./config.ts";
 
 /** Red, green and blue, 0 to 255. */
 export type Colour = readonly [number, number, number];
@@ -77,10 +77,9 @@ const colours = t.readonly(t.tuple([colour, colour]));
 const keys = <K extends string>(names: readonly K[]): t.Type<K> =>
   t.keyof(Object.fromEntries(names.map((n) => [n, null])) as Record<K, null>) as t.Type<K>;
 
-/** Codec of {@link Scene}, for records read from disk. */
-export const SceneCodec: t.Type<Scene> = t.strict({
+const sceneType: t.Type<Scene> = t.strict({
   id: t.string,
-  split: SplitCodec,
+  split: splitCodec(),
   index: t.number,
   theme: keys(themes),
   composition: keys(["seen", "held-out"] as const),
@@ -93,13 +92,16 @@ export const SceneCodec: t.Type<Scene> = t.strict({
   }),
   objects: t.readonlyArray(t.strict({
     concept: t.number,
-    style: StyleCodec,
+    style: styleCodec(),
     box: boxCodec,
     size: t.number,
     flip: t.boolean,
   })),
   plates: t.readonlyArray(t.strict({ text: t.string, box: boxCodec, colours })),
 });
+
+/** Codec of {@link Scene}, for records read from disk. */
+export const sceneCodec = (): t.Type<Scene> => sceneType;
 
 /** How many objects of each concept a scene shows, by concept number. */
 export const countsOf = (scene: Scene): ReadonlyMap<number, number> => {

@@ -10,12 +10,20 @@ const VISIBLE = 24;
 /** Longer sides at which sprites are kept, in pixels. */
 const LEVELS = [32, 64, 128, 256] as const;
 
+/** Pixels that a canvas can draw; {@link levelOf} hands them out. */
+export interface Picture {
+  /** Pixels per row. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+}
+
 /** One trimmed picture at several sizes. */
 export interface Sprite {
   /** Width over height of the visible part. */
   readonly aspect: number;
   /** Pictures whose longer sides are about 32, 64, 128 and 256 pixels. */
-  readonly levels: readonly Canvas[];
+  readonly levels: readonly Picture[];
 }
 
 interface Bounds {
@@ -61,7 +69,7 @@ export const spriteOf = async (svg: string): Promise<Sprite> => {
 
 /** The smallest level that need not be enlarged for a longer side of `pixels`. */
 export const levelOf = (sprite: Sprite, pixels: number): Canvas =>
-  sprite.levels.find((c) => Math.max(c.width, c.height) >= pixels) ?? sprite.levels.at(-1)!;
+  (sprite.levels.find((p) => Math.max(p.width, p.height) >= pixels) ?? sprite.levels.at(-1)) as Canvas;
 
 /** Rasterises the first `count` concepts in the given styles, by {@link artKey}. */
 export const loadSprites = async (

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type Art, loadArt } from "./art.ts";
-import { type DataConfig, DataConfigCodec, type Split } from "./config.ts";
+import { type DataConfig, dataConfigCodec, type Split } from "./config.ts";
 import { cached } from "./cache.ts";
 import { DataError } from "./error.ts";
 import { sampleScenes } from "./scene.ts";
@@ -21,6 +21,9 @@ export interface RenderOptions {
 
 /** Scenes of one message: large enough to hide its cost, small enough to share the last ones out. */
 const CHUNK = 48;
+
+const refuse = (got: string, expected: string, mend: string): DataError =>
+  new DataError({ op: "renderDataset", got, expected, mend });
 
 const fail = (got: string): DataError =>
   new DataError({
@@ -47,21 +50,39 @@ const ask = (
     worker.postMessage(message);
   });
 
+const allocate = (
+  count: number,
+  sides: readonly number[],
+): Effect.Effect<Readonly<Record<number, Uint8Array>>, DataError> =>
+  Effect.try({
+    try: () => Object.fromEntries(sides.map((s) => [s, new Uint8Array(count * s * s * 3)])),
+    catch: () =>
+      refuse(
+        `${count} scenes at sides ${sides.join(", ")}`,
+        "pictures that fit in memory",
+        "draw fewer scenes or lower sides",
+      ),
+  });
+
 const openWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })),
   (worker) => Effect.sync(() => worker.terminate()),
 );
 
-const render = (
+/**
+ * Draws scenes with drawings that are at hand, in `threads` workers.
+ * Fails with a {@link DataError} if the pictures do not fit in memory or a worker fails.
+ */
+export const renderWith = (
+  art: Art,
   config: DataConfig,
   split: Split,
   count: number,
   sides: readonly number[],
   threads: number,
-  art: Art,
 ): Effect.Effect<SceneSet, DataError> =>
   Effect.scoped(Effect.gen(function* () {
-    const images = Object.fromEntries(sides.map((s) => [s, new Uint8Array(count * s * s * 3)]));
+    const images = yield* allocate(count, sides);
     const starts = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) => i * CHUNK);
     const run = Effect.gen(function* () {
       const worker = yield* openWorker;
@@ -77,16 +98,13 @@ const render = (
     return { scenes: sampleScenes(config, split, count), images, hash: hashImages(images) };
   }));
 
-const refuse = (got: string, expected: string, mend: string): DataError =>
-  new DataError({ op: "renderDataset", got, expected, mend });
-
 const checked = (
   config: DataConfig,
   count: number,
   sides: readonly number[],
 ): Effect.Effect<void, DataError> => {
-  if (!DataConfigCodec.is(config)) {
-    const bad = DataConfigCodec.decode(config);
+  if (!dataConfigCodec().is(config)) {
+    const bad = dataConfigCodec().decode(config);
     const named = bad._tag === "Left" ? bad.left[0]?.message ?? bad.left[0]?.context.at(-1)?.key : "";
     return Effect.fail(refuse(
       `a configuration with a wrong ${named}`,
@@ -121,7 +139,7 @@ export const renderDataset = (
   const threads = options.workers ?? navigator.hardwareConcurrency;
   const draw = Effect.flatMap(
     loadArt([...config.styles.train, ...config.styles.eval]),
-    (art) => render(config, split, count, sides, threads, art),
+    (art) => renderWith(art, config, split, count, sides, threads),
   );
   return Effect.andThen(
     checked(config, count, sides),

@@ -75,5 +75,5 @@ export const pairedDifference = <A>(
 };
 
 /** The mean, the usual statistic; right answers count 1. */
-export const meanOf: Statistic<number | boolean> = (items) =>
+export const meanOf = (items: readonly (number | boolean)[]): number =>
   items.reduce<number>((sum, item) => sum + Number(item), 0) / items.length;

@@ -27,11 +27,12 @@ export interface ReferScore {
 }
 
 /** Intersection over union of one answer with the truth; 0 if it is no box. */
-export const referIou = (grid: number) => (item: ReferItem): number =>
+export const referIou = (grid: number): (item: ReferItem) => number => (item) =>
   pipe(parseBox(item.answer, grid), O.match(() => 0, (box) => iou(box, item.truth)));
 
 /** Whether one answer counts as found: IoU of at least 0.5. */
-export const referRight = (grid: number) => (item: ReferItem): boolean => referIou(grid)(item) >= 0.5;
+export const referRight = (grid: number): (item: ReferItem) => boolean => (item) =>
+  referIou(grid)(item) >= 0.5;
 
 const mean = (values: readonly number[]): number =>
   values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;

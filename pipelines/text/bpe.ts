@@ -48,8 +48,7 @@ export interface TokenizerJson {
   };
 }
 
-/** Codec of {@link TokenizerJson}. */
-export const TokenizerJsonCodec: t.Type<TokenizerJson> = t.strict({
+const jsonType: t.Type<TokenizerJson> = t.strict({
   version: t.string,
   added_tokens: t.readonlyArray(t.strict({
     id: t.number,
@@ -72,6 +71,9 @@ export const TokenizerJsonCodec: t.Type<TokenizerJson> = t.strict({
     merges: t.readonlyArray(t.readonly(t.tuple([t.string, t.string]))),
   }),
 });
+
+/** Codec of {@link TokenizerJson}. */
+export const tokenizerJsonCodec = (): t.Type<TokenizerJson> => jsonType;
 
 /** The tokens that every vocabulary begins with, numbers 0 to 3. */
 export const specialTokens = ["<pad>", "<bos>", "<eos>", "<unk>"] as const;

@@ -8,7 +8,7 @@
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The label of a token that is not learnt. */
-export const IGNORED = -100;
+export const IGNORED: number = -100;
 
 /** A question and the answer to be learnt. */
 export interface Turn {

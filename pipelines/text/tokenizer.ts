@@ -5,7 +5,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
-import { type TokenizerJson, TokenizerJsonCodec } from "./bpe.ts";
+import { type TokenizerJson, tokenizerJsonCodec } from "./bpe.ts";
 
 /** A loaded encoding. */
 export interface Tokenizer {
@@ -52,7 +52,7 @@ export const tokenizerOf = (json: TokenizerJson): Tokenizer => {
 
 /** An encoding from the text of a tokenizer.json; the error names the fields that do not fit. */
 export const parseTokenizer = (text: string, name = "tokenizer.json"): E.Either<DecodeError, Tokenizer> =>
-  pipe(parseJson(name)(text), E.flatMap(decodeEither(TokenizerJsonCodec, name)), E.map(tokenizerOf));
+  pipe(parseJson(name)(text), E.flatMap(decodeEither(tokenizerJsonCodec(), name)), E.map(tokenizerOf));
 
 /** An encoding from a file. */
 export const loadTokenizer = (path: string): Effect.Effect<Tokenizer, DecodeError | DiskError> =>

@@ -5,7 +5,7 @@ import * as O from "fp-ts/lib/Option.js";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { artKey, loadArt } from "../../pipelines/data/art.ts";
+import { artKey, loadArt, loadFont } from "../../pipelines/data/art.ts";
 import { aspectOf } from "../../pipelines/data/aspects.ts";
 import { type Box, covered, iou } from "../../pipelines/data/box.ts";
 import { setName } from "../../pipelines/data/cache.ts";
@@ -13,21 +13,21 @@ import { heldOutPairs, isHeldOut } from "../../pipelines/data/composition.ts";
 import { concepts, popularity, themes } from "../../pipelines/data/concepts.ts";
 import {
   type DataConfig,
-  DataConfigCodec,
+  dataConfigCodec,
   defaultData,
   type Split,
   styles,
 } from "../../pipelines/data/config.ts";
 import { contactSheet } from "../../pipelines/data/contact_sheet.ts";
 import { boxWords, dequantise, parseBox, quantise } from "../../pipelines/data/grid.ts";
-import { countsOf, SceneCodec } from "../../pipelines/data/record.ts";
+import { countsOf, sceneCodec } from "../../pipelines/data/record.ts";
 import { regionWeights } from "../../pipelines/data/regions.ts";
 import { resampleArea } from "../../pipelines/data/resample.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
 import { imageAt } from "../../pipelines/data/scene_set.ts";
 import { spriteOf } from "../../pipelines/data/sprite.ts";
 import { negativeKinds, type PresenceQuestion, questionsOf } from "../../pipelines/data/tasks.ts";
-import { renderDataset, type RenderOptions } from "../../pipelines/data/workers.ts";
+import { renderDataset, type RenderOptions, renderWith } from "../../pipelines/data/workers.ts";
 
 const small: DataConfig = { ...defaultData, master: 96, concepts: 16 };
 const draw = (config: DataConfig, split: Split, count: number, options: RenderOptions) =>
@@ -76,7 +76,7 @@ test("a scene is a pure function of seed, split and index", () => {
 
 test("scenes keep to their configuration", () => {
   for (const scene of evaluation) {
-    assert.ok(SceneCodec.is(scene));
+    assert.ok(sceneCodec().is(scene));
     assert.ok(scene.objects.length >= 1 && scene.objects.length <= defaultData.objects[1]);
     assert.ok(Math.max(...countsOf(scene).values()) <= defaultData.sameConcept);
     const boxes = [...scene.objects, ...scene.plates].map((o) => o.box);
@@ -92,6 +92,42 @@ test("scenes keep to their configuration", () => {
   }
   const crowded = evaluation.filter((s) => s.objects.length >= 2).length / evaluation.length;
   assert.ok(crowded > 0.99, `two objects or more in ${crowded}`);
+});
+
+test("any configuration in range can be sampled and asked about", () => {
+  const range = (low: number, high: number) =>
+    fc.tuple(fc.integer({ min: low, max: high }), fc.integer({ min: low, max: high }))
+      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+  const config: fc.Arbitrary<DataConfig> = fc.record({
+    seed: fc.nat(),
+    master: fc.constant(224),
+    concepts: fc.integer({ min: 4, max: 48 }),
+    objects: range(2, 16),
+    sameConcept: fc.integer({ min: 1, max: 4 }),
+    size: range(2, 45).map(([a, b]) => [a / 100, b / 100] as const),
+    overlap: fc.constantFrom(0, 0.15, 1),
+    plates: fc.integer({ min: 0, max: 3 }),
+    themed: fc.constantFrom(0, 0.7, 1),
+    heldOut: fc.constantFrom(0, 0.12, 0.5),
+    evalHeldOut: fc.constantFrom(0, 0.5, 1),
+    styles: fc.constant({ train: ["noto"], eval: ["twemoji"] } as const),
+    grid: fc.integer({ min: 2, max: 64 }),
+  });
+  fc.assert(
+    fc.property(config, fc.nat(1000), fc.constantFrom(...training, "eval" as const), (c, index, split) => {
+      assert.ok(dataConfigCodec().is(c));
+      const scene = sampleScene(c, split, index), counts = countsOf(scene);
+      assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
+      assert.ok(scene.objects.length >= 1 && Math.max(...counts.values()) <= c.sameConcept);
+      assert.ok(scene.objects.every((o) => o.concept < c.concepts));
+      assert.ok(scene.objects.every((o) => o.style === (split === "eval" ? "twemoji" : "noto")));
+      if (split !== "eval") assert.is(scene.composition, "seen");
+      const asked = questionsOf(scene, c);
+      assert.is(asked.filter((q) => q.kind === "caption").length, 1);
+      const yes = asked.filter((q) => q.kind === "presence" && q.truth).length;
+      assert.is(yes * 2, asked.filter((q) => q.kind === "presence").length);
+    }),
+  );
 });
 
 test("no training scene shows a held-out pair, and evaluation shows them by the share asked for", () => {
@@ -246,8 +282,14 @@ test("what cannot be drawn is refused with what was got and how to mend it", asy
     (await refusal(small, 4, { cache: "/dev/null/x", workers: 1 })).message,
     /\/dev\/null\/x.*name another/,
   );
-  assert.ok(DataConfigCodec.is(defaultData));
-  assert.not.ok(DataConfigCodec.is({ ...defaultData, objects: [5, 2] }));
+  const huge = renderDataset(small, "eval", 1e12, {});
+  assert.match((await Effect.runPromise(Effect.flip(huge))).message, /fit in memory/);
+  const bare = { svgs: {}, font: loadFont() };
+  const broken = await Effect.runPromise(Effect.flip(renderWith(bare, small, "eval", 100, [96], 2)));
+  assert.is(broken._tag, "DataError");
+  assert.match(broken.message, /expected a worker that draws/);
+  assert.ok(dataConfigCodec().is(defaultData));
+  assert.not.ok(dataConfigCodec().is({ ...defaultData, objects: [5, 2] }));
 });
 
 const presences = (split: Split): readonly PresenceQuestion[] =>
