@@ -2,7 +2,16 @@
 import { is, isReduce, type ReduceOp, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Index, int, linear, plus, scale, unravel, variable } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
-import { type ContractionKernel, type Kernel, type LoopKernel, type Output, columnName, readsOf, type Reduction, type ScatterKernel } from "./kernel.ts";
+import {
+  columnName,
+  type ContractionKernel,
+  type Kernel,
+  type LoopKernel,
+  type Output,
+  readsOf,
+  type Reduction,
+  type ScatterKernel,
+} from "./kernel.ts";
 import { Incompatible, lowering } from "./lower.ts";
 import { operandIndex } from "./roots.ts";
 
@@ -59,7 +68,9 @@ const loop = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): LoopKer
     if (reductions.length === 0 || rows === 0 || size % rows !== 0) refuse("outputs of other sizes");
     if (columns !== 1 && columns !== size / rows) refuse("rows of several lengths");
     columns = size / rows;
-    if (columns > LONGEST_ROW || (rows < FEWEST_ROWS && columns > 256)) refuse("too few rows for their length");
+    if (columns > LONGEST_ROW || (rows < FEWEST_ROWS && columns > 256)) {
+      refuse("too few rows for their length");
+    }
   }
   const build = new ValueBuilder();
   const place = (t: Tensor, length: number): Index =>
@@ -90,7 +101,9 @@ const loop = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): LoopKer
 
 const contraction = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): ContractionKernel => {
   const cores = members.filter((t): t is Tensor<"matmul"> => is("matmul", t));
-  if (cores.length !== 1 || members.some((t) => isReduce(t.op) || is("scatterAdd", t))) refuse("not one product");
+  if (cores.length !== 1 || members.some((t) => isReduce(t.op) || is("scatterAdd", t))) {
+    refuse("not one product");
+  }
   const core = cores[0]!, own = new Set(members), build = new ValueBuilder();
   const [m, n] = core.shape.slice(-2) as [number, number], k = core.args[0]!.shape.at(-1)!;
   const batch = sizeOf(core.shape.slice(0, -2)), total = sizeOf(core.shape);

@@ -87,7 +87,11 @@ const mayShare = (producer: Group, consumer: Group): boolean => {
 };
 
 /** Whether the consumer also depends on the producer through a third group: merging would close a cycle. */
-const passesThroughOthers = (producer: Group, consumer: Group, groupOf: ReadonlyMap<Tensor, Group>): boolean => {
+const passesThroughOthers = (
+  producer: Group,
+  consumer: Group,
+  groupOf: ReadonlyMap<Tensor, Group>,
+): boolean => {
   const oldest = Math.min(...producer.members.map((t) => t.id)), seen = new Set<Group>();
   const stack: Group[] = [];
   const push = (g: Group): void => {

@@ -15,7 +15,10 @@ export type Resolve = (t: Tensor, at: readonly Index[]) => Value | undefined;
 const add = (a: Index, n: number): Index => plus(a, int(n));
 
 /** Lowers descriptions for one kernel. */
-export const lowering = (build: ValueBuilder, resolve: Resolve): (t: Tensor, at: readonly Index[]) => Value => {
+export const lowering = (
+  build: ValueBuilder,
+  resolve: Resolve,
+): (t: Tensor, at: readonly Index[]) => Value => {
   const memo = new Map<string, Value>();
 
   const compute = (t: Tensor, at: readonly Index[]): Value => {

@@ -40,7 +40,11 @@ const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
 /** Whether a contraction can read the operand in place: one load whose position is linear in the summed index. */
-export const readable = (operand: Tensor, axes: readonly [string, string], roots: ReadonlySet<Tensor>): boolean => {
+export const readable = (
+  operand: Tensor,
+  axes: readonly [string, string],
+  roots: ReadonlySet<Tensor>,
+): boolean => {
   if (!roots.has(baseOf(operand))) return false;
   const build = new ValueBuilder();
   const lower = lowering(build, (t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined);
@@ -87,7 +91,9 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
       sum = costOf(t);
       for (const a of t.args) {
         // views were costed before their base became a root
-        const seen = roots.has(baseOf(a)) && isView(a) && !roots.has(a) ? new Set([baseOf(a)]) : reads.get(a)!;
+        const seen = roots.has(baseOf(a)) && isView(a) && !roots.has(a)
+          ? new Set([baseOf(a)])
+          : reads.get(a)!;
         for (const r of seen) union.add(r);
         sum += roots.has(a) || (isView(a) && roots.has(baseOf(a))) ? LOAD : cost.get(a)!;
       }

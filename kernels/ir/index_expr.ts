@@ -7,9 +7,28 @@ import type { Value } from "./value.ts";
 
 /** What a sum is made of. */
 export type Atom =
-  | { readonly kind: "var"; readonly name: string; readonly key: string; readonly min: 0; readonly max: number }
-  | { readonly kind: "div" | "mod"; readonly of: Index; readonly by: number; readonly key: string; readonly min: number; readonly max: number }
-  | { readonly kind: "value"; readonly value: Value; readonly key: string; readonly min: number; readonly max: number };
+  | {
+    readonly kind: "var";
+    readonly name: string;
+    readonly key: string;
+    readonly min: 0;
+    readonly max: number;
+  }
+  | {
+    readonly kind: "div" | "mod";
+    readonly of: Index;
+    readonly by: number;
+    readonly key: string;
+    readonly min: number;
+    readonly max: number;
+  }
+  | {
+    readonly kind: "value";
+    readonly value: Value;
+    readonly key: string;
+    readonly min: number;
+    readonly max: number;
+  };
 
 /** `constant + sum of coefficient * atom`. */
 export interface Index {
@@ -32,7 +51,13 @@ const of = (terms: ReadonlyMap<string, { atom: Atom; by: number }>, constant: nu
     min += by > 0 ? by * atom.min : by * atom.max;
     max += by > 0 ? by * atom.max : by * atom.min;
   }
-  return { terms: list, constant, min, max, key: `${list.map((t) => `${t.by}*${t.atom.key}`).join("+")}+${constant}` };
+  return {
+    terms: list,
+    constant,
+    min,
+    max,
+    key: `${list.map((t) => `${t.by}*${t.atom.key}`).join("+")}+${constant}`,
+  };
 };
 
 /** A known integer. */
@@ -51,7 +76,9 @@ export const fromValue = (value: Value, min: number, max: number): Index =>
 /** a + b. */
 export const plus = (a: Index, b: Index): Index => {
   const terms = new Map(a.terms.map((t) => [t.atom.key, t]));
-  for (const t of b.terms) terms.set(t.atom.key, { atom: t.atom, by: t.by + (terms.get(t.atom.key)?.by ?? 0) });
+  for (const t of b.terms) {
+    terms.set(t.atom.key, { atom: t.atom, by: t.by + (terms.get(t.atom.key)?.by ?? 0) });
+  }
   return recombine(of(terms, a.constant + b.constant));
 };
 
@@ -61,13 +88,16 @@ export const scale = (a: Index, k: number): Index =>
 
 /** `k * (x div k) + x mod k = x`: undoes a split that later proved needless. */
 const recombine = (a: Index): Index => {
-  for (const { atom, by } of a.terms) {
+  for (const remainderTerm of a.terms) {
+    const { atom, by } = remainderTerm;
     if (atom.kind !== "mod") continue;
-    const quotient = a.terms.find((t) =>
-      t.atom.kind === "div" && t.atom.by === atom.by && t.atom.of.key === atom.of.key && t.by === by * atom.by
+    const upper = quotient(atom.of, atom.by);
+    if (upper.terms.length !== 1 || upper.constant !== 0 || upper.terms[0]!.by !== 1) continue;
+    const other = a.terms.find((t) => t.atom.key === upper.terms[0]!.atom.key && t.by === by * atom.by);
+    if (other === undefined) continue;
+    const rest = new Map(
+      a.terms.filter((t) => t !== remainderTerm && t !== other).map((t) => [t.atom.key, t]),
     );
-    if (quotient === undefined) continue;
-    const rest = new Map(a.terms.filter((t) => t.atom !== atom && t !== quotient).map((t) => [t.atom.key, t]));
     return plus(of(rest, a.constant), scale(atom.of, by));
   }
   return a;
@@ -75,7 +105,8 @@ const recombine = (a: Index): Index => {
 
 /** Splits into the part whose coefficients `k` divides, divided by it, and the rest. */
 const split = (a: Index, k: number): readonly [Index, Index] => {
-  const whole = new Map<string, { atom: Atom; by: number }>(), rest = new Map<string, { atom: Atom; by: number }>();
+  const whole = new Map<string, { atom: Atom; by: number }>(),
+    rest = new Map<string, { atom: Atom; by: number }>();
   for (const t of a.terms) {
     if (t.by % k === 0) whole.set(t.atom.key, { atom: t.atom, by: t.by / k });
     else rest.set(t.atom.key, t);
@@ -89,8 +120,8 @@ export const quotient = (a: Index, k: number): Index => {
   if (k === 1) return a;
   const [whole, rest] = split(a, k);
   if (rest.min >= 0 && rest.max < k) return whole;
-  const common = divisor(rest, k);
-  if (common > 1) return plus(whole, quotient(scale(rest, 1 / common), k / common));
+  const step = stepBelow(rest, k);
+  if (step !== undefined) return plus(whole, quotient(split(rest, step)[0], k / step));
   if (rest.terms.length === 1 && rest.constant === 0 && rest.terms[0]!.by === 1) {
     const { atom } = rest.terms[0]!;
     // (x div a) div b = x div ab
@@ -112,15 +143,25 @@ export const remainder = (a: Index, k: number): Index => {
   if (k === 1) return int(0);
   const [, rest] = split(a, k);
   if (rest.min >= 0 && rest.max < k) return rest;
-  const common = divisor(rest, k);
-  if (common > 1) return scale(remainder(scale(rest, 1 / common), k / common), common);
+  const step = stepBelow(rest, k);
+  if (step !== undefined) {
+    const [upper, lower] = split(rest, step);
+    return plus(scale(remainder(upper, k / step), step), lower);
+  }
   return atomic({ kind: "mod", of: rest, by: k, key: `(${rest.key})%${k}`, min: 0, max: k - 1 });
 };
 
-/** A common divisor of every coefficient, the constant and k. */
-const divisor = (a: Index, k: number): number => {
+/**
+ * The greatest divisor `g` of `k` such that the part of the sum that `g` does not divide stays from 0 to `g - 1`:
+ * then quotients and remainders by `k` can be taken in two steps, the first of which is free.
+ */
+const stepBelow = (a: Index, k: number): number | undefined => {
   const gcd = (x: number, y: number): number => y === 0 ? Math.abs(x) : gcd(y, x % y);
-  return a.terms.reduce((g, t) => gcd(g, t.by), gcd(k, a.constant));
+  const steps = new Set(a.terms.map((t) => gcd(t.by, k)).filter((g) => g > 1 && g < k));
+  return [...steps].sort((x, y) => y - x).find((g) => {
+    const rest = split(a, g)[1];
+    return rest.min >= 0 && rest.max < g;
+  });
 };
 
 /** Row-major position of a multi-index. */
@@ -150,21 +191,32 @@ export const unravel = (at: Index, shape: readonly number[]): Index[] => {
 /** Whether the value changes with a variable. */
 export const dependsOn = (a: Index, name: string): boolean =>
   a.terms.some(({ atom }) =>
-    atom.kind === "var" ? atom.name === name : atom.kind === "value" ? atom.value.uses.has(name) : dependsOn(atom.of, name)
+    atom.kind === "var"
+      ? atom.name === name
+      : atom.kind === "value"
+      ? atom.value.uses.has(name)
+      : dependsOn(atom.of, name)
   );
 
 /** Names of the variables it changes with. */
 export const variablesOf = (a: Index): Set<string> => {
   const out = new Set<string>();
   for (const { atom } of a.terms) {
-    const names = atom.kind === "var" ? [atom.name] : atom.kind === "value" ? atom.value.uses : variablesOf(atom.of);
+    const names = atom.kind === "var"
+      ? [atom.name]
+      : atom.kind === "value"
+      ? atom.value.uses
+      : variablesOf(atom.of);
     for (const n of names) out.add(n);
   }
   return out;
 };
 
 /** `rest + by * variable` if the variable enters only as a scaled term; undefined if it enters otherwise. */
-export const separate = (a: Index, name: string): { readonly rest: Index; readonly by: number } | undefined => {
+export const separate = (
+  a: Index,
+  name: string,
+): { readonly rest: Index; readonly by: number } | undefined => {
   const term = a.terms.find((t) => t.atom.kind === "var" && t.atom.name === name);
   const rest = of(new Map(a.terms.filter((t) => t !== term).map((t) => [t.atom.key, t])), a.constant);
   return dependsOn(rest, name) ? undefined : { rest, by: term?.by ?? 0 };

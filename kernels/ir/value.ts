@@ -73,13 +73,19 @@ export class ValueBuilder {
   /** An element of a materialised tensor. */
   load(from: Tensor, at: Index): Value {
     const structure = `t${from.id}[${at.key}]`;
-    return this.#share(structure, (key) => ({ kind: "load", from, at, dtype: from.dtype, key, uses: variablesOf(at) }));
+    return this.#share(
+      structure,
+      (key) => ({ kind: "load", from, at, dtype: from.dtype, key, uses: variablesOf(at) }),
+    );
   }
 
   /** An operator applied. */
   apply(op: Operator, args: readonly Value[], dtype: DType): Value {
     const structure = `${op}:${dtype}(${args.map((a) => a.key).join(",")})`;
-    return this.#share(structure, (key) => ({ kind: "apply", op, args, dtype, key, uses: unite(...args.map((a) => a.uses)) }));
+    return this.#share(
+      structure,
+      (key) => ({ kind: "apply", op, args, dtype, key, uses: unite(...args.map((a) => a.uses)) }),
+    );
   }
 
   /** A value inside a range of an index, another outside. */
@@ -103,12 +109,18 @@ export class ValueBuilder {
   /** A reduction's result for the current row. */
   reduced(of: Tensor): Value {
     const structure = `r${of.id}`;
-    return this.#share(structure, (key) => ({ kind: "reduced", of, dtype: of.dtype, key, uses: new Set(["row"]) }));
+    return this.#share(
+      structure,
+      (key) => ({ kind: "reduced", of, dtype: of.dtype, key, uses: new Set(["row"]) }),
+    );
   }
 
   /** The contraction's result for the current element. */
   accumulator(of: Tensor): Value {
     const structure = `acc${of.id}`;
-    return this.#share(structure, (key) => ({ kind: "accumulator", of, dtype: of.dtype, key, uses: new Set(["row", "col"]) }));
+    return this.#share(
+      structure,
+      (key) => ({ kind: "accumulator", of, dtype: of.dtype, key, uses: new Set(["row", "col"]) }),
+    );
   }
 }

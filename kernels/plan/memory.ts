@@ -25,7 +25,8 @@ export interface MemoryPlan {
 }
 
 /** Bytes of a tensor on the device, padded for 16-byte loads. */
-export const paddedBytes = (t: Tensor): number => Math.max(16, Math.ceil(sizeOf(t.shape) * bytesOf(t.dtype) / 16) * 16);
+export const paddedBytes = (t: Tensor): number =>
+  Math.max(16, Math.ceil(sizeOf(t.shape) * bytesOf(t.dtype) / 16) * 16);
 
 /**
  * Plans memory. `donated` maps outputs to the inputs whose buffers they take over: written in place where no later
@@ -38,7 +39,8 @@ export const planMemory = (
   donated: ReadonlyMap<Tensor, Tensor>,
 ): MemoryPlan => {
   const slots: Slot[] = [], slotOf = new Map<Tensor, number>();
-  const open = (bytes: number, role: Slot["role"]): number => slots.push({ id: slots.length, bytes, role }) - 1;
+  const open = (bytes: number, role: Slot["role"]): number =>
+    slots.push({ id: slots.length, bytes, role }) - 1;
   for (const t of inputs) slotOf.set(t, open(paddedBytes(t), "input"));
 
   const born = new Map<Tensor, number>(), lastRead = new Map<Tensor, number>();
@@ -59,7 +61,12 @@ export const planMemory = (
   }
 
   const scratch = [...born.keys()].filter((t) => !slotOf.has(t));
-  const lives = scratch.map((t) => ({ t, bytes: paddedBytes(t), from: born.get(t)!, to: lastRead.get(t) ?? born.get(t)! }));
+  const lives = scratch.map((t) => ({
+    t,
+    bytes: paddedBytes(t),
+    from: born.get(t)!,
+    to: lastRead.get(t) ?? born.get(t)!,
+  }));
   const shared: { slot: number; lives: { from: number; to: number }[] }[] = [];
   for (const life of [...lives].sort((a, b) => b.bytes - a.bytes || a.from - b.from)) {
     let home = shared.find((s) => s.lives.every((l) => l.to < life.from || life.to < l.from));

@@ -1,5 +1,5 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
-import { equals, is, ShapeError, show, type Tensor, TreeError, topological } from "@chain-of-sight/core";
+import { equals, is, ShapeError, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
@@ -59,12 +59,14 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const donated = new Map<Tensor, Tensor>();
   for (const [name, path] of Object.entries(donate)) {
     const o = source.outputs[name], target = inputs[path];
-    if (o === undefined || target === undefined || !equals(o.shape, target.shape) || o.dtype !== target.dtype) {
+    if (
+      o === undefined || target === undefined || !equals(o.shape, target.shape) || o.dtype !== target.dtype
+    ) {
       throw new ShapeError({
         op: "donate",
-        got: `output ${name} (${o === undefined ? "missing" : `${o.dtype} ${show(o.shape)}`}) for input ${path} (${
-          target === undefined ? "missing" : `${target.dtype} ${show(target.shape)}`
-        })`,
+        got: `output ${name} (${
+          o === undefined ? "missing" : `${o.dtype} ${show(o.shape)}`
+        }) for input ${path} (${target === undefined ? "missing" : `${target.dtype} ${show(target.shape)}`})`,
         expected: "an output and an input of equal shape and element type",
         mend: "donate state to its own update",
       });

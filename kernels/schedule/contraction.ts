@@ -15,11 +15,19 @@ export interface ContractionSchedule {
 }
 
 /** The default schedule: large register tiles where the product is large, small ones where workers would idle. */
-export const scheduleContraction = (kernel: ContractionKernel, profile: DeviceProfile): ContractionSchedule => {
+export const scheduleContraction = (
+  kernel: ContractionKernel,
+  profile: DeviceProfile,
+): ContractionSchedule => {
   const { m, n, batch } = kernel.size;
   if (!profile.software) {
     const big = m * n * batch >= 2 ** 20;
-    return { rows: big ? 8 : 4, quads: n >= 512 && big ? 2 : 1, across: n > 32 ? 16 : 8, down: m > 32 ? 16 : 8 };
+    return {
+      rows: big ? 8 : 4,
+      quads: n >= 512 && big ? 2 : 1,
+      across: n > 32 ? 16 : 8,
+      down: m > 32 ? 16 : 8,
+    };
   }
   const quads = n >= 128 ? 4 : n >= 64 ? 2 : 1;
   const rows = m >= 32 ? 8 : 4;

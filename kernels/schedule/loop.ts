@@ -19,8 +19,12 @@ export const scheduleLoop = (kernel: LoopKernel, profile: DeviceProfile): LoopSc
   if (longest <= 1) return { rows: width, splits: 1 };
   // barriers are dear on a software device: share a row only when there are too few rows for its lanes
   const enough = profile.software ? 128 : 16384;
-  if (kernel.rows >= enough && (profile.software || longest <= 32)) return { rows: profile.software ? 32 : 64, splits: 1 };
+  if (kernel.rows >= enough && (profile.software || longest <= 32)) {
+    return { rows: profile.software ? 32 : 64, splits: 1 };
+  }
   const splits = Math.min(width, powerBelow(Math.ceil(longest / 2)));
   const trailing = kernel.reductions.every((r) => r.tensor.shape.at(-1) === 1);
-  return trailing ? { rows: Math.max(1, Math.min(kernel.rows, width / splits)) | 0, splits } : { rows: 16, splits: Math.min(splits, width / 16) };
+  return trailing
+    ? { rows: Math.max(1, Math.min(kernel.rows, width / splits)) | 0, splits }
+    : { rows: 16, splits: Math.min(splits, width / 16) };
 };

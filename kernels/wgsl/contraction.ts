@@ -41,7 +41,8 @@ export const renderContraction = (
   };
   const spelling = { buffer: (t: Tensor) => bindings.name(t), result: () => "acc" };
   const top = new Scope(spelling, ["batch"]);
-  const columns = quads * 4, tiles = [Math.ceil(n / (columns * across)), Math.ceil(m / (rows * down))] as const;
+  const columns = quads * 4,
+    tiles = [Math.ceil(n / (columns * across)), Math.ceil(m / (rows * down))] as const;
   top.lines.push(
     "let batch = group.z;",
     `let row0 = (group.y * ${down}u + lane.y) * ${rows}u;`,
@@ -95,7 +96,9 @@ export const renderContraction = (
     }
   }
   return {
-    label: `matmul ${batch}x${m}x${n}x${k}${kernel.outputs.length > 1 || kernel.outputs[0]!.value.kind !== "accumulator" ? " +" : ""}`,
+    label: `matmul ${batch}x${m}x${n}x${k}${
+      kernel.outputs.length > 1 || kernel.outputs[0]!.value.kind !== "accumulator" ? " +" : ""
+    }`,
     code: moduleText(bindings, [across, down], top.lines),
     bindings: bindings.slots(),
     workgroups: [tiles[0], tiles[1], batch],
@@ -128,22 +131,41 @@ const pointers = (
   // positions of the lines at k = 0, in elements or in 4-vectors
   for (let i = 0; i < lines; i += every) {
     const at = `${origin} + ${i}u`;
-    const clamped = ragged !== 0 || length < lines || length % lines !== 0 ? `min(${at}, ${last - (every - 1)}u)` : at;
+    const clamped = ragged !== 0 || length < lines || length % lines !== 0
+      ? `min(${at}, ${last - (every - 1)}u)`
+      : at;
     const scope = new Scope({ buffer: () => "", result: () => "" }, ["batch", axis]);
     const text = scope.index(rest);
-    top.lines.push(`var ${prefix}${i}: u32;`, "{", `let ${axis} = ${clamped};`, ...scope.lines, `${prefix}${i} = ${text};`, "}");
+    top.lines.push(
+      `var ${prefix}${i}: u32;`,
+      "{",
+      `let ${axis} = ${clamped};`,
+      ...scope.lines,
+      `${prefix}${i} = ${text};`,
+      "}",
+    );
   }
   const moved = (i: number, u: number, stride: number): string =>
     stride === 0 ? `${prefix}${i}` : `${prefix}${i} + (k + ${u}u)${stride === 1 ? "" : ` * ${stride}u`}`;
   const lane = (i: number) => "xyzw"[i & 3]!;
   const name = (i: number, u: number) =>
-    access === "along k" ? `${prefix}v${i}.${lane(u)}` : access === "along axis" ? `${prefix}v${i >> 2}_${u}.${lane(i)}` : `${prefix}v${i}_${u}`;
+    access === "along k"
+      ? `${prefix}v${i}.${lane(u)}`
+      : access === "along axis"
+      ? `${prefix}v${i >> 2}_${u}.${lane(i)}`
+      : `${prefix}v${i}_${u}`;
   const loadLine = (buffer: string, i: number, count: number, stride: number): string[] => {
     if (access === "along k") return [`let ${prefix}v${i} = ${buffer}[(${prefix}${i} + k) >> 2u];`];
     if (access === "along axis") {
-      return i % 4 !== 0 ? [] : Array.from({ length: count }, (_, u) => `let ${prefix}v${i >> 2}_${u} = ${buffer}[(${moved(i, u, stride)}) >> 2u];`);
+      return i % 4 !== 0
+        ? []
+        : Array.from({ length: count }, (_, u) =>
+          `let ${prefix}v${i >> 2}_${u} = ${buffer}[(${moved(i, u, stride)}) >> 2u];`);
     }
-    return Array.from({ length: count }, (_, u) => `let ${prefix}v${i}_${u} = ${buffer}[${moved(i, u, stride)}];`);
+    return Array.from(
+      { length: count },
+      (_, u) => `let ${prefix}v${i}_${u} = ${buffer}[${moved(i, u, stride)}];`,
+    );
   };
   return {
     load: loadLine,

@@ -19,7 +19,9 @@ export const literal = (value: number, dtype: DType): string => {
 };
 
 /** Text of each operator on rendered arguments. */
-export const operators: { readonly [P in Operator]: (x: readonly string[], from: DType, to: DType) => string } = {
+export const operators: {
+  readonly [P in Operator]: (x: readonly string[], from: DType, to: DType) => string;
+} = {
   neg: ([a]) => `(-${a})`,
   abs: ([a]) => `abs(${a})`,
   sign: ([a]) => `sign(${a})`,
@@ -35,7 +37,13 @@ export const operators: { readonly [P in Operator]: (x: readonly string[], from:
   erf: ([a]) => `erf_of(${a})`,
   not: ([a]) => `(!${a})`,
   cast: ([a], from, to) =>
-    from === to ? a! : to === "bool" ? `(${a} != ${literal(0, from)})` : from === "bool" ? `select(${literal(0, to)}, ${literal(1, to)}, ${a})` : `${to}(${a})`,
+    from === to
+      ? a!
+      : to === "bool"
+      ? `(${a} != ${literal(0, from)})`
+      : from === "bool"
+      ? `select(${literal(0, to)}, ${literal(1, to)}, ${a})`
+      : `${to}(${a})`,
   add: ([a, b]) => `(${a} + ${b})`,
   sub: ([a, b]) => `(${a} - ${b})`,
   mul: ([a, b]) => `(${a} * ${b})`,
@@ -52,10 +60,11 @@ export const operators: { readonly [P in Operator]: (x: readonly string[], from:
   threefry: ([a, b, c]) => `threefry(${a}, ${b}, ${c})`,
 };
 
-const rounds = Array.from({ length: 5 }, (_, block) => [
-  ...ROTATIONS[block % 2]!.map((r) => `  x += y; y = ((y << ${r}u) | (y >> ${32 - r}u)) ^ x;`),
-  `  x += k${(block + 1) % 3}; y += k${(block + 2) % 3} + ${block + 1}u;`,
-].join("\n")).join("\n");
+const rounds = Array.from({ length: 5 }, (_, block) =>
+  [
+    ...ROTATIONS[block % 2]!.map((r) => `  x += y; y = ((y << ${r}u) | (y >> ${32 - r}u)) ^ x;`),
+    `  x += k${(block + 1) % 3}; y += k${(block + 2) % 3} + ${block + 1}u;`,
+  ].join("\n")).join("\n");
 
 /** Functions that operators call, by the word that shows they are needed. */
 const helpers: Readonly<Record<string, string>> = {

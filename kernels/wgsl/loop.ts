@@ -28,7 +28,9 @@ export const renderLoop = (
     result: (v) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`,
   }, ["row"]);
   top.lines.push(
-    splits === 1 ? `let row = ${groupIndex(groups, profile)} * ${side}u + lane.x;` : `let row = ${groupIndex(groups, profile)} * ${side}u + lane.y;`,
+    splits === 1
+      ? `let row = ${groupIndex(groups, profile)} * ${side}u + lane.x;`
+      : `let row = ${groupIndex(groups, profile)} * ${side}u + lane.y;`,
   );
   const guard = kernel.rows % side !== 0;
   const live = `row < ${kernel.rows}u`;
@@ -49,7 +51,11 @@ export const renderLoop = (
     if (r.op === "sum") inner.lines.push(`${name} += ${value};`);
     else if (r.op === "max") inner.lines.push(`${name} = max(${name}, ${value});`);
     else {
-      inner.lines.push(`if (${value} > ${best}${splits === 1 ? "" : ` || (${value} == ${best} && i32(${column}) < ${name})`}) {`);
+      inner.lines.push(
+        `if (${value} > ${best}${
+          splits === 1 ? "" : ` || (${value} == ${best} && i32(${column}) < ${name})`
+        }) {`,
+      );
       inner.lines.push(`${best} = ${value};`, `${name} = i32(${column});`, "}");
     }
     top.lines.push(...head, ...(r.length > 0 ? [loopHead(r.length), ...inner.lines, "}"] : []));
@@ -111,5 +117,7 @@ const combine = (
 
 const labelOf = (kernel: LoopKernel): string => {
   const ops = [...kernel.reductions.map((r) => r.op), ...kernel.outputs.map((o) => o.tensor.op)];
-  return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${[...new Set(ops)].join("+")}`;
+  return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
+    [...new Set(ops)].join("+")
+  }`;
 };

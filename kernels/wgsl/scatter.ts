@@ -40,11 +40,20 @@ export const renderScatter = (
   top.lines.push(`if (${id} < 0i || ${id} >= ${kernel.tableRows}i) { return; }`);
   const before = top.inner(["other"]);
   const earlier = before.value(kernel.otherId);
-  top.lines.push("for (var other = 0u; other < row; other++) {", ...before.lines, `if (${earlier} == ${id}) { return; }`, "}");
+  top.lines.push(
+    "for (var other = 0u; other < row; other++) {",
+    ...before.lines,
+    `if (${earlier} == ${id}) { return; }`,
+    "}",
+  );
   const after = top.inner(["other"]), same = after.value(kernel.otherId);
   // a sibling of `after`: its names shadow, and its loads happen only where the ids agree
   const hit = top.inner(["other"]), update = hit.value(kernel.update);
-  top.lines.push("var total = 0f;", `for (var other = row; other < ${kernel.positions}u; other++) {`, ...after.lines);
+  top.lines.push(
+    "var total = 0f;",
+    `for (var other = row; other < ${kernel.positions}u; other++) {`,
+    ...after.lines,
+  );
   top.lines.push(`if (${same} == ${id}) {`, ...hit.lines, `total += ${update};`, "}", "}");
   top.lines.push(`${bindings.name(table)}[u32(${id}) * ${kernel.width}u + col] = total;`);
   return [clear, {

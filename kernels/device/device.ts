@@ -1,0 +1,80 @@
+/** The device as a scoped service: opened once, closed with its scope, and honest about its failures. */
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+import type { DeviceProfile } from "../device_profile.ts";
+import type { Plan } from "../plan/plan.ts";
+import { DeviceError } from "./errors.ts";
+import { loadProgram, type Program } from "./program.ts";
+import { type Opened, openGpu } from "./provider.ts";
+
+/** What a program may do with a device. */
+export interface DeviceService {
+  /** What the compiler may know of it. */
+  readonly profile: DeviceProfile;
+  /** Puts a compiled plan on the device; its buffers live as long as the scope. */
+  readonly load: (plan: Plan) => Effect.Effect<Program, DeviceError, Scope.Scope>;
+}
+
+/** The device service. */
+export class Device extends Context.Service<Device, DeviceService>()("chain-of-sight/Device") {}
+
+/** Remembers what the driver reports outside any call, until someone asks. */
+export class Health {
+  #failure: DeviceError | undefined;
+
+  /** Watches a device. */
+  constructor(device: GPUDevice) {
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      const { error } = event as GPUUncapturedErrorEvent;
+      const memory = error.constructor.name === "GPUOutOfMemoryError";
+      this.#failure ??= new DeviceError({
+        fault: memory ? "out of memory" : "invalid work",
+        got: error.message,
+        mend: memory ? "use a smaller batch or model" : "report the kernel with `explain`",
+      });
+    });
+    device.lost.then((info) => {
+      if (info.reason !== "destroyed") {
+        this.#failure = new DeviceError({
+          fault: "lost",
+          got: info.message,
+          mend: "start again: the run resumes from its last checkpoint",
+        });
+      }
+    });
+  }
+
+  /** Fails if anything was reported. */
+  readonly check: Effect.Effect<void, DeviceError> = Effect.suspend(() =>
+    this.#failure === undefined ? Effect.void : Effect.fail(this.#failure)
+  );
+}
+
+/** The profile of an opened device. */
+export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
+  const name = adapter.info.description || adapter.info.device || adapter.info.vendor;
+  return {
+    name,
+    software: /llvmpipe|swiftshader|lavapipe/i.test(name),
+    maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
+    maxBindingBytes: device.limits.maxStorageBufferBindingSize,
+    maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
+    workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+  };
+};
+
+/** Opens Deno's own WebGPU device for the length of a scope. */
+export const webGpu: Layer.Layer<Device, DeviceError> = Layer.effect(
+  Device,
+  Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
+    Effect.map((opened) => {
+      const profile = profileOf(opened), health = new Health(opened.device);
+      const pipelines = new Map<string, GPUComputePipeline>();
+      return { profile, load: (plan) => loadProgram(opened.device, plan, profile, pipelines, health) };
+    }),
+  ),
+);

@@ -1,0 +1,17 @@
+/**
+ * The compiler and runtime: descriptions become kernels, a memory plan and one Program per training step, on WebGPU.
+ * @module
+ */
+export * from "./device_profile.ts";
+export * from "./ir/index_expr.ts";
+export * from "./ir/value.ts";
+export * from "./graph/kernel.ts";
+export * from "./graph/fuse.ts";
+export * from "./plan/memory.ts";
+export * from "./plan/plan.ts";
+export * from "./wgsl/module.ts";
+export * from "./device/device.ts";
+export * from "./device/errors.ts";
+export * from "./device/evaluate.ts";
+export * from "./device/program.ts";
+export * from "./device/provider.ts";
