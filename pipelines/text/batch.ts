@@ -100,7 +100,7 @@ export const epochOrder = (seed: number, epoch: number, n: number): readonly num
   rngOf(seed, "epoch", epoch).shuffle(Array.from({ length: n }, (_, i) => i));
 
 /** One example of a step. */
-export interface Pick {
+export interface ExampleAt {
   /** Which example. */
   readonly index: number;
   /** How often all examples have been met before; questions may differ from pass to pass. */
@@ -108,7 +108,7 @@ export interface Pick {
 }
 
 /** The examples of any step. */
-export type Schedule = (step: number) => readonly Pick[];
+export type Schedule = (step: number) => readonly ExampleAt[];
 
 /**
  * The examples of every step: epochs follow each other without a gap, and a batch may reach into the next one.
