@@ -1,5 +1,18 @@
 /** Activation functions, elementwise and finite for every finite argument. */
-import { abs, add, div, erf, exp, log, maximum, mul, neg, tanh } from "../ops/elementwise.ts";
+import {
+  abs,
+  add,
+  div,
+  erf,
+  exp,
+  lessEqual,
+  log,
+  maximum,
+  mul,
+  neg,
+  select,
+  tanh,
+} from "../ops/elementwise.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Names of the activations that models choose by configuration. */
@@ -8,8 +21,8 @@ export type ActivationName = "gelu" | "geluTanh" | "quickGelu" | "relu" | "silu"
 /** `1 / (1 + e^-x)`, as `(1 + tanh(x / 2)) / 2`, which never overflows. */
 export const sigmoid = (x: Tensor): Tensor => add(mul(tanh(mul(x, 0.5)), 0.5), 0.5);
 
-/** `max(x, 0)`. */
-export const relu = (x: Tensor): Tensor => maximum(x, 0);
+/** `max(x, 0)`; its derivative at 0 is 0. */
+export const relu = (x: Tensor): Tensor => select(lessEqual(x, 0), 0, x);
 
 /** `x sigmoid(x)`. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
