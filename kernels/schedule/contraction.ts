@@ -19,7 +19,7 @@ export const scheduleContraction = (
   kernel: ContractionKernel,
   profile: DeviceProfile,
 ): ContractionSchedule => {
-  const { m, n, batch } = kernel.size;
+  const { m, n, k, batch } = kernel.size;
   if (!profile.software) {
     const big = m * n * batch >= 2 ** 20;
     return {
@@ -29,7 +29,8 @@ export const scheduleContraction = (
       down: m > 32 ? 16 : 8,
     };
   }
-  const quads = n >= 128 ? 4 : n >= 64 ? 2 : 1;
+  // eight lanes share one vector instruction; tiles of 8 x 16 win only where the summed length pays for their text
+  const quads = n >= 256 && m * k >= 2 ** 18 ? 4 : n >= 64 ? 2 : 1;
   const rows = m >= 32 ? 8 : 4;
-  return { rows, quads, across: 8, down: m >= 8 * rows * 4 ? 4 : 1 };
+  return { rows, quads, across: 8, down: m >= 16 * rows ? 4 : 1 };
 };
