@@ -1,9 +1,9 @@
 /** The Chain-of-Sight bridge against PyTorch: 80 tokens with gradients, and inflated to 336. */
 import {
   arrayTrees,
+  type ChainOfSightConfig,
   chainOfSightSpecs,
   chainOfSightTokens,
-  type ChainOfSightConfig,
   grow,
   inflate,
   input,

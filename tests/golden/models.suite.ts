@@ -10,14 +10,14 @@ import {
   llamaSpecs,
   llamaStates,
   type NdArray,
+  onesLike,
   type ParameterSpec,
   permute,
   placeholders,
   positionTable,
   pullback,
-  specTrees,
-  onesLike,
   sliceAxis,
+  specTrees,
   type Tensor,
   tensors,
   type Tree,
@@ -51,16 +51,22 @@ export const modelsSuite = (name: string, evaluate: Evaluate): void => {
     const image = permute([0, 2, 3, 1])(input("image", [2, 3, 56, 56]));
     const states = vitStates(vit)(params, image);
     const [level] = vitFeatures(vit, [1])(params, image);
-    const values = await evaluate([states[0]!, states[2]!, states[4]!, vitPooled(vit)(params, image), level!], {
-      ...bind(specs, file.under("")),
-      image: file.get("io.pixel_values"),
-    });
+    const values = await evaluate(
+      [states[0]!, states[2]!, states[4]!, vitPooled(vit)(params, image), level!],
+      {
+        ...bind(specs, file.under("")),
+        image: file.get("io.pixel_values"),
+      },
+    );
     near("after the embeddings", values[0]!, file.get("io.hidden_states.0"), CLIP);
     near("after two blocks", values[1]!, file.get("io.hidden_states.2"), CLIP);
     near("last state", values[2]!, file.get("io.last_hidden_state"), CLIP);
     near("pooled", values[3]!, file.get("io.pooler_output"), CLIP);
     const whole = values[1]!;
-    const kept = Array.from({ length: 2 }, (_, b) => Array.from(whole.data).slice(b * 17 * 64 + 64, (b + 1) * 17 * 64));
+    const kept = Array.from(
+      { length: 2 },
+      (_, b) => Array.from(whole.data).slice(b * 17 * 64 + 64, (b + 1) * 17 * 64),
+    );
     near("features drop the class token", values[4]!, {
       shape: [2, 16, 64],
       data: Float64Array.from(kept.flat()),

@@ -40,9 +40,10 @@ export type Operation = (args: Arguments, given: Given) => Given;
 
 const one = (f: (x: Tensor) => Tensor): Operation => (_, { x }) => ({ y: f(x!) });
 const two = (f: (a: Tensor, b: Tensor) => Tensor): Operation => (_, { a, b }) => ({ y: f(a!, b!) });
-const along = (f: (o: cs.ReduceOptions) => (x: Tensor) => Tensor): Operation => ({ axes, keepdim }, { x }) => ({
-  y: f({ axes: axes!, keep: keepdim! })(x!),
-});
+const along =
+  (f: (o: cs.ReduceOptions) => (x: Tensor) => Tensor): Operation => ({ axes, keepdim }, { x }) => ({
+    y: f({ axes: axes!, keep: keepdim! })(x!),
+  });
 const channelsLast = cs.permute([0, 2, 3, 1]), channelsFirst = cs.permute([0, 3, 1, 2]);
 
 const variance = (o: cs.ReduceOptions) => (x: Tensor): Tensor => {

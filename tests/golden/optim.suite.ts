@@ -35,7 +35,9 @@ export const optimSuite = (name: string, evaluate: Evaluate): void => {
     const step = input("step", [], "i32"), rate = input("lr", []);
     const built = PARAMETERS.map((p) => {
       const { shape } = file.get(`init/${p}`);
-      const slots = Object.fromEntries(optimiser.slots.map((s): [string, Tensor] => [s, input(`${s}.${p}`, shape)]));
+      const slots = Object.fromEntries(
+        optimiser.slots.map((s): [string, Tensor] => [s, input(`${s}.${p}`, shape)]),
+      );
       return optimiser.update({
         path: `${p}.weight`,
         param: input(p, shape),
@@ -61,7 +63,9 @@ export const optimSuite = (name: string, evaluate: Evaluate): void => {
         },
       );
       state = Object.fromEntries(names.map((n, i) => [n, values[i]!]));
-      for (const p of PARAMETERS) near(`${label} ${t} ${p}`, state[p]!, file.get(`${label}/${t}/${p}`), TOLERANCE);
+      for (const p of PARAMETERS) {
+        near(`${label} ${t} ${p}`, state[p]!, file.get(`${label}/${t}/${p}`), TOLERANCE);
+      }
     }
     return state;
   };
@@ -92,14 +96,17 @@ export const optimSuite = (name: string, evaluate: Evaluate): void => {
   });
 
   test("clipping by the common norm", async () => {
-    for (const [label, { max_norm, norm }] of Object.entries(file.meta.clip)) {
+    for (const label of ["clip_big", "clip_small"]) {
+      const { max_norm, norm } = file.meta.clip[label]!;
       const given = file.under(`${label}/before/`), names = Object.keys(given);
       assert.ok(names.length > 0, `inputs of ${label}`);
       const gs = names.map((n) => input(n, given[n]!.shape));
       const total = globalNorm(gs), factor = clipFactor(total, max_norm);
       const values = await evaluate([total, ...gs.map((g) => mul(g, factor))], given);
       near(label, values[0]!, { shape: [], data: Float64Array.of(norm) }, TOLERANCE);
-      names.forEach((n, i) => near(`${label} ${n}`, values[i + 1]!, file.get(`${label}/after/${n}`), TOLERANCE));
+      names.forEach((n, i) =>
+        near(`${label} ${n}`, values[i + 1]!, file.get(`${label}/after/${n}`), TOLERANCE)
+      );
     }
   });
   test.run();

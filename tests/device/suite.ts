@@ -1,0 +1,51 @@
+/** Every primitive on an evaluator against the reference interpreter. */
+import { interpret, type OpName, records } from "@chain-of-sight/core";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Evaluate } from "../support/evaluate.ts";
+import { exactly, near, type Tolerance } from "../support/near.ts";
+import { type DeviceCase, deviceCases, specialCases } from "./cases.ts";
+import { layerCases } from "./layers.ts";
+
+/** What an evaluator is held to. */
+export interface DeviceOptions {
+  /** Tolerance of arithmetic; that of the fixtures' operations by default. */
+  readonly tolerance?: Tolerance;
+  /** Whether NaN and infinities are tried; true by default. */
+  readonly specials?: boolean;
+}
+
+/** A value as the element type stores it: the reference holds f32 in float64. */
+const stored = (x: ArrayLike<number>, dtype: string): ArrayLike<number> =>
+  dtype === "f32" ? Float32Array.from(x) : x;
+
+const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): Promise<void> => {
+  const expected = interpret(c.roots, c.bindings), actual = await evaluate(c.roots, c.bindings);
+  assert.is(actual.length, expected.length, "a value for every root");
+  const factor = c.loose ? 10 : 1;
+  expected.forEach((e, i) => {
+    const a = actual[i]!;
+    assert.is(a.dtype, e.dtype, `element type of root ${i}`);
+    near(
+      `${c.name}, root ${i}`,
+      { ...a, data: Float64Array.from(stored(a.data, a.dtype)) },
+      { shape: e.shape, data: Float64Array.from(stored(e.data, e.dtype)) },
+      c.exact ? exactly : { rtol: tolerance.rtol * factor, atol: tolerance.atol * factor },
+    );
+  });
+};
+
+/** The suite for one evaluator; it runs at once. */
+export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
+  const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true } = options;
+  const test = suite(`primitives, ${name}`);
+  for (const c of [...deviceCases, ...layerCases, ...(specials ? specialCases : [])]) {
+    test(c.name, () => check(evaluate, c, tolerance));
+  }
+  test("every primitive has a case", () => {
+    const tried = new Set<string>(deviceCases.flatMap((c) => c.ops));
+    const missing = (Object.keys(records) as OpName[]).filter((op) => !tried.has(op));
+    assert.equal(missing, []);
+  });
+  test.run();
+};
