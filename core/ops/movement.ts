@@ -202,15 +202,22 @@ export const reshape = (shape: Shape): (x: Tensor) => Tensor => (x: Tensor): Ten
       "check the sizes",
     );
   }
-  if (equals(full, x.shape)) return x;
-  return make(movementRecords.reshape, [is("reshape", x) ? x.args[0]! : x], { shape: full });
+  const from = is("reshape", x) ? x.args[0]! : x;
+  return equals(full, x.shape)
+    ? x
+    : equals(full, from.shape)
+    ? from
+    : make(movementRecords.reshape, [from], { shape: full });
 };
 
 /** Axes in another order: result axis i is axis `order[i]`. Data-last. */
 export const permute = (order: readonly number[]): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   const axes = order.map((a) => axisOf("permute", a, x.shape.length));
   if (axes.length === x.shape.length && axes.every((a, i) => a === i)) return x;
-  return make(movementRecords.permute, [x], { order: axes });
+  const valid = new Set(axes).size === x.shape.length && axes.length === x.shape.length;
+  return valid && is("permute", x)
+    ? permute(axes.map((a) => x.attributes.order[a]!))(x.args[0]!)
+    : make(movementRecords.permute, [x], { order: axes });
 };
 
 /** The last two axes exchanged. */
