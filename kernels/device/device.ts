@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
 import { DeviceError } from "./errors.ts";
-import { loadProgram, type Program } from "./program.ts";
+import { loadProgram, type PipelineCache, type Program } from "./program.ts";
 import { type Opened, openGpu } from "./provider.ts";
 
 /** What a program may do with a device. */
@@ -33,7 +33,7 @@ export class Health {
       this.#failure ??= new DeviceError({
         fault: memory ? "out of memory" : "invalid work",
         got: error.message,
-        mend: memory ? "use a smaller batch or model" : "report the kernel with `explain`",
+        mend: memory ? "use a smaller batch or model" : "report it with the program's kernels",
       });
     });
     device.lost.then((info) => {
@@ -47,10 +47,13 @@ export class Health {
     });
   }
 
-  /** Fails if anything was reported. */
-  readonly check: Effect.Effect<void, DeviceError> = Effect.suspend(() =>
-    this.#failure === undefined ? Effect.void : Effect.fail(this.#failure)
-  );
+  /** Fails if anything was reported since the last check. A lost device stays lost. */
+  readonly check: Effect.Effect<void, DeviceError> = Effect.suspend(() => {
+    const failure = this.#failure;
+    if (failure === undefined) return Effect.void;
+    if (failure.fault !== "lost") this.#failure = undefined;
+    return Effect.fail(failure);
+  });
 }
 
 /** The profile of an opened device. */
@@ -73,7 +76,7 @@ export const webGpu: Layer.Layer<Device, DeviceError> = Layer.effect(
   Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
     Effect.map((opened) => {
       const profile = profileOf(opened), health = new Health(opened.device);
-      const pipelines = new Map<string, GPUComputePipeline>();
+      const pipelines: PipelineCache = new Map();
       return { profile, load: (plan) => loadProgram(opened.device, plan, profile, pipelines, health) };
     }),
   ),

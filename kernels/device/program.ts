@@ -45,18 +45,38 @@ const download = (t: Tensor, bytes: ArrayBuffer): NdArray => {
   return ndarray(t.dtype, t.shape, new View(bytes, 0, n));
 };
 
+/** A pipeline with its layout. */
+export interface Pipeline {
+  /** The compiled kernel. */
+  readonly compute: GPUComputePipeline;
+  /** What it binds. */
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** Pipelines by the text of their kernels. */
+export type PipelineCache = Map<string, Pipeline>;
+
 /** Creates a pipeline, or says which kernel the driver refused and why. */
-const pipelineOf = (device: GPUDevice, dispatch: Dispatch): Effect.Effect<GPUComputePipeline, DeviceError> =>
+const pipelineOf = (device: GPUDevice, dispatch: Dispatch): Effect.Effect<Pipeline, DeviceError> =>
   Effect.gen(function* () {
     device.pushErrorScope("validation");
-    const module = device.createShaderModule({ label: dispatch.label, code: dispatch.code });
-    const pipeline = device.createComputePipeline({
+    const layout = device.createBindGroupLayout({
+      entries: dispatch.bindings.map(({ write }, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: write ? "storage" as const : "read-only-storage" as const },
+      })),
+    });
+    const compute = device.createComputePipeline({
       label: dispatch.label,
-      layout: "auto",
-      compute: { module, entryPoint: "main" },
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: {
+        module: device.createShaderModule({ label: dispatch.label, code: dispatch.code }),
+        entryPoint: "main",
+      },
     });
     const error = yield* Effect.promise(() => device.popErrorScope());
-    if (error === null) return pipeline;
+    if (error === null) return { compute, layout };
     return yield* new DeviceError({
       fault: "rejected kernel",
       got: error.message,
@@ -70,7 +90,7 @@ export const loadProgram = (
   device: GPUDevice,
   plan: Plan,
   profile: DeviceProfile,
-  pipelines: Map<string, GPUComputePipeline>,
+  pipelines: PipelineCache,
   health: Health,
 ): Effect.Effect<Program, DeviceError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -122,13 +142,13 @@ export const loadProgram = (
         pipelines.set(dispatch.code, pipeline = yield* pipelineOf(device, dispatch));
       }
       const group = device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: dispatch.bindings.map((slot, binding) => ({
+        layout: pipeline.layout,
+        entries: dispatch.bindings.map(({ slot }, binding) => ({
           binding,
           resource: { buffer: buffers[slot]! },
         })),
       });
-      steps.push({ pipeline, group, size: dispatch.workgroups });
+      steps.push({ pipeline: pipeline.compute, group, size: dispatch.workgroups });
     }
     yield* health.check;
 

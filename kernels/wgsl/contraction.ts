@@ -100,7 +100,7 @@ export const renderContraction = (
       kernel.outputs.length > 1 || kernel.outputs[0]!.value.kind !== "accumulator" ? " +" : ""
     }`,
     code: moduleText(bindings, [across, down], top.lines),
-    bindings: bindings.slots(),
+    bindings: bindings.list(),
     workgroups: [tiles[0], tiles[1], batch],
   };
 };

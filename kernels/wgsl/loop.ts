@@ -77,7 +77,7 @@ export const renderLoop = (
   return {
     label: labelOf(kernel),
     code: moduleText(bindings, splits === 1 ? [side, 1] : [splits, side], top.lines, globals),
-    bindings: bindings.slots(),
+    bindings: bindings.list(),
     workgroups: grid(groups, profile),
   };
 };

@@ -3,14 +3,22 @@ import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { preludeOf, storedAs } from "./dialect.ts";
 
+/** One storage buffer of a dispatch. */
+export interface Binding {
+  /** The slot of the memory plan. */
+  readonly slot: number;
+  /** Whether the kernel writes it. */
+  readonly write: boolean;
+}
+
 /** One recorded dispatch. */
 export interface Dispatch {
   /** What it computes, for people. */
   readonly label: string;
   /** The WGSL module; equal texts share a pipeline. */
   readonly code: string;
-  /** Slot of each binding, in order. */
-  readonly bindings: readonly number[];
+  /** The buffers, in order of binding. */
+  readonly bindings: readonly Binding[];
   /** Number of workgroups. */
   readonly workgroups: readonly [number, number, number];
 }
@@ -49,9 +57,9 @@ export class Bindings {
     ).join("\n");
   }
 
-  /** Slots in the order of the bindings. */
-  slots(): number[] {
-    return [...this.#names.values()].map((b) => b.slot);
+  /** The bindings in their order. */
+  list(): Binding[] {
+    return [...this.#names.values()].map(({ slot, write }) => ({ slot, write }));
   }
 }
 

@@ -23,7 +23,7 @@ export const renderScatter = (
       `let i = ${groupIndex(zeroGroups, profile)} * ${width}u + lane.x;`,
       `if (i < ${cells}u) { ${zero.name(table)}[i] = 0f; }`,
     ]),
-    bindings: zero.slots(),
+    bindings: zero.list(),
     workgroups: grid(zeroGroups, profile),
   };
   const total = kernel.positions * kernel.width;
@@ -59,7 +59,7 @@ export const renderScatter = (
   return [clear, {
     label: `scatterAdd ${kernel.positions}x${kernel.width}`,
     code: moduleText(bindings, [width, 1], top.lines),
-    bindings: bindings.slots(),
+    bindings: bindings.list(),
     workgroups: grid(groups, profile),
   }];
 };
