@@ -170,10 +170,15 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
     "associative",
   ]),
   sub: binary("sub", "a - b", (a, b) => a - b, (_a, _b, _y, ct) => [ct, neg(ct)]),
-  mul: binary("mul", "a b", times, (a, b, _y, ct) => [mul(ct, b), mul(ct, a)], NUMBERS, [
-    "commutative",
-    "associative",
-  ]),
+  mul: {
+    ...binary("mul", "a b", (a, b) => a * b, (a, b, _y, ct) => [mul(ct, b), mul(ct, a)], NUMBERS, [
+      "commutative",
+      "associative",
+    ]),
+    // 32-bit integer products wrap, which float64 cannot hold exactly
+    reference: (args, node) =>
+      evaluate(node.dtype === "f32" ? (a, b) => a! * b! : (a, b) => Math.imul(a!, b!), args, node),
+  },
   div: binary("div", "a / b; integers truncate", (a, b) => a / b, (_a, b, y, ct) => {
     const da = div(ct, b);
     return [da, neg(mul(da, y))];
@@ -188,7 +193,7 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
   maximum: binary(
     "maximum",
     "the greater",
-    nanMax,
+    Math.max,
     (a, b, _y, ct) => halves(less(b, a), less(a, b), ct),
     NUMBERS,
     [
@@ -200,7 +205,7 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
   minimum: binary(
     "minimum",
     "the lesser",
-    nanMin,
+    Math.min,
     (a, b, _y, ct) => halves(less(a, b), less(b, a), ct),
     NUMBERS,
     [
@@ -231,18 +236,6 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
   ),
 };
 
-function times(a: number, b: number): number {
-  // 32-bit integer products wrap, which float64 cannot hold exactly
-  return Number.isInteger(a) && Number.isInteger(b) && Math.abs(a * b) > Number.MAX_SAFE_INTEGER
-    ? Math.imul(a, b)
-    : a * b;
-}
-function nanMax(a: number, b: number): number {
-  return Math.max(a, b);
-}
-function nanMin(a: number, b: number): number {
-  return Math.min(a, b);
-}
 const halves = (first: Tensor, second: Tensor, ct: Tensor): readonly [Tensor, Tensor] => {
   const zero = zerosLike(ct), half = mul(ct, 0.5);
   return [select(first, ct, select(second, zero, half)), select(second, ct, select(first, zero, half))];

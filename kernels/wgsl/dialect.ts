@@ -18,6 +18,17 @@ export const literal = (value: number, dtype: DType): string => {
   return `bitcast<f32>(${Number.isNaN(value) ? "nan_bits" : value > 0 ? "inf_bits" : "neg_inf_bits"})`;
 };
 
+const castText = (a: string, from: DType, to: DType): string => {
+  if (from === to) return a;
+  if (to === "bool") return `(${a} != ${literal(0, from)})`;
+  if (from === "bool") return `select(${literal(0, to)}, ${literal(1, to)}, ${a})`;
+  return from === "f32" ? `${to}_of(${a})` : `${to}(${a})`;
+};
+
+/** The greater of two; NaN wins. */
+export const maxText = (a: string, b: string, dtype: DType): string =>
+  dtype === "f32" ? `max_of(${a}, ${b})` : `max(${a}, ${b})`;
+
 /** Text of each operator on rendered arguments. */
 export const operators: {
   readonly [P in Operator]: (x: readonly string[], from: DType, to: DType) => string;
@@ -36,22 +47,21 @@ export const operators: {
   tanh: ([a]) => `tanh_of(${a})`,
   erf: ([a]) => `erf_of(${a})`,
   not: ([a]) => `(!${a})`,
-  cast: ([a], from, to) =>
-    from === to
-      ? a!
-      : to === "bool"
-      ? `(${a} != ${literal(0, from)})`
-      : from === "bool"
-      ? `select(${literal(0, to)}, ${literal(1, to)}, ${a})`
-      : `${to}(${a})`,
+  cast: ([a], from, to) => castText(a!, from, to),
   add: ([a, b]) => `(${a} + ${b})`,
   sub: ([a, b]) => `(${a} - ${b})`,
   mul: ([a, b]) => `(${a} * ${b})`,
-  div: ([a, b]) => `(${a} / ${b})`,
+  // some drivers fold division by a literal zero to zero; x * inf has the right results
+  div: ([a, b]) =>
+    b === "0f"
+      ? `(${a} * bitcast<f32>(inf_bits))`
+      : b === "-0f"
+      ? `(${a} * bitcast<f32>(neg_inf_bits))`
+      : `(${a} / ${b})`,
   mod: ([a, b]) => `(${a} % ${b})`,
   pow: ([a, b]) => `pow_of(${a}, ${b})`,
-  maximum: ([a, b]) => `max(${a}, ${b})`,
-  minimum: ([a, b]) => `min(${a}, ${b})`,
+  maximum: ([a, b], from) => maxText(a!, b!, from),
+  minimum: ([a, b], from) => from === "f32" ? `min_of(${a}, ${b})` : `min(${a}, ${b})`,
   less: ([a, b]) => `(${a} < ${b})`,
   equal: ([a, b]) => `(${a} == ${b})`,
   and: ([a, b]) => `(${a} && ${b})`,
@@ -71,6 +81,25 @@ const helpers: Readonly<Record<string, string>> = {
   inf_bits: "var<private> inf_bits: u32 = 0x7f800000u;",
   neg_inf_bits: "var<private> neg_inf_bits: u32 = 0xff800000u;",
   nan_bits: "var<private> nan_bits: u32 = 0x7fc00000u;",
+  // comparisons with NaN may be folded away: look at the bits
+  is_nan: "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",
+  max_of:
+    "fn max_of(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }",
+  min_of:
+    "fn min_of(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }",
+  beats: "fn beats(a: f32, b: f32) -> bool { return a > b || (is_nan(a) && !is_nan(b)); }",
+  // out of range saturates, NaN is 0
+  i32_of: `fn i32_of(x: f32) -> i32 {
+  if (is_nan(x)) { return 0i; }
+  if (x >= 2147483648f) { return 2147483647i; }
+  if (x <= -2147483648f) { return bitcast<i32>(0x80000000u); }
+  return i32(x);
+}`,
+  u32_of: `fn u32_of(x: f32) -> u32 {
+  if (is_nan(x) || x <= 0f) { return 0u; }
+  if (x >= 4294967296f) { return 0xffffffffu; }
+  return u32(x);
+}`,
   // beyond 9 the result rounds to 1; some drivers overflow there
   tanh_of: "fn tanh_of(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 9f); }",
   // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
@@ -103,7 +132,7 @@ ${rounds}
 /** The helper functions that a body mentions. */
 export const preludeOf = (body: string): string => {
   let text = body, out: string[] = [];
-  for (const name of ["pow_of", "threefry", "erf_of", "tanh_of", "neg_inf_bits", "inf_bits", "nan_bits"]) {
+  for (const name of Object.keys(helpers).reverse()) {
     if (new RegExp(`\\b${name}\\b`).test(text)) {
       out = [helpers[name]!, ...out];
       text += helpers[name]!;

@@ -1,9 +1,9 @@
 /** Renders loop kernels: maps, reductions and whole rows of them (softmax, normalisation) as WGSL. */
-import type { Tensor } from "@chain-of-sight/core";
+import type { DType, Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts";
 import { scheduleLoop } from "../schedule/loop.ts";
-import { literal, typeOf } from "./dialect.ts";
+import { literal, maxText, typeOf } from "./dialect.ts";
 import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -13,6 +13,10 @@ const start = (r: Reduction): string =>
     : r.tensor.args[0]!.dtype === "f32"
     ? literal(-Infinity, "f32")
     : literal(r.tensor.args[0]!.dtype === "i32" ? -2147483648 : 0, r.tensor.args[0]!.dtype);
+
+/** Whether one value comes before another in argmax: greater, or NaN against a number. */
+const beats = (a: string, b: string, dtype: DType): string =>
+  dtype === "f32" ? `beats(${a}, ${b})` : `(${a} > ${b})`;
 
 /** Renders a loop kernel. */
 export const renderLoop = (
@@ -49,14 +53,14 @@ export const renderLoop = (
     const value = inner.value(r.value);
     const column = r.length > 1 ? columnName(r.length) : "0u";
     if (r.op === "sum") inner.lines.push(`${name} += ${value};`);
-    else if (r.op === "max") inner.lines.push(`${name} = max(${name}, ${value});`);
+    else if (r.op === "max") inner.lines.push(`${name} = ${maxText(name, value, element)};`);
     else {
       inner.lines.push(
-        `if (${value} > ${best}${
-          splits === 1 ? "" : ` || (${value} == ${best} && i32(${column}) < ${name})`
-        }) {`,
+        `if (${beats(value, best, element)}) {`,
+        `${best} = ${value};`,
+        `${name} = i32(${column});`,
+        "}",
       );
-      inner.lines.push(`${best} = ${value};`, `${name} = i32(${column});`, "}");
     }
     top.lines.push(...head, ...(r.length > 0 ? [loopHead(r.length), ...inner.lines, "}"] : []));
     if (splits > 1) top.lines.push(...combine(r, i, side, splits, globals, element));
@@ -100,10 +104,14 @@ const combine = (
     out.push(`if (lane.x < ${half}u) {`);
     const other = `${here} + ${half}u`;
     if (r.op === "sum") out.push(`s${i}[${here}] += s${i}[${other}];`);
-    else if (r.op === "max") out.push(`s${i}[${here}] = max(s${i}[${here}], s${i}[${other}]);`);
-    else {
+    else if (r.op === "max") {
+      out.push(`s${i}[${here}] = ${maxText(`s${i}[${here}]`, `s${i}[${other}]`, element)};`);
+    } else {
+      const mine = `t${i}[${here}]`, theirs = `t${i}[${other}]`;
       out.push(
-        `if (t${i}[${other}] > t${i}[${here}] || (t${i}[${other}] == t${i}[${here}] && s${i}[${other}] < s${i}[${here}])) {`,
+        `if (${beats(theirs, mine, element)} || (!${
+          beats(mine, theirs, element)
+        } && s${i}[${other}] < s${i}[${here}])) {`,
         `t${i}[${here}] = t${i}[${other}];`,
         `s${i}[${here}] = s${i}[${other}];`,
         "}",
