@@ -193,7 +193,7 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
   maximum: binary(
     "maximum",
     "the greater",
-    Math.max,
+    (a, b) => Math.max(a, b),
     (a, b, _y, ct) => halves(less(b, a), less(a, b), ct),
     NUMBERS,
     [
@@ -205,7 +205,7 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
   minimum: binary(
     "minimum",
     "the lesser",
-    Math.min,
+    (a, b) => Math.min(a, b),
     (a, b, _y, ct) => halves(less(a, b), less(b, a), ct),
     NUMBERS,
     [
