@@ -1,0 +1,59 @@
+/** How every command of this repository ends: a clear paragraph and an exit code. */
+import * as NodeServices from "@effect/platform-node/NodeServices";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+
+interface FaultLike {
+  readonly op: string;
+  readonly got: string;
+  readonly expected: string;
+  readonly mend: string;
+}
+
+const isFault = (x: unknown): x is FaultLike =>
+  typeof x === "object" && x !== null && "op" in x && "got" in x && "expected" in x && "mend" in x;
+
+/** A failure as a paragraph for people: what was got, what was expected, how to mend it. */
+export const paragraph = (error: unknown): string => {
+  if (isFault(error)) {
+    const { op, got, expected, mend } = error;
+    return `${op}\n  got:      ${got}\n  expected: ${expected}\n  mend:     ${mend}`;
+  }
+  if (error instanceof Error) {
+    return "_tag" in error ? error.message : `${error.message}\n${error.stack ?? ""}`;
+  }
+  return String(error);
+};
+
+/** Exit code of an interrupted command, as shells have it for SIGINT. */
+export const INTERRUPTED = 130;
+
+/**
+ * Runs a command to its end and exits. SIGINT and SIGTERM interrupt it, so that it can save; a second one ends it at
+ * once.
+ */
+export const runCommand = async (
+  command: Effect.Effect<unknown, unknown, NodeServices.NodeServices>,
+  onInterrupted: string,
+): Promise<never> => {
+  const fiber = Effect.runFork(command.pipe(Effect.provide(NodeServices.layer)));
+  let signals = 0;
+  const interrupt = (): void => {
+    signals++;
+    if (signals > 1) Deno.exit(INTERRUPTED);
+    console.error("\nstopping: the state is being saved (once more to stop at once)");
+    Effect.runFork(Fiber.interrupt(fiber));
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
+  const exit = await Effect.runPromise(Fiber.await(fiber));
+  if (Exit.isSuccess(exit)) return Deno.exit(0);
+  if (Cause.hasInterruptsOnly(exit.cause) || signals > 0) {
+    console.error(onInterrupted);
+    return Deno.exit(INTERRUPTED);
+  }
+  console.error(`\nerror: ${paragraph(Cause.squash(exit.cause))}`);
+  return Deno.exit(1);
+};

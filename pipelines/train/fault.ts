@@ -1,0 +1,15 @@
+/** What can go wrong in a training. */
+import { FaultError } from "../runs/fault.ts";
+
+/** A training that cannot go on: a loss that is no number, or a checkpoint of another training. */
+export class TrainingError extends FaultError<{
+  /** The stage. */
+  readonly stage: string;
+  /** Optimiser steps done. */
+  readonly step: number;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "TrainingError";
+  /** The class name shown in stack traces. */
+  override readonly name = "TrainingError";
+}

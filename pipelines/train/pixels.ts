@@ -1,0 +1,29 @@
+/** Pixels as the encoder reads them. */
+import { type NdArray, ndarray } from "@chain-of-sight/core";
+import { imageAt, type SceneSet } from "../data/scene_set.ts";
+
+/** Mean and deviation of each colour, as CLIP normalises them (Radford et al. 2021). */
+export const clipColours = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+} as const;
+
+// 256 values per colour: normalising is a look-up.
+const table = Float32Array.from(
+  { length: 768 },
+  (_, i) => (Math.floor(i / 3) / 255 - clipColours.mean[i % 3]!) / clipColours.std[i % 3]!,
+);
+
+/** The pictures of some scenes at one side, `[b, side, side, 3]`, normalised. */
+export const pixelsOf = (set: SceneSet, side: number, indices: readonly number[]): NdArray => {
+  const size = side * side * 3, out = new Float32Array(indices.length * size);
+  indices.forEach((index, row) => {
+    const bytes = imageAt(set, side, index), at = row * size;
+    for (let p = 0; p < size; p += 3) {
+      out[at + p] = table[bytes[p]! * 3]!;
+      out[at + p + 1] = table[bytes[p + 1]! * 3 + 1]!;
+      out[at + p + 2] = table[bytes[p + 2]! * 3 + 2]!;
+    }
+  });
+  return ndarray("f32", [indices.length, side, side, 3], out);
+};

@@ -1,0 +1,179 @@
+/**
+ * The trainer: one Program per stage, one submit per step, metrics read from a ring every few seconds, checkpoints
+ * that hold everything. What a step computes is a function of the state and the step's number, so that a resumed
+ * training is the uninterrupted one, bit for bit.
+ */
+import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { compile, Device, type DeviceError, type Program } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import {
+  appendMetrics,
+  type MetricRecord,
+  type MetricsError,
+  type MetricsLog,
+  openMetrics,
+  syncMetrics,
+} from "../runs/metrics.ts";
+import type { DiskError } from "../runs/disk.ts";
+import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import { TrainingError } from "./fault.ts";
+import { loadState, paramsOf, saveState } from "./saved_state.ts";
+import { type Bindings, RING, RING_ROWS, type StepSource, stepSource, type Training } from "./training.ts";
+
+/** What a training can fail with, beside what its batches fail with. */
+export type TrainError = CheckpointError | DeviceError | DiskError | MetricsError | TrainingError | TreeError;
+
+/** A finished training. */
+export interface Trained {
+  /** Parameters after the last step. */
+  readonly params: Tree<NdArray>;
+  /** Optimiser steps. */
+  readonly steps: number;
+  /** The metrics of every step, with `seconds` of its window per step. */
+  readonly records: readonly MetricRecord[];
+  /** Seconds from the start of this process's part to its end, compilation and saving included. */
+  readonly wallSeconds: number;
+}
+
+/** Seconds between two readings of the ring that the window aims at. */
+const WINDOW_SECONDS = 2.5;
+
+/** How far a training is: steps whose metrics are known, and steps that were submitted. */
+interface Position {
+  known: number;
+  submitted: number;
+  windowBegan: number;
+  first: boolean;
+}
+
+interface Running<B, E, R> {
+  readonly training: Training<B, E, R>;
+  readonly step: StepSource;
+  readonly program: Program;
+  readonly log: MetricsLog;
+  readonly report: ProgressReport;
+  readonly at: Position;
+  readonly records: MetricRecord[];
+}
+
+const notFinite = (stage: string, row: MetricRecord, name: string): TrainingError =>
+  new TrainingError({
+    op: `train ${stage}`,
+    got: `${name} ${row[name]} at step ${row.step}`,
+    expected: "a finite number",
+    mend: "the last checkpoint is kept: start another run with a lower learning rate or a longer warm-up",
+    stage,
+    step: row.step,
+  });
+
+/** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
+const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
+  Effect.uninterruptible(Effect.gen(function* () {
+    const { at, training, step, program } = run;
+    const count = at.submitted - at.known;
+    if (count === 0) return;
+    const ring = (yield* program.read([RING]))[RING]!;
+    const seconds = (performance.now() - at.windowBegan) / 1000 / count;
+    const rows = step.ring.read(ring, at.known, at.submitted).map((metrics, i): MetricRecord => ({
+      step: at.known + i + 1,
+      ...metrics,
+      seconds,
+      ...(at.first ? { warmup: true } : {}),
+    }));
+    yield* appendMetrics(run.log, rows);
+    run.records.push(...rows);
+    at.known = at.submitted;
+    at.first = false;
+    for (const row of rows) {
+      const bad = ["loss", "gradNorm"].find((name) => !Number.isFinite(row[name]));
+      if (bad !== undefined) return yield* Effect.fail(notFinite(training.stage, row, bad));
+    }
+    yield* reportProgress(run.report, {
+      step: at.known,
+      loss: rows.at(-1)!.loss as number,
+      done: count * training.work.amount,
+    });
+  }));
+
+/** Saves the state; everything submitted must have settled. */
+const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
+  Effect.gen(function* () {
+    const state = yield* run.program.read(Object.keys(run.step.bind(run.step.start)));
+    yield* syncMetrics(run.log);
+    yield* saveState(run.training, state, run.at.known);
+  });
+
+const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<void, TrainError> =>
+  Effect.uninterruptible(
+    Effect.andThen(
+      Effect.andThen(run.program.write(batch), run.program.run),
+      Effect.sync(() => void run.at.submitted++),
+    ),
+  );
+
+/** Steps of the next window, so that the ring is read every few seconds. */
+const windowOf = (records: readonly MetricRecord[]): number => {
+  const seconds = records.at(-1)?.seconds;
+  if (typeof seconds !== "number" || records.at(-1)?.warmup === true) return records.length === 0 ? 1 : 2;
+  return Math.max(1, Math.min(RING_ROWS, Math.floor(WINDOW_SECONDS / Math.max(seconds, 1e-6))));
+};
+
+const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
+  Effect.gen(function* () {
+    const { at, training } = run, { total, places, batchAt } = training;
+    let batch = yield* batchAt(at.known);
+    while (at.known < total) {
+      const untilSave = places.every - at.known % places.every;
+      const count = Math.min(windowOf(run.records), untilSave, total - at.known);
+      at.windowBegan = performance.now();
+      for (let i = 0; i < count; i++) {
+        yield* submit(run, batch);
+        if (at.submitted < total) batch = yield* batchAt(at.submitted); // the device is busy meanwhile
+      }
+      yield* settle(run);
+      if (at.known % places.every === 0 || at.known === total) yield* keep(run);
+      yield* Effect.sleep(0); // signals are heard here
+    }
+  });
+
+/**
+ * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
+ * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept.
+ */
+export const train = <B, E, R>(
+  training: Training<B, E, R>,
+): Effect.Effect<Trained, TrainError | E, Device | R> =>
+  Effect.scoped(Effect.gen(function* () {
+    const began = performance.now();
+    const { total, places, stage, work } = training;
+    const saved = yield* loadState(training);
+    const from = Number(saved?.metadata.step ?? 0);
+    const log = yield* openMetrics(places.metrics, { resumeAt: from });
+    const done = (params: Tree<NdArray>, records: readonly MetricRecord[]): Trained => ({
+      params,
+      steps: total,
+      records,
+      wallSeconds: (performance.now() - began) / 1000,
+    });
+    if (saved !== undefined && from >= total) {
+      return done(paramsOf(saved.tensors, training.initial), log.kept);
+    }
+    const device = yield* Device;
+    const step = stepSource(training);
+    const program = yield* device.load(compile(step.source, device.profile));
+    yield* program.write({
+      ...(saved?.tensors ?? step.bind(step.start)),
+      [RING]: zerosArray("f32", step.ring.spec.shape),
+    });
+    const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
+    const at: Position = { known: from, submitted: from, windowBegan: began, first: true };
+    const run: Running<B, E, R> = { training, step, program, log, report, at, records: [...log.kept] };
+    yield* loop(run).pipe(
+      Effect.onInterrupt(() => Effect.andThen(settle(run), keep(run)).pipe(Effect.ignore)),
+    );
+    const state = yield* program.read(
+      Object.keys(step.bind(step.start)).filter((p) => p.startsWith("state.params.")),
+    );
+    return done(paramsOf(state, training.initial), run.records);
+  }));

@@ -1,0 +1,59 @@
+/** The shipped weights of the encoder: a safetensors file and the manifest of the run that made it. */
+import {
+  arrayTrees,
+  bindingsOf,
+  initialise,
+  type NdArray,
+  type Tree,
+  unflatten,
+  vitSpecs,
+} from "@chain-of-sight/core";
+import type { TreeError, VitParams } from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import { fileURLToPath } from "node:url";
+import type { DiskError } from "../runs/disk.ts";
+import type { Json } from "../runs/hash.ts";
+import { writeJson } from "../runs/run_directory.ts";
+import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { visionTower } from "./tower.ts";
+
+/** An encoder's weights. */
+export interface VisionWeights {
+  /** The parameters. */
+  readonly params: VitParams<NdArray>;
+  /** The sha-256 of their file's content, by which features are cached. */
+  readonly hash: string;
+}
+
+/** Where the shipped weights lie. */
+export const shippedWeights = (): string =>
+  fileURLToPath(new URL("./weights/vit.safetensors", import.meta.url));
+
+/** Reads an encoder; a file of another encoder is a TreeError. */
+export const loadVision = (path: string): Effect.Effect<VisionWeights, CheckpointError | TreeError> =>
+  Effect.gen(function* () {
+    const { tensors, hash } = yield* load(path);
+    const like = initialise([0, 0], vitSpecs(visionTower.config)) as Tree<NdArray>;
+    const params = yield* Effect.try({
+      try: () => unflatten(arrayTrees, like, tensors) as VitParams<NdArray>,
+      catch: (cause) => cause as TreeError,
+    });
+    return { params, hash };
+  });
+
+/** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` beside it. */
+export const saveVision = (
+  folder: string,
+  params: VitParams<NdArray>,
+  manifest: Json,
+): Effect.Effect<VisionWeights, CheckpointError | DiskError> =>
+  Effect.gen(function* () {
+    const saved = yield* save(`${folder}/vit.safetensors`, bindingsOf("", params as Tree<NdArray>), {
+      model: "vit",
+    });
+    yield* writeJson(`${folder}/vit.json`, {
+      ...manifest as object,
+      weights: { hash: saved.hash, bytes: saved.bytes },
+    });
+    return { params, hash: saved.hash };
+  });
