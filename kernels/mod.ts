@@ -10,6 +10,7 @@ export * from "./graph/fuse.ts";
 export * from "./plan/memory.ts";
 export * from "./plan/plan.ts";
 export * from "./wgsl/module.ts";
+export * from "./wgsl/render.ts";
 export * from "./device/device.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";

@@ -14,6 +14,7 @@ import {
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Dispatch } from "../wgsl/module.ts";
+import { dispatchesOf } from "../wgsl/render.ts";
 import type { Health } from "./device.ts";
 import { DeviceError } from "./errors.ts";
 
@@ -136,7 +137,7 @@ export const loadProgram = (
       group: GPUBindGroup;
       size: readonly [number, number, number];
     }[] = [];
-    for (const dispatch of plan.dispatches) {
+    for (const dispatch of dispatchesOf(plan, profile)) {
       let pipeline = pipelines.get(dispatch.code);
       if (pipeline === undefined) {
         pipelines.set(dispatch.code, pipeline = yield* pipelineOf(device, dispatch));

@@ -3,8 +3,6 @@ import { equals, is, ShapeError, show, type Tensor, topological, TreeError } fro
 import type { DeviceProfile } from "../device_profile.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
-import type { Dispatch } from "../wgsl/module.ts";
-import { renderWgsl } from "../wgsl/render.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
 
 /** What to compile: named results, and which of them replace which inputs. */
@@ -23,12 +21,10 @@ export interface CompileOptions {
   readonly fuse?: boolean;
 }
 
-/** A compiled program: dispatches over slots. */
+/** A compiled program: kernels over slots, still in no machine's words. Each device renders it in its own. */
 export interface Plan {
   /** The kernels, in order. */
   readonly kernels: readonly Kernel[];
-  /** The dispatches, in order. */
-  readonly dispatches: readonly Dispatch[];
   /** Buffers and who lives in them. */
   readonly memory: MemoryPlan;
   /** Inputs by path. */
@@ -39,7 +35,7 @@ export interface Plan {
   readonly donate: Readonly<Record<string, string>>;
 }
 
-/** Compiles for WebGPU devices of a profile. */
+/** Compiles for devices of a profile. */
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
   const outputs = Object.values(source.outputs), donate = source.donate ?? {};
   const inputs: Record<string, Tensor> = {};
@@ -75,6 +71,5 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   }
   const kernels = fuse(outputs, { maxBindings: profile.maxBindings, fuse: options.fuse ?? true });
   const memory = planMemory(kernels, Object.values(inputs), outputs, donated);
-  const dispatches = kernels.flatMap((k) => renderWgsl(k, memory.slotOf, profile));
-  return { kernels, dispatches, memory, inputs, outputs: source.outputs, donate };
+  return { kernels, memory, inputs, outputs: source.outputs, donate };
 };

@@ -2,10 +2,15 @@
 import { sizeOf, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Kernel } from "../graph/kernel.ts";
+import type { Plan } from "../plan/plan.ts";
 import { renderContraction } from "./contraction.ts";
 import { renderLoop } from "./loop.ts";
 import type { Dispatch } from "./module.ts";
 import { renderScatter } from "./scatter.ts";
+
+/** The dispatches of a plan, in order. */
+export const dispatchesOf = (plan: Plan, profile: DeviceProfile): Dispatch[] =>
+  plan.kernels.flatMap((k) => renderWgsl(k, plan.memory.slotOf, profile));
 
 /** The dispatches of a kernel; none where every result is empty. */
 export const renderWgsl = (
