@@ -46,3 +46,6 @@ export * from "./optim/schedule.ts";
 export * from "./optim/clip.ts";
 export * from "./optim/train_step.ts";
 export * from "./optim/metric_ring.ts";
+export * from "./cost.ts";
+export * from "./show.ts";
+export * from "./simplify.ts";

@@ -1,0 +1,96 @@
+/** What a graph costs, from the records alone: nothing is allocated and no device is asked. */
+import { bytesOf } from "./dtype.ts";
+import { isMovement } from "./ops/movement.ts";
+import type { Family } from "./ops/record.ts";
+import { recordOf } from "./ops/table.ts";
+import { sizeOf } from "./shape.ts";
+import { is, type Tensor, topological } from "./tensor.ts";
+
+/** The cost of evaluating a graph once, each node once. */
+export interface Cost {
+  /** Number of nodes. */
+  readonly nodes: number;
+  /** Floating-point operations altogether; a multiplication with an addition counts as two. */
+  readonly flops: number;
+  /** Floating-point operations by family of primitives. */
+  readonly byFamily: { readonly [F in Family]: number };
+  /** Number of elements of all inputs. */
+  readonly inputElements: number;
+  /** Bytes of all inputs. */
+  readonly inputBytes: number;
+  /** Bytes of the roots. */
+  readonly outputBytes: number;
+  /** Bytes read and written if every computing node were a kernel of its own and movement were free. */
+  readonly trafficBytes: number;
+  /** Most bytes of intermediate results alive at once in order of construction, inputs not counted. */
+  readonly peakBytes: number;
+}
+
+const bytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
+
+/** Movement and generated numbers take no memory of their own: a kernel computes them as it reads. */
+const isView = (t: Tensor): boolean => isMovement(t.op) || is("constant", t) || is("iota", t);
+
+/** The nodes whose memory a node reads: itself, or what its views lead to. */
+const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
+  const out = new Map<Tensor, readonly Tensor[]>();
+  for (const t of order) {
+    out.set(t, isView(t) ? [...new Set(t.args.flatMap((a) => out.get(a)!))] : [t]);
+  }
+  return out;
+};
+
+/** Most bytes alive at once. */
+const peak = (
+  order: readonly Tensor[],
+  roots: readonly Tensor[],
+  own: Map<Tensor, readonly Tensor[]>,
+): number => {
+  const last = new Map<Tensor, number>();
+  order.forEach((t, i) => t.args.forEach((a) => own.get(a)!.forEach((o) => last.set(o, i))));
+  roots.forEach((r) => own.get(r)!.forEach((o) => last.set(o, order.length)));
+  const ends = new Map<number, number>();
+  let alive = 0, most = 0;
+  order.forEach((t, i) => {
+    if (!isView(t) && !is("input", t)) {
+      const end = last.get(t) ?? i;
+      alive += bytes(t);
+      ends.set(end, (ends.get(end) ?? 0) + bytes(t));
+    }
+    most = Math.max(most, alive);
+    alive -= ends.get(i) ?? 0;
+  });
+  return most;
+};
+
+/** The cost of the roots together: what they share counts once. */
+export const costOf = (roots: readonly Tensor[]): Cost => {
+  const order = topological(roots), own = owners(order);
+  const byFamily: { [F in Family]: number } = {
+    source: 0,
+    elementwise: 0,
+    reduce: 0,
+    movement: 0,
+    contraction: 0,
+    index: 0,
+    random: 0,
+  };
+  let trafficBytes = 0;
+  for (const t of order) {
+    byFamily[recordOf(t.op).family] += recordOf(t.op).flops(t);
+    if (isView(t) || is("input", t)) continue;
+    trafficBytes += bytes(t) + t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + bytes(o), 0);
+  }
+  const inputs = order.filter((t) => is("input", t)),
+    sum = (ts: readonly Tensor[]) => ts.reduce((n, t) => n + bytes(t), 0);
+  return {
+    nodes: order.length,
+    flops: Object.values(byFamily).reduce((a, b) => a + b, 0),
+    byFamily,
+    inputElements: inputs.reduce((n, t) => n + sizeOf(t.shape), 0),
+    inputBytes: sum(inputs),
+    outputBytes: sum([...new Set(roots)]),
+    trafficBytes,
+    peakBytes: peak(order, roots, own),
+  };
+};

@@ -1,0 +1,29 @@
+/** A graph as text that a person can read: one line per node, arguments before users. */
+import { show } from "./shape.ts";
+import { is, type Tensor, topological } from "./tensor.ts";
+
+const attribute = (value: unknown): string => Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
+
+const attributesOf = (t: Tensor): string => {
+  const entries = Object.entries(t.attributes);
+  return entries.length === 0 ? "" : ` {${entries.map(([k, v]) => `${k}: ${attribute(v)}`).join(", ")}}`;
+};
+
+/**
+ * The listing of a graph. Nodes are numbered from 0 in their order, so equal graphs have equal listings; a root is
+ * marked with its name.
+ */
+export const listing = (roots: Readonly<Record<string, Tensor>>): string => {
+  const order = topological(Object.values(roots)), number = new Map(order.map((t, i) => [t, i]));
+  const width = String(order.length - 1).length;
+  return order.map((t) => {
+    const names = Object.entries(roots).filter(([, r]) => r === t).map(([name]) => name);
+    const what = is("input", t)
+      ? `input ${t.attributes.path}`
+      : is("constant", t)
+      ? `constant ${t.attributes.value}`
+      : `${t.op}(${t.args.map((a) => `%${number.get(a)}`).join(", ")})${attributesOf(t)}`;
+    const mark = names.length === 0 ? "" : `   -> ${names.join(", ")}`;
+    return `%${String(number.get(t)).padEnd(width)} = ${what} : ${t.dtype} ${show(t.shape)}${mark}`;
+  }).join("\n");
+};
