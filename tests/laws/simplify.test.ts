@@ -52,6 +52,10 @@ const examples: Readonly<Record<string, readonly [Tensor, Tensor]>> = {
   "max(x, x) -> x": [cs.maximum(x, x), x],
   "move to the same place -> x": [raw(x, [2, 3]), x],
   "reshape of reshape, permute of permute -> one": [raw(raw(x, [6]), [3, 2]), cs.reshape([3, 2])(x)],
+  "(a b)^T -> b^T a^T": [
+    cs.transpose(cs.matmul(cs.transpose(y))(x)),
+    cs.matmul(cs.transpose(x))(y),
+  ],
   "expand of expand -> one": [
     cs.broadcastTo([4, 5])(cs.broadcastTo([4, 1])(cs.sliceAxis(1, 0, 1)(cs.sliceAxis(0, 0, 1)(x)))),
     cs.broadcastTo([4, 5])(cs.sliceAxis(1, 0, 1)(cs.sliceAxis(0, 0, 1)(x))),
