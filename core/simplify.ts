@@ -5,8 +5,8 @@
 import { ndarray } from "./array.ts";
 import { add, cast, type ElementwiseOp, isElementwise, mul, neg, sub } from "./ops/elementwise.ts";
 import { make } from "./ops/make.ts";
-import { flip, isMovement, permute, reshape, slice } from "./ops/movement.ts";
-import { broadcastTo } from "./ops/movement.ts";
+import { matmul } from "./ops/contraction.ts";
+import { broadcastTo, flip, isMovement, permute, reshape, slice, transpose } from "./ops/movement.ts";
 import { full } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
 import { equals, sizeOf } from "./shape.ts";
@@ -212,6 +212,16 @@ export const rules: readonly Rule[] = [
         : is("permute", t) && is("permute", t.args[0]!)
         ? permute(t.attributes.order)(t.args[0])
         : undefined,
+  },
+  {
+    name: "(a b)^T -> b^T a^T",
+    reason: "the transpose of a product; moving the operands is free, moving the result is a copy",
+    rewrite: (t) => {
+      const product = is("permute", t) ? t.args[0]! : undefined, n = t.shape.length;
+      if (product === undefined || !is("matmul", product) || !is("permute", t)) return undefined;
+      const swaps = t.attributes.order.every((a, i) => a === (i === n - 2 ? n - 1 : i === n - 1 ? n - 2 : i));
+      return swaps ? matmul(transpose(product.args[0]!))(transpose(product.args[1]!)) : undefined;
+    },
   },
   {
     name: "expand of expand -> one",

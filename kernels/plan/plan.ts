@@ -1,5 +1,14 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
-import { equals, is, ShapeError, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
+import {
+  equals,
+  is,
+  ShapeError,
+  show,
+  simplify,
+  type Tensor,
+  topological,
+  TreeError,
+} from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
@@ -19,6 +28,8 @@ export interface Source {
 export interface CompileOptions {
   /** Merge kernels; off is the naive path that tests compare with. Default true. */
   readonly fuse?: boolean;
+  /** Rewrite the description by the rules of `simplify` first. Default true. */
+  readonly simplify?: boolean;
 }
 
 /** A compiled program: kernels over slots, still in no machine's words. Each device renders it in its own. */
@@ -37,9 +48,12 @@ export interface Plan {
 
 /** Compiles for devices of a profile. */
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
-  const outputs = Object.values(source.outputs), donate = source.donate ?? {};
+  const names = Object.keys(source.outputs), donate = source.donate ?? {};
+  const given = Object.values(source.outputs);
+  const outputs = options.simplify ?? true ? simplify(given) : given;
+  const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
-  for (const t of [...topological(outputs), ...source.inputs ?? []]) {
+  for (const t of [...topological(given), ...source.inputs ?? []]) {
     if (!is("input", t)) continue;
     const path = t.attributes.path, known = inputs[path];
     if (known !== undefined && known !== t) {
@@ -54,7 +68,7 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   }
   const donated = new Map<Tensor, Tensor>();
   for (const [name, path] of Object.entries(donate)) {
-    const o = source.outputs[name], target = inputs[path];
+    const o = results[name], target = inputs[path];
     if (
       o === undefined || target === undefined || !equals(o.shape, target.shape) || o.dtype !== target.dtype
     ) {
@@ -71,5 +85,5 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   }
   const kernels = fuse(outputs, { maxBindings: profile.maxBindings, fuse: options.fuse ?? true });
   const memory = planMemory(kernels, Object.values(inputs), outputs, donated);
-  return { kernels, memory, inputs, outputs: source.outputs, donate };
+  return { kernels, memory, inputs, outputs: results, donate };
 };

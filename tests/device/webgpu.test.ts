@@ -3,4 +3,4 @@ import { onWebGpu } from "../support/webgpu.ts";
 import { deviceSuite } from "./suite.ts";
 
 deviceSuite("webgpu, fused", onWebGpu());
-deviceSuite("webgpu, naive", onWebGpu({ fuse: false }));
+deviceSuite("webgpu, naive", onWebGpu({ fuse: false, simplify: false }));
