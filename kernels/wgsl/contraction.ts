@@ -145,8 +145,11 @@ const pointers = (
       "}",
     );
   }
-  const moved = (i: number, u: number, stride: number): string =>
-    stride === 0 ? `${prefix}${i}` : `${prefix}${i} + (k + ${u}u)${stride === 1 ? "" : ` * ${stride}u`}`;
+  const moved = (i: number, u: number, stride: number): string => {
+    if (stride === 0) return `${prefix}${i}`;
+    const far = Math.abs(stride), by = far === 1 ? "" : ` * ${far}u`;
+    return `${prefix}${i} ${stride < 0 ? "-" : "+"} (k + ${u}u)${by}`;
+  };
   const lane = (i: number) => "xyzw"[i & 3]!;
   const name = (i: number, u: number) =>
     access === "along k"
