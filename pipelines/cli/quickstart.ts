@@ -1,0 +1,86 @@
+/**
+ * The whole of the project from one command.
+ *
+ *     deno task quickstart [--scale micro|software|gpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *
+ * Ctrl-C saves; the same command goes on from there.
+ */
+import { Device, webGpu } from "@chain-of-sight/kernels";
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { fromEither } from "../bridge.ts";
+import member from "../deno.json" with { type: "json" };
+import { scales } from "../quickstart/config.ts";
+import { override } from "../quickstart/overrides.ts";
+import { presets } from "../quickstart/presets.ts";
+import { summaryTable } from "../quickstart/report.ts";
+import { quickstart } from "../quickstart/run.ts";
+import { duration } from "../terminal/progress.ts";
+import { runCommand } from "./main.ts";
+
+const flags = {
+  scale: Flag.Literals("scale", scales).pipe(
+    Flag.optional,
+    Flag.withDescription("size of everything; by default the device decides between software and gpu"),
+  ),
+  seed: Flag.Int("seed").pipe(
+    Flag.optional,
+    Flag.withDescription("key of initial weights and of the order of examples"),
+  ),
+  out: Flag.String("out").pipe(
+    Flag.optional,
+    Flag.withDescription("run directory; runs/quickstart-<scale>-<seed> by default"),
+  ),
+  set: Flag.String("set").pipe(
+    Flag.atLeast(0),
+    Flag.withDescription(
+      "a field of the configuration, such as pretrain.steps=100; may be given more than once",
+    ),
+  ),
+  fresh: Flag.Boolean("fresh").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("start again; a run that stands there is moved aside"),
+  ),
+};
+
+const command = Command.make(
+  "quickstart",
+  flags,
+  ({ scale, seed, out, set, fresh }) =>
+    Effect.gen(function* () {
+      const device = yield* Device;
+      const size = Option.getOrElse(
+        scale,
+        () => device.profile.software ? "software" as const : "gpu" as const,
+      );
+      const seeded = Option.match(seed, { onNone: () => [], onSome: (n) => [`seed=${n}`] });
+      const config = yield* fromEither(override(presets[size], [...seeded, ...set]));
+      const folder = Option.getOrElse(out, () => `runs/quickstart-${size}-${config.seed}`);
+      console.error(`quickstart, scale ${size}, on ${device.profile.name}; writing to ${folder}`);
+      const summary = yield* quickstart(config, {
+        out: folder,
+        caches: { scenes: "cache/scenes", features: "cache/features" },
+        fresh,
+        version: member.version,
+      });
+      console.log(summaryTable(summary));
+      console.log(
+        `pre-training time is relative to the first row, as measured; intervals are bootstrap 95 %`,
+      );
+      console.log(
+        `${folder}: summary.json, figures, samples, metrics and checkpoints; ${
+          duration(summary.wallSeconds)
+        }`,
+      );
+    }).pipe(Effect.provide(webGpu)),
+).pipe(
+  Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
+);
+
+if (import.meta.main) {
+  await runCommand(
+    Command.run(command, { version: member.version }),
+    "stopped; the last checkpoint is kept, and the same command goes on from there",
+  );
+}

@@ -1,0 +1,141 @@
+/** What a quickstart found out, as numbers. */
+import { grownTokens, smallTokens } from "./tokens.ts";
+import type { Interval } from "../eval/bootstrap.ts";
+import type { MetricRecord } from "../runs/metrics.ts";
+import type { Evaluation } from "../stages/evaluate.ts";
+import type { Arm } from "../stages/model.ts";
+import type { Scores } from "../stages/scores.ts";
+import { timingOf } from "../train/timing.ts";
+import type { QuickstartConfig } from "./config.ts";
+
+/** One arm after its last stage. */
+export interface ArmResult {
+  /** The arm. */
+  readonly arm: Arm;
+  /** Metrics of every pre-training step. */
+  readonly pretrain: readonly MetricRecord[];
+  /** Metrics of every fine-tuning step. */
+  readonly finetune: readonly MetricRecord[];
+  /** Scores of the model and its controls. */
+  readonly evaluation: Evaluation;
+}
+
+/** One arm in the summary. */
+export interface ArmSummary {
+  /** Name of the arm. */
+  readonly name: string;
+  /** Its bridge. */
+  readonly bridge: string;
+  /** Visual tokens in pre-training. */
+  readonly pretrainTokens: number;
+  /** Visual tokens in fine-tuning. */
+  readonly finetuneTokens: number;
+  /** Seconds on steps of pre-training: the median of a step, times the steps. */
+  readonly pretrainSeconds: number;
+  /** The same relative to the first arm. */
+  readonly relativePretrainTime: number;
+  /** Sum of the seconds measured on all steps of pre-training. */
+  readonly pretrainSecondsMeasured: number;
+  /** Median seconds of a step. */
+  readonly secondsPerStep: { readonly pretrain: number; readonly finetune: number };
+  /** Visual and text positions a second in pre-training. */
+  readonly pretrainTokensPerSecond: number;
+  /** Losses: of the first step (near the logarithm of the vocabulary) and at the end of each stage, mean of the last tenth. */
+  readonly loss: { readonly first: number; readonly pretrain: number; readonly finetune: number };
+  /** Scores of the fine-tuned model. */
+  readonly scores: Scores;
+  /** Presence F1 beyond each control, paired by scene. */
+  readonly gain: { readonly blind: Interval; readonly shuffled: Interval };
+}
+
+/** `summary.json`. */
+export interface Summary {
+  /** The arms, in the order of the configuration. */
+  readonly arms: readonly ArmSummary[];
+  /** Scores of the controls by arm. */
+  readonly baselines: {
+    /** The model sees the average picture. */
+    readonly blind: Readonly<Record<string, Scores>>;
+    /** The model sees another scene. */
+    readonly shuffled: Readonly<Record<string, Scores>>;
+    /** F1 of always saying yes, for comparison. */
+    readonly alwaysYes: { readonly presenceF1: number };
+  };
+  /** The scale. */
+  readonly scale: string;
+  /** Its seed. */
+  readonly seed: number;
+  /** Hash of all pictures. */
+  readonly dataHash: string;
+  /** The device. */
+  readonly device: string;
+  /** Rows of the embedding, and its logarithm: the loss of a model that knows nothing. */
+  readonly vocabulary: { readonly size: number; readonly ln: number };
+  /** Seconds of the whole command, from start to summary. */
+  readonly wallSeconds: number;
+}
+
+/** Mean of a metric over the last tenth of the steps. */
+export const lastMean = (records: readonly MetricRecord[], name: string): number => {
+  const last = records.slice(-Math.max(1, Math.ceil(records.length / 10)));
+  return last.reduce((sum, r) => sum + (r[name] as number), 0) / last.length;
+};
+
+/** What the summary says beside the arms. */
+export interface SummaryFacts {
+  /** Hash of all pictures. */
+  readonly dataHash: string;
+  /** The device. */
+  readonly device: string;
+  /** Rows of the embedding. */
+  readonly vocabulary: number;
+  /** Seconds of the whole command. */
+  readonly wallSeconds: number;
+}
+
+/** The summary of arms. */
+export const summaryOf = (
+  config: QuickstartConfig,
+  results: readonly ArmResult[],
+  facts: SummaryFacts,
+): Summary => {
+  const secondsOf = (r: ArmResult): number => timingOf(r.pretrain).stepSeconds * config.pretrain.steps;
+  const base = secondsOf(results[0]!);
+  const arms = results.map((r): ArmSummary => {
+    const timing = timingOf(r.pretrain), tokens = smallTokens(r.arm);
+    return {
+      name: r.arm.name,
+      bridge: r.arm.bridge,
+      pretrainTokens: tokens,
+      finetuneTokens: grownTokens(r.arm),
+      pretrainSeconds: secondsOf(r),
+      relativePretrainTime: secondsOf(r) / base,
+      pretrainSecondsMeasured: timing.measuredSeconds,
+      secondsPerStep: { pretrain: timing.stepSeconds, finetune: timingOf(r.finetune).stepSeconds },
+      pretrainTokensPerSecond: config.pretrain.batch * (tokens + config.text.length) / timing.stepSeconds,
+      loss: {
+        first: r.pretrain[0]!.loss as number,
+        pretrain: lastMean(r.pretrain, "loss"),
+        finetune: lastMean(r.finetune, "loss"),
+      },
+      scores: r.evaluation.scores,
+      gain: { blind: r.evaluation.gainOverBlind, shuffled: r.evaluation.gainOverShuffled },
+    };
+  });
+  const controls = (of: (e: Evaluation) => Scores): Readonly<Record<string, Scores>> =>
+    Object.fromEntries(results.map((r) => [r.arm.name, of(r.evaluation)]));
+  return {
+    arms,
+    baselines: {
+      blind: controls((e) => e.blind),
+      shuffled: controls((e) => e.shuffled),
+      alwaysYes: { presenceF1: 2 / 3 },
+    },
+    scale: config.scale,
+    seed: config.seed,
+    dataHash: facts.dataHash,
+    device: facts.device,
+    vocabulary: { size: facts.vocabulary, ln: Math.log(facts.vocabulary) },
+    wallSeconds: facts.wallSeconds,
+  };
+};

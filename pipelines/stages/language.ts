@@ -1,0 +1,177 @@
+/** Training a vision-language model on stored features: what pre-training and fine-tuning have in common. */
+import {
+  adamw,
+  input,
+  type Layout,
+  type NdArray,
+  type ParameterSpec,
+  type PathPredicate,
+  tokenCount,
+  type Tree,
+  under,
+  type VisionLanguageBatch,
+  warmupCosine,
+} from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import type { DataConfig } from "../data/config.ts";
+import type { Scene } from "../data/record.ts";
+import { hashOf } from "../runs/hash.ts";
+import { batchAt, type BatchError, batchOf } from "../text/batch.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type FeatureSet, gatherFeatures } from "../train/features.ts";
+import { type TextConfig, trainingRow } from "../train/rows.ts";
+import type { Training, TrainingPlaces } from "../train/training.ts";
+import { type ModelConfig, modelOf, type ModelState } from "./model.ts";
+
+/** How a stage trains. */
+export interface LanguageConfig {
+  /** Optimiser steps. */
+  readonly steps: number;
+  /** Rows of a step. */
+  readonly batch: number;
+  /** Highest learning rate. */
+  readonly rate: number;
+  /** Steps of warm-up. */
+  readonly warmup: number;
+  /** Decay of the weights. */
+  readonly weightDecay: number;
+  /** Greatest norm of the gradients. */
+  readonly maxNorm: number;
+  /** What is trained: prefixes of parameter paths. */
+  readonly trainable: readonly string[];
+  /** Steps between checkpoints. */
+  readonly every: number;
+}
+
+const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
+const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
+const languageType = t.strict({
+  steps: natural,
+  batch: natural,
+  rate: amount,
+  warmup: amount,
+  weightDecay: amount,
+  maxNorm: t.refinement(t.number, (n) => n > 0, "a number above 0"),
+  trainable: t.readonlyArray(t.string),
+  every: natural,
+});
+
+/** Codec of {@link LanguageConfig}. */
+export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> =>
+  languageType as unknown as t.Type<LanguageConfig, unknown, unknown>;
+
+/** What models of a run learn from at one resolution. */
+export interface LanguageData {
+  /** The scenes. */
+  readonly scenes: readonly Scene[];
+  /** Their features. */
+  readonly features: FeatureSet;
+  /** How scenes and questions are made. */
+  readonly data: DataConfig;
+  /** How rows are made. */
+  readonly text: TextConfig;
+  /** The encoding. */
+  readonly tokenizer: Tokenizer;
+}
+
+/** One stage of one arm. */
+export interface LanguageStage {
+  /** Name of the stage in the run. */
+  readonly name: string;
+  /** How it trains. */
+  readonly config: LanguageConfig;
+  /** The model behind the bridge. */
+  readonly model: ModelConfig;
+  /** What it learns from. */
+  readonly data: LanguageData;
+  /** Key of the order of examples. */
+  readonly seed: number;
+}
+
+/** Rows of an embedding for an encoding: a multiple of 8. */
+export const vocabularyOf = (tokenizer: Tokenizer): number => Math.ceil(tokenizer.size / 8) * 8;
+
+/** The batch of a step as inputs. */
+export const languageInputs = (
+  { cells, width }: FeatureSet,
+  levels: number,
+  batch: number,
+  length: number,
+): VisionLanguageBatch => ({
+  features: Array.from({ length: levels }, (_, i) => input(`features.${i}`, [batch, cells, width])),
+  ids: input("ids", [batch, length], "i32"),
+  labels: input("labels", [batch, length], "i32"),
+});
+
+/** Whether a path is trained. */
+export const trainedBy = (config: LanguageConfig): PathPredicate => under(...config.trainable);
+
+/** Hash of all that decides the numbers of a stage. */
+export const languageIdentity = (stage: LanguageStage, given: ModelState): string => {
+  const { every: _every, ...config } = stage.config;
+  const { data, text, features, tokenizer } = stage.data;
+  return hashOf({
+    stage: stage.name,
+    from: given.identity,
+    layout: given.layout,
+    model: stage.model,
+    config,
+    seed: stage.seed,
+    data,
+    text,
+    features: features.key,
+    vocabulary: tokenizer.json,
+  });
+};
+
+/** The training of a stage from a model's state. */
+export const languageTraining = (
+  stage: LanguageStage,
+  given: ModelState,
+  places: TrainingPlaces,
+): Training<VisionLanguageBatch, BatchError> => {
+  const { config, data } = stage, { scenes, features, text, tokenizer } = data;
+  const layout: Layout = given.layout;
+  const model = modelOf(stage.model, vocabularyOf(tokenizer), layout);
+  const order = batchAt(stage.seed, scenes.length, config.batch);
+  const arraysAt = (step: number): E.Either<BatchError, Readonly<Record<string, NdArray>>> => {
+    const examples = order(step);
+    const rows = examples.map(({ index, epoch }) =>
+      trainingRow(tokenizer, scenes[index]!, data.data, text, epoch)
+    );
+    return E.map((batch: { readonly ids: NdArray; readonly labels: NdArray }) => ({
+      ...Object.fromEntries(
+        gatherFeatures(features, examples.map((e) => e.index)).map((level, i) => [`features.${i}`, level]),
+      ),
+      ids: batch.ids,
+      labels: batch.labels,
+    }))(batchOf(rows));
+  };
+  return {
+    stage: stage.name,
+    identity: languageIdentity(stage, given),
+    specs: model.specs as Tree<ParameterSpec>,
+    initial: given.params,
+    batch: languageInputs(features, features.levels.length, config.batch, text.length),
+    loss: (params, batch) => model.loss(params, batch),
+    batchAt: (step) =>
+      Effect.suspend(() => {
+        const made = arraysAt(step);
+        return E.isLeft(made) ? Effect.fail(made.left) : Effect.succeed(made.right);
+      }),
+    trainable: trainedBy(config),
+    optimiser: adamw({ weightDecay: config.weightDecay, betas: [0.9, 0.98] }),
+    schedule: warmupCosine({
+      peak: config.rate,
+      warmup: config.warmup,
+      total: config.steps,
+      floor: config.rate / 50,
+    }),
+    maxNorm: config.maxNorm,
+    total: config.steps,
+    work: { amount: config.batch * (tokenCount(layout) + text.length), unit: "tokens" },
+    places,
+  };
+};

@@ -1,0 +1,51 @@
+/** Pre-training: bridge and decoder learn from few visual tokens at low resolution; the encoder is frozen. */
+import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { hashOf } from "../runs/hash.ts";
+import type { MetricRecord } from "../runs/metrics.ts";
+import type { BatchError } from "../text/batch.ts";
+import { train, type TrainError } from "../train/trainer.ts";
+import { type LanguageStage, languageTraining, vocabularyOf } from "./language.ts";
+import { type Arm, type ModelConfig, modelOf, type ModelState, smallLayout } from "./model.ts";
+import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
+
+/** A model after a training stage. */
+export interface TrainedState extends ModelState {
+  /** Metrics of every step of the stage. */
+  readonly records: readonly MetricRecord[];
+}
+
+/** The model of an arm before any training: the same decoder for every arm of a seed, since keys go by path. */
+export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, seed: number): ModelState => {
+  const layout = smallLayout(arm), { specs } = modelOf(config, vocabulary, layout);
+  return {
+    layout,
+    params: initialise([seed, 2], specs) as Tree<NdArray>,
+    identity: hashOf({ fresh: seed, layout, config, vocabulary }),
+  };
+};
+
+/** A stage that trains a model where it is: pre-training and fine-tuning are both of this kind. */
+export const languageStage = (
+  run: StageRun,
+  stage: LanguageStage,
+): Stage<ModelState, TrainedState, TrainError | BatchError, Device> =>
+(given) =>
+  Effect.gen(function* () {
+    const places = { ...stagePlaces(run, stage.name), every: stage.config.every };
+    const training = languageTraining(stage, given, places);
+    const trained = yield* train(training);
+    return {
+      layout: given.layout,
+      params: trained.params,
+      identity: training.identity,
+      records: trained.records,
+    };
+  });
+
+/** Pre-training as a stage: from a fresh model, or from any model of the same layout. */
+export const pretrain: typeof languageStage = languageStage;
+
+/** The vocabulary that a stage's models have. */
+export const stageVocabulary = (stage: LanguageStage): number => vocabularyOf(stage.data.tokenizer);

@@ -1,0 +1,127 @@
+/** Scores of answers about scenes, with intervals over scenes. */
+import * as t from "io-ts";
+import type { Scene } from "../data/record.ts";
+import type { Question } from "../data/tasks.ts";
+import { bootstrap, type Interval, pairedDifference } from "../eval/bootstrap.ts";
+import { type CountItem, countRight } from "../eval/count.ts";
+import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } from "../eval/presence.ts";
+import { type ReferItem, scoreRefer } from "../eval/refer.ts";
+
+/** A question and what was answered. */
+export interface Answered {
+  /** Place of the scene in its set. */
+  readonly scene: number;
+  /** The question. */
+  readonly question: Question;
+  /** The answer. */
+  readonly answer: string;
+}
+
+/** Scores with 95 % intervals, all from 0 to 1. */
+export interface Scores {
+  /** F1 of presence questions. */
+  readonly presenceF1: Interval;
+  /** Share of right presence answers. */
+  readonly presenceAccuracy: Interval;
+  /** Share of presence answers that say yes. */
+  readonly yesRate: number;
+  /** F1 by kind of negative. */
+  readonly presenceByKind: Readonly<Record<string, number>>;
+  /** Share of exactly right counts. */
+  readonly countAccuracy: Interval;
+  /** Share of boxes with an intersection over union of at least 0.5. */
+  readonly referAccuracy: Interval;
+  /** Mean intersection over union. */
+  readonly referIou: number;
+  /** Share of boxes whose middle lies in the true one. */
+  readonly referCentre: number;
+  /** Number of questions of each kind. */
+  readonly questions: { readonly presence: number; readonly count: number; readonly refer: number };
+}
+
+const interval = t.strict({ value: t.number, low: t.number, high: t.number });
+const scoresType = t.strict({
+  presenceF1: interval,
+  presenceAccuracy: interval,
+  yesRate: t.number,
+  presenceByKind: t.record(t.string, t.number),
+  countAccuracy: interval,
+  referAccuracy: interval,
+  referIou: t.number,
+  referCentre: t.number,
+  questions: t.strict({ presence: t.number, count: t.number, refer: t.number }),
+});
+
+/** Codec of {@link Scores}. */
+export const scoresCodec = (): t.Type<Scores, unknown, unknown> =>
+  scoresType as unknown as t.Type<Scores, unknown, unknown>;
+
+/** The answers of every scene: what intervals draw from, since answers about one picture are not independent. */
+export const byScene = (answered: readonly Answered[]): readonly (readonly Answered[])[] => {
+  const groups = new Map<number, Answered[]>();
+  for (const a of answered) groups.set(a.scene, [...groups.get(a.scene) ?? [], a]);
+  return [...groups.keys()].toSorted((a, b) => a - b).map((scene) => groups.get(scene)!);
+};
+
+const presenceItems = (answered: readonly Answered[]): readonly PresenceItem[] =>
+  answered.flatMap(({ question: q, answer }) =>
+    q.kind === "presence" ? [{ negative: q.negative, truth: q.truth, answer }] : []
+  );
+const countItems = (answered: readonly Answered[]): readonly CountItem[] =>
+  answered.flatMap(({ question: q, answer }) => q.kind === "count" ? [{ truth: q.truth, answer }] : []);
+const referItems = (answered: readonly Answered[]): readonly ReferItem[] =>
+  answered.flatMap(({ question: q, answer }) => q.kind === "refer" ? [{ truth: q.truth, answer }] : []);
+
+const share = <A>(items: readonly A[], right: (item: A) => boolean): number =>
+  items.length === 0 ? 0 : items.filter(right).length / items.length;
+
+/** F1 of the presence answers among some. */
+export const presenceF1 = (answered: readonly Answered[]): number =>
+  scorePresence(presenceItems(answered)).f1;
+
+/** How intervals are drawn. */
+export interface ScoreOptions {
+  /** Cells per side on which boxes are spoken. */
+  readonly grid: number;
+  /** Number of resamples. */
+  readonly resamples: number;
+  /** Key of the resampling. */
+  readonly seed: number;
+}
+
+/** Scores of answers. There must be one or more. */
+export const scoresOf = (answered: readonly Answered[], options: ScoreOptions): Scores => {
+  const groups = byScene(answered);
+  const over = (statistic: (some: readonly Answered[]) => number): Interval =>
+    bootstrap(groups, (drawn) => statistic(drawn.flat()), options);
+  const presence: PresenceReport = scorePresence(presenceItems(answered));
+  const refer = scoreRefer(referItems(answered), options.grid);
+  return {
+    presenceF1: over(presenceF1),
+    presenceAccuracy: over((some) => share(presenceItems(some), presenceRight)),
+    yesRate: presence.yesRate,
+    presenceByKind: Object.fromEntries(Object.entries(presence.byKind).map(([kind, { f1 }]) => [kind, f1])),
+    countAccuracy: over((some) => share(countItems(some), countRight)),
+    referAccuracy: over((some) => scoreRefer(referItems(some), options.grid).accuracy),
+    referIou: refer.meanIou,
+    referCentre: refer.centreHit,
+    questions: { presence: presence.n, count: countItems(answered).length, refer: refer.n },
+  };
+};
+
+/** How much greater the presence F1 of `a` is than that of `b` on the same scenes, with its interval. */
+export const f1Gain = (
+  a: readonly Answered[],
+  b: readonly Answered[],
+  { resamples, seed }: ScoreOptions,
+): Interval =>
+  pairedDifference(byScene(a), byScene(b), (drawn) => presenceF1(drawn.flat()), { resamples, seed });
+
+/** What questions are asked about some scenes: all kinds but captions. */
+export const evalQuestions = (
+  scenes: readonly Scene[],
+  ask: (scene: Scene) => readonly Question[],
+): readonly { readonly scene: number; readonly question: Question }[] =>
+  scenes.flatMap((scene, i) =>
+    ask(scene).filter((q) => q.kind !== "caption").map((question) => ({ scene: i, question }))
+  );

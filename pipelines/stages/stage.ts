@@ -1,0 +1,65 @@
+/** Stages as values: each goes from one state to the next, and is noted in the manifest of its run. */
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import type { DiskError } from "../runs/disk.ts";
+import { type Manifest, stageDone, stageFailed, stageStarted } from "../runs/manifest.ts";
+import {
+  checkpointPath,
+  metricsPath,
+  type OpenedRun,
+  type RunDirectory,
+  writeManifest,
+} from "../runs/run_directory.ts";
+
+/** From one state to the next. What it finished before is read from its checkpoint instead of made again. */
+export type Stage<A, B, E = never, R = never> = (given: A) => Effect.Effect<B, E, R>;
+
+/** The stage that goes on where another ends; use with `pipe`. */
+export const then =
+  <B, C, E2, R2>(next: Stage<B, C, E2, R2>) =>
+  <A, E1, R1>(first: Stage<A, B, E1, R1>): Stage<A, C, E1 | E2, R1 | R2> =>
+  (given: A): Effect.Effect<C, E1 | E2, R1 | R2> => Effect.flatMap(first(given), next);
+
+/** A run whose manifest stages change as they go. */
+export interface StageRun {
+  /** Its places. */
+  readonly directory: RunDirectory;
+  /** The manifest as it stands. */
+  manifest: Manifest;
+}
+
+/** A run for stages. */
+export const stageRun = (run: OpenedRun): StageRun => ({ directory: run.directory, manifest: run.manifest });
+
+/** Where a stage of a run keeps its checkpoint and metrics. */
+export const stagePlaces = (
+  run: StageRun,
+  name: string,
+): { readonly checkpoint: string; readonly metrics: string } => ({
+  checkpoint: checkpointPath(run.directory, name),
+  metrics: metricsPath(run.directory, name),
+});
+
+const note = (run: StageRun, change: (manifest: Manifest) => Manifest): Effect.Effect<void, DiskError> =>
+  Effect.suspend(() => {
+    run.manifest = change(run.manifest);
+    return writeManifest(run.directory, run.manifest);
+  });
+
+const now = (): string => new Date().toISOString();
+
+/** A stage that is noted in the manifest as it begins, ends and fails. */
+export const noted =
+  <A, B, E, R>(run: StageRun, name: string, stage: Stage<A, B, E, R>): Stage<A, B, E | DiskError, R> =>
+  (given: A): Effect.Effect<B, E | DiskError, R> =>
+    Effect.gen(function* () {
+      yield* note(run, stageStarted(name, now()));
+      const value = yield* stage(given).pipe(
+        Effect.tapCause((cause) => {
+          const reason = Cause.hasInterruptsOnly(cause) ? "interrupted" : String(Cause.squash(cause));
+          return Effect.ignore(note(run, stageFailed(name, now(), reason)));
+        }),
+      );
+      yield* note(run, stageDone(name, now()));
+      return value;
+    });

@@ -1,0 +1,144 @@
+/** Features of the frozen encoder: computed once per set, resolution and weights, kept on disk, gathered per batch. */
+import {
+  bindingsOf,
+  input,
+  type NdArray,
+  ndarray,
+  type ParameterSpec,
+  placeholders,
+  type Tensor,
+  type Tree,
+  type TreeError,
+  vitFeatures,
+  type VitParams,
+  vitSpecs,
+} from "@chain-of-sight/core";
+import { compile, Device, type DeviceError } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type { SceneSet } from "../data/scene_set.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { hashOf } from "../runs/hash.ts";
+import { reportProgress, startProgress } from "../terminal/progress.ts";
+import { visionTower } from "../vision/tower.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { pixelsOf } from "./pixels.ts";
+
+/** Features of a set, in the order of its scenes. */
+export interface FeatureSet {
+  /** One per level, shallow first: `[scenes, cells, channels]`. */
+  readonly levels: readonly NdArray[];
+  /** Number of scenes. */
+  readonly count: number;
+  /** Cells of the grid. */
+  readonly cells: number;
+  /** Channels. */
+  readonly width: number;
+  /** Hash of all that decides the numbers. */
+  readonly key: string;
+}
+
+/** How features are computed. */
+export interface FeatureOptions {
+  /** Side of the pictures in pixels. */
+  readonly side: number;
+  /** Pictures per submit. */
+  readonly batch: number;
+  /** Folder where they are kept. */
+  readonly cache: string;
+  /** What the progress line says. */
+  readonly label: string;
+}
+
+const { config: tower, levels } = visionTower;
+const nameOf = (level: number): string => `level${level}`;
+
+const setOf = (tensors: readonly NdArray[], key: string): FeatureSet => {
+  const [count, cells, width] = tensors[0]!.shape as [number, number, number];
+  return { levels: tensors, count, cells, width, key };
+};
+
+const compute = (
+  set: SceneSet,
+  weights: VisionWeights,
+  { side, batch, label }: FeatureOptions,
+): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const device = yield* Device, count = set.scenes.length, size = Math.min(batch, count);
+    const images = input("images", [size, side, side, 3]);
+    const params = placeholders("vit", vitSpecs(tower) as Tree<ParameterSpec>) as VitParams<Tensor>;
+    const states = vitFeatures(tower, levels)(params, images);
+    const outputs = Object.fromEntries(states.map((t, i) => [nameOf(i), t]));
+    const program = yield* device.load(compile({ outputs }, device.profile));
+    const known = program.plan.inputs;
+    const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
+    yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
+    const cells = (side / tower.patch) ** 2, row = cells * tower.width;
+    const out = levels.map(() => new Float32Array(count * row));
+    const report = yield* startProgress({ stage: label, total: count, unit: "pictures" });
+    for (let from = 0; from < count; from += size) {
+      const first = Math.min(from, count - size); // the last batch reaches back so that it is full
+      yield* program.write({
+        images: pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)),
+      });
+      yield* program.run;
+      const got = yield* program.read(Object.keys(outputs));
+      out.forEach((all, i) => all.set(got[nameOf(i)]!.data as Float32Array, first * row));
+      const done = Math.min(count, from + size);
+      yield* reportProgress(report, { step: done, done: done - from });
+      yield* Effect.sleep(0);
+    }
+    return out.map((data) => ndarray("f32", [count, cells, tower.width], data));
+  }));
+
+/** What computing features can fail with. */
+export type FeatureError = CheckpointError | DeviceError | DiskError | TreeError;
+
+/** Features of a set at one resolution, from the cache where they are. A damaged file is computed again. */
+export const featuresOf = (
+  set: SceneSet,
+  weights: VisionWeights,
+  options: FeatureOptions,
+): Effect.Effect<FeatureSet, FeatureError, Device> =>
+  Effect.gen(function* () {
+    const key = hashOf({ scenes: set.hash, weights: weights.hash, side: options.side, levels });
+    const path = `${options.cache}/${key.slice(0, 24)}.safetensors`;
+    const found = yield* load(path).pipe(
+      Effect.catch((error) =>
+        Effect.as(
+          error.reason === "missing"
+            ? Effect.void
+            : Effect.logWarning(`features are computed again: ${error.message}`),
+          undefined,
+        )
+      ),
+    );
+    if (found !== undefined && found.metadata.key === key) {
+      return setOf(levels.map((_, i) => found.tensors[nameOf(i)]!), key);
+    }
+    const made = yield* compute(set, weights, options);
+    yield* onDisk("make", options.cache, () => Deno.mkdir(options.cache, { recursive: true }));
+    yield* save(path, Object.fromEntries(made.map((t, i) => [nameOf(i), t])), { key });
+    return setOf(made, key);
+  });
+
+/** The features of some scenes, one `[b, cells, channels]` per level. */
+export const gatherFeatures = (set: FeatureSet, indices: readonly number[]): readonly NdArray[] =>
+  set.levels.map(({ data }) => {
+    const row = set.cells * set.width, out = new Float32Array(indices.length * row);
+    indices.forEach((index, i) =>
+      out.set(data.subarray(index * row, (index + 1) * row) as Float32Array, i * row)
+    );
+    return ndarray("f32", [indices.length, set.cells, set.width], out);
+  });
+
+/** The average picture: the mean over scenes of every cell, one `[1, cells, channels]` per level. */
+export const meanFeatures = (set: FeatureSet): FeatureSet => {
+  const row = set.cells * set.width;
+  const means = set.levels.map(({ data }) => {
+    const sums = new Float64Array(row);
+    for (let at = 0; at < data.length; at++) sums[at % row]! += data[at]!;
+    return ndarray("f32", [1, set.cells, set.width], Float32Array.from(sums, (s) => s / set.count));
+  });
+  return setOf(means, `mean of ${set.key}`);
+};

@@ -1,0 +1,37 @@
+/** Training rows from scenes: a chosen number of turns of each kind, other questions at every pass. */
+import type { DataConfig } from "../data/config.ts";
+import type { Scene } from "../data/record.ts";
+import { type QuestionKind, questionsOf } from "../data/tasks.ts";
+import { type Row, rowOf } from "../text/prompt.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+
+/** How many questions of each kind a row asks at most. */
+export type Turns = Readonly<Record<QuestionKind, number>>;
+
+/** What rows are made of. */
+export interface TextConfig {
+  /** Tokens of a row. */
+  readonly length: number;
+  /** Questions of a row. */
+  readonly turns: Turns;
+}
+
+/** The questions of a scene at a pass, at most so many of each kind, in the order in which they are asked. */
+export const turnsOf = (
+  scene: Scene,
+  data: DataConfig,
+  turns: Turns,
+  pass: number,
+): ReturnType<typeof questionsOf> => {
+  const left = { ...turns };
+  return questionsOf(scene, data, pass).filter(({ kind }) => left[kind]-- > 0);
+};
+
+/** The row of a scene at a pass. */
+export const trainingRow = (
+  tokenizer: Tokenizer,
+  scene: Scene,
+  data: DataConfig,
+  { length, turns }: TextConfig,
+  pass: number,
+): Row => rowOf(tokenizer, scene.id, turnsOf(scene, data, turns, pass), length);
