@@ -79,7 +79,12 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     }
     if (is("matmul", t)) {
       const axes = [["row", "k"], ["k", "col"]] as const;
-      t.args.forEach((a, i) => readable(a, axes[i]!, roots) || root(a));
+      t.args.forEach((a, i) => {
+        // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
+        const base = baseOf(a);
+        if (!roots.has(base) && isElementwise(base.op)) root(base);
+        if (!readable(a, axes[i]!, roots)) root(a);
+      });
     }
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);
