@@ -4,10 +4,12 @@
  */
 import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
+import { attend, type AttentionAttributes } from "../ops/attention.ts";
 import { matmul } from "../ops/contraction.ts";
 import { add, lessEqual, mul, select } from "../ops/elementwise.ts";
 import { broadcastTo, permute, reshape, transpose } from "../ops/movement.ts";
 import { iota } from "../ops/source.ts";
+import { broadcast, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { softmax } from "./softmax.ts";
 
@@ -77,6 +79,15 @@ export const causalMask = (queries: number, keys: number): Tensor => {
   return lessEqual(column, queries === keys ? row : add(row, keys - queries));
 };
 
+/** The primitive on leading axes of any number. */
+const withoutScores = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAttributes): Tensor => {
+  const lead = broadcast("attention", q.shape.slice(0, -3), k.shape.slice(0, -3)), b = sizeOf(lead);
+  const flat = (t: Tensor): Tensor =>
+    reshape([b, ...t.shape.slice(-3)])(broadcastTo([...lead, ...t.shape.slice(-3)])(t));
+  const { values } = attend(flat(q), flat(k), flat(v), attributes);
+  return reshape([...lead, ...values.shape.slice(-3)])(values);
+};
+
 /**
  * `softmax(q k^T scale) v`: `[..., h, q, d]`, `[..., k, s, d]`, `[..., k, s, d]` to `[..., h, q, d]`. Leading axes
  * broadcast; fewer key-value heads are shared by groups of query heads. A query that may see nothing gets the mean
@@ -88,6 +99,11 @@ export const attention = (
   v_bksd: Tensor,
   { causal = false, mask, scale = 1 / Math.sqrt(q_bhqd.shape.at(-1)!) }: AttentionOptions = {},
 ): Tensor => {
+  const [queries, keys] = [q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!];
+  // causal queries that see nothing are left to the plain form, which has a rule for them
+  if (mask === undefined && keys > 0 && !(causal && queries > keys)) {
+    return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
+  }
   const heads = q_bhqd.shape.at(-3)!;
   const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
   const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);

@@ -383,6 +383,10 @@ export const select = (condition: Tensor, a: Operand, b: Operand): Tensor => {
   return make(selectRecord, together("select", parts, like), {});
 };
 
+/** x held between two bounds; NaN passes, and at a bound the gradient is that of x. Data-last. */
+export const clamp = (low: Operand, high: Operand): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  select(less(x, low), low, select(less(high, x), high, x));
+
 /** Conversion to another element type; data-last. */
 export const cast = (dtype: DType): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   x.dtype === dtype ? x : make(castRecord, [x], { dtype });

@@ -5,7 +5,15 @@ import type { Shape } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 
 /** Families, one per file. */
-export type Family = "source" | "elementwise" | "reduce" | "movement" | "contraction" | "index" | "random";
+export type Family =
+  | "source"
+  | "elementwise"
+  | "reduce"
+  | "movement"
+  | "contraction"
+  | "attention"
+  | "index"
+  | "random";
 
 /** Result shape and element type. */
 export interface Inferred {
@@ -32,8 +40,13 @@ export interface OpRecord<P extends OpName> {
   readonly infer: (args: readonly Tensor[], attributes: OpAttributes[P]) => Inferred;
   /** Reference semantics on float64 host arrays. */
   readonly reference: (args: readonly NdArray[], node: Tensor<P>) => NdArray;
-  /** Vector-Jacobian product: the cotangent of each argument, undefined where it has none. */
-  readonly vjp: (node: Tensor<P>, cotangent: Tensor) => readonly (Tensor | undefined)[];
+  /**
+   * Vector-Jacobian product: the cotangent of each argument, undefined where it has none. Absent where `decompose`
+   * says the same in primitives that have one.
+   */
+  readonly vjp?: (node: Tensor<P>, cotangent: Tensor) => readonly (Tensor | undefined)[];
+  /** The same result from simpler primitives, for devices without a kernel of its own and for derivatives. */
+  readonly decompose?: (node: Tensor<P>) => Tensor;
   /** Floating-point operations of one evaluation. */
   readonly flops: (node: Tensor<P>) => number;
   /** What holds of it. */

@@ -40,7 +40,7 @@ const record = <P extends ReduceOp>(
   name: P,
   summary: string,
   reference: OpRecord<P>["reference"],
-  vjp: OpRecord<P>["vjp"],
+  vjp: NonNullable<OpRecord<P>["vjp"]>,
   result: (x: Tensor) => DType,
   laws: readonly Law[],
 ): OpRecord<P> => ({

@@ -1,5 +1,6 @@
 /** Every primitive by name: the total table from which interpreters are made. */
 import type { OpName } from "../tensor.ts";
+import { attentionRecords } from "./attention.ts";
 import { matmulRecord } from "./contraction.ts";
 import { binaryRecords, castRecord, selectRecord, unaryRecords } from "./elementwise.ts";
 import { indexRecords } from "./index.ts";
@@ -19,6 +20,7 @@ export const records: { readonly [P in OpName]: OpRecord<P> } = {
   ...reduceRecords,
   ...movementRecords,
   matmul: matmulRecord,
+  ...attentionRecords,
   ...indexRecords,
   randomBits: randomRecord,
 };

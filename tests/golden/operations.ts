@@ -31,6 +31,12 @@ export interface Arguments {
   readonly heads?: number;
   readonly window?: number;
   readonly classes?: number;
+  readonly equation?: string;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly kernel?: number;
+  readonly output?: readonly [number, number];
+  readonly k?: number;
 }
 
 type Given = Readonly<Record<string, Tensor>>;
@@ -45,11 +51,9 @@ const along =
     y: f({ axes: axes!, keep: keepdim! })(x!),
   });
 const channelsLast = cs.permute([0, 2, 3, 1]), channelsFirst = cs.permute([0, 3, 1, 2]);
-
-const variance = (o: cs.ReduceOptions) => (x: Tensor): Tensor => {
-  const d = cs.sub(x, cs.mean({ ...o, keep: true })(x));
-  return cs.mean(o)(cs.mul(d, d));
-};
+const onImage = (f: (x: Tensor) => Tensor) => (x: Tensor): Given => ({
+  y: pipe(x, channelsLast, f, channelsFirst),
+});
 
 /** Every operation by PyTorch's name. */
 export const operations: Readonly<Record<string, Operation>> = {
@@ -81,8 +85,8 @@ export const operations: Readonly<Record<string, Operation>> = {
   sum: along(cs.sum),
   mean: along(cs.mean),
   max: along(cs.max),
-  min: along((o) => (x) => cs.neg(cs.max(o)(cs.neg(x)))),
-  var: along(variance),
+  min: along(cs.min),
+  var: along(cs.variance),
   logsumexp: ({ axes, keepdim }, { x }) => ({ y: cs.logsumexp(axes, keepdim)(x!) }),
   argmax: ({ axes, keepdim }, { x }) => ({ index: cs.argmax(axes![0]!, keepdim)(x!) }),
   softmax: ({ axis }, { x }) => ({ y: cs.softmax(axis)(x!) }),
@@ -97,7 +101,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   matmul: ({ transpose_a, transpose_b }, { a, b }) => ({
     y: cs.matmul(transpose_b ? cs.transpose(b!) : b!)(transpose_a ? cs.transpose(a!) : a!),
   }),
-  einsum: (_, { a, b }) => ({ y: cs.matmul(cs.transpose(b!))(a!) }),
+  einsum: ({ equation }, given) => ({ y: cs.einsum(equation!)(...Object.values(given)) }),
   sdpa: ({ causal, scale }, { q, k, v, mask }) => ({
     y: cs.attention(q!, k!, v!, {
       causal: causal ?? false,
@@ -113,22 +117,20 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   embedding: (_, { weight, ids }) => ({ y: cs.embedding({ weight: weight! })(ids!) }),
   cross_entropy: (_, { logits, labels }) => ({ y: cs.crossEntropy(logits!, labels!).mean }),
-  conv2d: (_, { x, weight, bias }) => {
-    const [b, , h, w] = x!.shape as [number, number, number, number];
-    const [d, , p] = weight!.shape as [number, number, number, number];
-    return {
-      y: pipe(
-        channelsLast(x!),
-        cs.patchEmbed({ weight: weight!, bias: bias! }),
-        cs.reshape([b, h / p, w / p, d]),
-        channelsFirst,
-      ),
-    };
-  },
-  space_to_depth: ({ factor }, { x }) => {
-    const [b, h, w] = x!.shape as [number, number, number, number];
-    return { y: pipe(x!, cs.tiles(factor!), cs.reshape([b, h / factor!, w / factor!, -1])) };
-  },
+  conv2d: ({ stride, padding }, { x, weight, bias }) => ({
+    y: pipe(
+      channelsLast(x!),
+      cs.conv2d({ weight: weight!, ...(bias === undefined ? {} : { bias }) }, {
+        stride: stride!,
+        padding: padding ?? 0,
+      }),
+      channelsFirst,
+    ),
+  }),
+  avg_pool2d: ({ kernel, stride }, { x }) => onImage(cs.averagePool2d(kernel!, { stride: stride! }))(x!),
+  adaptive_avg_pool2d: ({ output }, { x }) => onImage(cs.adaptiveAveragePool2d(output!))(x!),
+  pixel_unshuffle: ({ factor }, { x }) => onImage(cs.pixelUnshuffle(factor!))(x!),
+  space_to_depth: ({ factor }, { x }) => ({ y: cs.spaceToDepth(factor!)(x!) }),
   interpolate: ({ mode, align_corners, size }, { x }) => ({
     y: pipe(channelsLast(x!), cs.resize(size!, { mode: mode!, alignCorners: align_corners! }), channelsFirst),
   }),
@@ -159,5 +161,8 @@ export const operations: Readonly<Record<string, Operation>> = {
     const second = cs.pad([0, 0, 0], [0, 0, 1])(y!);
     return { y: cs.mul(cs.reshape([x!.shape[0]!, -1])(cs.concat([first, second], 1)), 2) };
   },
+  cumsum: ({ axis }, { x }) => ({ y: cs.cumsum(axis)(x!) }),
+  topk: ({ k }, { x }) => ({ ...cs.topK(k!)(x!) }),
+  gather: ({ axis }, { x, index }) => ({ y: cs.takeAlong(index!, axis)(x!) }),
   one_hot: ({ classes }, { ids }) => ({ y: cs.oneHot(classes!)(ids!) }),
 };

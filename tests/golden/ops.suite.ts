@@ -29,6 +29,9 @@ const EXACT = [
   "space_to_depth",
   "embedding",
   "one_hot",
+  "pixel_unshuffle",
+  "topk",
+  "gather",
   "argmax",
 ];
 

@@ -1,0 +1,257 @@
+/**
+ * Attention as a primitive, so that devices can compute it without the square of scores in memory (Rabe and Staats
+ * 2021, arXiv 2112.05682; Dao et al. 2022, arXiv 2205.14135). Its derivative is two more primitives, which compute
+ * the scores again from the logarithm of each query's normaliser.
+ * Shapes: b batch, h heads, g key-value heads, q queries, s keys, d channels of a head.
+ */
+import { type NdArray, ndarray } from "../array.ts";
+import { ShapeError } from "../errors.ts";
+import { equals, show, sizeOf } from "../shape.ts";
+import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
+import { matmul } from "./contraction.ts";
+import { add, div, exp, lessEqual, log, mul, select, sub } from "./elementwise.ts";
+import { expectDType, make } from "./make.ts";
+import { concat, reshape, sliceAxis, transpose } from "./movement.ts";
+import type { OpRecord } from "./record.ts";
+import { max, sum } from "./reduce.ts";
+import { iota } from "./source.ts";
+
+/** Names of the attention primitives. */
+export type AttentionOp = "attention" | "attentionGradQuery" | "attentionGradKeyValue";
+
+/** What all three carry: query i sees keys up to `i + (s - q)` if causal; scores are multiplied by `scale`. */
+export type AttentionAttributes = OpAttributes["attention"];
+
+const checkOperands = (op: string, [q, k, v, ...more]: readonly Tensor[]): void => {
+  [q!, k!, v!, ...more].forEach((t) => expectDType(op, t, ["f32"]));
+  const fits = q!.shape.length === 4 && k!.shape.length === 4 && equals(k!.shape, v!.shape) &&
+    q!.shape[0] === k!.shape[0] && q!.shape[3] === k!.shape[3] && q!.shape[1]! % k!.shape[1]! === 0 &&
+    k!.shape[2]! > 0;
+  if (!fits) {
+    throw new ShapeError({
+      op,
+      got: `queries ${show(q!.shape)}, keys ${show(k!.shape)}, values ${show(v!.shape)}`,
+      expected: "[b, h, q, d] with [b, g, s, d] twice, h a multiple of g, at least one key",
+      mend: "split heads first, and give every batch its keys",
+    });
+  }
+};
+
+interface Sizes {
+  readonly b: number;
+  readonly h: number;
+  readonly g: number;
+  readonly q: number;
+  readonly s: number;
+  readonly d: number;
+}
+
+const sizesOf = (q: NdArray | Tensor, k: NdArray | Tensor): Sizes => {
+  const [b, h, n, d] = q.shape as [number, number, number, number];
+  return { b, h, g: k.shape[1]!, q: n, s: k.shape[2]!, d };
+};
+
+/** Keys that a query may see. */
+const seen = ({ q, s }: Sizes, i: number, causal: boolean): number =>
+  causal ? Math.max(0, Math.min(s, i + 1 + s - q)) : s;
+
+const dot = (a: NdArray["data"], i: number, b: NdArray["data"], j: number, d: number): number => {
+  let total = 0;
+  for (let c = 0; c < d; c++) total += a[i + c]! * b[j + c]!;
+  return total;
+};
+
+/** Calls `visit` for every query with its row among all queries and the row of its first key. */
+const eachQuery = (z: Sizes, visit: (row: number, keys: number, i: number) => void): void => {
+  for (let b = 0; b < z.b; b++) {
+    for (let h = 0; h < z.h; h++) {
+      const keys = (b * z.g + Math.floor(h * z.g / z.h)) * z.s;
+      for (let i = 0; i < z.q; i++) visit((b * z.h + h) * z.q + i, keys, i);
+    }
+  }
+};
+
+const flops = (products: number) => (node: Tensor): number => {
+  const z = sizesOf(node.args[0]!, node.args[1]!);
+  return products * 2 * z.b * z.h * z.q * z.s * z.d;
+};
+
+/** Probability and score gradient of one pair, from the saved normaliser. */
+const pair = (
+  [q, k, v, ct, lse, delta]: readonly NdArray[],
+  { scale }: AttentionAttributes,
+  d: number,
+  row: number,
+  key: number,
+): readonly [number, number] => {
+  const p = Math.exp(dot(q!.data, row * d, k!.data, key * d, d) * scale - lse!.data[row]!);
+  return [p, p * (dot(ct!.data, row * d, v!.data, key * d, d) - delta!.data[row]!) * scale];
+};
+
+/** Operands with the heads of a group on an axis of their own: queries `[b, g, r, q, d]`, keys `[b, g, 1, s, d]`. */
+const grouped = (q: Tensor, k: Tensor) => {
+  const z = sizesOf(q, k), r = z.h / z.g;
+  const queries = (t: Tensor): Tensor => reshape([z.b, z.g, r, z.q, t.shape.length === 4 ? z.d : 1])(t);
+  return { z, r, queries, keys: (t: Tensor): Tensor => reshape([z.b, z.g, 1, z.s, z.d])(t) };
+};
+
+/** Scaled scores `[b, g, r, q, s]`, far below any other where a query may not look. */
+const scoresOf = (q: Tensor, k: Tensor, { causal, scale }: AttentionAttributes): Tensor => {
+  const { z, queries, keys } = grouped(q, k);
+  const scores = mul(matmul(transpose(keys(k)))(queries(q)), scale);
+  const last = add(iota([z.q, 1], 0), z.s - z.q);
+  return causal ? select(lessEqual(iota([1, z.s], 1), last), scores, -1e30) : scores;
+};
+
+/** Probabilities and score gradients `[b, g, r, q, s]` from the arguments of a gradient primitive. */
+const pairs = (node: Tensor<AttentionOp>): readonly [Tensor, Tensor] => {
+  const [q, k, v, ct, lse, delta] = node.args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const { queries, keys } = grouped(q, k),
+    column = (t: Tensor) => reshape([...queries(q).shape.slice(0, -1), 1])(t);
+  const p = exp(sub(scoresOf(q, k, node.attributes), column(lse)));
+  const dp = matmul(transpose(keys(v)))(queries(ct));
+  return [p, mul(mul(p, sub(dp, column(delta))), node.attributes.scale)];
+};
+
+/** The attention records. */
+export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
+  attention: {
+    name: "attention",
+    family: "attention",
+    arity: 3,
+    summary: "softmax(q k^T scale) v, and log of the normaliser as one more channel",
+    infer: (args) => {
+      checkOperands("attention", args);
+      const [b, h, q, d] = args[0]!.shape as [number, number, number, number];
+      return { shape: [b, h, q, d + 1], dtype: "f32" };
+    },
+    reference: ([q, k, v], node) => {
+      const z = sizesOf(q!, k!),
+        { causal, scale } = node.attributes,
+        out = new Float64Array(sizeOf(node.shape));
+      eachQuery(z, (row, keys, i) => {
+        const n = seen(z, i, causal), scores = new Float64Array(n), to = row * (z.d + 1);
+        for (let j = 0; j < n; j++) {
+          scores[j] = dot(q!.data, row * z.d, k!.data, (keys + j) * z.d, z.d) * scale;
+        }
+        const top = scores.reduce((a, x) => Math.max(a, x), -Infinity);
+        const total = scores.reduce((a, x) => a + Math.exp(x - top), 0);
+        for (let j = 0; j < n; j++) {
+          const p = Math.exp(scores[j]! - top) / total;
+          for (let c = 0; c < z.d; c++) out[to + c]! += p * v!.data[(keys + j) * z.d + c]!;
+        }
+        out[to + z.d] = top + Math.log(total);
+      });
+      return ndarray("f32", node.shape, out);
+    },
+    vjp: (node, ct) => {
+      const [q, k, v] = node.args as [Tensor, Tensor, Tensor], d = q.shape[3]!;
+      const part = (t: Tensor, from: number, to: number) => sliceAxis(-1, from, to)(t);
+      const flat = reshape(q.shape.slice(0, 3));
+      const ctOut = part(ct, 0, d), lse = flat(part(node, d, d + 1));
+      // the normaliser's own cotangent lifts every score of its query alike
+      const delta = sub(sum({ axes: [-1] })(mul(ctOut, part(node, 0, d))), flat(part(ct, d, d + 1)));
+      const args = [q, k, v, ctOut, lse, delta];
+      const both = make(attentionRecords.attentionGradKeyValue, args, node.attributes);
+      return [
+        make(attentionRecords.attentionGradQuery, args, node.attributes),
+        part(both, 0, d),
+        part(both, d, 2 * d),
+      ];
+    },
+    decompose: (node) => {
+      const [q, k, v] = node.args as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
+      const scores = scoresOf(q, k, node.attributes);
+      const top = max({ axes: [-1], keep: true })(scores), e = exp(sub(scores, top));
+      const total = sum({ axes: [-1], keep: true })(e);
+      const values = div(matmul(keys(v))(e), total);
+      const both = concat([values, add(top, log(total))], -1);
+      return reshape(node.shape)(both);
+    },
+    flops: flops(2),
+    laws: [],
+  },
+  attentionGradQuery: {
+    name: "attentionGradQuery",
+    family: "attention",
+    arity: 6,
+    summary: "cotangent of attention's queries",
+    infer: (args) => {
+      checkOperands("attentionGradQuery", args);
+      return { shape: args[0]!.shape, dtype: "f32" };
+    },
+    reference: (args, node) => {
+      const [q, k] = args as [NdArray, NdArray],
+        z = sizesOf(q, k),
+        out = new Float64Array(sizeOf(node.shape));
+      eachQuery(z, (row, keys, i) => {
+        for (let j = 0; j < seen(z, i, node.attributes.causal); j++) {
+          const [, ds] = pair(args, node.attributes, z.d, row, keys + j);
+          for (let c = 0; c < z.d; c++) out[row * z.d + c]! += ds * k.data[(keys + j) * z.d + c]!;
+        }
+      });
+      return ndarray("f32", node.shape, out);
+    },
+    decompose: (node) => {
+      const [, ds] = pairs(node), [q, k] = node.args as [Tensor, Tensor];
+      return reshape(node.shape)(matmul(grouped(q, k).keys(k))(ds));
+    },
+    flops: flops(3),
+    laws: [],
+  },
+  attentionGradKeyValue: {
+    name: "attentionGradKeyValue",
+    family: "attention",
+    arity: 6,
+    summary: "cotangents of attention's keys, then of its values, side by side",
+    infer: (args) => {
+      checkOperands("attentionGradKeyValue", args);
+      const [b, g, s, d] = args[1]!.shape as [number, number, number, number];
+      return { shape: [b, g, s, 2 * d], dtype: "f32" };
+    },
+    reference: (args, node) => {
+      const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], z = sizesOf(q, k);
+      const out = new Float64Array(sizeOf(node.shape));
+      eachQuery(z, (row, keys, i) => {
+        for (let j = 0; j < seen(z, i, node.attributes.causal); j++) {
+          const [p, ds] = pair(args, node.attributes, z.d, row, keys + j), to = (keys + j) * 2 * z.d;
+          for (let c = 0; c < z.d; c++) {
+            out[to + c]! += ds * q.data[row * z.d + c]!;
+            out[to + z.d + c]! += p * ct.data[row * z.d + c]!;
+          }
+        }
+      });
+      return ndarray("f32", node.shape, out);
+    },
+    decompose: (node) => {
+      const [p, ds] = pairs(node), [q, k, , ct] = node.args as [Tensor, Tensor, Tensor, Tensor];
+      const { z, queries } = grouped(q, k);
+      // heads of a group see the same keys: their cotangents add up
+      const gather = (w: Tensor, t: Tensor): Tensor =>
+        reshape([z.b, z.g, z.s, z.d])(sum({ axes: [2] })(matmul(queries(t))(transpose(w))));
+      return concat([gather(ds, q), gather(p, ct)], -1);
+    },
+    flops: flops(4),
+    laws: [],
+  },
+};
+
+/** What memory-efficient attention gives. */
+export interface Attended {
+  /** `[b, h, q, d]`. */
+  readonly values: Tensor;
+  /** Logarithm of the sum of exponentials of each query's scores, `[b, h, q]`. */
+  readonly logNormaliser: Tensor;
+}
+
+/** Attention of queries `[b, h, q, d]` over keys and values `[b, g, s, d]`; g divides h. */
+export const attend = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAttributes): Attended => {
+  const both = make(attentionRecords.attention, [q, k, v], attributes), d = q.shape[3]!;
+  return {
+    values: sliceAxis(-1, 0, d)(both),
+    logNormaliser: reshape(q.shape.slice(0, 3))(sliceAxis(-1, d, d + 1)(both)),
+  };
+};
+
+/** Whether a primitive is one of attention. */
+export const isAttention = (op: OpName): op is AttentionOp => op in attentionRecords;
