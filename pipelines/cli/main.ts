@@ -27,6 +27,10 @@ export const paragraph = (error: unknown): string => {
   return String(error);
 };
 
+// The command line's own errors were printed with the help.
+const saidAlready = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp";
+
 /** Exit code of an interrupted command, as shells have it for SIGINT. */
 export const INTERRUPTED = 130;
 
@@ -54,6 +58,7 @@ export const runCommand = async (
     console.error(onInterrupted);
     return Deno.exit(INTERRUPTED);
   }
-  console.error(`\nerror: ${paragraph(Cause.squash(exit.cause))}`);
+  const error = Cause.squash(exit.cause);
+  if (!saidAlready(error)) console.error(`\nerror: ${paragraph(error)}`);
   return Deno.exit(1);
 };

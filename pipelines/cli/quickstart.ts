@@ -9,13 +9,13 @@ import { Device, webGpu } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { fromEither } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../bridge.ts";
 import member from "../deno.json" with { type: "json" };
-import { scales } from "../quickstart/config.ts";
+import { type QuickstartConfig, type Scale, scales } from "../quickstart/config.ts";
 import { override } from "../quickstart/overrides.ts";
 import { presets } from "../quickstart/presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
-import { quickstart } from "../quickstart/run.ts";
+import { quickstart, type QuickstartError } from "../quickstart/run.ts";
 import { duration } from "../terminal/progress.ts";
 import { runCommand } from "./main.ts";
 
@@ -44,39 +44,52 @@ const flags = {
   ),
 };
 
-const command = Command.make(
-  "quickstart",
-  flags,
-  ({ scale, seed, out, set, fresh }) =>
-    Effect.gen(function* () {
-      const device = yield* Device;
-      const size = Option.getOrElse(
-        scale,
-        () => device.profile.software ? "software" as const : "gpu" as const,
-      );
-      const seeded = Option.match(seed, { onNone: () => [], onSome: (n) => [`seed=${n}`] });
-      const config = yield* fromEither(override(presets[size], [...seeded, ...set]));
-      const folder = Option.getOrElse(out, () => `runs/quickstart-${size}-${config.seed}`);
-      console.error(`quickstart, scale ${size}, on ${device.profile.name}; writing to ${folder}`);
-      const summary = yield* quickstart(config, {
-        out: folder,
-        caches: { scenes: "cache/scenes", features: "cache/features" },
-        fresh,
-        version: member.version,
-      });
-      console.log(summaryTable(summary));
-      console.log(
-        `pre-training time is relative to the first row, as measured; intervals are bootstrap 95 %`,
-      );
-      console.log(
-        `${folder}: summary.json, figures, samples, metrics and checkpoints; ${
-          duration(summary.wallSeconds)
-        }`,
-      );
-    }).pipe(Effect.provide(webGpu)),
-).pipe(
-  Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
-);
+interface Given {
+  readonly seed: Option.Option<number>;
+  readonly out: Option.Option<string>;
+  readonly set: readonly string[];
+  readonly fresh: boolean;
+}
+
+const configured = (size: Scale, { seed, set }: Given): Effect.Effect<QuickstartConfig, DecodeError> => {
+  const seeded = Option.match(seed, { onNone: () => [], onSome: (n) => [`seed=${n}`] });
+  return fromEither(override(presets[size], [...seeded, ...set]));
+};
+
+const show = (
+  config: QuickstartConfig,
+  { out, fresh }: Given,
+): Effect.Effect<void, QuickstartError, Device> =>
+  Effect.gen(function* () {
+    const device = yield* Device;
+    const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
+    console.error(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
+    const summary = yield* quickstart(config, {
+      out: folder,
+      caches: { scenes: "cache/scenes", features: "cache/features" },
+      fresh,
+      version: member.version,
+    });
+    console.log(summaryTable(summary));
+    console.log(`pre-training time is relative to the first row, as measured; intervals are bootstrap 95 %`);
+    console.log(
+      `${folder}: summary.json, figures, samples, metrics, checkpoints; ${duration(summary.wallSeconds)}`,
+    );
+  });
+
+// A scale that is given is checked with its settings before any device is opened.
+const command = Command.make("quickstart", flags, ({ scale, ...given }) =>
+  Option.match(scale, {
+    onSome: (size) =>
+      Effect.flatMap(configured(size, given), (config) => show(config, given).pipe(Effect.provide(webGpu))),
+    onNone: () =>
+      Effect.gen(function* () {
+        const device = yield* Device;
+        yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
+      }).pipe(Effect.provide(webGpu)),
+  })).pipe(
+    Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
+  );
 
 if (import.meta.main) {
   await runCommand(

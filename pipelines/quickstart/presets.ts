@@ -71,7 +71,7 @@ const micro: QuickstartConfig = {
   model: { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2 },
   featureBatch: 8,
   text: { length: 32, turns: { caption: 0, presence: 2, count: 1, refer: 1 } },
-  pretrain: { ...training, steps: 4, batch: 4, warmup: 1 },
+  pretrain: { ...training, steps: 4, batch: 2, warmup: 1 },
   finetune: { ...training, steps: 2, batch: 2, warmup: 1 },
   evaluate: { batch: 16, resamples: 200, seed: 1, samples: 4 },
 };

@@ -1,0 +1,215 @@
+/** The trainer on a device: resumed = uninterrupted, interruption, checkpoints, losses that are no numbers. */
+import {
+  adamw,
+  add,
+  f32,
+  initialise,
+  input,
+  linear,
+  linearSpecs,
+  meanSquaredError,
+  type NdArray,
+  type ParameterSpec,
+  tanh,
+  type Tensor,
+  type Tree,
+  under,
+  warmupCosine,
+} from "@chain-of-sight/core";
+import { type Device, webGpu } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { denoDisk, withDisk } from "../../pipelines/runs/disk.ts";
+import { parseMetrics, readMetrics } from "../../pipelines/runs/metrics.ts";
+import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
+import { TrainingError } from "../../pipelines/train/fault.ts";
+import { median, timingOf } from "../../pipelines/train/timing.ts";
+import { train } from "../../pipelines/train/trainer.ts";
+import type { Bindings, Training } from "../../pipelines/train/training.ts";
+import { CheckpointError, load } from "../../pipelines/weights/checkpoint.ts";
+
+const test = suite("train");
+const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
+
+interface Batch {
+  readonly x: Tensor;
+  readonly y: Tensor;
+}
+
+const specs = {
+  first: linearSpecs({ from: 3, to: 8, std: 0.5 }),
+  frozen: linearSpecs({ from: 8, to: 8, std: 0.5 }),
+  last: linearSpecs({ from: 8, to: 1, std: 0.5 }),
+} as unknown as Tree<ParameterSpec>;
+
+const wave = (step: number): Bindings => ({
+  x: f32([4, 3], Array.from({ length: 12 }, (_, i) => Math.sin(step * 12 + i))),
+  y: f32([4, 1], Array.from({ length: 4 }, (_, i) => Math.cos(step + i))),
+});
+
+const training = <E = never>(
+  folder: string,
+  batchAt: (step: number) => Effect.Effect<Bindings, E> = (step) => Effect.succeed(wave(step)),
+  identity = "tiny",
+): Training<Batch, E> => ({
+  stage: "tiny",
+  identity,
+  specs,
+  initial: initialise([1, 2], specs) as Tree<NdArray>,
+  batch: { x: input("x", [4, 3]), y: input("y", [4, 1]) },
+  loss: (params, { x, y }) => {
+    // deno-lint-ignore no-explicit-any
+    const p = params as any;
+    const hidden = tanh(linear(p.frozen)(tanh(linear(p.first)(x))));
+    const out = linear(p.last)(hidden);
+    return [meanSquaredError(out, y), { twice: add(meanSquaredError(out, y), meanSquaredError(out, y)) }];
+  },
+  batchAt,
+  trainable: under("first", "last"),
+  optimiser: adamw({}),
+  schedule: warmupCosine({ peak: 0.01, warmup: 2, total: 20 }),
+  maxNorm: 1,
+  total: 20,
+  work: { amount: 4, unit: "rows" },
+  places: { checkpoint: `${folder}/c.safetensors`, metrics: `${folder}/m.jsonl`, every: 5, sink: quiet },
+});
+
+const run = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
+  Effect.runPromise(effect.pipe(Effect.provide(webGpu)));
+const failed = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<E> => run(Effect.flip(effect));
+const temp = (): string => Deno.makeTempDirSync({ prefix: "train" });
+const bits = (folder: string): Uint8Array => Deno.readFileSync(`${folder}/c.safetensors`);
+const losses = async (folder: string): Promise<readonly unknown[]> =>
+  (await Effect.runPromise(readMetrics(`${folder}/m.jsonl`))).map((r) => [r.step, r.loss, r.gradNorm, r.lr]);
+
+const whole = temp();
+test.before(async () => {
+  await run(train(training(whole)));
+});
+
+test("metrics hold every step with its loss, rate, norm and time; the loss falls", async () => {
+  const { records, partial } = await Effect.runPromise(
+    Effect.sync(() => parseMetrics(Deno.readFileSync(`${whole}/m.jsonl`))).pipe(
+      Effect.map((parsed) => {
+        if (parsed._tag === "Left") throw parsed.left;
+        return parsed.right;
+      }),
+    ),
+  );
+  assert.not(partial);
+  assert.equal(records.map((r) => r.step), Array.from({ length: 20 }, (_, i) => i + 1));
+  for (const name of ["loss", "gradNorm", "lr", "twice", "seconds"]) {
+    assert.ok(records.every((r) => typeof r[name] === "number"), name);
+  }
+  assert.is(records[0]!.lr, 0);
+  assert.ok(Math.abs((records[2]!.twice as number) - 2 * (records[2]!.loss as number)) < 1e-5);
+  assert.ok((records.at(-1)!.loss as number) < (records[0]!.loss as number));
+  assert.ok(timingOf(records).stepSeconds > 0);
+});
+
+test("frozen parameters stay, and the checkpoint holds the whole state and its step", async () => {
+  const { tensors, metadata } = await Effect.runPromise(load(`${whole}/c.safetensors`));
+  assert.is(metadata.step, "20");
+  assert.is(tensors["state.step"]!.data[0], 20);
+  // deno-lint-ignore no-explicit-any
+  const before = initialise([1, 2], specs) as any;
+  assert.equal(tensors["state.params.frozen.weight"]!.data, before.frozen.weight.data);
+  assert.not.equal(tensors["state.params.first.weight"]!.data, before.first.weight.data);
+  assert.not("state.opt.m.frozen.weight" in tensors);
+});
+
+test("a training that stopped anywhere and resumed is the uninterrupted one, bit for bit", async () => {
+  const folder = temp();
+  const stopping = training(
+    folder,
+    (step) => step === 12 ? Effect.fail("power cut") : Effect.succeed(wave(step)),
+  );
+  assert.is(await failed(train(stopping)), "power cut");
+  assert.is((await Effect.runPromise(load(`${folder}/c.safetensors`))).metadata.step, "10");
+  const trained = await run(train(training(folder)));
+  assert.is(trained.steps, 20);
+  assert.equal(await losses(folder), await losses(whole));
+  assert.equal(bits(folder), bits(whole));
+});
+
+test("an interruption keeps a checkpoint, and the next start ends as if nothing had been", async () => {
+  const folder = temp();
+  await run(Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(
+      train(training(folder, (step) => step === 8 ? Effect.never : Effect.succeed(wave(step)))),
+    );
+    while (
+      !(yield* Effect.promise(() => Deno.stat(`${folder}/c.safetensors`).then(() => true, () => false)))
+    ) {
+      yield* Effect.sleep(20);
+    }
+    yield* Effect.sleep(200);
+    yield* Fiber.interrupt(fiber);
+  }));
+  const { metadata } = await Effect.runPromise(load(`${folder}/c.safetensors`));
+  assert.is(metadata.step, "8", "all submitted steps are saved");
+  await run(train(training(folder)));
+  assert.equal(await losses(folder), await losses(whole));
+  assert.equal(bits(folder), bits(whole));
+});
+
+test("a finished training is not trained again", async () => {
+  const before = bits(whole);
+  const again = await run(train(training(whole, () => Effect.fail("no batch is asked for"))));
+  assert.is(again.records.length, 20);
+  assert.equal(bits(whole), before);
+});
+
+test("a loss that is no number ends the training; the last checkpoint is kept", async () => {
+  const folder = temp();
+  const poisoned = (step: number): Effect.Effect<Bindings> =>
+    Effect.succeed(step === 7 ? { ...wave(step), y: f32([4, 1], [NaN, 0, 0, 0]) } : wave(step));
+  const error = await failed(train(training(folder, poisoned)));
+  assert.instance(error, TrainingError);
+  assert.is((error as TrainingError).step, 8);
+  assert.match((error as TrainingError).message, /loss NaN at step 8; expected a finite number/);
+  assert.is((await Effect.runPromise(load(`${folder}/c.safetensors`))).metadata.step, "5");
+});
+
+test("a corrupt checkpoint is refused, and so is another training's; neither is touched", async () => {
+  const folder = temp();
+  Deno.copyFileSync(`${whole}/c.safetensors`, `${folder}/c.safetensors`);
+  const other = await failed(train(training(folder, undefined, "another")));
+  assert.instance(other, TrainingError);
+  assert.match((other as TrainingError).message, /training tiny; expected another/);
+  assert.equal(bits(folder), bits(whole));
+  const bytes = bits(folder);
+  bytes[bytes.length - 3]! ^= 1;
+  Deno.writeFileSync(`${folder}/c.safetensors`, bytes);
+  const error = await failed(train(training(folder)));
+  assert.instance(error, CheckpointError);
+  assert.is((error as CheckpointError).reason, "corrupt");
+  assert.equal(bits(folder), bytes);
+});
+
+test("a full disk while saving leaves the older checkpoint", async () => {
+  const folder = temp();
+  let saves = 0;
+  const disk = {
+    ...denoDisk,
+    create: (path: string) => {
+      if (path.includes("c.safetensors") && ++saves > 1) {
+        throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+      }
+      return denoDisk.create(path);
+    },
+  };
+  const error = await failed(withDisk(disk, train(training(folder))));
+  assert.instance(error, CheckpointError);
+  assert.is((error as CheckpointError).check, "ENOSPC");
+  assert.is((await Effect.runPromise(load(`${folder}/c.safetensors`))).metadata.step, "5");
+});
+
+test("medians", () => {
+  assert.is(median([3, 1, 2]), 2);
+  assert.is(median([4, 1, 2, 3]), 2.5);
+});
+
+test.run();
