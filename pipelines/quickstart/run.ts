@@ -17,7 +17,7 @@ import { finetune } from "../stages/finetune.ts";
 import { vocabularyOf } from "../stages/language.ts";
 import type { Arm } from "../stages/model.ts";
 import { freshModel, pretrain, type TrainedState } from "../stages/pretrain.ts";
-import { noted, type Stage, type StageRun, stageRun, then } from "../stages/stage.ts";
+import { followedBy, noted, type Stage, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
 import type { TrainingError } from "../train/fault.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
@@ -91,9 +91,9 @@ export const runArm = (
           seed,
         }),
       ),
-      then(remember((records) => pretrained = records)),
-      then(noted(run, named("expand"), expand(run, named("expand"), arm, model, vocabulary))),
-      then(
+      followedBy(remember((records) => pretrained = records)),
+      followedBy(noted(run, named("expand"), expand(run, named("expand"), arm, model, vocabulary))),
+      followedBy(
         noted(
           run,
           named("finetune"),
@@ -106,8 +106,8 @@ export const runArm = (
           }),
         ),
       ),
-      then(remember((records) => finetuned = records)),
-      then(
+      followedBy(remember((records) => finetuned = records)),
+      followedBy(
         noted(
           run,
           named("evaluate"),

@@ -36,11 +36,19 @@ export interface Asking {
   readonly tokens: number;
 }
 
-/** Answers questions from features, in the order of the questions. */
-export type Answerer = (
+/** A function as an answerer. */
+export const answererOf = (
+  answer: (
+    features: FeatureSet,
+    askings: readonly Asking[],
+  ) => Effect.Effect<readonly string[], DeviceError | TreeError>,
+): (
   features: FeatureSet,
   askings: readonly Asking[],
-) => Effect.Effect<readonly string[], DeviceError | TreeError>;
+) => Effect.Effect<readonly string[], DeviceError | TreeError> => answer;
+
+/** Answers questions from features, in the order of the questions. */
+export type Answerer = ReturnType<typeof answererOf>;
 
 /** What an answerer needs to know. */
 export interface AnswererOptions {

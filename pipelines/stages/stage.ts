@@ -11,14 +11,20 @@ import {
   writeManifest,
 } from "../runs/run_directory.ts";
 
-/** From one state to the next. What it finished before is read from its checkpoint instead of made again. */
-export type Stage<A, B, E = never, R = never> = (given: A) => Effect.Effect<B, E, R>;
+/** A function as a stage. */
+export const asStage = <A, B, E = never, R = never>(
+  run: (given: A) => Effect.Effect<B, E, R>,
+): (given: A) => Effect.Effect<B, E, R> => run;
 
-/** The stage that goes on where another ends; use with `pipe`. */
-export const then =
-  <B, C, E2, R2>(next: Stage<B, C, E2, R2>) =>
-  <A, E1, R1>(first: Stage<A, B, E1, R1>): Stage<A, C, E1 | E2, R1 | R2> =>
-  (given: A): Effect.Effect<C, E1 | E2, R1 | R2> => Effect.flatMap(first(given), next);
+/** From one state to the next. What it finished before is read from its checkpoint instead of made again. */
+export type Stage<A, B, E = never, R = never> = ReturnType<typeof asStage<A, B, E, R>>;
+
+/** The stage that goes on where another ends; use with `pipe`. (Not `then`: a module that exports that name is taken for a promise.) */
+export const followedBy = <B, C, E2, R2>(
+  next: Stage<B, C, E2, R2>,
+): <A, E1, R1>(first: Stage<A, B, E1, R1>) => Stage<A, C, E1 | E2, R1 | R2> =>
+<A, E1, R1>(first: Stage<A, B, E1, R1>): Stage<A, C, E1 | E2, R1 | R2> =>
+(given: A) => Effect.flatMap(first(given), next);
 
 /** A run whose manifest stages change as they go. */
 export interface StageRun {

@@ -25,6 +25,11 @@ import type { ProgressSink } from "../terminal/progress.ts";
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
 
+/** The batches of a training: a function of the step alone, so that a resumed training sees the same. */
+export const batchesAt = <E, R>(
+  at: (step: number) => Effect.Effect<Bindings, E, R>,
+): (step: number) => Effect.Effect<Bindings, E, R> => at;
+
 /** Where a training writes, and how often. */
 export interface TrainingPlaces {
   /** Its checkpoint, replaced atomically. */
@@ -51,8 +56,8 @@ export interface Training<B, E = never, R = never> {
   readonly batch: B;
   /** The loss of parameters on a batch, with further scalars to record. */
   readonly loss: (params: Tree<Tensor>, batch: B) => readonly [Tensor, Readonly<Record<string, Tensor>>];
-  /** Arrays for every input of the batch at a step: a function of the step alone, so that a resumed run sees the same. */
-  readonly batchAt: (step: number) => Effect.Effect<Bindings, E, R>;
+  /** Arrays for every input of the batch at a step. */
+  readonly batchAt: ReturnType<typeof batchesAt<E, R>>;
   /** Which parameters are trained. */
   readonly trainable: PathPredicate;
   /** The rule of the update. */

@@ -1,0 +1,88 @@
+/**
+ * Everything that touches the world, as Effect programs: data, weights, runs, training, stages, evaluation, figures.
+ * @module
+ */
+export * from "./bridge.ts";
+export * from "./data/box.ts";
+export * from "./data/concepts.ts";
+export * from "./data/config.ts";
+export * from "./data/contact_sheet.ts";
+export * from "./data/error.ts";
+export * from "./data/grid.ts";
+export * from "./data/record.ts";
+export * from "./data/regions.ts";
+export * from "./data/scene.ts";
+export * from "./data/scene_set.ts";
+export * from "./data/tasks.ts";
+export { renderDataset, type RenderOptions } from "./data/workers.ts";
+export * from "./eval/bootstrap.ts";
+export * from "./eval/count.ts";
+export * from "./eval/presence.ts";
+export * from "./eval/refer.ts";
+export * from "./figures/loss_chart.ts";
+export type { Figure } from "./figures/plot.ts";
+export * from "./figures/time_score.ts";
+export * from "./quickstart/config.ts";
+export * from "./quickstart/materials.ts";
+export * from "./quickstart/overrides.ts";
+export * from "./quickstart/presets.ts";
+export * from "./quickstart/report.ts";
+export * from "./quickstart/run.ts";
+export * from "./quickstart/summary.ts";
+export * from "./quickstart/tokens.ts";
+export * from "./runs/disk.ts";
+export * from "./runs/fault.ts";
+export * from "./runs/hash.ts";
+export * from "./runs/manifest.ts";
+export * from "./runs/metrics.ts";
+export * from "./runs/run_directory.ts";
+export * from "./runs/run_lock.ts";
+export * from "./stages/answer.ts";
+export * from "./stages/evaluate.ts";
+export * from "./stages/expand.ts";
+export * from "./stages/finetune.ts";
+export * from "./stages/language.ts";
+export * from "./stages/model.ts";
+export * from "./stages/pretrain.ts";
+export * from "./stages/region_contrast.ts";
+export * from "./stages/scores.ts";
+export * from "./stages/stage.ts";
+export * from "./stages/vision.ts";
+export * from "./stages/vision_config.ts";
+export * from "./stages/vision_data.ts";
+export * from "./terminal/progress.ts";
+export * from "./terminal/table.ts";
+export * from "./text/batch.ts";
+export * from "./text/bpe.ts";
+export * from "./text/prompt.ts";
+export * from "./text/tokenizer.ts";
+export * from "./train/fault.ts";
+export * from "./train/features.ts";
+export * from "./train/pixels.ts";
+export * from "./train/rows.ts";
+export * from "./train/saved_state.ts";
+export * from "./train/timing.ts";
+export * from "./train/trainer.ts";
+export * from "./train/training.ts";
+export * from "./vision/tower.ts";
+export * from "./vision/weights.ts";
+// The checkpoint file and the plain file format share short names; here each says which it is.
+export {
+  type Checkpoint,
+  CheckpointError,
+  type CheckpointReason,
+  load as loadCheckpoint,
+  read as readWeights,
+  save as saveCheckpoint,
+  type Saved,
+  sweep as sweepCheckpoint,
+} from "./weights/checkpoint.ts";
+export * from "./weights/fault.ts";
+export {
+  decode as decodeSafetensors,
+  type DecodeOptions,
+  encode as encodeSafetensors,
+  type Safetensors,
+  type Tensors,
+} from "./weights/safetensors.ts";
+export type { Float64Policy } from "./weights/stored.ts";
