@@ -72,6 +72,7 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
     reduce: 0,
     movement: 0,
     contraction: 0,
+    attention: 0,
     index: 0,
     random: 0,
   };

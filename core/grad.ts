@@ -1,13 +1,30 @@
 /** Reverse-mode differentiation, graph to graph. */
 import { DTypeError, ShapeError } from "./errors.ts";
 import { add, onesLike, zerosLike } from "./ops/elementwise.ts";
+import { input } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
 import { show } from "./shape.ts";
-import { isTensor, type Tensor, topological } from "./tensor.ts";
+import { substitute } from "./substitute.ts";
+import { intern, isTensor, type Tensor, topological } from "./tensor.ts";
 import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
 /** Trees of descriptions. */
 export const tensors: TreeOps<Tensor> = treeOf(isTensor);
+
+/** Cotangents of a node's arguments: by its rule, or through its decomposition where it has none. */
+const cotangentsOf = (t: Tensor, ct: Tensor): readonly (Tensor | undefined)[] => {
+  const { vjp, decompose } = recordOf(t.op);
+  if (vjp !== undefined) return vjp(t, ct);
+  if (decompose === undefined) return [];
+  // arguments may depend on each other: stand-ins keep their derivatives apart
+  const stand = t.args.map((a, i) => input(`argument ${i} of ${t.op}`, a.shape, a.dtype));
+  const inner = decompose(intern(t.op, stand, t.attributes, t.shape, t.dtype));
+  const cotangent = input(`cotangent of ${t.op}`, ct.shape, ct.dtype);
+  return substitute(
+    pullback([inner], [cotangent], stand),
+    new Map([...stand.map((s, i) => [s, t.args[i]!] as const), [cotangent, ct]]),
+  );
+};
 
 /**
  * Cotangents of `wrt` for a cotangent of each output. What an output does not depend on gets zeros.
@@ -30,7 +47,7 @@ export const pullback = (
   for (const t of order.reverse()) {
     const ct = sums.get(t);
     if (ct === undefined || !needed.has(t) || t.args.length === 0) continue;
-    recordOf(t.op).vjp(t, ct).forEach((part, i) => {
+    cotangentsOf(t, ct).forEach((part, i) => {
       const arg = t.args[i]!;
       if (part !== undefined && needed.has(arg)) give(arg, part);
     });

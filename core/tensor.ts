@@ -99,6 +99,16 @@ export interface OpAttributes {
   readonly gather: Empty;
   /** Sum of rows into a table of `rows` zeros: the transpose of gather. */
   readonly scatterAdd: { readonly rows: number };
+  /** `softmax(q k^T scale) v` with the logarithm of the normaliser as one more channel. */
+  readonly attention: { readonly causal: boolean; readonly scale: number };
+  /** Cotangent of attention's queries from (q, k, v, cotangent, log normaliser, delta). */
+  readonly attentionGradQuery: { readonly causal: boolean; readonly scale: number };
+  /** Cotangents of attention's keys and values, side by side, from the same. */
+  readonly attentionGradKeyValue: { readonly causal: boolean; readonly scale: number };
+  /** The first argument: a named part of a graph, with what it was made from as the further arguments. */
+  readonly region: { readonly name: string; readonly recompute: boolean };
+  /** The first argument, computed not before the second. */
+  readonly after: Empty;
   /** Threefry-2x32 random bits for a key of shape [2]. */
   readonly randomBits: { readonly shape: Shape };
 }
@@ -184,15 +194,30 @@ export const isTensor = (x: unknown): x is Tensor => x instanceof Node;
 /** Whether a description is of one primitive; narrows its attributes. */
 export const is = <P extends OpName>(op: P, t: Tensor): t is Tensor<P> => t.op === op;
 
+/**
+ * The arguments whose values a node reads. A region's further arguments say what it was made from, and what `after`
+ * waits for only bounds its time.
+ */
+export const operandsOf = (t: Tensor): readonly Tensor[] =>
+  t.op === "region" || t.op === "after" ? t.args.slice(0, 1) : t.args;
+
+/** How far to follow arguments. */
+export interface Reach {
+  /** Nodes whose own arguments are not followed; none by default. */
+  readonly stop?: { readonly has: (t: Tensor) => boolean };
+  /** The arguments to follow; all by default. */
+  readonly argsOf?: (t: Tensor) => readonly Tensor[];
+}
+
 /** All nodes that the roots depend on, arguments before users. */
-export const topological = (roots: readonly Tensor[]): Tensor[] => {
+export const topological = (roots: readonly Tensor[], { stop, argsOf }: Reach = {}): Tensor[] => {
   const seen = new Set<Tensor>();
   const stack = [...roots];
   while (stack.length > 0) {
     const t = stack.pop()!;
     if (seen.has(t)) continue;
     seen.add(t);
-    stack.push(...t.args);
+    if (stop === undefined || !stop.has(t)) stack.push(...(argsOf === undefined ? t.args : argsOf(t)));
   }
   return [...seen].sort((a, b) => a.id - b.id);
 };

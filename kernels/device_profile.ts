@@ -14,6 +14,8 @@ export interface DeviceProfile {
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
   readonly workgroupBytes: number;
+  /** Whether the device has kernels for attention; without them it is made of products and a softmax. */
+  readonly attention: boolean;
   /** Most workgroups along one axis. */
   readonly maxWorkgroups: number;
 }
@@ -26,5 +28,6 @@ export const portableProfile: DeviceProfile = {
   maxBindingBytes: 128 * 2 ** 20,
   maxInvocations: 256,
   workgroupBytes: 16384,
+  attention: true,
   maxWorkgroups: 65535,
 };

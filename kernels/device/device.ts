@@ -66,6 +66,7 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    attention: true,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
   };
 };

@@ -1,8 +1,17 @@
 /** Builds a kernel from the roots that shall share it, or says that they cannot. */
-import { is, isReduce, type ReduceOp, sizeOf, type Tensor } from "@chain-of-sight/core";
+import {
+  type AttentionOp,
+  is,
+  isAttention,
+  isReduce,
+  type ReduceOp,
+  sizeOf,
+  type Tensor,
+} from "@chain-of-sight/core";
 import { type Index, int, linear, plus, scale, unravel, variable } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
 import {
+  type AttentionKernel,
   columnName,
   type ContractionKernel,
   type Kernel,
@@ -13,7 +22,7 @@ import {
   type ScatterKernel,
 } from "./kernel.ts";
 import { Incompatible, lowering } from "./lower.ts";
-import { operandIndex } from "./roots.ts";
+import { attentionIndex, operandIndex } from "./roots.ts";
 
 /** Rows of reductions may have outputs this long at most; longer ones are faster as kernels of their own. */
 const LONGEST_ROW = 16384;
@@ -37,6 +46,8 @@ export const buildKernel = (
   try {
     const kernel = group.members.some((t) => is("matmul", t))
       ? contraction(group, roots)
+      : group.members.some((t) => isAttention(t.op))
+      ? attention(group, roots)
       : group.members.some((t) => is("scatterAdd", t))
       ? scatter(group, roots)
       : loop(group, roots);
@@ -130,6 +141,32 @@ const contraction = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): 
       at: flat,
       perRow: false,
     })),
+  };
+};
+
+const attention = ({ members }: Members, roots: ReadonlySet<Tensor>): AttentionKernel => {
+  const node = members[0]! as Tensor<AttentionOp>, build = new ValueBuilder();
+  if (members.length !== 1) refuse("attention stands alone");
+  const lower = lowering(build, (t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined);
+  const read = (t: Tensor, axis: "row" | "key") => {
+    const value = lower(t, attentionIndex(t, axis));
+    return value.kind === "load" ? value : refuse("an operand that is not in memory");
+  };
+  const [q, k, v, ct, lse, delta] = node.args as [Tensor, Tensor, Tensor, Tensor?, Tensor?, Tensor?];
+  const [batch, heads, queries, width] = q.shape as [number, number, number, number];
+  const [, groups, keys] = k.shape as [number, number, number, number];
+  const at = [variable("batch", batch), variable("head", heads), variable("row", queries)];
+  return {
+    kind: "attention",
+    node,
+    size: { batch, heads, groups, queries, keys, width },
+    query: read(q, "row"),
+    key: read(k, "key"),
+    value: read(v, "key"),
+    back: ct === undefined
+      ? undefined
+      : { cotangent: read(ct, "row"), lse: lower(lse!, at), delta: lower(delta!, at) },
+    outputs: [{ tensor: node, value: build.literal(0, "f32"), at: int(0), perRow: false }],
   };
 };
 

@@ -2,7 +2,7 @@
  * Fusion: roots that depend on each other share a kernel where the loops fit, so that what one computes the next
  * reads from registers. Groups start as single roots and merge along edges, producers first.
  */
-import { is, isReduce, type Tensor, topological } from "@chain-of-sight/core";
+import { is, isAttention, isReduce, type Tensor, topological } from "@chain-of-sight/core";
 import { buildKernel } from "./build.ts";
 import { type Kernel, readsOf } from "./kernel.ts";
 import { chooseRoots } from "./roots.ts";
@@ -82,7 +82,8 @@ const MOST_MEMBERS = 24;
 const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
-  return all.length <= MOST_MEMBERS && !all.some((t) => is("scatterAdd", t)) && products <= 1 &&
+  return all.length <= MOST_MEMBERS && !all.some((t) => is("scatterAdd", t) || isAttention(t.op)) &&
+    products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };
 

@@ -1,5 +1,5 @@
 /** Kernels: what one dispatch computes, as scalar expressions over loops. Both code generators start from these. */
-import type { ReduceOp, Tensor } from "@chain-of-sight/core";
+import type { AttentionOp, ReduceOp, Tensor } from "@chain-of-sight/core";
 import type { Index } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 
@@ -53,9 +53,9 @@ export interface ContractionKernel {
   /** Batch, rows, columns, summed length. */
   readonly size: { readonly batch: number; readonly m: number; readonly n: number; readonly k: number };
   /** Left operand at (`batch`, `row`, `k`). */
-  readonly left: Extract<Value, { kind: "load" }>;
+  readonly left: LoadValue;
   /** Right operand at (`batch`, `k`, `col`). */
-  readonly right: Extract<Value, { kind: "load" }>;
+  readonly right: LoadValue;
   /** Results at (`batch`, `row`, `col`), in terms of the accumulator. */
   readonly outputs: readonly Output[];
 }
@@ -80,8 +80,38 @@ export interface ScatterKernel {
   readonly outputs: readonly Output[];
 }
 
+/** Attention or one of its gradients, without the square of scores in memory. */
+export interface AttentionKernel {
+  /** Discriminates kernels. */
+  readonly kind: "attention";
+  /** Which of the three, with its attributes. */
+  readonly node: Tensor<AttentionOp>;
+  /** Batch, query heads, key-value heads, queries, keys, channels of a head. */
+  readonly size: {
+    readonly batch: number;
+    readonly heads: number;
+    readonly groups: number;
+    readonly queries: number;
+    readonly keys: number;
+    readonly width: number;
+  };
+  /** Queries at (`batch`, `head`, `row`, `d`). */
+  readonly query: LoadValue;
+  /** Keys at (`batch`, `kv`, `key`, `d`). */
+  readonly key: LoadValue;
+  /** Values at the same. */
+  readonly value: LoadValue;
+  /** Of the gradients: the cotangent at (`batch`, `head`, `row`, `d`), log normaliser and delta at (`batch`, `head`, `row`). */
+  readonly back: { readonly cotangent: LoadValue; readonly lse: Value; readonly delta: Value } | undefined;
+  /** The one result. */
+  readonly outputs: readonly Output[];
+}
+
 /** Any kernel. */
-export type Kernel = LoopKernel | ContractionKernel | ScatterKernel;
+export type Kernel = LoopKernel | ContractionKernel | ScatterKernel | AttentionKernel;
+
+/** An element of a materialised tensor. */
+export type LoadValue = Extract<Value, { kind: "load" }>;
 
 /** Calls `visit` once for every expression reachable from `values`, parts before wholes. */
 export const walkValues = (values: readonly Value[], visit: (v: Value) => void): void => {
@@ -111,6 +141,10 @@ export const valuesOf = (kernel: Kernel): Value[] => [
   ...(kernel.kind === "loop" ? kernel.reductions.map((r) => r.value) : []),
   ...(kernel.kind === "contraction" ? [kernel.left, kernel.right] : []),
   ...(kernel.kind === "scatter" ? [kernel.id, kernel.otherId, kernel.update] : []),
+  ...(kernel.kind === "attention" ? [kernel.query, kernel.key, kernel.value] : []),
+  ...(kernel.kind === "attention" && kernel.back !== undefined
+    ? [kernel.back.cotangent, kernel.back.lse, kernel.back.delta]
+    : []),
   ...kernel.outputs.map((o) => o.value),
 ];
 

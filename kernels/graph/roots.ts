@@ -2,7 +2,15 @@
  * Chooses the roots: the descriptions that get memory. All others are computed where they are used. A root is what
  * the caller asked for, what sums over many elements, what a contraction reads, and what is dear and used often.
  */
-import { is, isElementwise, isMovement, sizeOf, type Tensor, topological } from "@chain-of-sight/core";
+import {
+  is,
+  isAttention,
+  isElementwise,
+  isMovement,
+  sizeOf,
+  type Tensor,
+  topological,
+} from "@chain-of-sight/core";
 import { type Index, linear, separate, unravel, variable } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
 import { isHeavy, isView, lowering } from "./lower.ts";
@@ -39,17 +47,29 @@ const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
-/** Whether a contraction can read the operand in place: one load whose position is linear in the summed index. */
-export const readable = (
+/** Whether a kernel can read an operand in place: one load whose position is linear in one variable. */
+const readable = (
   operand: Tensor,
-  axes: readonly [string, string],
+  at: readonly Index[],
+  along: string,
   roots: ReadonlySet<Tensor>,
 ): boolean => {
   if (!roots.has(baseOf(operand))) return false;
   const build = new ValueBuilder();
-  const lower = lowering(build, (t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined);
-  const value = lower(operand, operandIndex(operand, axes));
-  return value.kind === "load" && separate(value.at, "k") !== undefined;
+  const lower = lowering(build, (t, i) => roots.has(t) ? build.load(t, linear(i, t.shape)) : undefined);
+  const value = lower(operand, at);
+  return value.kind === "load" && separate(value.at, along) !== undefined;
+};
+
+/** Index of an attention operand `[b, heads, n, d]`. */
+export const attentionIndex = (operand: Tensor, axis: "row" | "key"): Index[] => {
+  const [b, h, n, d] = operand.shape as [number, number, number, number];
+  return [
+    variable("batch", b),
+    variable(axis === "row" ? "head" : "kv", h),
+    variable(axis, n),
+    variable("d", d),
+  ];
 };
 
 /** Index of an operand by batch and its two matrix axes. */
@@ -72,6 +92,12 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     cost.set(t, LOAD);
     reads.set(t, new Set([t]));
   };
+  const operand = (a: Tensor, at: readonly Index[], along: string): void => {
+    // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
+    const base = baseOf(a);
+    if (!roots.has(base) && isElementwise(base.op)) root(base);
+    if (!readable(a, at, along, roots)) root(a);
+  };
   for (const t of order) {
     if (is("input", t)) {
       root(t);
@@ -79,12 +105,10 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     }
     if (is("matmul", t)) {
       const axes = [["row", "k"], ["k", "col"]] as const;
-      t.args.forEach((a, i) => {
-        // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
-        const base = baseOf(a);
-        if (!roots.has(base) && isElementwise(base.op)) root(base);
-        if (!readable(a, axes[i]!, roots)) root(a);
-      });
+      t.args.forEach((a, i) => operand(a, operandIndex(a, axes[i]!), "k"));
+    }
+    if (isAttention(t.op)) {
+      t.args.filter((a) => a.shape.length === 4).forEach((a) => operand(a, attentionIndex(a, "row"), "d"));
     }
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);

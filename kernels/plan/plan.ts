@@ -10,6 +10,7 @@ import {
   TreeError,
 } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
+import { attentionOnly, decompose } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
@@ -28,6 +29,8 @@ export interface Source {
 export interface CompileOptions {
   /** Merge kernels; off is the naive path that tests compare with. Default true. */
   readonly fuse?: boolean;
+  /** Use the device's own attention kernels. Default: where it has them. */
+  readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
   readonly simplify?: boolean;
 }
@@ -49,11 +52,12 @@ export interface Plan {
 /** Compiles for devices of a profile. */
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
-  const given = Object.values(source.outputs);
+  const asked = Object.values(source.outputs);
+  const given = options.attention ?? profile.attention ? asked : decompose(asked, attentionOnly);
   const outputs = options.simplify ?? true ? simplify(given) : given;
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
-  for (const t of [...topological(given), ...source.inputs ?? []]) {
+  for (const t of [...topological(asked), ...source.inputs ?? []]) {
     if (!is("input", t)) continue;
     const path = t.attributes.path, known = inputs[path];
     if (known !== undefined && known !== t) {

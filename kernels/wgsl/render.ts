@@ -3,6 +3,7 @@ import { sizeOf, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
+import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import { renderLoop } from "./loop.ts";
 import type { Dispatch } from "./module.ts";
@@ -24,6 +25,8 @@ export const renderWgsl = (
       return [renderLoop(kernel, slotOf, profile)];
     case "contraction":
       return [renderContraction(kernel, slotOf, profile)];
+    case "attention":
+      return [renderAttention(kernel, slotOf, profile)];
     case "scatter":
       return renderScatter(kernel, slotOf, profile);
   }

@@ -432,6 +432,32 @@ export const deviceCases: readonly DeviceCase[] = [
 
 const odd = cs.f32([8], [NaN, Infinity, -Infinity, 0, -0, 1, -1, 3e38]);
 
+/** Attention and its gradients: odd sizes, shared heads, causal with more keys than queries, one query, one key. */
+export const attentionCases: readonly DeviceCase[] = ([
+  [2, 4, 2, 5, 9, 8, false],
+  [1, 3, 3, 17, 17, 6, true],
+  [2, 2, 1, 4, 11, 12, true],
+  [3, 2, 2, 1, 1, 4, false],
+  [1, 1, 1, 70, 33, 16, false],
+] as const).map(([b, h, g, q, s, d, causal]) =>
+  made(
+    ["attention", "attentionGradQuery", "attentionGradKeyValue"],
+    `attention ${b}x${h}/${g}x${q}x${s}x${d}${causal ? " causal" : ""}`,
+    [
+      floats("q", [b, h, q, d]),
+      floats("k", [b, g, s, d]),
+      floats("v", [b, g, s, d]),
+      floats("ct", [b, h, q, d]),
+      floats("ctl", [b, h, q]),
+    ],
+    (x, k, v, ct, ctl) => {
+      const { values, logNormaliser } = cs.attend(x!, k!, v!, { causal, scale: 0.3 });
+      return [values, logNormaliser, ...cs.pullback([values, logNormaliser], [ct!, ctl!], [x!, k!, v!])];
+    },
+    LOOSE,
+  )
+);
+
 /** Cases with NaN, infinities and overflow. */
 export const specialCases: readonly DeviceCase[] = [
   made(

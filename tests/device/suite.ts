@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Evaluate } from "../support/evaluate.ts";
 import { exactly, near, type Tolerance } from "../support/near.ts";
-import { type DeviceCase, deviceCases, specialCases } from "./cases.ts";
+import { attentionCases, type DeviceCase, deviceCases, specialCases } from "./cases.ts";
 import { layerCases } from "./layers.ts";
 
 /** What an evaluator is held to. */
@@ -39,11 +39,11 @@ const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): P
 export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
   const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true } = options;
   const test = suite(`primitives, ${name}`);
-  for (const c of [...deviceCases, ...layerCases, ...(specials ? specialCases : [])]) {
+  for (const c of [...deviceCases, ...attentionCases, ...layerCases, ...(specials ? specialCases : [])]) {
     test(c.name, () => check(evaluate, c, tolerance));
   }
   test("every primitive has a case", () => {
-    const tried = new Set<string>(deviceCases.flatMap((c) => c.ops));
+    const tried = new Set<string>([...deviceCases, ...attentionCases].flatMap((c) => c.ops));
     const missing = (Object.keys(records) as OpName[]).filter((op) => !tried.has(op));
     assert.equal(missing, []);
   });

@@ -1,0 +1,353 @@
+/**
+ * Functions that WebAssembly lacks, four lanes at a time. Exponentials, logarithms and tangents follow Cephes (S.
+ * Moshier, 1989): a reduced range, a short polynomial, errors around 1e-7. Angles and powers take their reductions
+ * in float64. NaN passes through all of them.
+ */
+import { PARITY, ROTATIONS } from "@chain-of-sight/core";
+
+/** What the target machine's WebAssembly has beyond SIMD. */
+export interface Dialect {
+  /** Relaxed SIMD: multiplication and addition in one instruction. */
+  readonly relaxed: boolean;
+}
+
+const f = (x: number): string => `(v128.const f32x4 ${x} ${x} ${x} ${x})`;
+const d = (x: number): string => `(v128.const f64x2 ${x} ${x})`;
+const n = (x: number): string => `(v128.const i32x4 ${x} ${x} ${x} ${x})`;
+const v = (name: string): string => `(local.get $${name})`;
+
+/** a b + c. */
+export const madd = (a: string, b: string, c: string, dialect: Dialect): string =>
+  dialect.relaxed ? `(f32x4.relaxed_madd ${a} ${b} ${c})` : `(f32x4.add (f32x4.mul ${a} ${b}) ${c})`;
+
+/** Coefficients from the highest power down. */
+const polynomial = (x: string, coefficients: readonly number[], dialect: Dialect): string =>
+  coefficients.slice(1).reduce((sum, c) => madd(sum, x, f(c), dialect), f(coefficients[0]!));
+
+const polynomial64 = (x: string, coefficients: readonly number[]): string =>
+  coefficients.slice(1).reduce(
+    (sum, c) => `(f64x2.add (f64x2.mul ${sum} ${x}) ${d(c)})`,
+    d(coefficients[0]!),
+  );
+
+/** Both halves of four lanes in float64. */
+const halves = (name: string): string[] => [
+  `(call $${name} ${"(f64x2.promote_low_f32x4 (local.get $x))"})`,
+  `(call $${name} (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $x) (local.get $x))))`,
+];
+
+const joined = (low: string, high: string): string =>
+  `(i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ${low} ${high})`;
+
+const wide = (low: string, high: string): string =>
+  joined(`(f32x4.demote_f64x2_zero ${low})`, `(f32x4.demote_f64x2_zero ${high})`);
+
+const rounds = (): string => {
+  const lines: string[] = [];
+  for (let block = 0; block < 5; block++) {
+    for (const r of ROTATIONS[block % 2]!) {
+      lines.push(
+        `(local.set $x (i32x4.add ${v("x")} ${v("y")}))`,
+        `(local.set $y (v128.xor (v128.or (i32x4.shl ${v("y")} (i32.const ${r})) (i32x4.shr_u ${
+          v("y")
+        } (i32.const ${32 - r}))) ${v("x")}))`,
+      );
+    }
+    lines.push(
+      `(local.set $x (i32x4.add ${v("x")} ${v(`k${(block + 1) % 3}`)}))`,
+      `(local.set $y (i32x4.add (i32x4.add ${v("y")} ${v(`k${(block + 2) % 3}`)}) ${n(block + 1)}))`,
+    );
+  }
+  return lines.join("\n  ");
+};
+
+const SIN = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
+const COS = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
+
+/** Sine and cosine share everything but the quadrant: `shift` quarters of a turn ahead. */
+const circular = (name: string, shift: number, dialect: Dialect): string =>
+  `(func $${name} (param $x v128) (result v128) (local $l v128) (local $h v128) (local $q v128) (local $s v128)
+  (local.set $l ${halves("quarters")[0]})
+  (local.set $h ${halves("quarters")[1]})
+  (local.set $q (i32x4.add ${
+    joined(`(i32x4.trunc_sat_f64x2_s_zero ${v("l")})`, `(i32x4.trunc_sat_f64x2_s_zero ${v("h")})`)
+  } ${n(shift)}))
+  (local.set $x ${
+    wide(
+      `(call $angle (f64x2.promote_low_f32x4 ${v("x")}) ${v("l")})`,
+      `(call $angle (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${
+        v("x")
+      } ${v("x")})) ${v("h")})`,
+    )
+  })
+  (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
+  (v128.xor
+    (v128.bitselect
+      (f32x4.add ${
+    madd(
+      polynomial(v("s"), COS, dialect),
+      `(f32x4.mul ${v("s")} ${v("s")})`,
+      `(f32x4.mul ${v("s")} ${f(-0.5)})`,
+      dialect,
+    )
+  } ${f(1)})
+      ${madd(`(f32x4.mul ${polynomial(v("s"), SIN, dialect)} ${v("s")})`, v("x"), v("x"), dialect)}
+      (i32x4.ne (v128.and ${v("q")} ${n(1)}) ${n(0)}))
+    (i32x4.shl (v128.and ${v("q")} ${n(2)}) (i32.const 30))))`;
+
+/** The text of each function. */
+const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
+  exp: (dialect) =>
+    `(func $exp (param $x v128) (result v128) (local $n v128) (local $i v128) (local $h v128)
+  (local.set $x (f32x4.min (f32x4.max ${v("x")} ${f(-105)}) ${f(89)}))
+  (local.set $n (f32x4.nearest (f32x4.mul ${v("x")} ${f(1.44269504088896341)})))
+  (local.set $x ${madd(v("n"), f(-0.693359375), v("x"), dialect)})
+  (local.set $x ${madd(v("n"), f(2.12194440e-4), v("x"), dialect)})
+  (local.set $i (i32x4.trunc_sat_f32x4_s ${v("n")}))
+  (local.set $h (i32x4.shr_s ${v("i")} (i32.const 1)))
+  (local.set $n (f32x4.add ${
+      madd(
+        polynomial(v("x"), [
+          1.9875691500e-4,
+          1.3981999507e-3,
+          8.3334519073e-3,
+          4.1665795894e-2,
+          1.6666665459e-1,
+          5.0000001201e-1,
+        ], dialect),
+        `(f32x4.mul ${v("x")} ${v("x")})`,
+        v("x"),
+        dialect,
+      )
+    } ${f(1)}))
+  (f32x4.mul
+    (f32x4.mul ${v("n")} (i32x4.shl (i32x4.add ${v("h")} ${n(127)}) (i32.const 23)))
+    (i32x4.shl (i32x4.add (i32x4.sub ${v("i")} ${v("h")}) ${n(127)}) (i32.const 23))))`,
+  log: (dialect) =>
+    `(func $log (param $v v128) (result v128) (local $x v128) (local $e v128) (local $z v128) (local $m v128)
+  (local.set $m (f32x4.lt ${v("v")} ${f(1.1754943508222875e-38)}))
+  (local.set $x (v128.bitselect (f32x4.mul ${v("v")} ${f(8388608)}) ${v("v")} ${v("m")}))
+  (local.set $e (i32x4.sub (i32x4.shr_u ${v("x")} (i32.const 23)) ${n(126)}))
+  (local.set $e (f32x4.convert_i32x4_s (i32x4.sub ${v("e")} (v128.and ${v("m")} ${n(23)}))))
+  (local.set $x (v128.or (v128.and ${v("x")} ${n(0x7fffff)}) ${f(0.5)}))
+  (local.set $m (f32x4.lt ${v("x")} ${f(0.707106781186547524)}))
+  (local.set $e (f32x4.sub ${v("e")} (v128.and ${v("m")} ${f(1)})))
+  (local.set $x (f32x4.add (f32x4.sub ${v("x")} ${f(1)}) (v128.and ${v("m")} ${v("x")})))
+  (local.set $z (f32x4.mul ${v("x")} ${v("x")}))
+  (local.set $m (f32x4.mul (f32x4.mul ${
+      polynomial(v("x"), [
+        7.0376836292e-2,
+        -1.1514610310e-1,
+        1.1676998740e-1,
+        -1.2420140846e-1,
+        1.4249322787e-1,
+        -1.6668057665e-1,
+        2.0000714765e-1,
+        -2.4999993993e-1,
+        3.3333331174e-1,
+      ], dialect)
+    } ${v("x")}) ${v("z")}))
+  (local.set $m ${madd(v("e"), f(-2.12194440e-4), v("m"), dialect)})
+  (local.set $m ${madd(v("z"), f(-0.5), v("m"), dialect)})
+  (local.set $x ${madd(v("e"), f(0.693359375), `(f32x4.add ${v("x")} ${v("m")})`, dialect)})
+  (local.set $x (v128.bitselect ${v("x")} ${v("v")} (f32x4.lt ${v("v")} ${
+      f(Infinity).replaceAll("Infinity", "inf")
+    })))
+  (local.set $x (v128.bitselect ${f(-Infinity).replaceAll("-Infinity", "-inf")} ${v("x")} (f32x4.eq ${
+      v("v")
+    } ${f(0)})))
+  (v128.or ${v("x")} (f32x4.lt ${v("v")} ${f(0)})))`,
+  quarters: () =>
+    `(func $quarters (param $x v128) (result v128) (f64x2.nearest (f64x2.mul ${v("x")} ${d(2 / Math.PI)})))`,
+  angle: () =>
+    `(func $angle (param $x v128) (param $q v128) (result v128)
+  (f64x2.sub (f64x2.sub ${v("x")} (f64x2.mul ${v("q")} ${d(1.5707963267341256)})) (f64x2.mul ${v("q")} ${
+      d(6.077100506506192e-11)
+    })))`,
+  sin: (dialect) => circular("sin", 0, dialect),
+  cos: (dialect) => circular("cos", 1, dialect),
+  tanh: (dialect) =>
+    `(func $tanh (param $x v128) (result v128) (local $a v128) (local $s v128)
+  (local.set $a (f32x4.abs ${v("x")}))
+  (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
+  (v128.bitselect
+    ${
+      madd(
+        `(f32x4.mul ${
+          polynomial(v("s"), [
+            -5.70498872745e-3,
+            2.06390887954e-2,
+            -5.37397155531e-2,
+            1.33314422036e-1,
+            -3.33332819422e-1,
+          ], dialect)
+        } ${v("s")})`,
+        v("x"),
+        v("x"),
+        dialect,
+      )
+    }
+    (v128.bitselect (f32x4.sub ${f(1)} (f32x4.div ${f(2)} (f32x4.add (call $exp (f32x4.add ${v("a")} ${
+      v("a")
+    })) ${f(1)}))) ${v("x")} ${n(0x7fffffff)})
+    (f32x4.lt ${v("a")} ${f(0.625)})))`,
+  // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
+  erf: (dialect) =>
+    `(func $erf (param $x v128) (result v128) (local $s v128)
+  (local.set $x (f32x4.min (f32x4.max ${v("x")} ${f(-4)}) ${f(4)}))
+  (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
+  (f32x4.div
+    (f32x4.mul ${v("x")} ${
+      polynomial(v("s"), [
+        -2.72614225801306e-10,
+        2.77068142495902e-08,
+        -2.10102402082508e-06,
+        -5.69250639462346e-05,
+        -7.34990630326855e-04,
+        -2.95459980854025e-03,
+        -1.60960333262415e-02,
+      ], dialect)
+    })
+    ${
+      polynomial(v("s"), [
+        -1.45660718464996e-05,
+        -2.13374055278905e-04,
+        -1.68282697438203e-03,
+        -7.37332916720468e-03,
+        -1.42647390514189e-02,
+      ], dialect)
+    }))`,
+  // log2 of positive finite numbers, two lanes: the exponent, and twice the artanh of (m - 1) / (m + 1)
+  log64: () =>
+    `(func $log64 (param $x v128) (result v128) (local $e v128) (local $m v128) (local $g v128) (local $s v128)
+  (local.set $e (i64x2.sub (i64x2.shr_u ${v("x")} (i32.const 52)) (v128.const i64x2 1022 1022)))
+  (local.set $m (v128.or (v128.and ${v("x")} (v128.const i64x2 0xfffffffffffff 0xfffffffffffff)) ${d(0.5)}))
+  (local.set $g (f64x2.lt ${v("m")} ${d(Math.SQRT1_2)}))
+  (local.set $e (i64x2.add ${v("e")} ${v("g")}))
+  (local.set $m (f64x2.mul ${v("m")} (v128.bitselect ${d(2)} ${d(1)} ${v("g")})))
+  (local.set $e (f64x2.convert_low_i32x4_s (i8x16.shuffle 0 1 2 3 8 9 10 11 0 1 2 3 8 9 10 11 ${v("e")} ${
+      v("e")
+    })))
+  (local.set $m (f64x2.div (f64x2.sub ${v("m")} ${d(1)}) (f64x2.add ${v("m")} ${d(1)})))
+  (local.set $s (f64x2.mul ${v("m")} ${v("m")}))
+  (f64x2.add ${v("e")} (f64x2.mul ${v("m")} ${
+      polynomial64(v("s"), [15, 13, 11, 9, 7, 5, 3, 1].map((k) => 2 * Math.LOG2E / k))
+    })))`,
+  // 2^x, two lanes
+  exp64: () =>
+    `(func $exp64 (param $x v128) (result v128) (local $n v128)
+  (local.set $x (f64x2.min (f64x2.max ${v("x")} ${d(-400)}) ${d(400)}))
+  (local.set $n (f64x2.nearest ${v("x")}))
+  (local.set $x (f64x2.mul (f64x2.sub ${v("x")} ${v("n")}) ${d(Math.LN2)}))
+  (f64x2.mul ${
+      polynomial64(v("x"), [1 / 362880, 1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1])
+    }
+    (i64x2.shl (i64x2.add (i64x2.extend_low_i32x4_s (i32x4.trunc_sat_f64x2_s_zero ${
+      v("n")
+    })) (v128.const i64x2 1023 1023)) (i32.const 52))))`,
+  // |a|^b by 2^(b log2 |a|) in float64; then zeros, infinities, signs and NaN
+  pow: () => {
+    const high = (name: string) =>
+      `(f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${v(name)} ${
+        v(name)
+      }))`;
+    const low = (name: string) => `(f64x2.promote_low_f32x4 ${v(name)})`;
+    const part = (half: (name: string) => string) =>
+      `(call $exp64 (f64x2.mul ${half("b")} (call $log64 ${half("p")})))`;
+    return `(func $pow (param $a v128) (param $b v128) (result v128) (local $p v128) (local $r v128) (local $i v128) (local $o v128)
+  (local.set $p (f32x4.abs ${v("a")}))
+  (local.set $r ${wide(part(low), part(high))})
+  (local.set $i (f32x4.eq ${v("b")} (f32x4.floor ${v("b")})))
+  (local.set $o (f32x4.ne (f32x4.floor (f32x4.mul ${v("b")} ${f(0.5)})) (f32x4.mul ${v("b")} ${f(0.5)})))
+  (local.set $r (v128.bitselect (v128.bitselect ${f(0)} (v128.const f32x4 inf inf inf inf) (f32x4.gt ${
+      v("b")
+    } ${f(0)})) ${v("r")} (f32x4.eq ${v("p")} ${f(0)})))
+  (local.set $r (v128.bitselect (v128.bitselect (v128.const f32x4 inf inf inf inf) ${f(0)} (f32x4.gt ${
+      v("b")
+    } ${f(0)})) ${v("r")} (f32x4.eq ${v("p")} (v128.const f32x4 inf inf inf inf))))
+  (local.set $r (v128.or ${v("r")} (v128.andnot (v128.and (f32x4.lt ${v("a")} ${f(0)}) (f32x4.ne ${
+      v("p")
+    } (v128.const f32x4 inf inf inf inf))) ${v("i")})))
+  (local.set $r (v128.xor ${v("r")} (v128.and (v128.and ${v("a")} (v128.and ${v("i")} ${v("o")})) ${
+      n(-2147483648)
+    })))
+  (local.set $r (v128.or ${v("r")} (v128.or (f32x4.ne ${v("a")} ${v("a")}) (f32x4.ne ${v("b")} ${v("b")}))))
+  (local.set $r (v128.or ${v("r")} (v128.and (f32x4.eq ${v("p")} ${f(1)}) (f32x4.eq (f32x4.abs ${
+      v("b")
+    }) (v128.const f32x4 inf inf inf inf)))))
+  (v128.bitselect ${f(1)} ${v("r")} (f32x4.eq ${v("b")} ${f(0)})))`;
+  },
+  // exact remainder: quotients cut to 29 bits, so that products with b are exact in float64
+  fmod: () =>
+    `(func $fmod (param $x f32) (param $y f32) (result f32) (local $a f64) (local $b f64)
+  (local.set $a (f64.promote_f32 (f32.abs ${v("x")})))
+  (local.set $b (f64.promote_f32 (f32.abs ${v("y")})))
+  (if (i32.or (i32.eqz (f64.lt ${v("a")} (f64.const inf))) (i32.eqz (f64.gt ${v("b")} (f64.const 0))))
+    (then (return (f32.const nan))))
+  (if (f64.eq ${v("b")} (f64.const inf)) (then (return ${v("x")})))
+  (if (f64.ge ${v("a")} ${v("b")}) (then (loop $l
+    (local.set $a (f64.sub ${v("a")} (f64.mul ${
+      v("b")
+    } (f64.trunc (f64.reinterpret_i64 (i64.and (i64.reinterpret_f64 (f64.div ${v("a")} ${
+      v("b")
+    })) (i64.const 0xffffffffff000000)))))))
+    (br_if $l (f64.ge ${v("a")} ${v("b")})))))
+  (f32.copysign (f32.demote_f64 ${v("a")}) ${v("x")}))`,
+  mod: () => perLane("mod", "f32x4", (a, b) => `(call $fmod ${a} ${b})`),
+  idiv: () =>
+    `(func $idiv (param $a i32) (param $b i32) (result i32)
+  (if (i32.eqz ${v("b")}) (then (return (i32.const 0))))
+  (if (i32.eq ${v("b")} (i32.const -1)) (then (return (i32.sub (i32.const 0) ${v("a")}))))
+  (i32.div_s ${v("a")} ${v("b")}))`,
+  udiv: () =>
+    `(func $udiv (param $a i32) (param $b i32) (result i32)
+  (if (i32.eqz ${v("b")}) (then (return (i32.const 0))))
+  (i32.div_u ${v("a")} ${v("b")}))`,
+  irem: () =>
+    `(func $irem (param $a i32) (param $b i32) (result i32)
+  (if (i32.eqz ${v("b")}) (then (return (i32.const 0))))
+  (i32.rem_s ${v("a")} ${v("b")}))`,
+  urem: () =>
+    `(func $urem (param $a i32) (param $b i32) (result i32)
+  (if (i32.eqz ${v("b")}) (then (return (i32.const 0))))
+  (i32.rem_u ${v("a")} ${v("b")}))`,
+  idiv4: () => perLane("idiv4", "i32x4", (a, b) => `(call $idiv ${a} ${b})`),
+  udiv4: () => perLane("udiv4", "i32x4", (a, b) => `(call $udiv ${a} ${b})`),
+  irem4: () => perLane("irem4", "i32x4", (a, b) => `(call $irem ${a} ${b})`),
+  urem4: () => perLane("urem4", "i32x4", (a, b) => `(call $urem ${a} ${b})`),
+  threefry: () =>
+    `(func $threefry (param $k0 v128) (param $k1 v128) (param $x v128) (result v128) (local $k2 v128) (local $y v128)
+  (local.set $k2 (v128.xor (v128.xor ${v("k0")} ${v("k1")}) ${n(PARITY)}))
+  (local.set $x (i32x4.add ${v("x")} ${v("k0")}))
+  (local.set $y ${v("k1")})
+  ${rounds()}
+  ${v("x")})`,
+  // an index held between two bounds, both signed
+  clamp: () =>
+    `(func $clamp (param $i i32) (param $low i32) (param $high i32) (result i32)
+  (local.set $i (select ${v("i")} ${v("low")} (i32.gt_s ${v("i")} ${v("low")})))
+  (select ${v("i")} ${v("high")} (i32.lt_s ${v("i")} ${v("high")})))`,
+};
+
+const perLane = (name: string, shape: string, one: (a: string, b: string) => string): string => {
+  const lane = (i: number): string =>
+    one(`(${shape}.extract_lane ${i} ${v("a")})`, `(${shape}.extract_lane ${i} ${v("b")})`);
+  return `(func $${name} (param $a v128) (param $b v128) (result v128)
+  ${
+    [1, 2, 3].reduce((x, i) => `(${shape}.replace_lane ${i} ${x} ${lane(i)})`, `(${shape}.splat ${lane(0)})`)
+  })`;
+};
+
+/** The functions that a text calls, and those that they call. */
+export const preludeOf = (text: string, dialect: Dialect): string[] => {
+  const found = new Map<string, string>(), queue = [text];
+  for (let t = queue.pop(); t !== undefined; t = queue.pop()) {
+    for (const [, name] of t.matchAll(/\(call \$([a-z0-9]+) /g)) {
+      if (found.has(name!) || functions[name!] === undefined) continue;
+      const body = functions[name!]!(dialect);
+      found.set(name!, body);
+      queue.push(body);
+    }
+  }
+  return [...found.keys()].sort().map((name) => found.get(name)!);
+};

@@ -1,0 +1,95 @@
+/**
+ * Splits a loop in two: `x` becomes `x.outer * length + x`, so that the quotients and remainders of reshapes fall
+ * out of the inner loop and its loads become runs of neighbours.
+ */
+import {
+  type Atom,
+  fromValue,
+  type Index,
+  int,
+  plus,
+  quotient,
+  remainder,
+  scale,
+  variable,
+  variablesOf,
+} from "../ir/index_expr.ts";
+import { type Value, ValueBuilder } from "../ir/value.ts";
+
+/** Name of the outer variable of a split loop. */
+export const outerName = (name: string): string => `${name}.outer`;
+
+/** Expressions rewritten under a replacement of one variable. */
+export interface Rewriter {
+  /** A rewritten index. */
+  readonly index: (i: Index) => Index;
+  /** A rewritten value. */
+  readonly value: (v: Value) => Value;
+}
+
+/** Rewrites `name`, from 0 to `size - 1`, as `outer * length + name`. */
+export const splitting = (name: string, size: number, length: number): Rewriter => {
+  const build = new ValueBuilder(), known = new Map<Value, Value>();
+  const replacement = plus(
+    scale(variable(outerName(name), size / length), length),
+    variable(name, length),
+  );
+  const atomOf = (atom: Atom): Index => {
+    if (atom.kind === "var") {
+      return atom.name === name ? replacement : variable(atom.name, atom.max + 1);
+    }
+    if (atom.kind === "value") return fromValue(value(atom.value), atom.min, atom.max);
+    return atom.kind === "div" ? quotient(index(atom.of), atom.by) : remainder(index(atom.of), atom.by);
+  };
+  const index = (i: Index): Index =>
+    variablesOf(i).has(name)
+      ? i.terms.reduce((sum, t) => plus(sum, scale(atomOf(t.atom), t.by)), int(i.constant))
+      : i;
+  const value = (v: Value): Value => {
+    const seen = known.get(v);
+    if (seen !== undefined) return seen;
+    const made = rebuild(v);
+    known.set(v, made);
+    return made;
+  };
+  const rebuild = (v: Value): Value => {
+    switch (v.kind) {
+      case "literal":
+        return build.literal(v.value, v.dtype);
+      case "index":
+        return build.index(index(v.at));
+      case "load":
+        return build.load(v.from, index(v.at));
+      case "apply":
+        return build.apply(v.op, v.args.map(value), v.dtype);
+      case "guard":
+        return build.guard(index(v.at), v.low, v.high, value(v.then), value(v.otherwise));
+      case "reduced":
+        return build.reduced(v.of);
+      case "accumulator":
+        return build.accumulator(v.of);
+    }
+  };
+  return { index, value };
+};
+
+/** Lengths at which quotients and remainders of a variable turn over, as far as they divide its size. */
+export const boundaries = (indices: readonly Index[], name: string, size: number): number[] => {
+  const gcd = (a: number, b: number): number => b === 0 ? Math.abs(a) : gcd(b, a % b);
+  const found = new Set<number>();
+  // steps of the variable in which a sum moves by 1, and in which a quotient or remainder of it turns over
+  const turn = (step: number, by: number): number => {
+    const whole = by * step;
+    return Number.isInteger(whole) ? whole : by / gcd(by, Math.round(1 / step));
+  };
+  const walk = (i: Index): number[] =>
+    i.terms.flatMap(({ atom, by }): number[] => {
+      if (atom.kind === "value") return [];
+      if (atom.kind === "var") return atom.name === name ? [1 / Math.abs(by)] : [];
+      const steps = walk(atom.of), turns = steps.map((s) => turn(s, atom.by));
+      for (const t of turns) if (t > 1 && t < size && size % t === 0) found.add(t);
+      return (atom.kind === "div" ? turns : steps).map((s) => s / Math.abs(by));
+    });
+  indices.forEach(walk);
+  return [...found].sort((a, b) => a - b);
+};
