@@ -7,6 +7,8 @@ export * from "./ir/index_expr.ts";
 export * from "./ir/value.ts";
 export * from "./graph/kernel.ts";
 export * from "./graph/fuse.ts";
+export * from "./plan/cost.ts";
+export * from "./plan/explain.ts";
 export * from "./plan/memory.ts";
 export * from "./plan/plan.ts";
 export * from "./wgsl/module.ts";

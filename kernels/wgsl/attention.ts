@@ -6,6 +6,7 @@ import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
+import { kernelLabel } from "../plan/explain.ts";
 import { Bindings, type Dispatch, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -199,7 +200,7 @@ export const renderAttention = (
   else if (node.op === "attentionGradQuery") gradQuery(w);
   else gradKeyValue(w);
   return {
-    label: `${node.op} ${size.batch}x${size.heads}x${size.queries}x${size.keys}x${size.width}`,
+    label: kernelLabel(kernel),
     code: moduleText(w.bindings, [side, 1], w.top.lines),
     bindings: w.bindings.list(),
     workgroups: [groups, Math.ceil(z / most), deep],

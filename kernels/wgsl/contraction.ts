@@ -8,6 +8,7 @@ import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
+import { kernelLabel } from "../plan/explain.ts";
 import { scheduleContraction } from "../schedule/contraction.ts";
 import { Bindings, type Dispatch, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
@@ -96,9 +97,7 @@ export const renderContraction = (
     }
   }
   return {
-    label: `matmul ${batch}x${m}x${n}x${k}${
-      kernel.outputs.length > 1 || kernel.outputs[0]!.value.kind !== "accumulator" ? " +" : ""
-    }`,
+    label: kernelLabel(kernel),
     code: moduleText(bindings, [across, down], top.lines),
     bindings: bindings.list(),
     workgroups: [tiles[0], tiles[1], batch],

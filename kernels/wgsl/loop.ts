@@ -2,6 +2,7 @@
 import type { DType, Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts";
+import { kernelLabel } from "../plan/explain.ts";
 import { scheduleLoop } from "../schedule/loop.ts";
 import { literal, maxText, typeOf } from "./dialect.ts";
 import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
@@ -79,7 +80,7 @@ export const renderLoop = (
     top.lines.push(...(guard && splits > 1 ? [`if (${live}) {`, ...loop, "}"] : loop));
   }
   return {
-    label: labelOf(kernel),
+    label: kernelLabel(kernel),
     code: moduleText(bindings, splits === 1 ? [side, 1] : [splits, side], top.lines, globals),
     bindings: bindings.list(),
     workgroups: grid(groups, profile),
@@ -121,11 +122,4 @@ const combine = (
   }
   out.push(`let r${i} = s${i}[lane.y * ${splits}u];`);
   return out;
-};
-
-const labelOf = (kernel: LoopKernel): string => {
-  const ops = [...kernel.reductions.map((r) => r.op), ...kernel.outputs.map((o) => o.tensor.op)];
-  return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
-    [...new Set(ops)].join("+")
-  }`;
 };

@@ -5,6 +5,7 @@
 import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ScatterKernel } from "../graph/kernel.ts";
+import { kernelLabel } from "../plan/explain.ts";
 import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -57,7 +58,7 @@ export const renderScatter = (
   top.lines.push(`if (${same} == ${id}) {`, ...hit.lines, `total += ${update};`, "}", "}");
   top.lines.push(`${bindings.name(table)}[u32(${id}) * ${kernel.width}u + col] = total;`);
   return [clear, {
-    label: `scatterAdd ${kernel.positions}x${kernel.width}`,
+    label: kernelLabel(kernel),
     code: moduleText(bindings, [width, 1], top.lines),
     bindings: bindings.list(),
     workgroups: grid(groups, profile),
