@@ -2,9 +2,10 @@
 import { bytesOf } from "./dtype.ts";
 import { isMovement } from "./ops/movement.ts";
 import type { Family } from "./ops/record.ts";
+import { isRegion } from "./ops/region.ts";
 import { recordOf } from "./ops/table.ts";
 import { sizeOf } from "./shape.ts";
-import { is, type Tensor, topological } from "./tensor.ts";
+import { is, operandsOf, type Tensor, topological } from "./tensor.ts";
 
 /** The cost of evaluating a graph once, each node once. */
 export interface Cost {
@@ -28,14 +29,15 @@ export interface Cost {
 
 const bytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
 
-/** Movement and generated numbers take no memory of their own: a kernel computes them as it reads. */
-const isView = (t: Tensor): boolean => isMovement(t.op) || is("constant", t) || is("iota", t);
+/** Movement, regions and generated numbers take no memory of their own: a kernel computes them as it reads. */
+const isView = (t: Tensor): boolean =>
+  isMovement(t.op) || isRegion(t.op) || is("constant", t) || is("iota", t);
 
 /** The nodes whose memory a node reads: itself, or what its views lead to. */
 const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
   const out = new Map<Tensor, readonly Tensor[]>();
   for (const t of order) {
-    out.set(t, isView(t) ? [...new Set(t.args.flatMap((a) => out.get(a)!))] : [t]);
+    out.set(t, isView(t) ? [...new Set(operandsOf(t).flatMap((a) => out.get(a)!))] : [t]);
   }
   return out;
 };
@@ -47,7 +49,7 @@ const peak = (
   own: Map<Tensor, readonly Tensor[]>,
 ): number => {
   const last = new Map<Tensor, number>();
-  order.forEach((t, i) => t.args.forEach((a) => own.get(a)!.forEach((o) => last.set(o, i))));
+  order.forEach((t, i) => operandsOf(t).forEach((a) => own.get(a)!.forEach((o) => last.set(o, i))));
   roots.forEach((r) => own.get(r)!.forEach((o) => last.set(o, order.length)));
   const ends = new Map<number, number>();
   let alive = 0, most = 0;
@@ -74,6 +76,7 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
     contraction: 0,
     attention: 0,
     index: 0,
+    region: 0,
     random: 0,
   };
   let trafficBytes = 0;

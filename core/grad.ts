@@ -1,18 +1,36 @@
 /** Reverse-mode differentiation, graph to graph. */
 import { DTypeError, ShapeError } from "./errors.ts";
 import { add, onesLike, zerosLike } from "./ops/elementwise.ts";
+import { after } from "./ops/region.ts";
 import { input } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
 import { show } from "./shape.ts";
 import { substitute } from "./substitute.ts";
 import { intern, isTensor, type Tensor, topological } from "./tensor.ts";
+import { insideOf, isRecomputed } from "./transforms/remat.ts";
+import { replaceIn, standIns } from "./transforms/stand_in.ts";
 import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
 /** Trees of descriptions. */
 export const tensors: TreeOps<Tensor> = treeOf(isTensor);
 
+/**
+ * Cotangents of a region's sources by way of a second computation of its inside. It starts from nodes that come after
+ * the cotangent, so that it neither is one with the first computation nor can be done before it is needed.
+ */
+const again = (t: Tensor<"region">, ct: Tensor): readonly (Tensor | undefined)[] => {
+  const { value, stands } = insideOf(t), cotangent = input("cotangent of region", ct.shape);
+  const late = t.args.slice(1).map(after(ct));
+  const back = pullback([value], [cotangent], stands);
+  return [
+    undefined,
+    ...substitute(back, new Map([...stands.map((s, i) => [s, late[i]!] as const), [cotangent, ct]])),
+  ];
+};
+
 /** Cotangents of a node's arguments: by its rule, or through its decomposition where it has none. */
 const cotangentsOf = (t: Tensor, ct: Tensor): readonly (Tensor | undefined)[] => {
+  if (isRecomputed(t)) return again(t, ct);
   const { vjp, decompose } = recordOf(t.op);
   if (vjp !== undefined) return vjp(t, ct);
   if (decompose === undefined) return [];
@@ -65,31 +83,54 @@ export interface ValueAndGrad<T extends Tree<Tensor>, Aux> {
   readonly aux: Aux;
 }
 
-/**
- * Value, gradient and by-products of `f`, which maps parameters and more to a scalar (or `[scalar, aux]`).
- * @throws {ShapeError} if the result is not a scalar; {DTypeError} if it is not f32.
- */
-export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[], Aux = undefined>(
-  f: (params: T, ...rest: A) => Tensor | readonly [Tensor, Aux],
-): (params: T, ...rest: A) => ValueAndGrad<T, Aux> =>
-(params: T, ...rest: A): ValueAndGrad<T, Aux> => {
-  const result = f(params, ...rest);
-  const [value, aux] = isTensor(result) ? [result, undefined as Aux] : result;
-  if (value.shape.length !== 0) {
+/** The scalar and by-products of a result, or an error that says what is wrong with it. */
+const scalarOf = <Aux>(result: Tensor | readonly [Tensor, Aux]): readonly [Tensor, Aux] => {
+  const [value, aux] = Array.isArray(result) ? result : [result, undefined as Aux];
+  const got = !isTensor(value)
+    ? `a result that is ${value === null ? "null" : typeof value}`
+    : value.shape.length !== 0
+    ? `a result of shape ${show(value.shape)}`
+    : undefined;
+  if (got !== undefined) {
     throw new ShapeError({
       op: "grad",
-      got: `a result of shape ${show(value.shape)}`,
-      expected: "a scalar, shape []",
-      mend: "reduce it with sum() or mean()",
+      got,
+      expected: "a scalar tensor, shape []",
+      mend: isTensor(value) ? "reduce it with sum() or mean()" : "return the loss, or [loss, aux]",
     });
   }
   if (value.dtype !== "f32") {
     throw new DTypeError({ op: "grad", got: value.dtype, expected: "f32", mend: "cast the result" });
   }
-  const leaves = tensors.leaves(params);
-  const grads = pullback([value], [onesLike(value)], leaves);
-  let i = 0;
-  return { value, aux, grad: tensors.map(params, () => grads[i++]!) };
+  return [value, aux];
+};
+
+/**
+ * Value, gradient and by-products of `f`, which maps parameters and more to a scalar (or `[scalar, aux]`).
+ * @throws {ShapeError} if the result is not a scalar; {DTypeError} if it, or a tensor of the first argument, is not f32.
+ */
+export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[], Aux = undefined>(
+  f: (params: T, ...rest: A) => Tensor | readonly [Tensor, Aux],
+): (params: T, ...rest: A) => ValueAndGrad<T, Aux> =>
+(params: T, ...rest: A): ValueAndGrad<T, Aux> => {
+  const entries = tensors.entries(params);
+  for (const [path, { dtype }] of entries) {
+    if (dtype === "f32") continue;
+    throw new DTypeError({
+      op: "grad",
+      got: `${dtype}${path === "" ? "" : ` at ${path}`} in the first argument`,
+      expected: "f32, as that is what is differentiated for",
+      mend: "pass integers and masks as further arguments",
+    });
+  }
+  const stands = standIns(entries.map(([, t]) => t));
+  let i = 0, j = 0;
+  const [value, aux] = scalarOf(f(tensors.map(params, () => stands[i++]!) as unknown as T, ...rest));
+  const grads = pullback([value], [onesLike(value)], stands);
+  return replaceIn(
+    { value, aux, grad: tensors.map(params, () => grads[j++]!) },
+    new Map(stands.map((s, k) => [s, entries[k]![1]])),
+  );
 };
 
 /** The gradient of a scalar function for its first argument, a tree of tensors. */

@@ -10,7 +10,7 @@ import { broadcastTo, flip, isMovement, permute, reshape, slice, transpose } fro
 import { full } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
 import { equals, sizeOf } from "./shape.ts";
-import { is, type Tensor } from "./tensor.ts";
+import { is, type Tensor, topological } from "./tensor.ts";
 
 /** One rewrite. */
 export interface Rule {
@@ -78,6 +78,11 @@ export const rules: readonly Rule[] = [
       const value = isMovement(t.op) ? uniformValue(t) : undefined;
       return value === undefined ? undefined : full(t.shape, value, t.dtype);
     },
+  },
+  {
+    name: "region(x, ...) -> x",
+    reason: "a region is its first argument; once derivatives are taken its mark has done its work",
+    rewrite: (t) => is("region", t) ? t.args[0] : undefined,
   },
   {
     name: "x + 0 -> x",
@@ -315,5 +320,7 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
     }
     return done.get(from)!;
   };
+  // in order of construction, so that what is built anew keeps that order: schedules follow it
+  topological(roots).forEach(settle);
   return roots.map(settle);
 };

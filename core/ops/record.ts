@@ -13,6 +13,7 @@ export type Family =
   | "contraction"
   | "attention"
   | "index"
+  | "region"
   | "random";
 
 /** Result shape and element type. */

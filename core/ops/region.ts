@@ -3,8 +3,6 @@
  * further arguments of a region are what it was made from; `pullback` reads them where the backward pass shall compute
  * the region again instead of keeping its inside.
  */
-import { DTypeError, ShapeError } from "../errors.ts";
-import { equals, show } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 import { make } from "./make.ts";
 import type { OpRecord } from "./record.ts";
@@ -43,21 +41,3 @@ export const after = (token: Tensor): (x: Tensor) => Tensor => (x: Tensor): Tens
 
 /** Whether a primitive only marks regions or times. */
 export const isRegion = (op: OpName): op is RegionOp => op in regionRecords;
-
-/**
- * A region's value made from other tensors in place of its own.
- * @throws {ShapeError} or {DTypeError} if a tensor does not have the form of what it replaces.
- */
-export const checkForm = (op: string, got: Tensor, like: Tensor): void => {
-  if (got.dtype !== like.dtype) {
-    throw new DTypeError({ op, got: got.dtype, expected: like.dtype, mend: "cast it first" });
-  }
-  if (!equals(got.shape, like.shape)) {
-    throw new ShapeError({
-      op,
-      got: show(got.shape),
-      expected: show(like.shape),
-      mend: "give it the shape of what it stands beside",
-    });
-  }
-};

@@ -8,6 +8,7 @@ import { movementRecords } from "./movement.ts";
 import { randomRecord } from "./random.ts";
 import type { OpRecord } from "./record.ts";
 import { reduceRecords } from "./reduce.ts";
+import { regionRecords } from "./region.ts";
 import { sourceRecords } from "./source.ts";
 
 /** The records of all primitives. A missing one does not compile. */
@@ -22,6 +23,7 @@ export const records: { readonly [P in OpName]: OpRecord<P> } = {
   matmul: matmulRecord,
   ...attentionRecords,
   ...indexRecords,
+  ...regionRecords,
   randomBits: randomRecord,
 };
 

@@ -2,7 +2,7 @@
  * Fusion: roots that depend on each other share a kernel where the loops fit, so that what one computes the next
  * reads from registers. Groups start as single roots and merge along edges, producers first.
  */
-import { is, isAttention, isReduce, type Tensor, topological } from "@chain-of-sight/core";
+import { is, isAttention, isReduce, operandsOf, type Tensor, topological } from "@chain-of-sight/core";
 import { buildKernel } from "./build.ts";
 import { type Kernel, readsOf } from "./kernel.ts";
 import { chooseRoots } from "./roots.ts";
@@ -19,16 +19,18 @@ interface Group {
   readonly members: Tensor[];
   /** Roots of other groups that it reads. */
   readonly sources: Set<Tensor>;
+  /** Those of them that it may not share a kernel with: what is computed again comes later than its sources. */
+  readonly apart: Set<Tensor>;
 }
 
 /** Kernels in an order in which each comes after those it reads from. */
 export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[] => {
   const roots = chooseRoots(outputs, limits.maxBindings - 4);
-  const order = topological(outputs).filter((t) => roots.has(t) && !is("input", t));
+  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !is("input", t));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
   for (const t of order) {
-    const sources = sourcesOf(t, roots);
-    groupOf.set(t, { members: [t], sources });
+    const { sources, apart } = sourcesOf(t, roots);
+    groupOf.set(t, { members: [t], sources, apart });
     for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
   }
   const stored = (members: readonly Tensor[]): Set<Tensor> => {
@@ -43,6 +45,7 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
       for (const s of [...groupOf.get(t)!.sources]) {
         const producer = groupOf.get(s), consumer = groupOf.get(t)!;
         if (producer === undefined || producer === consumer || !mayShare(producer, consumer)) continue;
+        if (producer.members.some((m) => consumer.apart.has(m))) continue;
         if (passesThroughOthers(producer, consumer, groupOf)) continue;
         const members = [...producer.members, ...consumer.members].sort((a, b) => a.id - b.id);
         if (kernelOf(members) === undefined) continue;
@@ -50,6 +53,7 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
         const merged: Group = {
           members,
           sources: new Set([...producer.sources, ...consumer.sources].filter((x) => !own.has(x))),
+          apart: new Set([...producer.apart, ...consumer.apart]),
         };
         for (const x of members) groupOf.set(x, merged);
       }
@@ -63,17 +67,23 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
   return inOrder(kernels);
 };
 
-/** Roots reached from a root without passing another. */
-const sourcesOf = (t: Tensor, roots: ReadonlySet<Tensor>): Set<Tensor> => {
-  const found = new Set<Tensor>(), seen = new Set<Tensor>(), stack = [...t.args];
-  while (stack.length > 0) {
-    const a = stack.pop()!;
-    if (seen.has(a)) continue;
-    seen.add(a);
-    if (roots.has(a)) found.add(a);
-    else stack.push(...a.args);
-  }
-  return found;
+/** Roots reached from a root without passing another, and those of them that some path reaches through `after`. */
+const sourcesOf = (t: Tensor, roots: ReadonlySet<Tensor>): Pick<Group, "sources" | "apart"> => {
+  const reach = (from: readonly Tensor[], late: Set<Tensor>): Set<Tensor> => {
+    const found = new Set<Tensor>(), seen = new Set<Tensor>(), stack = [...from];
+    while (stack.length > 0) {
+      const a = stack.pop()!;
+      if (seen.has(a)) continue;
+      seen.add(a);
+      if (is("after", a)) late.add(a);
+      if (roots.has(a)) found.add(a);
+      else stack.push(...operandsOf(a));
+    }
+    return found;
+  };
+  const late = new Set<Tensor>(is("after", t) ? [t] : []), sources = reach(operandsOf(t), late);
+  const below = [...late].filter((a) => a === t || !roots.has(a)).flatMap(operandsOf);
+  return { sources, apart: reach(below, new Set()) };
 };
 
 const MOST_MEMBERS = 24;

@@ -2,7 +2,7 @@
  * Lowering: the scalar expression of one element of a description. Movement turns into index arithmetic on the way
  * down; it never becomes a copy unless someone materialises it.
  */
-import { is, isAttention, isElementwise, isReduce, type Tensor } from "@chain-of-sight/core";
+import { is, isAttention, isElementwise, isReduce, isRegion, type Tensor } from "@chain-of-sight/core";
 import { fromValue, type Index, int, linear, plus, scale, unravel } from "../ir/index_expr.ts";
 import type { Value, ValueBuilder } from "../ir/value.ts";
 
@@ -27,6 +27,7 @@ export const lowering = (
     if (is("constant", t)) return build.literal(t.attributes.value, t.dtype);
     if (is("iota", t)) return build.index(at[t.attributes.axis]!);
     if (isElementwise(t.op)) return build.apply(t.op, t.args.map((a) => lower(a, at)), t.dtype);
+    if (isRegion(t.op)) return lower(t.args[0]!, at);
     if (is("reshape", t)) return lower(t.args[0]!, unravel(linear(at, t.shape), t.args[0]!.shape));
     if (is("permute", t)) {
       const from = new Array<Index>(at.length);
@@ -93,7 +94,8 @@ export const lowering = (
 
 /** Whether a node only rearranges elements one to one or repeats them, without guards. */
 export const isView = (t: Tensor): boolean =>
-  is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t);
+  is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t) ||
+  isRegion(t.op);
 
 /** Whether a node sums or compares many elements. */
 export const isHeavy = (t: Tensor): boolean =>

@@ -7,6 +7,8 @@ import {
   isAttention,
   isElementwise,
   isMovement,
+  isRegion,
+  operandsOf,
   sizeOf,
   type Tensor,
   topological,
@@ -44,6 +46,9 @@ const costOf = (t: Tensor): number => {
 
 const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
 
+/** Whether a node computes nothing of its own. */
+const isFree = (t: Tensor): boolean => isMovement(t.op) || isRegion(t.op);
+
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
@@ -80,10 +85,12 @@ export const operandIndex = (operand: Tensor, axes: readonly [string, string]): 
 
 /** The roots of a program. `maxReads` bounds how many tensors one kernel may read. */
 export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<Tensor> => {
-  const order = topological(outputs), wanted = new Set(outputs), uses = new Map<Tensor, number>();
+  const order = topological(outputs, { argsOf: operandsOf }),
+    wanted = new Set(outputs),
+    uses = new Map<Tensor, number>();
   for (const t of [...order].reverse()) {
-    const n = isMovement(t.op) ? Math.max(1, uses.get(t) ?? 0) : 1;
-    for (const a of new Set(t.args)) uses.set(a, (uses.get(a) ?? 0) + n);
+    const n = isFree(t) ? Math.max(1, uses.get(t) ?? 0) : 1;
+    for (const a of new Set(operandsOf(t))) uses.set(a, (uses.get(a) ?? 0) + n);
   }
   const roots = new Set<Tensor>(), cost = new Map<Tensor, number>(), reads = new Map<Tensor, Set<Tensor>>();
   const root = (t: Tensor): void => {
@@ -118,7 +125,7 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     const gatherReads = (): void => {
       union = new Set();
       sum = costOf(t);
-      for (const a of t.args) {
+      for (const a of operandsOf(t)) {
         // views were costed before their base became a root
         const seen = roots.has(baseOf(a)) && isView(a) && !roots.has(a)
           ? new Set([baseOf(a)])
@@ -128,14 +135,14 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
       }
     };
     gatherReads();
-    for (const a of [...t.args].sort((p, q) => reads.get(q)!.size - reads.get(p)!.size)) {
+    for (const a of [...operandsOf(t)].sort((p, q) => reads.get(q)!.size - reads.get(p)!.size)) {
       if (union.size <= maxReads) break;
       if (!roots.has(a)) root(a);
       gatherReads();
     }
     cost.set(t, sum);
     reads.set(t, union);
-    const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isMovement(t.op);
+    const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isFree(t);
     if (wanted.has(t) || isHeavy(t) || often) root(t);
   }
   return roots;

@@ -1,0 +1,87 @@
+/** Vectorisation, graph to graph: a function of one example becomes a function of many at once. */
+import { ShapeError } from "../errors.ts";
+import { tensors } from "../grad.ts";
+import { broadcastTo, permute } from "../ops/movement.ts";
+import { axisOf, show } from "../shape.ts";
+import { isTensor, type Tensor, topological } from "../tensor.ts";
+import type { Tree } from "../tree.ts";
+import { batchRuleOf } from "./batching.ts";
+import { mapTensors, standIns } from "./stand_in.ts";
+
+/** Which axes are mapped over. */
+export interface VmapOptions {
+  /**
+   * The mapped axis of every tensor of an argument, or null for an argument that is the same for all; one entry per
+   * argument, or one for all. 0 by default.
+   */
+  readonly in?: number | null | readonly (number | null)[];
+  /** Where the mapped axis stands in every tensor of the result; 0 by default. */
+  readonly out?: number;
+}
+
+const toFront = (axis: number) => (x: Tensor): Tensor =>
+  permute([axis, ...x.shape.map((_, i) => i).filter((i) => i !== axis)])(x);
+
+const fromFront = (axis: number) => (x: Tensor): Tensor => {
+  const a = axisOf("vmap", axis, x.shape.length), rest = x.shape.slice(1).map((_, i) => i + 1);
+  return permute([...rest.slice(0, a), 0, ...rest.slice(a)])(x);
+};
+
+/** Outputs with an axis of length n in front, from such values of some of the nodes that they depend on. */
+export const batched = (
+  outputs: readonly Tensor[],
+  mapped: ReadonlyMap<Tensor, Tensor>,
+  n: number,
+): Tensor[] => {
+  const becomes = new Map(mapped);
+  for (const t of topological(outputs, { stop: mapped })) {
+    if (becomes.has(t) || !t.args.some((a) => becomes.has(a))) continue;
+    const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
+    becomes.set(t, batchRuleOf(t.op)(t, args, n));
+  }
+  return outputs.map((t) => becomes.get(t) ?? broadcastTo([n, ...t.shape])(t));
+};
+
+/** The length that all mapped axes have. */
+const lengthOf = (axes: readonly (readonly [Tensor, number])[]): number => {
+  const lengths = new Set(axes.map(([x, a]) => x.shape[a]!));
+  if (lengths.size === 1) return [...lengths][0]!;
+  throw new ShapeError({
+    op: "vmap",
+    got: axes.length === 0
+      ? "no mapped argument"
+      : `${axes.map(([x, a]) => `${show(x.shape)} along axis ${a}`).join(", ")}`,
+    expected: axes.length === 0 ? "at least one" : "one length for all",
+    mend: axes.length === 0 ? "map one argument" : "name the axes of every argument with `in`",
+  });
+};
+
+/**
+ * `f` over an axis: `vmap(f)(xs)` is `f` of every `xs[i]`, stacked, in as many kernels as one `f`. Arguments and result
+ * are tensors, or lists and records of them.
+ * @throws {ShapeError} if the mapped axes differ in length or do not exist.
+ */
+export const vmap = <A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
+  f: (...args: A) => R,
+  options: VmapOptions = {},
+): (...args: A) => R =>
+(...args: A): R => {
+  const { in: axes = 0, out = 0 } = options;
+  const axisAt = (i: number): number | null => Array.isArray(axes) ? axes[i] ?? null : axes as number | null;
+  const mapped = new Map<Tensor, Tensor>(), along: (readonly [Tensor, number])[] = [];
+  const inner = args.map((arg, i) => {
+    const axis = axisAt(i);
+    return axis === null ? arg : mapTensors(arg, (x) => {
+      const a = axisOf("vmap", axis, x.shape.length);
+      const [stand] = standIns([{ shape: x.shape.filter((_, d) => d !== a), dtype: x.dtype }]) as [Tensor];
+      along.push([x, a]);
+      mapped.set(stand, toFront(a)(x));
+      return stand;
+    });
+  });
+  const n = lengthOf(along), result = f(...inner as unknown as A);
+  const leaves = isTensor(result) ? [result] : tensors.leaves(result);
+  const values = batched(leaves, mapped, n);
+  let i = 0;
+  return mapTensors(result, () => fromFront(out)(values[i++]!));
+};
