@@ -58,7 +58,9 @@ export class Func {
     if (this.#shared) this.locals.declare("shared", "i32");
     const lines = [
       ...this.#tensors.map((_, i) => set(`x${i}`, `(i32.load offset=${4 * i} ${get("args")})`)),
-      ...(this.#shared ? [set("shared", `(i32.load offset=${4 * this.#tensors.length} ${get("args")})`)] : []),
+      ...(this.#shared
+        ? [set("shared", `(i32.load offset=${4 * this.#tensors.length} ${get("args")})`)]
+        : []),
       ...outside,
       set("unit", get("begin")),
       "(loop $units",

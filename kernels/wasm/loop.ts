@@ -4,7 +4,16 @@ import { separate, variable } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 import { Func, type Phase } from "./function.ts";
 import { laneLoop, numberLoop } from "./loops.ts";
-import { type Accumulator, accumulator, declareReductions, elementOf, join, joinLanes, start, take } from "./reduce.ts";
+import {
+  type Accumulator,
+  accumulator,
+  declareReductions,
+  elementOf,
+  join,
+  joinLanes,
+  start,
+  take,
+} from "./reduce.ts";
 import { copiesFor, costOf, indicesOf, lanesOverRows, splitFor } from "./schedule.ts";
 import { type Frame, Scope } from "./scope.ts";
 import { outerName } from "./split.ts";
@@ -48,7 +57,13 @@ const overRows = (given: LoopKernel): Phase => {
   const { rows } = given, inner = given.reductions.length > 0;
   const lengths = [...new Set([...given.reductions.map((r) => r.length), given.columns])].map(columnName);
   const values = [...given.reductions.map((r) => r.value), ...given.outputs.map((o) => o.value)];
-  const { outer, length, rewrite } = splitFor(values, given.outputs.map((o) => o.at), "row", rows, lengths[0]);
+  const { outer, length, rewrite } = splitFor(
+    values,
+    given.outputs.map((o) => o.at),
+    "row",
+    rows,
+    lengths[0],
+  );
   const kernel: LoopKernel = {
     ...given,
     reductions: given.reductions.map((r) => ({ ...r, value: rewrite.value(r.value) })),
@@ -58,7 +73,9 @@ const overRows = (given: LoopKernel): Phase => {
   const wild = indicesOf(own).some((i) => separate(i, "row") === undefined);
   const longest = Math.max(1, ...kernel.reductions.map((r) => r.length), kernel.columns);
   const each = (costOf(own, "row", lengths[0]) + 2 * kernel.outputs.length) * longest;
-  const copies = inner ? wild || length < 16 ? 1 : each / longest <= 24 ? 4 : 2 : copiesFor(each, length / 4, wild);
+  const copies = inner
+    ? wild || length < 16 ? 1 : each / longest <= 24 ? 4 : 2
+    : copiesFor(each, length / 4, wild);
   const block = inner
     ? 4 * copies * Math.max(1, Math.round(512 / longest))
     : Math.max(4 * copies, Math.ceil(CLAIM / Math.max(1, each) / 4) * 16);
@@ -81,7 +98,10 @@ const overRows = (given: LoopKernel): Phase => {
     func.locals.declare("from", "i32");
     func.locals.declare("to", "i32");
     const index = outer > 1 ? `(i32.rem_u ${get("unit")} ${i32(blocks)})` : get("unit");
-    unit.lines.push(set("from", times(index, block)), set("to", least(`(i32.add ${get("from")} ${i32(block)})`, length)));
+    unit.lines.push(
+      set("from", times(index, block)),
+      set("to", least(`(i32.add ${get("from")} ${i32(block)})`, length)),
+    );
     [from, to] = [get("from"), get("to")];
   }
   laneLoop(unit, func.locals, { name: "row", from, to, length, copies }, (scope, count, lanes) => {
@@ -124,10 +144,17 @@ const overColumns = (kernel: LoopKernel): Phase => {
   const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
   storeAll(unit, perRow, 1);
   if (wide.length > 0) {
-    cost += columns(unit, func, kernel.columns, wide.map((o) => o.value), wide.map((o) => o.at), (rewrite) => {
-      const outputs = wide.map((o) => ({ ...o, value: rewrite.value(o.value), at: rewrite.index(o.at) }));
-      return (scope, copies) => storeAll(scope, outputs, copies);
-    });
+    cost += columns(
+      unit,
+      func,
+      kernel.columns,
+      wide.map((o) => o.value),
+      wide.map((o) => o.at),
+      (rewrite) => {
+        const outputs = wide.map((o) => ({ ...o, value: rewrite.value(o.value), at: rewrite.index(o.at) }));
+        return (scope, copies) => storeAll(scope, outputs, copies);
+      },
+    );
   }
   return phaseOf(kernel, func, top, unit, kernel.rows, cost);
 };
@@ -148,7 +175,12 @@ const columns = (
   const wild = indicesOf(own).some((i) => separate(i, name) === undefined);
   const copies = copiesFor(cost, split.length / 4, wild), body = bodyOf(split.rewrite, copies);
   const loop = (scope: Scope): void =>
-    laneLoop(scope, func.locals, { name, from: i32(0), to: split.length, length: split.length, copies }, body);
+    laneLoop(
+      scope,
+      func.locals,
+      { name, from: i32(0), to: split.length, length: split.length, copies },
+      body,
+    );
   if (split.outer > 1) numberLoop(unit, func.locals, outerName(name), split.outer, loop);
   else loop(unit);
   return split.outer * Math.ceil(split.length / 4) * cost;
@@ -158,7 +190,10 @@ const reduceColumns = (unit: Scope, func: Func, r: Reduction, results: Map<numbe
   const total = accumulator(r, func.locals), spare = accumulator(r, func.locals), name = columnName(r.length);
   unit.lines.push(...start(r, total));
   let sums: Accumulator[] = [];
-  const bodyOf = (rewrite: { readonly value: (v: Value) => Value; readonly index: (i: Output["at"]) => Output["at"] }, most: number): Body => {
+  const bodyOf = (
+    rewrite: { readonly value: (v: Value) => Value; readonly index: (i: Output["at"]) => Output["at"] },
+    most: number,
+  ): Body => {
     const value = rewrite.value(r.value), place = rewrite.index(variable(name, r.length));
     sums = [total, ...Array.from({ length: most - 1 }, () => accumulator(r, func.locals))];
     for (const a of sums.slice(1)) unit.lines.push(...start(r, a));

@@ -24,7 +24,8 @@ export const laneLoop = (
   body: (inner: Scope, copies: number, lanes: number) => void,
 ): void => {
   locals.declare(name, "i32");
-  const known = typeof to === "number" && from === i32(0) ? to : undefined, end = typeof to === "number" ? i32(to) : to;
+  const known = typeof to === "number" && from === i32(0) ? to : undefined,
+    end = typeof to === "number" ? i32(to) : to;
   const text: string[] = [set(name, from)];
   let done = 0;
   const groups = (count: number): void => {
@@ -47,7 +48,9 @@ export const laneLoop = (
     const inner = scope.loop([name], name, rest);
     body(inner, 1, rest);
     text.push(
-      ...(known !== undefined ? inner.lines : [`(if (i32.lt_u ${get(name)} ${end}) (then`, ...inner.lines, "))"]),
+      ...(known !== undefined
+        ? inner.lines
+        : [`(if (i32.lt_u ${get(name)} ${end}) (then`, ...inner.lines, "))"]),
     );
   }
   scope.lines.push(...text);

@@ -34,7 +34,13 @@ export const start = (r: Reduction, a: Accumulator): string[] => [
 ];
 
 /** Statements that take in a value (a local or constant) found at `at`, of which `lanes` count. */
-export const take = (r: Reduction, a: Accumulator, value: string, at: () => string, lanes: number): string[] => {
+export const take = (
+  r: Reduction,
+  a: Accumulator,
+  value: string,
+  at: () => string,
+  lanes: number,
+): string[] => {
   const x = lanes === 4 || r.op === "argmax"
     ? value
     : `(v128.bitselect ${value} ${neutral(r)} ${laneMask(lanes)})`;

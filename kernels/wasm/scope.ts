@@ -31,6 +31,12 @@ interface Place {
   readonly vector: string;
 }
 
+/** Where a value is computed. */
+interface Home {
+  readonly scope: Scope;
+  readonly escapes: boolean;
+}
+
 const RAMP = [0, 1, 2, 3];
 
 /** One block of statements. */
@@ -52,7 +58,7 @@ export class Scope {
     this.#place = place;
     this.#lanes = place?.lanes ?? 4;
     this.#vector = place?.vector ?? "";
-    this.#guarded = place?.parent.#guarded ?? 0;
+    this.#guarded = place === undefined ? 0 : place.parent.#guarded;
   }
 
   /** The body of a loop inside this scope; lanes run over `vector` from here on. */
@@ -61,26 +67,29 @@ export class Scope {
   }
 
   #branch(): Scope {
-    return new Scope(this.#frame, [], { kind: "branch", parent: this, lanes: this.#lanes, vector: this.#vector });
+    return new Scope(this.#frame, [], {
+      kind: "branch",
+      parent: this,
+      lanes: this.#lanes,
+      vector: this.#vector,
+    });
   }
 
   #find(key: string): string | undefined {
-    return this.#names.get(key) ?? this.#place?.parent.#find(key);
+    return this.#names.get(key) ?? (this.#place === undefined ? undefined : this.#place.parent.#find(key));
   }
 
   /** The scope for what uses some variables, and whether it lies outside of a branch that this one is in. */
-  #home(uses: ReadonlySet<string>): { readonly scope: Scope; readonly escapes: boolean } {
-    let candidate: Scope = this, crossed = false, escapes = false;
-    for (let s: Scope = this; s.#place !== undefined; s = s.#place.parent) {
-      if (s.#place.kind === "branch") {
-        crossed = true;
-        continue;
-      }
-      if ([...uses].some((u) => s.#known.has(u))) return { scope: candidate, escapes };
-      candidate = s.#place.parent;
-      escapes = crossed;
-    }
-    return { scope: candidate, escapes };
+  #home(uses: ReadonlySet<string>): Home {
+    return Scope.#seek(this, uses, { scope: this, escapes: false }, false);
+  }
+
+  static #seek(s: Scope, uses: ReadonlySet<string>, found: Home, crossed: boolean): Home {
+    if (s.#place === undefined) return found;
+    const { kind, parent } = s.#place;
+    if (kind === "branch") return Scope.#seek(parent, uses, found, true);
+    for (const u of uses) if (s.#known.has(u)) return found;
+    return Scope.#seek(parent, uses, { scope: parent, escapes: crossed }, crossed);
   }
 
   #name(scope: Scope, key: string, type: "i32" | "v128", text: string): string {
@@ -245,7 +254,9 @@ export class Scope {
 
   #guard(v: Extract<Value, { kind: "guard" }>, copy: number, key: string): string {
     const { scope, escapes } = this.#home(v.uses);
-    if (scope !== this) return scope.#outer(this.#guarded + (escapes ? 1 : 0), () => scope.#guard(v, copy, key));
+    if (scope !== this) {
+      return scope.#outer(this.#guarded + (escapes ? 1 : 0), () => scope.#guard(v, copy, key));
+    }
     if (dependsOn(v.at, this.#vector)) {
       const lanes = this.lanesOf(v.at, copy);
       const from = v.low === 0 ? lanes : `(i32x4.sub ${lanes} ${ramp(RAMP.map(() => v.low))})`;

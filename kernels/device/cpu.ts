@@ -1,0 +1,66 @@
+/** The CPU as a device: WebAssembly on worker threads over one shared memory. Works on any machine. */
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type { DeviceProfile } from "../device_profile.ts";
+import { openAssembler } from "./cpu_assemble.ts";
+import { Arena } from "./cpu_memory.ts";
+import { Pool } from "./cpu_pool.ts";
+import { type Cpu, loadCpuProgram, turns } from "./cpu_program.ts";
+import { Device } from "./device.ts";
+import { DeviceError } from "./errors.ts";
+
+/** Settings of the CPU device. */
+export interface CpuOptions {
+  /** Worker threads; as many as the machine has cores by default. Results do not depend on it. */
+  readonly threads?: number;
+}
+
+/** The profile of the CPU. */
+export const cpuProfile = (threads: number): DeviceProfile => ({
+  name: `CPU, ${threads} ${threads === 1 ? "thread" : "threads"}, WebAssembly SIMD`,
+  software: true,
+  maxBindings: 64,
+  maxBindingBytes: 2 ** 31,
+  maxInvocations: 1024,
+  workgroupBytes: 32768,
+  attention: false,
+  maxWorkgroups: 65535,
+});
+
+const open = (threads: number): Effect.Effect<Cpu, DeviceError> =>
+  Effect.gen(function* () {
+    const assembler = yield* openAssembler;
+    return yield* Effect.try({
+      try: () => {
+        const arena = new Arena();
+        let id = 0;
+        return {
+          arena,
+          pool: new Pool(arena.memory, threads),
+          assembler,
+          inTurn: turns(),
+          nextId: () => id++,
+        };
+      },
+      catch: (e) =>
+        new DeviceError({
+          fault: "refused",
+          got: String(e),
+          mend: "the CPU device needs worker threads, shared memory and WebAssembly SIMD",
+        }),
+    });
+  });
+
+/** Opens the CPU with some settings for the length of a scope. */
+export const cpuWith = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> => {
+  const threads = Math.max(1, Math.floor(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1));
+  return Layer.effect(
+    Device,
+    Effect.acquireRelease(open(threads), (cpu) => Effect.promise(() => cpu.pool.close())).pipe(
+      Effect.map((cpu) => ({ profile: cpuProfile(threads), load: (plan) => loadCpuProgram(cpu, plan) })),
+    ),
+  );
+};
+
+/** Opens the CPU with a thread for each core, for the length of a scope. */
+export const cpu: Layer.Layer<Device, DeviceError> = cpuWith();

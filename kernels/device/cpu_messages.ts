@@ -1,0 +1,75 @@
+/** What the main thread and the workers of a CPU device say to each other. */
+
+/** A phase of a loaded program. */
+export interface Job {
+  /** What it computes, for people. */
+  readonly label: string;
+  /** The exported function. */
+  readonly name: string;
+  /** Address of its arguments. */
+  readonly args: number;
+  /** Number of units. */
+  readonly units: number;
+  /** Units of one claim. */
+  readonly chunk: number;
+  /** Address of the word that counts claimed units. */
+  readonly counter: number;
+  /** Whether all threads must have finished what came before. */
+  readonly barrier: boolean;
+}
+
+/** A program as the workers know it. */
+export interface Load {
+  /** Discriminates requests. */
+  readonly kind: "load";
+  /** The program's number. */
+  readonly id: number;
+  /** Its code. */
+  readonly module: WebAssembly.Module;
+  /** Its phases in order. */
+  readonly jobs: readonly Job[];
+  /** Address of the first thread's own memory. */
+  readonly scratch: number;
+  /** Bytes of one thread's own memory. */
+  readonly scratchBytes: number;
+}
+
+/** What the main thread asks. */
+export type Request = Load | {
+  /** Discriminates requests. */
+  readonly kind: "run" | "drop" | "profile";
+  /** The program's number. */
+  readonly id: number;
+};
+
+/** What a worker is born with. */
+export interface Birth {
+  /** The device's memory. */
+  readonly memory: WebAssembly.Memory;
+  /** The worker's number. */
+  readonly thread: number;
+  /** The number of workers. */
+  readonly threads: number;
+}
+
+/** What a worker answers. */
+export type Reply = {
+  /** Discriminates replies. */
+  readonly kind: "done";
+  /** The program's number. */
+  readonly id: number;
+  /** Milliseconds of each phase, where they were asked for. */
+  readonly times?: readonly number[];
+} | {
+  /** Discriminates replies. */
+  readonly kind: "failed";
+  /** The program's number. */
+  readonly id: number;
+  /** What the machine said. */
+  readonly message: string;
+  /** The kernel at fault. */
+  readonly label: string;
+};
+
+/** Words of the memory's first page: threads that have arrived, the barrier's turn, whether a thread has failed. */
+export const WORDS = { arrived: 64, turn: 128, failed: 192 } as const;

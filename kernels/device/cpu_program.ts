@@ -1,0 +1,308 @@
+/** Programs on the CPU: a plan laid out in the shared memory, run by the worker threads in the order of the calls. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import {
+  equals,
+  type NdArray,
+  ndarray,
+  show,
+  sizeOf,
+  type Tensor,
+  TreeError,
+  zeros,
+} from "@chain-of-sight/core";
+import type { Plan } from "../plan/plan.ts";
+import { type Phase } from "../wasm/function.ts";
+import { renderModule } from "../wasm/render.ts";
+import type { Assembler } from "./cpu_assemble.ts";
+import { type Arena, lines } from "./cpu_memory.ts";
+import type { Job } from "./cpu_messages.ts";
+import type { Pool } from "./cpu_pool.ts";
+import { DeviceError } from "./errors.ts";
+import type { Timed } from "./profile.ts";
+import type { Program } from "./program.ts";
+
+/** Lanes beyond the end of a buffer are read, never written. */
+const SLACK = 256;
+
+/** An open CPU device. */
+export interface Cpu {
+  /** The memory. */
+  readonly arena: Arena;
+  /** The threads. */
+  readonly pool: Pool;
+  /** The assembler. */
+  readonly assembler: Assembler;
+  /** Runs one thing after the other, in the order of the calls. */
+  readonly inTurn: <A>(job: () => Promise<A> | A) => Promise<A>;
+  /** A number that no program had before. */
+  readonly nextId: () => number;
+}
+
+/** A queue of things to do one by one. A failure concerns its caller alone. */
+export const turns = (): Cpu["inTurn"] => {
+  let last: Promise<unknown> = Promise.resolve();
+  return (job) => {
+    const mine = last.then(job);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+};
+
+const failed = (e: unknown): DeviceError =>
+  e instanceof DeviceError
+    ? e
+    : new DeviceError({ fault: "lost", got: String(e), mend: "report it with the program's kernels" });
+
+/** Where everything of a program lies, from the start of its block. */
+interface Layout {
+  readonly bytes: number;
+  readonly slots: readonly number[];
+  readonly args: readonly number[];
+  readonly shared: number;
+  readonly scratch: number;
+  readonly scratchBytes: number;
+}
+
+const layoutOf = (plan: Plan, phases: readonly Phase[], threads: number): Layout => {
+  let at = lines(SLACK);
+  const place = (bytes: number): number => {
+    const here = at;
+    at += lines(bytes);
+    return here;
+  };
+  place(4 * (phases.length + plan.memory.copies.length));
+  const args = phases.map((p) => place(4 * p.tensors.length + 4));
+  plan.memory.copies.forEach(() => args.push(place(16)));
+  const slots = plan.memory.slots.map((s) => place(s.bytes));
+  const shared = place(Math.max(0, ...phases.map((p) => p.shared)));
+  const scratchBytes = lines(Math.max(0, ...phases.map((p) => p.scratch)));
+  const scratch = place(scratchBytes * threads);
+  place(SLACK);
+  return { bytes: at, slots, args, shared, scratch, scratchBytes };
+};
+
+/** What a phase reads and writes: slots, and -1 for the memory that phases of a kernel share. */
+interface Touches {
+  readonly reads: ReadonlySet<number>;
+  readonly writes: ReadonlySet<number>;
+}
+
+/** For each phase, whether it must wait for those before it since the last wait. */
+export const barriers = (phases: readonly Touches[]): boolean[] => {
+  let reads = new Set<number>(), writes = new Set<number>();
+  return phases.map((p) => {
+    const clash = [...p.writes].some((s) => reads.has(s) || writes.has(s)) ||
+      [...p.reads].some((s) => writes.has(s));
+    if (clash) [reads, writes] = [new Set(), new Set()];
+    for (const s of p.reads) reads.add(s);
+    for (const s of p.writes) writes.add(s);
+    return clash;
+  });
+};
+
+/** Puts a plan on the device. Its memory is given back with the scope. */
+export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, DeviceError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { text, phases } = yield* Effect.try({
+      try: () => renderModule(plan, cpu.assembler.dialect),
+      catch: (e) =>
+        new DeviceError({
+          fault: "rejected kernel",
+          got: e instanceof Error ? e.message : String(e),
+          mend: "report the description that was compiled",
+        }),
+    });
+    const module = yield* cpu.assembler.assemble(text);
+    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads), id = cpu.nextId();
+    const base = yield* Effect.acquireRelease(
+      Effect.suspend(() => {
+        const at = cpu.arena.take(layout.bytes);
+        return at !== undefined ? Effect.succeed(at) : Effect.fail(
+          new DeviceError({
+            fault: "out of memory",
+            got: `a program of ${layout.bytes} bytes with ${cpu.arena.used()} bytes in use`,
+            mend: "this device holds 4 GiB in all: use a smaller batch or model",
+          }),
+        );
+      }),
+      (at) =>
+        Effect.promise(() =>
+          cpu.inTurn(() => {
+            cpu.pool.drop(id);
+            cpu.arena.give(at);
+          })
+        ),
+    );
+    const memory = () => cpu.arena.memory.buffer;
+    const slotAt = (slot: number): number => base + layout.slots[slot]!;
+    const slotOf = (t: Tensor): number => plan.memory.slotOf.get(t)!;
+    const SHARED = -1, counters = lines(SLACK);
+
+    const touched: Touches[] = phases.map(({ phase }) => {
+      const writes = new Set(phase.writes.map(slotOf));
+      const reads = new Set(phase.tensors.map(slotOf).filter((s) => !writes.has(s)));
+      if (phase.shared > 0) writes.add(SHARED);
+      return { reads, writes };
+    });
+    for (const c of plan.memory.copies) touched.push({ reads: new Set([c.from]), writes: new Set([c.to]) });
+    const waits = barriers(touched);
+    const job = (i: number, label: string, name: string, units: number, chunk: number): Job => ({
+      label,
+      name,
+      args: base + layout.args[i]!,
+      units,
+      chunk,
+      counter: base + counters + 4 * i,
+      barrier: waits[i]!,
+    });
+    const jobs = [
+      ...phases.map(({ phase, name }, i) => job(i, phase.label, name, phase.units, phase.chunk)),
+      ...plan.memory.copies.map((_, i) => job(phases.length + i, "copy", "copy", 1, 1)),
+    ];
+
+    yield* Effect.tryPromise({
+      try: () =>
+        cpu.inTurn(() => {
+          new Uint8Array(memory(), base, layout.bytes).fill(0);
+          const words = new Uint32Array(memory());
+          phases.forEach(({ phase }, i) => {
+            const at = (base + layout.args[i]!) / 4;
+            phase.tensors.forEach((t, n) => words[at + n] = slotAt(slotOf(t)));
+            words[at + phase.tensors.length] = base + layout.shared;
+          });
+          plan.memory.copies.forEach((c, i) => {
+            const at = (base + layout.args[phases.length + i]!) / 4;
+            words.set([slotAt(c.to), slotAt(c.from), c.bytes], at);
+          });
+          return cpu.pool.load({
+            kind: "load",
+            id,
+            module,
+            jobs,
+            scratch: base + layout.scratch,
+            scratchBytes: layout.scratchBytes,
+          });
+        }),
+      catch: failed,
+    });
+
+    const write: Program["write"] = (values) =>
+      Effect.gen(function* () {
+        for (const [path, value] of Object.entries(values)) {
+          const t = plan.inputs[path];
+          if (t === undefined || !equals(t.shape, value.shape) || t.dtype !== value.dtype) {
+            return yield* Effect.fail(
+              new TreeError({
+                op: "write",
+                got: `${value.dtype} ${show(value.shape)} for ${path}`,
+                expected: t === undefined ? "a path that the program reads" : `${t.dtype} ${show(t.shape)}`,
+                mend: "check the names and shapes of the inputs",
+              }),
+            );
+          }
+        }
+        yield* Effect.tryPromise({
+          try: () =>
+            cpu.inTurn(() => {
+              for (const [path, value] of Object.entries(values)) {
+                upload(memory(), slotAt(slotOf(plan.inputs[path]!)), value);
+              }
+            }),
+          catch: failed,
+        });
+      });
+
+    // the step itself goes on while the caller prepares the next; whatever comes after waits for its turn
+    let failure: DeviceError | undefined;
+    const run: Program["run"] = Effect.tryPromise({
+      try: async () => {
+        const started = cpu.inTurn(() => {
+          if (failure !== undefined) throw failure;
+          clear();
+          return { finished: cpu.pool.run(id).catch((e) => void (failure = failed(e))) };
+        });
+        const finished = cpu.inTurn(async () => (await started.catch(() => undefined))?.finished);
+        await started;
+        void finished;
+      },
+      catch: failed,
+    });
+
+    const clear = (): Int32Array => new Int32Array(memory(), base + counters, jobs.length).fill(0);
+    const profile: Program["profile"] = (repeats = 3) =>
+      Effect.tryPromise({
+        try: () =>
+          cpu.inTurn(async () => {
+            const all: (readonly number[])[] = [];
+            for (let i = 0; i <= repeats; i++) {
+              clear();
+              const times = await cpu.pool.profile(id);
+              // the first run warms up
+              if (i > 0) all.push(times);
+            }
+            const timed = new Map<string, Timed>();
+            jobs.forEach(({ label }, i) => {
+              const times = all.map((run) => run[i]!).sort((a, b) => a - b),
+                ms = times[times.length >> 1] ?? 0;
+              const before = timed.get(label) ?? { label, count: 0, seconds: 0 };
+              timed.set(label, { label, count: before.count + 1, seconds: before.seconds + ms / 1000 });
+            });
+            return [...timed.values()].sort((a, b) => b.seconds - a.seconds);
+          }),
+        catch: failed,
+      });
+
+    const find = (name: string): { readonly tensor: Tensor; readonly at: number } | undefined => {
+      const tensor = plan.outputs[name] ?? plan.inputs[name], target = plan.donate[name];
+      const slot = target !== undefined
+        ? plan.memory.slotOf.get(plan.inputs[target]!)
+        : tensor && plan.memory.slotOf.get(tensor);
+      return tensor === undefined || slot === undefined ? undefined : { tensor, at: slotAt(slot) };
+    };
+    const read: Program["read"] = (names) =>
+      Effect.gen(function* () {
+        const unknown = names.filter((n) => find(n) === undefined);
+        if (unknown.length > 0) {
+          return yield* Effect.fail(
+            new TreeError({
+              op: "read",
+              got: unknown.join(", "),
+              expected: `outputs ${Object.keys(plan.outputs).join(", ")} or inputs`,
+              mend: "read what the program computes",
+            }),
+          );
+        }
+        return yield* Effect.tryPromise({
+          try: () =>
+            cpu.inTurn(() => {
+              if (failure !== undefined) throw failure;
+              return Object.fromEntries(names.map((n) => {
+                const { tensor, at } = find(n)!;
+                return [n, download(memory(), at, tensor)];
+              }));
+            }),
+          catch: failed,
+        });
+      });
+
+    return { plan, write, run, read, profile };
+  });
+
+const upload = (memory: ArrayBufferLike, at: number, value: NdArray): void => {
+  const n = value.data.length;
+  const to = value.dtype === "f32"
+    ? new Float32Array(memory, at, n)
+    : value.dtype === "i32"
+    ? new Int32Array(memory, at, n)
+    : new Uint32Array(memory, at, n);
+  to.set(value.data);
+};
+
+const download = (memory: ArrayBufferLike, at: number, t: Tensor): NdArray => {
+  const n = sizeOf(t.shape);
+  if (t.dtype === "bool") return ndarray("bool", t.shape, Uint8Array.from(new Uint32Array(memory, at, n)));
+  const out = zeros(t.dtype, n);
+  new Uint8Array(out.buffer).set(new Uint8Array(memory, at, 4 * n));
+  return ndarray(t.dtype, t.shape, out);
+};

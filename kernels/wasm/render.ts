@@ -1,0 +1,68 @@
+/** Renders any kernel as phases, and a plan's phases as one module of WebAssembly text. */
+import { sizeOf } from "@chain-of-sight/core";
+import type { Kernel } from "../graph/kernel.ts";
+import type { Plan } from "../plan/plan.ts";
+import { renderContraction } from "./contraction.ts";
+import type { Phase } from "./function.ts";
+import { renderLoop } from "./loop.ts";
+import { type Dialect, preludeOf } from "./math.ts";
+import { renderScatter } from "./scatter.ts";
+
+/** The phases of a kernel, to be run one after the other; none where every result is empty. */
+export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
+  if (kernel.outputs.every((o) => sizeOf(o.tensor.shape) === 0)) return [];
+  switch (kernel.kind) {
+    case "loop":
+      return [renderLoop(kernel)];
+    case "contraction":
+      return renderContraction(kernel, dialect);
+    case "scatter":
+      return [renderScatter(kernel)];
+    case "attention":
+      throw new Error("attention has no kernel of its own here: compile with `attention` off");
+  }
+};
+
+/** A module and the phases that call its functions. */
+export interface WasmModule {
+  /** WebAssembly text: imports `cos.memory`, exports the functions. */
+  readonly text: string;
+  /** The phases in order, with the names of their functions; each in one of the steps between barriers. */
+  readonly phases: readonly { readonly phase: Phase; readonly name: string }[];
+}
+
+/** Most pages of 64 KiB in a memory. */
+export const MOST_PAGES = 65536;
+
+/** Moves a buffer: state that could not be written in place. */
+const COPY =
+  `(func $copy (export "copy") (param $begin i32) (param $end i32) (param $args i32) (param $scratch i32)
+ (memory.copy (i32.load (local.get $args)) (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))))`;
+
+/** The module of a plan. Equal kernels share a function. */
+export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
+  const names = new Map<string, string>(), functions: string[] = [];
+  const phases = plan.kernels.flatMap((k) => renderWasm(k, dialect)).map((phase) => {
+    let name = names.get(phase.text);
+    if (name === undefined) {
+      names.set(phase.text, name = `k${names.size}`);
+      functions.push(
+        `;; ${phase.label}\n${phase.text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
+      );
+    }
+    return { phase, name };
+  });
+  const body = functions.join("\n");
+  return {
+    text: [
+      "(module",
+      `(import "cos" "memory" (memory 1 ${MOST_PAGES} shared))`,
+      ...preludeOf(body, dialect),
+      COPY,
+      body,
+      ")",
+      "",
+    ].join("\n"),
+    phases,
+  };
+};
