@@ -88,6 +88,9 @@ export const batchStatistics = (x: Tensor): BatchStatistics => {
  * `(x - mean) / sqrt(variance + eps) * weight + bias` by channel of `[..., c]` (Ioffe and Szegedy 2015), with the
  * statistics of the batch or those gathered in training. Data-last.
  */
-export const batchNorm =
-  ({ weight, bias }: LayerNormParams<Tensor>, { mean, variance }: BatchStatistics, eps = 1e-5) =>
-  (x: Tensor): Tensor => add(mul(mul(sub(x, mean), rsqrt(add(variance, eps))), weight), bias);
+export const batchNorm = (
+  { weight, bias }: LayerNormParams<Tensor>,
+  { mean, variance }: BatchStatistics,
+  eps = 1e-5,
+): (x: Tensor) => Tensor =>
+(x: Tensor): Tensor => add(mul(mul(sub(x, mean), rsqrt(add(variance, eps))), weight), bias);

@@ -52,23 +52,24 @@ const marked = <F extends Traceable>(f: F, attributes: { name: string; recompute
 export const remat = <F extends Traceable>(f: F): F => marked(f, { name: "", recompute: true });
 
 /** The same function, whose results are marked as the region of a name: `rematWhere` chooses among such names. */
-export const scope = (name: string) => <F extends Traceable>(f: F): F =>
+export const scope = (name: string): <F extends Traceable>(f: F) => F => <F extends Traceable>(f: F): F =>
   marked(f, { name, recompute: false });
 
 /**
  * The same function, with recomputation of every region inside whose name is chosen:
  * `valueAndGrad(rematWhere(under("model.layers"))(loss))`. Regions inside a chosen one are parts of it.
  */
-export const rematWhere = (chosen: PathPredicate) => <F extends Traceable>(f: F): F =>
-  ((...args: Parameters<F>): unknown => {
-    const result = f(...args), by = new Map<Tensor, Tensor>();
-    for (const t of topological(leavesOf(result))) {
-      if (!is("region", t) || t.attributes.recompute || !chosen(t.attributes.name)) continue;
-      const [value, ...from] = substitute(t.args, by) as [Tensor, ...Tensor[]];
-      by.set(t, region(value, from, { ...t.attributes, recompute: true }));
-    }
-    return replaceIn(result, by);
-  }) as F;
+export const rematWhere =
+  (chosen: PathPredicate): <F extends Traceable>(f: F) => F => <F extends Traceable>(f: F): F =>
+    ((...args: Parameters<F>): unknown => {
+      const result = f(...args), by = new Map<Tensor, Tensor>();
+      for (const t of topological(leavesOf(result))) {
+        if (!is("region", t) || t.attributes.recompute || !chosen(t.attributes.name)) continue;
+        const [value, ...from] = substitute(t.args, by) as [Tensor, ...Tensor[]];
+        by.set(t, region(value, from, { ...t.attributes, recompute: true }));
+      }
+      return replaceIn(result, by);
+    }) as F;
 
 /** A region's inside over stand-ins, which are the same for regions of one form: equal layers are one graph. */
 export interface Inside {
