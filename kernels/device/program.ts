@@ -17,6 +17,7 @@ import type { Dispatch } from "../wgsl/module.ts";
 import { dispatchesOf } from "../wgsl/render.ts";
 import type { Health } from "./device.ts";
 import { DeviceError } from "./errors.ts";
+import { profileSteps, type Recorded, type Timed } from "./profile.ts";
 
 /** A plan on a device. */
 export interface Program {
@@ -26,6 +27,8 @@ export interface Program {
   readonly write: (values: Readonly<Record<string, NdArray>>) => Effect.Effect<void, DeviceError | TreeError>;
   /** Submits all dispatches once. Does not wait. */
   readonly run: Effect.Effect<void, DeviceError>;
+  /** Runs every dispatch in a pass of its own and gives its time on the device. Uses up inputs and state. */
+  readonly profile: (repeats?: number) => Effect.Effect<readonly Timed[], DeviceError>;
   /** Waits and downloads outputs (by name) or inputs (by path). Costs a wait on the queue. */
   readonly read: (
     names: readonly string[],
@@ -132,11 +135,7 @@ export const loadProgram = (
       }),
       (made) => Effect.sync(() => made.forEach((b) => b.destroy())),
     );
-    const steps: {
-      pipeline: GPUComputePipeline;
-      group: GPUBindGroup;
-      size: readonly [number, number, number];
-    }[] = [];
+    const steps: Recorded[] = [];
     for (const dispatch of dispatchesOf(plan, profile)) {
       let pipeline = pipelines.get(dispatch.code);
       if (pipeline === undefined) {
@@ -149,7 +148,7 @@ export const loadProgram = (
           resource: { buffer: buffers[slot]! },
         })),
       });
-      steps.push({ pipeline: pipeline.compute, group, size: dispatch.workgroups });
+      steps.push({ label: dispatch.label, pipeline: pipeline.compute, group, size: dispatch.workgroups });
     }
     yield* health.check;
 
@@ -237,5 +236,5 @@ export const loadProgram = (
         return Object.fromEntries(out);
       });
 
-    return { plan, write, run, read };
+    return { plan, write, run, read, profile: (repeats) => profileSteps(device, steps, repeats) };
   });

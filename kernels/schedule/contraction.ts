@@ -30,7 +30,7 @@ export const scheduleContraction = (
     };
   }
   // eight lanes share one vector instruction; tiles of 8 x 16 win only where the summed length pays for their text
-  const quads = n >= 256 && m * k >= 2 ** 18 ? 4 : n >= 64 ? 2 : 1;
+  const quads = n >= 128 && m * n * k >= 2 ** 25 ? 4 : n >= 64 ? 2 : 1;
   const rows = m >= 32 ? 8 : 4;
   return { rows, quads, across: 8, down: m >= 16 * rows ? 4 : 1 };
 };

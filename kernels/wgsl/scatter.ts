@@ -27,20 +27,21 @@ export const renderScatter = (
     bindings: zero.list(),
     workgroups: grid(zeroGroups, profile),
   };
-  const total = kernel.positions * kernel.width;
-  if (total === 0 || cells === 0) return cells === 0 ? [] : [clear];
-  const bindings = new Bindings(slotOf, [table]), groups = Math.ceil(total / width);
-  const top = new Scope({ buffer: (t) => bindings.name(t), result: () => "" }, ["row", "col"]);
+  if (kernel.positions === 0 || cells === 0) return cells === 0 ? [] : [clear];
+  // a worker takes several columns, so that fewer workers compare the ids
+  const each = Math.min(kernel.width, profile.software ? 16 : 4), blocks = Math.ceil(kernel.width / each);
+  const workers = kernel.positions * blocks, groups = Math.ceil(workers / width);
+  const bindings = new Bindings(slotOf, [table]);
+  const top = new Scope({ buffer: (t) => bindings.name(t), result: () => "" }, ["row"]);
   top.lines.push(
     `let worker = ${groupIndex(groups, profile)} * ${width}u + lane.x;`,
-    `if (worker >= ${total}u) { return; }`,
-    `let row = worker / ${kernel.width}u;`,
-    `let col = worker % ${kernel.width}u;`,
+    `if (worker >= ${workers}u) { return; }`,
+    `let row = worker / ${blocks}u;`,
+    `let first = (worker % ${blocks}u) * ${each}u;`,
   );
   const id = top.value(kernel.id);
   top.lines.push(`if (${id} < 0i || ${id} >= ${kernel.tableRows}i) { return; }`);
-  const before = top.inner(["other"]);
-  const earlier = before.value(kernel.otherId);
+  const before = top.inner(["other"]), earlier = before.value(kernel.otherId);
   top.lines.push(
     "for (var other = 0u; other < row; other++) {",
     ...before.lines,
@@ -48,15 +49,25 @@ export const renderScatter = (
     "}",
   );
   const after = top.inner(["other"]), same = after.value(kernel.otherId);
-  // a sibling of `after`: its names shadow, and its loads happen only where the ids agree
-  const hit = top.inner(["other"]), update = hit.value(kernel.update);
+  const columns = Array.from({ length: each }, (_, j) => j);
+  top.lines.push(...columns.map((j) => `var total${j} = 0f;`));
   top.lines.push(
-    "var total = 0f;",
     `for (var other = row; other < ${kernel.positions}u; other++) {`,
     ...after.lines,
+    `if (${same} == ${id}) {`,
   );
-  top.lines.push(`if (${same} == ${id}) {`, ...hit.lines, `total += ${update};`, "}", "}");
-  top.lines.push(`${bindings.name(table)}[u32(${id}) * ${kernel.width}u + col] = total;`);
+  const ragged = kernel.width % each !== 0, last = kernel.width - 1;
+  for (const j of columns) {
+    // a sibling of `after`: its names shadow, and its loads happen only where the ids agree
+    const hit = top.inner(["other", "col"]), update = hit.value(kernel.update);
+    const col = ragged ? `min(first + ${j}u, ${last}u)` : `first + ${j}u`;
+    top.lines.push("{", `let col = ${col};`, ...hit.lines, `total${j} += ${update};`, "}");
+  }
+  top.lines.push("}", "}");
+  for (const j of columns) {
+    const store = `${bindings.name(table)}[u32(${id}) * ${kernel.width}u + first + ${j}u] = total${j};`;
+    top.lines.push(ragged ? `if (first + ${j}u < ${kernel.width}u) { ${store} }` : store);
+  }
   return [clear, {
     label: kernelLabel(kernel),
     code: moduleText(bindings, [width, 1], top.lines),

@@ -1,0 +1,95 @@
+/** Time of every dispatch of a program, from the device's own clock. */
+import * as Effect from "effect/Effect";
+import { DeviceError } from "./errors.ts";
+
+/** One recorded dispatch on a device. */
+export interface Recorded {
+  /** What it computes. */
+  readonly label: string;
+  /** The compiled kernel. */
+  readonly pipeline: GPUComputePipeline;
+  /** Its buffers. */
+  readonly group: GPUBindGroup;
+  /** Number of workgroups. */
+  readonly size: readonly [number, number, number];
+}
+
+/** Time spent in dispatches of one label. */
+export interface Timed {
+  /** What they compute. */
+  readonly label: string;
+  /** How many there are in one run. */
+  readonly count: number;
+  /** Seconds of one run on the device, all of them together: the median of the repeats. */
+  readonly seconds: number;
+}
+
+/** Most time stamps of one query set. */
+const MOST = 4096;
+
+const stamp = (device: GPUDevice, part: readonly Recorded[]): Promise<Float64Array> => {
+  const count = 2 * part.length, bytes = 8 * count;
+  const querySet = device.createQuerySet({ type: "timestamp", count });
+  const resolved = device.createBuffer({
+    size: bytes,
+    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+  });
+  const staging = device.createBuffer({
+    size: bytes,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+  const encoder = device.createCommandEncoder();
+  part.forEach(({ pipeline, group, size }, i) => {
+    const pass = encoder.beginComputePass({
+      timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+    });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(...size);
+    pass.end();
+  });
+  encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+  encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
+  device.queue.submit([encoder.finish()]);
+  return staging.mapAsync(GPUMapMode.READ).then(() => {
+    const t = new BigUint64Array(staging.getMappedRange());
+    const seconds = Float64Array.from(part, (_, i) => Number(t[2 * i + 1]! - t[2 * i]!) * 1e-9);
+    [resolved, staging].forEach((b) => b.destroy());
+    querySet.destroy();
+    return seconds;
+  });
+};
+
+/** Runs the dispatches `repeats` times, each in a pass of its own with time stamps. Inputs and state are used up. */
+export const profileSteps = (
+  device: GPUDevice,
+  steps: readonly Recorded[],
+  repeats = 3,
+): Effect.Effect<readonly Timed[], DeviceError> =>
+  Effect.tryPromise({
+    try: async () => {
+      if (!device.features.has("timestamp-query")) throw new Error("no timestamp-query on this device");
+      const runs: Float64Array[] = [];
+      for (let r = 0; r <= repeats; r++) {
+        const parts: number[] = [];
+        for (let at = 0; at < steps.length; at += MOST / 2) {
+          parts.push(...await stamp(device, steps.slice(at, at + MOST / 2)));
+        }
+        // the first run warms up
+        if (r > 0) runs.push(Float64Array.from(parts));
+      }
+      const timed = new Map<string, Timed>();
+      steps.forEach(({ label }, i) => {
+        const times = runs.map((run) => run[i]!).sort((a, b) => a - b), seconds = times[times.length >> 1]!;
+        const before = timed.get(label) ?? { label, count: 0, seconds: 0 };
+        timed.set(label, { label, count: before.count + 1, seconds: before.seconds + seconds });
+      });
+      return [...timed.values()].sort((a, b) => b.seconds - a.seconds);
+    },
+    catch: (e) =>
+      new DeviceError({
+        fault: "refused",
+        got: String(e),
+        mend: "profile on a device with timestamp queries",
+      }),
+  });
