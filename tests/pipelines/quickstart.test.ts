@@ -1,0 +1,148 @@
+/** The quickstart: configurations, the command line, and one arm from data to summary, twice. */
+import { webGpu } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { quickstartCodec, type QuickstartConfig, scales } from "../../pipelines/quickstart/config.ts";
+import { override } from "../../pipelines/quickstart/overrides.ts";
+import { presets, quickstartArms } from "../../pipelines/quickstart/presets.ts";
+import { summaryTable } from "../../pipelines/quickstart/report.ts";
+import { quickstart, stageNames } from "../../pipelines/quickstart/run.ts";
+import type { Summary } from "../../pipelines/quickstart/summary.ts";
+import { readMetrics } from "../../pipelines/runs/metrics.ts";
+import { readManifest, RunError } from "../../pipelines/runs/run_directory.ts";
+import { CheckpointError } from "../../pipelines/weights/checkpoint.ts";
+
+const test = suite("quickstart");
+
+test("every preset is a complete configuration, and JSON", () => {
+  for (const scale of scales) {
+    const there = quickstartCodec().decode(JSON.parse(JSON.stringify(presets[scale])));
+    assert.ok(E.isRight(there), scale);
+    assert.equal(there.right, presets[scale]);
+  }
+  assert.is(stageNames(presets.micro).length, 1 + 4 * quickstartArms.length);
+});
+
+const said = (settings: readonly string[]): string => {
+  const made = override(presets.micro, settings);
+  return E.isLeft(made) ? made.left.message : "accepted";
+};
+
+test("fields are changed by name, and wrong ones are named", () => {
+  const made = override(presets.micro, ["pretrain.steps=7", "data.objects=[2,4]", "arms.0.queries.0=12"]);
+  assert.ok(E.isRight(made));
+  assert.is(made.right.pretrain.steps, 7);
+  assert.equal(made.right.data.objects, [2, 4]);
+  assert.equal(made.right.arms[0]!.queries, [12]);
+  assert.is(presets.micro.pretrain.steps, 4, "the preset is untouched");
+  assert.match(
+    said(["pretrain.stepz=7"]),
+    /field pretrain\.stepz; expected in pretrain: one of steps, batch/,
+  );
+  assert.match(
+    said(["pretrain.steps=-7"]),
+    /pretrain\.steps: -7; expected pretrain\.steps: an integer above 0/,
+  );
+  assert.match(said(["pretrain.steps=many"]), /"many"/);
+  assert.match(said(["pretrain.steps.deep=1"]), /pretrain\.steps\.deep/);
+  assert.match(said(["steps"]), /expected field=value/);
+  assert.match(said(["arms=[]"]), /one arm or more/);
+});
+
+const command = async (
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly text: string }> => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "pipelines/cli/quickstart.ts", ...args],
+    env: { NO_COLOR: "1" },
+  }).output();
+  return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+};
+
+test("the command says what is wrong in one paragraph, writes nothing and exits with 1", async () => {
+  const out = `${Deno.makeTempDirSync()}/run`;
+  const wrong = await command("--scale", "micro", "--out", out, "--set", "pretrain.rates=1");
+  assert.is(wrong.code, 1);
+  assert.match(wrong.text, /error: --set\n {2}got: {6}the field pretrain\.rates\n {2}expected: in pretrain/);
+  assert.not.match(wrong.text, /at file:/);
+  const scale = await command("--scale", "nano", "--out", out);
+  assert.is(scale.code, 1);
+  assert.match(scale.text, /nano/);
+  assert.throws(() => Deno.statSync(out));
+});
+
+const one: QuickstartConfig = {
+  ...presets.micro,
+  scenes: { pretrain: 6, finetune: 4, eval: 3 },
+  vision: { steps: 1, batch: [2, 1], scenes: 4 },
+  pretrain: { ...presets.micro.pretrain, steps: 3, every: 2 },
+  arms: [{
+    name: "tiny",
+    bridge: "chain-of-sight",
+    windows: [8],
+    queries: [2],
+    growth: { resolution: 2, global: 2, local: 1 },
+  }],
+};
+
+test("one arm from data to summary; the same seed gives the same; faults leave it untouched", async () => {
+  const folder = Deno.makeTempDirSync();
+  const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
+  const start = (name: string, config = one) =>
+    quickstart(config, { out: `${folder}/${name}`, caches, fresh: false, version: "test" });
+  const readLosses = (name: string, stage: string) =>
+    Effect.map(
+      readMetrics(`${folder}/${name}/metrics/${stage}.jsonl`),
+      (records) => records.map((r) => [r.step, r.loss]),
+    );
+  const checkpoint = `${folder}/a/checkpoints/tiny-pretrain.safetensors`;
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const a = yield* start("a"), b = yield* start("b");
+      assert.is(a.dataHash, b.dataHash);
+      for (const stage of ["vision", "tiny-pretrain", "tiny-finetune"]) {
+        assert.equal(yield* readLosses("a", stage), yield* readLosses("b", stage), stage);
+      }
+      const [arm] = a.arms;
+      assert.is(arm!.pretrainTokens, 2);
+      assert.is(arm!.finetuneTokens, 10);
+      assert.is(arm!.relativePretrainTime, 1);
+      assert.ok(arm!.pretrainSeconds > 0);
+      assert.ok(Math.abs(arm!.loss.first - a.vocabulary.ln) < 0.5, "training starts from knowing nothing");
+      assert.ok("tiny" in a.baselines.blind && "tiny" in a.baselines.shuffled);
+      assert.match(summaryTable(a), /chain-of-sight 2 -> 10/);
+      const written = JSON.parse(Deno.readTextFileSync(`${folder}/a/summary.json`)) as Summary;
+      assert.equal(written, JSON.parse(JSON.stringify(a)));
+      for (const file of ["figures/loss.svg", "figures/loss.png", "figures/time-score.svg", "summary.txt"]) {
+        assert.ok(Deno.statSync(`${folder}/a/${file}`).size > 0, file);
+      }
+      assert.ok(Deno.statSync(`${folder}/a/samples/tiny.png`).size > 1000);
+      const manifest = yield* readManifest(`${folder}/a`);
+      assert.ok(manifest.stages.every((s) => s.status === "done"));
+      assert.is(manifest.dataHash, a.dataHash);
+
+      // Nothing is made again.
+      const bytes = Deno.readFileSync(checkpoint);
+      const again = yield* start("a");
+      assert.equal(again.arms, a.arms);
+
+      // Another configuration is refused.
+      const other = yield* Effect.flip(start("a", { ...one, seed: 2 }));
+      assert.instance(other, RunError);
+      assert.equal(Deno.readFileSync(checkpoint), bytes);
+
+      // A damaged checkpoint is refused, and left for its owner to see.
+      const damaged = bytes.slice();
+      damaged[damaged.length - 5]! ^= 4;
+      Deno.writeFileSync(checkpoint, damaged);
+      const corrupt = yield* Effect.flip(start("a"));
+      assert.instance(corrupt, CheckpointError);
+      assert.is((corrupt as CheckpointError).reason, "corrupt");
+      assert.equal(Deno.readFileSync(checkpoint), damaged);
+    }).pipe(Effect.provide(webGpu)),
+  );
+});
+
+test.run();

@@ -1,0 +1,214 @@
+/** Stages: expansion, answers, scores and controls, region contrast, and the order in which stages run. */
+import {
+  f32,
+  i32,
+  input,
+  type NdArray,
+  placeholders,
+  type Tensor,
+  tokenCount,
+  type Tree,
+} from "@chain-of-sight/core";
+import { evaluate as onDevice, webGpu } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { pipe } from "fp-ts/lib/function.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { defaultData } from "../../pipelines/data/config.ts";
+import { coordinateWords } from "../../pipelines/data/grid.ts";
+import { sampleScenes } from "../../pipelines/data/scene.ts";
+import { corpusOf, questionsOf } from "../../pipelines/data/tasks.ts";
+import { quickstartArms } from "../../pipelines/quickstart/presets.ts";
+import { nextTokens, openAnswerer } from "../../pipelines/stages/answer.ts";
+import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
+import { expanded } from "../../pipelines/stages/expand.ts";
+import { type LanguageData, vocabularyOf } from "../../pipelines/stages/language.ts";
+import { grownLayout, modelOf, smallLayout } from "../../pipelines/stages/model.ts";
+import { freshModel } from "../../pipelines/stages/pretrain.ts";
+import { type RegionHead, regionHeadSpecs, regionScore } from "../../pipelines/stages/region_contrast.ts";
+import { followedBy, type Stage } from "../../pipelines/stages/stage.ts";
+import { trainBpe } from "../../pipelines/text/bpe.ts";
+import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
+import { type FeatureSet, gatherFeatures, meanFeatures } from "../../pipelines/train/features.ts";
+import { trainingRow, turnsOf } from "../../pipelines/train/rows.ts";
+
+const test = suite("stages");
+const data = { ...defaultData, concepts: 8 };
+const scenes = sampleScenes(data, "eval", 12), learnt = sampleScenes(data, "pretrain", 12);
+const tokenizer = tokenizerOf(trainBpe(corpusOf(data, learnt), 256, coordinateWords(data.grid)));
+const text = { length: 48, turns: { caption: 0, presence: 4, count: 1, refer: 1 } };
+const small = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2 };
+
+const featuresFor = (count: number, cells: number, width: number): FeatureSet => ({
+  levels: [0, 1].map((level) =>
+    f32(
+      [count, cells, width],
+      Array.from({ length: count * cells * width }, (_, i) => Math.sin(i * 0.7 + level)),
+    )
+  ),
+  count,
+  cells,
+  width,
+  key: "test",
+});
+const held = (features: FeatureSet): LanguageData => ({ scenes, features, data, text, tokenizer });
+
+test("the arms of the quickstart have a quarter of the paper's tokens", () => {
+  const counts = quickstartArms.map((arm) => [
+    tokenCount(smallLayout(arm)),
+    tokenCount(grownLayout(arm).layout),
+    grownLayout(arm).layout.scales.map((s) => s.window),
+    grownLayout(arm).sources,
+  ]);
+  assert.equal(counts, [
+    [84, 84, [16], [0]],
+    [20, 84, [16, 8, 2], [0, 0, 1]],
+    [8, 132, [16, 4, 2], [0, 0, 1]],
+  ]);
+});
+
+test("arms of one seed start with the same decoder", () => {
+  const [a, b] = quickstartArms.slice(0, 2).map((arm) => freshModel(arm, small, 64, 7).params) as [
+    Tree<NdArray>,
+    never,
+  ];
+  const decoder = (p: Tree<NdArray>) => (p as { readonly model: Tree<NdArray> }).model;
+  assert.equal(decoder(a), decoder(b));
+  assert.not.equal(decoder(a), decoder(freshModel(quickstartArms[0]!, small, 64, 8).params));
+});
+
+test("expansion copies weights and gives each child window its parent's queries", () => {
+  const arm = quickstartArms[1]!, model = freshModel(arm, small, 64, 1);
+  // deno-lint-ignore no-explicit-any
+  const before = (model.params as any).bridge.scales, after = (expanded(arm, model) as any).bridge.scales;
+  assert.is(after.length, 3);
+  assert.is(after[1].blocks, before[0].blocks);
+  assert.is(after[2].blocks, before[1].blocks);
+  assert.equal(after[2].queries.shape, [1, 64, 128]);
+  const row = (a: NdArray, i: number) => [...a.data.subarray(i * 128, (i + 1) * 128)];
+  assert.equal(row(after[2].queries, 9), row(before[1].queries, 0), "window (1, 1) comes from window (0, 0)");
+  assert.equal(row(after[2].queries, 63), row(before[1].queries, 15));
+});
+
+test("stages compose from left to right", async () => {
+  const say = (word: string): Stage<string, string> => (given) => Effect.succeed(`${given} ${word}`);
+  const all = pipe(say("pretrain"), followedBy(say("expand")), followedBy(say("finetune")));
+  assert.is(await Effect.runPromise(all("fresh")), "fresh pretrain expand finetune");
+});
+
+test("rows ask so many questions of each kind, and others at the next pass", () => {
+  const turns = turnsOf(learnt[0]!, data, text.turns, 0);
+  assert.ok(turns.every((q) => q.kind !== "caption"));
+  assert.is(turns.filter((q) => q.kind === "presence").length, 4);
+  assert.equal(turnsOf(learnt[0]!, data, text.turns, 0), turns);
+  assert.not.equal(turnsOf(learnt[0]!, data, text.turns, 1), turns);
+  assert.ok(trainingRow(tokenizer, learnt[0]!, data, text, 0).labels.some((l) => l >= 0));
+});
+
+const options = { grid: data.grid, resamples: 200, seed: 1 };
+
+test("a perfect answerer scores 1, beats both controls, and asks a blind question once", async () => {
+  const features = featuresFor(scenes.length, 4, 2), all = held(features);
+  const truth = new Map(
+    questionsFor(all).map(({ scene, question }) => [`${scene} ${question.prompt}`, question.answer]),
+  );
+  let asked = 0;
+  const perfect = (
+    _: FeatureSet,
+    askings: readonly { readonly picture: number; readonly prompt: string }[],
+  ) => {
+    asked += askings.length;
+    return Effect.succeed(askings.map((a) => truth.get(`${a.picture} ${a.prompt}`) ?? "yes"));
+  };
+  const answers = (pictureOf: (scene: number) => number) =>
+    Effect.runPromise(answerAll(perfect, features, all, pictureOf));
+  const seen = await answers((s) => s);
+  asked = 0;
+  const blind = await answers(() => 0);
+  assert.ok(asked < questionsFor(all).length, "blind questions repeat");
+  const shuffled = await answers((s) => (s + 1) % scenes.length);
+  const result = judged("id", { seen, blind, shuffled }, options, 2);
+  assert.is(result.scores.presenceF1.value, 1);
+  assert.is(result.scores.countAccuracy.value, 1);
+  assert.ok(result.scores.referAccuracy.value > 0.8, "boxes lose only what the grid takes");
+  assert.ok(result.gainOverBlind.low > 0 && result.gainOverShuffled.low > 0);
+  assert.is(result.answers.length, questionsFor(all).filter((q) => q.scene < 2).length);
+  assert.is(result.scores.questions.presence, scenes.length * 6);
+});
+
+test("the average picture", () => {
+  const set = {
+    ...featuresFor(2, 1, 2),
+    levels: [f32([2, 1, 2], [1, 2, 3, 6]), f32([2, 1, 2], [0, 0, 1, 1])],
+  };
+  assert.equal([...meanFeatures(set).levels[0]!.data], [2, 4]);
+  assert.equal([...gatherFeatures(set, [1, 0, 1])[0]!.data], [3, 6, 1, 2, 3, 6]);
+});
+
+const run = <A, E>(effect: Effect.Effect<A, E, import("@chain-of-sight/kernels").Device>): Promise<A> =>
+  Effect.runPromise(effect.pipe(Effect.provide(webGpu)));
+
+test("the next token is chosen at each row's own position", async () => {
+  const logits = f32([2, 3, 4], [9, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 9, 0, 0, 0, 0, 4, 0, 0]);
+  const [next] = await run(
+    onDevice([nextTokens(input("l", [2, 3, 4]), input("at", [2], "i32"))], {
+      l: logits,
+      at: i32([2], [2, 0]),
+    }),
+  );
+  assert.equal([...next!.data], [2, 3]);
+});
+
+test("answers on a device do not depend on how questions are grouped", async () => {
+  const layout = smallLayout(quickstartArms[2]!), vocabulary = vocabularyOf(tokenizer);
+  const { params } = freshModel(quickstartArms[2]!, small, vocabulary, 3);
+  // Wide random output weights, so that answers differ from question to question.
+  const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
+  wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
+  const features = featuresFor(4, 64, 128);
+  const askings = ["is there a cow ?", "how many cars ?", "where is the apple ?"].flatMap((prompt, k) =>
+    [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))
+  );
+  const answers = await run(Effect.scoped(Effect.gen(function* () {
+    const open = (batch: number) =>
+      openAnswerer({ model: small, layout, params, tokenizer, batch, length: 14 });
+    return [yield* (yield* open(4))(features, askings), yield* (yield* open(1))(features, askings)] as const;
+  })));
+  assert.is(modelOf(small, vocabulary, layout).visualTokens, 8);
+  assert.equal(answers[0], answers[1]);
+});
+
+test("region contrast: the right names win, empty regions do not count", async () => {
+  const specs = regionHeadSpecs(2, 2, 2);
+  const head = placeholders("h", specs) as RegionHead<Tensor>;
+  const batch = {
+    weights: input("w", [1, 3, 2]),
+    concepts: input("c", [1, 3], "i32"),
+    boxes: input("b", [1, 3, 4]),
+  };
+  const score = regionScore(head, input("f", [1, 2, 2]), batch);
+  const values = await run(onDevice([score.contrast, score.right, score.count, score.place], {
+    "h.project.weight": f32([2, 2], [1, 0, 0, 1]),
+    "h.names": f32([2, 2], [0, 5, 5, 0]),
+    "h.scale": f32([], [Math.log(10)]),
+    "h.place.weight": f32([4, 2], Array.from({ length: 8 }, () => 0)),
+    "h.place.bias": f32([4], [0.5, 0.5, 0.5, 0.5]),
+    w: f32([1, 3, 2], [1, 0, 0, 1, 0, 0]),
+    c: i32([1, 3], [1, 0, -1]),
+    b: f32([1, 3, 4], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.9, 0, 0, 0, 0]),
+    f: f32([1, 2, 2], [3, 0, 0, 2]),
+  }));
+  const [contrast, right, count, place] = values.map((v) => v.data[0]!);
+  assert.ok(contrast! < 1e-3, `${contrast}`);
+  assert.is(right, 2);
+  assert.is(count, 2);
+  assert.ok(Math.abs(place! - 0.16 / 8) < 1e-6);
+});
+
+test("questions of evaluation are all kinds but captions", () => {
+  const kinds = new Set(questionsFor(held(featuresFor(12, 1, 1))).map((q) => q.question.kind));
+  assert.equal([...kinds].toSorted(), ["count", "presence", "refer"]);
+  assert.is(questionsOf(scenes[0]!, data)[0]!.kind, "caption");
+});
+
+test.run();
