@@ -4,6 +4,7 @@
  * in float64. NaN passes through all of them.
  */
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
+import { tileText } from "./tile.ts";
 
 /** What the target machine's WebAssembly has beyond SIMD. */
 export interface Dialect {
@@ -338,13 +339,21 @@ const perLane = (name: string, shape: string, one: (a: string, b: string) => str
   })`;
 };
 
+/** The text of a function by its name, if it is one of ours. */
+const textOf = (name: string, dialect: Dialect): string | undefined => {
+  const tile = /^tile(\d+)x(\d+)$/.exec(name);
+  return tile === null
+    ? functions[name]?.(dialect)
+    : tileText(Number(tile[1]), Number(tile[2]) / 4, (a, b, c) => madd(a, b, c, dialect));
+};
+
 /** The functions that a text calls, and those that they call. */
 export const preludeOf = (text: string, dialect: Dialect): string[] => {
   const found = new Map<string, string>(), queue = [text];
   for (let t = queue.pop(); t !== undefined; t = queue.pop()) {
     for (const [, name] of t.matchAll(/\(call \$([a-z0-9]+) /g)) {
-      if (found.has(name!) || functions[name!] === undefined) continue;
-      const body = functions[name!]!(dialect);
+      const body = found.has(name!) ? undefined : textOf(name!, dialect);
+      if (body === undefined) continue;
       found.set(name!, body);
       queue.push(body);
     }

@@ -184,6 +184,11 @@ export class Scope {
     return add(start, times(get(this.#vector), 4 * s.by));
   }
 
+  /** Address of one element, for an index that is the same in every lane. */
+  address(t: Tensor, at: Index): string {
+    return this.#address(t, at);
+  }
+
   #load(v: Extract<Value, { kind: "load" }>, copy: number, unsafe: boolean): string {
     const s = separate(v.at, this.#vector), last = Math.max(0, sizeOf(v.from.shape) - 1);
     const base = this.#frame.buffer(v.from);
