@@ -5,7 +5,9 @@ import * as assert from "uvu/assert";
 import type { Evaluate } from "../support/evaluate.ts";
 import { exactly, near, type Tolerance } from "../support/near.ts";
 import { attentionCases, type DeviceCase, deviceCases, specialCases } from "./cases.ts";
+import { edgeCases } from "./edges.ts";
 import { layerCases } from "./layers.ts";
+import { libraryCases } from "./library.ts";
 
 /** What an evaluator is held to. */
 export interface DeviceOptions {
@@ -39,11 +41,13 @@ const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): P
 export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
   const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true } = options;
   const test = suite(`primitives, ${name}`);
-  for (const c of [...deviceCases, ...attentionCases, ...layerCases, ...(specials ? specialCases : [])]) {
+  const regular = [...deviceCases, ...attentionCases, ...libraryCases],
+    odd = [...specialCases, ...edgeCases.specials];
+  for (const c of [...regular, ...layerCases, ...edgeCases.finite, ...(specials ? odd : [])]) {
     test(c.name, () => check(evaluate, c, tolerance));
   }
   test("every primitive has a case", () => {
-    const tried = new Set<string>([...deviceCases, ...attentionCases].flatMap((c) => c.ops));
+    const tried = new Set<string>(regular.flatMap((c) => c.ops));
     const missing = (Object.keys(records) as OpName[]).filter((op) => !tried.has(op));
     assert.equal(missing, []);
   });
