@@ -1,5 +1,5 @@
 /** Pre-training: bridge and decoder learn from few visual tokens at low resolution; the encoder is frozen. */
-import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
+import { initialise, type NdArray, type ParameterSpec, specTrees, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
@@ -16,12 +16,19 @@ export interface TrainedState extends ModelState {
   readonly records: readonly MetricRecord[];
 }
 
+/** Specifications with another deviation for everything that starts random. */
+export const spread = (specs: Tree<ParameterSpec>, std: number): Tree<ParameterSpec> =>
+  specTrees.map(
+    specs,
+    (spec) => spec.init.kind === "truncatedNormal" ? { ...spec, init: { ...spec.init, std } } : spec,
+  ) as Tree<ParameterSpec>;
+
 /** The model of an arm before any training: the same decoder for every arm of a seed, since keys go by path. */
 export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, seed: number): ModelState => {
   const layout = smallLayout(arm), { specs } = modelOf(config, vocabulary, layout);
   return {
     layout,
-    params: initialise([seed, 2], specs) as Tree<NdArray>,
+    params: initialise([seed, 2], spread(specs, config.init)) as Tree<NdArray>,
     identity: hashOf({ fresh: seed, layout, config, vocabulary }),
   };
 };

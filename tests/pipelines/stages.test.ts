@@ -37,7 +37,7 @@ const data = { ...defaultData, concepts: 8 };
 const scenes = sampleScenes(data, "eval", 12), learnt = sampleScenes(data, "pretrain", 12);
 const tokenizer = tokenizerOf(trainBpe(corpusOf(data, learnt), 256, coordinateWords(data.grid)));
 const text = { length: 48, turns: { caption: 0, presence: 4, count: 1, refer: 1 } };
-const small = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2 };
+const small = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.06 };
 
 const featuresFor = (count: number, cells: number, width: number): FeatureSet => ({
   levels: [0, 1].map((level) =>
