@@ -127,15 +127,16 @@ export const quotient = (a: Index, k: number): Index => {
     // (x div a) div b = x div ab
     if (atom.kind === "div") return plus(whole, quotient(atom.of, atom.by * k));
   }
+  const lift = liftOf(rest, k), raised = plus(rest, int(lift * k));
   const atom: Atom = {
     kind: "div",
-    of: rest,
+    of: raised,
     by: k,
-    key: `(${rest.key})/${k}`,
-    min: Math.floor(rest.min / k),
-    max: Math.floor(rest.max / k),
+    key: `(${raised.key})/${k}`,
+    min: Math.floor(raised.min / k),
+    max: Math.floor(raised.max / k),
   };
-  return plus(whole, atomic(atom));
+  return plus(plus(whole, int(-lift)), atomic(atom));
 };
 
 /** a - k (a div k). */
@@ -148,8 +149,12 @@ export const remainder = (a: Index, k: number): Index => {
     const [upper, lower] = split(rest, step);
     return plus(scale(remainder(upper, k / step), step), lower);
   }
-  return atomic({ kind: "mod", of: rest, by: k, key: `(${rest.key})%${k}`, min: 0, max: k - 1 });
+  const raised = plus(rest, int(liftOf(rest, k) * k));
+  return atomic({ kind: "mod", of: raised, by: k, key: `(${raised.key})%${k}`, min: 0, max: k - 1 });
 };
+
+/** How many times k a sum must be raised to be never below 0: devices divide toward zero, not downward. */
+const liftOf = (a: Index, k: number): number => a.min < 0 && a.min > -(2 ** 30) ? Math.ceil(-a.min / k) : 0;
 
 /**
  * The greatest divisor `g` of `k` such that the part of the sum that `g` does not divide stays from 0 to `g - 1`:
@@ -182,8 +187,8 @@ export const unravel = (at: Index, shape: readonly number[]): Index[] => {
     const upper = quotient(at, step);
     // the outermost axis needs no remainder: positions are in range
     const outer = shape.slice(0, d).every((n) => n === 1);
-    out[d] = shape[d] === 1 ? int(0) : outer ? upper : remainder(upper, shape[d]!);
-    step *= shape[d]!;
+    out[d] = shape[d]! <= 1 ? int(0) : outer ? upper : remainder(upper, shape[d]!);
+    step *= Math.max(1, shape[d]!);
   }
   return out;
 };
