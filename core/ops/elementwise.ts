@@ -58,7 +58,7 @@ const ANY: readonly DType[] = ["f32", "i32", "u32", "bool"];
 
 /** Rounds a float64 result to what an integer element type holds. */
 const store = (dtype: DType, x: number): number =>
-  dtype === "f32" ? x : dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x ? 1 : 0;
+  dtype === "f32" ? x : dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x !== 0 ? 1 : 0;
 
 const evaluate = (f: (...x: number[]) => number, args: readonly NdArray[], node: Tensor): NdArray => {
   const n = sizeOf(node.shape);

@@ -20,7 +20,8 @@ export const literal = (value: number, dtype: DType): string => {
 
 const castText = (a: string, from: DType, to: DType): string => {
   if (from === to) return a;
-  if (to === "bool") return `(${a} != ${literal(0, from)})`;
+  // not `!=`, which drivers take to be false for NaN
+  if (to === "bool") return `!(${a} == ${literal(0, from)})`;
   if (from === "bool") return `select(${literal(0, to)}, ${literal(1, to)}, ${a})`;
   return from === "f32" ? `${to}_of(${a})` : `${to}(${a})`;
 };
