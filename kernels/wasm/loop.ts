@@ -1,7 +1,7 @@
 /** Renders loop kernels: maps, reductions and whole rows of them (softmax, normalisation) as WebAssembly text. */
 import { columnName, type LoopKernel, type Output, type Reduction } from "../graph/kernel.ts";
 import { separate, variable } from "../ir/index_expr.ts";
-import type { Value } from "../ir/value.ts";
+import { type Value, ValueBuilder } from "../ir/value.ts";
 import { Func, type Phase } from "./function.ts";
 import { laneLoop, numberLoop } from "./loops.ts";
 import {
@@ -16,7 +16,7 @@ import {
 } from "./reduce.ts";
 import { copiesFor, costOf, indicesOf, lanesOverRows, splitFor } from "./schedule.ts";
 import { type Frame, Scope } from "./scope.ts";
-import { outerName } from "./split.ts";
+import { outerName, unsplit } from "./split.ts";
 import { get, i32, least, set, times } from "./text.ts";
 
 /** Instructions that are worth a claim. */
@@ -58,6 +58,7 @@ const overRows = (given: LoopKernel): Phase => {
   const lengths = [...new Set([...given.reductions.map((r) => r.length), given.columns])].map(columnName);
   const values = [...given.reductions.map((r) => r.value), ...given.outputs.map((o) => o.value)];
   const { outer, length, rewrite } = splitFor(
+    new ValueBuilder(),
     values,
     given.outputs.map((o) => o.at),
     "row",
@@ -128,7 +129,13 @@ const overRows = (given: LoopKernel): Phase => {
 };
 
 /** Lanes run over columns: rows of neighbours. */
-const overColumns = (kernel: LoopKernel): Phase => {
+const overColumns = (given: LoopKernel): Phase => {
+  const build = new ValueBuilder(), { value } = unsplit(build);
+  const kernel: LoopKernel = {
+    ...given,
+    reductions: given.reductions.map((r) => ({ ...r, value: value(r.value) })),
+    outputs: given.outputs.map((o) => ({ ...o, value: value(o.value) })),
+  };
   const func = new Func(), results = new Map<number, string>();
   const frame: Frame = {
     locals: func.locals,
@@ -140,13 +147,14 @@ const overColumns = (kernel: LoopKernel): Phase => {
   const top = new Scope(frame), unit = top.loop(["unit", "row"]);
   unit.lines.push(set("row", get("unit")));
   let cost = 20;
-  for (const r of kernel.reductions) cost += 12 + reduceColumns(unit, func, r, results);
+  for (const r of kernel.reductions) cost += 12 + reduceColumns(unit, func, build, r, results);
   const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
   storeAll(unit, perRow, 1);
   if (wide.length > 0) {
     cost += columns(
       unit,
       func,
+      build,
       kernel.columns,
       wide.map((o) => o.value),
       wide.map((o) => o.at),
@@ -165,12 +173,13 @@ type Body = (scope: Scope, copies: number, lanes: number) => void;
 const columns = (
   unit: Scope,
   func: Func,
+  build: ValueBuilder,
   length: number,
   values: readonly Value[],
   places: Output["at"][],
   bodyOf: (rewrite: ReturnType<typeof splitFor>["rewrite"], most: number) => Body,
 ): number => {
-  const name = columnName(length), split = splitFor(values, places, name, length);
+  const name = columnName(length), split = splitFor(build, values, places, name, length);
   const own = values.map(split.rewrite.value), cost = costOf(own, name) + 2 * places.length;
   const wild = indicesOf(own).some((i) => separate(i, name) === undefined);
   const copies = copiesFor(cost, split.length / 4, wild), body = bodyOf(split.rewrite, copies);
@@ -186,7 +195,13 @@ const columns = (
   return split.outer * Math.ceil(split.length / 4) * cost;
 };
 
-const reduceColumns = (unit: Scope, func: Func, r: Reduction, results: Map<number, string>): number => {
+const reduceColumns = (
+  unit: Scope,
+  func: Func,
+  build: ValueBuilder,
+  r: Reduction,
+  results: Map<number, string>,
+): number => {
   const total = accumulator(r, func.locals), spare = accumulator(r, func.locals), name = columnName(r.length);
   unit.lines.push(...start(r, total));
   let sums: Accumulator[] = [];
@@ -204,7 +219,7 @@ const reduceColumns = (unit: Scope, func: Func, r: Reduction, results: Map<numbe
       );
     };
   };
-  const cost = r.length === 0 ? 0 : columns(unit, func, r.length, [r.value], [], bodyOf);
+  const cost = r.length === 0 ? 0 : columns(unit, func, build, r.length, [r.value], [], bodyOf);
   for (const a of sums.slice(1)) unit.lines.push(...join(r, total, a));
   unit.lines.push(...joinLanes(r, total, spare));
   results.set(r.tensor.id, total.at ?? total.best);

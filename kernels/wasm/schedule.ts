@@ -2,8 +2,8 @@
 import type { LoopKernel, Output } from "../graph/kernel.ts";
 import { columnName, walkValues } from "../graph/kernel.ts";
 import { type Index, separate, variablesOf } from "../ir/index_expr.ts";
-import type { Value } from "../ir/value.ts";
-import { boundaries, type Rewriter, splitting } from "./split.ts";
+import { type Value, ValueBuilder } from "../ir/value.ts";
+import { boundaries, type Rewriter, splitting, unsplit } from "./split.ts";
 
 /** Instructions of each operator that takes more than one. */
 const COSTS: Readonly<Record<string, number>> = {
@@ -59,20 +59,19 @@ export interface Split {
   readonly rewrite: Rewriter;
 }
 
-const unsplit: Rewriter = { index: (i) => i, value: (v) => v };
-
 /** Fixed cost of one pass of an outer loop. */
 const PASS = 12;
 
-/** The cheapest split of a vectorised loop of `size` values. */
+/** The cheapest split of a vectorised loop of `size` values; what it rewrites is built with `build`. */
 export const splitFor = (
+  build: ValueBuilder,
   values: readonly Value[],
   places: readonly Index[],
   name: string,
   size: number,
   inner?: string,
 ): Split => {
-  const whole: Split = { outer: 1, length: size, rewrite: unsplit };
+  const whole: Split = { outer: 1, length: size, rewrite: unsplit(build) };
   const indices = [...indicesOf(values), ...places];
   if (!indices.some((i) => variablesOf(i).has(name) && separate(i, name) === undefined)) return whole;
   const price = (s: Split): number => {
@@ -82,7 +81,7 @@ export const splitFor = (
   };
   let best = whole, least = price(whole);
   for (const length of boundaries(indices, name, size)) {
-    const candidate = { outer: size / length, length, rewrite: splitting(name, size, length) };
+    const candidate = { outer: size / length, length, rewrite: splitting(build, name, size, length) };
     const p = price(candidate);
     if (p < least) [best, least] = [candidate, p];
   }
@@ -92,11 +91,11 @@ export const splitFor = (
 /** Whether the lanes of a kernel of rows run over rows rather than over columns. */
 export const lanesOverRows = (kernel: LoopKernel): boolean => {
   if (kernel.reductions.length === 0 || kernel.rows < 4) return kernel.reductions.length === 0;
-  const wide = kernel.outputs.filter((o) => !o.perRow);
+  const wide = kernel.outputs.filter((o) => !o.perRow), build = new ValueBuilder();
   const price = (rows: boolean): number => {
     const loop = (values: readonly Value[], places: readonly Index[], length: number): number => {
       const column = columnName(length), vector = rows ? "row" : column, size = rows ? kernel.rows : length;
-      const s = splitFor(values, places, vector, size, rows ? column : undefined);
+      const s = splitFor(build, values, places, vector, size, rows ? column : undefined);
       const body = costOf(values.map(s.rewrite.value), vector, rows ? column : undefined) +
         places.reduce((n, p) => n + accessCost(s.rewrite.index(p), vector), 0);
       return rows ? length * (body + 2) / 4 : Math.ceil(length / 4) * body;

@@ -14,7 +14,7 @@ import {
   variable,
   variablesOf,
 } from "../ir/index_expr.ts";
-import { type Value, ValueBuilder } from "../ir/value.ts";
+import type { Value, ValueBuilder } from "../ir/value.ts";
 
 /** Name of the outer variable of a split loop. */
 export const outerName = (name: string): string => `${name}.outer`;
@@ -27,13 +27,20 @@ export interface Rewriter {
   readonly value: (v: Value) => Value;
 }
 
+/** Rewrites expressions as they are, into one builder: keys of two builders may not meet in one function. */
+export const unsplit = (build: ValueBuilder): Rewriter => rewriting(build, "", int(0));
+
 /** Rewrites `name`, from 0 to `size - 1`, as `outer * length + name`. */
-export const splitting = (name: string, size: number, length: number): Rewriter => {
-  const build = new ValueBuilder(), known = new Map<Value, Value>();
+export const splitting = (build: ValueBuilder, name: string, size: number, length: number): Rewriter => {
   const replacement = plus(
     scale(variable(outerName(name), size / length), length),
     variable(name, length),
   );
+  return rewriting(build, name, replacement);
+};
+
+const rewriting = (build: ValueBuilder, name: string, replacement: Index): Rewriter => {
+  const known = new Map<Value, Value>();
   const atomOf = (atom: Atom): Index => {
     if (atom.kind === "var") {
       return atom.name === name ? replacement : variable(atom.name, atom.max + 1);
@@ -42,7 +49,7 @@ export const splitting = (name: string, size: number, length: number): Rewriter 
     return atom.kind === "div" ? quotient(index(atom.of), atom.by) : remainder(index(atom.of), atom.by);
   };
   const index = (i: Index): Index =>
-    variablesOf(i).has(name)
+    variablesOf(i).has(name) || hasValue(i)
       ? i.terms.reduce((sum, t) => plus(sum, scale(atomOf(t.atom), t.by)), int(i.constant))
       : i;
   const value = (v: Value): Value => {
@@ -72,6 +79,10 @@ export const splitting = (name: string, size: number, length: number): Rewriter 
   };
   return { index, value };
 };
+
+/** Whether a number read from memory is part of an index. */
+const hasValue = (i: Index): boolean =>
+  i.terms.some(({ atom }) => atom.kind === "value" || (atom.kind !== "var" && hasValue(atom.of)));
 
 /** Lengths at which quotients and remainders of a variable turn over, as far as they divide its size. */
 export const boundaries = (indices: readonly Index[], name: string, size: number): number[] => {
