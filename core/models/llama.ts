@@ -14,6 +14,7 @@ import { rope, type RopeTables, ropeTables } from "../nn/rope.ts";
 import { add, mul } from "../ops/elementwise.ts";
 import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
+import { scope } from "../transforms/remat.ts";
 
 /** What a decoder is made of. */
 export interface LlamaConfig {
@@ -122,7 +123,7 @@ export const llamaSpecs = (config: LlamaConfig): LlamaParams<ParameterSpec> => {
 };
 
 const block =
-  (p: LlamaBlockParams<Tensor>, config: LlamaConfig, tables: RopeTables) => (x_btd: Tensor): Tensor => {
+  (config: LlamaConfig, tables: RopeTables) => (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => {
     const { heads, kvHeads = heads, eps = 1e-5, lora } = config;
     const map = (params: LinearParams<Tensor>) => linear(params, lora?.alpha);
     const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
@@ -150,13 +151,19 @@ const block =
 export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
   embedding(params.model.embed_tokens)(ids_bt);
 
-/** States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. */
+/**
+ * States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. Block i is the
+ * region `model.layers.i`.
+ */
 export const llamaStates =
   (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
   (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
     const { heads, width, headWidth = width / heads, theta } = config;
     const tables = ropeTables(x_btd.shape.at(-2)!, headWidth, theta === undefined ? {} : { theta });
-    const last_btd = params.model.layers.reduce((x, p) => block(p, config, tables)(x), x_btd);
+    const last_btd = params.model.layers.reduce(
+      (x, p, i) => scope(`model.layers.${i}`)(block(config, tables))(x, p),
+      x_btd,
+    );
     return rmsNorm(params.model.norm, config.eps)(last_btd);
   };
 

@@ -17,6 +17,7 @@ import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { mean } from "../ops/reduce.ts";
 import { parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
+import { scope } from "../transforms/remat.ts";
 
 /** What a vision transformer is made of. */
 export interface VitConfig {
@@ -144,7 +145,7 @@ export const positionTable = (table_td: Tensor, to: number, classToken: boolean)
   return classToken ? concat([sliceAxis(0, 0, 1)(table_td), patches], 0) : patches;
 };
 
-const block = (p: VitBlockParams<Tensor>, config: VitConfig) => (x_btd: Tensor): Tensor => {
+const block = (config: VitConfig) => (x_btd: Tensor, p: VitBlockParams<Tensor>): Tensor => {
   const eps = config.eps ?? 1e-5, split = splitHeads(config.heads);
   const y_btd = layerNorm(p.layer_norm1, eps)(x_btd);
   const heads = (map: LinearParams<Tensor>) => pipe(y_btd, linear(map), split);
@@ -169,7 +170,8 @@ const block = (p: VitBlockParams<Tensor>, config: VitConfig) => (x_btd: Tensor):
 
 /**
  * States of the encoder for images `[b, h, w, c]`: `[b, t, d]` after the embeddings and after each of the first
- * `depth` blocks (all by default). Images of another side than the table's get an interpolated table.
+ * `depth` blocks (all by default). Images of another side than the table's get an interpolated table. Block i is the
+ * region `encoder.layers.i`.
  */
 export const vitStates =
   (config: VitConfig): (params: VitParams<Tensor>, image_bhwc: Tensor, depth?: number) => readonly Tensor[] =>
@@ -195,7 +197,7 @@ export const vitStates =
     );
     const first = layerNorm(params.pre_layrnorm, config.eps)(add(tokens_btd, table_td));
     return params.encoder.layers.slice(0, depth).reduce<readonly Tensor[]>(
-      (states, p) => [...states, block(p, config)(states.at(-1)!)],
+      (states, p, i) => [...states, scope(`encoder.layers.${i}`)(block(config))(states.at(-1)!, p)],
       [first],
     );
   };

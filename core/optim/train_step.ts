@@ -4,6 +4,7 @@ import { tensors, valueAndGrad } from "../grad.ts";
 import { add, mul } from "../ops/elementwise.ts";
 import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
+import { rematWhere } from "../transforms/remat.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
 import { clipFactor, globalNorm } from "./clip.ts";
 import type { Optimiser } from "./optimiser.ts";
@@ -46,6 +47,8 @@ export interface TrainStepConfig<B> {
   readonly maxNorm?: number;
   /** Which parameters are trained, by path within `params`; all by default. */
   readonly trainable?: PathPredicate;
+  /** Regions (`model.layers.3`) that the backward pass computes again, by name; none by default. */
+  readonly remat?: PathPredicate;
 }
 
 /** What a step gives. */
@@ -62,7 +65,8 @@ const everything: PathPredicate = () => true;
 export const trainStep =
   <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
   (state: TrainState<Tensor>, batch: B): StepResult => {
-    const { loss, optimiser, schedule, maxNorm, trainable = everything } = config;
+    const { optimiser, schedule, maxNorm, trainable = everything } = config;
+    const loss = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
     const trained = Object.fromEntries(
       tensors.entries(state.params).filter(([path]) => trainable(path)),
     );
