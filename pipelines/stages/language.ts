@@ -1,14 +1,24 @@
 /** Training a vision-language model on stored features: what pre-training and fine-tuning have in common. */
 import {
   adamw,
+  cast,
+  crossEntropy,
+  div,
+  equal,
   input,
   type Layout,
+  maximum,
   type NdArray,
+  or,
   type ParameterSpec,
   type PathPredicate,
+  select,
+  sum,
+  type Tensor,
   tokenCount,
   type Tree,
   under,
+  type VisionLanguage,
   type VisionLanguageBatch,
   warmupCosine,
 } from "@chain-of-sight/core";
@@ -126,6 +136,24 @@ export const languageIdentity = (stage: LanguageStage, given: ModelState): strin
   });
 };
 
+/**
+ * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its pictures shows there long
+ * before it shows in the loss. The logits are those of the loss; describing them again costs nothing.
+ */
+export const presenceAccuracy = (
+  model: VisionLanguage,
+  tokenizer: Tokenizer,
+): (params: Tree<Tensor>, batch: VisionLanguageBatch) => Tensor =>
+(params: Tree<Tensor>, batch: VisionLanguageBatch): Tensor => {
+  const [yes, no] = ["yes", "no"].map((word) => tokenizer.encode(word)[0] ?? tokenizer.unk) as [
+    number,
+    number,
+  ];
+  const asked = or(equal(batch.labels, yes), equal(batch.labels, no));
+  const { correct } = crossEntropy(model.logits(params, batch, batch.ids), batch.labels);
+  return div(sum()(select(asked, correct, 0)), maximum(sum()(cast("f32")(asked)), 1));
+};
+
 /** The training of a stage from a model's state. */
 export const languageTraining = (
   stage: LanguageStage,
@@ -155,7 +183,10 @@ export const languageTraining = (
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
     batch: languageInputs(features, features.levels.length, config.batch, text.length),
-    loss: (params, batch) => model.loss(params, batch),
+    loss: (params, batch) => {
+      const [loss, metrics] = model.loss(params, batch);
+      return [loss, { ...metrics, presence: presenceAccuracy(model, tokenizer)(params, batch) }];
+    },
     batchAt: (step) =>
       Effect.suspend(() => {
         const made = arraysAt(step);
