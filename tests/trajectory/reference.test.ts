@@ -1,5 +1,5 @@
 /** The training, computed by the reference interpreter in float64. */
-import { interpret } from "@chain-of-sight/core";
+import { interpret, under } from "@chain-of-sight/core";
 import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
 const stepper: MakeStepper = ({ next, metrics, initial }) => {
@@ -19,3 +19,4 @@ const stepper: MakeStepper = ({ next, metrics, initial }) => {
 };
 
 trajectorySuite("reference", stepper);
+trajectorySuite("reference, blocks computed again", stepper, { remat: under("model.layers") });

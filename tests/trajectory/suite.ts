@@ -7,6 +7,7 @@ import {
   layoutOf,
   type NdArray,
   ndarray,
+  type PathPredicate,
   placeholders,
   specTrees,
   startTraining,
@@ -58,13 +59,14 @@ const model = visionLanguage({
 });
 
 /** The step of the fixture as a program. */
-export const trajectoryProgram = (file: Golden<Meta>): StepProgram => {
+export const trajectoryProgram = (file: Golden<Meta>, remat?: PathPredicate): StepProgram => {
   const optimiser = adamw({ weightDecay: 0.01, decay: (path) => file.meta.training.decayed.includes(path) });
   const step = trainStep<VisionLanguageBatch>({
     loss: model.loss,
     optimiser,
     schedule: warmupCosine({ peak: 3e-3, warmup: 5, total: 30 }),
     maxNorm: 1,
+    ...(remat === undefined ? {} : { remat }),
   });
   const state = placeholders("state", trainStateSpecs(optimiser, model.specs)) as TrainState<Tensor>;
   const batch: VisionLanguageBatch = {
@@ -109,17 +111,19 @@ const batchOf = (file: Golden<Meta>, t: number): Record<string, NdArray> => {
 export interface TrajectoryOptions {
   /** Factor of every tolerance; 1 by default. */
   readonly factor?: number;
+  /** Regions that the backward pass computes again, by name; none by default. */
+  readonly remat?: PathPredicate;
 }
 
 /** The suite for one evaluator; it runs at once. */
 export const trajectorySuite = (
   name: string,
   make: MakeStepper,
-  { factor = 1 }: TrajectoryOptions = {},
+  { factor = 1, remat }: TrajectoryOptions = {},
 ): void => {
   const test = suite(`trajectory, ${name}`);
   test("30 steps: loss and gradient norm at each, weights at the end", async () => {
-    const file = golden<Meta>("trajectory"), program = trajectoryProgram(file);
+    const file = golden<Meta>("trajectory"), program = trajectoryProgram(file, remat);
     const stepper = await make(program);
     const scalar = (x: number) => ({ shape: [], data: Float64Array.of(x) });
     for (let t = 0; t < file.meta.training.steps; t++) {
