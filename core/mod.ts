@@ -33,6 +33,7 @@ export * from "./ops/region.ts";
 export * from "./ops/random.ts";
 export * from "./ops/record.ts";
 export * from "./ops/table.ts";
+export * from "./ops/op_table.ts";
 export * from "./parameter.ts";
 export * from "./nn/linear.ts";
 export * from "./nn/norm.ts";
