@@ -71,14 +71,18 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
   };
 };
 
-/** Opens Deno's own WebGPU device for the length of a scope. */
-export const webGpu: Layer.Layer<Device, DeviceError> = Layer.effect(
-  Device,
-  Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
-    Effect.map((opened) => {
-      const profile = profileOf(opened), health = new Health(opened.device);
-      const pipelines: PipelineCache = new Map();
-      return { profile, load: (plan) => loadProgram(opened.device, plan, profile, pipelines, health) };
-    }),
-  ),
-);
+/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
+export const webGpuAs = (as: Partial<DeviceProfile>): Layer.Layer<Device, DeviceError> =>
+  Layer.effect(
+    Device,
+    Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
+      Effect.map((opened) => {
+        const profile = { ...profileOf(opened), ...as }, health = new Health(opened.device);
+        const pipelines: PipelineCache = new Map();
+        return { profile, load: (plan) => loadProgram(opened.device, plan, profile, pipelines, health) };
+      }),
+    ),
+  );
+
+/** Deno's own WebGPU device. */
+export const webGpu: Layer.Layer<Device, DeviceError> = webGpuAs({});

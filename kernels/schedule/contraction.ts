@@ -2,8 +2,10 @@
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 
-/** Tile of one worker, and workers of one workgroup. */
-export interface ContractionSchedule {
+/** Operands read straight from memory: tile of one worker, and workers of one workgroup. */
+export interface DirectSchedule {
+  /** Discriminates schedules. */
+  readonly kind: "direct";
   /** Rows that one worker accumulates. */
   readonly rows: number;
   /** Groups of four columns that one worker accumulates. */
@@ -14,6 +16,21 @@ export interface ContractionSchedule {
   readonly down: number;
 }
 
+/** Operands copied through workgroup memory: tile of one workgroup. */
+export interface StagedSchedule {
+  /** Discriminates schedules. */
+  readonly kind: "staged";
+  /** Rows of the tile, a multiple of 8. */
+  readonly rows: number;
+  /** Columns of the tile, a multiple of 8. */
+  readonly columns: number;
+  /** Steps of the summed index that are copied together, a multiple of 4. */
+  readonly depth: number;
+}
+
+/** How a contraction is tiled. */
+export type ContractionSchedule = DirectSchedule | StagedSchedule;
+
 /** The default schedule: large register tiles where the product is large, small ones where workers would idle. */
 export const scheduleContraction = (
   kernel: ContractionKernel,
@@ -21,16 +38,20 @@ export const scheduleContraction = (
 ): ContractionSchedule => {
   const { m, n, k, batch } = kernel.size;
   if (!profile.software) {
-    const big = m * n * batch >= 2 ** 20;
-    return {
-      rows: big ? 8 : 4,
-      quads: n >= 512 && big ? 2 : 1,
-      across: n > 32 ? 16 : 8,
-      down: m > 32 ? 16 : 8,
-    };
+    const staged = (rows: number, columns: number): ContractionSchedule => ({
+      kind: "staged",
+      rows,
+      columns,
+      depth: 16,
+    });
+    // enough large tiles to fill a GPU of about a hundred cores, else smaller ones
+    const tiles = (side: number) => batch * Math.ceil(m / side) * Math.ceil(n / side);
+    if (m >= 96 && n >= 96 && k >= 16 && tiles(128) >= 96) return staged(128, 128);
+    if (m >= 48 && n >= 48 && k >= 16) return staged(64, 64);
+    return { kind: "direct", rows: 4, quads: 1, across: n > 32 ? 16 : 8, down: m > 32 ? 16 : 8 };
   }
   // eight lanes share one vector instruction; tiles of 8 x 16 win only where the summed length pays for their text
   const quads = n >= 128 && m * n * k >= 2 ** 25 ? 4 : n >= 64 ? 2 : 1;
   const rows = m >= 32 ? 8 : 4;
-  return { rows, quads, across: 8, down: m >= 16 * rows ? 4 : 1 };
+  return { kind: "direct", rows, quads, across: 8, down: m >= 16 * rows ? 4 : 1 };
 };
