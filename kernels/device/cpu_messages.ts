@@ -12,9 +12,9 @@ export interface Job {
   readonly units: number;
   /** Units of one claim. */
   readonly chunk: number;
-  /** Address of the word that counts claimed units. */
+  /** Address of the words that count claimed and finished units. */
   readonly counter: number;
-  /** Whether all threads must have finished what came before. */
+  /** Whether what came before must have been finished. */
   readonly barrier: boolean;
 }
 
@@ -48,8 +48,6 @@ export interface Birth {
   readonly memory: WebAssembly.Memory;
   /** The worker's number. */
   readonly thread: number;
-  /** The number of workers. */
-  readonly threads: number;
 }
 
 /** What a worker answers. */
@@ -71,5 +69,5 @@ export type Reply = {
   readonly label: string;
 };
 
-/** Words of the memory's first page: threads that have arrived, the barrier's turn, whether a thread has failed. */
-export const WORDS = { arrived: 64, turn: 128, failed: 192 } as const;
+/** Words of the memory's first page, in bytes from its start: whether a thread has failed. */
+export const WORDS = { failed: 64 } as const;

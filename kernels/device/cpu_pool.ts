@@ -22,7 +22,7 @@ export class Pool {
   constructor(memory: WebAssembly.Memory, threads: number) {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, (_, thread) => {
-      const workerData: Birth = { memory, thread, threads };
+      const workerData: Birth = { memory, thread };
       const worker = new Worker(new URL("./cpu_worker.ts", import.meta.url), { workerData });
       worker.on("message", (reply: Reply) => this.#hear(reply));
       worker.on("error", (e: Error) => this.#fail(e.message, undefined));
@@ -74,12 +74,12 @@ export class Pool {
 
   /** Runs a loaded program once. */
   async run(id: number): Promise<void> {
-    await this.#ask({ kind: "run", id }, 1);
+    await this.#ask({ kind: "run", id }, this.threads);
   }
 
   /** Runs a loaded program once, each phase by itself, and gives the milliseconds of each. */
   profile(id: number): Promise<readonly number[]> {
-    return this.#ask({ kind: "profile", id }, 1);
+    return this.#ask({ kind: "profile", id }, this.threads);
   }
 
   /** Forgets a program. */

@@ -71,7 +71,7 @@ const layoutOf = (plan: Plan, phases: readonly Phase[], threads: number): Layout
     at += lines(bytes);
     return here;
   };
-  place(4 * (phases.length + plan.memory.copies.length));
+  place(8 * (phases.length + plan.memory.copies.length));
   const args = phases.map((p) => place(4 * p.tensors.length + 4));
   plan.memory.copies.forEach(() => args.push(place(16)));
   const slots = plan.memory.slots.map((s) => place(s.bytes));
@@ -153,7 +153,7 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
       args: base + layout.args[i]!,
       units,
       chunk,
-      counter: base + counters + 4 * i,
+      counter: base + counters + 8 * i,
       barrier: waits[i]!,
     });
     const jobs = [
@@ -229,7 +229,7 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
       catch: failed,
     });
 
-    const clear = (): Int32Array => new Int32Array(memory(), base + counters, jobs.length).fill(0);
+    const clear = (): Int32Array => new Int32Array(memory(), base + counters, 2 * jobs.length).fill(0);
     const profile: Program["profile"] = (repeats = 3) =>
       Effect.tryPromise({
         try: () =>

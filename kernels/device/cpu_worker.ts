@@ -1,11 +1,10 @@
 /** A worker thread of the CPU device: claims units of each phase until none are left, then waits for the others. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type Birth, type Load, type Reply, type Request, WORDS } from "./cpu_messages.ts";
+import { type Birth, type Job, type Load, type Reply, type Request, WORDS } from "./cpu_messages.ts";
 
-const { memory, thread, threads } = workerData as Birth;
-const words = new Int32Array(memory.buffer, 0, 1024);
-const ARRIVED = WORDS.arrived / 4, TURN = WORDS.turn / 4, FAILED = WORDS.failed / 4;
-/** Looks at the turn before sleeping: about ten microseconds. */
+const { memory, thread } = workerData as Birth;
+const FAILED = WORDS.failed / 4;
+/** Looks at a word before sleeping: about ten microseconds. */
 const SPINS = 4000;
 
 type Kernel = (begin: number, end: number, args: number, scratch: number) => void;
@@ -16,50 +15,50 @@ interface Loaded extends Load {
 
 const programs = new Map<number, Loaded>();
 
-const barrier = (): void => {
-  const turn = Atomics.load(words, TURN);
-  if (Atomics.add(words, ARRIVED, 1) === threads - 1) {
-    Atomics.store(words, ARRIVED, 0);
-    Atomics.add(words, TURN, 1);
-    Atomics.notify(words, TURN);
-    return;
+/** Waits until a word of the memory has reached a number, or a thread has failed. */
+const reached = (words: Int32Array, at: number, goal: number): void => {
+  for (let i = 0; i < SPINS; i++) if (Atomics.load(words, at) >= goal) return;
+  for (;;) {
+    const now = Atomics.load(words, at);
+    if (now >= goal || Atomics.load(words, FAILED) !== 0) return;
+    Atomics.wait(words, at, now, 100);
   }
-  for (let i = 0; i < SPINS; i++) if (Atomics.load(words, TURN) !== turn) return;
-  while (Atomics.load(words, TURN) === turn && Atomics.load(words, FAILED) === 0) {
-    Atomics.wait(words, TURN, turn, 1000);
+};
+
+/** Runs a phase: claims units until none are left. */
+const work = (words: Int32Array, job: Job, kernel: Kernel, own: number): void => {
+  const claimed = job.counter / 4, finished = claimed + 1, { chunk, units, args } = job;
+  try {
+    for (;;) {
+      const begin = Atomics.add(words, claimed, chunk);
+      if (begin >= units) return;
+      const end = Math.min(units, begin + chunk);
+      kernel(begin, end, args, own);
+      if (Atomics.add(words, finished, end - begin) + end - begin === units) Atomics.notify(words, finished);
+    }
+  } catch (e) {
+    throw Object.assign(e instanceof Error ? e : new Error(String(e)), { label: job.label });
   }
 };
 
 const run = ({ jobs, kernels, scratch, scratchBytes }: Loaded, times?: number[]): void => {
-  const own = scratch + thread * scratchBytes, counters = new Int32Array(memory.buffer);
-  let last = performance.now();
+  const own = scratch + thread * scratchBytes, words = new Int32Array(memory.buffer);
+  let first = 0, last = performance.now();
+  const settle = (end: number): void => {
+    // only what has been claimed is waited for: a thread that is late does not hold up the others
+    for (; first < end; first++) reached(words, jobs[first]!.counter / 4 + 1, jobs[first]!.units);
+  };
   for (let i = 0; i < jobs.length; i++) {
-    const job = jobs[i]!, kernel = kernels[i]!;
-    if ((job.barrier || times !== undefined) && threads > 1) {
-      barrier();
-      if (Atomics.load(words, FAILED) !== 0) return;
-    }
+    if (jobs[i]!.barrier || times !== undefined) settle(i);
+    if (Atomics.load(words, FAILED) !== 0) return;
     if (times !== undefined) {
       const now = performance.now();
       if (i > 0) times.push(now - last);
       last = now;
     }
-    try {
-      if (threads === 1) {
-        kernel(0, job.units, job.args, own);
-        continue;
-      }
-      const counter = job.counter / 4, { chunk, units, args } = job;
-      for (;;) {
-        const begin = Atomics.add(counters, counter, chunk);
-        if (begin >= units) break;
-        kernel(begin, Math.min(units, begin + chunk), args, own);
-      }
-    } catch (e) {
-      throw Object.assign(e instanceof Error ? e : new Error(String(e)), { label: job.label });
-    }
+    work(words, jobs[i]!, kernels[i]!, own);
   }
-  if (threads > 1) barrier();
+  settle(jobs.length);
   times?.push(performance.now() - last);
 };
 
@@ -80,13 +79,9 @@ const handle = (request: Request): void => {
     }
     const times: number[] | undefined = request.kind === "profile" ? [] : undefined;
     run(programs.get(request.id)!, times);
-    if (thread === 0 && Atomics.load(words, FAILED) === 0) {
-      answer({ kind: "done", id: request.id, ...(times === undefined ? {} : { times }) });
-    }
+    answer({ kind: "done", id: request.id, ...(times === undefined ? {} : { times }) });
   } catch (e) {
-    Atomics.store(words, FAILED, 1);
-    Atomics.add(words, TURN, 1);
-    Atomics.notify(words, TURN);
+    Atomics.store(new Int32Array(memory.buffer), FAILED, 1);
     const { message, label } = e as Error & { label?: string };
     answer({ kind: "failed", id: request.id, message, label: label ?? "" });
   }
