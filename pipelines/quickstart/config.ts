@@ -36,8 +36,8 @@ export interface QuickstartConfig {
   readonly model: ModelConfig;
   /** Greatest size of the vocabulary. */
   readonly vocabulary: number;
-  /** Rows of training text. */
-  readonly text: TextConfig;
+  /** Rows of training text in either stage. */
+  readonly text: { readonly pretrain: TextConfig; readonly finetune: TextConfig };
   /** Pictures per submit when features are computed, at 112 px; a quarter of them at 224 px. */
   readonly featureBatch: number;
   /** Pre-training. */
@@ -59,6 +59,8 @@ const turns: Record<QuestionKind, typeof whole> = {
   refer: whole,
 };
 
+const text = t.strict({ length: natural, turns: t.strict(turns) });
+
 const codec = t.strict({
   scale: t.keyof({ micro: null, software: null, gpu: null }),
   seed: whole,
@@ -67,7 +69,7 @@ const codec = t.strict({
   vision: t.strict({ steps: whole, batch: t.readonly(t.tuple([natural, natural])), scenes: natural }),
   model: modelCodec(),
   vocabulary: natural,
-  text: t.strict({ length: natural, turns: t.strict(turns) }),
+  text: t.strict({ pretrain: text, finetune: text }),
   featureBatch: natural,
   pretrain: languageCodec(),
   finetune: languageCodec(),

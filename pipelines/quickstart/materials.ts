@@ -16,6 +16,7 @@ import { defaultVision } from "../stages/vision_config.ts";
 import { trainBpe } from "../text/bpe.ts";
 import { type Tokenizer, tokenizerOf } from "../text/tokenizer.ts";
 import { type FeatureError, type FeatureSet, featuresOf, meanFeatures } from "../train/features.ts";
+import type { TextConfig } from "../train/rows.ts";
 import type { TrainError } from "../train/trainer.ts";
 import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
 import { load } from "../weights/checkpoint.ts";
@@ -117,7 +118,7 @@ export const materialsFor = (
 ): Effect.Effect<Materials, FeatureError, Device> =>
   Effect.gen(function* () {
     const tokenizer = tokenizerFor(config);
-    const dataOf = (set: SceneSet, side: number, name: string) =>
+    const dataOf = (set: SceneSet, side: number, name: string, text: TextConfig) =>
       Effect.map(
         featuresOf(set, weights, {
           side,
@@ -129,15 +130,15 @@ export const materialsFor = (
           scenes: set.scenes,
           features,
           data: config.data,
-          text: config.text,
+          text,
           tokenizer,
         }),
       );
-    const finetune = yield* dataOf(scenes.finetune, 224, "finetune");
+    const finetune = yield* dataOf(scenes.finetune, 224, "finetune", config.text.finetune);
     return {
-      pretrain: yield* dataOf(scenes.pretrain, 112, "pretrain"),
+      pretrain: yield* dataOf(scenes.pretrain, 112, "pretrain", config.text.pretrain),
       finetune,
-      heldOut: yield* dataOf(scenes.heldOut, 224, "eval"),
+      heldOut: yield* dataOf(scenes.heldOut, 224, "eval", config.text.finetune),
       average: meanFeatures(finetune.features),
     };
   });

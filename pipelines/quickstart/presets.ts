@@ -34,7 +34,7 @@ export const quickstartArms: readonly Arm[] = [
 ];
 
 const training: LanguageConfig = {
-  steps: 240,
+  steps: 200,
   batch: 16,
   rate: 2e-3,
   warmup: 20,
@@ -48,15 +48,19 @@ const training: LanguageConfig = {
 const software: QuickstartConfig = {
   scale: "software",
   seed: 1,
-  data: defaultData,
-  scenes: { pretrain: 1024, finetune: 384, eval: 96 },
+  // Fewer and larger things, so that a few minutes of training on two cores are enough to see them.
+  data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0 },
+  scenes: { pretrain: 1024, finetune: 256, eval: 64 },
   vision: { steps: 0, batch: [16, 4], scenes: 512 },
-  model: { width: 128, layers: 3, heads: 4, ff: 352, bridgeHeads: 4, init: 0.06 },
+  model: { width: 128, layers: 3, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
   vocabulary: 512,
-  text: { length: 48, turns: { caption: 0, presence: 4, count: 1, refer: 1 } },
+  text: {
+    pretrain: { length: 52, turns: { caption: 0, presence: 6, count: 1, refer: 0 } },
+    finetune: { length: 40, turns: { caption: 0, presence: 3, count: 1, refer: 1 } },
+  },
   featureBatch: 32,
   pretrain: training,
-  finetune: { ...training, steps: 60, batch: 8, rate: 1e-3, warmup: 6 },
+  finetune: { ...training, steps: 50, batch: 8, rate: 1e-3, warmup: 6 },
   evaluate: { batch: 32, resamples: 1000, seed: 1, samples: 8 },
   arms: quickstartArms,
 };
@@ -68,9 +72,12 @@ const micro: QuickstartConfig = {
   data: { ...defaultData, concepts: 8, objects: [2, 3] },
   scenes: { pretrain: 16, finetune: 8, eval: 8 },
   vision: { steps: 2, batch: [4, 2], scenes: 16 },
-  model: { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.06 },
+  model: { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.09 },
   featureBatch: 8,
-  text: { length: 32, turns: { caption: 0, presence: 2, count: 1, refer: 1 } },
+  text: {
+    pretrain: { length: 32, turns: { caption: 0, presence: 2, count: 1, refer: 1 } },
+    finetune: { length: 32, turns: { caption: 0, presence: 2, count: 1, refer: 1 } },
+  },
   pretrain: { ...training, steps: 4, batch: 2, warmup: 1 },
   finetune: { ...training, steps: 2, batch: 2, warmup: 1 },
   evaluate: { batch: 16, resamples: 200, seed: 1, samples: 4 },
@@ -82,7 +89,11 @@ const gpu: QuickstartConfig = {
   scale: "gpu",
   scenes: { pretrain: 4096, finetune: 2048, eval: 256 },
   featureBatch: 128,
-  text: { length: 96, turns: { caption: 1, presence: 6, count: 2, refer: 2 } },
+  data: defaultData,
+  text: {
+    pretrain: { length: 80, turns: { caption: 1, presence: 6, count: 1, refer: 0 } },
+    finetune: { length: 96, turns: { caption: 1, presence: 6, count: 2, refer: 2 } },
+  },
   pretrain: { ...training, steps: 1500, batch: 32, rate: 1.5e-3, warmup: 75, every: 500 },
   finetune: { ...training, steps: 400, batch: 32, rate: 8e-4, warmup: 20, every: 200 },
   evaluate: { batch: 128, resamples: 1000, seed: 1, samples: 12 },

@@ -112,7 +112,8 @@ export const summaryOf = (
       relativePretrainTime: secondsOf(r) / base,
       pretrainSecondsMeasured: timing.measuredSeconds,
       secondsPerStep: { pretrain: timing.stepSeconds, finetune: timingOf(r.finetune).stepSeconds },
-      pretrainTokensPerSecond: config.pretrain.batch * (tokens + config.text.length) / timing.stepSeconds,
+      pretrainTokensPerSecond: config.pretrain.batch * (tokens + config.text.pretrain.length) /
+        timing.stepSeconds,
       loss: {
         first: r.pretrain[0]!.loss as number,
         pretrain: lastMean(r.pretrain, "loss"),
