@@ -1,5 +1,6 @@
 /** Recomputation in compiled programs: less memory at the peak, and kernels in an order that makes it so. */
 import {
+  costOf,
   crossEntropy,
   input,
   type LlamaConfig,
@@ -20,16 +21,18 @@ import { compile, type CompileOptions, portableProfile } from "@chain-of-sight/k
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
-const peak = (layers: number, again: string, options: CompileOptions): number => {
+const gradientOf = (layers: number, again: string): Readonly<Record<string, Tensor>> => {
   const config: LlamaConfig = { vocabulary: 32, width: 32, layers, heads: 4, ff: 86 };
   const params = placeholders("w", llamaSpecs(config)) as LlamaParams<Tensor>;
   const ids = input("ids", [4, 48], "i32"), labels = input("labels", [4, 48], "i32");
   const loss = (p: LlamaParams<Tensor>): Tensor =>
     crossEntropy(llamaLogits(p, llamaStates(config)(p, llamaEmbed(p, ids))), labels).mean;
   const { value, grad } = valueAndGrad(rematWhere(under(again))(loss))(params);
-  const outputs = { value, ...tensors.flatten(grad as Tree<Tensor>) };
-  return compile({ outputs }, portableProfile, options).memory.peakScratch;
+  return { value, ...tensors.flatten(grad as Tree<Tensor>) };
 };
+
+const peak = (layers: number, again: string, options: CompileOptions): number =>
+  compile({ outputs: gradientOf(layers, again) }, portableProfile, options).memory.peakScratch;
 
 for (const options of [{}, { simplify: false }, { fuse: false }]) {
   test(`every further layer costs its input alone: ${JSON.stringify(options)}`, () => {
@@ -41,5 +44,11 @@ for (const options of [{}, { simplify: false }, { fuse: false }]) {
     assert.ok(peak(5, "model.layers", options) < peak(5, "model.layers.0", options));
   });
 }
+
+test("the cost of a graph knows, before anything is compiled", () => {
+  const [kept, again] = ["none", "model.layers"].map((p) => costOf(Object.values(gradientOf(5, p))));
+  assert.ok(again!.peakBytes - again!.outputBytes < 0.6 * (kept!.peakBytes - kept!.outputBytes));
+  assert.ok(again!.flops > 1.2 * kept!.flops && again!.flops < 1.4 * kept!.flops, "one more forward pass");
+});
 
 test.run();

@@ -80,5 +80,8 @@ export const opsSuite = (name: string, evaluate: Evaluate, factor = 1): void => 
       }
     });
   }
+  test("all 194 cases of the fixture are among them", () => {
+    assert.is(Object.keys(file.meta.cases).length, 194);
+  });
   test.run();
 };

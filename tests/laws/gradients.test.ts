@@ -223,4 +223,33 @@ law("layers: normalisations, softmax, attention, cross entropy", () =>
     { ...RUNS, numRuns: 4 },
   ));
 
+law("operations of the library", () =>
+  fc.assert(
+    fc.property(numbers([2, 3, 4], 0.5, 2), (x) => {
+      const image = (t: Tensor) => cs.reshape([1, 3, 4, 2])(t), kernel = cs.reshape([3, 2, 2, 2]);
+      agrees([x], (t) => cs.product({ axes: [1] })(t!), 1e-5);
+      agrees([x], (t) => cs.sin(cs.cumsum(1)(t!)), 1e-5);
+      agrees([x], (t) => cs.variance({ axes: [0, 2] })(t!), 1e-5);
+      agrees([x], (t) => cs.exp(cs.einsum("abc,abd->cd")(t!, t!)), 1e-5);
+      agrees([x, x], (t, w) => cs.tanh(cs.conv2d({ weight: kernel(w!) }, { padding: 1 })(image(t!))), 1e-5);
+      agrees([x], (t) => cs.sin(cs.adaptiveAveragePool2d([2, 3])(image(t!))), 1e-5);
+      agrees([x], (t) => cs.sin(cs.averagePool2d(2, { stride: 1 })(image(t!))), 1e-5);
+      const ids = cs.mod(cs.iota([2, 5, 4], 1), 3);
+      agrees([x], (t) => cs.sin(cs.takeAlong(ids, 1)(cs.mul(t!, t!))), 1e-5);
+    }),
+    { ...RUNS, numRuns: 3 },
+  ));
+
+law("order and pooling of distinct elements", () =>
+  fc.assert(
+    fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 8 }), (v) => {
+      const x = double([1, 2, 4, 1], v.map((n) => n / 4));
+      agrees([x], (t) => cs.sin(cs.sort(2)(t!)));
+      agrees([x], (t) => cs.sin(cs.topK(2, 2)(t!).values));
+      agrees([x], (t) => cs.sin(cs.maxPool2d(2)(t!)));
+      agrees([x], (t) => cs.sin(cs.min({ axes: [2] })(t!)));
+    }),
+    { ...RUNS, numRuns: 4 },
+  ));
+
 test.run();
