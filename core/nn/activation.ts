@@ -2,15 +2,18 @@
 import {
   abs,
   add,
+  clamp,
   div,
   erf,
   exp,
   lessEqual,
   log,
   maximum,
+  minimum,
   mul,
   neg,
   select,
+  sub,
   tanh,
 } from "../ops/elementwise.ts";
 import type { Tensor } from "../tensor.ts";
@@ -39,6 +42,24 @@ export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)));
 
 /** `log(1 + e^x)`, as `max(x, 0) + log(1 + e^-|x|)`. */
 export const softplus = (x: Tensor): Tensor => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1)));
+
+/** x above 0, `slope x` below. Data-last. */
+export const leakyRelu = (slope = 0.01): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  select(lessEqual(x, 0), mul(x, slope), x);
+
+/** x above 0, `alpha (e^x - 1)` below. Data-last. */
+export const elu = (alpha = 1): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  // the exponent is held below 0, so that what is not chosen has no infinite gradient
+  select(lessEqual(x, 0), mul(sub(exp(minimum(x, 0)), 1), alpha), x);
+
+/** `max(0, min(1, x / 6 + 1/2))`. */
+export const hardSigmoid = (x: Tensor): Tensor => clamp(0, 1)(add(mul(x, 1 / 6), 0.5));
+
+/** `x hardSigmoid(x)` (Howard et al. 2019). */
+export const hardSwish = (x: Tensor): Tensor => mul(x, hardSigmoid(x));
+
+/** `x tanh(softplus(x))` (Misra 2019). */
+export const mish = (x: Tensor): Tensor => mul(x, tanh(softplus(x)));
 
 /** `1 / x`. */
 export const reciprocal = (x: Tensor): Tensor => div(1, x);

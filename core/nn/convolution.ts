@@ -5,13 +5,15 @@
  */
 import { pipe } from "fp-ts/lib/function.js";
 import { ShapeError } from "../errors.ts";
+import { pullback } from "../grad.ts";
 import { matmul } from "../ops/contraction.ts";
 import { add } from "../ops/elementwise.ts";
 import { permute, reshape } from "../ops/movement.ts";
+import { input } from "../ops/source.ts";
 import { parameter, type ParameterSpec, truncatedNormal, zerosInit } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Border, padSides, type Sides, sidesOf, slide } from "./sliding.ts";
+import { type Border, borderOf, padSides, type Sides, sidesOf, slide } from "./sliding.ts";
 
 /** Parameters of a convolution. */
 export type ConvolutionParams<A> = {
@@ -85,4 +87,42 @@ export const conv2d = (
     g === 1 ? made : pipe(made, permute([1, 0, 2]), reshape([b * y * x, d])),
   );
   return bias === undefined ? out_byxd : add(out_byxd, bias);
+};
+
+/** How a transposed convolution goes over an image. */
+export interface TransposedOptions extends ConvolutionOptions {
+  /** Rows and columns added at the far sides of the result, below the stride; 0 by default. */
+  readonly outputPadding?: Sides;
+}
+
+/**
+ * The transpose of `conv2d` in its image, for weights `[c, d / groups, p, q]`: `[b, y, x, c]` to `[b, h, w, d]` with
+ * `h = (y - 1) stride + dilation (p - 1) + 1 + outputPadding - border`. Data-last.
+ * @throws {ShapeError} if channels, groups and weights do not fit.
+ */
+export const convTranspose2d = (
+  { weight, bias }: ConvolutionParams<Tensor>,
+  options: TransposedOptions = {},
+): (x_byxc: Tensor) => Tensor =>
+(x_byxc: Tensor): Tensor => {
+  const { outputPadding = 0, ...forward } = options,
+    { stride = 1, dilation = 1, padding = 0, groups = 1 } = forward;
+  const [c, i, ...kernel] = weight.shape as [number, number, number, number], b = x_byxc.shape[0]!;
+  if (x_byxc.shape.length !== 4 || weight.shape.length !== 4 || x_byxc.shape[3] !== c) {
+    throw new ShapeError({
+      op: "convTranspose2d",
+      got: `images ${show(x_byxc.shape)} with weights ${show(weight.shape)}`,
+      expected: "[b, y, x, c] with [c, d / groups, p, q]",
+      mend: "put the image's channels last and the weight's first",
+    });
+  }
+  const border = borderOf(padding).map(([before, after]) => before + after);
+  const sides = kernel.map((p, a) =>
+    (x_byxc.shape[a + 1]! - 1) * sidesOf(stride)[a]! + sidesOf(dilation)[a]! * (p - 1) + 1 +
+    sidesOf(outputPadding)[a]! - border[a]!
+  );
+  // convolution is linear in its image, so its cotangent does not depend on which image this is
+  const image = input("image of convTranspose2d", [b, ...sides, i * groups]);
+  const [y] = pullback([conv2d({ weight }, forward)(image)], [x_byxc], [image]) as [Tensor];
+  return bias === undefined ? y : add(y, bias);
 };

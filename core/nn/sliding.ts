@@ -24,7 +24,7 @@ export interface Window {
 export const sidesOf = (n: Sides): readonly [number, number] => typeof n === "number" ? [n, n] : n;
 
 /** Border before and after along both axes. */
-const borderOf = (border: Border): readonly (readonly [number, number])[] =>
+export const borderOf = (border: Border): readonly (readonly [number, number])[] =>
   (typeof border === "number" ? [border, border] : border).map((n) => typeof n === "number" ? [n, n] : n);
 
 /** A border around the sides of `[b, h, w, c]`. Data-last. */

@@ -7,6 +7,7 @@ import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { fromLast, toLast } from "./along.ts";
+import { isNaN } from "./compare.ts";
 import { and, cast, equal, less, not, or, select } from "./elementwise.ts";
 import { broadcastTo, reshape } from "./movement.ts";
 import { sum } from "./reduce.ts";
@@ -25,8 +26,6 @@ export interface TopK {
   /** Their indices along the axis, i32. */
   readonly indices: Tensor;
 }
-
-const isNaN = (x: Tensor): Tensor => not(equal(x, x));
 
 /** Whether a stands before b, and whether neither does, in ascending order. */
 const compare = (a: Tensor, b: Tensor): { readonly before: Tensor; readonly tie: Tensor } =>

@@ -137,6 +137,49 @@ const norms = [
   ]),
 ];
 
+const further = [
+  library("functions", [unit("x", 41)], (x) => [
+    cs.square(x!),
+    cs.tan(x!),
+    cs.sinh(x!),
+    cs.cosh(x!),
+    cs.exp2(x!),
+    cs.log2(cs.add(x!, 1.5)),
+    cs.round(cs.mul(x!, 9)),
+    cs.round(cs.add(cs.cast("f32")(cs.sub(cs.iota([41]), 20)), 0.5)),
+    cs.isFinite(x!),
+    cs.xor(cs.greaterEqual(x!, 0.5), cs.notEqual(x!, x!)),
+  ]),
+  library("further activations", [floats("x", [200], -9, 9)], (x) => [
+    cs.leakyRelu(0.1)(x!),
+    cs.elu(1.5)(x!),
+    cs.hardSigmoid(x!),
+    cs.hardSwish(x!),
+    cs.mish(x!),
+  ]),
+  library("arrangements", [unit("x", 3, 5)], (x) => [
+    cs.tile([2, 3])(x!),
+    cs.roll(2)(x!),
+    cs.roll(-1, 0)(x!),
+    ...cs.split([1, 4])(x!),
+    cs.padWith("edge", [1, 0], [0, 2])(x!),
+    cs.padWith("reflect", [1, 2], [2, 4])(x!),
+    cs.lowerTriangle()(x!),
+    cs.upperTriangle(1)(x!),
+    cs.squeeze()(cs.unsqueeze(1)(x!)),
+    cs.matmul(cs.identityMatrix(5))(x!),
+    cs.swapAxes(0, 1)(x!),
+  ]),
+  library(
+    "transposed convolution",
+    [unit("x", 2, 4, 3, 4), unit("w", 4, 3, 3, 2), unit("v", 4, 2, 2, 2), unit("b", 3)],
+    (x, w, v, b) => [
+      cs.convTranspose2d({ weight: w!, bias: b! }, { stride: 2, padding: 1, outputPadding: 1 })(x!),
+      cs.convTranspose2d({ weight: v! }, { groups: 2, dilation: 2 })(x!),
+    ],
+  ),
+];
+
 const block = (x: Tensor, w: Tensor): Tensor =>
   cs.add(x, cs.matmul(cs.transpose(w))(cs.tanh(cs.matmul(w)(cs.softmax()(x)))));
 
@@ -174,5 +217,6 @@ export const libraryCases: readonly DeviceCase[] = [
   ...along,
   ...contraction,
   ...norms,
+  ...further,
   ...transforms,
 ];

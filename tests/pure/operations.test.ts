@@ -44,6 +44,32 @@ test("adaptive intervals cover every element and may overlap", () => {
   refused(() => cs.adaptiveAveragePool2d(0)(x), "ShapeError", /positive/);
 });
 
+test("a transposed convolution spreads what a convolution gathers", () => {
+  const x = cs.full([1, 1, 2, 1], 1), weight = cs.reshape([1, 1, 1, 2])(cs.add(cs.mul(count(2), 9), 1));
+  assert.equal(value(cs.convTranspose2d({ weight })(x)), [1, 11, 10]);
+  assert.equal(value(cs.convTranspose2d({ weight }, { stride: [1, 2] })(x)), [1, 10, 1, 10]);
+  const wide = cs.convTranspose2d({ weight }, { stride: 3, outputPadding: [2, 1] })(x);
+  assert.equal([wide.shape, value(wide).slice(0, 6)], [[1, 3, 6, 1], [1, 10, 0, 1, 10, 0]]);
+});
+
+test("arrangements", () => {
+  const x = count(4), list = (t: Tensor) => value(t);
+  assert.equal(list(cs.roll(1)(x)), [3, 0, 1, 2]);
+  assert.equal(list(cs.tile([2])(x)), [0, 1, 2, 3, 0, 1, 2, 3]);
+  assert.equal(list(cs.padWith("reflect", [2], [3])(x)), [2, 1, 0, 1, 2, 3, 2, 1, 0]);
+  assert.equal(list(cs.padWith("edge", [2], [1])(x)), [0, 0, 0, 1, 2, 3, 3]);
+  assert.equal(list(cs.lowerTriangle()(cs.full([2, 3], 1))), [1, 0, 0, 1, 1, 0]);
+  assert.equal(list(cs.upperTriangle(1)(cs.full([2, 3], 1))), [0, 1, 1, 0, 0, 1]);
+  assert.equal(cs.split([1, 3])(x).map(list), [[0], [1, 2, 3]]);
+  assert.equal(cs.squeeze([1])(cs.unsqueeze(1)(x)).shape, [4]);
+  const halves = cs.sub(cs.mul(count(6), 0.5), 1.5);
+  assert.equal(list(cs.add(cs.round(halves), 0)), [-2, -1, 0, 0, 0, 1], "-1.5 -1 -0.5 0 0.5 1");
+  refused(() => cs.padWith("reflect", [4], [0])(x), "ShapeError", /shorter/);
+  refused(() => cs.split([1, 2])(x), "ShapeError", /add up to 4/);
+  refused(() => cs.squeeze([0])(x), "ShapeError", /length 1/);
+  refused(() => cs.tile([1, 2])(x), "ShapeError", /per axis/);
+});
+
 test("einsum: patterns and their refusals", () => {
   const a = count(2, 3), b = count(3, 2);
   assert.equal(value(cs.einsum("ij,jk->ik")(a, b)), value(cs.matmul(b)(a)));
