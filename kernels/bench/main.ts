@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect";
 import { type NdArray } from "@chain-of-sight/core";
-import { compile, Device, type Program, webGpu } from "@chain-of-sight/kernels";
+import { compile, Device, type Program, webGpu } from "../mod.ts";
 import { type BenchCase, cases, inputsOf, numbers } from "./cases.ts";
 import { openRival, type Prepared, prepareRival } from "./rival.ts";
 import { compare, type Comparison, tableOf } from "./statistics.ts";

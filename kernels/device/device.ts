@@ -2,11 +2,12 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
-import { DeviceError } from "./errors.ts";
-import { loadProgram, type PipelineCache, type Program } from "./program.ts";
+import type { DeviceError } from "./errors.ts";
+import { Health } from "./health.ts";
+import type { PipelineCache } from "./pipeline.ts";
+import { loadProgram } from "./program.ts";
 import { type Opened, openGpu } from "./provider.ts";
 
 /** What a program may do with a device. */
@@ -14,47 +15,11 @@ export interface DeviceService {
   /** What the compiler may know of it. */
   readonly profile: DeviceProfile;
   /** Puts a compiled plan on the device; its buffers live as long as the scope. */
-  readonly load: (plan: Plan) => Effect.Effect<Program, DeviceError, Scope.Scope>;
+  readonly load: (plan: Plan) => ReturnType<typeof loadProgram>;
 }
 
 /** The device service. */
 export class Device extends Context.Service<Device, DeviceService>()("chain-of-sight/Device") {}
-
-/** Remembers what the driver reports outside any call, until someone asks. */
-export class Health {
-  #failure: DeviceError | undefined;
-
-  /** Watches a device. */
-  constructor(device: GPUDevice) {
-    device.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      const { error } = event as GPUUncapturedErrorEvent;
-      const memory = error.constructor.name === "GPUOutOfMemoryError";
-      this.#failure ??= new DeviceError({
-        fault: memory ? "out of memory" : "invalid work",
-        got: error.message,
-        mend: memory ? "use a smaller batch or model" : "report it with the program's kernels",
-      });
-    });
-    device.lost.then((info) => {
-      if (info.reason !== "destroyed") {
-        this.#failure = new DeviceError({
-          fault: "lost",
-          got: info.message,
-          mend: "start again: the run resumes from its last checkpoint",
-        });
-      }
-    });
-  }
-
-  /** Fails if anything was reported since the last check. A lost device stays lost. */
-  readonly check: Effect.Effect<void, DeviceError> = Effect.suspend(() => {
-    const failure = this.#failure;
-    if (failure === undefined) return Effect.void;
-    if (failure.fault !== "lost") this.#failure = undefined;
-    return Effect.fail(failure);
-  });
-}
 
 /** The profile of an opened device. */
 export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {

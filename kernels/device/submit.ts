@@ -1,0 +1,28 @@
+/** One run of a program: every dispatch in one pass of one submit. */
+import * as Effect from "effect/Effect";
+import type { DeviceError } from "./errors.ts";
+import type { Recorded } from "./profile.ts";
+import { healthy } from "./health.ts";
+import type { OnDevice } from "./transfer.ts";
+
+/** Submits recorded dispatches and copies once; waits for nothing. */
+export const runnerOf = (
+  { device, plan, buffers, health }: OnDevice,
+  steps: readonly Recorded[],
+): Effect.Effect<void, DeviceError> =>
+  Effect.suspend(() => {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    for (const { pipeline, group, size } of steps) {
+      if (pipeline !== current) pass.setPipeline(current = pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...size);
+    }
+    pass.end();
+    for (const c of plan.memory.copies) {
+      encoder.copyBufferToBuffer(buffers[c.from]!, 0, buffers[c.to]!, 0, c.bytes);
+    }
+    device.queue.submit([encoder.finish()]);
+    return healthy(health);
+  });
