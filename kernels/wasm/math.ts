@@ -12,9 +12,32 @@ export interface Dialect {
   readonly relaxed: boolean;
 }
 
-const f = (x: number): string => `(v128.const f32x4 ${x} ${x} ${x} ${x})`;
-const d = (x: number): string => `(v128.const f64x2 ${x} ${x})`;
-const n = (x: number): string => `(v128.const i32x4 ${x} ${x} ${x} ${x})`;
+/**
+ * Numbers that the functions read from memory: one instruction, where a constant in the code takes three. They lie in
+ * the memory's first page, at the same place for every module.
+ */
+const pool: number[] = [], pooled = new Map<string, number>();
+const POOL = 1024;
+
+const place = (key: string, words: () => readonly number[]): number => {
+  const known = pooled.get(key);
+  if (known !== undefined) return known;
+  if (sealed) throw new Error(`the number ${key} is not in the pool`);
+  const at = POOL + 4 * pool.length;
+  pool.push(...words());
+  pooled.set(key, at);
+  return at;
+};
+let sealed = false;
+
+const bits = (x: number): number => new Int32Array(Float32Array.of(x).buffer)[0]!;
+const f = (x: number): string =>
+  `(v128.load32_splat offset=${place(`f${x}`, () => [bits(x)])} (i32.const 0))`;
+const d = (x: number): string =>
+  `(v128.load64_splat offset=${
+    place(`d${x}`, () => [...new Int32Array(Float64Array.of(x).buffer)])
+  } (i32.const 0))`;
+const n = (x: number): string => `(v128.load32_splat offset=${place(`n${x}`, () => [x | 0])} (i32.const 0))`;
 const v = (name: string): string => `(local.get $${name})`;
 
 /** a b + c. */
@@ -98,9 +121,11 @@ const circular = (name: string, shift: number, dialect: Dialect): string =>
 
 /** The text of each function. */
 const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
+  // results below the least normal number are 0: machines are slow with them
   exp: (dialect) =>
-    `(func $exp (param $x v128) (result v128) (local $n v128) (local $i v128) (local $h v128)
-  (local.set $x (f32x4.min (f32x4.max ${v("x")} ${f(-105)}) ${f(89)}))
+    `(func $exp (param $x v128) (result v128) (local $n v128) (local $i v128) (local $h v128) (local $z v128)
+  (local.set $z (f32x4.lt ${v("x")} ${f(-87.3)}))
+  (local.set $x (f32x4.pmin (f32x4.pmax ${v("x")} ${f(-87.3)}) ${f(89)}))
   (local.set $n (f32x4.nearest (f32x4.mul ${v("x")} ${f(1.44269504088896341)})))
   (local.set $x ${madd(v("n"), f(-0.693359375), v("x"), dialect)})
   (local.set $x ${madd(v("n"), f(2.12194440e-4), v("x"), dialect)})
@@ -121,9 +146,9 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
         dialect,
       )
     } ${f(1)}))
-  (f32x4.mul
+  (v128.andnot (f32x4.mul
     (f32x4.mul ${v("n")} (i32x4.shl (i32x4.add ${v("h")} ${n(127)}) (i32.const 23)))
-    (i32x4.shl (i32x4.add (i32x4.sub ${v("i")} ${v("h")}) ${n(127)}) (i32.const 23))))`,
+    (i32x4.shl (i32x4.add (i32x4.sub ${v("i")} ${v("h")}) ${n(127)}) (i32.const 23))) ${v("z")}))`,
   log: (dialect) =>
     `(func $log (param $v v128) (result v128) (local $x v128) (local $e v128) (local $z v128) (local $m v128)
   (local.set $m (f32x4.lt ${v("v")} ${f(1.1754943508222875e-38)}))
@@ -151,12 +176,8 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   (local.set $m ${madd(v("e"), f(-2.12194440e-4), v("m"), dialect)})
   (local.set $m ${madd(v("z"), f(-0.5), v("m"), dialect)})
   (local.set $x ${madd(v("e"), f(0.693359375), `(f32x4.add ${v("x")} ${v("m")})`, dialect)})
-  (local.set $x (v128.bitselect ${v("x")} ${v("v")} (f32x4.lt ${v("v")} ${
-      f(Infinity).replaceAll("Infinity", "inf")
-    })))
-  (local.set $x (v128.bitselect ${f(-Infinity).replaceAll("-Infinity", "-inf")} ${v("x")} (f32x4.eq ${
-      v("v")
-    } ${f(0)})))
+  (local.set $x (v128.bitselect ${v("x")} ${v("v")} (f32x4.lt ${v("v")} ${f(Infinity)})))
+  (local.set $x (v128.bitselect ${f(-Infinity)} ${v("x")} (f32x4.eq ${v("v")} ${f(0)})))
   (v128.or ${v("x")} (f32x4.lt ${v("v")} ${f(0)})))`,
   quarters: () =>
     `(func $quarters (param $x v128) (result v128) (f64x2.nearest (f64x2.mul ${v("x")} ${d(2 / Math.PI)})))`,
@@ -195,7 +216,7 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
   erf: (dialect) =>
     `(func $erf (param $x v128) (result v128) (local $s v128)
-  (local.set $x (f32x4.min (f32x4.max ${v("x")} ${f(-4)}) ${f(4)}))
+  (local.set $x (f32x4.pmin (f32x4.pmax ${v("x")} ${f(-4)}) ${f(4)}))
   (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
   (f32x4.div
     (f32x4.mul ${v("x")} ${
@@ -338,6 +359,16 @@ const perLane = (name: string, shape: string, one: (a: string, b: string) => str
     [1, 2, 3].reduce((x, i) => `(${shape}.replace_lane ${i} ${x} ${lane(i)})`, `(${shape}.splat ${lane(0)})`)
   })`;
 };
+
+for (const make of Object.values(functions)) [true, false].forEach((relaxed) => make({ relaxed }));
+sealed = true;
+
+/** The numbers that the functions read, as a segment of the module. */
+export const poolText: string = `(data (i32.const ${POOL}) "${
+  [...new Uint8Array(Int32Array.from(pool).buffer)].map((b) => `\\${b.toString(16).padStart(2, "0")}`).join(
+    "",
+  )
+}")`;
 
 /** The text of a function by its name, if it is one of ours. */
 const textOf = (name: string, dialect: Dialect): string | undefined => {

@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import { renderContraction } from "./contraction.ts";
 import type { Phase } from "./function.ts";
 import { renderLoop } from "./loop.ts";
-import { type Dialect, preludeOf } from "./math.ts";
+import { type Dialect, poolText, preludeOf } from "./math.ts";
 import { renderScatter } from "./scatter.ts";
 
 /** The phases of a kernel, to be run one after the other; none where every result is empty. */
@@ -57,6 +57,7 @@ export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
     text: [
       "(module",
       `(import "cos" "memory" (memory 1 ${MOST_PAGES} shared))`,
+      poolText,
       ...preludeOf(body, dialect),
       COPY,
       body,

@@ -37,7 +37,7 @@ interface Home {
   readonly escapes: boolean;
 }
 
-const RAMP = [0, 1, 2, 3];
+const RAMP = [0, 1, 2, 3], NOTHING: ReadonlySet<string> = new Set();
 
 /** One block of statements. */
 export class Scope {
@@ -103,6 +103,11 @@ export class Scope {
     return this.#find(key) ?? this.#name(this.#home(uses).scope, key, type, text());
   }
 
+  /** A constant, made once: in the code it takes three instructions each time. */
+  #constant(text: string): string {
+    return text.endsWith(" 0 0 0 0)") ? text : this.#let(text, "v128", NOTHING, () => text);
+  }
+
   /** An index of the first lane as i32 text. Negative parts wrap, and come back when added. */
   index(i: Index): string {
     return i.terms.reduce((sum, t) => add(sum, times(this.#atom(t.atom), t.by)), i32(i.constant));
@@ -128,9 +133,11 @@ export class Scope {
     if (s !== undefined) {
       const base = this.#let(`4:${i.key}`, "v128", uses, () => {
         const first = `(i32x4.splat ${this.index(i)})`;
-        return s.by === 0 ? first : `(i32x4.add ${first} ${ramp(RAMP.map((l) => l * s.by))})`;
+        return s.by === 0 ? first : `(i32x4.add ${first} ${this.#constant(ramp(RAMP.map((l) => l * s.by)))})`;
       });
-      return copy === 0 || s.by === 0 ? base : `(i32x4.add ${base} ${ramp(RAMP.map(() => copy * 4 * s.by))})`;
+      return copy === 0 || s.by === 0
+        ? base
+        : `(i32x4.add ${base} ${this.#constant(ramp(RAMP.map(() => copy * 4 * s.by)))})`;
     }
     if (copy > 0) throw new Error("copies of an index that is not linear in the lanes");
     return this.#let(`4:${i.key}`, "v128", uses, () => {
@@ -237,7 +244,7 @@ export class Scope {
 
   /** A value of a copy as text; anything but a literal is computed into a local first. */
   value(v: Value, copy = 0): string {
-    if (v.kind === "literal") return literal(v.value, v.dtype);
+    if (v.kind === "literal") return this.#constant(literal(v.value, v.dtype));
     if (v.kind === "reduced" || v.kind === "accumulator") return this.#frame.result(v, copy);
     const moving = v.uses.has(this.#vector), key = moving && copy > 0 ? `${v.key}#${copy}` : v.key;
     const known = this.#find(key);
