@@ -147,6 +147,14 @@ const checkTangent = (path: string, x: Tensor, dx: Tensor | undefined): void => 
 /**
  * Value and directional derivative of `f` at `primal` along `tangent`, a tree like it. Further arguments are constants.
  * Costs about as much as two evaluations of f.
+ *
+ * ```ts
+ * import { interpret, input, jvp, sin, f32 } from "@chain-of-sight/core";
+ * const x = input("x", []), dx = input("dx", []);
+ * const { value, tangent } = jvp(sin)(x, dx);
+ * const [y, dy] = interpret([value, tangent], { x: f32([], [0]), dx: f32([], [2]) });
+ * if (!(y!.data[0] === 0 && dy!.data[0] === 2)) throw new Error("not so");
+ * ```
  * @throws {DTypeError} if the first argument holds integers; {ShapeError} if the tangent does not fit it.
  */
 export const jvp = <T extends Tree<Tensor>, A extends readonly unknown[], R extends Tree<Tensor>>(

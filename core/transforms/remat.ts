@@ -48,7 +48,11 @@ const marked = <F extends Traceable>(f: F, attributes: { name: string; recompute
     });
   }) as F;
 
-/** The same function, whose inside the backward pass computes again from its arguments and what it closes over. */
+/**
+ * The same function, whose inside the backward pass computes again from its arguments and what it closes over:
+ * `blocks.reduce((x, p) => remat(block)(x, p), x)`. A function of several tensors is computed again for each of them
+ * that the derivative needs, so that one result to a function is best.
+ */
 export const remat = <F extends Traceable>(f: F): F => marked(f, { name: "", recompute: true });
 
 /** The same function, whose results are marked as the region of a name: `rematWhere` chooses among such names. */

@@ -59,6 +59,14 @@ const lengthOf = (axes: readonly (readonly [Tensor, number])[]): number => {
 /**
  * `f` over an axis: `vmap(f)(xs)` is `f` of every `xs[i]`, stacked, in as many kernels as one `f`. Arguments and result
  * are tensors, or lists and records of them.
+ *
+ * ```ts
+ * import { input, mul, sum, type Tensor, vmap } from "@chain-of-sight/core";
+ * const dot = (a: Tensor, b: Tensor): Tensor => sum()(mul(a, b));
+ * const rows = vmap(dot)(input("a", [8, 3]), input("b", [8, 3])); // [8]
+ * const table = vmap((a: Tensor) => vmap(dot, { in: [null, 0] })(a, input("b", [8, 3])))(input("a", [5, 3]));
+ * if (!(rows.shape.join() === "8" && table.shape.join() === "5,8")) throw new Error("not so");
+ * ```
  * @throws {ShapeError} if the mapped axes differ in length or do not exist.
  */
 export const vmap = <A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
