@@ -17,6 +17,7 @@ export { renderModule, renderWasm, type WasmModule } from "./wasm/render.ts";
 export type { Phase } from "./wasm/function.ts";
 export type { Dialect } from "./wasm/math.ts";
 export * from "./device/cpu.ts";
+export * from "./device/cpu_choice.ts";
 export * from "./device/device.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";

@@ -67,6 +67,11 @@ export class Pool {
     });
   }
 
+  /** Throws what a thread failed with, if one has. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** Hands a program to every thread. */
   async load(program: Load): Promise<void> {
     await this.#ask(program, this.threads);

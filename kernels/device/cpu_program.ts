@@ -213,14 +213,13 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
         });
       });
 
-    // the step itself goes on while the caller prepares the next; whatever comes after waits for its turn
-    let failure: DeviceError | undefined;
+    // the step itself goes on (a thread that fails in it fails what comes after) while the caller prepares the next; whatever comes after waits for its turn
     const run: Program["run"] = Effect.tryPromise({
       try: async () => {
         const started = cpu.inTurn(() => {
-          if (failure !== undefined) throw failure;
+          cpu.pool.check();
           clear();
-          return { finished: cpu.pool.run(id).catch((e) => void (failure = failed(e))) };
+          return { finished: cpu.pool.run(id).catch(() => undefined) };
         });
         const finished = cpu.inTurn(async () => (await started.catch(() => undefined))?.finished);
         await started;
@@ -276,7 +275,7 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
         return yield* Effect.tryPromise({
           try: () =>
             cpu.inTurn(() => {
-              if (failure !== undefined) throw failure;
+              cpu.pool.check();
               return Object.fromEntries(names.map((n) => {
                 const { tensor, at } = find(n)!;
                 return [n, download(memory(), at, tensor)];

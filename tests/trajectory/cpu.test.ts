@@ -1,6 +1,34 @@
-/** The training on the CPU: fused, and with one kernel per description as the naive path. */
+/** The training on the CPU: fused, with one kernel per description, and bit by bit the same on 1 and 2 threads. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { stepOnCpu } from "../support/cpu.ts";
-import { trajectorySuite } from "./suite.ts";
+import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
-trajectorySuite("cpu, fused", stepOnCpu());
+const finals = new Map<number, Readonly<Record<string, ArrayLike<number>>>>();
+
+/** Keeps the state at the end of the training. */
+const kept = (threads: number): MakeStepper => async (program) => {
+  const stepper = await stepOnCpu({}, threads)(program);
+  return {
+    ...stepper,
+    state: async () => {
+      const state = await stepper.state();
+      finals.set(threads, Object.fromEntries(Object.entries(state).map(([path, x]) => [path, x.data])));
+      return state;
+    },
+  };
+};
+
+trajectorySuite("cpu, fused", kept(2));
+trajectorySuite("cpu, fused, one thread", kept(1));
 trajectorySuite("cpu, naive", stepOnCpu({ fuse: false }));
+
+const test = suite("trajectory, cpu, threads");
+test("1 and 2 threads end with the same bits", () => {
+  const [one, two] = [finals.get(1)!, finals.get(2)!];
+  assert.ok(Object.keys(one).length > 20, "many arrays");
+  for (const path of Object.keys(one)) {
+    assert.equal([...Array.from(two[path]!)], [...Array.from(one[path]!)], path);
+  }
+});
+test.run();

@@ -1,0 +1,36 @@
+/** Which device to open: a GPU where there is one, the CPU otherwise. */
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import { cpu, cpuWith } from "./cpu.ts";
+import { type Device, webGpu } from "./device.ts";
+import type { DeviceError } from "./errors.ts";
+
+/** Names of devices, as settings and command lines spell them. */
+export type DeviceName = "webgpu" | "cpu" | "auto";
+
+/** Every device name. */
+export const deviceNames: readonly DeviceName[] = ["auto", "webgpu", "cpu"];
+
+/** A device, or the CPU where it has no adapter; the change is said once. Other failures stay failures. */
+export const orCpu = (
+  first: Layer.Layer<Device, DeviceError>,
+  second: Layer.Layer<Device, DeviceError> = cpu,
+): Layer.Layer<Device, DeviceError> =>
+  first.pipe(
+    Layer.catch((e) =>
+      Layer.unwrap(
+        e.fault !== "no adapter"
+          ? Effect.fail(e)
+          : Effect.as(Effect.logWarning(`${e.got}: running on the CPU. For WebGPU, ${e.mend}`), second),
+      )
+    ),
+  );
+
+/** WebGPU where there is an adapter, the CPU otherwise. */
+export const anyDevice: Layer.Layer<Device, DeviceError> = orCpu(webGpu);
+
+/** The device of a name. `threads` counts for the CPU alone. */
+export const deviceNamed = (name: DeviceName, threads?: number): Layer.Layer<Device, DeviceError> => {
+  const ours = threads === undefined ? cpu : cpuWith({ threads });
+  return name === "cpu" ? ours : name === "webgpu" ? webGpu : orCpu(webGpu, ours);
+};
