@@ -78,3 +78,22 @@ export const numberLoop = (
     ...repeat(locals.unique("l"), `(i32.lt_u ${get(name)} ${i32(size)})`, [...inner.lines, next], true),
   );
 };
+
+/** Writes a loop over numbers from one text to another, at least one of them, into a scope. */
+export const rangeLoop = (
+  scope: Scope,
+  locals: Locals,
+  name: string,
+  from: string,
+  to: string,
+  body: (inner: Scope) => void,
+): void => {
+  locals.declare(name, "i32");
+  const inner = scope.loop([name]);
+  body(inner);
+  const next = set(name, add(get(name), i32(1)));
+  scope.lines.push(
+    set(name, from),
+    ...repeat(locals.unique("l"), `(i32.lt_u ${get(name)} ${to})`, [...inner.lines, next], true),
+  );
+};

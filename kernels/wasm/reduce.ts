@@ -2,7 +2,7 @@
 import type { DType } from "@chain-of-sight/core";
 import type { Reduction } from "../graph/kernel.ts";
 import { beatsText, laneMask, literal, maxText, sumText } from "./dialect.ts";
-import { get, i32, type Locals, set } from "./text.ts";
+import { get, type Locals, set } from "./text.ts";
 
 /** Element type of what is reduced. */
 export const elementOf = (r: Reduction): DType => r.tensor.args[0]!.dtype;
@@ -87,6 +87,3 @@ export const joinLanes = (r: Reduction, a: Accumulator, spare: Accumulator): str
 export const declareReductions = (locals: Locals): void => {
   locals.declare("wins", "v128");
 };
-
-/** An i32 number in every lane. */
-export const everyLane = (n: number): string => `(i32x4.splat ${i32(n)})`;

@@ -13,7 +13,7 @@ export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
   if (kernel.outputs.every((o) => sizeOf(o.tensor.shape) === 0)) return [];
   switch (kernel.kind) {
     case "loop":
-      return [renderLoop(kernel)];
+      return renderLoop(kernel);
     case "contraction":
       return renderContraction(kernel, dialect);
     case "scatter":

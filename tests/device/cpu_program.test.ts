@@ -17,6 +17,7 @@ import * as Context from "effect/Context";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { cpuServices } from "../support/cpu.ts";
+import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
 import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
@@ -141,6 +142,33 @@ test("1, 2 and 3 threads: the same bits", async () => {
     assert.equal(bits(two), bits(one), name);
     assert.equal(bits(three), bits(one), name);
   }
+});
+
+test("long reductions: near float64 in rows, columns and pieces", async () => {
+  const n = 1 << 20,
+    x = cs.input("x", [n + 3]),
+    y = cs.input("y", [n / 8, 8]),
+    long = floats("x", [n + 3], 0, 1);
+  const wide = cs.ndarray("f32", y.shape, (long.data as Float32Array).slice(0, n));
+  const outputs: Record<string, Tensor> = {
+    sum: cs.sum()(cs.mul(x, x)),
+    columns: cs.sum({ axes: [0] })(y),
+    turned: cs.sum({ axes: [1] })(cs.reshape([2, n / 2])(cs.transpose(y))),
+    top: cs.argmax(0)(x),
+    most: cs.max()(cs.sub(x, 2)),
+    spread: cs.sum()(cs.exp(cs.sub(x, cs.max()(x)))),
+  };
+  const of = (v: NdArray) => (cs.ndarray("f32", v.shape, Float64Array.from(v.data as Float32Array)));
+  const want = cs.interpret(Object.values(outputs), { x: of(long), y: of(wide) });
+  await withProgram({ outputs }, async (p) => {
+    assert.ok(
+      renderModule(p.plan, { relaxed: true }).phases.some(({ phase }) => phase.label.startsWith("pieces")),
+    );
+    await Effect.runPromise(p.write({ x: long, y: wide }));
+    await Effect.runPromise(p.run);
+    const got = await Effect.runPromise(p.read(Object.keys(outputs)));
+    Object.keys(outputs).forEach((name, i) => near(name, got[name]!, want[i]!, { rtol: 4e-7, atol: 0 }));
+  });
 });
 
 const failure = (exit: Exit.Exit<unknown, unknown>): DeviceError => {
