@@ -83,12 +83,14 @@ export const captionOf = (scene: Scene): CaptionQuestion => {
   return { kind: "caption", prompt: "caption :", answer, truth: named.map(([concept]) => concept) };
 };
 
+// Prompts end with what they ask about, so that the answer follows the word itself: a decoder of few layers then finds
+// it in the picture with one look, without first carrying the word to a question mark.
 const presence = (concept: number, truth: boolean, negative: NegativeKind): PresenceQuestion => ({
   kind: "presence",
   negative,
   concept,
   truth,
-  prompt: `is there ${withArticle(nameOf(concept))} ?`,
+  prompt: `is there ${withArticle(nameOf(concept))}`,
   answer: truth ? "yes" : "no",
 });
 
@@ -96,7 +98,7 @@ const count = (concept: number, truth: number): CountQuestion => ({
   kind: "count",
   concept,
   truth,
-  prompt: `how many ${concepts[concept]!.plural} ?`,
+  prompt: `how many ${concepts[concept]!.plural}`,
   answer: String(truth),
 });
 
@@ -104,7 +106,7 @@ const refer = (concept: number, truth: Box, grid: number): ReferQuestion => ({
   kind: "refer",
   concept,
   truth,
-  prompt: `where is the ${nameOf(concept)} ?`,
+  prompt: `where is the ${nameOf(concept)}`,
   answer: boxWords(truth, grid),
 });
 

@@ -55,8 +55,8 @@ const software: QuickstartConfig = {
   model: { width: 128, layers: 3, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
   vocabulary: 512,
   text: {
-    pretrain: { length: 52, turns: { caption: 0, presence: 6, count: 1, refer: 0 } },
-    finetune: { length: 40, turns: { caption: 0, presence: 3, count: 1, refer: 1 } },
+    pretrain: { length: 46, turns: { caption: 0, presence: 6, count: 1, refer: 0 } },
+    finetune: { length: 36, turns: { caption: 0, presence: 3, count: 1, refer: 1 } },
   },
   featureBatch: 32,
   pretrain: training,

@@ -410,7 +410,7 @@ test("a contact sheet is a PNG that shows right and wrong answers differently", 
       scene,
       image: imageAt(set, 96, scene.index),
       side: 96,
-      lines: [{ question: "is there a cow ?", answer: "yes", truth: "no", right }],
+      lines: [{ question: "is there a cow", answer: "yes", truth: "no", right }],
       predictedBox: [0.1, 0.1, 0.5, 0.5] as const,
     })));
   assert.equal([...sheet(true).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);

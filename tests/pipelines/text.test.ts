@@ -50,7 +50,7 @@ test("token numbers are dense, special tokens come first, every word of the task
 
 test("every question and answer comes back from its tokens", () => {
   for (const text of corpus) assert.is(tokenizer.decode(tokenizer.encode(text)), text);
-  assert.is(tokenizer.decode(tokenizer.encode("IS there  a Cow ?")), "is there a cow ?");
+  assert.is(tokenizer.decode(tokenizer.encode("IS there  a Cow")), "is there a cow");
   assert.is(tokenizer.decode([tokenizer.bos, ...tokenizer.encode("yes"), tokenizer.eos, 0, 0]), "yes");
   assert.is(tokenizer.decode([]), "");
   assert.equal(tokenizer.encode(""), []);
@@ -61,7 +61,7 @@ test("every question and answer comes back from its tokens", () => {
 test("a tokenizer goes through its file, and a wrong file is named with its fields", () => {
   const back = parseTokenizer(JSON.stringify(json), "a/tokenizer.json");
   assert.ok(E.isRight(back));
-  assert.equal(back.right.encode("is there a cow ?"), tokenizer.encode("is there a cow ?"));
+  assert.equal(back.right.encode("is there a cow"), tokenizer.encode("is there a cow"));
   const wrong = parseTokenizer(
     JSON.stringify({ ...json, model: { ...json.model, merges: 3 } }),
     "a/tokenizer.json",
@@ -71,7 +71,7 @@ test("a tokenizer goes through its file, and a wrong file is named with its fiel
 });
 
 const turn: fc.Arbitrary<Turn> = fc.record({
-  prompt: fc.constantFrom(...corpus.filter((t) => t.includes("?"))),
+  prompt: fc.constantFrom(...corpus.filter((t) => t.startsWith("is there"))),
   answer: fc.constantFrom("yes", "no", "3", "<1> <2> <3> <4>", "a cow and 2 apples"),
 });
 
@@ -111,7 +111,7 @@ test("what is learnt reads as the answers, in order", () => {
   assert.equal([...row.ids.subarray(0, asked.length)], asked);
 });
 
-const good = (): Row => rowOf(tokenizer, "finetune-0", [{ prompt: "is there a cow ?", answer: "yes" }], 12);
+const good = (): Row => rowOf(tokenizer, "finetune-0", [{ prompt: "is there a cow", answer: "yes" }], 12);
 
 test("a batch joins rows and counts what is learnt", () => {
   const batch = batchOf([good(), good()]);
@@ -128,7 +128,7 @@ test("rows that cannot be learnt from are refused with their place and scene", (
     assert.ok(E.isLeft(batch));
     return batch.left;
   };
-  const masked = rowOf(tokenizer, "finetune-9", [{ prompt: "is there a cow ?", answer: "yes" }], 4);
+  const masked = rowOf(tokenizer, "finetune-9", [{ prompt: "is there a cow", answer: "yes" }], 4);
   const silent = refusal(
     good(),
     masked.ids.length === 4
