@@ -11,7 +11,7 @@ import { phaseOf, storeAll } from "./outputs.ts";
 import { type Accumulator, accumulator, declareReductions, join, joinLanes, start, take } from "./reduce.ts";
 import { copiesFor, costOf, indicesOf, type Split, splitFor } from "./schedule.ts";
 import { type Frame, Scope } from "./scope.ts";
-import { outerName, unsplit } from "./split.ts";
+import { outerName, type Rewriter, unsplit } from "./split.ts";
 import { add, get, i32, least, set, times } from "./text.ts";
 
 /** Columns of a piece. */
@@ -21,11 +21,14 @@ const FEW = 8, PIECES = 4;
 /** Bytes of a piece's result: the best so far, and where it was. */
 const RESULT = 32;
 
-/** A loop over columns with its split, and the text of its body. */
+/** A loop over columns with its split. */
 interface Columns {
   readonly name: string;
   readonly split: Split;
-  readonly copies: number;
+  /** Copies of the body of a loop under a rewriting. */
+  readonly copies: (rewrite: Rewriter, length: number) => number;
+  /** The most of them. */
+  readonly most: number;
   /** Instructions of the whole loop. */
   readonly cost: number;
 }
@@ -37,18 +40,30 @@ const columnsOf = (
   places: Output["at"][],
 ): Columns => {
   const name = columnName(length), split = splitFor(build, values, places, name, length);
-  const own = values.map(split.rewrite.value), each = costOf(own, name) + 2 * places.length;
-  const wild = indicesOf(own).some((i) => separate(i, name) === undefined);
-  const copies = copiesFor(each, split.length / 4, wild);
-  return { name, split, copies, cost: split.outer * Math.ceil(split.length / 4) * each };
+  const priced = (rewrite: Rewriter): number => costOf(values.map(rewrite.value), name) + 2 * places.length;
+  const copies = (rewrite: Rewriter, count: number): number => {
+    const wild = indicesOf(values.map(rewrite.value)).some((i) => separate(i, name) === undefined);
+    return copiesFor(priced(rewrite), count / 4, wild);
+  };
+  const cost = split.parts.reduce((n, p) => n + Math.ceil(p.length / 4) * priced(p.rewrite), 0);
+  const most = Math.max(
+    copies(split.rewrite, split.length),
+    ...split.parts.map((p) => copies(p.rewrite, p.length)),
+  );
+  return { name, split, copies, most, cost: split.outer * cost };
 };
 
-type Body = (scope: Scope, copies: number, lanes: number) => void;
+/** The text of a loop's body under a rewriting. */
+type BodyOf = (rewrite: Rewriter) => (scope: Scope, copies: number, lanes: number) => void;
 
-/** Writes the whole loop. */
-const wholeLoop = (scope: Scope, func: Func, { name, split, copies }: Columns, body: Body): void => {
-  const inner = (s: Scope): void =>
-    laneLoop(s, func.locals, { name, from: i32(0), to: split.length, length: split.length, copies }, body);
+/** Writes the whole loop, part by part. */
+const wholeLoop = (scope: Scope, func: Func, { name, split, copies }: Columns, bodyOf: BodyOf): void => {
+  const inner = (s: Scope): void => {
+    for (const { length, rewrite } of split.parts) {
+      const range = { name, from: i32(0), to: length, length, copies: copies(rewrite, length) };
+      laneLoop(s, func.locals, range, bodyOf(rewrite));
+    }
+  };
   if (split.outer > 1) numberLoop(scope, func.locals, outerName(name), split.outer, inner);
   else inner(scope);
 };
@@ -61,8 +76,9 @@ const piecesOf = ({ split }: Columns): { readonly count: number; readonly each: 
 };
 
 /** Writes the part of the loop that makes up the piece whose number is in `$piece`. */
-const pieceLoop = (scope: Scope, func: Func, columns: Columns, body: Body): void => {
-  const { name, split, copies } = columns, { each } = piecesOf(columns), { locals } = func;
+const pieceLoop = (scope: Scope, func: Func, columns: Columns, bodyOf: BodyOf): void => {
+  const { name, split } = columns, { each } = piecesOf(columns), { locals } = func;
+  const copies = columns.copies(split.rewrite, split.length), body = bodyOf(split.rewrite);
   for (const local of ["from", "to"]) locals.declare(local, "i32");
   const total = split.outer === 1 ? split.length : split.outer;
   scope.lines.push(
@@ -88,18 +104,19 @@ const reduceText = (
   total: Accumulator,
   loop: typeof wholeLoop,
 ): void => {
-  const { rewrite } = columns.split, value = rewrite.value(r.value);
-  const place = rewrite.index(variable(columns.name, r.length));
   const sums = [
     total,
-    ...Array.from({ length: columns.copies - 1 }, () => accumulator(r, func.locals)),
+    ...Array.from({ length: columns.most - 1 }, () => accumulator(r, func.locals)),
   ];
   for (const a of sums) scope.lines.push(...start(r, a));
-  loop(scope, func, columns, (inner, copies, lanes) => {
-    const texts = Array.from({ length: copies }, (_, c) => inner.value(value, c));
-    texts.forEach((text, c) =>
-      inner.lines.push(...take(r, sums[c]!, text, () => inner.lanesOf(place, c), lanes))
-    );
+  loop(scope, func, columns, (rewrite) => {
+    const value = rewrite.value(r.value), place = rewrite.index(variable(columns.name, r.length));
+    return (inner, copies, lanes) => {
+      const texts = Array.from({ length: copies }, (_, c) => inner.value(value, c));
+      texts.forEach((text, c) =>
+        inner.lines.push(...take(r, sums[c]!, text, () => inner.lanesOf(place, c), lanes))
+      );
+    };
   });
   for (const a of sums.slice(1)) scope.lines.push(...join(r, total, a));
 };
@@ -195,9 +212,10 @@ export const overColumns = (given: LoopKernel): Phase[] => {
   const wide = kernel.outputs.filter((o) => !o.perRow);
   if (wide.length > 0) {
     const columns = columnsOf(build, kernel.columns, wide.map((o) => o.value), wide.map((o) => o.at));
-    const { rewrite } = columns.split;
-    const outputs = wide.map((o) => ({ ...o, value: rewrite.value(o.value), at: rewrite.index(o.at) }));
-    wholeLoop(unit, func, columns, (scope, copies) => storeAll(scope, outputs, copies));
+    wholeLoop(unit, func, columns, (rewrite) => {
+      const outputs = wide.map((o) => ({ ...o, value: rewrite.value(o.value), at: rewrite.index(o.at) }));
+      return (scope, copies) => storeAll(scope, outputs, copies);
+    });
     cost += columns.cost;
   }
   const last: Phase = { ...phaseOf(kernel, func, top, unit, kernel.rows, cost), shared };

@@ -9,7 +9,7 @@ import { CLAIM, phaseOf, storeAll } from "./outputs.ts";
 import { type Accumulator, accumulator, declareReductions, join, start, take } from "./reduce.ts";
 import { copiesFor, costOf, indicesOf, lanesOverRows, splitFor } from "./schedule.ts";
 import { type Frame, Scope } from "./scope.ts";
-import { outerName } from "./split.ts";
+import { outerName, type Rewriter } from "./split.ts";
 import { get, i32, least, set, times } from "./text.ts";
 
 /** Renders a loop kernel. */
@@ -52,7 +52,7 @@ const overRows = (given: LoopKernel): Phase => {
   const { rows } = given, inner = given.reductions.length > 0;
   const lengths = [...new Set([...given.reductions.map((r) => r.length), given.columns])].map(columnName);
   const values = [...given.reductions.map((r) => r.value), ...given.outputs.map((o) => o.value)];
-  const { outer, length, rewrite } = splitFor(
+  const { outer, length, rewrite, parts } = splitFor(
     new ValueBuilder(),
     values,
     given.outputs.map((o) => o.at),
@@ -60,58 +60,68 @@ const overRows = (given: LoopKernel): Phase => {
     rows,
     lengths[0],
   );
-  const kernel: LoopKernel = {
-    ...given,
-    reductions: given.reductions.map((r) => ({ ...r, value: rewrite.value(r.value) })),
-    outputs: given.outputs.map((o) => ({ ...o, value: rewrite.value(o.value), at: rewrite.index(o.at) })),
+  const longest = Math.max(1, ...given.reductions.map((r) => r.length), given.columns);
+  const lookAt = (r: Rewriter) => {
+    const own = values.map(r.value), cost = costOf(own, "row", lengths[0]) + 2 * given.outputs.length;
+    return { cost, wild: indicesOf(own).some((x) => separate(x, "row") === undefined) };
   };
-  const own = [...kernel.reductions.map((r) => r.value), ...kernel.outputs.map((o) => o.value)];
-  const wild = indicesOf(own).some((i) => separate(i, "row") === undefined);
-  const longest = Math.max(1, ...kernel.reductions.map((r) => r.length), kernel.columns);
-  const each = (costOf(own, "row", lengths[0]) + 2 * kernel.outputs.length) * longest;
-  const copies = inner
-    ? wild || length < 16 ? 1 : each / longest <= 24 ? 4 : 2
-    : copiesFor(each, length / 4, wild);
-  const block = inner
+  const each = lookAt(rewrite).cost * longest;
+  const copiesOf = (r: Rewriter, count: number): number => {
+    const { cost, wild } = lookAt(r);
+    if (!inner) return copiesFor(cost, count / 4, wild);
+    return wild || count < 16 ? 1 : cost <= 24 ? 4 : 2;
+  };
+  const copies = copiesOf(rewrite, length);
+  const block = parts.length > 1
+    ? length
+    : inner
     ? 4 * copies * Math.max(1, Math.round(512 / longest))
     : Math.max(4 * copies, Math.ceil(CLAIM / Math.max(1, each) / 4) * 16);
   const blocks = Math.max(1, Math.ceil(length / block)), whole = blocks === 1;
 
-  const func = new Func(), results = new Map<string, string>();
+  const func = new Func(), { locals } = func, results = new Map<string, string>();
   const frame: Frame = {
-    locals: func.locals,
+    locals,
     buffer: func.buffer,
     result: (v, copy) => get(results.get(`${v.of.id}:${copy}`)!),
   };
-  if (inner) declareReductions(func.locals);
+  if (inner) declareReductions(locals);
   const top = new Scope(frame), unit = top.loop(["unit", outerName("row")]);
   if (outer > 1) {
-    func.locals.declare(outerName("row"), "i32");
+    locals.declare(outerName("row"), "i32");
     unit.lines.push(set(outerName("row"), whole ? get("unit") : `(i32.div_u ${get("unit")} ${i32(blocks)})`));
   }
-  let from = i32(0), to: number | string = length;
-  if (!whole) {
-    func.locals.declare("from", "i32");
-    func.locals.declare("to", "i32");
+  const bodyOf = ({ value, index }: Rewriter) => {
+    const reductions = given.reductions.map((r) => ({ ...r, value: value(r.value) }));
+    const outputs = given.outputs.map((o) => ({ ...o, value: value(o.value), at: index(o.at) }));
+    const perRow = outputs.filter((o) => o.perRow), wide = outputs.filter((o) => !o.perRow);
+    return (scope: Scope, count: number): void => {
+      for (const r of reductions) {
+        const totals = reduceRows(scope, func, r, count);
+        totals.forEach((a, c) => results.set(`${r.tensor.id}:${c}`, a.at ?? a.best));
+      }
+      storeAll(scope, inner ? perRow : outputs, count);
+      if (inner && wide.length > 0) {
+        numberLoop(scope, locals, columnName(given.columns), given.columns, (column) => {
+          storeAll(column, wide, count);
+        });
+      }
+    };
+  };
+  if (whole) {
+    for (const p of parts) {
+      const range = { name: "row", from: i32(0), to: p.length, length: p.length };
+      laneLoop(unit, locals, { ...range, copies: copiesOf(p.rewrite, p.length) }, bodyOf(p.rewrite));
+    }
+  } else {
+    for (const name of ["from", "to"]) locals.declare(name, "i32");
     const index = outer > 1 ? `(i32.rem_u ${get("unit")} ${i32(blocks)})` : get("unit");
     unit.lines.push(
       set("from", times(index, block)),
       set("to", least(`(i32.add ${get("from")} ${i32(block)})`, length)),
     );
-    [from, to] = [get("from"), get("to")];
+    const range = { name: "row", from: get("from"), to: get("to"), length, copies };
+    laneLoop(unit, locals, range, bodyOf(rewrite));
   }
-  laneLoop(unit, func.locals, { name: "row", from, to, length, copies }, (scope, count) => {
-    for (const r of kernel.reductions) {
-      const totals = reduceRows(scope, func, r, count);
-      totals.forEach((a, c) => results.set(`${r.tensor.id}:${c}`, a.at ?? a.best));
-    }
-    const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
-    storeAll(scope, inner ? perRow : kernel.outputs, count);
-    if (inner && wide.length > 0) {
-      numberLoop(scope, func.locals, columnName(kernel.columns), kernel.columns, (column) => {
-        storeAll(column, wide, count);
-      });
-    }
-  });
-  return phaseOf(kernel, func, top, unit, outer * blocks, each * Math.min(length, block) / 4);
+  return phaseOf(given, func, top, unit, outer * blocks, each * Math.min(length, block) / 4);
 };

@@ -1,9 +1,9 @@
 /** Which loop of a kernel runs in vector lanes, and how loops are split. Chosen by counting instructions. */
 import type { LoopKernel, Output } from "../graph/kernel.ts";
 import { columnName, walkValues } from "../graph/kernel.ts";
-import { type Index, separate, variablesOf } from "../ir/index_expr.ts";
+import { type Index, separate } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
-import { boundaries, type Rewriter, splitting, unsplit } from "./split.ts";
+import { boundaries, cutsOf, type Rewriter, splitting, unsplit } from "./split.ts";
 
 /** Instructions of each operator that takes more than one. */
 const COSTS: Readonly<Record<string, number>> = {
@@ -49,6 +49,16 @@ export const indicesOf = (values: readonly Value[]): Index[] => {
   return out;
 };
 
+/** A stretch of an inner loop in which guards have one outcome. */
+export interface Part {
+  /** Its first value. */
+  readonly start: number;
+  /** Number of values. */
+  readonly length: number;
+  /** Puts expressions in terms of a variable that starts at 0 in this part. */
+  readonly rewrite: Rewriter;
+}
+
 /** A split of one loop. */
 export interface Split {
   /** Iterations of the outer loop. */
@@ -57,7 +67,12 @@ export interface Split {
   readonly length: number;
   /** Puts expressions in terms of both. */
   readonly rewrite: Rewriter;
+  /** The inner loop in parts; for whole inner loops alone. */
+  readonly parts: readonly Part[];
 }
+
+/** Most parts of a loop, and the longest loop that is taken apart. */
+const MOST_PARTS = 6, LONGEST = 8192;
 
 /** Fixed cost of one pass of an outer loop. */
 const PASS = 12;
@@ -71,21 +86,36 @@ export const splitFor = (
   size: number,
   inner?: string,
 ): Split => {
-  const whole: Split = { outer: 1, length: size, rewrite: unsplit(build) };
+  if (size === 0) return { outer: 1, length: 0, rewrite: unsplit(build), parts: [] };
   const indices = [...indicesOf(values), ...places];
-  if (!indices.some((i) => variablesOf(i).has(name) && separate(i, name) === undefined)) return whole;
-  const price = (s: Split): number => {
-    const cost = costOf(values.map(s.rewrite.value), name, inner) +
-      places.reduce((n, p) => n + accessCost(s.rewrite.index(p), name), 0);
-    return (Math.ceil(s.length / 4) * cost + (s.outer > 1 ? PASS : 0)) / s.length;
+  const costs = (rewrite: Rewriter): number =>
+    costOf(values.map(rewrite.value), name, inner) +
+    places.reduce((n, p) => n + accessCost(rewrite.index(p), name), 0);
+  const candidate = (length: number): { readonly split: Split; readonly price: number } => {
+    const rewrite = length === size ? unsplit(build) : splitting(build, name, size, length);
+    const price = (parts: readonly Part[]): number =>
+      (parts.reduce((n, p) => n + Math.ceil(p.length / 4) * costs(p.rewrite), 0) +
+        (length < size ? PASS : 0)) / length;
+    const one: Part[] = [{ start: 0, length, rewrite }];
+    const plain = { split: { outer: size / length, length, rewrite, parts: one }, price: price(one) };
+    const cuts = length > LONGEST ? [] : cutsOf(values.map(rewrite.value), name, length);
+    if (cuts.length === 0 || cuts.length >= MOST_PARTS) return plain;
+    const parts = [0, ...cuts].map((start, i): Part => {
+      const count = (cuts[i] ?? length) - start;
+      return { start, length: count, rewrite: splitting(build, name, size, length, start, count) };
+    });
+    const cut = price(parts);
+    return cut < plain.price ? { split: { ...plain.split, parts }, price: cut } : plain;
   };
-  let best = whole, least = price(whole);
-  for (const length of boundaries(indices, name, size)) {
-    const candidate = { outer: size / length, length, rewrite: splitting(build, name, size, length) };
-    const p = price(candidate);
-    if (p < least) [best, least] = [candidate, p];
+  let best = candidate(size);
+  if (best.split.parts.length === 1 && indices.every((i) => separate(i, name) !== undefined)) {
+    return best.split;
   }
-  return best;
+  for (const length of boundaries(indices, name, size)) {
+    const other = candidate(length);
+    if (other.price < best.price) best = other;
+  }
+  return best.split;
 };
 
 /** Whether the lanes of a kernel of rows run over rows rather than over columns. */

@@ -11,9 +11,11 @@ import {
   quotient,
   remainder,
   scale,
+  separate,
   variable,
   variablesOf,
 } from "../ir/index_expr.ts";
+import { walkValues } from "../graph/kernel.ts";
 import type { Value, ValueBuilder } from "../ir/value.ts";
 
 /** Name of the outer variable of a split loop. */
@@ -30,14 +32,20 @@ export interface Rewriter {
 /** Rewrites expressions as they are, into one builder: keys of two builders may not meet in one function. */
 export const unsplit = (build: ValueBuilder): Rewriter => rewriting(build, "", int(0));
 
-/** Rewrites `name`, from 0 to `size - 1`, as `outer * length + name`. */
-export const splitting = (build: ValueBuilder, name: string, size: number, length: number): Rewriter => {
-  const replacement = plus(
-    scale(variable(outerName(name), size / length), length),
-    variable(name, length),
+/** Rewrites `name`, from 0 to `size - 1`, as `outer * length + start + name`, where `name` now takes `count` values. */
+export const splitting = (
+  build: ValueBuilder,
+  name: string,
+  size: number,
+  length: number,
+  start = 0,
+  count = length,
+): Rewriter =>
+  rewriting(
+    build,
+    name,
+    plus(plus(scale(variable(outerName(name), size / length), length), int(start)), variable(name, count)),
   );
-  return rewriting(build, name, replacement);
-};
 
 const rewriting = (build: ValueBuilder, name: string, replacement: Index): Rewriter => {
   const known = new Map<Value, Value>();
@@ -83,6 +91,21 @@ const rewriting = (build: ValueBuilder, name: string, replacement: Index): Rewri
 /** Whether a number read from memory is part of an index. */
 const hasValue = (i: Index): boolean =>
   i.terms.some(({ atom }) => atom.kind === "value" || (atom.kind !== "var" && hasValue(atom.of)));
+
+/** Where guards begin or end along a variable from 0 to `length - 1`, for guards that depend on nothing else. */
+export const cutsOf = (values: readonly Value[], name: string, length: number): number[] => {
+  const cuts = new Set<number>();
+  walkValues(values, (v) => {
+    if (v.kind !== "guard") return;
+    const s = separate(v.at, name);
+    if (s === undefined || Math.abs(s.by) !== 1 || s.rest.terms.length > 0) return;
+    for (const edge of [v.low, v.high]) {
+      const at = s.by === 1 ? edge - s.rest.constant : s.rest.constant - edge + 1;
+      if (at > 0 && at < length) cuts.add(at);
+    }
+  });
+  return [...cuts].sort((a, b) => a - b);
+};
 
 /** Lengths at which quotients and remainders of a variable turn over, as far as they divide its size. */
 export const boundaries = (indices: readonly Index[], name: string, size: number): number[] => {
