@@ -6,6 +6,8 @@ import { DeviceError } from "./errors.ts";
 /** Someone who waits for replies. */
 interface Waiting {
   left: number;
+  /** Milliseconds of each phase, as the thread saw it that was there longest. */
+  times: readonly number[];
   readonly resolve: (times: readonly number[]) => void;
   readonly reject: (e: DeviceError) => void;
 }
@@ -32,10 +34,12 @@ export class Pool {
   }
 
   #hear(reply: Reply): void {
-    if (reply.kind === "failed") this.#fail(reply.message, reply.label);
-    else if (this.#waiting !== undefined && --this.#waiting.left === 0) {
-      this.#settle((w) => w.resolve(reply.times ?? []));
-    }
+    if (reply.kind === "failed") return this.#fail(reply.message, reply.label);
+    const waiting = this.#waiting, times = reply.times ?? [];
+    if (waiting === undefined) return;
+    // a thread that came late saw less of a phase than it took
+    waiting.times = times.map((t, i) => Math.max(t, waiting.times[i] ?? 0));
+    if (--waiting.left === 0) this.#settle((w) => w.resolve(w.times));
   }
 
   #fail(got: string, kernel: string | undefined): void {
@@ -59,7 +63,7 @@ export class Pool {
   #ask(request: Request, replies: number): Promise<readonly number[]> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#waiting = { left: replies, resolve, reject };
+      this.#waiting = { left: replies, times: [], resolve, reject };
       for (const w of this.#workers) {
         w.ref();
         w.postMessage(request);
