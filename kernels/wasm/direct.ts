@@ -3,9 +3,10 @@
  * sums in lanes where both operands are neighbours along the summed index, lanes gathered one by one otherwise.
  */
 import type { ContractionKernel } from "../graph/kernel.ts";
-import { finishRow, type Frames, framesOf, labelOf, operandOf } from "./contraction.ts";
+import { finishRow, type Frames, framesOf, labelOf, operandOf } from "./product.ts";
 import { laneMask } from "./dialect.ts";
 import type { Phase } from "./function.ts";
+import { shuffle } from "./pack.ts";
 import { type Dialect, madd } from "./math.ts";
 import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
@@ -112,14 +113,13 @@ const columnPointers = ({ frames: { func, unit }, n, kernel }: Tile, count: numb
 
 /** Steps over the summed index: `$ka` and `$kb` are the bytes that the operands have moved. */
 const steps = (
-  { frames: { func }, kernel, k }: Tile,
+  { frames: { func }, kernel }: Tile,
   by: number,
   body: readonly string[],
   total: number,
 ): string[] => {
   const { locals } = func, left = operandOf(kernel.left, "row"), right = operandOf(kernel.right, "col");
   for (const name of ["ka", "kb", "left"]) locals.declare(name, "i32");
-  void k;
   return total === 0 ? [] : [
     set("left", i32(total)),
     ...repeat(locals.unique("l"), get("left"), [
@@ -165,9 +165,6 @@ const laneTile = (tile: Tile, quads: number): string[] => {
   return out;
 };
 
-const shuffle = (lanes: readonly number[], a: string, b: string): string =>
-  `(i8x16.shuffle ${lanes.flatMap((l) => [0, 1, 2, 3].map((i) => 4 * l + i)).join(" ")} ${a} ${b})`;
-
 /** Some rows by four columns; the lanes run over the summed index and are added at the end. */
 const dotTile = (tile: Tile): string[] => {
   const { frames: { func }, lines, line, k, dialect } = tile, { locals } = func;
@@ -180,17 +177,17 @@ const dotTile = (tile: Tile): string[] => {
   for (const name of ["ka", "kb"]) locals.declare(name, "i32");
   const body = (count: number): string[] => {
     const cut = (x: string): string => count === 4 ? x : `(v128.and ${x} ${laneMask(count)})`;
-    const lines_: string[] = [];
+    const text: string[] = [];
     for (let i = 0; i < lines; i++) {
-      lines_.push(set(`x${i}v`, cut(`(v128.load (i32.add ${get(`a${i}`)} ${get("ka")}))`)));
+      text.push(set(`x${i}v`, cut(`(v128.load (i32.add ${get(`a${i}`)} ${get("ka")}))`)));
     }
     for (let j = 0; j < 4; j++) {
-      lines_.push(set("y", cut(`(v128.load (i32.add ${get(`b${j}`)} ${get("kb")}))`)));
+      text.push(set("y", cut(`(v128.load (i32.add ${get(`b${j}`)} ${get("kb")}))`)));
       for (let i = 0; i < lines; i++) {
-        lines_.push(set(`c${i}_${j}`, madd(get(`x${i}v`), get("y"), get(`c${i}_${j}`), dialect)));
+        text.push(set(`c${i}_${j}`, madd(get(`x${i}v`), get("y"), get(`c${i}_${j}`), dialect)));
       }
     }
-    return lines_;
+    return text;
   };
   out.push(set("ka", i32(0)), set("kb", i32(0)), ...steps(tile, 4, body(4), k - rest));
   if (rest > 0) out.push(...body(rest));

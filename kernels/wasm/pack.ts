@@ -28,7 +28,8 @@ export interface Packing {
   readonly to: string;
 }
 
-const shuffle = (lanes: readonly number[], a: string, b: string): string =>
+/** Four lanes out of the eight of two values. */
+export const shuffle = (lanes: readonly number[], a: string, b: string): string =>
   `(i8x16.shuffle ${lanes.flatMap((l) => [0, 1, 2, 3].map((i) => 4 * l + i)).join(" ")} ${a} ${b})`;
 
 /** Two lines of four steps each, to four pairs. */

@@ -3,7 +3,7 @@
  * reads it; each unit packs its block of rows, multiplies it with every panel, and computes the results of its block.
  */
 import type { ContractionKernel } from "../graph/kernel.ts";
-import { finishRow, type Frames, framesOf, labelOf, type Operand, operandOf } from "./contraction.ts";
+import { finishRow, type Frames, framesOf, labelOf, type Operand, operandOf } from "./product.ts";
 import type { Phase } from "./function.ts";
 import { packText } from "./pack.ts";
 import type { Scope } from "./scope.ts";
