@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect";
 import { type NdArray } from "@chain-of-sight/core";
-import { compile, Device, type Program, webGpu } from "../mod.ts";
+import { compile, type Program, theDevice, webGpu } from "../mod.ts";
 import { type BenchCase, cases, inputsOf, numbers } from "./cases.ts";
 import { openRival, type Prepared, prepareRival } from "./rival.ts";
 import { compare, type Comparison, tableOf } from "./statistics.ts";
@@ -29,7 +29,7 @@ const prepareOurs = (program: Program, values: Readonly<Record<string, NdArray>>
 
 const measure = (c: BenchCase, rounds: number) =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const outputs = Object.fromEntries(c.ours(...inputsOf(c)).map((t, i) => [`y${i}`, t]));
     const values = c.shapes.map((s, i) => numbers(s, i));
     const program = yield* device.load(compile({ outputs }, device.profile));
@@ -39,7 +39,7 @@ const measure = (c: BenchCase, rounds: number) =>
   }));
 
 const main = Effect.gen(function* () {
-  const device = yield* Device, rounds = Number(flag("rounds") ?? 5);
+  const device = yield* theDevice(), rounds = Number(flag("rounds") ?? 5);
   const sizes = (flag("sizes") ?? (device.profile.software ? "256,512" : "1024,2048,4096")).split(",").map(
     Number,
   );
@@ -65,5 +65,5 @@ const main = Effect.gen(function* () {
   );
 });
 
-await Effect.runPromise(main.pipe(Effect.provide(webGpu)));
+await Effect.runPromise(main.pipe(Effect.provide(webGpu())));
 Deno.exit(0);

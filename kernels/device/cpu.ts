@@ -6,7 +6,7 @@ import { openAssembler } from "./cpu_assemble.ts";
 import { Arena } from "./cpu_memory.ts";
 import { Pool } from "./cpu_pool.ts";
 import { type Cpu, loadCpuProgram, turns } from "./cpu_program.ts";
-import { Device } from "./device.ts";
+import { type Device, theDevice } from "./device.ts";
 import { DeviceError } from "./errors.ts";
 
 /** Settings of the CPU device. */
@@ -52,15 +52,15 @@ const open = (threads: number): Effect.Effect<Cpu, DeviceError> =>
   });
 
 /** Opens the CPU with some settings for the length of a scope. */
-export const cpuWith = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> => {
+export const cpu = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> => {
   const threads = Math.max(1, Math.floor(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1));
   return Layer.effect(
-    Device,
-    Effect.acquireRelease(open(threads), (cpu) => Effect.promise(() => cpu.pool.close())).pipe(
-      Effect.map((cpu) => ({ profile: cpuProfile(threads), load: (plan) => loadCpuProgram(cpu, plan) })),
+    theDevice(),
+    Effect.acquireRelease(open(threads), (opened) => Effect.promise(() => opened.pool.close())).pipe(
+      Effect.map((opened) => ({
+        profile: cpuProfile(threads),
+        load: (plan) => loadCpuProgram(opened, plan),
+      })),
     ),
   );
 };
-
-/** Opens the CPU with a thread for each core, for the length of a scope. */
-export const cpu: Layer.Layer<Device, DeviceError> = cpuWith();

@@ -1,7 +1,7 @@
 /** Which device to open: a GPU where there is one, the CPU otherwise. */
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import { cpu, cpuWith } from "./cpu.ts";
+import { cpu } from "./cpu.ts";
 import { type Device, webGpu } from "./device.ts";
 import type { DeviceError } from "./errors.ts";
 
@@ -14,7 +14,7 @@ export const deviceNames: readonly DeviceName[] = ["auto", "webgpu", "cpu"];
 /** A device, or the CPU where it has no adapter; the change is said once. Other failures stay failures. */
 export const orCpu = (
   first: Layer.Layer<Device, DeviceError>,
-  second: Layer.Layer<Device, DeviceError> = cpu,
+  second: Layer.Layer<Device, DeviceError> = cpu(),
 ): Layer.Layer<Device, DeviceError> =>
   first.pipe(
     Layer.catch((e) =>
@@ -27,10 +27,10 @@ export const orCpu = (
   );
 
 /** WebGPU where there is an adapter, the CPU otherwise. */
-export const anyDevice: Layer.Layer<Device, DeviceError> = orCpu(webGpu);
+export const anyDevice = (): Layer.Layer<Device, DeviceError> => orCpu(webGpu());
 
 /** The device of a name. `threads` counts for the CPU alone. */
 export const deviceNamed = (name: DeviceName, threads?: number): Layer.Layer<Device, DeviceError> => {
-  const ours = threads === undefined ? cpu : cpuWith({ threads });
-  return name === "cpu" ? ours : name === "webgpu" ? webGpu : orCpu(webGpu, ours);
+  const ours = cpu(threads === undefined ? {} : { threads });
+  return name === "cpu" ? ours : name === "webgpu" ? webGpu() : orCpu(webGpu(), ours);
 };

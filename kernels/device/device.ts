@@ -18,8 +18,16 @@ export interface DeviceService {
   readonly load: (plan: Plan) => ReturnType<typeof loadProgram>;
 }
 
-/** The device service. */
-export class Device extends Context.Service<Device, DeviceService>()("chain-of-sight/Device") {}
+/** Marks programs that need a device. */
+export interface Device {
+  /** The name of the service. */
+  readonly service: "chain-of-sight/Device";
+}
+
+const key = Context.Service<Device, DeviceService>("chain-of-sight/Device");
+
+/** The device service: `yield* theDevice()` where a program needs one. */
+export const theDevice = (): Context.Service<Device, DeviceService> => key;
 
 /** The profile of an opened device. */
 export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
@@ -37,9 +45,9 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
 };
 
 /** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
-export const webGpuAs = (as: Partial<DeviceProfile>): Layer.Layer<Device, DeviceError> =>
+export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
   Layer.effect(
-    Device,
+    key,
     Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
       Effect.map((opened) => {
         const profile = { ...profileOf(opened), ...as }, health = new Health(opened.device);
@@ -48,6 +56,3 @@ export const webGpuAs = (as: Partial<DeviceProfile>): Layer.Layer<Device, Device
       }),
     ),
   );
-
-/** Deno's own WebGPU device. */
-export const webGpu: Layer.Layer<Device, DeviceError> = webGpuAs({});

@@ -9,7 +9,7 @@ import {
   type TreeError,
 } from "@chain-of-sight/core";
 import { compile, type CompileOptions } from "../plan/plan.ts";
-import { Device } from "./device.ts";
+import { type Device, theDevice } from "./device.ts";
 import type { DeviceError } from "./errors.ts";
 
 /** Values of the roots. */
@@ -19,7 +19,7 @@ export const evaluate = (
   options: CompileOptions = {},
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const outputs = Object.fromEntries(roots.map((t, i) => [`root ${i}`, t]));
     const program = yield* device.load(compile({ outputs }, device.profile, options));
     const read = new Set(

@@ -35,10 +35,12 @@ export const pipelineOf = (device: GPUDevice, dispatch: Dispatch): Effect.Effect
     });
     const error = yield* Effect.promise(() => device.popErrorScope());
     if (error === null) return { compute, layout };
-    return yield* new DeviceError({
-      fault: "rejected kernel",
-      got: error.message,
-      mend: "report the kernel's text with the driver's version",
-      kernel: dispatch.label,
-    });
+    return yield* Effect.fail(
+      new DeviceError({
+        fault: "rejected kernel",
+        got: error.message,
+        mend: "report the kernel's text with the driver's version",
+        kernel: dispatch.label,
+      }),
+    );
   });

@@ -37,11 +37,13 @@ export const loadProgram = (
   Effect.gen(function* () {
     const tooLarge = plan.memory.slots.find((s) => s.bytes > profile.maxBindingBytes);
     if (tooLarge !== undefined) {
-      return yield* new DeviceError({
-        fault: "out of memory",
-        got: `a tensor of ${tooLarge.bytes} bytes`,
-        mend: `this device binds at most ${profile.maxBindingBytes} bytes at once: use a smaller batch`,
-      });
+      return yield* Effect.fail(
+        new DeviceError({
+          fault: "out of memory",
+          got: `a tensor of ${tooLarge.bytes} bytes`,
+          mend: `this device binds at most ${profile.maxBindingBytes} bytes at once: use a smaller batch`,
+        }),
+      );
     }
     const buffers = yield* Effect.acquireRelease(
       Effect.gen(function* () {
@@ -62,11 +64,13 @@ export const loadProgram = (
         if (error) {
           made.forEach((b) => b.destroy());
           const total = plan.memory.slots.reduce((n, s) => n + s.bytes, 0);
-          return yield* new DeviceError({
-            fault: "out of memory",
-            got: `${error.message} (the program needs ${total} bytes)`,
-            mend: "use a smaller batch or model",
-          });
+          return yield* Effect.fail(
+            new DeviceError({
+              fault: "out of memory",
+              got: `${error.message} (the program needs ${total} bytes)`,
+              mend: "use a smaller batch or model",
+            }),
+          );
         }
         return made;
       }),

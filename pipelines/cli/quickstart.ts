@@ -1,11 +1,11 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task quickstart [--scale micro|software|gpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task quickstart [--scale micro|software|gpu] [--device auto|webgpu|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
-import { Device, webGpu } from "@chain-of-sight/kernels";
+import { type Device, deviceNamed, deviceNames, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -23,6 +23,10 @@ const flags = {
   scale: Flag.Literals("scale", scales).pipe(
     Flag.optional,
     Flag.withDescription("size of everything; by default the device decides between software and gpu"),
+  ),
+  device: Flag.Literals("device", deviceNames).pipe(
+    Flag.withDefault("auto" as const),
+    Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
   ),
   seed: Flag.Int("seed").pipe(
     Flag.optional,
@@ -61,7 +65,7 @@ const show = (
   { out, fresh }: Given,
 ): Effect.Effect<void, QuickstartError, Device> =>
   Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
     console.error(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
     const summary = yield* quickstart(config, {
@@ -78,15 +82,16 @@ const show = (
   });
 
 // A scale that is given is checked with its settings before any device is opened.
-const command = Command.make("quickstart", flags, ({ scale, ...given }) =>
+const command = Command.make("quickstart", flags, ({ scale, device: name, ...given }) =>
   Option.match(scale, {
     onSome: (size) =>
-      Effect.flatMap(configured(size, given), (config) => show(config, given).pipe(Effect.provide(webGpu))),
+      Effect.flatMap(configured(size, given), (config) =>
+        show(config, given).pipe(Effect.provide(deviceNamed(name)))),
     onNone: () =>
       Effect.gen(function* () {
-        const device = yield* Device;
+        const device = yield* theDevice();
         yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-      }).pipe(Effect.provide(webGpu)),
+      }).pipe(Effect.provide(deviceNamed(name))),
   })).pipe(
     Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
   );

@@ -1,5 +1,4 @@
 /** The worker's side of rendering: draws ranges of scenes and sends the bytes without copying them. */
-/// <reference lib="deno.worker" />
 import type { Art } from "./art.ts";
 import { type Composer, composerOf } from "./compose.ts";
 import type { DataConfig, Split } from "./config.ts";
@@ -49,7 +48,13 @@ export const drawRange = (
   return out;
 };
 
-const scope = globalThis as unknown as DedicatedWorkerGlobalScope;
+/** What a worker's global object adds. */
+interface WorkerScope {
+  readonly postMessage: (message: Reply, transfer: Transferable[]) => void;
+  onmessage: (event: MessageEvent<Begin | Draw>) => void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
 
 const serve = (): void => {
   const send = (reply: Reply, transfer: Transferable[] = []): void => scope.postMessage(reply, transfer);

@@ -1,6 +1,6 @@
 /** The quickstart: every arm through every stage, on the same data, seed and steps. */
 import type { ConfigError, TreeError } from "@chain-of-sight/core";
-import { Device, type DeviceError } from "@chain-of-sight/kernels";
+import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { pipe } from "fp-ts/lib/function.js";
 import type { DecodeError } from "../bridge.ts";
@@ -148,7 +148,7 @@ export const quickstart = (
   { out, caches, fresh, version }: QuickstartPlaces,
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const began = performance.now(), device = yield* Device;
+    const began = performance.now(), device = yield* theDevice();
     if (fresh) yield* moveAside(out);
     const scenes = yield* scenesFor(config, caches);
     const manifest = newManifest({

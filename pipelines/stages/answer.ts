@@ -17,7 +17,7 @@ import {
   type Tree,
   type TreeError,
 } from "@chain-of-sight/core";
-import { compile, Device, type DeviceError } from "@chain-of-sight/kernels";
+import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { questionIds } from "../text/prompt.ts";
@@ -78,7 +78,7 @@ export const openAnswerer = (
   { model: config, layout, params, tokenizer, batch, length }: AnswererOptions,
 ): Effect.Effect<Answerer, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const model = modelOf(config, vocabularyOf(tokenizer), layout);
     const cells = (layout.resolution / layout.patch) ** 2;
     const held = placeholders("params", model.specs as Tree<ParameterSpec>) as Tree<Tensor>;

@@ -18,7 +18,7 @@ import {
   vitSpecs,
   warmupCosine,
 } from "@chain-of-sight/core";
-import { compile, Device, type DeviceError } from "@chain-of-sight/kernels";
+import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { DataError } from "../data/error.ts";
 import type { SceneSet } from "../data/scene_set.ts";
@@ -153,7 +153,7 @@ export const scoreVision = (
   set: SceneSet,
 ): Effect.Effect<Readonly<Record<number, VisionScore>>, DeviceError | TreeError, Device> =>
   Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const scores: Record<number, VisionScore> = {};
     for (const view of visionViews(config)) {
       scores[view.side] = yield* Effect.scoped(Effect.gen(function* () {

@@ -13,7 +13,7 @@ import {
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
-import { compile, Device, type DeviceError } from "@chain-of-sight/kernels";
+import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { SceneSet } from "../data/scene_set.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
@@ -64,7 +64,7 @@ const compute = (
   { side, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* Device, count = set.scenes.length, size = Math.min(batch, count);
+    const device = yield* theDevice(), count = set.scenes.length, size = Math.min(batch, count);
     const images = input("images", [size, side, side, 3]);
     const params = placeholders("vit", vitSpecs(tower) as Tree<ParameterSpec>) as VitParams<Tensor>;
     const states = vitFeatures(tower, levels)(params, images);

@@ -4,7 +4,7 @@
  * training is the uninterrupted one, bit for bit.
  */
 import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
-import { compile, Device, type DeviceError, type Program } from "@chain-of-sight/kernels";
+import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import {
   appendMetrics,
@@ -159,7 +159,7 @@ export const train = <B, E, R>(
     if (saved !== undefined && from >= total) {
       return done(paramsOf(saved.tensors, training.initial), log.kept);
     }
-    const device = yield* Device;
+    const device = yield* theDevice();
     const step = stepSource(training);
     const program = yield* device.load(compile(step.source, device.profile));
     yield* program.write({

@@ -1,6 +1,6 @@
 /** Contractions of every layout, ragged and batched, under the schedules of software devices and of GPUs. */
 import * as cs from "@chain-of-sight/core";
-import { compile, Device, dispatchesOf, webGpuAs } from "@chain-of-sight/kernels";
+import { compile, dispatchesOf, theDevice, webGpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Scope from "effect/Scope";
@@ -27,7 +27,7 @@ const sizes = [
 
 const run = (software: boolean, [b, m, n, k, ta, tb]: typeof sizes[number]) =>
   Effect.gen(function* () {
-    const device = yield* Device;
+    const device = yield* theDevice();
     const a = cs.input("a", ta ? [b, k, m] : [b, m, k]), w = cs.input("w", tb ? [b, n, k] : [b, k, n]);
     const product = cs.matmul(tb ? cs.transpose(w) : w)(ta ? cs.transpose(a) : a);
     const bias = cs.input("bias", [n]), y = cs.tanh(cs.mul(cs.add(product, bias), 0.2));
@@ -45,7 +45,7 @@ const run = (software: boolean, [b, m, n, k, ta, tb]: typeof sizes[number]) =>
 
 const scope = Scope.makeUnsafe();
 for (const software of [true, false]) {
-  const services = Effect.runPromise(Layer.buildWithScope(webGpuAs({ software }), scope));
+  const services = Effect.runPromise(Layer.buildWithScope(webGpu({ software }), scope));
   for (const size of sizes) {
     test(`${software ? "software" : "GPU"} schedule, ${size.join(" ")}`, async () =>
       await Effect.runPromise(Effect.provide(Effect.scoped(run(software, size)), await services)));

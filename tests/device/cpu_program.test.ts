@@ -3,14 +3,15 @@ import * as cs from "@chain-of-sight/core";
 import type { NdArray, Tensor } from "@chain-of-sight/core";
 import {
   compile,
+  cpu,
   cpuProfile,
-  cpuWith,
-  Device,
+  type Device,
   DeviceError,
   deviceNamed,
   orCpu,
   type Program,
   renderModule,
+  theDevice,
 } from "@chain-of-sight/kernels";
 import { Cause, Effect, Exit, Layer, Logger, Option, Scope } from "effect";
 import * as Context from "effect/Context";
@@ -29,7 +30,7 @@ const withProgram = async <A>(
   use: (program: Program) => Promise<A>,
   threads = 2,
 ): Promise<A> => {
-  const device = Context.get(await cpuServices(threads), Device), scope = Scope.makeUnsafe();
+  const device = Context.get(await cpuServices(threads), theDevice()), scope = Scope.makeUnsafe();
   try {
     const plan = compile(source, device.profile);
     return await use(await Effect.runPromise(Scope.provide(device.load(plan), scope)));
@@ -179,7 +180,7 @@ const failure = (exit: Exit.Exit<unknown, unknown>): DeviceError => {
 };
 
 test("a program beyond 4 GiB is out of memory, and the device lives on", async () => {
-  const device = Context.get(await cpuServices(), Device);
+  const device = Context.get(await cpuServices(), theDevice());
   const large = compile({ outputs: { y: cs.exp(cs.input("x", [600, 1 << 20])) } }, device.profile);
   const error = failure(await Effect.runPromiseExit(Effect.scoped(device.load(large))));
   assert.is(error.fault, "out of memory");
@@ -202,8 +203,8 @@ test("what the program does not read, and what it does not compute, is refused",
 test("a closed device refuses work", async () => {
   const scope = Scope.makeUnsafe();
   const device = Context.get(
-    await Effect.runPromise(Layer.buildWithScope(cpuWith({ threads: 1 }), scope)),
-    Device,
+    await Effect.runPromise(Layer.buildWithScope(cpu({ threads: 1 }), scope)),
+    theDevice(),
   );
   const own = Scope.makeUnsafe(), plan = compile(counter(), device.profile);
   const program = await Effect.runPromise(Scope.provide(device.load(plan), own));
@@ -253,8 +254,8 @@ test("without an adapter the CPU is chosen, and it is said once", async () => {
   );
   const said: unknown[] = [];
   const logger = Logger.make(({ message }) => void said.push(...[message].flat()));
-  const name = Effect.map(Device, (d) => d.profile.name).pipe(
-    Effect.provide(orCpu(none, cpuWith({ threads: 1 }))),
+  const name = Effect.map(theDevice(), (d) => d.profile.name).pipe(
+    Effect.provide(orCpu(none, cpu({ threads: 1 }))),
     Effect.provide(Logger.layer([logger])),
   );
   assert.match(await Effect.runPromise(name), /^CPU, 1 thread/);
@@ -265,7 +266,7 @@ test("without an adapter the CPU is chosen, and it is said once", async () => {
   );
   const kept = await Effect.runPromiseExit(Effect.scoped(Layer.build(orCpu(refused))));
   assert.is(failure(kept).fault, "refused");
-  const named = Effect.map(Device, (d) => d.profile.name).pipe(Effect.provide(deviceNamed("cpu", 3)));
+  const named = Effect.map(theDevice(), (d) => d.profile.name).pipe(Effect.provide(deviceNamed("cpu", 3)));
   assert.match(await Effect.runPromise(named), /3 threads/);
 });
 

@@ -141,7 +141,7 @@ test("one arm from data to summary; the same seed gives the same; faults leave i
       assert.instance(corrupt, CheckpointError);
       assert.is((corrupt as CheckpointError).reason, "corrupt");
       assert.equal(Deno.readFileSync(checkpoint), damaged);
-    }).pipe(Effect.provide(webGpu)),
+    }).pipe(Effect.provide(webGpu())),
   );
 });
 

@@ -146,7 +146,7 @@ test("the average picture", () => {
 });
 
 const run = <A, E>(effect: Effect.Effect<A, E, import("@chain-of-sight/kernels").Device>): Promise<A> =>
-  Effect.runPromise(effect.pipe(Effect.provide(webGpu)));
+  Effect.runPromise(effect.pipe(Effect.provide(webGpu())));
 
 test("the next token is chosen at each row's own position", async () => {
   const logits = f32([2, 3, 4], [9, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 9, 0, 0, 0, 0, 4, 0, 0]);

@@ -77,7 +77,7 @@ const training = <E = never>(
 });
 
 const run = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
-  Effect.runPromise(effect.pipe(Effect.provide(webGpu)));
+  Effect.runPromise(effect.pipe(Effect.provide(webGpu())));
 const failed = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<E> => run(Effect.flip(effect));
 const temp = (): string => Deno.makeTempDirSync({ prefix: "train" });
 const bits = (folder: string): Uint8Array => Deno.readFileSync(`${folder}/c.safetensors`);

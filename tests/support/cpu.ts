@@ -2,7 +2,7 @@
 import { Effect, Exit, Scope } from "effect";
 import * as Layer from "effect/Layer";
 import * as Context from "effect/Context";
-import { compile, type CompileOptions, cpuWith, Device, evaluate } from "@chain-of-sight/kernels";
+import { compile, type CompileOptions, cpu, type Device, evaluate, theDevice } from "@chain-of-sight/kernels";
 import type { MakeStepper } from "../trajectory/suite.ts";
 import type { Evaluate } from "./evaluate.ts";
 
@@ -11,7 +11,7 @@ const opened = new Map<number, Promise<Context.Context<Device>>>();
 
 /** The services of the CPU with some threads; each number is opened once in a process. */
 export const cpuServices = (threads = 2): Promise<Context.Context<Device>> => {
-  const known = opened.get(threads) ?? Effect.runPromise(Layer.buildWithScope(cpuWith({ threads }), scope));
+  const known = opened.get(threads) ?? Effect.runPromise(Layer.buildWithScope(cpu({ threads }), scope));
   opened.set(threads, known);
   return known;
 };
@@ -26,7 +26,7 @@ export const onCpu = (options: CompileOptions = {}, threads = 2): Evaluate => as
 /** A stepper on the CPU: one Program whose state stays on the device. */
 export const stepOnCpu =
   (options: CompileOptions = {}, threads = 2): MakeStepper => async ({ next, metrics, initial }) => {
-    const device = Context.get(await cpuServices(threads), Device);
+    const device = Context.get(await cpuServices(threads), theDevice());
     const donate = Object.fromEntries(Object.keys(next).map((path) => [path, path]));
     const plan = compile({ outputs: { ...next, ...metrics }, donate }, device.profile, options);
     const program = await Effect.runPromise(Scope.provide(device.load(plan), scope));
