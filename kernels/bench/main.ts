@@ -1,11 +1,11 @@
 /**
- * Paired benchmarks against jax-js on the same adapter, in one process, in turn.
+ * Paired benchmarks against jax-js on the same back end (WebGPU, or WebAssembly on the CPU), in one process, in turn.
  *
- *     deno task bench [--json] [--sizes 256,512] [--rounds 5]
+ *     deno task bench [--device webgpu|cpu] [--json] [--sizes 256,512] [--rounds 5]
  */
 import * as Effect from "effect/Effect";
 import { type NdArray } from "@chain-of-sight/core";
-import { compile, type Program, theDevice, webGpu } from "../mod.ts";
+import { compile, cpu, type Program, theDevice, webGpu } from "../mod.ts";
 import { type BenchCase, cases, inputsOf, numbers } from "./cases.ts";
 import { openRival, type Prepared, prepareRival } from "./rival.ts";
 import { compare, type Comparison, tableOf } from "./statistics.ts";
@@ -14,6 +14,8 @@ const flag = (name: string): string | undefined => {
   const at = Deno.args.indexOf(`--${name}`);
   return at < 0 ? undefined : Deno.args[at + 1];
 };
+
+const onCpu = flag("device") === "cpu", rivalBackend = onCpu ? "wasm" : "webgpu";
 
 const prepareOurs = (program: Program, values: Readonly<Record<string, NdArray>>) =>
   Effect.gen(function* () {
@@ -40,11 +42,13 @@ const measure = (c: BenchCase, rounds: number) =>
 
 const main = Effect.gen(function* () {
   const device = yield* theDevice(), rounds = Number(flag("rounds") ?? 5);
-  const sizes = (flag("sizes") ?? (device.profile.software ? "256,512" : "1024,2048,4096")).split(",").map(
-    Number,
-  );
-  if (!(yield* Effect.promise(() => openRival("webgpu")))) {
-    return yield* Effect.die(new Error("jax-js found no WebGPU device"));
+  const sizes =
+    (flag("sizes") ?? (onCpu ? "512,1024,2048" : device.profile.software ? "256,512,1024" : "1024,2048,4096"))
+      .split(",").map(
+        Number,
+      );
+  if (!(yield* Effect.promise(() => openRival(rivalBackend)))) {
+    return yield* Effect.die(new Error("jax-js has no back end of that kind here"));
   }
   const results: Comparison[] = [];
   for (const c of cases(sizes)) {
@@ -55,7 +59,7 @@ const main = Effect.gen(function* () {
   const about = {
     device: device.profile.name,
     deno: Deno.version.deno,
-    rival: "jax-js 0.1.25 WebGPU",
+    rival: `jax-js 0.1.25 ${rivalBackend}`,
     rounds,
   };
   console.log(
@@ -65,5 +69,5 @@ const main = Effect.gen(function* () {
   );
 });
 
-await Effect.runPromise(main.pipe(Effect.provide(webGpu())));
+await Effect.runPromise(main.pipe(Effect.provide(onCpu ? cpu() : webGpu())));
 Deno.exit(0);

@@ -1,6 +1,7 @@
 /** Training rows from scenes: a chosen number of turns of each kind, other questions at every pass. */
 import type { DataConfig } from "../data/config.ts";
 import type { Scene } from "../data/record.ts";
+import { rngOf } from "../data/rng.ts";
 import { type QuestionKind, questionsOf } from "../data/tasks.ts";
 import { type Row, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -16,7 +17,10 @@ export interface TextConfig {
   readonly turns: Turns;
 }
 
-/** The questions of a scene at a pass, at most so many of each kind, in the order in which they are asked. */
+/**
+ * The questions of a scene at a pass, at most so many of each kind, in random order: every kind is asked first as
+ * often as any, as it is when questions come alone.
+ */
 export const turnsOf = (
   scene: Scene,
   data: DataConfig,
@@ -24,7 +28,8 @@ export const turnsOf = (
   pass: number,
 ): ReturnType<typeof questionsOf> => {
   const left = { ...turns };
-  return questionsOf(scene, data, pass).filter(({ kind }) => left[kind]-- > 0);
+  const chosen = questionsOf(scene, data, pass).filter(({ kind }) => left[kind]-- > 0);
+  return rngOf("turns", scene.id, pass).shuffle(chosen);
 };
 
 /** The row of a scene at a pass. */
