@@ -34,9 +34,9 @@ export const quickstartArms: readonly Arm[] = [
 ];
 
 const training: LanguageConfig = {
-  steps: 300,
+  steps: 240,
   batch: 16,
-  rate: 1.2e-3,
+  rate: 1.6e-3,
   warmup: 20,
   weightDecay: 0.05,
   maxNorm: 1,
@@ -55,12 +55,12 @@ const software: QuickstartConfig = {
   model: { width: 128, layers: 2, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
   vocabulary: 512,
   text: {
-    pretrain: { length: 50, turns: { caption: 0, presence: 5, count: 1, refer: 1 } },
-    finetune: { length: 38, turns: { caption: 0, presence: 3, count: 1, refer: 1 } },
+    pretrain: { length: 46, turns: { caption: 0, presence: 6, count: 1, refer: 0 } },
+    finetune: { length: 48, turns: { caption: 0, presence: 5, count: 1, refer: 1 } },
   },
   featureBatch: 32,
   pretrain: training,
-  finetune: { ...training, steps: 80, batch: 8, rate: 8e-4, warmup: 8 },
+  finetune: { ...training, steps: 80, batch: 8, rate: 1e-3, warmup: 8 },
   evaluate: { batch: 32, resamples: 1000, seed: 1, samples: 8 },
   arms: quickstartArms,
 };
