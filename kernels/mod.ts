@@ -22,6 +22,7 @@ export * from "./device/device.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";
 export * from "./device/health.ts";
+export * from "./device/names.ts";
 export * from "./device/pipeline.ts";
 export * from "./device/profile.ts";
 export * from "./device/program.ts";

@@ -1,16 +1,7 @@
 /** Programs on the CPU: a plan laid out in the shared memory, run by the worker threads in the order of the calls. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import {
-  equals,
-  type NdArray,
-  ndarray,
-  show,
-  sizeOf,
-  type Tensor,
-  TreeError,
-  zeros,
-} from "@chain-of-sight/core";
+import { type NdArray, ndarray, sizeOf, type Tensor, TreeError, zeros } from "@chain-of-sight/core";
 import type { Plan } from "../plan/plan.ts";
 import { type Phase } from "../wasm/function.ts";
 import { renderModule } from "../wasm/render.ts";
@@ -19,6 +10,7 @@ import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError } from "./errors.ts";
+import { checkInputs } from "./names.ts";
 import type { Timed } from "./profile.ts";
 import type { Program } from "./program.ts";
 
@@ -189,19 +181,7 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
 
     const write: Program["write"] = (values) =>
       Effect.gen(function* () {
-        for (const [path, value] of Object.entries(values)) {
-          const t = plan.inputs[path];
-          if (t === undefined || !equals(t.shape, value.shape) || t.dtype !== value.dtype) {
-            return yield* Effect.fail(
-              new TreeError({
-                op: "write",
-                got: `${value.dtype} ${show(value.shape)} for ${path}`,
-                expected: t === undefined ? "a path that the program reads" : `${t.dtype} ${show(t.shape)}`,
-                mend: "check the names and shapes of the inputs",
-              }),
-            );
-          }
-        }
+        yield* checkInputs(plan, values);
         yield* Effect.tryPromise({
           try: () =>
             cpu.inTurn(() => {

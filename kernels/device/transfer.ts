@@ -1,18 +1,10 @@
 /** Transfers between host arrays and the buffers of a plan. */
-import {
-  equals,
-  type NdArray,
-  ndarray,
-  show,
-  sizeOf,
-  type Tensor,
-  TreeError,
-  zeros,
-} from "@chain-of-sight/core";
+import { type NdArray, ndarray, sizeOf, type Tensor, TreeError, zeros } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
+import { checkInputs } from "./names.ts";
 
 /** A plan whose buffers are on a device. */
 export interface OnDevice {
@@ -58,20 +50,11 @@ export const uploadInputs = (
   values: Readonly<Record<string, NdArray>>,
 ): Effect.Effect<void, DeviceError | TreeError> =>
   Effect.gen(function* () {
+    yield* checkInputs(plan, values);
     for (const [path, value] of Object.entries(values)) {
-      const t = plan.inputs[path];
-      if (t === undefined || !equals(t.shape, value.shape) || t.dtype !== value.dtype) {
-        return yield* Effect.fail(
-          new TreeError({
-            op: "write",
-            got: `${value.dtype} ${show(value.shape)} for ${path}`,
-            expected: t === undefined ? "a path that the program reads" : `${t.dtype} ${show(t.shape)}`,
-            mend: "check the names and shapes of the inputs",
-          }),
-        );
-      }
+      const slot = plan.memory.slotOf.get(plan.inputs[path]!)!;
       if (value.data.length > 0) {
-        device.queue.writeBuffer(buffers[plan.memory.slotOf.get(t)!]!, 0, hostWords(value) as BufferSource);
+        device.queue.writeBuffer(buffers[slot]!, 0, hostWords(value) as BufferSource);
       }
     }
   });

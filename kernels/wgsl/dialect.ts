@@ -1,5 +1,5 @@
 /** Words of WGSL: types, literals, and one line for each operator. */
-import type { DType, ElementwiseOp } from "@chain-of-sight/core";
+import type { DType } from "@chain-of-sight/core";
 import type { Operator } from "../ir/value.ts";
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
 
@@ -141,6 +141,3 @@ export const preludeOf = (body: string): string => {
   }
   return out.join("\n");
 };
-
-/** Whether an operator is an elementwise primitive. */
-export const isPrimitive = (op: Operator): op is ElementwiseOp => op !== "threefry";

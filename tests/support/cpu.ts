@@ -2,9 +2,10 @@
 import { Effect, Exit, Scope } from "effect";
 import * as Layer from "effect/Layer";
 import * as Context from "effect/Context";
-import { compile, type CompileOptions, cpu, type Device, evaluate, theDevice } from "@chain-of-sight/kernels";
+import { type CompileOptions, cpu, type Device, evaluate, theDevice } from "@chain-of-sight/kernels";
 import type { MakeStepper } from "../trajectory/suite.ts";
 import type { Evaluate } from "./evaluate.ts";
+import { stepOn } from "./stepper.ts";
 
 const scope = Scope.makeUnsafe();
 const opened = new Map<number, Promise<Context.Context<Device>>>();
@@ -23,26 +24,6 @@ export const closeCpu = (): Promise<void> => Effect.runPromise(Scope.close(scope
 export const onCpu = (options: CompileOptions = {}, threads = 2): Evaluate => async (roots, bindings) =>
   await Effect.runPromise(Effect.provide(evaluate(roots, bindings, options), await cpuServices(threads)));
 
-/** A stepper on the CPU: one Program whose state stays on the device. */
-export const stepOnCpu =
-  (options: CompileOptions = {}, threads = 2): MakeStepper => async ({ next, metrics, initial }) => {
-    const device = Context.get(await cpuServices(threads), theDevice());
-    const donate = Object.fromEntries(Object.keys(next).map((path) => [path, path]));
-    const plan = compile({ outputs: { ...next, ...metrics }, donate }, device.profile, options);
-    const program = await Effect.runPromise(Scope.provide(device.load(plan), scope));
-    await Effect.runPromise(program.write(initial));
-    const names = Object.keys(metrics);
-    return {
-      step: async (batch) => {
-        const values = await Effect.runPromise(
-          Effect.gen(function* () {
-            yield* program.write(batch);
-            yield* program.run;
-            return yield* program.read(names);
-          }),
-        );
-        return Object.fromEntries(names.map((name) => [name, values[name]!.data[0]!]));
-      },
-      state: () => Effect.runPromise(program.read(Object.keys(next))),
-    };
-  };
+/** A stepper on the CPU. */
+export const stepOnCpu = (options: CompileOptions = {}, threads = 2): MakeStepper =>
+  stepOn(cpuServices(threads).then((context) => Context.get(context, theDevice())), scope, options);
