@@ -122,30 +122,38 @@ export const llamaSpecs = (config: LlamaConfig): LlamaParams<ParameterSpec> => {
   };
 };
 
-const block =
-  (config: LlamaConfig, tables: RopeTables) => (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => {
-    const { heads, kvHeads = heads, eps = 1e-5, lora } = config;
-    const map = (params: LinearParams<Tensor>) => linear(params, lora?.alpha);
-    const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
-    const { q_proj, k_proj, v_proj, o_proj } = p.self_attn;
-    const seen_btd = pipe(
-      attention(
-        pipe(y_btd, map(q_proj), splitHeads(heads), rope(tables)),
-        pipe(y_btd, map(k_proj), splitHeads(kvHeads), rope(tables)),
-        pipe(y_btd, map(v_proj), splitHeads(kvHeads)),
-        { causal: true },
-      ),
-      mergeHeads,
-      map(o_proj),
-    );
-    const x2_btd = add(x_btd, seen_btd);
-    const z_btd = rmsNorm(p.post_attention_layernorm, eps)(x2_btd);
-    const { gate_proj, up_proj, down_proj } = p.mlp;
-    return add(
-      x2_btd,
-      pipe(mul(pipe(z_btd, map(gate_proj), silu), pipe(z_btd, map(up_proj))), map(down_proj)),
-    );
-  };
+/**
+ * How rotated queries `[b, h, t, c]` meet rotated keys and values `[b, g, t, c]`: the values seen, `[b, h, t, c]`, and
+ * what is kept of the keys and values.
+ */
+export type Mix<K> = (q_bhtc: Tensor, k_bgtc: Tensor, v_bgtc: Tensor) => readonly [Tensor, K];
+
+/** One block on states `[b, t, d]`, with what its attention keeps. */
+export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<K>): (
+  x_btd: Tensor,
+  p: LlamaBlockParams<Tensor>,
+) => readonly [Tensor, K] =>
+(x_btd, p) => {
+  const { heads, kvHeads = heads, eps = 1e-5, lora } = config;
+  const map = (params: LinearParams<Tensor>) => linear(params, lora?.alpha);
+  const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
+  const { q_proj, k_proj, v_proj, o_proj } = p.self_attn;
+  const [seen_bhtc, kept] = mix(
+    pipe(y_btd, map(q_proj), splitHeads(heads), rope(tables)),
+    pipe(y_btd, map(k_proj), splitHeads(kvHeads), rope(tables)),
+    pipe(y_btd, map(v_proj), splitHeads(kvHeads)),
+  );
+  const x2_btd = add(x_btd, pipe(seen_bhtc, mergeHeads, map(o_proj)));
+  const z_btd = rmsNorm(p.post_attention_layernorm, eps)(x2_btd);
+  const { gate_proj, up_proj, down_proj } = p.mlp;
+  const inner_btf = mul(pipe(z_btd, map(gate_proj), silu), pipe(z_btd, map(up_proj)));
+  return [add(x2_btd, pipe(inner_btf, map(down_proj))), kept];
+};
+
+const block = (config: LlamaConfig, tables: RopeTables) => {
+  const step = llamaBlock(config, tables, (q, k, v) => [attention(q, k, v, { causal: true }), undefined]);
+  return (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => step(x_btd, p)[0];
+};
 
 /** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
 export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
