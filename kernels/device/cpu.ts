@@ -59,7 +59,7 @@ export const cpu = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> 
     Effect.acquireRelease(open(threads), (opened) => Effect.promise(() => opened.pool.close())).pipe(
       Effect.map((opened) => ({
         profile: cpuProfile(threads),
-        load: (plan) => loadCpuProgram(opened, plan),
+        load: (plan, beside) => loadCpuProgram(opened, plan, beside),
       })),
     ),
   );

@@ -13,6 +13,7 @@ import { DeviceError } from "./errors.ts";
 import { checkInputs } from "./names.ts";
 import type { Timed } from "./profile.ts";
 import type { Program } from "./program.ts";
+import { type Home, placesShared } from "./shared.ts";
 
 /** Lanes beyond the end of a buffer are read, never written. */
 const SLACK = 256;
@@ -56,7 +57,12 @@ interface Layout {
   readonly scratchBytes: number;
 }
 
-const layoutOf = (plan: Plan, phases: readonly Phase[], threads: number): Layout => {
+const layoutOf = (
+  plan: Plan,
+  phases: readonly Phase[],
+  threads: number,
+  elsewhere: { readonly has: (slot: number) => boolean },
+): Layout => {
   let at = lines(SLACK);
   const place = (bytes: number): number => {
     const here = at;
@@ -66,7 +72,7 @@ const layoutOf = (plan: Plan, phases: readonly Phase[], threads: number): Layout
   place(8 * (phases.length + plan.memory.copies.length));
   const args = phases.map((p) => place(4 * p.tensors.length + 4));
   plan.memory.copies.forEach(() => args.push(place(16)));
-  const slots = plan.memory.slots.map((s) => place(s.bytes));
+  const slots = plan.memory.slots.map((s) => elsewhere.has(s.id) ? 0 : place(s.bytes));
   const shared = place(Math.max(0, ...phases.map((p) => p.shared)));
   const scratchBytes = lines(Math.max(0, ...phases.map((p) => p.scratch)));
   const scratch = place(scratchBytes * threads);
@@ -93,9 +99,19 @@ export const barriers = (phases: readonly Touches[]): boolean[] => {
   });
 };
 
-/** Puts a plan on the device. Its memory is given back with the scope. */
-export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, DeviceError, Scope.Scope> =>
+const homes = new WeakMap<Program, Home<number>>();
+
+/**
+ * Puts a plan on the device, beside programs whose inputs of the same path it shares. Its own memory is given back
+ * with the scope, which that of the others must outlive.
+ */
+export const loadCpuProgram = (
+  cpu: Cpu,
+  plan: Plan,
+  beside: readonly Program[] = [],
+): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
+    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []));
     const { text, phases } = yield* Effect.try({
       try: () => renderModule(plan, cpu.assembler.dialect),
       catch: (e) =>
@@ -106,7 +122,8 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
         }),
     });
     const module = yield* cpu.assembler.assemble(text);
-    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads), id = cpu.nextId();
+    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads, shared);
+    const id = cpu.nextId();
     const base = yield* Effect.acquireRelease(
       Effect.suspend(() => {
         const at = cpu.arena.take(layout.bytes);
@@ -127,7 +144,7 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
         ),
     );
     const memory = () => cpu.arena.memory.buffer;
-    const slotAt = (slot: number): number => base + layout.slots[slot]!;
+    const slotAt = (slot: number): number => shared.get(slot) ?? base + layout.slots[slot]!;
     const slotOf = (t: Tensor): number => plan.memory.slotOf.get(t)!;
     const SHARED = -1, counters = lines(SLACK);
 
@@ -265,7 +282,9 @@ export const loadCpuProgram = (cpu: Cpu, plan: Plan): Effect.Effect<Program, Dev
         });
       });
 
-    return { plan, write, run, read, profile };
+    const program: Program = { plan, write, run, read, profile };
+    homes.set(program, { plan, places: plan.memory.slots.map(({ id: slot }) => slotAt(slot)) });
+    return program;
   });
 
 const upload = (memory: ArrayBufferLike, at: number, value: NdArray): void => {

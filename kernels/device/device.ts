@@ -7,15 +7,18 @@ import type { Plan } from "../plan/plan.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
 import type { PipelineCache } from "./pipeline.ts";
-import { loadProgram } from "./program.ts";
+import { loadProgram, type Program } from "./program.ts";
 import { type Opened, openGpu } from "./provider.ts";
 
 /** What a program may do with a device. */
 export interface DeviceService {
   /** What the compiler may know of it. */
   readonly profile: DeviceProfile;
-  /** Puts a compiled plan on the device; its buffers live as long as the scope. */
-  readonly load: (plan: Plan) => ReturnType<typeof loadProgram>;
+  /**
+   * Puts a compiled plan on the device; its buffers live as long as the scope. Inputs that a program of `beside` has
+   * under the same path are shared with it: written once, and state of the one is state of the other.
+   */
+  readonly load: (plan: Plan, beside?: readonly Program[]) => ReturnType<typeof loadProgram>;
 }
 
 /** Marks programs that need a device. */
@@ -52,7 +55,10 @@ export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, Dev
       Effect.map((opened) => {
         const profile = { ...profileOf(opened), ...as }, health = new Health(opened.device);
         const pipelines: PipelineCache = new Map();
-        return { profile, load: (plan) => loadProgram(opened.device, plan, profile, pipelines, health) };
+        return {
+          profile,
+          load: (plan, beside) => loadProgram(opened.device, plan, profile, pipelines, health, beside),
+        };
       }),
     ),
   );

@@ -1,5 +1,5 @@
 /** Programs: a plan on a device. Bind groups are recorded once; a run is one submit and waits for nothing. */
-import type { NdArray } from "@chain-of-sight/core";
+import type { NdArray, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
@@ -9,6 +9,7 @@ import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
 import { type PipelineCache, pipelineOf } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
+import { type Home, placesShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
 import { download, type OnDevice, uploadInputs } from "./transfer.ts";
 
@@ -26,15 +27,22 @@ export interface Program {
   readonly profile: (repeats?: number) => ReturnType<typeof profileSteps>;
 }
 
-/** Puts a plan on a device. Buffers are freed with the scope. */
+const homes = new WeakMap<Program, Home<GPUBuffer>>();
+
+/**
+ * Puts a plan on a device, beside programs whose inputs of the same path it shares. Its own buffers are freed with
+ * the scope, which those of the others must outlive.
+ */
 export const loadProgram = (
   device: GPUDevice,
   plan: Plan,
   profile: DeviceProfile,
   pipelines: PipelineCache,
   health: Health,
-): Effect.Effect<Program, DeviceError, Scope.Scope> =>
+  beside: readonly Program[] = [],
+): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
+    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []));
     const tooLarge = plan.memory.slots.find((s) => s.bytes > profile.maxBindingBytes);
     if (tooLarge !== undefined) {
       return yield* Effect.fail(
@@ -45,11 +53,12 @@ export const loadProgram = (
         }),
       );
     }
-    const buffers = yield* Effect.acquireRelease(
+    const own = plan.memory.slots.filter((s) => !shared.has(s.id));
+    const made = yield* Effect.acquireRelease(
       Effect.gen(function* () {
         device.pushErrorScope("out-of-memory");
         device.pushErrorScope("validation");
-        const made = plan.memory.slots.map((s) =>
+        const made = own.map((s) =>
           device.createBuffer({
             label: `slot ${s.id} (${s.role})`,
             size: s.bytes,
@@ -63,7 +72,7 @@ export const loadProgram = (
         const error = errors.find((e) => e !== null);
         if (error) {
           made.forEach((b) => b.destroy());
-          const total = plan.memory.slots.reduce((n, s) => n + s.bytes, 0);
+          const total = own.reduce((n, s) => n + s.bytes, 0);
           return yield* Effect.fail(
             new DeviceError({
               fault: "out of memory",
@@ -76,6 +85,8 @@ export const loadProgram = (
       }),
       (made) => Effect.sync(() => made.forEach((b) => b.destroy())),
     );
+    const ownBuffers = new Map(own.map((s, i) => [s.id, made[i]!]));
+    const buffers = plan.memory.slots.map(({ id }) => shared.get(id) ?? ownBuffers.get(id)!);
     const steps: Recorded[] = [];
     for (const dispatch of dispatchesOf(plan, profile)) {
       let pipeline = pipelines.get(dispatch.code);
@@ -94,11 +105,13 @@ export const loadProgram = (
     yield* healthy(health);
 
     const on: OnDevice = { device, plan, buffers, health };
-    return {
+    const program: Program = {
       plan,
       write: (values) => uploadInputs(on, values),
       run: runnerOf(on, steps),
       read: (names) => download(on, names),
       profile: (repeats) => profileSteps(device, steps, repeats),
     };
+    homes.set(program, { plan, places: buffers });
+    return program;
   });
