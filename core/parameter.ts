@@ -6,7 +6,7 @@ import { equals, type Shape, show, sizeOf } from "./shape.ts";
 import { isTensor, type Tensor } from "./tensor.ts";
 import { input } from "./ops/source.ts";
 import { threefry2x32 } from "./threefry.ts";
-import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
+import { graft, type Mapped, ownerOf, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
 /** How a parameter starts. */
 export type Init =
@@ -141,7 +141,8 @@ export const countParameters = (specs: Tree<ParameterSpec>): number =>
   specTrees.leaves(specs).reduce((n, { shape }) => n + sizeOf(shape), 0);
 
 /**
- * A loose tree of tensors as the parameters of a model: every path of the specifications with its shape.
+ * A loose tree of tensors as the parameters of a model: every path of the specifications with its shape. Leaves that
+ * stand beside a parameter, such as a low-rank addition beside its weight, are kept.
  * @throws {TreeError} naming the first paths that are missing or differ.
  */
 export const fit = <T extends Tree<ParameterSpec>>(
@@ -164,5 +165,14 @@ export const fit = <T extends Tree<ParameterSpec>>(
       mend: "build the parameters from the specifications of this model",
     });
   }
-  return specTrees.map(specs, (_, path) => given[path]!);
+  const fitted = specTrees.map(specs, (_, path) => given[path]!);
+  const wanted = specTrees.flatten(specs), owners = new Set(Object.keys(wanted).map(ownerOf));
+  const beside = Object.keys(given).filter((path) => !(path in wanted) && owners.has(ownerOf(path)));
+  if (beside.length === 0) return fitted;
+  const further: Record<string, Record<string, Tensor>> = {};
+  for (const path of beside) {
+    const owner = ownerOf(path);
+    (further[owner] ??= {})[path.slice(owner === "" ? 0 : owner.length + 1)] = given[path]!;
+  }
+  return graft(isTensor, fitted as Tree<Tensor>, further) as typeof fitted;
 };

@@ -81,6 +81,26 @@ export const unflatten = <T extends Tree<A>, A, B>(
   return ops.map(like, (_, path) => flat[path]!);
 };
 
+/**
+ * The tree with further leaves in its nodes, given by the node's path (`""` is the root). Leaves of the same names are
+ * replaced; paths that are no node of the tree are passed over.
+ */
+export const graft = <A>(
+  isLeaf: IsLeaf<A>,
+  tree: Tree<A>,
+  further: Readonly<Record<string, Readonly<Record<string, A>>>>,
+): Tree<A> => {
+  const walk = (node: Tree<A>, path: string): Tree<A> =>
+    isLeaf(node) ? node : Array.isArray(node) ? node.map((v, i) => walk(v, join(path, String(i)))) : {
+      ...Object.fromEntries(Object.entries(node).map(([k, v]) => [k, walk(v as Tree<A>, join(path, k))])),
+      ...further[path],
+    };
+  return walk(tree, "");
+};
+
+/** Path of the node that holds a leaf. */
+export const ownerOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf(".")));
+
 /** Chooses leaves by path: freezing, LoRA, weight decay and learning-rate groups are such predicates. */
 export type PathPredicate = (path: string) => boolean;
 

@@ -5,12 +5,12 @@
  */
 import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
-import { silu } from "../nn/activation.ts";
+import { type ActivationName, activations } from "../nn/activation.ts";
 import { attention, mergeHeads, splitHeads } from "../nn/attention.ts";
 import { embedding, type EmbeddingParams, embeddingSpecs } from "../nn/embedding.ts";
-import { linear, type LinearParams, linearSpecs, type Lora } from "../nn/linear.ts";
+import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
-import { rope, type RopeTables, ropeTables } from "../nn/rope.ts";
+import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
 import { add, mul } from "../ops/elementwise.ts";
 import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
@@ -36,17 +36,23 @@ export interface LlamaConfig {
   readonly eps?: number;
   /** Base of the rotary wavelengths; 10000 by default. */
   readonly theta?: number;
+  /** How the rotary frequencies are stretched beyond the length they were trained for; not at all by default. */
+  readonly rope?: RopeScaling;
   /** Whether the embedding table is also the output map; false by default. */
   readonly tied?: boolean;
-  /** Low-rank additions to all seven linear maps of every block; none by default. */
-  readonly lora?: Lora;
+  /** Whether the four maps of the attention have biases; false by default. */
+  readonly attentionBias?: boolean;
+  /** Whether the three maps of the perceptron have biases; false by default. */
+  readonly mlpBias?: boolean;
+  /** Activation of the gate; `silu` by default. */
+  readonly activation?: ActivationName;
 }
 
 /** One block. */
 export type LlamaBlockParams<A> = {
   /** Before the attention. */
   readonly input_layernorm: RmsNormParams<A>;
-  /** Self-attention, without biases. */
+  /** Self-attention. */
   readonly self_attn: {
     /** Queries. */
     readonly q_proj: LinearParams<A>;
@@ -59,9 +65,9 @@ export type LlamaBlockParams<A> = {
   };
   /** Before the perceptron. */
   readonly post_attention_layernorm: RmsNormParams<A>;
-  /** The gated perceptron, without biases. */
+  /** The gated perceptron. */
   readonly mlp: {
-    /** d -> ff, through silu. */
+    /** d -> ff, through the activation. */
     readonly gate_proj: LinearParams<A>;
     /** d -> ff. */
     readonly up_proj: LinearParams<A>;
@@ -86,18 +92,20 @@ export type LlamaParams<A> = {
 };
 
 const blockSpecs = (config: LlamaConfig): LlamaBlockParams<ParameterSpec> => {
-  const { width: d, heads, kvHeads = heads, headWidth = d / heads, ff, lora } = config;
-  const map = (from: number, to: number) => linearSpecs({ from, to, bias: false, lora });
+  const { width: d, heads, kvHeads = heads, headWidth = d / heads, ff } = config;
+  const { attentionBias = false, mlpBias = false } = config;
+  const seen = (from: number, to: number) => linearSpecs({ from, to, bias: attentionBias });
+  const inner = (from: number, to: number) => linearSpecs({ from, to, bias: mlpBias });
   return {
     input_layernorm: rmsNormSpecs(d),
     self_attn: {
-      q_proj: map(d, heads * headWidth),
-      k_proj: map(d, kvHeads * headWidth),
-      v_proj: map(d, kvHeads * headWidth),
-      o_proj: map(heads * headWidth, d),
+      q_proj: seen(d, heads * headWidth),
+      k_proj: seen(d, kvHeads * headWidth),
+      v_proj: seen(d, kvHeads * headWidth),
+      o_proj: seen(heads * headWidth, d),
     },
     post_attention_layernorm: rmsNormSpecs(d),
-    mlp: { gate_proj: map(d, ff), up_proj: map(d, ff), down_proj: map(ff, d) },
+    mlp: { gate_proj: inner(d, ff), up_proj: inner(d, ff), down_proj: inner(ff, d) },
   };
 };
 
@@ -134,25 +142,37 @@ export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<
   p: LlamaBlockParams<Tensor>,
 ) => readonly [Tensor, K] =>
 (x_btd, p) => {
-  const { heads, kvHeads = heads, eps = 1e-5, lora } = config;
-  const map = (params: LinearParams<Tensor>) => linear(params, lora?.alpha);
+  const { heads, kvHeads = heads, eps = 1e-5, activation = "silu" } = config;
   const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
   const { q_proj, k_proj, v_proj, o_proj } = p.self_attn;
   const [seen_bhtc, kept] = mix(
-    pipe(y_btd, map(q_proj), splitHeads(heads), rope(tables)),
-    pipe(y_btd, map(k_proj), splitHeads(kvHeads), rope(tables)),
-    pipe(y_btd, map(v_proj), splitHeads(kvHeads)),
+    pipe(y_btd, linear(q_proj), splitHeads(heads), rope(tables)),
+    pipe(y_btd, linear(k_proj), splitHeads(kvHeads), rope(tables)),
+    pipe(y_btd, linear(v_proj), splitHeads(kvHeads)),
   );
-  const x2_btd = add(x_btd, pipe(seen_bhtc, mergeHeads, map(o_proj)));
+  const x2_btd = add(x_btd, pipe(seen_bhtc, mergeHeads, linear(o_proj)));
   const z_btd = rmsNorm(p.post_attention_layernorm, eps)(x2_btd);
   const { gate_proj, up_proj, down_proj } = p.mlp;
-  const inner_btf = mul(pipe(z_btd, map(gate_proj), silu), pipe(z_btd, map(up_proj)));
-  return [add(x2_btd, pipe(inner_btf, map(down_proj))), kept];
+  const inner_btf = mul(
+    pipe(z_btd, linear(gate_proj), activations[activation]),
+    pipe(z_btd, linear(up_proj)),
+  );
+  return [add(x2_btd, pipe(inner_btf, linear(down_proj))), kept];
 };
 
 const block = (config: LlamaConfig, tables: RopeTables) => {
   const step = llamaBlock(config, tables, (q, k, v) => [attention(q, k, v, { causal: true }), undefined]);
   return (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => step(x_btd, p)[0];
+};
+
+/** Rotations of `t` positions from `offset` on, a number or an i32 tensor that broadcasts against `[t, 1]`. */
+export const llamaTables = (config: LlamaConfig, t: number, offset: number | Tensor = 0): RopeTables => {
+  const { heads, width, headWidth = width / heads, theta, rope: scaling } = config;
+  return ropeTables(t, headWidth, {
+    offset,
+    ...(theta === undefined ? {} : { theta }),
+    ...(scaling === undefined ? {} : { scaling }),
+  });
 };
 
 /** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
@@ -166,8 +186,7 @@ export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor 
 export const llamaStates =
   (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
   (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
-    const { heads, width, headWidth = width / heads, theta } = config;
-    const tables = ropeTables(x_btd.shape.at(-2)!, headWidth, theta === undefined ? {} : { theta });
+    const tables = llamaTables(config, x_btd.shape.at(-2)!);
     const last_btd = params.model.layers.reduce(
       (x, p, i) => scope(`model.layers.${i}`)(block(config, tables))(x, p),
       x_btd,

@@ -9,7 +9,7 @@ import { transpose } from "../ops/movement.ts";
 import { parameter, type ParameterSpec, truncatedNormal, zerosInit } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 
-/** Parameters of an affine map, with an optional low-rank addition (LoRA, Hu et al. 2021, section 4.1). */
+/** Parameters of an affine map, with the leaves of a low-rank addition where one is attached (`core/lora.ts`). */
 export type LinearParams<A> = {
   /** `[out, in]`. */
   readonly weight: A;
@@ -19,15 +19,9 @@ export type LinearParams<A> = {
   readonly lora_A?: A;
   /** `[out, rank]`. */
   readonly lora_B?: A;
+  /** Factor of the addition, `[]`. */
+  readonly lora_scale?: A;
 };
-
-/** A low-rank addition to linear maps. */
-export interface Lora {
-  /** Rank of the addition. */
-  readonly rank: number;
-  /** The addition is scaled by `alpha / rank`. */
-  readonly alpha: number;
-}
 
 /** What a linear map is made of. */
 export interface LinearConfig {
@@ -39,30 +33,23 @@ export interface LinearConfig {
   readonly bias?: boolean;
   /** Standard deviation of the initial weights; 0.02 by default. */
   readonly std?: number;
-  /** The low-rank addition, none by default. */
-  readonly lora?: Lora | undefined;
 }
 
-/** Specifications of an affine map: weights truncated normal, bias 0, LoRA's B 0 so that it starts as nothing. */
+/** Specifications of an affine map: weights truncated normal, bias 0. */
 export const linearSpecs = (
-  { from, to, bias = true, std = 0.02, lora }: LinearConfig,
+  { from, to, bias = true, std = 0.02 }: LinearConfig,
 ): LinearParams<ParameterSpec> => ({
   weight: parameter([to, from], truncatedNormal(std)),
   ...(bias ? { bias: parameter([to], zerosInit) } : {}),
-  ...(lora === undefined ? {} : {
-    lora_A: parameter([lora.rank, from], truncatedNormal(std)),
-    lora_B: parameter([to, lora.rank], zerosInit),
-  }),
 });
 
-/** `x W^T + b`, and `(alpha / r) (x A^T) B^T` where the parameters have it: `[..., i]` to `[..., o]`. Data-last. */
+/** `x W^T + b`, and `scale (x A^T) B^T` where a low-rank addition is attached: `[..., i]` to `[..., o]`. Data-last. */
 export const linear =
-  ({ weight, bias, lora_A, lora_B }: LinearParams<Tensor>, alpha = 1): (x: Tensor) => Tensor =>
+  ({ weight, bias, lora_A, lora_B, lora_scale }: LinearParams<Tensor>): (x: Tensor) => Tensor =>
   (x: Tensor): Tensor => {
     const straight = matmul(transpose(weight))(x);
-    const bent = lora_A === undefined || lora_B === undefined ? straight : add(
-      straight,
-      mul(pipe(x, matmul(transpose(lora_A)), matmul(transpose(lora_B))), alpha / lora_A.shape[0]!),
-    );
+    const bent = lora_A === undefined || lora_B === undefined || lora_scale === undefined
+      ? straight
+      : add(straight, mul(pipe(x, matmul(transpose(lora_A)), matmul(transpose(lora_B))), lora_scale));
     return bias === undefined ? bent : add(bent, bias);
   };

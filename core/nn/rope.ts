@@ -3,15 +3,40 @@
  * Shapes: b any leading axes, t positions, d channels of a head, e = d / 2 pairs.
  */
 import { ConfigError } from "../errors.ts";
-import { add, cast, cos, div, equal, floor, mod, mul, select, sin, sub } from "../ops/elementwise.ts";
+import { add, cast, clamp, cos, div, equal, floor, mod, mul, select, sin, sub } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { constant, iota } from "../ops/source.ts";
 import type { Tensor } from "../tensor.ts";
+
+/** How frequencies change for texts longer than those of the training. */
+export type RopeScaling =
+  /** Every frequency divided by the factor: positions are interpolated (Chen et al. 2023). */
+  | { readonly kind: "linear"; readonly factor: number }
+  /**
+   * Beyond `trained` positions, the base grows with the length of the text so that the longest wavelength is stretched
+   * by `factor length / trained - factor + 1` and the shortest not at all ("NTK-aware", as in `transformers`).
+   */
+  | { readonly kind: "dynamic"; readonly factor: number; readonly trained: number }
+  /**
+   * Llama 3.1: frequencies that turn fewer than `low` times within `trained` positions are divided by the factor, those
+   * that turn more than `high` times stay, and between them the two are mixed linearly.
+   */
+  | {
+    readonly kind: "llama3";
+    readonly factor: number;
+    readonly low: number;
+    readonly high: number;
+    readonly trained: number;
+  };
 
 /** Options of the rotation. */
 export interface RopeOptions {
   /** Base of the wavelengths; 10000 by default. */
   readonly theta?: number;
+  /** Change of the frequencies; none by default. */
+  readonly scaling?: RopeScaling;
+  /** Length of the whole text, for dynamic scaling; the last position of the tables by default. */
+  readonly length?: number;
   /** Position of the first row; 0 by default. A tensor of shape `[]`, i32, where it changes between runs. */
   readonly offset?: number | Tensor;
 }
@@ -45,9 +70,52 @@ export const withinTurn = (angle: Tensor): Tensor => {
   return TURN.reduce((rest, part) => sub(rest, mul(turns, part)), angle);
 };
 
-/** Tables for `t` positions and heads of `d` channels: angle `(t + offset) theta^(-2 i / d)`. */
+/** Angles per position of every pair, `[e]`, for heads of `d` channels and a text of `length` positions. */
+export const ropeFrequencies = (
+  d: number,
+  theta: number,
+  scaling: RopeScaling | undefined,
+  length: number,
+): Tensor => {
+  const plain = (base: number): Tensor => geometric(base ** (-2 / d), d / 2);
+  switch (scaling?.kind) {
+    case undefined:
+      return plain(theta);
+    case "linear":
+      return mul(plain(theta), 1 / scaling.factor);
+    case "dynamic": {
+      const { factor, trained } = scaling, stretch = factor * Math.max(1, length / trained) - factor + 1;
+      return plain(d > 2 ? theta * stretch ** (d / (d - 2)) : theta);
+    }
+    case "llama3": {
+      const { factor, low, high, trained } = scaling, frequency_e = plain(theta);
+      // the share of the unchanged frequency: 0 below `low` turns within the trained length, 1 above `high`
+      const turns_e = mul(frequency_e, trained / (2 * Math.PI));
+      const share_e = clamp(0, 1)(mul(sub(turns_e, low), 1 / (high - low)));
+      return mul(frequency_e, add(mul(share_e, 1 - 1 / factor), 1 / factor));
+    }
+  }
+};
+
+const lengthOf = (t: number, { scaling, length, offset = 0 }: RopeOptions): number => {
+  if (length !== undefined) return length;
+  if (typeof offset === "number") return t + offset;
+  if (scaling?.kind !== "dynamic") return t;
+  throw new ConfigError({
+    op: "rope",
+    got: "dynamic scaling at a position that is known only at run time",
+    expected: "the length of the whole text",
+    mend: "give the tables a length, such as that of the cache",
+  });
+};
+
+/**
+ * Tables for `t` positions and heads of `d` channels: angle `(t + offset) theta^(-2 i / d)`, with the frequency scaled
+ * as the options say.
+ * @throws {ConfigError} for an odd `d`, or dynamic scaling without a known length.
+ */
 export const ropeTables = (t: number, d: number, options: RopeOptions = {}): RopeTables => {
-  const { theta = 10000, offset = 0 } = options;
+  const { theta = 10000, offset = 0, scaling } = options;
   if (d % 2 !== 0) {
     throw new ConfigError({
       op: "rope",
@@ -57,7 +125,10 @@ export const ropeTables = (t: number, d: number, options: RopeOptions = {}): Rop
     });
   }
   const position = cast("f32")(add(iota([t, 1], 0), offset));
-  const angle_te = mul(position, reshape([1, d / 2])(geometric(theta ** (-2 / d), d / 2)));
+  const angle_te = mul(
+    position,
+    reshape([1, d / 2])(ropeFrequencies(d, theta, scaling, lengthOf(t, options))),
+  );
   const near = withinTurn(angle_te);
   return { cos_te: cos(near), sin_te: sin(near) };
 };

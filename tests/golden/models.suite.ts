@@ -1,14 +1,18 @@
 /** CLIP's vision encoder and a LLaMA decoder against transformers. */
 import {
+  type Adapters,
   add,
+  attachLora,
   bindingsOf,
   crossEntropy,
+  decoderMaps,
   input,
   type LlamaConfig,
   llamaEmbed,
   llamaLogits,
   llamaSpecs,
   llamaStates,
+  loraSpecs,
   type NdArray,
   onesLike,
   type ParameterSpec,
@@ -104,19 +108,20 @@ export const modelsSuite = (name: string, evaluate: Evaluate): void => {
   });
 
   test("LLaMA with LoRA: logits, loss and gradients of the low-rank maps", async () => {
-    const file = golden("llama"), config = { ...llama, lora: { rank: 4, alpha: 8 } };
-    const specs = llamaSpecs(config), params = placeholders("w", specs);
+    const file = golden("llama"), specs = llamaSpecs(llama), params = placeholders("w", specs);
+    const low = loraSpecs(specs as Tree<ParameterSpec>, { rank: 4, alpha: 8, when: decoderMaps });
+    const adapters = placeholders("low", low as Tree<ParameterSpec>) as Adapters<Tensor>;
+    const adapted = attachLora(params as Tree<Tensor>, adapters, 8) as typeof params;
     const shape = file.get("io.input_ids").shape;
     const ids = input("ids", shape, "i32"), labels = input("labels", shape, "i32");
-    const logits = llamaLogits(params, llamaStates(config)(params, llamaEmbed(params, ids)));
+    const logits = llamaLogits(adapted, llamaStates(llama)(adapted, llamaEmbed(params, ids)));
     const t = shape[1]!;
     const { mean } = crossEntropy(sliceAxis(1, 0, t - 1)(logits), sliceAxis(1, 1, t)(labels));
-    const named = Object.entries(tensors.flatten(params as Tree<Tensor>)).filter(([n]) =>
-      file.has(`io.lora.grad.${n}`)
-    );
+    const named = Object.entries(tensors.flatten(adapters as Tree<Tensor>));
     const grads = pullback([mean], [onesLike(mean)], named.map(([, p]) => p));
     const values = await evaluate([logits, mean, ...grads], {
-      ...bind(specs, { ...file.under(""), ...file.under("io.lora.") }),
+      ...bind(specs, file.under("")),
+      ...bindingsOf("low", unflatten(specTrees, low, file.under("io.lora.")) as Tree<NdArray>),
       ids: file.get("io.input_ids"),
       labels: file.get("io.labels"),
     });

@@ -4,6 +4,7 @@ import {
   chainOfSightSpecs,
   compoundScaling,
   countParameters,
+  decoderMaps,
   fit,
   grow,
   initialise,
@@ -11,11 +12,11 @@ import {
   layoutOf,
   linearSpecs,
   llamaSpecs,
+  loraSpecs,
   onesInit,
   parameter,
   type ParameterSpec,
   placeholders,
-  specTrees,
   tensors,
   type Tree,
   TreeError,
@@ -94,11 +95,8 @@ test("the trainable parameters of CoS-7B's fine-tuning are 532,374,528", () => {
     layers: 32,
     heads: 32,
     ff: 11008,
-    lora: { rank: 64, alpha: 64 },
   });
-  const lora = Object.fromEntries(
-    specTrees.entries(decoder as Tree<ParameterSpec>).filter(([path]) => /lora_[AB]$/.test(path)),
-  );
+  const lora = loraSpecs(decoder as Tree<ParameterSpec>, { rank: 64, alpha: 64, when: decoderMaps });
   assert.is(
     countParameters(vit as Tree<ParameterSpec>) + countParameters(bridge as Tree<ParameterSpec>) +
       countParameters(lora),

@@ -1,0 +1,32 @@
+/** A vision-language model with low-rank adapters, as one model: its parameters have them under `lora`. */
+import { type Adapters, attachLora, type LoraConfig, loraSpecs } from "../lora.ts";
+import type { ParameterSpec } from "../parameter.ts";
+import { isTensor, type Tensor } from "../tensor.ts";
+import type { Tree } from "../tree.ts";
+import type { VisionLanguage } from "./vision_language.ts";
+
+const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
+  tree as Readonly<Record<string, Tree<A>>>;
+
+/**
+ * The model with adapters of its chosen linear maps (decoder, bridge and tower alike), whose parameters are
+ * `lora.<path of the map>.lora_A` and `lora_B` beside the model's own. Train `under("lora")`, with a rate of its own by
+ * a `RateGroup`; `mergeLora` gives a plain model again.
+ */
+export const withLora = (model: VisionLanguage, config: LoraConfig): VisionLanguage => {
+  const adapted = (params: Tree<Tensor>): Tree<Tensor> => {
+    if (isTensor(params)) return params;
+    const { lora = {}, ...base } = named(params);
+    return attachLora(base, lora as Adapters<Tensor>, config.alpha);
+  };
+  return {
+    visualTokens: model.visualTokens,
+    specs: {
+      ...named<ParameterSpec>(model.specs),
+      lora: loraSpecs(model.specs, config) as Tree<ParameterSpec>,
+    },
+    visual: (params, sight) => model.visual(adapted(params), sight),
+    logits: (params, sight, ids) => model.logits(adapted(params), sight, ids),
+    loss: (params, batch) => model.loss(adapted(params), batch),
+  };
+};
