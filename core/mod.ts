@@ -29,6 +29,7 @@ export * from "./ops/statistics.ts";
 export * from "./ops/compare.ts";
 export * from "./ops/functions.ts";
 export * from "./ops/arrange.ts";
+export * from "./ops/cumsum.ts";
 export * from "./ops/scan.ts";
 export * from "./ops/order.ts";
 export * from "./ops/pick.ts";
