@@ -113,7 +113,7 @@ export const isTempOf = (name: string, base: string): boolean =>
  * Writes a file whole or not at all: a temporary file beside it, synced, then renamed onto it.
  * On failure or interruption the older file stands untouched and the temporary one is removed.
  */
-export const atomicWrite = (path: string, parts: readonly Uint8Array[]): Effect.Effect<void, DiskError> =>
+export const atomicWrite = (path: string, parts: Iterable<Uint8Array>): Effect.Effect<void, DiskError> =>
   Effect.gen(function* () {
     const disk = yield* DiskInUse;
     const temp = tempName(path);

@@ -14,6 +14,7 @@ export type Check =
   | "gap"
   | "size"
   | "value"
+  | "index"
   | "hash";
 
 /** Bytes that are no valid safetensors file, or tensors that cannot be written as one. */
@@ -34,3 +35,13 @@ export const refuse = (
   expected: string,
   mend = "get the file again from where it came from; this copy is damaged or not a safetensors file",
 ): SafetensorsError => new SafetensorsError({ op: "safetensors", check, got, expected, mend });
+
+/** The same error, naming the file in which it was found. */
+export const inFile = (path: string) => (error: SafetensorsError): SafetensorsError =>
+  new SafetensorsError({
+    op: `read ${path}`,
+    check: error.check,
+    got: error.got,
+    expected: error.expected,
+    mend: error.mend,
+  });

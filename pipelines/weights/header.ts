@@ -7,8 +7,11 @@ import { refuse, type SafetensorsError } from "./fault.ts";
 import { repeatedKey } from "./json_keys.ts";
 import { storedBytes, type StoredType } from "./stored.ts";
 
-/** Longest header that is read or written, bytes. */
-export const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * Longest header that is read or written, bytes. The format allows 100 MB, but the JSON of such a header takes more
+ * memory than a loader may use beside the weights; a checkpoint of a thousand tensors needs 0.1 MB.
+ */
+export const MAX_HEADER_BYTES = 2 ** 25;
 
 /** Name of the header entry that holds free text instead of a tensor. */
 export const METADATA = "__metadata__";
@@ -68,30 +71,32 @@ export interface Header {
 
 type Checked<A> = E.Either<SafetensorsError, A>;
 
-const headerText = (bytes: Uint8Array): Checked<{ readonly text: string; readonly dataStart: number }> => {
-  if (bytes.byteLength < 8) {
-    return E.left(refuse("truncated", `a file of ${bytes.byteLength} bytes`, "at least 8 bytes"));
+/** Bytes of the length that every file begins with. */
+export const LENGTH_BYTES = 8;
+
+/** The byte at which the data of a file begins, from its first eight bytes and its size. */
+export const dataStartOf = (lead: Uint8Array, fileBytes: number): Checked<number> => {
+  if (fileBytes < LENGTH_BYTES) {
+    return E.left(refuse("truncated", `a file of ${fileBytes} bytes`, `at least ${LENGTH_BYTES} bytes`));
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  const length = new DataView(lead.buffer, lead.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   if (length < 2n || length > BigInt(MAX_HEADER_BYTES)) {
     return E.left(
       refuse("header-length", `a header of ${length} bytes`, `between 2 and ${MAX_HEADER_BYTES} bytes`),
     );
   }
-  const dataStart = 8 + Number(length);
-  if (dataStart > bytes.byteLength) {
-    return E.left(
-      refuse("truncated", `a file of ${bytes.byteLength} bytes`, `a header up to byte ${dataStart}`),
-    );
-  }
-  return E.tryCatch(
-    () => ({
-      text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, dataStart)),
-      dataStart,
-    }),
+  const dataStart = LENGTH_BYTES + Number(length);
+  return dataStart <= fileBytes
+    ? E.right(dataStart)
+    : E.left(refuse("truncated", `a file of ${fileBytes} bytes`, `a header up to byte ${dataStart}`));
+};
+
+const headerText = (header: Uint8Array): Checked<string> =>
+  E.tryCatch(
+    // a copy, as shared memory cannot be decoded
+    () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header.slice()),
     () => refuse("header-json", "a header that is not UTF-8 text", "JSON in UTF-8"),
   );
-};
 
 const parsed = (text: string): Checked<Readonly<Record<string, unknown>>> => {
   let json: unknown;
@@ -177,26 +182,32 @@ const layoutFault = (
 const byPlace = (a: readonly [string, HeaderEntry], b: readonly [string, HeaderEntry]): number =>
   a[1].data_offsets[0] - b[1].data_offsets[0] || a[1].data_offsets[1] - b[1].data_offsets[1];
 
-/** Reads and checks the header of a file: length, JSON, names, types, sizes, and that the data is tiled exactly. */
-export const readHeader = (bytes: Uint8Array): Checked<Header> =>
+/**
+ * Checks the header of a file of `fileBytes` bytes, given the bytes between its length and its data: JSON, names, types,
+ * sizes, and that the data is tiled exactly.
+ */
+export const parseHeader = (header: Uint8Array, fileBytes: number): Checked<Header> =>
   pipe(
-    headerText(bytes),
-    E.chain(({ text, dataStart }) =>
+    headerText(header),
+    E.chain(parsed),
+    E.chain(({ [METADATA]: metadata = {}, ...rest }) =>
       pipe(
-        parsed(text),
-        E.chain(({ [METADATA]: metadata = {}, ...rest }) =>
-          pipe(
-            shaped(texts, metadata),
-            E.chain((metadata) =>
-              pipe(shaped(entries, rest), E.map((all) => ({ metadata, all: Object.entries(all) })))
-            ),
-          )
+        shaped(texts, metadata),
+        E.chain((metadata) =>
+          pipe(shaped(entries, rest), E.map((all) => ({ metadata, all: Object.entries(all) })))
         ),
-        E.chain(({ metadata, all }): Checked<Header> => {
-          const tensors = all.toSorted(byPlace);
-          const fault = layoutFault(tensors, bytes.byteLength - dataStart);
-          return fault === undefined ? E.right({ tensors, metadata, dataStart }) : E.left(fault);
-        }),
       )
     ),
+    E.chain(({ metadata, all }): Checked<Header> => {
+      const tensors = all.toSorted(byPlace), dataStart = LENGTH_BYTES + header.byteLength;
+      const fault = layoutFault(tensors, fileBytes - dataStart);
+      return fault === undefined ? E.right({ tensors, metadata, dataStart }) : E.left(fault);
+    }),
+  );
+
+/** Reads and checks the header of a whole file. */
+export const readHeader = (bytes: Uint8Array): Checked<Header> =>
+  pipe(
+    dataStartOf(bytes, bytes.byteLength),
+    E.chain((dataStart) => parseHeader(bytes.subarray(LENGTH_BYTES, dataStart), bytes.byteLength)),
   );

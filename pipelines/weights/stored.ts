@@ -19,6 +19,12 @@ export type StoredType =
   | "U8"
   | "BOOL";
 
+/** The element types that hold floating-point numbers. */
+export type FloatType = "F64" | "F32" | "F16" | "BF16";
+
+/** Whether a type holds floating-point numbers. */
+export const isFloatType = (type: StoredType): type is FloatType => /^B?F\d+$/.test(type);
+
 /** Bytes of one element of each type. */
 export const storedBytes: Readonly<Record<StoredType, number>> = {
   F64: 8,
@@ -61,11 +67,45 @@ const viewAs = <A>(make: Maker<A>, bytes: Uint8Array, size: number): A => {
   return new make(at.buffer, at.byteOffset, at.byteLength / size);
 };
 
-const widenBf16 = (words: Uint16Array): Float32Array => {
-  const bits = new Uint32Array(words.length);
+const widenBf16 = (words: Uint16Array, to: Float32Array): void => {
+  const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
   for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16;
-  return new Float32Array(bits.buffer);
 };
+
+/** Writes stored floats into an array of as many elements. */
+export const widen = (type: FloatType, bytes: Uint8Array, to: Float32Array): void => {
+  const size = storedBytes[type];
+  if (type === "BF16") widenBf16(viewAs(Uint16Array, bytes, size), to);
+  else if (type === "F16") to.set(viewAs(Float16Array, bytes, size));
+  else if (type === "F64") to.set(viewAs(Float64Array, bytes, size));
+  else to.set(viewAs(Float32Array, bytes, size));
+};
+
+const widened = (type: FloatType, bytes: Uint8Array): Float32Array => {
+  const out = new Float32Array(bytes.byteLength / storedBytes[type]);
+  widen(type, bytes, out);
+  return out;
+};
+
+const narrowBf16 = (values: Float32Array): Uint16Array => {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i]!;
+    // to the nearest, ties to the even one; a NaN keeps a bit of its payload, or it would become an infinity
+    out[i] = (word & 0x7fffffff) > 0x7f800000
+      ? (word >>> 16) | 0x40
+      : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return out;
+};
+
+const bytesIn = (array: ArrayBufferView): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** Float32 numbers as bytes of a type, rounded to the nearest; those of `F32` are a view. */
+export const narrow = (type: "F32" | "F16" | "BF16", values: Float32Array): Uint8Array =>
+  bytesIn(type === "F32" ? values : type === "F16" ? Float16Array.from(values) : narrowBf16(values));
 
 const narrow64 = (
   name: string,
@@ -115,9 +155,9 @@ export const fromStored = (
     case "F32":
       return of("f32", viewAs(Float32Array, bytes, size));
     case "F16":
-      return of("f32", Float32Array.from(viewAs(Float16Array, bytes, size)));
+      return of("f32", widened(type, bytes));
     case "BF16":
-      return of("f32", widenBf16(viewAs(Uint16Array, bytes, size)));
+      return of("f32", widened(type, bytes));
     case "I32":
       return of("i32", viewAs(Int32Array, bytes, size));
     case "I16":

@@ -1,0 +1,162 @@
+/** Where stored tensors lie: one safetensors file, or the shards that an index names. No weights are read here. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import { decodeEither, fromEither, parseJson } from "../bridge.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { inFile, refuse, type SafetensorsError } from "./fault.ts";
+import { dataStartOf, type Header, LENGTH_BYTES, MAX_HEADER_BYTES, parseHeader, RESERVED } from "./header.ts";
+import { repeatedKey } from "./json_keys.ts";
+import { openRanged, readRange, readText } from "./ranged.ts";
+import type { StoredType } from "./stored.ts";
+
+/** One tensor in a file. */
+export interface StoredTensor {
+  /** Its name. */
+  readonly name: string;
+  /** Its element type. */
+  readonly type: StoredType;
+  /** Lengths of its axes. */
+  readonly shape: readonly number[];
+  /** The file that holds it. */
+  readonly file: string;
+  /** Its first byte in that file. */
+  readonly at: number;
+  /** Its size. */
+  readonly bytes: number;
+}
+
+/** What a checkpoint holds, in the order of its files and of the data in them. */
+export interface WeightSource {
+  /** The file, or the folder of the shards. */
+  readonly path: string;
+  /** The tensors. */
+  readonly tensors: readonly StoredTensor[];
+}
+
+/** Why a source could not be opened. */
+export type SourceError = DiskError | SafetensorsError;
+
+/** Reads and checks the header of one file. */
+export const headerOf = (path: string): Effect.Effect<Header, SourceError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const file = yield* openRanged(path), refused = Effect.mapError(inFile(path));
+    const lead = new Uint8Array(LENGTH_BYTES);
+    if (file.bytes >= LENGTH_BYTES) yield* readRange(path, file, 0, lead);
+    const dataStart = yield* refused(fromEither(dataStartOf(lead, file.bytes)));
+    const header = new Uint8Array(dataStart - LENGTH_BYTES);
+    yield* readRange(path, file, LENGTH_BYTES, header);
+    return yield* refused(fromEither(parseHeader(header, file.bytes)));
+  }));
+
+const tensorsOf = (file: string) => ({ tensors, dataStart }: Header): readonly StoredTensor[] =>
+  tensors.map(([name, { dtype, shape, data_offsets: [begin, end] }]) => ({
+    name,
+    type: dtype,
+    shape,
+    file,
+    at: dataStart + begin,
+    bytes: end - begin,
+  }));
+
+const indexCodec = t.type({ weight_map: t.record(t.string, t.string) });
+
+const indexFault = (got: string, expected: string): SafetensorsError =>
+  refuse("index", got, expected, "get the index and its shards again from where they came from");
+
+// a name of a file beside the index: whatever could lead out of the folder is refused
+const isPlainName = (name: string): boolean => /^[\w][\w.\- ]*\.safetensors$/.test(name);
+
+type Index = Readonly<Record<string, string>>;
+
+const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
+  pipe(
+    parseJson("index")(text),
+    E.mapLeft((error) => indexFault(error.got, error.expected)),
+    E.chain((json): E.Either<SafetensorsError, Index> => {
+      const twice = repeatedKey(text);
+      return twice !== undefined
+        ? E.left(indexFault(`${JSON.stringify(twice)} twice`, "every name once"))
+        : pipe(
+          decodeEither(indexCodec, "index")(json),
+          E.mapLeft((error) => indexFault(error.got, error.expected)),
+          E.map(({ weight_map }) => weight_map),
+        );
+    }),
+    E.chain((map) => {
+      const outside = Object.values(map).find((file) => !isPlainName(file));
+      const reserved = Object.keys(map).find((name) => RESERVED.includes(name));
+      return outside !== undefined
+        ? E.left(
+          indexFault(`a shard at ${JSON.stringify(outside)}`, "names of .safetensors files beside the index"),
+        )
+        : reserved !== undefined
+        ? E.left(indexFault(`a tensor named ${reserved}`, "another name"))
+        : E.right(map);
+    }),
+  );
+
+const list = (names: readonly string[]): string =>
+  names.slice(0, 4).join(", ") + (names.length > 4 ? ` and ${names.length - 4} more` : "");
+
+const agrees = (
+  index: Index,
+  tensors: readonly StoredTensor[],
+  folder: string,
+): SafetensorsError | undefined => {
+  const held = new Map(tensors.map((x) => [`${x.file}\n${x.name}`, x]));
+  const absent = Object.entries(index).filter(([name, file]) => !held.has(`${folder}/${file}\n${name}`));
+  if (absent.length > 0) {
+    return indexFault(
+      `shards without ${list(absent.map(([name, file]) => `${name} (${file})`))}`,
+      "every tensor in the shard that the index names",
+    );
+  }
+  const unknown = tensors.filter(({ name, file }) => `${folder}/${index[name]}` !== file);
+  return unknown.length === 0 ? undefined : indexFault(
+    `shards with ${list(unknown.map(({ name }) => name))}, which the index does not place there`,
+    "no other tensors",
+  );
+};
+
+const openShards = (folder: string, indexPath: string): Effect.Effect<WeightSource, SourceError> =>
+  Effect.gen(function* () {
+    const refused = Effect.mapError(inFile(indexPath));
+    const text = yield* readText(indexPath, MAX_HEADER_BYTES);
+    const index = yield* refused(fromEither(parseIndex(text)));
+    const files = [...new Set(Object.values(index))].toSorted().map((file) => `${folder}/${file}`);
+    const tensors: StoredTensor[] = [];
+    for (const file of files) tensors.push(...tensorsOf(file)(yield* headerOf(file)));
+    const fault = agrees(index, tensors, folder);
+    if (fault !== undefined) return yield* refused(Effect.fail(fault));
+    return { path: folder, tensors };
+  });
+
+/**
+ * Opens a checkpoint: a `.safetensors` file, or a folder with `<base>.safetensors` or, for shards,
+ * `<base>.safetensors.index.json`. All headers are checked; shards may not lie outside of the folder.
+ */
+export const openSource = (path: string, base = "model"): Effect.Effect<WeightSource, SourceError> =>
+  Effect.gen(function* () {
+    const { isDirectory } = yield* onDisk("open", path, () => Deno.stat(path));
+    if (!isDirectory) return { path, tensors: tensorsOf(path)(yield* headerOf(path)) };
+    const names = yield* onDisk("list", path, async () => {
+      const found: string[] = [];
+      for await (const { name } of Deno.readDir(path)) found.push(name);
+      return found.toSorted();
+    });
+    const single = `${base}.safetensors`, index = `${single}.index.json`;
+    if (names.includes(single)) {
+      return { path, tensors: tensorsOf(`${path}/${single}`)(yield* headerOf(`${path}/${single}`)) };
+    }
+    if (names.includes(index)) return yield* openShards(path, `${path}/${index}`);
+    return yield* Effect.fail(
+      inFile(path)(refuse(
+        "index",
+        `a folder with ${names.length === 0 ? "nothing" : list(names)}`,
+        `${single} or ${index}`,
+        "give the folder of a checkpoint, and convert other formats to safetensors first",
+      )),
+    );
+  });
