@@ -5,7 +5,6 @@
  * h channels of the language model.
  */
 import { pipe } from "fp-ts/lib/function.js";
-import { ConfigError } from "../errors.ts";
 import { gelu } from "../nn/activation.ts";
 import { attention, mergeHeads, splitHeads } from "../nn/attention.ts";
 import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
@@ -14,7 +13,6 @@ import { windows } from "../nn/patch.ts";
 import { add } from "../ops/elementwise.ts";
 import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { fit, parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
-import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   gridOf,
@@ -25,6 +23,8 @@ import {
   windowsPerSide,
 } from "../token_scaling.ts";
 import type { Bridge } from "./bridge.ts";
+import type { TokenOrder } from "./description.ts";
+import { expectFeatures } from "./features.ts";
 
 /** One block: windowed cross-attention and a perceptron, both residual, with normalisation before. */
 export type BridgeBlockParams<A> = {
@@ -79,6 +79,8 @@ export interface ChainOfSightConfig {
   readonly heads: number;
   /** Feature levels, used one after the other; 2 by default. */
   readonly levels?: number;
+  /** Order in which the tokens of the scales follow each other; coarse to fine by default. */
+  readonly order?: TokenOrder;
 }
 
 const EPS = 1e-5;
@@ -153,22 +155,11 @@ export const chainOfSightTokens = (config: ChainOfSightConfig): (
   params: ChainOfSightParams<Tensor>,
   features: readonly Tensor[],
 ): Tensor => {
-  const { layout, width, heads, levels = 2 } = config, cells = gridOf(layout) ** 2;
-  if (
-    features.length !== levels ||
-    features.some((f) => f.shape.length !== 3 || f.shape[1] !== cells || f.shape[2] !== width)
-  ) {
-    throw new ConfigError({
-      op: "chainOfSight",
-      got: `features ${features.map((f) => show(f.shape)).join(", ")}`,
-      expected: `${levels} levels of shape [b, ${cells}, ${width}]`,
-      mend: "drop the class token, and use a layout of the encoder's resolution",
-    });
-  }
-  const tokens = layout.scales.map((scale, s) =>
-    scaleTokens(layout, scale, heads)(params.scales[s]!, features)
-  );
-  return pipe(concat(tokens, 1), layerNorm(params.ln, EPS), linear(params.proj));
+  const { layout, width, heads, levels = 2, order = "coarse-to-fine" } = config;
+  const seen = expectFeatures("chainOfSight", { levels, grid: gridOf(layout), width })(features);
+  const tokens = layout.scales.map((scale, s) => scaleTokens(layout, scale, heads)(params.scales[s]!, seen));
+  const ordered = order === "coarse-to-fine" ? tokens : tokens.toReversed();
+  return pipe(concat(ordered, 1), layerNorm(params.ln, EPS), linear(params.proj));
 };
 
 /** Chain-of-Sight as a bridge, named by its token count. */

@@ -89,18 +89,20 @@ export interface PixelShuffleDescription {
 export interface NestedPoolDescription {
   /** Discriminates the description. */
   readonly kind: "nested-pool";
-  /** Tokens per side. */
-  readonly side: number;
+  /** Tokens per side, growing: all are trained together, the last one answers. */
+  readonly sides: readonly number[];
 }
 
 /** Queries of which the first few suffice: one set of parameters for every token count. */
 export interface NestedQueriesDescription {
   /** Discriminates the description. */
   readonly kind: "nested-queries";
-  /** Queries in use: the first ones. */
-  readonly queries: number;
+  /** Numbers of first queries, growing: all are trained together, the last one answers. */
+  readonly queries: readonly number[];
   /** Queries that there are. */
   readonly most: number;
+  /** Feature levels, used one after the other; 1 reads the deepest alone. */
+  readonly levels: number;
 }
 
 /** Another bridge on a small picture of the whole and on each of its tiles. */
@@ -207,14 +209,4 @@ export const gridOfSite = (op: string, { resolution, patch }: BridgeSite): numbe
 };
 
 /** Parameters that do not depend on the number of tokens go on as they are. */
-export const asTheyAre: Inheritance = (params) => params;
-
-/** Refuses a growth that a kind of bridge does not have. */
-export const refuseGrowth = (op: string, growth: Growth, why: string, mend: string): never => {
-  throw new ConfigError({
-    op,
-    got: `growth of resolution ${growth.resolution}, global ${growth.global}, local ${growth.local}`,
-    expected: why,
-    mend,
-  });
-};
+export const asTheyAre: Inheritance = (params: Tree<NdArray>): Tree<NdArray> => params;

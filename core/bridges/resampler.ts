@@ -5,6 +5,8 @@
 import { layoutOf } from "../token_scaling.ts";
 import type { Bridge } from "./bridge.ts";
 import { chainOfSight, type ChainOfSightConfig } from "./chain_of_sight.ts";
+import { asTheyAre, type BridgeRule, type ResamplerDescription } from "./description.ts";
+import { refuseGrowth } from "./growth.ts";
 
 /** What a resampler is made of. */
 export interface ResamplerConfig extends Omit<ChainOfSightConfig, "layout"> {
@@ -26,3 +28,24 @@ export const resampler = (config: ResamplerConfig): Bridge => ({
   ...chainOfSight(resamplerConfig(config)),
   name: `resampler-${config.queries}`,
 });
+
+/** The plain resampler with one or more feature levels. */
+export const resamplerRule: BridgeRule<ResamplerDescription> = {
+  source:
+    "Flamingo's perceiver resampler, arXiv 2204.14198, section 3.1; the Resamp. rows of arXiv 2407.15819",
+  differences:
+    "one layer for each feature level, of the very block that Chain-of-Sight has, so that only the " +
+    "windows differ; keys are the features alone, and queries do not look at each other",
+  build: ({ queries, levels }, site) => resampler({ ...site, queries, levels }),
+  grow: (description, growth) => {
+    if (growth.global !== 1 || growth.local !== 1) {
+      refuseGrowth(
+        "resampler",
+        growth,
+        "global 1 and local 1: its queries look at the whole image and have no windows to split",
+        "raise the resolution alone, or tile the image",
+      );
+    }
+    return { description, inherit: asTheyAre };
+  },
+};

@@ -6,8 +6,8 @@ import { pipe } from "fp-ts/lib/function.js";
 import type { Bridge } from "../bridges/bridge.ts";
 import { ConfigError } from "../errors.ts";
 import { crossEntropy } from "../nn/loss.ts";
-import { div, maximum } from "../ops/elementwise.ts";
-import { concat, sliceAxis } from "../ops/movement.ts";
+import { add, div, maximum, mul } from "../ops/elementwise.ts";
+import { concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { fit, type ParameterSpec } from "../parameter.ts";
 import { show } from "../shape.ts";
@@ -65,7 +65,10 @@ export interface VisionLanguage {
   readonly visual: (params: Tree<Tensor>, sight: Sight) => Tensor;
   /** Logits `[b, t, v]`: entry t predicts text token t, from the visual tokens and the text before it. */
   readonly logits: (params: Tree<Tensor>, sight: Sight, ids: Tensor) => Tensor;
-  /** Mean cross entropy over the labels of the batch that count, with accuracy and token count. */
+  /**
+   * Mean cross entropy over the labels of the batch that count, with accuracy and token count; where the bridge has
+   * members, the mean of that over bridge and members (M3, arXiv 2405.17430, equation 2).
+   */
   readonly loss: (
     params: Tree<Tensor>,
     batch: VisionLanguageBatch,
@@ -102,16 +105,17 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
         mend: "give the model a tower, or encode the images first",
       });
     }
-    return vitFeatures(vision.config, vision.levels)(
-      fit("vit", towerSpecs, part(params, "vision")),
-      sight.images,
-    );
+    const { views } = bridge, encode = vitFeatures(vision.config, vision.levels);
+    const vit = fit("vit", towerSpecs, part(params, "vision"));
+    if (views === undefined) return encode(vit, sight.images);
+    const b = sight.images.shape[0]!;
+    return encode(vit, views.of(sight.images)).map((f) => reshape([b, -1, f.shape[2]!])(f));
   };
-  const visual = (params: Tree<Tensor>, sight: Sight): Tensor =>
+  const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight): Tensor =>
     bridge.apply(part(params, "bridge"), features(params, sight));
-  const logits = (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
+  const logitsOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
     const llama = fit("llama", decoderSpecs, params), n = bridge.tokens;
-    const visual_bnd = visual(params, sight), text_btd = llamaEmbed(llama, ids_bt);
+    const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
     if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
       throw new ConfigError({
         op: "visionLanguage",
@@ -135,11 +139,15 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
       bridge: bridge.specs,
       ...decoderSpecs,
     },
-    visual,
-    logits,
+    visual: visualOf(bridge),
+    logits: logitsOf(bridge),
     loss: (params, batch) => {
-      const { mean, count, correct } = crossEntropy(logits(params, batch, batch.ids), batch.labels);
-      return [mean, { accuracy: div(sum()(correct), maximum(count, 1)), tokens: count }];
+      const on = (bridge: Bridge) => crossEntropy(logitsOf(bridge)(params, batch, batch.ids), batch.labels);
+      const { mean, count, correct } = on(bridge), others = (bridge.members ?? []).map((m) => on(m).mean);
+      const loss = others.length === 0
+        ? mean
+        : mul(others.reduce((a, b) => add(a, b), mean), 1 / (1 + others.length));
+      return [loss, { accuracy: div(sum()(correct), maximum(count, 1)), tokens: count }];
     },
   };
 };
