@@ -10,12 +10,16 @@ export interface DeviceProfile {
   readonly maxBindings: number;
   /** Most bytes in one binding. */
   readonly maxBindingBytes: number;
+  /** Most bytes in one buffer. */
+  readonly maxBufferBytes: number;
   /** Most invocations in one workgroup. */
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
   readonly workgroupBytes: number;
   /** Whether the device has kernels for attention; without them it is made of products and a softmax. */
   readonly attention: boolean;
+  /** Whether one kernel of the device can compute both gradients of attention. */
+  readonly attentionPairs: boolean;
   /** Most workgroups along one axis. */
   readonly maxWorkgroups: number;
 }
@@ -26,8 +30,10 @@ export const portableProfile: DeviceProfile = {
   software: false,
   maxBindings: 8,
   maxBindingBytes: 128 * 2 ** 20,
+  maxBufferBytes: 256 * 2 ** 20,
   maxInvocations: 256,
   workgroupBytes: 16384,
   attention: true,
+  attentionPairs: false,
   maxWorkgroups: 65535,
 };

@@ -20,10 +20,12 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   name: `CPU, ${threads} ${threads === 1 ? "thread" : "threads"}, WebAssembly SIMD`,
   software: true,
   maxBindings: 64,
-  maxBindingBytes: 2 ** 31,
+  maxBindingBytes: 2 ** 32,
+  maxBufferBytes: 2 ** 32,
   maxInvocations: 1024,
   workgroupBytes: 32768,
-  attention: false,
+  attention: true,
+  attentionPairs: true,
   maxWorkgroups: 65535,
 });
 

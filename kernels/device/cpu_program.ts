@@ -1,7 +1,8 @@
 /** Programs on the CPU: a plan laid out in the shared memory, run by the worker threads in the order of the calls. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type NdArray, ndarray, sizeOf, type Tensor, TreeError, zeros } from "@chain-of-sight/core";
+import { type NdArray, ndarray, sizeOf, type Tensor, type TreeError, zeros } from "@chain-of-sight/core";
+import { type MemoryPlan, without } from "../plan/memory.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Phase } from "../wasm/function.ts";
 import { renderModule } from "../wasm/render.ts";
@@ -10,7 +11,7 @@ import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError } from "./errors.ts";
-import { checkInputs } from "./names.ts";
+import { checkInputs, findNames } from "./names.ts";
 import type { Timed } from "./profile.ts";
 import type { Program } from "./program.ts";
 import { type Home, placesShared } from "./shared.ts";
@@ -61,7 +62,7 @@ const layoutOf = (
   plan: Plan,
   phases: readonly Phase[],
   threads: number,
-  elsewhere: { readonly has: (slot: number) => boolean },
+  memory: MemoryPlan,
 ): Layout => {
   let at = lines(SLACK);
   const place = (bytes: number): number => {
@@ -72,7 +73,8 @@ const layoutOf = (
   place(8 * (phases.length + plan.memory.copies.length));
   const args = phases.map((p) => place(4 * p.tensors.length + 4));
   plan.memory.copies.forEach(() => args.push(place(16)));
-  const slots = plan.memory.slots.map((s) => elsewhere.has(s.id) ? 0 : place(s.bytes));
+  const buffers = memory.buffers.map((b) => place(b.bytes));
+  const slots = memory.slots.map(({ ranges: [range] }) => range ? buffers[range.buffer]! + range.offset : 0);
   const shared = place(Math.max(0, ...phases.map((p) => p.shared)));
   const scratchBytes = lines(Math.max(0, ...phases.map((p) => p.scratch)));
   const scratch = place(scratchBytes * threads);
@@ -80,21 +82,26 @@ const layoutOf = (
   return { bytes: at, slots, args, shared, scratch, scratchBytes };
 };
 
-/** What a phase reads and writes: slots, and -1 for the memory that phases of a kernel share. */
+/** Addresses from the first to before the second. */
+type Span = readonly [number, number];
+
+/** What a phase reads and writes. */
 interface Touches {
-  readonly reads: ReadonlySet<number>;
-  readonly writes: ReadonlySet<number>;
+  readonly reads: readonly Span[];
+  readonly writes: readonly Span[];
 }
+
+const meet = (some: readonly Span[], others: readonly Span[]): boolean =>
+  some.some(([from, to]) => others.some(([start, end]) => from < end && start < to));
 
 /** For each phase, whether it must wait for those before it since the last wait. */
 export const barriers = (phases: readonly Touches[]): boolean[] => {
-  let reads = new Set<number>(), writes = new Set<number>();
+  let reads: Span[] = [], writes: Span[] = [];
   return phases.map((p) => {
-    const clash = [...p.writes].some((s) => reads.has(s) || writes.has(s)) ||
-      [...p.reads].some((s) => writes.has(s));
-    if (clash) [reads, writes] = [new Set(), new Set()];
-    for (const s of p.reads) reads.add(s);
-    for (const s of p.writes) writes.add(s);
+    const clash = meet(p.writes, reads) || meet(p.writes, writes) || meet(p.reads, writes);
+    if (clash) [reads, writes] = [[], []];
+    reads.push(...p.reads);
+    writes.push(...p.writes);
     return clash;
   });
 };
@@ -122,7 +129,8 @@ export const loadCpuProgram = (
         }),
     });
     const module = yield* cpu.assembler.assemble(text);
-    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads, shared);
+    const placed = without(plan.memory, new Set(shared.keys()));
+    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads, placed);
     const id = cpu.nextId();
     const base = yield* Effect.acquireRelease(
       Effect.suspend(() => {
@@ -146,15 +154,19 @@ export const loadCpuProgram = (
     const memory = () => cpu.arena.memory.buffer;
     const slotAt = (slot: number): number => shared.get(slot) ?? base + layout.slots[slot]!;
     const slotOf = (t: Tensor): number => plan.memory.slotOf.get(t)!;
-    const SHARED = -1, counters = lines(SLACK);
-
-    const touched: Touches[] = phases.map(({ phase }) => {
-      const writes = new Set(phase.writes.map(slotOf));
-      const reads = new Set(phase.tensors.map(slotOf).filter((s) => !writes.has(s)));
-      if (phase.shared > 0) writes.add(SHARED);
-      return { reads, writes };
-    });
-    for (const c of plan.memory.copies) touched.push({ reads: new Set([c.from]), writes: new Set([c.to]) });
+    const counters = lines(SLACK),
+      span = (slot: number): Span => [
+        slotAt(slot),
+        slotAt(slot) + plan.memory.slots[slot]!.bytes,
+      ];
+    const touched: Touches[] = phases.map(({ phase }) => ({
+      reads: phase.tensors.map((t) => span(slotOf(t))),
+      writes: [
+        ...phase.writes.map((t) => span(slotOf(t))),
+        ...(phase.shared > 0 ? [[base + layout.shared, base + layout.shared + phase.shared] as const] : []),
+      ],
+    }));
+    for (const c of plan.memory.copies) touched.push({ reads: [span(c.from)], writes: [span(c.to)] });
     const waits = barriers(touched);
     const job = (i: number, label: string, name: string, units: number, chunk: number): Job => ({
       label,
@@ -180,6 +192,7 @@ export const loadCpuProgram = (
             phase.tensors.forEach((t, n) => words[at + n] = slotAt(slotOf(t)));
             words[at + phase.tensors.length] = base + layout.shared;
           });
+          for (const [t, table] of plan.memory.tables) words.set(table, slotAt(slotOf(t)) / 4);
           plan.memory.copies.forEach((c, i) => {
             const at = (base + layout.args[phases.length + i]!) / 4;
             words.set([slotAt(c.to), slotAt(c.from), c.bytes], at);
@@ -249,33 +262,15 @@ export const loadCpuProgram = (
         catch: failed,
       });
 
-    const find = (name: string): { readonly tensor: Tensor; readonly at: number } | undefined => {
-      const tensor = plan.outputs[name] ?? plan.inputs[name], target = plan.donate[name];
-      const slot = target !== undefined
-        ? plan.memory.slotOf.get(plan.inputs[target]!)
-        : tensor && plan.memory.slotOf.get(tensor);
-      return tensor === undefined || slot === undefined ? undefined : { tensor, at: slotAt(slot) };
-    };
     const read: Program["read"] = (names) =>
       Effect.gen(function* () {
-        const unknown = names.filter((n) => find(n) === undefined);
-        if (unknown.length > 0) {
-          return yield* Effect.fail(
-            new TreeError({
-              op: "read",
-              got: unknown.join(", "),
-              expected: `outputs ${Object.keys(plan.outputs).join(", ")} or inputs`,
-              mend: "read what the program computes",
-            }),
-          );
-        }
+        const found = yield* findNames(plan, names);
         return yield* Effect.tryPromise({
           try: () =>
             cpu.inTurn(() => {
               cpu.pool.check();
-              return Object.fromEntries(names.map((n) => {
-                const { tensor, at } = find(n)!;
-                return [n, download(memory(), at, tensor)];
+              return Object.fromEntries(found.map(({ name, tensor, slot }) => {
+                return [name, download(memory(), slotAt(slot), tensor)];
               }));
             }),
           catch: failed,

@@ -40,9 +40,11 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
     software: /llvmpipe|swiftshader|lavapipe/i.test(name),
     maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
+    maxBufferBytes: device.limits.maxBufferSize,
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     attention: true,
+    attentionPairs: false,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
   };
 };

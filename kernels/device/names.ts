@@ -1,5 +1,5 @@
 /** Checks of what a program is asked to take or give, the same on every device. */
-import { equals, type NdArray, show, TreeError } from "@chain-of-sight/core";
+import { equals, type NdArray, show, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 
@@ -22,4 +22,37 @@ export const checkInputs = (
         );
       }
     }
+  });
+
+/** Something that can be read from a program. */
+export interface Named {
+  /** The name it was asked by. */
+  readonly name: string;
+  /** What it is. */
+  readonly tensor: Tensor;
+  /** Where it lies: for a donated output, where the input lies that it replaces. */
+  readonly slot: number;
+}
+
+const named = ({ outputs, inputs, donate, memory }: Plan, name: string): Named | undefined => {
+  const tensor = outputs[name] ?? inputs[name], target = donate[name];
+  const slot = tensor && memory.slotOf.get(target === undefined ? tensor : inputs[target]!);
+  return tensor === undefined || slot === undefined ? undefined : { name, tensor, slot };
+};
+
+/** Finds outputs by name and inputs by path; refuses what the program does not have. */
+export const findNames = (
+  plan: Plan,
+  names: readonly string[],
+): Effect.Effect<readonly Named[], TreeError> =>
+  Effect.suspend(() => {
+    const unknown = names.filter((name) => named(plan, name) === undefined);
+    return unknown.length === 0 ? Effect.succeed(names.map((name) => named(plan, name)!)) : Effect.fail(
+      new TreeError({
+        op: "read",
+        got: unknown.join(", "),
+        expected: `outputs ${Object.keys(plan.outputs).join(", ")} or inputs`,
+        mend: "read what the program computes",
+      }),
+    );
   });

@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
+import { without } from "../plan/memory.ts";
+import { type Homes, homesOf } from "../wgsl/module.ts";
 import { dispatchesOf } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
@@ -11,7 +13,7 @@ import { type PipelineCache, pipelineOf } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
-import { download, type OnDevice, uploadInputs } from "./transfer.ts";
+import { type BufferRange, download, type OnDevice, uploadInputs, writeSlot } from "./transfer.ts";
 
 /** A plan on a device. */
 export interface Program {
@@ -27,7 +29,7 @@ export interface Program {
   readonly profile: (repeats?: number) => ReturnType<typeof profileSteps>;
 }
 
-const homes = new WeakMap<Program, Home<GPUBuffer>>();
+const homes = new WeakMap<Program, Home<readonly BufferRange[]>>();
 
 /**
  * Puts a plan on a device, beside programs whose inputs of the same path it shares. Its own buffers are freed with
@@ -43,25 +45,15 @@ export const loadProgram = (
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
     const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []));
-    const tooLarge = plan.memory.slots.find((s) => s.bytes > profile.maxBindingBytes);
-    if (tooLarge !== undefined) {
-      return yield* Effect.fail(
-        new DeviceError({
-          fault: "out of memory",
-          got: `a tensor of ${tooLarge.bytes} bytes`,
-          mend: `this device binds at most ${profile.maxBindingBytes} bytes at once: use a smaller batch`,
-        }),
-      );
-    }
-    const own = plan.memory.slots.filter((s) => !shared.has(s.id));
-    const made = yield* Effect.acquireRelease(
+    const memory = without(plan.memory, new Set(shared.keys()));
+    const buffers = yield* Effect.acquireRelease(
       Effect.gen(function* () {
         device.pushErrorScope("out-of-memory");
         device.pushErrorScope("validation");
-        const made = own.map((s) =>
+        const made = memory.buffers.map(({ bytes, role }, i) =>
           device.createBuffer({
-            label: `slot ${s.id} (${s.role})`,
-            size: s.bytes,
+            label: `${role} ${i}`,
+            size: bytes,
             usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
           })
         );
@@ -72,7 +64,7 @@ export const loadProgram = (
         const error = errors.find((e) => e !== null);
         if (error) {
           made.forEach((b) => b.destroy());
-          const total = own.reduce((n, s) => n + s.bytes, 0);
+          const total = memory.buffers.reduce((n, b) => n + b.bytes, 0);
           return yield* Effect.fail(
             new DeviceError({
               fault: "out of memory",
@@ -85,26 +77,46 @@ export const loadProgram = (
       }),
       (made) => Effect.sync(() => made.forEach((b) => b.destroy())),
     );
-    const ownBuffers = new Map(own.map((s, i) => [s.id, made[i]!]));
-    const buffers = plan.memory.slots.map(({ id }) => shared.get(id) ?? ownBuffers.get(id)!);
+    const places = memory.slots.map(({ id, ranges }) =>
+      shared.get(id) ??
+        ranges.map(({ buffer, offset, bytes }): BufferRange => ({
+          buffer: buffers[buffer]!,
+          offset,
+          size: bytes,
+        }))
+    );
+    for (const [tensor, table] of memory.tables) {
+      writeSlot(device, places[memory.slotOf.get(tensor)!]!, table as BufferSource);
+    }
+    const here: Homes = { ...homesOf(memory), buffersOf: (slot) => places[slot]!.map((r) => r.buffer) };
     const steps: Recorded[] = [];
-    for (const dispatch of dispatchesOf(plan, profile)) {
+    for (const dispatch of dispatchesOf(plan, profile, here)) {
+      if (dispatch.bindings.length > profile.maxBindings) {
+        return yield* Effect.fail(
+          new DeviceError({
+            fault: "out of memory",
+            got: `${dispatch.bindings.length} bindings of at most ${profile.maxBindingBytes} bytes`,
+            mend: `this device has ${profile.maxBindings} bindings: use a smaller batch or model`,
+            kernel: dispatch.label,
+          }),
+        );
+      }
       let pipeline = pipelines.get(dispatch.code);
       if (pipeline === undefined) {
         pipelines.set(dispatch.code, pipeline = yield* pipelineOf(device, dispatch));
       }
       const group = device.createBindGroup({
         layout: pipeline.layout,
-        entries: dispatch.bindings.map(({ slot }, binding) => ({
+        entries: dispatch.bindings.map(({ slot, window }, binding) => ({
           binding,
-          resource: { buffer: buffers[slot]! },
+          resource: places[slot]![window]!,
         })),
       });
       steps.push({ label: dispatch.label, pipeline: pipeline.compute, group, size: dispatch.workgroups });
     }
     yield* healthy(health);
 
-    const on: OnDevice = { device, plan, buffers, health };
+    const on: OnDevice = { device, plan, places, health };
     const program: Program = {
       plan,
       write: (values) => uploadInputs(on, values),
@@ -112,6 +124,6 @@ export const loadProgram = (
       read: (names) => download(on, names),
       profile: (repeats) => profileSteps(device, steps, repeats),
     };
-    homes.set(program, { plan, places: buffers });
+    homes.set(program, { plan, places });
     return program;
   });

@@ -7,7 +7,7 @@ import type { OnDevice } from "./transfer.ts";
 
 /** Submits recorded dispatches and copies once; waits for nothing. */
 export const runnerOf = (
-  { device, plan, buffers, health }: OnDevice,
+  { device, plan, places, health }: OnDevice,
   steps: readonly Recorded[],
 ): Effect.Effect<void, DeviceError> =>
   Effect.suspend(() => {
@@ -21,7 +21,10 @@ export const runnerOf = (
     }
     pass.end();
     for (const c of plan.memory.copies) {
-      encoder.copyBufferToBuffer(buffers[c.from]!, 0, buffers[c.to]!, 0, c.bytes);
+      places[c.from]!.forEach(({ buffer, offset, size }, i) => {
+        const to = places[c.to]![i]!;
+        encoder.copyBufferToBuffer(buffer, offset, to.buffer, to.offset, size);
+      });
     }
     device.queue.submit([encoder.finish()]);
     return healthy(health);

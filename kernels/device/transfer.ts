@@ -1,10 +1,20 @@
 /** Transfers between host arrays and the buffers of a plan. */
-import { type NdArray, ndarray, sizeOf, type Tensor, TreeError, zeros } from "@chain-of-sight/core";
+import { type NdArray, ndarray, sizeOf, type Tensor, type TreeError, zeros } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
-import { checkInputs } from "./names.ts";
+import { checkInputs, findNames } from "./names.ts";
+
+/** A piece of a buffer. */
+export interface BufferRange {
+  /** The buffer. */
+  readonly buffer: GPUBuffer;
+  /** Its first byte. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly size: number;
+}
 
 /** A plan whose buffers are on a device. */
 export interface OnDevice {
@@ -12,8 +22,8 @@ export interface OnDevice {
   readonly device: GPUDevice;
   /** What runs there. */
   readonly plan: Plan;
-  /** A buffer for every slot. */
-  readonly buffers: readonly GPUBuffer[];
+  /** The ranges of every slot. */
+  readonly places: readonly (readonly BufferRange[])[];
   /** What the driver reported. */
   readonly health: Health;
 }
@@ -32,59 +42,51 @@ const arrayOf = (t: Tensor, bytes: ArrayBuffer): NdArray => {
   return ndarray(t.dtype, t.shape, new View(bytes, 0, n));
 };
 
-const slotFor = (
-  { plan, buffers }: OnDevice,
-  name: string,
-): { tensor: Tensor; buffer: GPUBuffer } | undefined => {
-  const tensor = plan.outputs[name] ?? plan.inputs[name];
-  const donated = plan.donate[name];
-  const slot = donated !== undefined
-    ? plan.memory.slotOf.get(plan.inputs[donated]!)
-    : tensor && plan.memory.slotOf.get(tensor);
-  return tensor === undefined || slot === undefined ? undefined : { tensor, buffer: buffers[slot]! };
+/** Writes numbers into a slot, range after range. */
+export const writeSlot = (device: GPUDevice, ranges: readonly BufferRange[], data: BufferSource): void => {
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+  let at = 0;
+  for (const { buffer, offset, size } of ranges) {
+    const part = bytes.subarray(at, at + size);
+    if (part.length > 0) device.queue.writeBuffer(buffer, offset, part);
+    at += size;
+  }
 };
 
 /** Uploads inputs of a plan by path. */
 export const uploadInputs = (
-  { device, plan, buffers }: OnDevice,
+  { device, plan, places }: OnDevice,
   values: Readonly<Record<string, NdArray>>,
 ): Effect.Effect<void, DeviceError | TreeError> =>
   Effect.gen(function* () {
     yield* checkInputs(plan, values);
     for (const [path, value] of Object.entries(values)) {
       const slot = plan.memory.slotOf.get(plan.inputs[path]!)!;
-      if (value.data.length > 0) {
-        device.queue.writeBuffer(buffers[slot]!, 0, hostWords(value) as BufferSource);
-      }
+      writeSlot(device, places[slot]!, hostWords(value) as BufferSource);
     }
   });
 
 /** Waits for the queue, then downloads outputs by name or inputs by path. */
 export const download = (
-  on: OnDevice,
+  { device, plan, places, health }: OnDevice,
   names: readonly string[],
 ): Effect.Effect<Record<string, NdArray>, DeviceError | TreeError> =>
   Effect.gen(function* () {
-    const { device, health } = on;
-    const unknown = names.filter((n) => slotFor(on, n) === undefined);
-    if (unknown.length > 0) {
-      return yield* Effect.fail(
-        new TreeError({
-          op: "read",
-          got: unknown.join(", "),
-          expected: `outputs ${Object.keys(on.plan.outputs).join(", ")} or inputs`,
-          mend: "read what the program computes",
-        }),
-      );
-    }
+    const found = yield* findNames(plan, names);
     const encoder = device.createCommandEncoder();
-    const staged = names.map((name) => {
-      const { tensor, buffer } = slotFor(on, name)!;
+    const staged = found.map(({ name, tensor, slot }) => {
+      const ranges = places[slot]!, total = ranges.reduce((n, r) => n + r.size, 0);
       const staging = device.createBuffer({
-        size: buffer.size,
+        size: total,
         usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       });
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, buffer.size);
+      let at = 0;
+      for (const { buffer, offset, size } of ranges) {
+        encoder.copyBufferToBuffer(buffer, offset, staging, at, size);
+        at += size;
+      }
       return { name, tensor, staging };
     });
     device.queue.submit([encoder.finish()]);

@@ -47,7 +47,8 @@ export const kernelLabel = (kernel: Kernel): string => {
     }
     case "attention": {
       const { batch, heads, queries, keys, width } = kernel.size;
-      return `${kernel.node.op} ${batch}x${heads}x${queries}x${keys}x${width}`;
+      const ops = results(kernel.outputs.map((o) => o.tensor.op));
+      return `${ops} ${batch}x${heads}x${queries}x${keys}x${width}`;
     }
     case "scatter":
       return `scatterAdd ${kernel.positions} rows of ${kernel.width} into ${
@@ -71,7 +72,7 @@ export const explain = (plan: Plan): Explanation => {
   }
   const kernels = [...groups.values()].sort((a, b) => b.flops - a.flops || b.bytes - a.bytes);
   const total = (role: string) =>
-    plan.memory.slots.filter((s) => s.role === role).reduce((n, s) => n + s.bytes, 0);
+    plan.memory.buffers.filter((b) => b.role === role).reduce((n, b) => n + b.bytes, 0);
   return {
     kernels,
     count: plan.kernels.length,

@@ -10,6 +10,7 @@ import {
   TreeError,
 } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
+import { pairGradients } from "../graph/attention_pairs.ts";
 import { attentionOnly, decompose } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
@@ -87,7 +88,9 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
     }
     if (!donated.has(o)) donated.set(o, target);
   }
-  const kernels = fuse(outputs, { maxBindings: profile.maxBindings, fuse: options.fuse ?? true });
-  const memory = planMemory(kernels, Object.values(inputs), outputs, donated);
+  const merge = options.fuse ?? true, fused = fuse(outputs, { maxBindings: profile.maxBindings, fuse: merge });
+  const kernels = merge && profile.attentionPairs ? pairGradients(fused) : fused;
+  const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs: [], tables: new Map() };
+  const memory = planMemory(needs, profile);
   return { kernels, memory, inputs, outputs: results, donate };
 };

@@ -2,12 +2,11 @@
  * Renders attention and its gradients as WGSL. A worker owns one query (or, for the gradients of keys and values, one
  * key) with its accumulators in registers, and walks over the others; scores never reach memory.
  */
-import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
-import { Bindings, type Dispatch, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
 /** Keys that one turn of the forward loop takes together: one rescaling of the accumulators for all. */
@@ -22,10 +21,10 @@ class Writer {
   readonly top: Scope;
   readonly chunks: number;
 
-  constructor(kernel: AttentionKernel, slotOf: ReadonlyMap<Tensor, number>, variables: readonly string[]) {
+  constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[]) {
     this.kernel = kernel;
-    this.bindings = new Bindings(slotOf, [kernel.node]);
-    this.top = new Scope({ buffer: (t) => this.bindings.name(t), result: () => "" }, variables);
+    this.bindings = new Bindings(homes, [kernel.node]);
+    this.top = new Scope(this.bindings.spelling(() => ""), variables);
     this.chunks = Math.ceil(kernel.size.width / 4);
   }
 
@@ -34,13 +33,13 @@ class Writer {
     const { width } = this.kernel.size, { rest, by } = separate(load.at, "d")!;
     const start = scope.index(rest);
     if (by === 1 && width % 4 === 0 && divisible(rest, 4)) {
-      const buffer = this.bindings.name(load.from, true);
       scope.lines.push(`let ${name}_at = ${start} >> 2u;`);
-      range(this.chunks).forEach((c) => scope.lines.push(`let ${name}${c} = ${buffer}[${name}_at + ${c}u];`));
+      const quad = (c: number) => this.bindings.load(load.from, `${name}_at + ${c}u`, true);
+      range(this.chunks).forEach((c) => scope.lines.push(`let ${name}${c} = ${quad(c)};`));
       return;
     }
-    const buffer = this.bindings.name(load.from);
-    const element = (i: number) => i < width ? `${buffer}[${name}_at + ${i * by}u]` : "0f";
+    const element = (i: number) =>
+      i < width ? this.bindings.load(load.from, `${name}_at + ${i * by}u`) : "0f";
     scope.lines.push(`let ${name}_at = ${start};`);
     range(this.chunks).forEach((c) =>
       scope.lines.push(`let ${name}${c} = vec4f(${range(4).map((i) => element(4 * c + i)).join(", ")});`)
@@ -59,9 +58,12 @@ class Writer {
 
   /** Stores a row of accumulators from element `from` of a result row with `stride` elements. */
   store(row: string, stride: number, from: number, value: (c: number) => string): string[] {
-    const out = this.bindings.name(this.kernel.node);
     return range(this.kernel.size.width).map((i) =>
-      `${out}[${row} * ${stride}u + ${from + i}u] = ${value(i >> 2)}.${"xyzw"[i & 3]};`
+      this.bindings.store(
+        this.kernel.node,
+        `${row} * ${stride}u + ${from + i}u`,
+        `${value(i >> 2)}.${"xyzw"[i & 3]}`,
+      )
     );
   }
 }
@@ -116,7 +118,7 @@ const forward = (w: Writer): void => {
     "let share = 1f / total;",
     ...w.each((c) => `let y${c} = o${c} * share;`),
     ...w.store(at, stride, 0, (c) => `y${c}`),
-    `${w.bindings.name(node)}[${at} * ${stride}u + ${size.width}u] = most + log(total);`,
+    w.bindings.store(node, `${at} * ${stride}u + ${size.width}u`, "most + log(total)"),
   );
 };
 
@@ -179,12 +181,12 @@ const gradKeyValue = (w: Writer): void => {
 /** Renders an attention kernel. */
 export const renderAttention = (
   kernel: AttentionKernel,
-  slotOf: ReadonlyMap<Tensor, number>,
+  homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
   const { size, node } = kernel, perKey = node.op === "attentionGradKeyValue";
   const heads = perKey ? size.groups : size.heads, lines = perKey ? size.keys : size.queries;
-  const w = new Writer(kernel, slotOf, perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"]);
+  const w = new Writer(kernel, homes, perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"]);
   const side = Math.min(profile.software ? 16 : 64, Math.max(8, lines)), groups = Math.ceil(lines / side);
   const z = size.batch * heads, most = profile.maxWorkgroups, deep = Math.min(z, most);
   w.top.lines.push(

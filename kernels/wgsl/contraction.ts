@@ -3,14 +3,13 @@
  * summed index at a time, reading both operands as 4-vectors where their layout allows. Edges are clamped when read
  * and skipped when stored. Large products on GPUs go through workgroup memory instead (`staged.ts`).
  */
-import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleContraction } from "../schedule/contraction.ts";
-import { Bindings, type Dispatch, moduleText } from "./module.ts";
-import { accessOf, pointers } from "./operand.ts";
+import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
+import { type Access, accessOf, pointers } from "./operand.ts";
 import { Scope } from "./scope.ts";
 import { renderStaged } from "./staged.ts";
 import { storeTile, tileGrid } from "./tile.ts";
@@ -18,20 +17,19 @@ import { storeTile, tileGrid } from "./tile.ts";
 /** Renders a contraction kernel. */
 export const renderContraction = (
   kernel: ContractionKernel,
-  slotOf: ReadonlyMap<Tensor, number>,
+  homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
   const { batch, m, n, k } = kernel.size;
   const schedule = scheduleContraction(kernel, profile);
-  if (schedule.kind === "staged") return renderStaged(kernel, schedule, slotOf, profile);
+  if (schedule.kind === "staged") return renderStaged(kernel, schedule, homes, profile);
   const { rows, quads, across, down } = schedule;
-  const bindings = new Bindings(slotOf, kernel.outputs.map((o) => o.tensor));
+  const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const access = {
     left: accessOf(kernel.left, "row", m, k),
     right: accessOf(kernel.right, "col", n, k),
   };
-  const spelling = { buffer: (t: Tensor) => bindings.name(t), result: () => "acc" };
-  const top = new Scope(spelling, ["batch"]);
+  const top = new Scope(bindings.spelling(() => "acc"), ["batch"]);
   const columns = quads * 4,
     origin = tileGrid(batch, Math.ceil(m / (rows * down)), Math.ceil(n / (columns * across)), profile);
   top.lines.push(
@@ -47,8 +45,9 @@ export const renderContraction = (
   const left = pointers(top, kernel.left, "row", "row0", rows, m, access.left, "l");
   const right = pointers(top, kernel.right, "col", "col0", columns, n, access.right, "r");
   const whole = Math.floor(k / 4) * 4;
-  const a = bindings.name(kernel.left.from, access.left !== "scalar");
-  const b = bindings.name(kernel.right.from, access.right !== "scalar");
+  const reads = (load: LoadValue, how: Access) => (at: string) =>
+    bindings.load(load.from, at, how !== "scalar");
+  const a = reads(kernel.left, access.left), b = reads(kernel.right, access.right);
   const strideOf = (load: LoadValue) => separate(load.at, "k")!.by;
 
   const step = (count: number): string[] => {
@@ -68,7 +67,7 @@ export const renderContraction = (
   if (whole > 0) top.lines.push(`for (var k = 0u; k < ${whole}u; k += 4u) {`, ...step(4), "}");
   for (let tail = whole; tail < k; tail++) top.lines.push("{", `let k = ${tail}u;`, ...step(1), "}");
 
-  storeTile(top, kernel, bindings, rows, columns);
+  storeTile(top, kernel, rows, columns);
   return {
     label: kernelLabel(kernel),
     code: moduleText(bindings, [across, down], top.lines),

@@ -5,7 +5,7 @@ import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts"
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleLoop } from "../schedule/loop.ts";
 import { literal, maxText, typeOf } from "./dialect.ts";
-import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
 const start = (r: Reduction): string =>
@@ -22,16 +22,14 @@ const beats = (a: string, b: string, dtype: DType): string =>
 /** Renders a loop kernel. */
 export const renderLoop = (
   kernel: LoopKernel,
-  slotOf: ReadonlyMap<Tensor, number>,
+  homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
   const { rows: side, splits } = scheduleLoop(kernel, profile);
-  const bindings = new Bindings(slotOf, kernel.outputs.map((o) => o.tensor));
+  const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
-  const top = new Scope({
-    buffer: (t) => bindings.name(t),
-    result: (v) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`,
-  }, ["row"]);
+  const result = (v: { readonly of: Tensor }) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`;
+  const top = new Scope(bindings.spelling(result), ["row"]);
   top.lines.push(
     splits === 1
       ? `let row = ${groupIndex(groups, profile)} * ${side}u + lane.x;`
@@ -69,13 +67,13 @@ export const renderLoop = (
   const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
   if (perRow.length > 0) {
     const scope = top.inner([]);
-    for (const o of perRow) scope.store(bindings.name(o.tensor), o.at, o.value, o.tensor.dtype);
+    for (const o of perRow) scope.store(o.tensor, o.at, o.value);
     const when = [...(splits > 1 ? ["lane.x == 0u"] : []), ...(guard && splits > 1 ? [live] : [])];
     top.lines.push(...(when.length > 0 ? [`if (${when.join(" && ")}) {`, ...scope.lines, "}"] : scope.lines));
   }
   if (wide.length > 0) {
     const scope = top.inner([columnName(kernel.columns)]);
-    for (const o of wide) scope.store(bindings.name(o.tensor), o.at, o.value, o.tensor.dtype);
+    for (const o of wide) scope.store(o.tensor, o.at, o.value);
     const loop = [loopHead(kernel.columns), ...scope.lines, "}"];
     top.lines.push(...(guard && splits > 1 ? [`if (${live}) {`, ...loop, "}"] : loop));
   }

@@ -1,15 +1,36 @@
 /** A shader module: bindings, helpers and the entry point, and the dispatch that runs it. */
 import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
+import { type MemoryPlan, windowBytesOf } from "../plan/memory.ts";
 import { preludeOf, storedAs } from "./dialect.ts";
+import type { Spelling } from "./scope.ts";
 
 /** One storage buffer of a dispatch. */
 export interface Binding {
   /** The slot of the memory plan. */
   readonly slot: number;
-  /** Whether the kernel writes it. */
+  /** Which range of the slot. */
+  readonly window: number;
+  /** Whether the kernel writes into the buffer that it lies in, here or elsewhere: a dispatch has one use of each. */
   readonly write: boolean;
 }
+
+/** Where tensors lie, as far as the text of kernels depends on it. */
+export interface Homes {
+  /** The slot of each tensor. */
+  readonly slotOf: ReadonlyMap<Tensor, number>;
+  /** Bytes of every window but the last; a power of two. */
+  readonly windowBytes: number;
+  /** One entry for each window of a slot, equal where windows lie in one buffer. */
+  readonly buffersOf: (slot: number) => readonly unknown[];
+}
+
+/** Homes as the plan has them, with nothing shared. */
+export const homesOf = (memory: MemoryPlan): Homes => ({
+  slotOf: memory.slotOf,
+  windowBytes: windowBytesOf(memory.limits),
+  buffersOf: (slot) => memory.slots[slot]!.ranges.map((r) => r.buffer),
+});
 
 /** One recorded dispatch. */
 export interface Dispatch {
@@ -23,43 +44,101 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** Collects the buffers that a kernel binds. */
+interface Bound extends Binding {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** Collects the buffers that a kernel binds, and spells what it reads and writes there. */
 export class Bindings {
-  readonly #names = new Map<string, { slot: number; type: string; write: boolean }>();
-  readonly #slotOf: ReadonlyMap<Tensor, number>;
-  readonly #written: ReadonlySet<number>;
+  readonly #bound = new Map<string, Bound>();
+  readonly #helpers = new Map<string, string>();
+  readonly #homes: Homes;
+  readonly #written: ReadonlySet<unknown>;
 
   /** Bindings of a kernel that writes the given tensors. */
-  constructor(slotOf: ReadonlyMap<Tensor, number>, written: readonly Tensor[]) {
-    this.#slotOf = slotOf;
-    this.#written = new Set(written.map((t) => this.#slot(t)));
+  constructor(homes: Homes, written: readonly Tensor[]) {
+    this.#homes = homes;
+    this.#written = new Set(written.flatMap((t) => homes.buffersOf(this.#slot(t))));
   }
 
   #slot(t: Tensor): number {
-    const slot = this.#slotOf.get(t);
+    const slot = this.#homes.slotOf.get(t);
     if (slot === undefined) throw new Error(`tensor ${t.id} (${t.op}) has no memory`);
     return slot;
   }
 
-  /** The name of a tensor's buffer, as an array of scalars or of 4-vectors. */
-  name(t: Tensor, vector = false): string {
-    const slot = this.#slot(t), write = this.#written.has(slot);
-    const type = vector ? `vec4<${storedAs(t.dtype)}>` : storedAs(t.dtype), key = `${slot}:${type}`;
-    const known = this.#names.get(key) ?? { slot, type, write };
-    this.#names.set(key, known);
-    return `x${[...this.#names.keys()].indexOf(key)}`;
+  /** Names of the windows of a tensor. */
+  #windows(t: Tensor, vector: boolean): readonly string[] {
+    const slot = this.#slot(t), stored = storedAs(t.dtype), type = vector ? `vec4<${stored}>` : stored;
+    return this.#homes.buffersOf(slot).map((buffer, window) => {
+      const key = `${slot}.${window}:${type}`;
+      const known = this.#bound.get(key);
+      if (known !== undefined) return known.name;
+      const name = `x${this.#bound.size}`;
+      this.#bound.set(key, { name, slot, window, type, write: this.#written.has(buffer) });
+      return name;
+    });
   }
 
-  /** Declarations in order of first use. */
+  /** Defines a function over the windows of a tensor, once. */
+  #helper(kind: "load" | "store", t: Tensor, vector: boolean, names: readonly string[]): string {
+    const stored = storedAs(t.dtype),
+      type = vector ? `vec4<${stored}>` : stored,
+      name = `${kind}_${names[0]}`;
+    const each = this.#homes.windowBytes / (vector ? 16 : 4), at = `at & ${each - 1}u`;
+    const act = (x: string) => kind === "load" ? `return ${x}[${at}];` : `${x}[${at}] = value;`;
+    const cases = names.slice(1).map((x, i) => `  case ${i + 1}u: { ${act(x)} }`);
+    const head = kind === "load" ? `(at: u32) -> ${type}` : `(at: u32, value: ${type})`;
+    this.#helpers.set(
+      name,
+      [
+        `fn ${name}${head} {`,
+        `  switch at >> ${Math.log2(each)}u {`,
+        ...cases,
+        `  default: { ${act(names[0]!)} }`,
+        "  }",
+        "}",
+      ]
+        .join("\n"),
+    );
+    return name;
+  }
+
+  /** Reads the element, or the 4-vector, at a position. */
+  load(t: Tensor, at: string, vector = false): string {
+    const names = this.#windows(t, vector);
+    return names.length === 1 ? `${names[0]}[${at}]` : `${this.#helper("load", t, vector, names)}(${at})`;
+  }
+
+  /** A statement that writes an element. */
+  store(t: Tensor, at: string, value: string): string {
+    const names = this.#windows(t, false);
+    return names.length === 1
+      ? `${names[0]}[${at}] = ${value};`
+      : `${this.#helper("store", t, false, names)}(${at}, ${value});`;
+  }
+
+  /** How a scope of the kernel spells loads, stores and results. */
+  spelling(result: Spelling["result"]): Spelling {
+    return {
+      load: (t, at) => this.load(t, at),
+      store: (t, at, value) => this.store(t, at, value),
+      result,
+    };
+  }
+
+  /** Declarations in order of first use, then functions. */
   declare(): string {
-    return [...this.#names.values()].map((b, i) =>
-      `@group(0) @binding(${i}) var<storage, ${b.write ? "read_write" : "read"}> x${i}: array<${b.type}>;`
-    ).join("\n");
+    const buffers = [...this.#bound.values()].map(({ name, type, write }, i) =>
+      `@group(0) @binding(${i}) var<storage, ${write ? "read_write" : "read"}> ${name}: array<${type}>;`
+    );
+    return [...buffers, ...this.#helpers.values()].join("\n");
   }
 
   /** The bindings in their order. */
   list(): Binding[] {
-    return [...this.#names.values()].map(({ slot, write }) => ({ slot, write }));
+    return [...this.#bound.values()].map(({ slot, window, write }) => ({ slot, window, write }));
   }
 }
 

@@ -1,7 +1,7 @@
 /** How the operands of a contraction are read: which way their memory runs, and the text that follows it. */
 import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
-import { Scope } from "./scope.ts";
+import { indexOnly, Scope } from "./scope.ts";
 
 /** How an operand may be read: 4-vectors along the summed index, along its own axis, or one by one. */
 export type Access = "along k" | "along axis" | "scalar";
@@ -19,7 +19,7 @@ export const accessOf = (load: LoadValue, axis: string, length: number, k: numbe
 /** Text that reads one operand for the tile of a worker. */
 export interface Pointers {
   /** Reads line `i` of the tile for some steps. */
-  readonly load: (buffer: string, i: number, count: number, stride: number) => string[];
+  readonly load: (read: (at: string) => string, i: number, count: number, stride: number) => string[];
   /** Element of line `i` at step `u`. */
   readonly element: (i: number, u: number) => string;
   /** Four columns at step `u`. */
@@ -46,7 +46,7 @@ export const pointers = (
     const clamped = ragged !== 0 || length < lines || length % lines !== 0
       ? `min(${at}, ${last - (every - 1)}u)`
       : at;
-    const scope = new Scope({ buffer: () => "", result: () => "" }, ["batch", axis]);
+    const scope = new Scope(indexOnly, ["batch", axis]);
     const text = scope.index(rest);
     top.lines.push(
       `var ${prefix}${i}: u32;`,
@@ -69,17 +69,17 @@ export const pointers = (
       : access === "along axis"
       ? `${prefix}v${i >> 2}_${u}.${lane(i)}`
       : `${prefix}v${i}_${u}`;
-  const loadLine = (buffer: string, i: number, count: number, stride: number): string[] => {
-    if (access === "along k") return [`let ${prefix}v${i} = ${buffer}[(${prefix}${i} + k) >> 2u];`];
+  const loadLine: Pointers["load"] = (read, i, count, stride) => {
+    if (access === "along k") return [`let ${prefix}v${i} = ${read(`(${prefix}${i} + k) >> 2u`)};`];
     if (access === "along axis") {
       return i % 4 !== 0
         ? []
         : Array.from({ length: count }, (_, u) =>
-          `let ${prefix}v${i >> 2}_${u} = ${buffer}[(${moved(i, u, stride)}) >> 2u];`);
+          `let ${prefix}v${i >> 2}_${u} = ${read(`(${moved(i, u, stride)}) >> 2u`)};`);
     }
     return Array.from(
       { length: count },
-      (_, u) => `let ${prefix}v${i}_${u} = ${buffer}[${moved(i, u, stride)}];`,
+      (_, u) => `let ${prefix}v${i}_${u} = ${read(moved(i, u, stride))};`,
     );
   };
   return {

@@ -2,27 +2,26 @@
  * Renders scatterAdd as two dispatches: zeros, then sums. The first position of an id adds all updates of that id in
  * order of position, so that no two workers write one row and the result does not depend on timing.
  */
-import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ScatterKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
-import { Bindings, type Dispatch, grid, groupIndex, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
 /** Renders a scatter kernel. */
 export const renderScatter = (
   kernel: ScatterKernel,
-  slotOf: ReadonlyMap<Tensor, number>,
+  homes: Homes,
   profile: DeviceProfile,
 ): Dispatch[] => {
   const table = kernel.outputs[0]!.tensor, width = profile.software ? 64 : 256;
-  const zero = new Bindings(slotOf, [table]), cells = kernel.tableRows * kernel.width;
+  const zero = new Bindings(homes, [table]), cells = kernel.tableRows * kernel.width;
   const zeroGroups = Math.ceil(cells / width);
   const clear: Dispatch = {
     label: `fill ${cells}`,
     code: moduleText(zero, [width, 1], [
       `let i = ${groupIndex(zeroGroups, profile)} * ${width}u + lane.x;`,
-      `if (i < ${cells}u) { ${zero.name(table)}[i] = 0f; }`,
+      `if (i < ${cells}u) { ${zero.store(table, "i", "0f")} }`,
     ]),
     bindings: zero.list(),
     workgroups: grid(zeroGroups, profile),
@@ -31,8 +30,8 @@ export const renderScatter = (
   // a worker takes several columns, so that fewer workers compare the ids
   const each = Math.min(kernel.width, profile.software ? 16 : 4), blocks = Math.ceil(kernel.width / each);
   const workers = kernel.positions * blocks, groups = Math.ceil(workers / width);
-  const bindings = new Bindings(slotOf, [table]);
-  const top = new Scope({ buffer: (t) => bindings.name(t), result: () => "" }, ["row"]);
+  const bindings = new Bindings(homes, [table]);
+  const top = new Scope(bindings.spelling(() => ""), ["row"]);
   top.lines.push(
     `let worker = ${groupIndex(groups, profile)} * ${width}u + lane.x;`,
     `if (worker >= ${workers}u) { return; }`,
@@ -65,7 +64,7 @@ export const renderScatter = (
   }
   top.lines.push("}", "}");
   for (const j of columns) {
-    const store = `${bindings.name(table)}[u32(${id}) * ${kernel.width}u + first + ${j}u] = total${j};`;
+    const store = bindings.store(table, `u32(${id}) * ${kernel.width}u + first + ${j}u`, `total${j}`);
     top.lines.push(ragged ? `if (first + ${j}u < ${kernel.width}u) { ${store} }` : store);
   }
   return [clear, {

@@ -2,18 +2,27 @@
  * Statements in nested scopes. A value is computed in the outermost scope that knows the variables it uses, once:
  * what depends on the row alone leaves the column loop by itself.
  */
-import type { DType, Tensor } from "@chain-of-sight/core";
+import type { Tensor } from "@chain-of-sight/core";
 import { type Index, variablesOf } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 import { literal, operators } from "./dialect.ts";
 
 /** How loads and kernel results are spelt. */
 export interface Spelling {
-  /** The variable that holds a tensor's buffer. */
-  readonly buffer: (t: Tensor) => string;
+  /** Reads an element of a tensor. */
+  readonly load: (t: Tensor, at: string) => string;
+  /** A statement that writes an element of a tensor. */
+  readonly store: (t: Tensor, at: string, value: string) => string;
   /** A reduction's result or the accumulator. */
   readonly result: (v: Extract<Value, { kind: "reduced" | "accumulator" }>) => string;
 }
+
+const unspelt = (): never => {
+  throw new Error("an index that reads memory");
+};
+
+/** Spelling for indices of loop variables alone. */
+export const indexOnly: Spelling = { load: unspelt, store: unspelt, result: unspelt };
 
 /** One block of statements. */
 export class Scope {
@@ -88,7 +97,7 @@ export class Scope {
     if (known !== undefined) return known;
     if (v.kind === "index") return this.#let(v.key, `i32(${this.index(v.at)})`, v.uses);
     if (v.kind === "load") {
-      const raw = `${this.#spelling.buffer(v.from)}[${this.index(v.at)}]`;
+      const raw = this.#spelling.load(v.from, this.index(v.at));
       return this.#let(v.key, v.dtype === "bool" ? `(${raw} != 0u)` : raw, v.uses);
     }
     if (v.kind === "apply") {
@@ -100,9 +109,9 @@ export class Scope {
     return this.#let(v.key, `select(${otherwise}, ${then}, ${from} < ${v.high - v.low}u)`, v.uses);
   }
 
-  /** A statement that stores a value. */
-  store(buffer: string, at: Index, v: Value, dtype: DType): void {
-    const text = this.value(v);
-    this.lines.push(`${buffer}[${this.index(at)}] = ${dtype === "bool" ? `select(0u, 1u, ${text})` : text};`);
+  /** A statement that stores a value as an element of a tensor. */
+  store(t: Tensor, at: Index, v: Value): void {
+    const text = this.value(v), stored = t.dtype === "bool" ? `select(0u, 1u, ${text})` : text;
+    this.lines.push(this.#spelling.store(t, this.index(at), stored));
   }
 }

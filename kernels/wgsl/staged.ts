@@ -3,15 +3,14 @@
  * along their own axes (a worker transposes 4 x 4 elements in registers where memory runs along the summed index),
  * then every worker accumulates 8 x 8 results with unrolled multiply-adds.
  */
-import type { Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import type { StagedSchedule } from "../schedule/contraction.ts";
-import { Bindings, type Dispatch, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { type Access, accessOf } from "./operand.ts";
-import { Scope } from "./scope.ts";
+import { indexOnly, Scope } from "./scope.ts";
 import { storeTile, tileGrid } from "./tile.ts";
 
 /** Rows and columns of one worker. */
@@ -23,14 +22,14 @@ const four = [0, 1, 2, 3] as const, lanes = "xyzw";
 export const renderStaged = (
   kernel: ContractionKernel,
   { rows, columns, depth }: StagedSchedule,
-  slotOf: ReadonlyMap<Tensor, number>,
+  homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
   const { batch, m, n, k } = kernel.size,
-    bindings = new Bindings(slotOf, kernel.outputs.map((o) => o.tensor));
+    bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const across = columns / TILE, down = rows / TILE, workers = across * down;
   const origin = tileGrid(batch, Math.ceil(m / rows), Math.ceil(n / columns), profile);
-  const top = new Scope({ buffer: (t) => bindings.name(t), result: () => "acc" }, ["batch"]);
+  const top = new Scope(bindings.spelling(() => "acc"), ["batch"]);
   top.lines.push(
     ...origin.lines,
     `let tile_row = ${origin.tileRow} * ${rows}u;`,
@@ -76,7 +75,7 @@ export const renderStaged = (
     top.lines.push("}");
   }
   top.lines.push("workgroupBarrier();", "}");
-  storeTile(top, kernel, bindings, TILE, TILE, m % rows !== 0 || n % columns !== 0);
+  storeTile(top, kernel, TILE, TILE, m % rows !== 0 || n % columns !== 0);
   return {
     label: kernelLabel(kernel),
     code: moduleText(bindings, [across, down], top.lines, [
@@ -106,10 +105,11 @@ const copyBlocks = (
   { load, axis, length, width, shared, depth, k, workers, bindings, access }: Copy,
 ): string[] => {
   const { rest, by } = separate(load.at, "k")!, blocks = width * depth / 16, wide = width / 4;
-  const buffer = bindings.name(load.from, access !== "scalar"), out: string[] = [];
+  const out: string[] = [];
   const base = axis === "row" ? "tile_row" : "tile_col";
+  const read = (at: string): string => bindings.load(load.from, at, access !== "scalar");
   const start = (name: string, line: string): string[] => {
-    const scope = new Scope({ buffer: () => "", result: () => "" }, ["batch", axis]),
+    const scope = new Scope(indexOnly, ["batch", axis]),
       text = scope.index(rest);
     return [`var ${name}: u32;`, "{", `let ${axis} = ${line};`, ...scope.lines, `${name} = ${text};`, "}"];
   };
@@ -126,17 +126,17 @@ const copyBlocks = (
     `${name}${by < 0 ? " - " : " + "}(kk + ${u}u)${Math.abs(by) === 1 ? "" : ` * ${Math.abs(by)}u`}`;
   if (access === "along axis") {
     out.push(...start("p", length % width === 0 ? `${base} + line` : `min(${base} + line, ${length - 4}u)`));
-    for (const u of four) out.push(put(u, `select(vec4f(), ${buffer}[(${at("p", u)}) >> 2u], ${inside(u)})`));
+    for (const u of four) out.push(put(u, `select(vec4f(), ${read(`(${at("p", u)}) >> 2u`)}, ${inside(u)})`));
   } else if (access === "along k") {
     for (const j of four) {
       out.push(...start(`p${j}`, clamped(j)));
-      out.push(`let v${j} = select(vec4f(), ${buffer}[(p${j} + kk) >> 2u], ${inside(0)});`);
+      out.push(`let v${j} = select(vec4f(), ${read(`(p${j} + kk) >> 2u`)}, ${inside(0)});`);
     }
     for (const u of four) out.push(put(u, `vec4f(${four.map((j) => `v${j}.${lanes[u]}`).join(", ")})`));
   } else {
     for (const j of four) out.push(...start(`p${j}`, clamped(j)));
     for (const u of four) {
-      const element = (j: number) => by === 0 ? `${buffer}[p${j}]` : `${buffer}[${at(`p${j}`, u)}]`;
+      const element = (j: number) => read(by === 0 ? `p${j}` : at(`p${j}`, u));
       out.push(put(u, `select(vec4f(), vec4f(${four.map(element).join(", ")}), ${inside(u)})`));
     }
   }

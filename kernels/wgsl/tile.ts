@@ -1,7 +1,6 @@
 /** What all contraction kernels share: where a workgroup's tile lies, and how a worker's results are stored. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
-import type { Bindings } from "./module.ts";
 import type { Scope } from "./scope.ts";
 
 /** Position of a workgroup among tiles and batches. */
@@ -42,7 +41,6 @@ export const tileGrid = (batch: number, down: number, across: number, profile: D
 export const storeTile = (
   top: Scope,
   kernel: ContractionKernel,
-  bindings: Bindings,
   rows: number,
   columns: number,
   always = false,
@@ -51,7 +49,7 @@ export const storeTile = (
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const inner = top.inner(["row", "col", "acc"]);
-      for (const o of kernel.outputs) inner.store(bindings.name(o.tensor), o.at, o.value, o.tensor.dtype);
+      for (const o of kernel.outputs) inner.store(o.tensor, o.at, o.value);
       // the first row and column of a tile are inside unless whole tiles may lie outside
       const guards = [
         ...(m % rows !== 0 && i > 0 || always ? [`row < ${m}u`] : []),
