@@ -1,0 +1,197 @@
+/** Writing on a device: programs loaded once, then texts as streams of tokens. */
+import {
+  bindingsOf,
+  type ConfigError,
+  f32,
+  i32,
+  type NdArray,
+  ndarray,
+  TreeError,
+} from "@chain-of-sight/core";
+import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import type * as Scope from "effect/Scope";
+import * as Stream from "effect/Stream";
+import { fromEither } from "../bridge.ts";
+import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
+import { GenerateError } from "./fault.ts";
+import { type Marks, prefixSource, type Room, stepSource, type Writer } from "./programs.ts";
+
+/** What a generation can fail with. */
+export type GenerationError = DeviceError | GenerateError | TreeError;
+
+/** What is asked of a writer at once. */
+export interface Request {
+  /** Token numbers of every prompt, at least one each; at most as many prompts as the writer has rows. */
+  readonly prompts: readonly (readonly number[])[];
+  /** Arrays for the inputs of the prefix, for all rows of the writer. */
+  readonly given?: Readonly<Record<string, NdArray>>;
+  /** Most tokens to be written; as many as there is room for by default. */
+  readonly limit?: number;
+  /** How tokens are chosen; the most probable ones by default. Sampling needs a writer that was opened for it. */
+  readonly decoding?: Decoding;
+  /** Tokens written between two looks at the device, each of which waits for it; 8 by default. The first comes alone. */
+  readonly stride?: number;
+}
+
+/** New tokens of every prompt since the last burst, ends left out. */
+export type Burst = readonly (readonly number[])[];
+
+/** A function as a writer's stream. */
+export const streamOf = (
+  stream: (request: Request) => Stream.Stream<Burst, GenerationError>,
+): (request: Request) => Stream.Stream<Burst, GenerationError> => stream;
+
+/** A writer on a device. */
+export interface Generator {
+  /** Its sizes. */
+  readonly room: Room;
+  /** Writes, token by token. One text at a time: a stream that another one overtook fails with a GenerateError. */
+  readonly stream: ReturnType<typeof streamOf>;
+}
+
+/** What prompts are refused for. */
+export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = tokens }: Request):
+  | GenerateError
+  | undefined => {
+  const refuse = (got: string, expected: string, mend: string): GenerateError =>
+    new GenerateError({ op: "generate", got, expected, mend });
+  if (prompts.length < 1 || prompts.length > rows) {
+    return refuse(`${prompts.length} prompts`, `1 to ${rows}`, "ask in several batches");
+  }
+  const bad = prompts.findIndex((p) => p.length < 1 || p.length > prompt);
+  if (bad >= 0) {
+    return refuse(
+      `${prompts[bad]!.length} tokens in prompt ${bad}`,
+      `1 to ${prompt}`,
+      "shorten the prompt, or open the writer with more room",
+    );
+  }
+  if (!Number.isInteger(limit) || limit < 1 || limit > tokens) {
+    return refuse(`${limit} tokens to be written`, `1 to ${tokens}`, "open the writer with more room");
+  }
+  return undefined;
+};
+
+/** The prompts as rows of one length; rows that are left over repeat the last prompt. */
+export const promptRows = ({ rows, prompt }: Room, prompts: Request["prompts"], pad: number): {
+  readonly "prompt.ids": NdArray;
+  readonly "prompt.lengths": NdArray;
+} => {
+  const all = Array.from({ length: rows }, (_, i) => prompts[Math.min(i, prompts.length - 1)]!);
+  const ids = new Int32Array(rows * prompt).fill(pad);
+  all.forEach((ids_t, i) => ids.set(ids_t, i * prompt));
+  return { "prompt.ids": i32([rows, prompt], ids), "prompt.lengths": i32([rows], all.map((p) => p.length)) };
+};
+
+/** Writes the inputs of `values` that a program reads. */
+export const writeKnown = (
+  program: Program,
+  values: Readonly<Record<string, NdArray>>,
+): ReturnType<Program["write"]> =>
+  program.write(Object.fromEntries(Object.entries(values).filter(([path]) => path in program.plan.inputs)));
+
+/** What compiling or describing threw, as a failure: errors of the model's configuration or parameters. */
+export const described = <A>(make: () => A): Effect.Effect<A, ConfigError | TreeError> =>
+  Effect.try({ try: make, catch: (cause) => cause as ConfigError | TreeError });
+
+const settings = (decoding: Decoding): Readonly<Record<string, NdArray>> => {
+  if (decoding.kind === "greedy") return {};
+  const { temperature, topK = ALL_TOKENS, topP = 1, seed } = decoding;
+  return {
+    "sampling.temperature": f32([1, 1], [temperature]),
+    "sampling.topK": i32([1, 1], [topK]),
+    "sampling.topP": f32([1, 1], [topP]),
+    "sampling.seed": ndarray("u32", [1], Uint32Array.of(seed)),
+  };
+};
+
+/** Where a stream stands: tokens written on the device, and tokens told of every prompt. */
+interface Standing {
+  readonly step: number;
+  readonly told: readonly number[];
+}
+
+/**
+ * Puts a model on the device for as long as the scope lives: its weights once, a program for prefixes and one for
+ * steps. `kind` says how tokens are chosen, since greedy programs need no random numbers.
+ */
+export const openGenerator = (
+  writer: Writer,
+  room: Room,
+  marks: Marks,
+  kind: Decoding["kind"] = "greedy",
+): Effect.Effect<Generator, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const device = yield* theDevice();
+    const plans = yield* described(() =>
+      [prefixSource(writer, room, marks, kind), stepSource(writer, room, marks, kind)].map((source) =>
+        compile(source, device.profile)
+      )
+    );
+    const prefix = yield* device.load(plans[0]!), step = yield* device.load(plans[1]!, [prefix]);
+    yield* writeKnown(prefix, bindingsOf("params", writer.params));
+    let turn = 0;
+
+    const stream: Generator["stream"] = (request) =>
+      Stream.unwrap(Effect.gen(function* () {
+        const { prompts, given = {}, stride = 8, limit = room.tokens } = request;
+        const decoding = yield* fromEither(checkDecoding(request.decoding ?? greedily));
+        const bad = refusal(room, request);
+        if (bad !== undefined) return yield* Effect.fail(bad);
+        if (decoding.kind !== kind) {
+          return yield* Effect.fail(
+            new GenerateError({
+              op: "generate",
+              got: `${decoding.kind} decoding`,
+              expected: kind,
+              mend: "open the writer for it",
+            }),
+          );
+        }
+        const mine = ++turn;
+        yield* prefix.write({ ...promptRows(room, prompts, marks.pad), ...given });
+        yield* writeKnown(prefix, settings(decoding));
+        yield* prefix.run;
+
+        const look = ({ step: before, told }: Standing) =>
+          Effect.gen(function* () {
+            if (turn !== mine) {
+              return yield* Effect.fail(
+                new GenerateError({
+                  op: "generate",
+                  got: "another text begun before this one ended",
+                  expected: "one text at a time",
+                  mend: "take a stream to its end first, or open another writer",
+                }),
+              );
+            }
+            const more = before === 0 ? 0 : Math.min(Math.max(1, stride), limit - before);
+            for (let i = 0; i < more; i++) yield* step.run;
+            const now = before === 0 ? 1 : before + more;
+            const read = (yield* prefix.read(["state.written"]))["state.written"]!.data;
+            const rows = prompts.map((_, r) => {
+              const row = Array.from(read.subarray(r * room.tokens, r * room.tokens + now));
+              const end = row.findIndex((id) => marks.ends.includes(id));
+              return { ids: end < 0 ? row : row.slice(0, end), ended: end >= 0 };
+            });
+            const burst: Burst = rows.map(({ ids }, r) => ids.slice(told[r]));
+            const over = now >= limit || rows.every(({ ended }) => ended);
+            const next = { step: now, told: rows.map(({ ids }) => ids.length) };
+            return [[burst], over ? Option.none<Standing>() : Option.some(next)] as const;
+          });
+        return Stream.paginate({ step: 0, told: prompts.map(() => 0) }, look);
+      }));
+    return { room, stream };
+  });
+
+/** All tokens of a request, ends left out. */
+export const writeAll = (
+  generator: Generator,
+  request: Request,
+): Effect.Effect<readonly (readonly number[])[], GenerationError> =>
+  Effect.map(
+    Stream.runCollect(generator.stream(request)),
+    (bursts) => request.prompts.map((_, r) => bursts.flatMap((burst) => [...burst[r]!])),
+  );

@@ -1,0 +1,223 @@
+/**
+ * The two programs of a generation: a prefix fills the cache and chooses the first token; a step feeds back the token
+ * that it chose last. All state stays on the device as inputs that both programs share, so that many steps may be
+ * submitted before any number is read. Pure.
+ * Shapes: b rows, n tokens before the text, t tokens of a prompt, m new tokens, v vocabulary.
+ */
+import {
+  add,
+  broadcastTo,
+  cacheSpecs,
+  cast,
+  concat,
+  constant,
+  type DecodeCache,
+  type Decoded,
+  decodeStep,
+  equal,
+  fit,
+  greedy,
+  input,
+  iota,
+  less,
+  type LlamaConfig,
+  llamaEmbed,
+  type LlamaParams,
+  llamaSpecs,
+  type NdArray,
+  or,
+  type ParameterSpec,
+  placeholders,
+  prefill,
+  reshape,
+  sample,
+  select,
+  sub,
+  type Tensor,
+  tensors,
+  type Tree,
+} from "@chain-of-sight/core";
+import type { Source } from "@chain-of-sight/kernels";
+import type { Decoding } from "./decoding.ts";
+
+/** What comes before the text: visual tokens. */
+export interface Prefix {
+  /** How many. */
+  readonly tokens: number;
+  /** `[rows, tokens, d]` from the parameters and from inputs of its own. */
+  readonly describe: (params: Tree<Tensor>, rows: number) => Tensor;
+}
+
+/** A model that writes. */
+export interface Writer {
+  /** Its decoder. */
+  readonly decoder: LlamaConfig;
+  /** Specifications of all its parameters, the decoder's under their own names. */
+  readonly specs: Tree<ParameterSpec>;
+  /** The parameters. */
+  readonly params: Tree<NdArray>;
+  /** What comes before the text; nothing by default. */
+  readonly prefix?: Prefix;
+}
+
+/** Sizes that are fixed when programs are compiled. */
+export interface Room {
+  /** Rows of a batch. */
+  readonly rows: number;
+  /** Most tokens of a prompt. */
+  readonly prompt: number;
+  /** Most tokens to be written. */
+  readonly tokens: number;
+}
+
+/** Tokens with a meaning of their own. */
+export interface Marks {
+  /** A text ends at any of these. */
+  readonly ends: readonly number[];
+  /** What stands behind an end. */
+  readonly pad: number;
+}
+
+/** Positions of the cache. */
+export const capacityOf = ({ prefix }: Pick<Writer, "prefix">, { prompt, tokens }: Room): number =>
+  (prefix?.tokens ?? 0) + prompt + tokens;
+
+/** The parameters as inputs. */
+export interface Held {
+  /** All of them. */
+  readonly all: Tree<Tensor>;
+  /** The decoder's. */
+  readonly llama: LlamaParams<Tensor>;
+}
+
+/** The parameters as inputs named `params.*`. Throws a TreeError where the decoder's are not among them. */
+export const heldParams = ({ specs, decoder }: Writer): Held => {
+  const all = placeholders("params", specs) as Tree<Tensor>;
+  return { all, llama: fit("llama", llamaSpecs(decoder), all) };
+};
+
+/** The cache as inputs named `cache.*`. */
+export const heldCache = (writer: Writer, room: Room): DecodeCache<Tensor> =>
+  placeholders(
+    "cache",
+    cacheSpecs(writer.decoder, room.rows, capacityOf(writer, room)) as Tree<ParameterSpec>,
+  ) as unknown as DecodeCache<Tensor>;
+
+/** The prefix of every row: what comes before the text, then its prompt (`prompt.ids`, `prompt.lengths`). */
+export const describePrefix = (
+  writer: Writer,
+  room: Room,
+): { readonly decoded: Decoded; readonly lengths_b: Tensor } => {
+  const { rows, prompt } = room, { all, llama } = heldParams(writer);
+  const text_btd = llamaEmbed(llama, input("prompt.ids", [rows, prompt], "i32"));
+  const before = writer.prefix?.describe(all, rows);
+  const x_btd = before === undefined ? text_btd : concat([before, text_btd], 1);
+  const lengths_b = add(input("prompt.lengths", [rows], "i32"), writer.prefix?.tokens ?? 0);
+  return { decoded: prefill(writer.decoder, capacityOf(writer, room))(llama, x_btd, lengths_b), lengths_b };
+};
+
+/** What a generation carries from token to token, beside the cache. */
+export type TokenState<A> = {
+  /** Position of the token to be fed back, i32 `[b]`. */
+  readonly at: A;
+  /** That token, i32 `[b]`. */
+  readonly next: A;
+  /** 1 for rows that came to an end, i32 `[b]`. */
+  readonly done: A;
+  /** Tokens written so far, i32 `[1]`. */
+  readonly step: A;
+  /** The tokens, i32 `[b, m]`. */
+  readonly written: A;
+};
+
+const heldState = ({ rows, tokens }: Room): TokenState<Tensor> => {
+  const state = (name: string, shape: readonly number[]) => input(`state.${name}`, shape, "i32");
+  return {
+    at: state("at", [rows]),
+    next: state("next", [rows]),
+    done: state("done", [rows]),
+    step: state("step", [1]),
+    written: state("written", [rows, tokens]),
+  };
+};
+
+/** The chosen tokens of all rows, i32 `[b]`, at a step; sampling reads `sampling.*`. */
+const choose = (kind: Decoding["kind"], logits_bv: Tensor, step: Tensor): Tensor => {
+  if (kind === "greedy") return greedy(logits_bv);
+  const settings = {
+    temperature: input("sampling.temperature", [1, 1]),
+    topK: input("sampling.topK", [1, 1], "i32"),
+    topP: input("sampling.topP", [1, 1]),
+  };
+  const key = concat([input("sampling.seed", [1], "u32"), cast("u32")(step)], 0);
+  return sample(settings, key)(logits_bv);
+};
+
+const isEnd = (ends: readonly number[], ids: Tensor): Tensor =>
+  ends.map((end) => equal(ids, end)).reduce((a, b) => or(a, b), less(ids, 0));
+
+/** The state once `chosen` are the tokens number `step` of rows that are not done. */
+const written = (
+  before: TokenState<Tensor>,
+  chosen: Tensor,
+  { ends, pad }: Marks,
+  { rows, tokens }: Room,
+): Omit<TokenState<Tensor>, "at"> => {
+  const next = select(equal(before.done, 1), pad, chosen);
+  const here = equal(iota([1, tokens], 1), reshape([1, 1])(before.step));
+  return {
+    next,
+    done: cast("i32")(or(equal(before.done, 1), isEnd(ends, next))),
+    step: add(before.step, 1),
+    written: select(here, reshape([rows, 1])(next), before.written),
+  };
+};
+
+const sourceOf = (
+  state: TokenState<Tensor>,
+  cache: DecodeCache<Tensor>,
+  inputs: readonly Tensor[],
+): Source => {
+  const outputs = {
+    ...prefixed("state", state as unknown as Tree<Tensor>),
+    ...prefixed("cache", cache as unknown as Tree<Tensor>),
+  };
+  return { outputs, donate: Object.fromEntries(Object.keys(outputs).map((path) => [path, path])), inputs };
+};
+
+const prefixed = (name: string, tree: Tree<Tensor>): Readonly<Record<string, Tensor>> =>
+  Object.fromEntries(Object.entries(tensors.flatten(tree)).map(([path, t]) => [`${name}.${path}`, t]));
+
+const allOf = (tree: unknown): readonly Tensor[] => tensors.leaves(tree as Tree<Tensor>);
+
+/** From prompts to the state and cache after the first token. */
+export const prefixSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
+  const { decoded, lengths_b } = describePrefix(writer, room);
+  const none = broadcastTo([room.rows]), zero = constant(0, "i32"), first = reshape([1])(zero);
+  const start: TokenState<Tensor> = {
+    at: lengths_b,
+    next: none(zero),
+    done: none(zero),
+    step: first,
+    written: broadcastTo([room.rows, room.tokens])(constant(marks.pad, "i32")),
+  };
+  const after = written(start, choose(kind, decoded.logits_bv, first), marks, room);
+  return sourceOf({ at: lengths_b, ...after }, decoded.cache, [
+    ...allOf(heldState(room)),
+    ...allOf(heldCache(writer, room)),
+  ]);
+};
+
+/** From one token to the next. */
+export const stepSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
+  const { llama } = heldParams(writer), before = heldState(room);
+  const { logits_bv, cache } = decodeStep(writer.decoder)(
+    llama,
+    llamaEmbed(llama, before.next),
+    before.at,
+    heldCache(writer, room),
+  );
+  const after = written(before, choose(kind, logits_bv, before.step), marks, room);
+  // rows that are done stay where they are, so that they need no room
+  return sourceOf({ at: add(before.at, sub(1, before.done)), ...after }, cache, []);
+};

@@ -1,0 +1,273 @@
+/** Writing with a cache, on one device: the same tokens as computing everything again for every token. */
+import {
+  arrayTrees,
+  bindingsOf,
+  chainOfSight,
+  i32,
+  initialise,
+  input,
+  interpret,
+  layoutOf,
+  type LlamaConfig,
+  llamaEmbed,
+  llamaLogits,
+  llamaSpecs,
+  llamaStates,
+  type NdArray,
+  ndarray,
+  type ParameterSpec,
+  placeholders,
+  type Tensor,
+  type Tree,
+  unflatten,
+  visionLanguage,
+} from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Stream from "effect/Stream";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Decoding } from "../../pipelines/generate/decoding.ts";
+import { GenerateError } from "../../pipelines/generate/fault.ts";
+import {
+  type Burst,
+  type Generator,
+  openGenerator,
+  type Request,
+  writeAll,
+} from "../../pipelines/generate/generator.ts";
+import type { Marks, Room, Writer } from "../../pipelines/generate/programs.ts";
+import { golden } from "../support/fixtures.ts";
+
+const tiny: LlamaConfig = { vocabulary: 40, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
+
+/** What every device draws first with seed 1 at temperature 1.5 behind the prompt 1 2 3. */
+const DRAWN = [2, 38, 11, 38, 35, 5];
+
+/** Random weights, larger than those of a training's beginning, so that tokens depend on what was read. */
+const lively = (specs: Tree<ParameterSpec>, seed: number): Tree<NdArray> =>
+  arrayTrees.map(
+    initialise([seed, 5], specs) as Tree<NdArray>,
+    (a, path) => path.includes("norm") ? a : ndarray("f32", a.shape, a.data.map((x) => x * 10)),
+  ) as Tree<NdArray>;
+
+const textWriter = (decoder: LlamaConfig, seed: number): Writer => {
+  const specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
+  return { decoder, specs, params: lively(specs, seed) };
+};
+
+/** Logits of the next token, computed from the whole text: the way that needs no cache. */
+type NextLogits = (ids: readonly number[]) => ArrayLike<number>;
+
+const fromScratch = (writer: Writer): NextLogits => (ids) => {
+  const params = placeholders("params", llamaSpecs(writer.decoder)), t = ids.length;
+  const states = llamaStates(writer.decoder)(params, llamaEmbed(params, input("ids", [1, t], "i32")));
+  const [logits] = interpret([llamaLogits(params, states)], {
+    ...bindingsOf("params", writer.params),
+    ids: i32([1, t], ids),
+  });
+  return logits!.data.slice((t - 1) * writer.decoder.vocabulary);
+};
+
+const best = (logits: ArrayLike<number>): number =>
+  Array.from(logits).reduce((top, x, i, all) => x > all[top]! ? i : top, 0);
+
+const naive = (next: NextLogits, prompt: readonly number[], tokens: number, ends: readonly number[]) => {
+  const written: number[] = [];
+  for (let i = 0; i < tokens; i++) {
+    const id = best(next([...prompt, ...written]));
+    if (ends.includes(id)) break;
+    written.push(id);
+  }
+  return written;
+};
+
+/** The suite for one device; it runs at once. */
+export const generateSuite = (name: string, services: Promise<Context.Context<Device>>): void => {
+  const test = suite(`generate, ${name}`);
+  const run = async <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
+    await Effect.runPromise(Effect.provide(effect, await services));
+  const opened = <A, E>(
+    writer: Writer,
+    room: Room,
+    marks: Marks,
+    kind: Decoding["kind"],
+    use: (generator: Generator) => Effect.Effect<A, E>,
+  ): Promise<A> => run(Effect.scoped(Effect.flatMap(openGenerator(writer, room, marks, kind), use)));
+
+  test("greedy tokens are those of transformers", async () => {
+    const file = golden<{ greedy: { tokens: number[][] } }>("llama");
+    const decoder: LlamaConfig = { vocabulary: 320, width: 64, layers: 3, heads: 4, kvHeads: 2, ff: 172 };
+    const specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
+    const params = unflatten(
+      arrayTrees,
+      initialise([0, 0], specs) as Tree<NdArray>,
+      file.under(""),
+    ) as Tree<NdArray>;
+    const whole = Array.from(file.get("io.greedy").data), prompt = Array.from(file.get("io.prompt").data);
+    const tokens = whole.length - prompt.length;
+    const room = { rows: 1, prompt: 8, tokens };
+    const ids = await opened(
+      { decoder, specs, params },
+      room,
+      { ends: [], pad: 0 },
+      "greedy",
+      (g) => writeAll(g, { prompts: [prompt] }),
+    );
+    assert.equal([...prompt, ...ids[0]!], whole);
+  });
+
+  test("rows of different lengths write what each would write alone, and stop at their ends", async () => {
+    const writer = textWriter(tiny, 1), next = fromScratch(writer);
+    const prompts = [[1, 2, 3, 4, 5, 6], [9], [30, 7, 30]];
+    const free = prompts.map((p) => naive(next, p, 9, []));
+    // an end that comes up midway in some rows
+    const end = free[0]![4]!, ends = [end, 39];
+    const wanted = prompts.map((p) => naive(next, p, 9, ends));
+    assert.ok(wanted.some((w) => w.length < 9), "some row ends early");
+    const room = { rows: 4, prompt: 7, tokens: 9 };
+    const got = await opened(writer, room, { ends, pad: 0 }, "greedy", (g) =>
+      Effect.gen(function* () {
+        const first = yield* writeAll(g, { prompts });
+        const again = yield* writeAll(g, { prompts, stride: 1 });
+        const short = yield* writeAll(g, { prompts: prompts.slice(0, 1), limit: 2 });
+        return { first, again, short };
+      }));
+    assert.equal(got.first, wanted);
+    assert.equal(got.again, wanted, "however often the device is looked at");
+    assert.equal(got.short, [wanted[0]!.slice(0, 2)]);
+  });
+
+  test("bursts are told in order, the first token alone", async () => {
+    const room = { rows: 1, prompt: 4, tokens: 8 };
+    const bursts = await opened(
+      textWriter(tiny, 2),
+      room,
+      { ends: [], pad: 0 },
+      "greedy",
+      (g) => Stream.runCollect(g.stream({ prompts: [[3, 4]], stride: 3 })),
+    );
+    assert.equal(bursts.map((b: Burst) => b[0]!.length), [1, 3, 3, 1]);
+  });
+
+  test("visual tokens come first: the words about a picture are those of the whole model", async () => {
+    const bridge = chainOfSight({ layout: layoutOf(16, 4, [4, 2], [2, 1]), width: 8, to: 16, heads: 2 });
+    const model = visionLanguage({ bridge, decoder: tiny });
+    const specs = model.specs as Tree<ParameterSpec>, params = lively(specs, 4), rows = 2;
+    const features = (n: number) => [0, 1].map((i) => input(`features.${i}`, [n, 16, 8]));
+    const level = (seed: number): NdArray =>
+      ndarray(
+        "f32",
+        [rows, 16, 8],
+        Float32Array.from({ length: rows * 128 }, (_, i) => Math.sin(i * seed + seed)),
+      );
+    const given = { "features.0": level(1.7), "features.1": level(0.6) };
+    const writer: Writer = {
+      decoder: tiny,
+      specs,
+      params,
+      prefix: {
+        tokens: bridge.tokens,
+        describe: (held, n) => model.visual(held, { features: features(n) }),
+      },
+    };
+    const prompts = [[1, 8, 3], [1, 5]];
+    const wanted = prompts.map((prompt, r) => {
+      const next: NextLogits = (ids) => {
+        const held = placeholders("params", specs) as Tree<Tensor>;
+        const logits = model.logits(
+          held,
+          { features: features(1) },
+          input("ids", [1, ids.length + 1], "i32"),
+        );
+        const one = (a: NdArray) => ndarray("f32", [1, 16, 8], a.data.slice(r * 128, (r + 1) * 128));
+        const [value] = interpret([logits], {
+          ...bindingsOf("params", params),
+          "features.0": one(given["features.0"]),
+          "features.1": one(given["features.1"]),
+          ids: i32([1, ids.length + 1], [...ids, 0]),
+        });
+        return value!.data.slice(ids.length * tiny.vocabulary);
+      };
+      return naive(next, prompt, 5, []);
+    });
+    const got = await opened(
+      writer,
+      { rows, prompt: 4, tokens: 5 },
+      { ends: [], pad: 0 },
+      "greedy",
+      (g) => writeAll(g, { prompts, given }),
+    );
+    assert.equal(got, wanted);
+  });
+
+  test("sampling depends on the key alone, and top-k of one is greedy", async () => {
+    const writer = textWriter(tiny, 6), prompts = [[1, 2, 3]], room = { rows: 1, prompt: 3, tokens: 12 };
+    const with_ = (seed: number, more: Partial<Decoding> = {}): Request => ({
+      prompts,
+      decoding: { kind: "sample", temperature: 1.5, seed, ...more } as Decoding,
+    });
+    const got = await opened(writer, room, { ends: [], pad: 0 }, "sample", (g) =>
+      Effect.gen(function* () {
+        return {
+          one: yield* writeAll(g, with_(1)),
+          same: yield* writeAll(g, { ...with_(1), stride: 1 }),
+          other: yield* writeAll(g, with_(2)),
+          top: yield* writeAll(g, with_(3, { topK: 1 } as Partial<Decoding>)),
+          cold: yield* writeAll(g, with_(3, { temperature: 1e-3 } as Partial<Decoding>)),
+          narrow: yield* writeAll(g, with_(3, { topP: 1e-6 } as Partial<Decoding>)),
+        };
+      }));
+    assert.equal(got.one, got.same);
+    assert.not.equal(got.one, got.other);
+    const greedy = [naive(fromScratch(writer), prompts[0]!, 12, [])];
+    assert.equal(got.top, greedy);
+    assert.equal(got.cold, greedy);
+    assert.equal(got.narrow, greedy);
+    assert.equal(got.one[0]!.slice(0, 6), DRAWN);
+  });
+
+  test("what cannot be written is refused with the reason", async () => {
+    const room = { rows: 2, prompt: 4, tokens: 3 };
+    const refused = (request: Request): Promise<GenerateError> =>
+      opened(
+        textWriter(tiny, 2),
+        room,
+        { ends: [], pad: 0 },
+        "greedy",
+        (g) => Effect.flip(writeAll(g, request)),
+      ).then((e) => {
+        assert.instance(e, GenerateError);
+        return e as GenerateError;
+      });
+    assert.match((await refused({ prompts: [] })).message, /0 prompts; expected 1 to 2/);
+    assert.match((await refused({ prompts: [[1], []] })).message, /0 tokens in prompt 1/);
+    assert.match(
+      (await refused({ prompts: [[1, 2, 3, 4, 5]] })).message,
+      /5 tokens in prompt 0; expected 1 to 4/,
+    );
+    assert.match(
+      (await refused({ prompts: [[1]], limit: 4 })).message,
+      /4 tokens to be written; expected 1 to 3/,
+    );
+    const hot: Decoding = { kind: "sample", temperature: 0, seed: 1 };
+    assert.match((await refused({ prompts: [[1]], decoding: hot })).message, /temperature of 0/);
+    const drawn: Decoding = { kind: "sample", temperature: 1, seed: 1 };
+    assert.match((await refused({ prompts: [[1]], decoding: drawn })).message, /open the writer for it/);
+    const overtaken = await opened(
+      textWriter(tiny, 2),
+      room,
+      { ends: [], pad: 0 },
+      "greedy",
+      (g) =>
+        Effect.exit(
+          Stream.runForEach(g.stream({ prompts: [[1]], stride: 1 }), () => writeAll(g, { prompts: [[2]] })),
+        ),
+    );
+    assert.ok(Exit.isFailure(overtaken));
+  });
+
+  test.run();
+};
