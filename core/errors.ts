@@ -1,4 +1,5 @@
-/** Typed errors of the language: what was got, what was expected, and how to mend it. */
+/** Typed errors of the language: what was got, what was expected, how to mend it, and the user's line. */
+import { originNow } from "./origin.ts";
 
 /** The parts of a language error. */
 export interface Fault {
@@ -18,10 +19,18 @@ export abstract class LanguageError extends Error {
   abstract readonly _tag: string;
   /** The parts of the message. */
   readonly fault: Fault;
-  /** An error from its parts; the message joins them. */
+  /** `file:line:column` of the user's program at fault; undefined where none is known. */
+  readonly at: string | undefined;
+  /** An error from its parts; the message joins them with the line. */
   constructor(fault: Fault) {
-    super(`${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}`);
+    const { at } = originNow();
+    super(
+      `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}${
+        at === undefined ? "" : ` (${at})`
+      }`,
+    );
     this.fault = fault;
+    this.at = at;
   }
 }
 

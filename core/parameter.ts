@@ -4,6 +4,7 @@ import { type DType, zeros as zeroData } from "./dtype.ts";
 import { ConfigError, TreeError } from "./errors.ts";
 import { equals, type Shape, show, sizeOf } from "./shape.ts";
 import { isTensor, type Tensor } from "./tensor.ts";
+import { together } from "./origin.ts";
 import { input } from "./ops/source.ts";
 import { threefry2x32 } from "./threefry.ts";
 import { graft, type Mapped, ownerOf, type Tree, treeOf, type TreeOps } from "./tree.ts";
@@ -123,10 +124,12 @@ export const placeholders = <T extends Tree<ParameterSpec>>(
   prefix: string,
   specs: T,
 ): Mapped<T, ParameterSpec, Tensor> =>
-  specTrees.map(specs, ({ shape, dtype }, path) => {
-    const name = prefix === "" ? path : path === "" ? prefix : `${prefix}.${path}`;
-    return input(name, shape, dtype);
-  });
+  together(() =>
+    specTrees.map(specs, ({ shape, dtype }, path) => {
+      const name = prefix === "" ? path : path === "" ? prefix : `${prefix}.${path}`;
+      return input(name, shape, dtype);
+    })
+  );
 
 /** Bindings of the inputs that `placeholders(prefix, ...)` made, from a tree of host arrays. */
 export const bindingsOf = (prefix: string, values: Tree<NdArray>): Record<string, NdArray> =>

@@ -16,22 +16,24 @@ import {
   sub,
   tanh,
 } from "../ops/elementwise.ts";
+import { together } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Names of the activations that models choose by configuration. */
 export type ActivationName = "gelu" | "geluTanh" | "quickGelu" | "relu" | "silu";
 
 /** `1 / (1 + e^-x)`, as `(1 + tanh(x / 2)) / 2`, which never overflows. */
-export const sigmoid = (x: Tensor): Tensor => add(mul(tanh(mul(x, 0.5)), 0.5), 0.5);
+export const sigmoid = (x: Tensor): Tensor => together(() => add(mul(tanh(mul(x, 0.5)), 0.5), 0.5));
 
 /** `max(x, 0)`; its derivative at 0 is 0. */
 export const relu = (x: Tensor): Tensor => select(lessEqual(x, 0), 0, x);
 
 /** `x sigmoid(x)`. */
-export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+export const silu = (x: Tensor): Tensor => together(() => mul(x, sigmoid(x)));
 
 /** `x Phi(x)` with the exact normal distribution function (Hendrycks and Gimpel 2016). */
-export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
+export const gelu = (x: Tensor): Tensor =>
+  together(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
 
 /** The tanh approximation of gelu. */
 export const geluTanh = (x: Tensor): Tensor =>

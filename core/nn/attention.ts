@@ -9,6 +9,7 @@ import { matmul } from "../ops/contraction.ts";
 import { add, lessEqual, mul, select } from "../ops/elementwise.ts";
 import { broadcastTo, permute, reshape, transpose } from "../ops/movement.ts";
 import { iota } from "../ops/source.ts";
+import { together } from "../origin.ts";
 import { broadcast, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { softmax } from "./softmax.ts";
@@ -27,29 +28,32 @@ export interface AttentionOptions {
 const HIDDEN = -1e30;
 
 /** `[..., t, c]` to `[..., h, t, c / h]`: heads are consecutive channel groups. Data-last. */
-export const splitHeads = (heads: number): (x_btc: Tensor) => Tensor => (x_btc: Tensor): Tensor => {
-  const [t, c] = x_btc.shape.slice(-2) as [number, number], lead = x_btc.shape.slice(0, -2);
-  if (!Number.isInteger(heads) || heads < 1 || c % heads !== 0) {
-    throw new ConfigError({
-      op: "splitHeads",
-      got: `${heads} heads of ${c} channels`,
-      expected: "a number of heads that divides the channels",
-      mend: "change heads or the width",
-    });
-  }
-  const n = lead.length;
-  return pipe(
-    x_btc,
-    reshape([...lead, t, heads, c / heads]),
-    permute([...lead.map((_, i) => i), n + 1, n, n + 2]),
-  );
-};
+export const splitHeads = (heads: number): (x_btc: Tensor) => Tensor => (x_btc: Tensor): Tensor =>
+  together(() => {
+    const [t, c] = x_btc.shape.slice(-2) as [number, number], lead = x_btc.shape.slice(0, -2);
+    if (!Number.isInteger(heads) || heads < 1 || c % heads !== 0) {
+      throw new ConfigError({
+        op: "splitHeads",
+        got: `${heads} heads of ${c} channels`,
+        expected: "a number of heads that divides the channels",
+        mend: "change heads or the width",
+      });
+    }
+    const n = lead.length;
+    return pipe(
+      x_btc,
+      reshape([...lead, t, heads, c / heads]),
+      permute([...lead.map((_, i) => i), n + 1, n, n + 2]),
+    );
+  });
 
 /** `[..., h, t, d]` to `[..., t, h d]`. */
 export const mergeHeads = (x_bhtd: Tensor): Tensor => {
   const [h, t, d] = x_bhtd.shape.slice(-3) as [number, number, number], n = x_bhtd.shape.length - 3;
   const lead = x_bhtd.shape.slice(0, -3);
-  return pipe(x_bhtd, permute([...lead.map((_, i) => i), n + 1, n, n + 2]), reshape([...lead, t, h * d]));
+  return together(() =>
+    pipe(x_bhtd, permute([...lead.map((_, i) => i), n + 1, n, n + 2]), reshape([...lead, t, h * d]))
+  );
 };
 
 /** Repeats key-value heads so that query head `h` reads head `floor(h k / heads)`. Data-last. */
@@ -98,18 +102,19 @@ export const attention = (
   k_bksd: Tensor,
   v_bksd: Tensor,
   { causal = false, mask, scale = 1 / Math.sqrt(q_bhqd.shape.at(-1)!) }: AttentionOptions = {},
-): Tensor => {
-  const [queries, keys] = [q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!];
-  // causal queries that see nothing are left to the plain form, which has a rule for them
-  if (mask === undefined && keys > 0 && !(causal && queries > keys)) {
-    return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
-  }
-  const heads = q_bhqd.shape.at(-3)!;
-  const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
-  const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);
-  const past = causal
-    ? select(causalMask(q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!), scores_bhqs, HIDDEN)
-    : scores_bhqs;
-  const seen = mask === undefined ? past : select(mask, past, HIDDEN);
-  return pipe(seen, softmax(), matmul(v_bhsd));
-};
+): Tensor =>
+  together(() => {
+    const [queries, keys] = [q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!];
+    // causal queries that see nothing are left to the plain form, which has a rule for them
+    if (mask === undefined && keys > 0 && !(causal && queries > keys)) {
+      return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
+    }
+    const heads = q_bhqd.shape.at(-3)!;
+    const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
+    const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);
+    const past = causal
+      ? select(causalMask(q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!), scores_bhqs, HIDDEN)
+      : scores_bhqs;
+    const seen = mask === undefined ? past : select(mask, past, HIDDEN);
+    return pipe(seen, softmax(), matmul(v_bhsd));
+  });

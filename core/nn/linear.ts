@@ -6,6 +6,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { add, mul } from "../ops/elementwise.ts";
 import { matmul } from "../ops/contraction.ts";
 import { transpose } from "../ops/movement.ts";
+import { together } from "../origin.ts";
 import { parameter, type ParameterSpec, truncatedNormal, zerosInit } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -46,10 +47,11 @@ export const linearSpecs = (
 /** `x W^T + b`, and `scale (x A^T) B^T` where a low-rank addition is attached: `[..., i]` to `[..., o]`. Data-last. */
 export const linear =
   ({ weight, bias, lora_A, lora_B, lora_scale }: LinearParams<Tensor>): (x: Tensor) => Tensor =>
-  (x: Tensor): Tensor => {
-    const straight = matmul(transpose(weight))(x);
-    const bent = lora_A === undefined || lora_B === undefined || lora_scale === undefined
-      ? straight
-      : add(straight, mul(pipe(x, matmul(transpose(lora_A)), matmul(transpose(lora_B))), lora_scale));
-    return bias === undefined ? bent : add(bent, bias);
-  };
+  (x: Tensor): Tensor =>
+    together(() => {
+      const straight = matmul(transpose(weight))(x);
+      const bent = lora_A === undefined || lora_B === undefined || lora_scale === undefined
+        ? straight
+        : add(straight, mul(pipe(x, matmul(transpose(lora_A)), matmul(transpose(lora_B))), lora_scale));
+      return bias === undefined ? bent : add(bent, bias);
+    });

@@ -3,6 +3,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { add, mul, rsqrt, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { mean } from "../ops/reduce.ts";
+import { together } from "../origin.ts";
 import { onesInit, parameter, type ParameterSpec, zerosInit } from "../parameter.ts";
 import { ConfigError } from "../errors.ts";
 import { variance } from "../ops/statistics.ts";
@@ -37,16 +38,17 @@ const last = { axes: [-1], keep: true } as const;
 
 /** `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis; the variance divides by n. Data-last. */
 export const layerNorm =
-  ({ weight, bias }: LayerNormParams<Tensor>, eps = 1e-5): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
-    const centred = sub(x, mean(last)(x));
-    const scale = pipe(mul(centred, centred), mean(last), (v) => rsqrt(add(v, eps)));
-    return add(mul(mul(centred, scale), weight), bias);
-  };
+  ({ weight, bias }: LayerNormParams<Tensor>, eps = 1e-5): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+    together(() => {
+      const centred = sub(x, mean(last)(x));
+      const scale = pipe(mul(centred, centred), mean(last), (v) => rsqrt(add(v, eps)));
+      return add(mul(mul(centred, scale), weight), bias);
+    });
 
 /** `x / sqrt(mean(x^2) + eps) * weight` over the last axis (Zhang and Sennrich 2019). Data-last. */
 export const rmsNorm =
   ({ weight }: RmsNormParams<Tensor>, eps = 1e-5): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
-    mul(mul(x, pipe(mul(x, x), mean(last), (v) => rsqrt(add(v, eps)))), weight);
+    together(() => mul(mul(x, pipe(mul(x, x), mean(last), (v) => rsqrt(add(v, eps)))), weight));
 
 /**
  * Normalisation of `[b, ..., c]` over all inner axes and each of several groups of channels (Wu and He 2018); with as

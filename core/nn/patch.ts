@@ -7,6 +7,7 @@ import { ConfigError } from "../errors.ts";
 import { matmul } from "../ops/contraction.ts";
 import { add } from "../ops/elementwise.ts";
 import { permute, reshape } from "../ops/movement.ts";
+import { together } from "../origin.ts";
 import { parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -64,10 +65,12 @@ export const windows = (w: number): (x_bnd: Tensor) => Tensor => (x_bnd: Tensor)
       mend: "drop the class token, or change the window",
     });
   }
-  return g === w ? reshape([b, 1, n, d])(x_bnd) : pipe(
-    x_bnd,
-    reshape([b, g / w, w, g / w, w, d]),
-    permute([0, 1, 3, 2, 4, 5]),
-    reshape([b, (g / w) ** 2, w * w, d]),
+  return g === w ? reshape([b, 1, n, d])(x_bnd) : together(() =>
+    pipe(
+      x_bnd,
+      reshape([b, g / w, w, g / w, w, d]),
+      permute([0, 1, 3, 2, 4, 5]),
+      reshape([b, (g / w) ** 2, w * w, d]),
+    )
   );
 };

@@ -6,6 +6,7 @@ import { ConfigError } from "../errors.ts";
 import { add, cast, clamp, cos, div, equal, floor, mod, mul, select, sin, sub } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { constant, iota } from "../ops/source.ts";
+import { together } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** How frequencies change for texts longer than those of the training. */
@@ -114,28 +115,29 @@ const lengthOf = (t: number, { scaling, length, offset = 0 }: RopeOptions): numb
  * as the options say.
  * @throws {ConfigError} for an odd `d`, or dynamic scaling without a known length.
  */
-export const ropeTables = (t: number, d: number, options: RopeOptions = {}): RopeTables => {
-  const { theta = 10000, offset = 0, scaling } = options;
-  if (d % 2 !== 0) {
-    throw new ConfigError({
-      op: "rope",
-      got: `${d} channels per head`,
-      expected: "an even number",
-      mend: "change the width or the number of heads",
-    });
-  }
-  const position = cast("f32")(add(iota([t, 1], 0), offset));
-  const angle_te = mul(
-    position,
-    reshape([1, d / 2])(ropeFrequencies(d, theta, scaling, lengthOf(t, options))),
-  );
-  const near = withinTurn(angle_te);
-  return { cos_te: cos(near), sin_te: sin(near) };
-};
+export const ropeTables = (t: number, d: number, options: RopeOptions = {}): RopeTables =>
+  together(() => {
+    const { theta = 10000, offset = 0, scaling } = options;
+    if (d % 2 !== 0) {
+      throw new ConfigError({
+        op: "rope",
+        got: `${d} channels per head`,
+        expected: "an even number",
+        mend: "change the width or the number of heads",
+      });
+    }
+    const position = cast("f32")(add(iota([t, 1], 0), offset));
+    const angle_te = mul(
+      position,
+      reshape([1, d / 2])(ropeFrequencies(d, theta, scaling, lengthOf(t, options))),
+    );
+    const near = withinTurn(angle_te);
+    return { cos_te: cos(near), sin_te: sin(near) };
+  });
 
 /** Rotates the pairs `(x[i], x[i + d/2])` of `[..., t, d]`. Data-last. */
-export const rope =
-  ({ cos_te, sin_te }: RopeTables): (x_btd: Tensor) => Tensor => (x_btd: Tensor): Tensor => {
+export const rope = ({ cos_te, sin_te }: RopeTables): (x_btd: Tensor) => Tensor => (x_btd: Tensor): Tensor =>
+  together(() => {
     const e = x_btd.shape.at(-1)! / 2;
     const first = sliceAxis(-1, 0, e)(x_btd), second = sliceAxis(-1, e, 2 * e)(x_btd);
     return concat(
@@ -145,4 +147,4 @@ export const rope =
       ],
       x_btd.shape.length - 1,
     );
-  };
+  });

@@ -1,5 +1,6 @@
 /** AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), in PyTorch's order. */
 import { add, cast, div, exp, less, mul, neg, select, sqrt, sub } from "../ops/elementwise.ts";
+import { cameFrom, originNow } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
 import type { PathPredicate } from "../tree.ts";
 import { type Optimiser, type RateGroup, rateScale } from "./optimiser.ts";
@@ -41,21 +42,22 @@ export const oneMinusPower = (beta: number, t: Tensor): Tensor => {
 /** AdamW with slots `m` and `v`; decay is applied to the parameter before the step. */
 export const adamw = (config: AdamWConfig = {}): Optimiser => {
   const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, decay = decayed, groups = [] } = config;
-  const [b1, b2] = betas;
+  const [b1, b2] = betas, here = originNow();
   return {
     name: "adamw",
     slots: ["m", "v"],
-    update: ({ path, param, grad, slots, lr, step }) => {
-      const t = cast("f32")(add(step, 1)), scale = rateScale(groups, path);
-      const rate = scale === 1 ? lr : mul(lr, scale);
-      const m = add(mul(slots.m!, b1), mul(grad, 1 - b1));
-      const v = add(mul(slots.v!, b2), mul(mul(grad, grad), 1 - b2));
-      const shrunk = weightDecay !== 0 && decay(path) ? mul(param, sub(1, mul(rate, weightDecay))) : param;
-      const root = add(div(sqrt(v), sqrt(oneMinusPower(b2, t))), eps);
-      return {
-        param: sub(shrunk, mul(div(rate, oneMinusPower(b1, t)), div(m, root))),
-        slots: { m, v },
-      };
-    },
+    update: ({ path, param, grad, slots, lr, step }) =>
+      cameFrom(here, () => {
+        const t = cast("f32")(add(step, 1)), scale = rateScale(groups, path);
+        const rate = scale === 1 ? lr : mul(lr, scale);
+        const m = add(mul(slots.m!, b1), mul(grad, 1 - b1));
+        const v = add(mul(slots.v!, b2), mul(mul(grad, grad), 1 - b2));
+        const shrunk = weightDecay !== 0 && decay(path) ? mul(param, sub(1, mul(rate, weightDecay))) : param;
+        const root = add(div(sqrt(v), sqrt(oneMinusPower(b2, t))), eps);
+        return {
+          param: sub(shrunk, mul(div(rate, oneMinusPower(b1, t)), div(m, root))),
+          slots: { m, v },
+        };
+      }),
   };
 };

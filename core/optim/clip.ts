@@ -2,11 +2,14 @@
 import { add, div, minimum, mul, sqrt } from "../ops/elementwise.ts";
 import { sum } from "../ops/reduce.ts";
 import { constant } from "../ops/source.ts";
+import { together } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Euclidean norm of all elements of all tensors together, `[]`. */
 export const globalNorm = (ts: readonly Tensor[]): Tensor =>
-  ts.length === 0 ? constant(0) : sqrt(ts.map((t) => sum()(mul(t, t))).reduce((a, b) => add(a, b)));
+  together(() =>
+    ts.length === 0 ? constant(0) : sqrt(ts.map((t) => sum()(mul(t, t))).reduce((a, b) => add(a, b)))
+  );
 
 /** The factor that brings a norm to at most `max`: `min(1, max / (norm + 1e-6))`, as PyTorch has it. */
 export const clipFactor = (norm: Tensor, max: number): Tensor => minimum(div(max, add(norm, 1e-6)), 1);

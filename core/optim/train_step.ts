@@ -2,6 +2,7 @@
 import { type NdArray, ndarray, zerosArray } from "../array.ts";
 import { tensors, valueAndGrad } from "../grad.ts";
 import { add, mul } from "../ops/elementwise.ts";
+import { together } from "../origin.ts";
 import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 import { rematWhere } from "../transforms/remat.ts";
@@ -77,16 +78,18 @@ export const trainStep =
     )(trained);
     const gradNorm = globalNorm(Object.values(grad)), lr = schedule.of(state.step);
     const factor = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
+    const clipped = factor === undefined
+      ? grad
+      : together(() => tensors.map(grad, (g): Tensor => mul(g, factor)));
     const updates = Object.fromEntries(
       Object.entries(trained).map(([path, param]) => {
         const slots = Object.fromEntries(optimiser.slots.map((s) => [s, state.opt[s]![path]!]));
-        const g = grad[path]!;
         return [
           path,
           optimiser.update({
             path,
             param,
-            grad: factor === undefined ? g : mul(g, factor),
+            grad: clipped[path]!,
             slots,
             lr,
             step: state.step,

@@ -1,5 +1,5 @@
 /** Replaces primitives that a device has no kernel for by what they are made of. */
-import { intern, isAttention, recordOf, type Tensor, topological } from "@chain-of-sight/core";
+import { cameFrom, intern, isAttention, recordOf, type Tensor, topological } from "@chain-of-sight/core";
 
 /** The roots with every node that `unsupported` names rebuilt from simpler primitives. */
 export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => boolean): Tensor[] => {
@@ -7,9 +7,14 @@ export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => 
   for (const t of topological(roots)) {
     const args = t.args.map((a) => becomes.get(a)!);
     const same = args.every((a, i) => a === t.args[i]);
-    const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
-    const parts = unsupported(t) ? recordOf(t.op).decompose : undefined;
-    becomes.set(t, parts === undefined ? node : parts(node));
+    becomes.set(
+      t,
+      cameFrom(t.origin, () => {
+        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+        const parts = unsupported(t) ? recordOf(t.op).decompose : undefined;
+        return parts === undefined ? node : parts(node);
+      }),
+    );
   }
   return roots.map((t) => becomes.get(t)!);
 };
