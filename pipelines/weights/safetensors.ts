@@ -7,7 +7,14 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { refuse, type SafetensorsError } from "./fault.ts";
 import { type HeaderEntry, MAX_HEADER_BYTES, METADATA, readHeader, RESERVED } from "./header.ts";
-import { type Float64Policy, fromStored, storedBytes, type StoredType, storedTypeOf } from "./stored.ts";
+import {
+  type Float64Policy,
+  fromStored,
+  narrow,
+  storedBytes,
+  type StoredType,
+  storedTypeOf,
+} from "./stored.ts";
 
 /** Arrays by name. */
 export type Tensors = Readonly<Record<string, NdArray>>;
@@ -34,7 +41,19 @@ interface Placed {
 
 const MEND = "correct the tensors before they are saved";
 
-const placed = ([name, array]: readonly [string, NdArray]): E.Either<SafetensorsError, Placed> => {
+/** The type in which float32 numbers are written. */
+export type FloatFormat = "F32" | "F16" | "BF16";
+
+/** Half of the gap above the greatest finite float16 number: from here on, rounding gives an infinity. */
+const F16_OVERFLOW = 65520;
+
+const tooLarge = (data: NdArray["data"]): number =>
+  data.findIndex((x) => Math.abs(x) >= F16_OVERFLOW && Number.isFinite(x));
+
+const placed = (floats: FloatFormat) =>
+(
+  [name, array]: readonly [string, NdArray],
+): E.Either<SafetensorsError, Placed> => {
   if (RESERVED.includes(name)) {
     return E.left(refuse("reserved-name", `a tensor named ${name}`, "another name", MEND));
   }
@@ -48,10 +67,23 @@ const placed = ([name, array]: readonly [string, NdArray]): E.Either<Safetensors
     return E.left(refuse("size", got, `${count} elements`, MEND));
   }
   const bad = array.dtype === "bool" ? array.data.findIndex((byte) => byte > 1) : -1;
-  return bad < 0
-    ? E.right({ name, type: type.right, array })
-    : E.left(refuse("value", `${array.data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", MEND));
+  if (bad >= 0) {
+    return E.left(
+      refuse("value", `${array.data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", MEND),
+    );
+  }
+  const over = type.right === "F32" && floats === "F16" ? tooLarge(array.data) : -1;
+  return over < 0 ? E.right({ name, type: type.right === "F32" ? floats : type.right, array }) : E.left(
+    refuse(
+      "value",
+      `${array.data[over]} at element ${over} of ${name}`,
+      "numbers that float16 holds",
+      "write bf16 or f32",
+    ),
+  );
 };
+
+const bytesFor = ({ type, array }: Placed): number => array.data.length * storedBytes[type];
 
 // Wide elements first keeps every array aligned; names in code-unit order make equal trees equal files.
 const byWidthThenName = (a: Placed, b: Placed): number =>
@@ -68,8 +100,8 @@ const headerBytes = (
     fields.push(`"${METADATA}":{${said}}`);
   }
   let at = 0;
-  for (const { name, type, array } of tensors) {
-    const end = at + array.data.byteLength;
+  for (const tensor of tensors) {
+    const { name, type, array } = tensor, end = at + bytesFor(tensor);
     const entry: HeaderEntry = { dtype: type, shape: array.shape, data_offsets: [at, end] };
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     at = end;
@@ -92,28 +124,62 @@ const headerBytes = (
   return E.right(out);
 };
 
+/** Numbers that are rounded at a time. */
+const ROUNDED = 2 ** 20;
+
+const dataOf = function* ({ type, array: { data } }: Placed): Iterable<Uint8Array> {
+  if (type !== "F16" && type !== "BF16") {
+    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return;
+  }
+  for (let at = 0; at < data.length; at += ROUNDED) {
+    yield narrow(type, (data as Float32Array).subarray(at, at + ROUNDED));
+  }
+};
+
+/** A file to be written. */
+export interface EncodedFile {
+  /** Length and header. */
+  readonly header: Uint8Array;
+  /** Size of the data after it. */
+  readonly dataBytes: number;
+  /** The data, one part after another; what is rounded is made as it is asked for. */
+  readonly data: () => Iterable<Uint8Array>;
+}
+
 /**
- * The file of named arrays as parts to be written one after another: the header, then views of the arrays' own data.
- * Equal arrays and metadata give equal bytes, whatever their order.
+ * The file of named arrays, its float32 numbers in the given format. Equal arrays and metadata give equal bytes,
+ * whatever their order.
  */
-export const encodeParts = (
+export const encodeFile = (
   tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
-): E.Either<SafetensorsError, readonly Uint8Array[]> =>
+  floats: FloatFormat = "F32",
+): E.Either<SafetensorsError, EncodedFile> =>
   pipe(
     Object.entries(tensors),
-    E.traverseArray(placed),
+    E.traverseArray(placed(floats)),
     E.map((all) => all.toSorted(byWidthThenName)),
     E.chain((all) =>
       pipe(
         headerBytes(all, metadata),
-        E.map((header) => [
+        E.map((header) => ({
           header,
-          ...all.map(({ array: { data } }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-        ]),
+          dataBytes: all.reduce((n, tensor) => n + bytesFor(tensor), 0),
+          data: function* () {
+            for (const tensor of all) yield* dataOf(tensor);
+          },
+        })),
       )
     ),
   );
+
+/** The file of named arrays as parts to be written one after another: the header, then views of the arrays' own data. */
+export const encodeParts = (
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>> = {},
+): E.Either<SafetensorsError, readonly Uint8Array[]> =>
+  pipe(encodeFile(tensors, metadata), E.map(({ header, data }) => [header, ...data()]));
 
 /** The bytes of parts, joined. */
 export const joinParts = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {

@@ -103,9 +103,9 @@ const narrowBf16 = (values: Float32Array): Uint16Array => {
 const bytesIn = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-/** Float32 numbers as bytes of a type, rounded to the nearest; those of `F32` are a view. */
-export const narrow = (type: "F32" | "F16" | "BF16", values: Float32Array): Uint8Array =>
-  bytesIn(type === "F32" ? values : type === "F16" ? Float16Array.from(values) : narrowBf16(values));
+/** Float32 numbers as bytes of a shorter type, rounded to the nearest, ties to even. */
+export const narrow = (type: "F16" | "BF16", values: Float32Array): Uint8Array =>
+  bytesIn(type === "F16" ? Float16Array.from(values) : narrowBf16(values));
 
 const narrow64 = (
   name: string,

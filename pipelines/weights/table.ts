@@ -1,5 +1,5 @@
 /** Tables of names: how tensors of another project's files become parameters of a model here, and back. */
-import { type ParameterSpec, specTrees, type Tree } from "@chain-of-sight/core";
+import { type ParameterSpec, type PathPredicate, specTrees, type Tree } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { misfit, type MisfitError, type Misshapen } from "./misfit.ts";
 import type { StoredTensor, WeightSource } from "./source.ts";
@@ -23,8 +23,8 @@ export interface NameTable {
   readonly rows: readonly Row[];
   /** What may stand before every name; the first is written. */
   readonly prefixes: readonly string[];
-  /** Full names of tensors that are left where they are. */
-  readonly ignored: readonly RegExp[];
+  /** Chooses tensors, by full name, that are left where they are. */
+  readonly ignored: PathPredicate;
 }
 
 /** A parameter and the tensor that it is read from. */
@@ -105,7 +105,7 @@ export const place = (
   const prefix = prefixOf(table, names, held), wanted = new Map(names.map((n) => [prefix + n.name, n]));
   const found = misfit(`load ${source.path}`, table.model, {
     missing: [...wanted.keys()].filter((name) => !held.has(name)),
-    surplus: [...held.keys()].filter((name) => !wanted.has(name) && !table.ignored.some((r) => r.test(name))),
+    surplus: [...held.keys()].filter((name) => !wanted.has(name) && !table.ignored(name)),
     misshapen: [...wanted].flatMap(([name, n]) => held.has(name) ? misshape(held.get(name)!, n) : []),
   });
   return found !== undefined ? E.left(found) : E.right(

@@ -1,0 +1,197 @@
+/** Models written in the layouts of Hugging Face: config.json and safetensors, in shards above a size. */
+import {
+  arrayTrees,
+  type LlamaConfig,
+  type LlamaParams,
+  type NdArray,
+  type Tree,
+  type VitConfig,
+  type VitParams,
+} from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import { fromEither } from "../../bridge.ts";
+import { atomicWrite, type DiskError, onDisk } from "../../runs/disk.ts";
+import { writeJson } from "../../runs/run_directory.ts";
+import { inFile, type SafetensorsError } from "../fault.ts";
+import { misfit, type MisfitError } from "../misfit.ts";
+import { encodeFile, type FloatFormat, type Tensors } from "../safetensors.ts";
+import { type Named, namesOf, storedShape } from "../table.ts";
+import type { Architecture } from "./architecture.ts";
+import { clipVisionArchitecture } from "./clip_vision.ts";
+import { llamaArchitecture } from "./llama.ts";
+import type { UnsupportedError } from "./unsupported.ts";
+
+/** How a model is written. */
+export interface ExportOptions {
+  /** Type of the numbers; `F32` by default, which keeps every bit. */
+  readonly floats?: FloatFormat;
+  /** Most bytes of tensors in one file; 5 GB by default. A larger tensor has a file of its own. */
+  readonly shardBytes?: number;
+}
+
+/** Why a model could not be written. */
+export type ExportError = DiskError | SafetensorsError | UnsupportedError | MisfitError;
+
+const SHARD_BYTES = 5e9;
+const torchNames: Readonly<Record<FloatFormat, string>> = {
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+const widths: Readonly<Record<FloatFormat, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+
+const turned = ({ shape: [rows = 1, columns = 1], data }: NdArray): Float32Array =>
+  Float32Array.from({ length: data.length }, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
+
+const stored = (named: Named, array: NdArray): NdArray => ({
+  dtype: "f32",
+  shape: storedShape(named),
+  data: named.transposed
+    ? turned(array)
+    : array.data instanceof Float32Array
+    ? array.data
+    : Float32Array.from(array.data),
+});
+
+/** Tensors in consecutive groups of at most some bytes. */
+const shardsOf = (tensors: Tensors, width: number, most: number): readonly Tensors[] => {
+  const shards: Record<string, NdArray>[] = [];
+  let room = 0;
+  for (const [name, array] of Object.entries(tensors)) {
+    const bytes = array.data.length * width;
+    if (shards.length === 0 || bytes > room) {
+      shards.push({});
+      room = most;
+    }
+    shards.at(-1)![name] = array;
+    room -= bytes;
+  }
+  return shards;
+};
+
+const WEIGHTS = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+
+/** Removes weights of an earlier export that are no part of this one. */
+const removeOthers = (folder: string, kept: readonly string[]): Effect.Effect<void, DiskError> =>
+  onDisk("clean", folder, async () => {
+    const old: string[] = [];
+    for await (const { name } of Deno.readDir(folder)) {
+      if (WEIGHTS.test(name) && !kept.includes(name)) old.push(name);
+    }
+    for (const name of old) await Deno.remove(`${folder}/${name}`);
+  });
+
+const parts = function* (header: Uint8Array, data: Iterable<Uint8Array>): Iterable<Uint8Array> {
+  yield header;
+  yield* data;
+};
+
+/** Writes named tensors as one safetensors file that transformers takes. */
+export const writeTensors = (
+  path: string,
+  tensors: Tensors,
+  floats: FloatFormat = "F32",
+): Effect.Effect<void, DiskError | SafetensorsError> =>
+  Effect.gen(function* () {
+    const { header, data } = yield* Effect.mapError(
+      fromEither(encodeFile(tensors, { format: "pt" }, floats)),
+      inFile(path),
+    );
+    yield* atomicWrite(path, parts(header, data()));
+  });
+
+const writeShards = (folder: string, tensors: Tensors, options: ExportOptions) =>
+  Effect.gen(function* () {
+    const { floats = "F32", shardBytes = SHARD_BYTES } = options;
+    const shards = shardsOf(tensors, widths[floats], shardBytes), many = shards.length > 1;
+    const digits = (n: number) => String(n).padStart(5, "0");
+    const names = shards.map((_, i) =>
+      many ? `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors` : "model.safetensors"
+    );
+    for (const [i, shard] of shards.entries()) yield* writeTensors(`${folder}/${names[i]!}`, shard, floats);
+    if (!many) return names;
+    const total = Object.values(tensors).reduce((n, { data }) => n + data.length * widths[floats], 0);
+    yield* writeJson(`${folder}/model.safetensors.index.json`, {
+      metadata: { total_size: total },
+      weight_map: Object.fromEntries(
+        shards.flatMap((shard, i) => Object.keys(shard).map((name) => [name, names[i]!] as const)),
+      ),
+    });
+    return [...names, "model.safetensors.index.json"];
+  });
+
+/**
+ * Writes a model into a folder, which is made if need be; weights of an earlier export there are replaced. Every file is
+ * written whole or not at all, config.json last.
+ */
+export const exportModel = <C>(
+  folder: string,
+  architecture: Architecture<C>,
+  { config, params }: { readonly config: C; readonly params: Tree<NdArray> },
+  options: ExportOptions = {},
+): Effect.Effect<void, ExportError> =>
+  Effect.gen(function* () {
+    const fields = yield* fromEither(architecture.write(config)), table = architecture.names(config);
+    const names = namesOf(table, architecture.specs(config)), given = arrayTrees.flatten(params);
+    const known = new Set(names.map(({ path }) => path));
+    const wrong = misfit(`export ${folder}`, table.model, {
+      missing: names.filter(({ path }) => given[path] === undefined).map(({ path }) => path),
+      surplus: Object.keys(given).filter((path) => !known.has(path)),
+      misshapen: names.flatMap(({ path, shape }) => {
+        const got = given[path];
+        return got === undefined || show(got.shape) === show(shape)
+          ? []
+          : [{ name: path, got: show(got.shape), expected: show(shape) }];
+      }),
+    });
+    if (wrong !== undefined) return yield* Effect.fail(wrong);
+    const tensors = Object.fromEntries(
+      names.map((n) => [(table.prefixes[0] ?? "") + n.name, stored(n, given[n.path]!)]),
+    );
+    yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
+    const written = yield* writeShards(folder, tensors, options);
+    yield* removeOthers(folder, written);
+    const dtype = torchNames[options.floats ?? "F32"];
+    yield* writeJson(`${folder}/config.json`, { ...fields, dtype, torch_dtype: dtype });
+  });
+
+/** Writes a decoder as a `LlamaForCausalLM`. */
+export const exportLlama = (
+  folder: string,
+  model: { readonly config: LlamaConfig; readonly params: LlamaParams<NdArray> },
+  options: ExportOptions = {},
+): Effect.Effect<void, ExportError> =>
+  exportModel(
+    folder,
+    llamaArchitecture,
+    { config: model.config, params: model.params as Tree<NdArray> },
+    options,
+  );
+
+const constantRow = (width: number, value: number): NdArray => ({
+  dtype: "f32",
+  shape: [width],
+  data: new Float32Array(width).fill(value),
+});
+
+/**
+ * Writes an encoder as a `CLIPVisionModel`. An encoder without the last normalisation, whose inner blocks are what
+ * counts, gets one that starts as gain 1 and offset 0, as that class has it in any case.
+ */
+export const exportClipVision = (
+  folder: string,
+  { config, params }: { readonly config: VitConfig; readonly params: VitParams<NdArray> },
+  options: ExportOptions = {},
+): Effect.Effect<void, ExportError> => {
+  const { width } = config;
+  const post_layernorm = params.post_layernorm ??
+    { weight: constantRow(width, 1), bias: constantRow(width, 0) };
+  return exportModel(
+    folder,
+    clipVisionArchitecture(),
+    { config: { ...config, pooled: true }, params: { ...params, post_layernorm } as Tree<NdArray> },
+    options,
+  );
+};

@@ -1,0 +1,53 @@
+/** Codecs of the fields of config.json, and the names of activations. */
+import type { ActivationName } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import { unsupported, type UnsupportedError } from "./unsupported.ts";
+
+/** How many of something. */
+export const count: t.Type<number, number, unknown> = t.refinement(
+  t.number,
+  (n) => Number.isSafeInteger(n) && n > 0,
+  "an integer above 0",
+);
+
+/** A finite number above 0. */
+export const positive: t.Type<number, number, unknown> = t.refinement(
+  t.number,
+  (x) => Number.isFinite(x) && x > 0,
+  "a number above 0",
+);
+
+/** Yes or no. */
+export const flag: t.Type<boolean, boolean, unknown> = t.boolean;
+
+/** A field that may be `null`, which means its default. */
+export const orNull = <A>(codec: t.Type<A, A, unknown>): t.Type<A | null, A | null, unknown> =>
+  t.union([codec, t.null]);
+
+const activationOf: Readonly<Record<string, ActivationName>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "geluTanh",
+  gelu_pytorch_tanh: "geluTanh",
+  quick_gelu: "quickGelu",
+  relu: "relu",
+};
+
+const nameOf: Readonly<Record<ActivationName, string>> = {
+  silu: "silu",
+  gelu: "gelu",
+  geluTanh: "gelu_pytorch_tanh",
+  quickGelu: "quick_gelu",
+  relu: "relu",
+};
+
+/** The activation of a foreign name. */
+export const readActivation = (name: string): E.Either<UnsupportedError, ActivationName> =>
+  Object.hasOwn(activationOf, name)
+    ? E.right(activationOf[name]!)
+    : E.left(unsupported("hidden_act", name, `one of ${Object.keys(activationOf).join(", ")}`));
+
+/** The foreign name of an activation. */
+export const writeActivation = (name: ActivationName): string => nameOf[name];

@@ -1,0 +1,86 @@
+/** Rotary settings of config.json, in the spelling of `transformers` 5 (`rope_parameters`) and in the older ones. */
+import type { RopeScaling } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import type { Json } from "../../runs/hash.ts";
+import { count, orNull, positive } from "./fields.ts";
+import { unsupported, type UnsupportedError } from "./unsupported.ts";
+
+const settings = t.partial({
+  rope_type: t.string,
+  type: t.string,
+  rope_theta: positive,
+  factor: positive,
+  low_freq_factor: positive,
+  high_freq_factor: positive,
+  original_max_position_embeddings: count,
+  partial_rotary_factor: positive,
+});
+
+/** The fields of config.json that concern rotations. */
+export const ropeFields = t.partial({
+  rope_theta: orNull(positive),
+  rope_scaling: orNull(settings as t.Type<t.TypeOf<typeof settings>, t.TypeOf<typeof settings>, unknown>),
+  rope_parameters: orNull(settings as t.Type<t.TypeOf<typeof settings>, t.TypeOf<typeof settings>, unknown>),
+  max_position_embeddings: count,
+  partial_rotary_factor: orNull(positive),
+});
+
+/** Values of {@link ropeFields}. */
+export type RopeFields = t.TypeOf<typeof ropeFields>;
+
+/** Base and scaling of the rotations. */
+export interface Rope {
+  /** Base of the wavelengths. */
+  readonly theta: number;
+  /** Change of the frequencies. */
+  readonly scaling?: RopeScaling;
+}
+
+/** Positions that `transformers` assumes where a config does not say. */
+const POSITIONS = 2048;
+
+/** The rotations that a config asks for. */
+export const readRope = (fields: RopeFields): E.Either<UnsupportedError, Rope> => {
+  const given = { ...fields.rope_scaling, ...fields.rope_parameters };
+  const kind = given.rope_type ?? given.type ?? "default";
+  const theta = given.rope_theta ?? fields.rope_theta ?? 10000;
+  const partial = given.partial_rotary_factor ?? fields.partial_rotary_factor ?? 1;
+  if (partial !== 1) {
+    return E.left(unsupported("partial_rotary_factor", partial, "1: all channels of a head rotate"));
+  }
+  if (kind === "default") return E.right({ theta });
+  const { factor, low_freq_factor: low, high_freq_factor: high } = given;
+  const trained = given.original_max_position_embeddings ?? fields.max_position_embeddings ?? POSITIONS;
+  if (!["linear", "dynamic", "llama3"].includes(kind)) {
+    return E.left(unsupported("rope_type", kind, "one of default, linear, dynamic, llama3"));
+  }
+  if (factor === undefined) return E.left(unsupported("rope_parameters.factor", factor, "a number above 0"));
+  if (kind === "linear") return E.right({ theta, scaling: { kind, factor } });
+  if (kind === "dynamic") return E.right({ theta, scaling: { kind, factor, trained } });
+  if (low === undefined || high === undefined || low >= high) {
+    return E.left(
+      unsupported(
+        "rope_parameters",
+        { low_freq_factor: low, high_freq_factor: high },
+        "a low factor below the high one",
+      ),
+    );
+  }
+  return E.right({ theta, scaling: { kind: "llama3", factor, low, high, trained } });
+};
+
+/** The fields of config.json for some rotations: those of `transformers` 5, and the older ones beside them. */
+export const writeRope = (theta: number, scaling?: RopeScaling): { readonly [field: string]: Json } => {
+  const said = scaling === undefined ? { rope_type: "default" } : {
+    rope_type: scaling.kind,
+    factor: scaling.factor,
+    ...(scaling.kind === "llama3" ? { low_freq_factor: scaling.low, high_freq_factor: scaling.high } : {}),
+    ...(scaling.kind === "linear" ? {} : { original_max_position_embeddings: scaling.trained }),
+  };
+  return {
+    rope_parameters: { rope_theta: theta, ...said },
+    rope_theta: theta,
+    rope_scaling: scaling === undefined ? null : said,
+  };
+};

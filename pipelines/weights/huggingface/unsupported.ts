@@ -1,0 +1,23 @@
+/** What a foreign configuration asks for that the models here do not do. */
+import { FaultError } from "../../runs/fault.ts";
+
+/** A configuration of a model that cannot be expressed here, with the reason. */
+export class UnsupportedError extends FaultError<{
+  /** The field of config.json that asks for it. */
+  readonly field: string;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "UnsupportedError";
+  /** The class name shown in stack traces. */
+  override readonly name = "UnsupportedError";
+}
+
+/** Makes the error of one field. */
+export const unsupported = (field: string, got: unknown, expected: string): UnsupportedError =>
+  new UnsupportedError({
+    op: "config.json",
+    field,
+    got: `${field} ${JSON.stringify(got) ?? "nothing"}`,
+    expected,
+    mend: "load a model of a supported kind, or extend the adapters in pipelines/weights/huggingface",
+  });
