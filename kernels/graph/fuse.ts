@@ -21,6 +21,8 @@ interface Group {
   readonly sources: Set<Tensor>;
   /** Those of them that it may not share a kernel with: what is computed again comes later than its sources. */
   readonly apart: Set<Tensor>;
+  /** The last place in the order that it, or anything it depends on through any groups, has. */
+  last: number;
 }
 
 /** Kernels in an order in which each comes after those it reads from. */
@@ -28,11 +30,22 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
   const roots = chooseRoots(outputs, limits.maxBindings - 4);
   const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !is("input", t));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
-  for (const t of order) {
+  order.forEach((t, place) => {
     const { sources, apart } = sourcesOf(t, roots);
-    groupOf.set(t, { members: [t], sources, apart });
+    groupOf.set(t, { members: [t], sources, apart, last: place });
     for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
-  }
+  });
+  // an old group that reads an old member of a group depends on its new members too
+  const raise = (members: readonly Tensor[], last: number): void => {
+    for (const m of members) {
+      for (const u of users.get(m) ?? []) {
+        const reader = groupOf.get(u)!;
+        if (reader.last >= last) continue;
+        reader.last = last;
+        raise(reader.members, last);
+      }
+    }
+  };
   const stored = (members: readonly Tensor[]): Set<Tensor> => {
     const own = new Set(members);
     return new Set(members.filter((t) => wanted.has(t) || [...users.get(t) ?? []].some((u) => !own.has(u))));
@@ -54,8 +67,10 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
           members,
           sources: new Set([...producer.sources, ...consumer.sources].filter((x) => !own.has(x))),
           apart: new Set([...producer.apart, ...consumer.apart]),
+          last: Math.max(producer.last, consumer.last),
         };
         for (const x of members) groupOf.set(x, merged);
+        raise(members, merged.last);
       }
     }
   }
@@ -103,7 +118,7 @@ const passesThroughOthers = (
   consumer: Group,
   groupOf: ReadonlyMap<Tensor, Group>,
 ): boolean => {
-  const oldest = Math.min(...producer.members.map((t) => t.id)), seen = new Set<Group>();
+  const seen = new Set<Group>();
   const stack: Group[] = [];
   const push = (g: Group): void => {
     for (const s of g.sources) {
@@ -113,8 +128,8 @@ const passesThroughOthers = (
         if (g !== consumer) stack.push(producer);
         continue;
       }
-      // a group whose members are all older than the producer cannot depend on it
-      if (Math.max(...next.members.map((t) => t.id)) < oldest) continue;
+      // what depends on the producer comes as late as it does
+      if (next.last < producer.last) continue;
       seen.add(next);
       stack.push(next);
     }
@@ -130,16 +145,21 @@ const passesThroughOthers = (
 
 /** Kernels after those they read from, otherwise in the order of the descriptions. */
 const inOrder = (kernels: readonly Kernel[]): Kernel[] => {
-  const writer = new Map<Tensor, Kernel>(), done = new Set<Kernel>(), out: Kernel[] = [];
+  const writer = new Map<Tensor, Kernel>(), begun = new Set<Kernel>(), done = new Set<Kernel>();
+  const out: Kernel[] = [];
   for (const k of kernels) for (const o of k.outputs) writer.set(o.tensor, k);
   const newest = (k: Kernel) => Math.max(...k.outputs.map((o) => o.tensor.id));
   const visit = (k: Kernel): void => {
     if (done.has(k)) return;
-    done.add(k);
+    if (begun.has(k)) {
+      throw new Error(`kernels in a circle at ${k.outputs.map((o) => o.tensor.op).join(", ")}`);
+    }
+    begun.add(k);
     for (const r of readsOf(k)) {
       const w = writer.get(r);
-      if (w !== undefined) visit(w);
+      if (w !== undefined && w !== k) visit(w);
     }
+    done.add(k);
     out.push(k);
   };
   [...kernels].sort((a, b) => newest(a) - newest(b)).forEach(visit);
