@@ -9,7 +9,7 @@ import { is, operandsOf, type Tensor, topological } from "./tensor.ts";
 
 /** The cost of evaluating a graph once, each node once. */
 export interface Cost {
-  /** Number of nodes. */
+  /** Number of nodes; those of a scan's body once. */
   readonly nodes: number;
   /** Floating-point operations altogether; a multiplication with an addition counts as two. */
   readonly flops: number;
@@ -37,7 +37,10 @@ const isView = (t: Tensor): boolean =>
 const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
   const out = new Map<Tensor, readonly Tensor[]>();
   for (const t of order) {
-    out.set(t, isView(t) ? [...new Set(operandsOf(t).flatMap((a) => out.get(a)!))] : [t]);
+    out.set(
+      t,
+      is("scan", t) ? [] : isView(t) ? [...new Set(operandsOf(t).flatMap((a) => out.get(a)!))] : [t],
+    );
   }
   return out;
 };
@@ -47,6 +50,7 @@ const peak = (
   order: readonly Tensor[],
   roots: readonly Tensor[],
   own: Map<Tensor, readonly Tensor[]>,
+  inside: (t: Tensor) => number,
 ): number => {
   const last = new Map<Tensor, number>();
   order.forEach((t, i) => operandsOf(t).forEach((a) => own.get(a)!.forEach((o) => last.set(o, i))));
@@ -54,20 +58,22 @@ const peak = (
   const ends = new Map<number, number>();
   let alive = 0, most = 0;
   order.forEach((t, i) => {
-    if (!isView(t) && !is("input", t)) {
+    if (!isView(t) && !is("input", t) && !is("scan", t)) {
       const end = last.get(t) ?? i;
       alive += bytes(t);
       ends.set(end, (ends.get(end) ?? 0) + bytes(t));
     }
-    most = Math.max(most, alive);
+    most = Math.max(most, alive + inside(t));
     alive -= ends.get(i) ?? 0;
   });
   return most;
 };
 
-/** The cost of the roots together: what they share counts once. */
+/** The cost of the roots together: what they share counts once, and the body of a scan once for every turn. */
 export const costOf = (roots: readonly Tensor[]): Cost => {
   const order = topological(roots), own = owners(order);
+  const bodies = new Map<Tensor, Cost>();
+  for (const t of order) if (is("scan", t)) bodies.set(t, costOf(t.attributes.body.results));
   const byFamily: { [F in Family]: number } = {
     source: 0,
     elementwise: 0,
@@ -77,10 +83,20 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
     attention: 0,
     index: 0,
     region: 0,
+    scan: 0,
     random: 0,
   };
-  let trafficBytes = 0;
+  let trafficBytes = 0, inner = 0;
   for (const t of order) {
+    if (is("scan", t)) {
+      const body = bodies.get(t)!;
+      for (const family of Object.keys(byFamily) as Family[]) {
+        byFamily[family] += t.attributes.length * body.byFamily[family];
+      }
+      trafficBytes += t.attributes.length * body.trafficBytes;
+      inner += body.nodes;
+      continue;
+    }
     byFamily[recordOf(t.op).family] += recordOf(t.op).flops(t);
     if (isView(t) || is("input", t)) continue;
     trafficBytes += bytes(t) + t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + bytes(o), 0);
@@ -88,13 +104,13 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
   const inputs = order.filter((t) => is("input", t)),
     sum = (ts: readonly Tensor[]) => ts.reduce((n, t) => n + bytes(t), 0);
   return {
-    nodes: order.length,
+    nodes: order.length + inner,
     flops: Object.values(byFamily).reduce((a, b) => a + b, 0),
     byFamily,
     inputElements: inputs.reduce((n, t) => n + sizeOf(t.shape), 0),
     inputBytes: sum(inputs),
     outputBytes: sum([...new Set(roots)]),
     trafficBytes,
-    peakBytes: peak(order, roots, own),
+    peakBytes: peak(order, roots, own, (t) => bodies.get(t)?.peakBytes ?? 0),
   };
 };

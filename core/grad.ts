@@ -4,11 +4,15 @@ import { add, onesLike, zerosLike } from "./ops/elementwise.ts";
 import { after } from "./ops/region.ts";
 import { input } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
+import { cameFrom, together } from "./origin.ts";
 import { show } from "./shape.ts";
 import { substitute } from "./substitute.ts";
-import { intern, isTensor, type Tensor, topological } from "./tensor.ts";
+import { intern, is, isTensor, type Tensor, topological } from "./tensor.ts";
+import { scannedAll } from "./ops/scan.ts";
+import { mergeScans } from "./scan_tidy.ts";
 import { insideOf, isRecomputed } from "./transforms/remat.ts";
-import { replaceIn, standIns } from "./transforms/stand_in.ts";
+import { scanCotangents } from "./transforms/scan_vjp.ts";
+import { replaceIn, rewriteIn, standIns } from "./transforms/stand_in.ts";
 import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
 /** Trees of descriptions. */
@@ -63,14 +67,25 @@ export const pullback = (
   };
   outputs.forEach((o, i) => give(o, cotangents[i]!));
   for (const t of order.reverse()) {
-    const ct = sums.get(t);
-    if (ct === undefined || !needed.has(t) || t.args.length === 0) continue;
-    cotangentsOf(t, ct).forEach((part, i) => {
-      const arg = t.args[i]!;
-      if (part !== undefined && needed.has(arg)) give(arg, part);
-    });
+    if (!needed.has(t) || t.args.length === 0) continue;
+    const parts = (): readonly (Tensor | undefined)[] => {
+      if (is("scan", t)) {
+        // its results have been reached before it: all of them at once
+        const cts = scannedAll(t).map((r) => sums.get(r));
+        return cts.every((ct) => ct === undefined)
+          ? []
+          : scanCotangents(pullback, t, cts, t.args.map((a) => needed.has(a)));
+      }
+      const ct = sums.get(t);
+      return ct === undefined || is("scanned", t) ? [] : cotangentsOf(t, ct);
+    };
+    cameFrom(t.origin, () =>
+      parts().forEach((part, i) => {
+        const arg = t.args[i]!;
+        if (part !== undefined && needed.has(arg)) give(arg, part);
+      }));
   }
-  return wrt.map((t) => sums.get(t) ?? zerosLike(t));
+  return together(() => wrt.map((t) => sums.get(t) ?? zerosLike(t)));
 };
 
 /** The value of a function and the gradient for its first argument. */
@@ -127,9 +142,12 @@ export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[
   let i = 0, j = 0;
   const [value, aux] = scalarOf(f(tensors.map(params, () => stands[i++]!) as unknown as T, ...rest));
   const grads = pullback([value], [onesLike(value)], stands);
-  return replaceIn(
-    { value, aux, grad: tensors.map(params, () => grads[j++]!) },
-    new Map(stands.map((s, k) => [s, entries[k]![1]])),
+  return rewriteIn(
+    replaceIn(
+      { value, aux, grad: tensors.map(params, () => grads[j++]!) },
+      new Map(stands.map((s, k) => [s, entries[k]![1]])),
+    ),
+    mergeScans,
   );
 };
 

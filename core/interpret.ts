@@ -2,7 +2,7 @@
 import { type NdArray, ndarray } from "./array.ts";
 import { TreeError } from "./errors.ts";
 import { recordOf } from "./ops/table.ts";
-import { equals, show } from "./shape.ts";
+import { equals, show, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 
 /** Values of the inputs by path. */
@@ -25,18 +25,51 @@ const bind = (node: Tensor<"input">, bindings: Bindings): NdArray => {
     : value;
 };
 
+/** Slice `i` of a stack. */
+const sliceAt = ({ dtype, shape, data }: NdArray, i: number): NdArray => {
+  const inner = shape.slice(1), size = sizeOf(inner);
+  return ndarray(dtype, inner, data.subarray(i * size, (i + 1) * size));
+};
+
+/** All results of a scan: its body, turn by turn. */
+const turns = (loop: Tensor<"scan">, args: readonly NdArray[]): NdArray[] => {
+  const { body, length, reverse } = loop.attributes, { carries, slices, inputs, next, ys } = body;
+  const paths = inputs.map((t) => (t as Tensor<"input">).attributes.path);
+  let carry = args.slice(0, carries.length);
+  const stacks: NdArray[][] = ys.map(() => []);
+  for (let turn = 0; turn < length; turn++) {
+    const at = reverse ? length - 1 - turn : turn;
+    const stacked = args.slice(carries.length, carries.length + slices.length).map((x) => sliceAt(x, at));
+    const given = [...carry, ...stacked, ...args.slice(carries.length + slices.length)];
+    const results = interpret(body.results, Object.fromEntries(paths.map((path, i) => [path, given[i]!])));
+    carry = results.slice(0, next.length);
+    results.slice(next.length).forEach((y, i) => stacks[i]![at] = y);
+  }
+  return [...carry, ...stacks.map((parts, i) => stacked(parts, ys[i]!))];
+};
+
+const stacked = (parts: readonly NdArray[], { dtype, shape }: Tensor): NdArray => {
+  const size = sizeOf(shape), Data = parts[0]!.data.constructor as Float64ArrayConstructor;
+  const data = new Data(parts.length * size);
+  parts.forEach((p, i) => data.set(p.data, i * size));
+  return ndarray(dtype, [parts.length, ...shape], data);
+};
+
 /** Values of the roots; `f32` results are float64 arrays that were never rounded on the way. */
 export const interpret = (roots: readonly Tensor[], bindings: Bindings = {}): NdArray[] => {
-  const values = new Map<Tensor, NdArray>();
+  const values = new Map<Tensor, NdArray>(), tuples = new Map<Tensor, readonly NdArray[]>();
   const order = topological(roots), left = new Map<Tensor, number>();
   for (const t of order) for (const a of t.args) left.set(a, (left.get(a) ?? 0) + 1);
   const keep = new Set(roots);
   for (const t of order) {
     const args = t.args.map((a) => values.get(a)!);
-    values.set(t, is("input", t) ? bind(t, bindings) : recordOf(t.op).reference(args, t));
+    if (is("scan", t)) tuples.set(t, turns(t, args));
+    else if (is("scanned", t)) values.set(t, tuples.get(t.args[0]!)![t.attributes.index]!);
+    else values.set(t, is("input", t) ? bind(t, bindings) : recordOf(t.op).reference(args, t));
     for (const a of t.args) {
       const n = left.get(a)! - 1;
       left.set(a, n);
+      if (n === 0) tuples.delete(a);
       if (n === 0 && !keep.has(a)) values.delete(a);
     }
   }

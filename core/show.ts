@@ -5,9 +5,14 @@ import { is, type Tensor, topological } from "./tensor.ts";
 const attribute = (value: unknown): string => Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
 
 const attributesOf = (t: Tensor): string => {
-  const entries = Object.entries(t.attributes);
+  const entries = Object.entries(t.attributes).filter(([name]) => name !== "body");
   return entries.length === 0 ? "" : ` {${entries.map(([k, v]) => `${k}: ${attribute(v)}`).join(", ")}}`;
 };
+
+/** The listing of a scan's body, indented, with its results by the index under which they are read. */
+const bodyOf = (t: Tensor<"scan">): string =>
+  listing(Object.fromEntries(t.attributes.body.results.map((r, i) => [`result ${i}`, r])))
+    .replaceAll(/^/gm, "    ");
 
 /**
  * The listing of a graph. Nodes are numbered from 0 in their order, so equal graphs have equal listings; a root is
@@ -24,6 +29,7 @@ export const listing = (roots: Readonly<Record<string, Tensor>>): string => {
       ? `constant ${t.attributes.value}`
       : `${t.op}(${t.args.map((a) => `%${number.get(a)}`).join(", ")})${attributesOf(t)}`;
     const mark = names.length === 0 ? "" : `   -> ${names.join(", ")}`;
-    return `%${String(number.get(t)).padEnd(width)} = ${what} : ${t.dtype} ${show(t.shape)}${mark}`;
+    const line = `%${String(number.get(t)).padEnd(width)} = ${what}`;
+    return is("scan", t) ? `${line}\n${bodyOf(t)}` : `${line} : ${t.dtype} ${show(t.shape)}${mark}`;
   }).join("\n");
 };

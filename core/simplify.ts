@@ -3,14 +3,17 @@
  * every value of the inputs, NaN and infinities included; only the sign of a zero may change.
  */
 import { ndarray } from "./array.ts";
+import { cameFrom } from "./origin.ts";
 import { add, cast, type ElementwiseOp, isElementwise, mul, neg, sub } from "./ops/elementwise.ts";
 import { make } from "./ops/make.ts";
 import { matmul } from "./ops/contraction.ts";
 import { broadcastTo, flip, isMovement, permute, reshape, slice, transpose } from "./ops/movement.ts";
 import { full } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
+import { mergeScans, pruneScans } from "./scan_tidy.ts";
 import { equals, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
+import { mapBody } from "./transforms/scan_body.ts";
 
 /** One rewrite. */
 export interface Rule {
@@ -290,7 +293,7 @@ const rewritten = (t: Tensor, table: readonly Rule[]): Tensor | undefined => {
 
 /**
  * Equal roots with fewer nodes: every rule is tried at every node, arguments first, until none fits.
- * Roots keep their shapes, element types and order.
+ * Roots keep their shapes, element types and order. Scans are tidied first, and simplified inside.
  */
 export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rules): Tensor[] => {
   const done = new Map<Tensor, Tensor>();
@@ -306,9 +309,12 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
       }
       const target = becomes.get(t);
       if (!done.has(t) && (target === undefined || !done.has(target))) {
-        const args = t.args.map((a) => done.get(a)!);
-        const node = args.every((a, i) => a === t.args[i]) ? t : make(recordOf(t.op), args, t.attributes);
-        const simpler = done.get(node) ?? rewritten(node, table) ?? node;
+        const simpler = cameFrom(t.origin, () => {
+          const args = t.args.map((a) => done.get(a)!);
+          const node = args.every((a, i) => a === t.args[i]) ? t : make(recordOf(t.op), args, t.attributes);
+          if (is("scan", node)) return inside(node);
+          return done.get(node) ?? rewritten(node, table) ?? node;
+        });
         if (simpler === t) done.set(t, t);
         else {
           becomes.set(t, simpler);
@@ -320,7 +326,15 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
     }
     return done.get(from)!;
   };
+  const settled = new Set<Tensor>();
+  const inside = (loop: Tensor<"scan">): Tensor<"scan"> => {
+    if (settled.has(loop)) return loop;
+    const simpler = mapBody(loop, (results) => simplify(results, table));
+    settled.add(simpler);
+    return simpler;
+  };
+  const tidy = pruneScans(mergeScans(roots));
   // in order of construction, so that what is built anew keeps that order: schedules follow it
-  topological(roots).forEach(settle);
-  return roots.map(settle);
+  topological(tidy).forEach(settle);
+  return tidy.map(settle);
 };

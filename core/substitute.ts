@@ -1,4 +1,5 @@
 /** Substitution: a graph with some of its nodes replaced by others of the same shape and element type. */
+import { cameFrom } from "./origin.ts";
 import { make } from "./ops/make.ts";
 import { recordOf } from "./ops/table.ts";
 import { type Tensor, topological } from "./tensor.ts";
@@ -9,7 +10,8 @@ export const substitute = (roots: readonly Tensor[], by: ReadonlyMap<Tensor, Ten
   for (const t of topological(roots, { stop: by })) {
     if (by.has(t)) continue;
     const args = t.args.map((a) => becomes.get(a)!);
-    becomes.set(t, args.every((a, i) => a === t.args[i]) ? t : make(recordOf(t.op), args, t.attributes));
+    const same = args.every((a, i) => a === t.args[i]);
+    becomes.set(t, same ? t : cameFrom(t.origin, () => make(recordOf(t.op), args, t.attributes)));
   }
   return roots.map((t) => becomes.get(t)!);
 };

@@ -3,6 +3,8 @@
  * of nodes and common sub-expressions are shared by construction.
  */
 import type { DType } from "./dtype.ts";
+import type { ScanBody } from "./ops/scan.ts";
+import { type Origin, originNow } from "./origin.ts";
 import type { Shape } from "./shape.ts";
 
 /** What each primitive carries besides its arguments. */
@@ -109,6 +111,18 @@ export interface OpAttributes {
   readonly region: { readonly name: string; readonly recompute: boolean };
   /** The first argument, computed not before the second. */
   readonly after: Empty;
+  /**
+   * A body applied `length` times, from the last slice to the first where `reverse` says so; `recompute` makes the
+   * backward pass compute each turn again from its carries.
+   */
+  readonly scan: {
+    readonly body: ScanBody;
+    readonly length: number;
+    readonly reverse: boolean;
+    readonly recompute: boolean;
+  };
+  /** A result of a scan: carries first, then stacked results. */
+  readonly scanned: { readonly index: number };
   /** Threefry-2x32 random bits for a key of shape [2]. */
   readonly randomBits: { readonly shape: Shape };
 }
@@ -133,6 +147,8 @@ export interface Tensor<P extends OpName = OpName> {
   readonly dtype: DType;
   /** A number that grows with construction: arguments have smaller ids than their users. */
   readonly id: number;
+  /** Where it was first made, for messages. No part of its identity. */
+  readonly origin: Origin;
 }
 
 class Node<P extends OpName> implements Tensor<P> {
@@ -142,6 +158,7 @@ class Node<P extends OpName> implements Tensor<P> {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly id: number;
+  readonly origin: Origin;
   constructor(
     op: P,
     args: readonly Tensor[],
@@ -149,6 +166,7 @@ class Node<P extends OpName> implements Tensor<P> {
     shape: Shape,
     dtype: DType,
     id: number,
+    origin: Origin,
   ) {
     this.op = op;
     this.args = args;
@@ -156,6 +174,7 @@ class Node<P extends OpName> implements Tensor<P> {
     this.shape = shape;
     this.dtype = dtype;
     this.id = id;
+    this.origin = origin;
   }
 }
 
@@ -182,7 +201,7 @@ export const intern = <P extends OpName>(
   }:${dtype}`;
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
-  const node = new Node(op, args, attributes, shape, dtype, count++);
+  const node = new Node(op, args, attributes, shape, dtype, count++, originNow());
   interned.set(key, new WeakRef(node as unknown as Node<OpName>));
   forget.register(node, key);
   return node;

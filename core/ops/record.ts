@@ -14,6 +14,7 @@ export type Family =
   | "attention"
   | "index"
   | "region"
+  | "scan"
   | "random";
 
 /** Result shape and element type. */

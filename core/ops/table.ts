@@ -9,6 +9,7 @@ import { randomRecord } from "./random.ts";
 import type { OpRecord } from "./record.ts";
 import { reduceRecords } from "./reduce.ts";
 import { regionRecords } from "./region.ts";
+import { scanRecords } from "./scan.ts";
 import { sourceRecords } from "./source.ts";
 
 /** The records of all primitives. A missing one does not compile. */
@@ -24,6 +25,7 @@ export const records: { readonly [P in OpName]: OpRecord<P> } = {
   ...attentionRecords,
   ...indexRecords,
   ...regionRecords,
+  ...scanRecords,
   randomBits: randomRecord,
 };
 

@@ -18,6 +18,7 @@ import { randomBits } from "../ops/random.ts";
 import { after, region } from "../ops/region.ts";
 import { gather, scatterAdd } from "../ops/index.ts";
 import { iota } from "../ops/source.ts";
+import type { ScanOp } from "../ops/scan.ts";
 import { recordOf } from "../ops/table.ts";
 import type { OpName, Tensor } from "../tensor.ts";
 
@@ -60,7 +61,7 @@ const offset = (ids: Tensor, rows: number): Tensor =>
 const sameForAll = (node: Tensor): Tensor => node;
 
 /** The rules of all primitives but the elementwise ones, which share one. A missing one does not compile. */
-const rules: { readonly [P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast">]: BatchRule<P> } = {
+const rules: { readonly [P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | ScanOp>]: BatchRule<P> } = {
   input: sameForAll,
   constant: sameForAll,
   iota: sameForAll,

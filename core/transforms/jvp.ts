@@ -1,16 +1,20 @@
 /** Forward-mode differentiation, graph to graph: directional derivatives beside the values. */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { grad, tensors } from "../grad.ts";
+import { cameFrom } from "../origin.ts";
 import { add, type BinaryOp, mul, onesLike, select, type UnaryOp, zerosLike } from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";
 import { concat, pad } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { after, region } from "../ops/region.ts";
+import { scannedAt, type ScanOp } from "../ops/scan.ts";
 import { recordOf } from "../ops/table.ts";
 import { equals, show } from "../shape.ts";
-import { type OpName, type Tensor, topological } from "../tensor.ts";
+import { is, type OpName, type Tensor, topological } from "../tensor.ts";
 import type { Mapped, Tree } from "../tree.ts";
-import { replaceIn, standIns } from "./stand_in.ts";
+import { mergeScans } from "../scan_tidy.ts";
+import { scanTangents } from "./scan_jvp.ts";
+import { replaceIn, rewriteIn, standIns } from "./stand_in.ts";
 
 /** The tangent of a node from those of its arguments; undefined is a tangent of zero. */
 export type TangentRule<P extends OpName> = (
@@ -49,7 +53,7 @@ const throughDecomposition = (node: Tensor, tangents: readonly (Tensor | undefin
 type Pointwise = UnaryOp | BinaryOp | "cast";
 
 /** Rules of all primitives but the elementwise ones, whose records say enough. A missing one does not compile. */
-const rules: { readonly [P in Exclude<OpName, Pointwise>]: TangentRule<P> } = {
+const rules: { readonly [P in Exclude<OpName, Pointwise | ScanOp>]: TangentRule<P> } = {
   input: none,
   constant: none,
   iota: none,
@@ -102,9 +106,14 @@ const tangentsOf = (
 ): (Tensor | undefined)[] => {
   const moved = new Map(wrt.map((t, i) => [t, tangents[i]] as const));
   for (const t of topological(outputs, { stop: moved })) {
-    if (moved.has(t)) continue;
+    if (moved.has(t) || is("scanned", t)) continue;
     const parts = t.args.map((a) => moved.get(a));
-    if (parts.some((x) => x !== undefined)) moved.set(t, ruleOf(t.op)(t, parts));
+    if (parts.every((x) => x === undefined)) continue;
+    if (is("scan", t)) {
+      cameFrom(t.origin, () => scanTangents(tangentsOf, t, parts)).forEach((x, i) =>
+        moved.set(scannedAt(t, i), x)
+      );
+    } else moved.set(t, cameFrom(t.origin, () => ruleOf(t.op)(t, parts)));
   }
   return outputs.map((t) => moved.get(t));
 };
@@ -170,7 +179,8 @@ export const jvp = <T extends Tree<Tensor>, A extends readonly unknown[], R exte
   const moves = pushforward(tensors.leaves(value), points, stands.slice(xs.length));
   let j = 0;
   const moved = tensors.map(value, () => moves[j++]!);
-  return replaceIn({ value, tangent: moved }, new Map(stands.map((s, k) => [s, [...xs, ...dxs][k]!])));
+  const by = new Map(stands.map((s, k) => [s, [...xs, ...dxs][k]!]));
+  return rewriteIn(replaceIn({ value, tangent: moved }, by), mergeScans);
 };
 
 /**

@@ -3,12 +3,15 @@
  * of a region again from what went into it, instead of keeping it. Values and gradients are the same; memory falls
  * from the sum of all regions to the greatest of them, for one more forward pass.
  */
+import { cameFrom } from "../origin.ts";
 import { region } from "../ops/region.ts";
+import { scannedAll, scannedAt } from "../ops/scan.ts";
 import { input } from "../ops/source.ts";
 import { substitute } from "../substitute.ts";
 import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import type { PathPredicate } from "../tree.ts";
-import { mapTensors, replaceIn } from "./stand_in.ts";
+import { mapBody } from "./scan_body.ts";
+import { mapTensors, rewriteIn } from "./stand_in.ts";
 
 /** A function of descriptions: arguments and result hold tensors in lists and plain records. */
 // deno-lint-ignore no-explicit-any
@@ -66,14 +69,25 @@ export const scope = (name: string): <F extends Traceable>(f: F) => F => <F exte
 export const rematWhere =
   (chosen: PathPredicate): <F extends Traceable>(f: F) => F => <F extends Traceable>(f: F): F =>
     ((...args: Parameters<F>): unknown => {
-      const result = f(...args), by = new Map<Tensor, Tensor>();
-      for (const t of topological(leavesOf(result))) {
-        if (!is("region", t) || t.attributes.recompute || !chosen(t.attributes.name)) continue;
-        const [value, ...from] = substitute(t.args, by) as [Tensor, ...Tensor[]];
-        by.set(t, region(value, from, { ...t.attributes, recompute: true }));
-      }
-      return replaceIn(result, by);
+      return rewriteIn(f(...args), (roots) => recomputed(roots, chosen));
     }) as F;
+
+/** The roots with the chosen regions to be computed again, those in the bodies of scans too. */
+const recomputed = (roots: readonly Tensor[], chosen: PathPredicate): Tensor[] => {
+  const by = new Map<Tensor, Tensor>();
+  for (const t of topological(roots)) {
+    if (is("scan", t)) {
+      const [loop] = substitute([t], by) as [Tensor<"scan">];
+      const inside = mapBody(loop, (results) => recomputed(results, chosen));
+      if (inside !== t) scannedAll(inside).forEach((x, i) => by.set(scannedAt(t, i), x));
+      continue;
+    }
+    if (!is("region", t) || t.attributes.recompute || !chosen(t.attributes.name)) continue;
+    const [value, ...from] = substitute(t.args, by) as [Tensor, ...Tensor[]];
+    by.set(t, cameFrom(t.origin, () => region(value, from, { ...t.attributes, recompute: true })));
+  }
+  return substitute(roots, by);
+};
 
 /** A region's inside over stand-ins, which are the same for regions of one form: equal layers are one graph. */
 export interface Inside {

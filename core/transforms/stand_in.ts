@@ -3,6 +3,7 @@
  * depends on the arguments and nothing else. A closure over the very same tensor stays a constant, as it should: the
  * inner derivative of `x => mul(x, grad(y => add(x, y))(x))` is 1, not 2.
  */
+import { together } from "../origin.ts";
 import { input } from "../ops/source.ts";
 import { substitute } from "../substitute.ts";
 import { isTensor, type Tensor } from "../tensor.ts";
@@ -14,7 +15,7 @@ export const standIns = (
   like: readonly { readonly shape: Tensor["shape"]; readonly dtype: Tensor["dtype"] }[],
 ): Tensor[] => {
   const trace = traces++;
-  return like.map(({ shape, dtype }, i) => input(`stand-in ${trace}.${i}`, shape, dtype));
+  return together(() => like.map(({ shape, dtype }, i) => input(`stand-in ${trace}.${i}`, shape, dtype)));
 };
 
 /** Every tensor in a value, through lists and plain records. */
@@ -45,8 +46,12 @@ export const mapTensors = <T>(value: T, f: (t: Tensor) => Tensor): T => {
 };
 
 /** A value with stand-ins replaced, inside all tensors of its lists and plain records, by what they stand for. */
-export const replaceIn = <T>(value: T, by: ReadonlyMap<Tensor, Tensor>): T => {
-  const found = [...new Set(tensorsIn(value))], replaced = substitute(found, by);
+export const replaceIn = <T>(value: T, by: ReadonlyMap<Tensor, Tensor>): T =>
+  rewriteIn(value, (found) => substitute(found, by));
+
+/** A value with the tensors of its lists and plain records rewritten, all of them together. */
+export const rewriteIn = <T>(value: T, rewrite: (roots: readonly Tensor[]) => readonly Tensor[]): T => {
+  const found = [...new Set(tensorsIn(value))], replaced = rewrite(found);
   const becomes = new Map(found.map((t, i) => [t, replaced[i]!]));
   return mapTensors(value, (t) => becomes.get(t)!);
 };

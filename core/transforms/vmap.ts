@@ -1,11 +1,14 @@
 /** Vectorisation, graph to graph: a function of one example becomes a function of many at once. */
 import { ShapeError } from "../errors.ts";
 import { tensors } from "../grad.ts";
+import { cameFrom } from "../origin.ts";
 import { broadcastTo, permute } from "../ops/movement.ts";
+import { scannedAt } from "../ops/scan.ts";
 import { axisOf, show } from "../shape.ts";
-import { isTensor, type Tensor, topological } from "../tensor.ts";
+import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 import { batchRuleOf } from "./batching.ts";
+import { scanBatched } from "./scan_vmap.ts";
 import { mapTensors, standIns } from "./stand_in.ts";
 
 /** Which axes are mapped over. */
@@ -32,14 +35,26 @@ export const batched = (
   outputs: readonly Tensor[],
   mapped: ReadonlyMap<Tensor, Tensor>,
   n: number,
-): Tensor[] => {
+): Tensor[] =>
+  mappedOnly(outputs, mapped, n).map((t, i) => t ?? broadcastTo([n, ...outputs[i]!.shape])(outputs[i]!));
+
+/** The same, but undefined where an output depends on none of the mapped nodes. */
+const mappedOnly = (
+  outputs: readonly Tensor[],
+  mapped: ReadonlyMap<Tensor, Tensor>,
+  n: number,
+): (Tensor | undefined)[] => {
   const becomes = new Map(mapped);
   for (const t of topological(outputs, { stop: mapped })) {
-    if (becomes.has(t) || !t.args.some((a) => becomes.has(a))) continue;
+    if (becomes.has(t) || is("scanned", t) || !t.args.some((a) => becomes.has(a))) continue;
     const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
-    becomes.set(t, batchRuleOf(t.op)(t, args, n));
+    if (is("scan", t)) {
+      cameFrom(t.origin, () => scanBatched(mappedOnly, t, args, n)).forEach((x, i) => {
+        if (x !== undefined) becomes.set(scannedAt(t, i), x);
+      });
+    } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
-  return outputs.map((t) => becomes.get(t) ?? broadcastTo([n, ...t.shape])(t));
+  return outputs.map((t) => becomes.get(t));
 };
 
 /** The length that all mapped axes have. */

@@ -1,0 +1,82 @@
+/** Bodies of scans: closing them, and what in them depends on what. */
+import { cameFrom } from "../origin.ts";
+import { bodyOf, type ScanBody, scanOf, type ScanParts } from "../ops/scan.ts";
+import { input } from "../ops/source.ts";
+import { substitute } from "../substitute.ts";
+import { type Tensor, topological } from "../tensor.ts";
+
+/** Stand-ins by kind and place: bodies of one form then share their nodes, and equal bodies are one. */
+const standing = (kind: string, like: readonly Tensor[]): Tensor[] =>
+  like.map((t, i) => input(`${kind} ${i} of scan`, t.shape, t.dtype));
+
+/** The closed body of parts over any stand-ins. The results must depend on no other inputs. */
+export const closeBody = (open: ScanParts): ScanBody => {
+  const carries = standing("carry", open.carries), slices = standing("slice", open.slices);
+  const constants = standing("constant", open.constants), closed = [...carries, ...slices, ...constants];
+  const by = new Map([...open.carries, ...open.slices, ...open.constants].map((t, i) => [t, closed[i]!]));
+  const results = substitute([...open.next, ...open.ys], by), n = open.next.length;
+  return bodyOf({ carries, slices, constants, next: results.slice(0, n), ys: results.slice(n) });
+};
+
+/** A scan over operands in the order of the stand-ins of an open body. */
+export const scanWith = (
+  open: ScanParts,
+  operands: readonly Tensor[],
+  { length, reverse, recompute }: {
+    readonly length: number;
+    readonly reverse: boolean;
+    readonly recompute: boolean;
+  },
+): Tensor<"scan"> => scanOf(operands, { body: closeBody(open), length, reverse, recompute });
+
+/** The body with its results replaced, one for one, by others over the same stand-ins. */
+export const withResults = (body: ScanBody, results: readonly Tensor[]): ScanBody => {
+  const n = body.next.length;
+  return results.every((t, i) => t === body.results[i])
+    ? body
+    : bodyOf({ ...partsOf(body), next: results.slice(0, n), ys: results.slice(n) });
+};
+
+/** A scan whose body's results are rewritten. */
+export const mapBody = (
+  loop: Tensor<"scan">,
+  f: (results: readonly Tensor[]) => readonly Tensor[],
+): Tensor<"scan"> => {
+  const body = withResults(loop.attributes.body, f(loop.attributes.body.results));
+  return body === loop.attributes.body
+    ? loop
+    : cameFrom(loop.origin, () => scanOf(loop.args, { ...loop.attributes, body }));
+};
+
+/** The parts of a body alone. */
+export const partsOf = ({ carries, slices, constants, next, ys }: ScanBody): ScanParts => ({
+  carries,
+  slices,
+  constants,
+  next,
+  ys,
+});
+
+/** The nodes below some results that depend on any of the seeds, seeds included. */
+export const dependents = (results: readonly Tensor[], seeds: Iterable<Tensor>): Set<Tensor> => {
+  const found = new Set(seeds);
+  for (const t of topological(results)) if (t.args.some((a) => found.has(a))) found.add(t);
+  return found;
+};
+
+/**
+ * Which carries a property of operands reaches: those that have it, and those whose next value `reached` says to have
+ * it when the carries so far do. Grows until nothing is added.
+ */
+export const spread = (
+  body: ScanBody,
+  first: (carry: number) => boolean,
+  reached: (carries: readonly boolean[]) => readonly boolean[],
+): boolean[] => {
+  let now = body.carries.map((_, i) => first(i));
+  for (;;) {
+    const next = reached(now), grown = now.map((is, i) => is || next[i]!);
+    if (grown.every((is, i) => is === now[i])) return now;
+    now = grown;
+  }
+};

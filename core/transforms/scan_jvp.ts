@@ -1,0 +1,66 @@
+/** The derivative of a scan forward: one scan of the values and the tangents together. */
+import { zerosLike } from "../ops/elementwise.ts";
+import { scannedAt } from "../ops/scan.ts";
+import type { Tensor } from "../tensor.ts";
+import { scanWith, spread } from "./scan_body.ts";
+import { standIns } from "./stand_in.ts";
+
+/** The forward mode that differentiates bodies; undefined is a tangent of zero. */
+export type Tangents = (
+  outputs: readonly Tensor[],
+  wrt: readonly Tensor[],
+  tangents: readonly (Tensor | undefined)[],
+) => readonly (Tensor | undefined)[];
+
+/** Tangents of all results of a scan from those of its operands. */
+export const scanTangents = (
+  tangentsOf: Tangents,
+  loop: Tensor<"scan">,
+  given: readonly (Tensor | undefined)[],
+): readonly (Tensor | undefined)[] => {
+  const { body, length, reverse, recompute } = loop.attributes;
+  const { carries, slices, constants, inputs, next, ys } = body, n = carries.length, m = n + slices.length;
+  const stands = standIns(inputs);
+  const tangents = (moving: readonly boolean[]): readonly (Tensor | undefined)[] =>
+    tangentsOf(
+      body.results,
+      inputs,
+      inputs.map((_, i) => (i < n ? moving[i] : given[i] !== undefined) ? stands[i] : undefined),
+    );
+  const float = carries.map((c) => c.dtype === "f32");
+  const moving = spread(body, (i) => given[i] !== undefined && float[i]!, (now) => {
+    const reached = tangents(now);
+    return carries.map((_, i) => float[i]! && reached[i] !== undefined);
+  });
+  const moved = tangents(moving);
+  const pick = (from: number, to: number): number[] =>
+    inputs.flatMap((_, i) => i >= from && i < to && (i < n ? moving[i] : given[i] !== undefined) ? [i] : []);
+  const more = { carries: pick(0, n), slices: pick(n, m), constants: pick(m, inputs.length) };
+  const stacked = ys.flatMap((_, i) => moved[n + i] === undefined ? [] : [i]);
+  const stand = (is: readonly number[]): Tensor[] => is.map((i) => stands[i]!);
+  const operand = (is: readonly number[]): Tensor[] => is.map((i) => given[i] ?? zerosLike(loop.args[i]!));
+  // values come first, so that the scan of the values alone is seen to be a part of this one
+  const both = scanWith(
+    {
+      carries: [...carries, ...stand(more.carries)],
+      slices: [...slices, ...stand(more.slices)],
+      constants: [...constants, ...stand(more.constants)],
+      next: [...next, ...more.carries.map((i) => moved[i] ?? zerosLike(carries[i]!))],
+      ys: [...ys, ...stacked.map((i) => moved[n + i]!)],
+    },
+    [
+      ...loop.args.slice(0, n),
+      ...operand(more.carries),
+      ...loop.args.slice(n, m),
+      ...operand(more.slices),
+      ...loop.args.slice(m),
+      ...operand(more.constants),
+    ],
+    { length, reverse, recompute },
+  );
+  const out: (Tensor | undefined)[] = body.results.map(() => undefined);
+  more.carries.forEach((i, k) => out[i] = scannedAt(both, n + k));
+  const from = n + more.carries.length + ys.length;
+  stacked.forEach((i, k) => out[n + i] = scannedAt(both, from + k));
+  return out;
+};

@@ -1,0 +1,131 @@
+/**
+ * The backward pass of a scan is a scan from its last turn to its first, whose body is the pullback of the body. What a
+ * turn back needs of the turn forward is stacked by a scan equal to the first but for more results (`mergeScans` makes
+ * them one), or computed again from the carries where the scan says so.
+ */
+import { add, isElementwise, zerosLike } from "../ops/elementwise.ts";
+import { isMovement } from "../ops/movement.ts";
+import { isRegion } from "../ops/region.ts";
+import { type ScanBody, scannedAll, scannedAt } from "../ops/scan.ts";
+import { full } from "../ops/source.ts";
+import { substitute } from "../substitute.ts";
+import { is, operandsOf, type Tensor } from "../tensor.ts";
+import { dependents, partsOf, scanWith, spread } from "./scan_body.ts";
+import { standIns } from "./stand_in.ts";
+
+/** The reverse mode that differentiates bodies. */
+export type Pullback = (
+  outputs: readonly Tensor[],
+  cotangents: readonly Tensor[],
+  wrt: readonly Tensor[],
+) => readonly Tensor[];
+
+/** Carries that depend on wanted operands, over any number of turns. */
+const activeCarries = (body: ScanBody, wanted: readonly boolean[]): boolean[] => {
+  const { carries, inputs, next } = body;
+  return spread(body, (i) => wanted[i]!, (active) => {
+    const seeds = inputs.filter((_, i) => i < carries.length ? active[i] : wanted[i]);
+    const reached = dependents(next, seeds);
+    return next.map((t) => reached.has(t));
+  });
+};
+
+/** Whether a turn back computes a node again rather than read it from a stack. */
+const isLight = (t: Tensor): boolean =>
+  is("iota", t) || is("constant", t) || isElementwise(t.op) || isRegion(t.op) ||
+  (isMovement(t.op) && t.op !== "concat");
+
+/**
+ * What turns forward must leave for turns back: carries, and the nodes that are dear to compute again, where nothing
+ * nearer to the cotangents is. Between them stand light nodes only, which take no memory of their own.
+ */
+const residuals = (
+  body: ScanBody,
+  back: readonly Tensor[],
+  late: ReadonlySet<Tensor>,
+  carriesOnly: boolean,
+): Tensor[] => {
+  const carries = new Set(body.carries), given = new Set([...body.slices, ...body.constants]);
+  const kept = new Set<Tensor>(), seen = new Set<Tensor>(), stack = [...back];
+  while (stack.length > 0) {
+    const t = stack.pop()!;
+    if (seen.has(t)) continue;
+    seen.add(t);
+    if (late.has(t)) stack.push(...t.args);
+    else if (carries.has(t)) kept.add(t);
+    else if (given.has(t)) continue;
+    else if (carriesOnly || isLight(t)) stack.push(...operandsOf(t));
+    else kept.add(t);
+  }
+  return [...kept].sort((a, b) => a.id - b.id);
+};
+
+/**
+ * Cotangents of a scan's operands from those of its results. `wanted` says for which operands; a result without a
+ * cotangent has none to give.
+ */
+export const scanCotangents = (
+  pullback: Pullback,
+  loop: Tensor<"scan">,
+  cotangents: readonly (Tensor | undefined)[],
+  wanted: readonly boolean[],
+): readonly (Tensor | undefined)[] => {
+  const { body, length, reverse, recompute } = loop.attributes;
+  const { carries, slices, constants, next, ys } = body, n = carries.length, m = n + slices.length;
+  const active = activeCarries(body, wanted);
+  const chosen = <A>(xs: readonly A[], keep: (i: number) => boolean): number[] =>
+    xs.flatMap((_, i) => keep(i) ? [i] : []);
+  const moving = chosen(carries, (i) => active[i]! && carries[i]!.dtype === "f32");
+  const given = chosen(ys, (i) => cotangents[n + i] !== undefined && ys[i]!.dtype === "f32");
+  const along = chosen(slices, (i) => wanted[n + i]! && slices[i]!.dtype === "f32");
+  const still = chosen(constants, (i) => wanted[m + i]! && constants[i]!.dtype === "f32");
+
+  const at = standIns([...moving.map((i) => carries[i]!), ...given.map((i) => ys[i]!)]);
+  const wrt = [
+    ...moving.map((i) => carries[i]!),
+    ...along.map((i) => slices[i]!),
+    ...still.map((i) => constants[i]!),
+  ];
+  const back = pullback([...moving.map((i) => next[i]!), ...given.map((i) => ys[i]!)], at, wrt);
+  const kept = residuals(body, back, dependents(back, at), recompute);
+  const stacks = standIns(kept);
+  const over = substitute(back, new Map(kept.map((t, i) => [t, stacks[i]!])));
+  // what gets no cotangent in any turn gets none at all
+  const touched = still.map((_, i) =>
+    over[moving.length + along.length + i] !== zerosLike(wrt[moving.length + along.length + i]!)
+  );
+  const summed = still.filter((_, i) => touched[i]);
+  const sums = standIns(summed.map((i) => constants[i]!));
+  const parts = still.map((_, i) => over[moving.length + along.length + i]!).filter((_, i) => touched[i]);
+
+  const forward = kept.length === 0
+    ? []
+    : scannedAll(scanWith({ ...partsOf(body), ys: [...ys, ...kept] }, loop.args, loop.attributes));
+  const firstCarries = [
+    ...moving.map((i) => cotangents[i] ?? zerosLike(carries[i]!)),
+    ...summed.map((i) => full(constants[i]!.shape, 0)),
+  ];
+  const backward = scanWith(
+    {
+      carries: [...at.slice(0, moving.length), ...sums],
+      slices: [...slices, ...at.slice(moving.length), ...stacks],
+      constants,
+      next: [...over.slice(0, moving.length), ...sums.map((s, i) => add(s, parts[i]!))],
+      ys: over.slice(moving.length, moving.length + along.length),
+    },
+    [
+      ...firstCarries,
+      ...loop.args.slice(n, m),
+      ...given.map((i) => cotangents[n + i]!),
+      ...kept.map((_, i) => forward[next.length + ys.length + i]!),
+      ...loop.args.slice(m),
+    ],
+    { length, reverse: !reverse, recompute },
+  );
+  const out: (Tensor | undefined)[] = loop.args.map(() => undefined);
+  const results = moving.length + summed.length;
+  moving.forEach((i, k) => out[i] = scannedAt(backward, k));
+  summed.forEach((i, k) => out[m + i] = scannedAt(backward, moving.length + k));
+  along.forEach((i, k) => out[n + i] = scannedAt(backward, results + k));
+  return out;
+};
