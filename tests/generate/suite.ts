@@ -30,6 +30,8 @@ import * as Stream from "effect/Stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Decoding } from "../../pipelines/generate/decoding.ts";
+import { openSearch } from "../../pipelines/generate/beam_search.ts";
+import { extend, noBeams, winner } from "../../pipelines/generate/beams.ts";
 import { GenerateError } from "../../pipelines/generate/fault.ts";
 import {
   type Burst,
@@ -227,6 +229,36 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     assert.equal(got.cold, greedy);
     assert.equal(got.narrow, greedy);
     assert.equal(got.one[0]!.slice(0, 6), DRAWN);
+  });
+
+  test("beams on the device find what the rules find with every text computed anew", async () => {
+    const writer = textWriter(tiny, 7), next = fromScratch(writer), prompts = [[1, 2, 3], [4]];
+    const ends = [11, 12], limit = 5;
+    const found = (prompt: readonly number[], beams: number): readonly number[] => {
+      let search = noBeams;
+      while (!search.over) {
+        const candidates = search.running.map(({ ids }) => {
+          const logits = Array.from(next([...prompt, ...ids])), top = Math.max(...logits);
+          const total = top + Math.log(logits.reduce((a, l) => a + Math.exp(l - top), 0));
+          return logits.map((l, id) => ({ id, logProbability: l - total }));
+        });
+        search = extend({ beams, ends, limit }, search, candidates).beams;
+      }
+      return winner(search).ids;
+    };
+    for (const beams of [1, 3]) {
+      const got = await run(Effect.scoped(Effect.gen(function* () {
+        const search = yield* openSearch(
+          writer,
+          { rows: 2, prompt: 4, tokens: limit },
+          { ends, pad: 0 },
+          beams,
+        );
+        return [yield* search({ prompts }), yield* search({ prompts: prompts.slice(1) })];
+      })));
+      assert.equal(got, [prompts.map((p) => found(p, beams)), [found(prompts[1]!, beams)]], `${beams} beams`);
+    }
+    assert.not.equal(found(prompts[0]!, 1), found(prompts[0]!, 3), "beams find another text");
   });
 
   test("what cannot be written is refused with the reason", async () => {

@@ -1,0 +1,169 @@
+/**
+ * Beam search on a device. The device computes the likeliest continuations of every beam and moves caches to the
+ * beams that go on; which those are is decided by {@link extend} on the host, from `2 w` numbers a beam. So every
+ * token waits for the device once.
+ * Shapes: b rows, which are w beams of every request, v vocabulary, k candidates.
+ */
+import {
+  argmax,
+  bindingsOf,
+  concat,
+  type ConfigError,
+  decodeStep,
+  equal,
+  gather,
+  i32,
+  input,
+  iota,
+  llamaEmbed,
+  logSoftmax,
+  max,
+  reshape,
+  select,
+  type Tensor,
+  tensors,
+  type Tree,
+  type TreeError,
+} from "@chain-of-sight/core";
+import { compile, type Device, type DeviceError, type Source, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { type Beams, type Candidate, extend, noBeams, winner } from "./beams.ts";
+import { GenerateError } from "./fault.ts";
+import {
+  described,
+  type GenerationError,
+  promptRows,
+  refusal,
+  type Request,
+  writeKnown,
+} from "./generator.ts";
+import { describePrefix, heldCache, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
+
+/** What of a request a search reads. */
+export type SearchRequest = Pick<Request, "prompts" | "given" | "limit">;
+
+/** A function as a search. */
+export const searchOf = (
+  search: (request: SearchRequest) => Effect.Effect<readonly (readonly number[])[], GenerationError>,
+): (request: SearchRequest) => Effect.Effect<readonly (readonly number[])[], GenerationError> => search;
+
+/** The tokens of the best text of every prompt, ends left out. */
+export type Search = ReturnType<typeof searchOf>;
+
+const NOTHING = -3e38;
+
+/** The k likeliest tokens of every row and the logarithms of their probabilities, each `[b, k]`. */
+export const likeliest = (k: number) => (logits_bv: Tensor): readonly [Tensor, Tensor] => {
+  const [b, v] = logits_bv.shape as [number, number];
+  const found: (readonly [Tensor, Tensor])[] = [];
+  Array.from({ length: k }).reduce<Tensor>((left_bv) => {
+    const id_b1 = argmax(-1, true)(left_bv);
+    found.push([id_b1, max({ axes: [-1], keep: true })(left_bv)]);
+    return select(equal(iota([b, v], 1), id_b1), NOTHING, left_bv);
+  }, logSoftmax()(logits_bv));
+  return [concat(found.map(([id]) => id), 1), concat(found.map(([, p]) => p), 1)];
+};
+
+const sourceOf = (logits_bv: Tensor, cache: unknown, k: number, inputs: readonly Tensor[]): Source => {
+  const [ids, logProbabilities] = likeliest(k)(logits_bv);
+  const kept = Object.fromEntries(
+    Object.entries(tensors.flatten(cache as Tree<Tensor>)).map(([path, t]) => [`cache.${path}`, t]),
+  );
+  return {
+    outputs: { ...kept, "beam.ids": ids, "beam.logProbabilities": logProbabilities },
+    donate: Object.fromEntries(Object.keys(kept).map((path) => [path, path])),
+    inputs,
+  };
+};
+
+const prefixSource = (writer: Writer, room: Room, k: number): Source => {
+  const { decoded } = describePrefix(writer, room);
+  const held = tensors.leaves(heldCache(writer, room) as unknown as Tree<Tensor>);
+  return sourceOf(decoded.logits_bv, decoded.cache, k, held);
+};
+
+const stepSource = (writer: Writer, room: Room, k: number): Source => {
+  const { llama } = heldParams(writer);
+  const row = (name: string) => input(`beam.${name}`, [room.rows], "i32");
+  // a row of a cache lies flat, so that moving it is one gather
+  const moved = (t: Tensor): Tensor => {
+    const [rows, ...rest] = t.shape as [number, ...number[]];
+    const flat = reshape([rows, rest.reduce((a, n) => a * n, 1)])(t);
+    return reshape(t.shape)(gather(flat)(row("parents")));
+  };
+  const cache = heldCache(writer, room).map(({ key, value }) => ({ key: moved(key), value: moved(value) }));
+  const next = decodeStep(writer.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), cache);
+  return sourceOf(next.logits_bv, next.cache, k, []);
+};
+
+/** Puts a model on the device for searches with `beams` beams; `room.rows` counts requests. */
+export const openSearch = (
+  writer: Writer,
+  room: Room,
+  marks: Marks,
+  beams: number,
+): Effect.Effect<Search, ConfigError | DeviceError | GenerateError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    if (!Number.isInteger(beams) || beams < 1 || beams > 64) {
+      return yield* Effect.fail(
+        new GenerateError({
+          op: "beam search",
+          got: `${beams} beams`,
+          expected: "an integer from 1 to 64",
+          mend: "ask for a usual number, such as 4",
+        }),
+      );
+    }
+    const device = yield* theDevice(), k = 2 * beams, rows = room.rows * beams;
+    const wide: Room = { ...room, rows };
+    const plans = yield* described(() =>
+      [prefixSource(writer, wide, k), stepSource(writer, wide, k)].map((s) => compile(s, device.profile))
+    );
+    const prefix = yield* device.load(plans[0]!), step = yield* device.load(plans[1]!, [prefix]);
+    yield* writeKnown(prefix, bindingsOf("params", writer.params));
+
+    return (request) =>
+      Effect.gen(function* () {
+        const { prompts, given = {}, limit = room.tokens } = request;
+        const bad = refusal(room, request);
+        if (bad !== undefined) return yield* Effect.fail(bad);
+        const rules = { beams, ends: marks.ends, limit };
+        const spread = prompts.flatMap((p) => Array.from({ length: beams }, () => p));
+        yield* prefix.write(promptRows(wide, spread, marks.pad));
+        yield* prefix.write(given);
+        yield* prefix.run;
+        const lengths = Array.from(
+          { length: rows },
+          (_, r) => (writer.prefix?.tokens ?? 0) + spread[Math.min(r, spread.length - 1)]!.length,
+        );
+        let searches: readonly Beams[] = prompts.map(() => noBeams), program = prefix;
+        for (let written = 0;; written++) {
+          const read = yield* program.read(["beam.ids", "beam.logProbabilities"]);
+          const ids = read["beam.ids"]!.data, logs = read["beam.logProbabilities"]!.data;
+          const candidates = (r: number): readonly Candidate[] =>
+            Array.from({ length: k }, (_, i) => ({ id: ids[r * k + i]!, logProbability: logs[r * k + i]! }))
+              .filter((c) => c.logProbability > NOTHING / 10);
+          const next = new Int32Array(rows).fill(marks.pad),
+            parents = Int32Array.from({ length: rows }, (_, r) => r);
+          searches = searches.map((search, q) => {
+            if (search.over) return search;
+            const at = q * beams;
+            const made = extend(rules, search, search.running.map((_, i) => candidates(at + i)));
+            made.parents.forEach((parent, i) => {
+              parents[at + i] = at + parent;
+              next[at + i] = made.beams.running[i]!.ids.at(-1)!;
+            });
+            return made.beams;
+          });
+          if (searches.every((s) => s.over)) return searches.map((s) => winner(s).ids);
+          yield* step.write({
+            "beam.next": i32([rows], next),
+            "beam.parents": i32([rows], parents),
+            "beam.at": i32([rows], lengths.map((n) => n + written)),
+          });
+          yield* step.run;
+          program = step;
+        }
+      });
+  });
