@@ -3,6 +3,11 @@
  * @module
  */
 export * from "./bridge.ts";
+export * from "./configs/codec.ts";
+export * from "./configs/config.ts";
+export * from "./configs/model.ts";
+export * from "./configs/named.ts";
+export * from "./configs/paper_row.ts";
 export * from "./data/box.ts";
 export * from "./data/concepts.ts";
 export * from "./data/config.ts";
@@ -46,6 +51,7 @@ export * from "./stages/model.ts";
 export * from "./stages/pretrain.ts";
 export * from "./stages/region_contrast.ts";
 export * from "./stages/scores.ts";
+export * from "./stages/spread.ts";
 export * from "./stages/stage.ts";
 export * from "./stages/vision.ts";
 export * from "./stages/vision_config.ts";

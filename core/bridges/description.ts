@@ -156,8 +156,8 @@ export type Expansion =
     readonly kind: "grow";
     /** Factors per side. */
     readonly growth: Growth;
-    /** What new scales start from; their source by default. */
-    readonly start?: Start;
+    /** What new scales start from; `source` as in the paper. */
+    readonly start: Start;
   }
   /** The same bridge on tiles of a larger image, each of the old resolution. */
   | {

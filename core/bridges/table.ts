@@ -71,13 +71,13 @@ export const expandBridge = (
   site: BridgeSite,
 ): ExpandedBridge => {
   if (expansion.kind === "grow") {
-    const { growth, start = "source" } = expansion;
+    const { growth, start } = expansion;
     if (start !== "source" && description.kind !== "chain-of-sight") {
       throw new ConfigError({
         op: "expandBridge",
         got: `start ${start} for ${description.kind}`,
         expected: "source: its parameters do not depend on the number of tokens",
-        mend: "leave the start out",
+        mend: "start from the source",
       });
     }
     return ruleOf(description).grow(description, growth, site, start);

@@ -73,7 +73,7 @@ export interface TrainingStage {
   readonly resolution: number;
   /** Prefixes of the parameter paths that are trained (`vision`, `bridge`, `model`, `lm_head`). */
   readonly trainable: readonly string[];
-  /** Low-rank additions, which are trained wherever they exist; null for none. */
+  /** Low-rank additions, which are always trained; null for none. */
   readonly lora: LoraGeometry | null;
   /** Optimiser steps. */
   readonly steps: number;

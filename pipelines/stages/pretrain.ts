@@ -1,5 +1,5 @@
 /** Pre-training: bridge and decoder learn from few visual tokens at low resolution; the encoder is frozen. */
-import { initialise, type NdArray, type ParameterSpec, specTrees, type Tree } from "@chain-of-sight/core";
+import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
@@ -8,6 +8,7 @@ import type { BatchError } from "../text/batch.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining, vocabularyOf } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallLayout } from "./model.ts";
+import { spread } from "./spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
 /** A model after a training stage. */
@@ -15,13 +16,6 @@ export interface TrainedState extends ModelState {
   /** Metrics of every step of the stage. */
   readonly records: readonly MetricRecord[];
 }
-
-/** Specifications with another deviation for everything that starts random. */
-export const spread = (specs: Tree<ParameterSpec>, std: number): Tree<ParameterSpec> =>
-  specTrees.map(
-    specs,
-    (spec) => spec.init.kind === "truncatedNormal" ? { ...spec, init: { ...spec.init, std } } : spec,
-  ) as Tree<ParameterSpec>;
 
 /** The model of an arm before any training: the same decoder for every arm of a seed, since keys go by path. */
 export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, seed: number): ModelState => {

@@ -1,0 +1,148 @@
+/** Configurations from outside: every field by its type, and the whole by building the models of both stages. */
+import { type BridgeDescription, type Expansion, LanguageError } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import type { NamedConfig } from "./config.ts";
+import { modelOfStage } from "./model.ts";
+
+const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
+const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
+const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
+const positive = t.refinement(t.number, (n) => Number.isFinite(n) && n > 0, "a number above 0");
+const naturals = t.readonlyArray(natural);
+const textOrNull = t.union([t.string, t.null]);
+const kind = <K extends string, P extends t.Props>(name: K, fields: P) =>
+  t.strict({ kind: t.literal(name), ...fields });
+
+const viewType = t.union([
+  kind("linear", {}),
+  kind("mlp", {}),
+  kind("resampler", { queries: natural, levels: natural }),
+  kind("chain-of-sight", {
+    windows: naturals,
+    queries: naturals,
+    levels: natural,
+    order: t.keyof({ "coarse-to-fine": null, "fine-to-coarse": null }),
+  }),
+  kind("average-pool", { side: natural }),
+  kind("c-abstractor", { side: natural, depth: whole, table: natural }),
+  kind("token-packer", { region: natural, levels: natural }),
+  kind("pixel-shuffle", { ratio: natural }),
+  kind("nested-pool", { sides: naturals }),
+  kind("nested-queries", { queries: naturals, most: natural, levels: natural }),
+]);
+
+/** Codec of a bridge as data. */
+export const bridgeCodec = (): t.Type<BridgeDescription, unknown, unknown> =>
+  t.union([viewType, kind("tiled", { tiles: natural, of: viewType })]) as unknown as t.Type<
+    BridgeDescription,
+    unknown,
+    unknown
+  >;
+
+/** Codec of an expansion. */
+export const expansionCodec = (): t.Type<Expansion, unknown, unknown> =>
+  t.union([
+    kind("grow", {
+      growth: t.strict({ resolution: natural, global: natural, local: natural }),
+      start: t.keyof({ source: null, "fresh-queries": null, fresh: null }),
+    }),
+    kind("tile", { tiles: natural }),
+  ]) as unknown as t.Type<Expansion, unknown, unknown>;
+
+const stageType = t.strict({
+  resolution: natural,
+  trainable: t.readonlyArray(t.keyof({ vision: null, bridge: null, model: null, lm_head: null })),
+  lora: t.union([t.strict({ rank: natural, alpha: positive }), t.null]),
+  steps: natural,
+  batch: natural,
+  textTokens: natural,
+  rate: amount,
+  floor: amount,
+  warmup: whole,
+  weightDecay: amount,
+  maxNorm: positive,
+});
+
+const rowType = t.strict({
+  table: t.keyof({ main: null, referring: null, "token-scaling": null }),
+  row: natural,
+  label: t.string,
+  pretrainTokens: natural,
+  relativeTime: t.union([positive, t.null]),
+  resolution: natural,
+  finetuneTokens: natural,
+  scores: t.record(t.string, t.number),
+  note: t.string,
+});
+
+const fieldsType = t.strict({
+  name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
+  geometry: t.keyof({ full: null, small: null }),
+  about: t.string,
+  model: t.strict({
+    vision: t.strict({
+      weights: textOrNull,
+      patch: natural,
+      width: natural,
+      layers: natural,
+      heads: natural,
+      levels: t.readonlyArray(whole),
+      classToken: t.boolean,
+    }),
+    decoder: t.strict({
+      weights: textOrNull,
+      vocabulary: natural,
+      width: natural,
+      layers: natural,
+      heads: natural,
+      kvHeads: natural,
+      ff: natural,
+    }),
+    bridgeHeads: natural,
+    init: t.refinement(t.number, (n) => n > 0 && n < 1, "a number between 0 and 1"),
+  }),
+  bridge: bridgeCodec(),
+  expansion: t.union([expansionCodec(), t.null]),
+  pretrain: stageType,
+  finetune: stageType,
+  rows: t.readonlyArray(rowType),
+  assumptions: t.readonlyArray(t.string),
+}) as unknown as t.Type<NamedConfig, unknown, unknown>;
+
+/** Why the models of a configuration cannot be built; undefined where they can. */
+const refusal = (config: NamedConfig): string | undefined => {
+  try {
+    modelOfStage(config, "pretrain");
+    modelOfStage(config, "finetune");
+    const grown = config.expansion === null
+      ? 1
+      : config.expansion.kind === "grow"
+      ? config.expansion.growth.resolution
+      : config.expansion.tiles;
+    const { pretrain, finetune } = config;
+    return finetune.resolution === pretrain.resolution * grown
+      ? undefined
+      : `fine-tuning at ${pretrain.resolution * grown} px, as the expansion has it`;
+  } catch (error) {
+    if (error instanceof LanguageError) return error.message;
+    throw error;
+  }
+};
+
+/** Codec of {@link NamedConfig}; it takes complete configurations only, whose models can be built. */
+export const configCodec = (): t.Type<NamedConfig, unknown, unknown> =>
+  new t.Type<NamedConfig, unknown, unknown>(
+    "NamedConfig",
+    fieldsType.is,
+    (given, context) =>
+      pipe(
+        fieldsType.validate(given, context),
+        E.flatMap((config) => {
+          const why = refusal(config);
+          return why === undefined ? t.success(config) : t.failure(given, context, why);
+        }),
+      ),
+    (config) => config,
+  );

@@ -1,0 +1,54 @@
+/** The named configurations, by name and size. */
+import { ConfigError } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import type { Geometry, NamedConfig } from "./config.ts";
+import type { ConfigEntry } from "./entry.ts";
+import { geometryBases } from "./geometry.ts";
+import { paperEntries } from "./paper_entries.ts";
+import { quartered } from "./quarter.ts";
+import { rivalEntries } from "./rival_entries.ts";
+
+const configOf = ({ bridge, ...entry }: ConfigEntry, geometry: Geometry): NamedConfig => {
+  const { model, resolution, pretrain, finetune, assumptions } = geometryBases[geometry];
+  const factor = entry.expansion === null
+    ? 1
+    : entry.expansion.kind === "grow"
+    ? entry.expansion.growth.resolution
+    : entry.expansion.tiles;
+  return {
+    ...entry,
+    geometry,
+    model,
+    bridge: geometry === "full" ? bridge : quartered(bridge),
+    pretrain: { resolution, ...pretrain },
+    finetune: { resolution: resolution * factor, ...finetune },
+    assumptions,
+  };
+};
+
+const entries: readonly ConfigEntry[] = [...paperEntries, ...rivalEntries];
+
+/** Names of all configurations: the rows of the paper, then rivals and controls. Each exists in every geometry. */
+export const configNames: readonly string[] = entries.map(({ name }) => name);
+
+/** All configurations of a size, in the order of their names. */
+export const configsOf = (geometry: Geometry): readonly NamedConfig[] =>
+  entries.map((entry) => configOf(entry, geometry));
+
+/** The configuration of a name; an unknown name is a ConfigError that says which there are. */
+export const configNamed = (
+  name: string,
+  geometry: Geometry = "full",
+): E.Either<ConfigError, NamedConfig> => {
+  const entry = entries.find((e) => e.name === name);
+  if (entry !== undefined) return E.right(configOf(entry, geometry));
+  const alike = configNames.filter((known) => known.startsWith(name.split("-")[0]!));
+  return E.left(
+    new ConfigError({
+      op: "configNamed",
+      got: name,
+      expected: `one of ${(alike.length > 0 ? alike : configNames).join(", ")}`,
+      mend: "list them with `deno task configs`",
+    }),
+  );
+};
