@@ -1,0 +1,23 @@
+/** Settings of benchmarks from a command line. */
+import * as Effect from "effect/Effect";
+import { BenchError } from "./fault.ts";
+
+/** Version of this library, as results name it. */
+export const PRODUCT_VERSION = "0.1.0";
+
+const refuse = (flag: string, got: string, expected: string): Effect.Effect<never, BenchError> =>
+  Effect.fail(new BenchError({ op: `--${flag}`, got, expected, mend: "see --help" }));
+
+/** A whole number above 0. */
+export const countOf = (flag: string, value: number): Effect.Effect<number, BenchError> =>
+  Number.isInteger(value) && value > 0
+    ? Effect.succeed(value)
+    : refuse(flag, String(value), "a whole number above 0");
+
+/** Whole numbers above 0 with commas between. */
+export const countsOf = (flag: string, text: string): Effect.Effect<readonly number[], BenchError> => {
+  const counts = text.split(",").map((part) => part.trim());
+  return counts.every((part) => /^[1-9]\d*$/.test(part))
+    ? Effect.succeed(counts.map(Number))
+    : refuse(flag, text, "whole numbers above 0 with commas between, such as 32,80");
+};

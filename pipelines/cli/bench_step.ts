@@ -1,0 +1,88 @@
+/**
+ * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
+ *
+ *     deno task bench:step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
+ *       [--device deno|dawn|cpu] [--batch N] [--remat] [--steps N] [--windows N] [--json]
+ */
+import { theDevice } from "@chain-of-sight/kernels";
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { presetNames } from "../bench/presets.ts";
+import { timeStep } from "../bench/step.ts";
+import { precisions, stepDevice, stepDevices } from "../bench/step_device.ts";
+import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
+import { runCommand } from "./main.ts";
+
+const flags = {
+  preset: Flag.Literals("preset", presetNames).pipe(
+    Flag.withDefault("research" as const),
+    Flag.withDescription("the model"),
+  ),
+  tokens: Flag.String("tokens").pipe(
+    Flag.withDefault("32,80,336"),
+    Flag.withDescription("numbers of visual tokens, with commas between"),
+  ),
+  precision: Flag.Literals("precision", precisions).pipe(
+    Flag.withDefault("f32" as const),
+    Flag.withDescription("element types of the step"),
+  ),
+  device: Flag.Literals("device", stepDevices).pipe(
+    Flag.withDefault("deno" as const),
+    Flag.withDescription("what computes"),
+  ),
+  batch: Flag.optional(Flag.Int("batch")).pipe(
+    Flag.withDescription("sequences of a step; the preset's by default"),
+  ),
+  remat: Flag.Boolean("remat").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("compute decoder blocks again in the backward pass"),
+  ),
+  steps: Flag.optional(Flag.Int("steps")).pipe(
+    Flag.withDescription("steps between two waits; as many as take a second by default"),
+  ),
+  windows: Flag.Int("windows").pipe(Flag.withDefault(7), Flag.withDescription("windows of that many steps")),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const command = Command.make(
+  "bench:step",
+  flags,
+  ({ preset, precision, device, remat, json, ...given }) =>
+    Effect.gen(function* () {
+      const tokens = yield* countsOf("tokens", given.tokens);
+      const windows = yield* countOf("windows", given.windows);
+      const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
+      const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
+      const layer = yield* stepDevice(device);
+      const run = Effect.gen(function* () {
+        const { profile } = yield* theDevice(), results: StepReport[] = [];
+        for (const count of tokens) {
+          results.push(
+            yield* timeStep({
+              preset,
+              tokens: count,
+              precision,
+              device,
+              remat,
+              windows,
+              ...(batch === undefined ? {} : { batch }),
+              ...(steps === undefined ? {} : { steps }),
+            }),
+          );
+        }
+        return {
+          what: "step",
+          device,
+          deviceName: profile.name,
+          versions: { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno },
+          results,
+        } satisfies StepRun;
+      });
+      const result = yield* Effect.provide(run, layer);
+      console.log(json ? JSON.stringify(result, null, 2) : stepText(result));
+    }),
+).pipe(Command.withDescription("Times a whole Chain-of-Sight training step."));
+
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
