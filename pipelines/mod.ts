@@ -8,6 +8,7 @@ export * from "./configs/config.ts";
 export * from "./configs/model.ts";
 export * from "./configs/named.ts";
 export * from "./configs/paper_row.ts";
+export * from "./configs/show.ts";
 export * from "./data/box.ts";
 export * from "./data/concepts.ts";
 export * from "./data/config.ts";

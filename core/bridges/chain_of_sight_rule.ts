@@ -1,4 +1,4 @@
-/** Chain-of-Sight as data, and how it grows (arXiv 2407.15819, sections 3.2 and 3.3). */
+/** Chain-of-Sight as data, and how it grows (arXiv 2407.15819, section 3). */
 import type { NdArray } from "../array.ts";
 import {
   grow,
@@ -38,7 +38,7 @@ const inheritance = (from: Layout, grown: Grown, start: Start): Inheritance => (
 
 /** Chain-of-Sight: windows of several sizes, each with its own queries. */
 export const chainOfSightRule: BridgeRule<ChainOfSightDescription> = {
-  source: "Chain-of-Sight, arXiv 2407.15819, sections 3.1 to 3.3",
+  source: "Chain-of-Sight, arXiv 2407.15819, section 3",
   differences: "none known; order, levels and what new scales start from are switches of ablations",
   build: ({ windows, queries, levels, order }, site) =>
     chainOfSight({

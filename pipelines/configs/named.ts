@@ -42,12 +42,16 @@ export const configNamed = (
 ): E.Either<ConfigError, NamedConfig> => {
   const entry = entries.find((e) => e.name === name);
   if (entry !== undefined) return E.right(configOf(entry, geometry));
-  const alike = configNames.filter((known) => known.startsWith(name.split("-")[0]!));
+  const kindOf = (known: string): string => known.split("-")[0]!;
+  const alike = configNames.filter((known) => kindOf(known) === kindOf(name));
+  const kinds = [...new Set(configNames.map(kindOf))];
   return E.left(
     new ConfigError({
       op: "configNamed",
       got: name,
-      expected: `one of ${(alike.length > 0 ? alike : configNames).join(", ")}`,
+      expected: alike.length > 0
+        ? `one of ${alike.join(", ")}`
+        : `one of ${configNames.length} names, which begin with ${kinds.join(", ")}`,
       mend: "list them with `deno task configs`",
     }),
   );

@@ -1,0 +1,48 @@
+/**
+ * The named configurations: every row of the paper's tables, rivals and controls.
+ *
+ *     deno task configs [--json] [--geometry full|small] [name]
+ */
+import { Argument, Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { fromEither } from "../bridge.ts";
+import { geometries } from "../configs/config.ts";
+import { configNamed, configsOf } from "../configs/named.ts";
+import { configJson, configTable, configText } from "../configs/show.ts";
+import member from "../deno.json" with { type: "json" };
+import { runCommand } from "./main.ts";
+
+const parts = {
+  name: Argument.String("name").pipe(
+    Argument.optional,
+    Argument.withDescription("one configuration in full; all of them in a table by default"),
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("print JSON: the configuration, and what follows from it under facts"),
+  ),
+  geometry: Flag.Literals("geometry", geometries).pipe(
+    Flag.withDefault("full" as const),
+    Flag.withDescription("full: as in the paper; small: a quarter of the tokens, trains anywhere"),
+  ),
+};
+
+const command = Command.make("configs", parts, ({ name, json, geometry }) =>
+  Option.match(name, {
+    onNone: () =>
+      Effect.sync(() => {
+        const all = configsOf(geometry);
+        console.log(json ? JSON.stringify(all.map(configJson), null, 2) : configTable(all));
+      }),
+    onSome: (given) =>
+      Effect.map(fromEither(configNamed(given, geometry)), (config) => {
+        console.log(json ? JSON.stringify(configJson(config), null, 2) : configText(config));
+      }),
+  })).pipe(
+    Command.withDescription("Lists the configurations of the paper's tables, of rivals and controls."),
+  );
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: member.version }), "stopped");
+}
