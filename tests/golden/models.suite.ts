@@ -77,6 +77,19 @@ export const modelsSuite = (name: string, evaluate: Evaluate): void => {
     }, { rtol: 0, atol: 0 });
   });
 
+  test("CLIP vision at twice the side: states with an interpolated position table", async () => {
+    const weights = golden("clip_vision"), file = golden("clip_vision_112"), specs = vitSpecs(vit);
+    const params = placeholders("w", specs);
+    const image = permute([0, 2, 3, 1])(input("image", [1, 3, 112, 112]));
+    const states = vitStates(vit)(params, image);
+    const values = await evaluate([states[0]!, states[2]!, states[4]!, vitPooled(vit)(params, image)], {
+      ...bind(specs, weights.under("")),
+      image: file.get("io.pixel_values"),
+    });
+    const names = ["hidden_states.0", "hidden_states.2", "last_hidden_state", "pooler_output"];
+    names.forEach((name, i) => near(name, values[i]!, file.get(`io.${name}`), CLIP));
+  });
+
   test("CLIP vision: position table at another resolution", async () => {
     const file = golden("clip_vision");
     const table = input("table", [17, 64]);

@@ -1,0 +1,389 @@
+/** Checkpoints of Hugging Face: what is read, what is refused and why, and that an export is read back. */
+import {
+  type LlamaConfig,
+  llamaSpecs,
+  type NdArray,
+  specTrees,
+  type Tree,
+  vitSpecs,
+} from "@chain-of-sight/core";
+import { arrayTrees, initialise, type ParameterSpec, type VitConfig } from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import fc from "fast-check";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { clipVisionArchitecture } from "../../pipelines/weights/huggingface/clip_vision.ts";
+import { exportClipVision, exportLlama } from "../../pipelines/weights/huggingface/export.ts";
+import { llamaArchitecture } from "../../pipelines/weights/huggingface/llama.ts";
+import { loadClipVision, loadLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupported.ts";
+import { MisfitError } from "../../pipelines/weights/misfit.ts";
+import { namesOf, type NameTable, place } from "../../pipelines/weights/table.ts";
+import { fileOf, inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
+
+const run = Effect.runPromise;
+const flat = (params: unknown): Record<string, NdArray> => arrayTrees.flatten(params as Tree<NdArray>);
+
+const sameArrays = (
+  got: Readonly<Record<string, NdArray>>,
+  want: Readonly<Record<string, NdArray>>,
+): void => {
+  assert.equal(Object.keys(got).toSorted(), Object.keys(want).toSorted());
+  for (const [name, { shape, data }] of Object.entries(want)) {
+    assert.equal([...got[name]!.shape], [...shape], name);
+    assert.ok(data.every((x, i) => Object.is(x, got[name]!.data[i])), `${name} has other numbers`);
+  }
+};
+
+const { config: clipJson, tensors: clipTensors } = savedModel("clip_vision");
+const { config: llamaJson, tensors: llamaTensors } = savedModel("llama");
+
+const prefixed = (prefix: string, tensors: Readonly<Record<string, NdArray>>) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, a]) => [prefix + name, a]));
+
+const reading = suite("checkpoints of Hugging Face");
+
+reading("a CLIPVisionModel as saved by transformers 5, number by number", () =>
+  inFolder(async (folder) => {
+    await writeModel(folder, { config: clipJson, tensors: clipTensors });
+    const { config, params } = await run(loadClipVision(folder));
+    assert.equal(config, {
+      resolution: 56,
+      patch: 14,
+      colours: 3,
+      width: 64,
+      layers: 4,
+      heads: 4,
+      ff: 256,
+      activation: "quickGelu",
+      eps: 1e-5,
+      pooled: true,
+    });
+    sameArrays(flat(params), clipTensors);
+  }));
+
+reading(
+  "the encoder inside a whole CLIPModel, with the names of older versions",
+  () =>
+    inFolder(async (folder) => {
+      const one: NdArray = { dtype: "f32", shape: [1], data: Float32Array.of(1) };
+      await writeModel(folder, {
+        config: {
+          architectures: ["CLIPModel"],
+          model_type: "clip",
+          text_config: {},
+          vision_config: clipJson,
+        },
+        tensors: {
+          ...prefixed("vision_model.", clipTensors),
+          "vision_model.embeddings.position_ids": { dtype: "i32", shape: [1], data: Int32Array.of(0) },
+          "text_model.final_layer_norm.bias": one,
+          "visual_projection.weight": one,
+          "text_projection.weight": one,
+          logit_scale: one,
+        },
+      });
+      sameArrays(flat((await run(loadClipVision(folder))).params), clipTensors);
+    }),
+);
+
+reading("the first blocks alone, as the paper keeps 23 of 24", () =>
+  inFolder(async (folder) => {
+    await writeModel(folder, { config: clipJson, tensors: clipTensors });
+    const { config, params } = await run(loadClipVision(folder, { blocks: 3 }));
+    assert.is(config.layers, 3);
+    assert.is(config.pooled, false);
+    const kept = Object.entries(clipTensors).filter(([n]) => !/layers\.3\.|post_layernorm/.test(n));
+    sameArrays(flat(params), Object.fromEntries(kept));
+    const error = await run(Effect.flip(loadClipVision(folder, { blocks: 5 })));
+    assert.instance(error, UnsupportedError);
+    assert.match(error.message, /at least the 5 blocks/);
+  }));
+
+reading("a LlamaForCausalLM, number by number", () =>
+  inFolder(async (folder) => {
+    await writeModel(folder, { config: llamaJson, tensors: llamaTensors });
+    const { config, params } = await run(loadLlama(folder));
+    assert.equal(config, {
+      vocabulary: 320,
+      width: 64,
+      layers: 3,
+      heads: 4,
+      kvHeads: 2,
+      headWidth: 16,
+      ff: 172,
+      eps: 1e-5,
+      theta: 10000,
+      tied: false,
+      attentionBias: false,
+      mlpBias: false,
+      activation: "silu",
+    });
+    sameArrays(flat(params), llamaTensors);
+  }));
+
+reading("shards, and an index beside them", () =>
+  inFolder(async (folder) => {
+    const names = Object.keys(llamaTensors),
+      file = (i: number) => `model-0000${i % 3 + 1}-of-00003.safetensors`;
+    for (const part of [0, 1, 2]) {
+      const some = names.filter((_, i) => i % 3 === part).map((name) => [name, llamaTensors[name]!]);
+      await Deno.writeFile(`${folder}/${file(part)}`, fileOf(Object.fromEntries(some)));
+    }
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(llamaJson));
+    const index = { metadata: {}, weight_map: Object.fromEntries(names.map((name, i) => [name, file(i)])) };
+    await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, JSON.stringify(index));
+    sameArrays(flat((await run(loadLlama(folder))).params), llamaTensors);
+  }));
+
+reading("names everything that does not fit in one error", () =>
+  inFolder(async (folder) => {
+    const { "model.norm.weight": norm, ...rest } = llamaTensors;
+    await writeModel(folder, {
+      config: llamaJson,
+      tensors: {
+        ...rest,
+        "model.normal.weight": norm!,
+        "model.layers.3.input_layernorm.weight": norm!,
+        "lm_head.weight": { dtype: "f32", shape: [64, 320], data: llamaTensors["lm_head.weight"]!.data },
+        "model.layers.0.mlp.up_proj.weight": {
+          dtype: "i32",
+          shape: [172, 64],
+          data: new Int32Array(172 * 64),
+        },
+      },
+    });
+    const error = await run(Effect.flip(loadLlama(folder)));
+    assert.instance(error, MisfitError);
+    const { missing, surplus, misshapen } = error as MisfitError;
+    assert.equal(missing, ["model.norm.weight"]);
+    assert.equal(surplus.toSorted(), ["model.layers.3.input_layernorm.weight", "model.normal.weight"]);
+    assert.equal(misshapen.map(({ name, got, expected }) => `${name}: ${got} for ${expected}`).toSorted(), [
+      "lm_head.weight: F32 [64, 320] for floats [320, 64]",
+      "model.layers.0.mlp.up_proj.weight: I32 [172, 64] for floats [172, 64]",
+    ]);
+    assert.match(error.message, /1 missing \(model\.norm\.weight\); 2 surplus .*; 2 misshapen/);
+  }));
+
+const refusedLlama = (change: Record<string, unknown>, field: string, pattern: RegExp): void => {
+  const got = llamaArchitecture.read({ ...llamaJson, ...change });
+  assert.ok(E.isLeft(got), JSON.stringify(change));
+  if (got.left instanceof UnsupportedError) assert.is(got.left.field, field);
+  assert.match(got.left.message, pattern);
+};
+
+reading("refuses what it cannot express, with the reason", () => {
+  refusedLlama({ architectures: ["GPT2LMHeadModel"] }, "architectures", /GPT2.*one of LlamaForCausalLM/);
+  refusedLlama({ architectures: null, model_type: "gpt2" }, "model_type", /gpt2.*llama/);
+  refusedLlama({ hidden_act: "gelu_10" }, "hidden_act", /gelu_10.*quick_gelu/);
+  refusedLlama({ hidden_act: "constructor" }, "hidden_act", /constructor/);
+  refusedLlama({ quantization_config: { bits: 4 } }, "quantization_config", /bits.*bf16/);
+  refusedLlama({ rope_parameters: { rope_type: "yarn", factor: 2 } }, "rope_type", /yarn.*llama3/);
+  refusedLlama({ rope_parameters: { rope_type: "linear" } }, "rope_parameters.factor", /factor nothing/);
+  refusedLlama(
+    { rope_parameters: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
+    "rope_parameters",
+    /low factor below/,
+  );
+  refusedLlama({ partial_rotary_factor: 0.5 }, "partial_rotary_factor", /0\.5/);
+  refusedLlama({ num_key_value_heads: 3 }, "num_key_value_heads", /divisor of the 4/);
+  refusedLlama({ head_dim: 15 }, "head_dim", /even number/);
+  refusedLlama({ head_dim: null, hidden_size: 65 }, "head_dim", /16\.25/);
+  refusedLlama({ sliding_window: 64 }, "sliding_window", /all positions/);
+  refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*above 0/);
+  refusedLlama({ vocab_size: undefined }, "", /vocab_size: nothing/);
+  refusedLlama({ rms_norm_eps: "1e-5" }, "", /rms_norm_eps: "1e-5"/);
+  const clip = clipVisionArchitecture().read({ ...clipJson, patch_size: 15 });
+  assert.ok(E.isLeft(clip) && /multiple of the patch/.test(clip.left.message));
+});
+
+reading("reads rotations in the spellings of all versions, and writes what it reads back", () => {
+  const { rope_parameters: _, ...older } = llamaJson;
+  const llama3 = {
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  };
+  const wanted = { kind: "llama3", factor: 8, low: 1, high: 4, trained: 8192 } as const;
+  const cases: readonly (readonly [Record<string, unknown>, number, LlamaConfig["rope"]])[] = [
+    [{}, 10000, undefined],
+    [{ rope_theta: 500000 }, 500000, undefined],
+    [{ rope_scaling: null }, 10000, undefined],
+    [{ rope_theta: 500000, rope_scaling: { rope_type: "llama3", ...llama3 } }, 500000, wanted],
+    [{ rope_parameters: { rope_type: "llama3", rope_theta: 500000, ...llama3 } }, 500000, wanted],
+    [{ rope_scaling: { type: "linear", factor: 4 } }, 10000, { kind: "linear", factor: 4 }],
+    [{ rope_scaling: { type: "dynamic", factor: 2 } }, 10000, { kind: "dynamic", factor: 2, trained: 128 }],
+  ];
+  for (const [change, theta, rope] of cases) {
+    const config = llamaArchitecture.read({ ...older, ...change });
+    assert.ok(E.isRight(config), JSON.stringify(change));
+    assert.is(config.right.theta, theta);
+    assert.equal(config.right.rope, rope);
+    const written = llamaArchitecture.write(config.right);
+    assert.ok(E.isRight(written));
+    assert.equal(llamaArchitecture.read(written.right), config);
+  }
+});
+
+const anyLlama: fc.Arbitrary<LlamaConfig> = fc.record({
+  kvHeads: fc.constantFrom(1, 2, 3),
+  groups: fc.constantFrom(1, 2, 3),
+  headWidth: fc.constantFrom(2, 6, 8),
+  width: fc.integer({ min: 1, max: 12 }),
+  vocabulary: fc.integer({ min: 1, max: 9 }),
+  layers: fc.integer({ min: 1, max: 11 }),
+  ff: fc.integer({ min: 1, max: 9 }),
+  tied: fc.boolean(),
+  attentionBias: fc.boolean(),
+  mlpBias: fc.boolean(),
+  theta: fc.constantFrom(10000, 500000, 1e6),
+  activation: fc.constantFrom("silu", "gelu", "geluTanh", "relu"),
+  eps: fc.constantFrom(1e-5, 1e-6),
+}).map(({ groups, kvHeads, ...rest }) => ({ ...rest, kvHeads, heads: kvHeads * groups }));
+
+const madeOf = (specs: unknown) => initialise([1, 2], specs as Tree<ParameterSpec>);
+
+const writing = suite("exports to Hugging Face");
+
+writing("any decoder is written and read back, in one file or in shards", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      anyLlama,
+      fc.integer({ min: 16, max: 4000 }),
+      (config, shardBytes) =>
+        inFolder(async (folder) => {
+          const params = madeOf(llamaSpecs(config)) as never;
+          await run(exportLlama(`${folder}/m`, { config, params }, { shardBytes }));
+          const read = await run(loadLlama(`${folder}/m`));
+          assert.equal(read.config, config);
+          sameArrays(flat(read.params), flat(params));
+        }),
+    ),
+    { numRuns: 25 },
+  );
+});
+
+writing("names, shapes and configuration are those of transformers", () =>
+  inFolder(async (folder) => {
+    await writeModel(`${folder}/llama`, { config: llamaJson, tensors: llamaTensors });
+    await run(exportLlama(`${folder}/out`, await run(loadLlama(`${folder}/llama`))));
+    assert.equal(await Deno.readFile(`${folder}/out/model.safetensors`), fileOf(llamaTensors));
+    const json = JSON.parse(await Deno.readTextFile(`${folder}/out/config.json`));
+    const ours = new Set(Object.keys(json));
+    for (const [field, value] of Object.entries(llamaJson)) {
+      if (ours.has(field)) assert.equal(json[field], value, field);
+    }
+    assert.is(json.dtype, "float32");
+
+    await writeModel(`${folder}/clip`, { config: clipJson, tensors: clipTensors });
+    await run(exportClipVision(`${folder}/out2`, await run(loadClipVision(`${folder}/clip`))));
+    assert.equal(await Deno.readFile(`${folder}/out2/model.safetensors`), fileOf(clipTensors));
+    const clip = JSON.parse(await Deno.readTextFile(`${folder}/out2/config.json`));
+    for (const [field, value] of Object.entries(clip)) {
+      if (field in clipJson) assert.equal(value, clipJson[field], field);
+    }
+  }));
+
+writing("half the bytes, each number rounded to the nearest", () =>
+  inFolder(async (folder) => {
+    const config: LlamaConfig = { vocabulary: 5, width: 4, layers: 1, heads: 1, ff: 3 };
+    const params = madeOf(llamaSpecs(config)) as never, want = flat(params);
+    for (const [floats, bits] of [["F16", 11], ["BF16", 8]] as const) {
+      await run(exportLlama(folder, { config, params }, { floats }));
+      const got = flat((await run(loadLlama(folder))).params);
+      for (const [name, { data }] of Object.entries(want)) {
+        data.forEach((x, i) => {
+          const off = Math.abs(got[name]!.data[i]! - x);
+          assert.ok(
+            off <= Math.max(2 ** -bits * Math.abs(x), 2 ** -25),
+            `${floats} ${name} ${x} off by ${off}`,
+          );
+        });
+      }
+      assert.is(
+        JSON.parse(await Deno.readTextFile(`${folder}/config.json`)).dtype,
+        {
+          F16: "float16",
+          BF16: "bfloat16",
+        }[floats],
+      );
+    }
+    const huge = flat(params)["model.norm.weight"]!;
+    huge.data[0] = 65520;
+    const error = await run(Effect.flip(exportLlama(folder, { config, params }, { floats: "F16" })));
+    assert.match(error.message, /65520 at element 0 of model\.norm\.weight.*float16/);
+  }));
+
+writing("weights of an earlier export do not stay behind", () =>
+  inFolder(async (folder) => {
+    const config: LlamaConfig = { vocabulary: 5, width: 4, layers: 2, heads: 1, ff: 3 };
+    const params = madeOf(llamaSpecs(config)) as never;
+    const listing = () => [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();
+    await run(exportLlama(folder, { config, params }, { shardBytes: 400 }));
+    assert.ok(listing().includes("model.safetensors.index.json") && listing().length > 3);
+    await run(exportLlama(folder, { config, params }));
+    assert.equal(listing(), ["config.json", "model.safetensors"]);
+  }));
+
+writing("an encoder without its last normalisation, and what is no CLIP", () =>
+  inFolder(async (folder) => {
+    const config: VitConfig = { resolution: 4, patch: 2, width: 4, layers: 3, heads: 2 };
+    const params = madeOf(vitSpecs(config)) as never;
+    await run(exportClipVision(folder, { config, params }));
+    const whole = await run(loadClipVision(folder));
+    assert.equal([...whole.params.post_layernorm!.weight.data], [1, 1, 1, 1]);
+    sameArrays(flat((await run(loadClipVision(folder, { blocks: 3 }))).params), flat(params));
+    const bare: VitConfig = { ...config, classToken: false };
+    const error = await run(
+      Effect.flip(exportClipVision(folder, { config: bare, params: madeOf(vitSpecs(bare)) as never })),
+    );
+    assert.match(error.message, /class token/);
+    const other = await run(
+      Effect.flip(exportClipVision(folder, { config: { ...config, width: 8 }, params })),
+    );
+    assert.instance(other, MisfitError);
+  }));
+
+const tables = suite("tables of names");
+
+tables("every parameter of every configuration has a row, and no two the same name", () => {
+  fc.assert(
+    fc.property(anyLlama, (config) => {
+      const specs = llamaArchitecture.specs(config), names = namesOf(llamaArchitecture.names(config), specs);
+      assert.is(names.length, specTrees.leaves(specs).length);
+      assert.is(new Set(names.map(({ name }) => name)).size, names.length);
+    }),
+  );
+});
+
+tables("a table may rename, number and transpose", () => {
+  const table: NameTable = {
+    model: "a test",
+    rows: [{ ours: "blocks.{i}.heads.{i}.weight", theirs: "h.{i}.{i}.w", transposed: true }],
+    prefixes: ["", "net."],
+    ignored: () => false,
+  };
+  const spec: ParameterSpec = { shape: [2, 3], dtype: "f32", init: { kind: "zeros" } };
+  const specs = { blocks: [{ heads: [{ weight: spec }, { weight: spec }] }] } as Tree<ParameterSpec>;
+  const stored = (name: string, shape: readonly number[]) =>
+    ({ name, shape, type: "F32", file: "f", at: 0, bytes: 24 }) as const;
+  const both = (shape: readonly number[]) => ({
+    path: "f",
+    tensors: [stored("net.h.0.1.w", shape), stored("net.h.0.0.w", shape)],
+  });
+  const placed = place(table, specs, both([3, 2]));
+  assert.ok(E.isRight(placed));
+  assert.equal(placed.right.map(({ path, from, transposed }) => [path, from.name, transposed]), [
+    ["blocks.0.heads.1.weight", "net.h.0.1.w", true],
+    ["blocks.0.heads.0.weight", "net.h.0.0.w", true],
+  ]);
+  const wrong = place(table, specs, both([2, 3]));
+  assert.ok(E.isLeft(wrong) && wrong.left.misshapen.length === 2);
+  assert.throws(() => namesOf({ ...table, rows: [] }, specs), /no row for blocks\.0/);
+});
+
+reading.run();
+writing.run();
+tables.run();
