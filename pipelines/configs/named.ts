@@ -42,7 +42,7 @@ export const configNamed = (
 ): E.Either<ConfigError, NamedConfig> => {
   const entry = entries.find((e) => e.name === name);
   if (entry !== undefined) return E.right(configOf(entry, geometry));
-  const kindOf = (known: string): string => known.split("-")[0]!;
+  const kindOf = (known: string): string => known.replace(/-\d.*$/, "");
   const alike = configNames.filter((known) => kindOf(known) === kindOf(name));
   const kinds = [...new Set(configNames.map(kindOf))];
   return E.left(
