@@ -1,0 +1,293 @@
+/** Checkpoints by range: little memory, and hostile files refused with a reason. */
+import { type NdArray, type ParameterSpec, specTrees, type Tree } from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SafetensorsError } from "../../pipelines/weights/fault.ts";
+import { MAX_HEADER_BYTES } from "../../pipelines/weights/header.ts";
+import { exportLlama } from "../../pipelines/weights/huggingface/export.ts";
+import { loadLlama, openCheckpoint, streamCheckpoint } from "../../pipelines/weights/huggingface/load.ts";
+import { llamaArchitecture } from "../../pipelines/weights/huggingface/llama.ts";
+import { MisfitError } from "../../pipelines/weights/misfit.ts";
+import { denoRanged, type RangedDisk, withRangedDisk } from "../../pipelines/weights/ranged.ts";
+import { openSource } from "../../pipelines/weights/source.ts";
+import { narrow, widen } from "../../pipelines/weights/stored.ts";
+import { PIECE_BYTES, streamTo } from "../../pipelines/weights/stream.ts";
+import { type LlamaConfig, llamaSpecs } from "@chain-of-sight/core";
+import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
+
+const run = Effect.runPromise;
+
+/** What a program read: the longest array that it asked to be filled, and all bytes together. */
+interface Counted {
+  longest: number;
+  total: number;
+}
+
+const counting = (counted: Counted): RangedDisk => ({
+  open: async (path) => {
+    const file = await denoRanged.open(path);
+    return {
+      bytes: file.bytes,
+      readAt: (at, into) => {
+        counted.longest = Math.max(counted.longest, into.byteLength);
+        counted.total += into.byteLength;
+        return file.readAt(at, into);
+      },
+      [Symbol.dispose]: () => file[Symbol.dispose](),
+    };
+  },
+});
+
+const filled = (specs: Tree<ParameterSpec>): Tree<NdArray> =>
+  specTrees.map(specs, ({ shape }, path) => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1)), start = path.length;
+    for (let i = 0; i < data.length; i++) data[i] = ((i * 7 + start) % 255) / 256;
+    return { dtype: "f32", shape, data } as NdArray;
+  }) as Tree<NdArray>;
+
+const memory = suite("weights by range");
+
+memory(
+  "40 MB in shards are read once, in pieces, with one parameter at a time",
+  () =>
+    inFolder(async (folder) => {
+      const config: LlamaConfig = { vocabulary: 9000, width: 512, layers: 4, heads: 8, ff: 1376 };
+      const params = filled(llamaSpecs(config) as Tree<ParameterSpec>);
+      await run(
+        exportLlama(folder, { config, params: params as never }, { floats: "BF16", shardBytes: 9e6 }),
+      );
+      const files = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".safetensors"));
+      const onDisk = files.reduce((n, { name }) => n + Deno.statSync(`${folder}/${name}`).size, 0);
+      assert.ok(files.length >= 4 && onDisk > 40e6, `${files.length} files, ${onDisk} bytes`);
+      const counted: Counted = { longest: 0, total: 0 };
+      let most = 0;
+      await run(withRangedDisk(
+        counting(counted),
+        Effect.gen(function* () {
+          const opened = yield* openCheckpoint(folder, llamaArchitecture);
+          assert.ok(counted.total < 1e5, "opening reads headers alone");
+          yield* streamCheckpoint(opened, (path, array) =>
+            Effect.sync(() => {
+              most = Math.max(most, array.data.byteLength);
+              const want = path.length % 255 / 256;
+              assert.is(array.data[0], want, path);
+              assert.is(
+                array.data[array.data.length - 1],
+                ((array.data.length - 1) * 7 + path.length) % 255 / 256,
+              );
+            }));
+        }),
+      ));
+      assert.ok(counted.longest <= PIECE_BYTES, `a read of ${counted.longest} bytes`);
+      assert.ok(counted.total < onDisk + 2e5, `${counted.total} bytes read of ${onDisk}`);
+      assert.is(most, 9000 * 512 * 4);
+    }),
+);
+
+memory("transposed tensors of any type, cut into pieces anywhere", () =>
+  inFolder(async (folder) => {
+    // three columns do not divide a piece, so that pieces end within rows
+    const rows = PIECE_BYTES / 4, values = Float32Array.from({ length: rows * 3 }, (_, i) => i % 251);
+    const types = [["F32", 4], ["F16", 2], ["BF16", 2]] as const;
+    for (const [type, size] of types) {
+      const bytes = type === "F32" ? new Uint8Array(values.buffer) : narrow(type, values),
+        path = `${folder}/${type}`;
+      await Deno.writeFile(path, bytes);
+      const from = { name: "x", type, shape: [rows, 3], file: path, at: 0, bytes: values.length * size };
+      await run(streamTo([{ path: "x", shape: [3, rows], transposed: true, from }], (_, { shape, data }) =>
+        Effect.sync(() => {
+          assert.equal(shape, [3, rows]);
+          for (let i = 0; i < values.length; i += 1009) {
+            assert.is(data[(i % 3) * rows + Math.floor(i / 3)], values[i], `${type} ${i}`);
+          }
+        })));
+    }
+  }));
+
+memory(
+  "short floats: every bf16 and f16 comes back as itself, and rounding is to the nearest, ties to even",
+  () => {
+    for (const type of ["F16", "BF16"] as const) {
+      const words = Uint16Array.from({ length: 65536 }, (_, i) => i), values = new Float32Array(65536);
+      widen(type, new Uint8Array(words.buffer), values);
+      const back = new Uint16Array(narrow(type, values).slice().buffer);
+      values.forEach((x, i) => {
+        if (!Number.isNaN(x)) assert.is(back[i], i, `${type} ${i}`);
+      });
+      const again = new Float32Array(65536);
+      widen(type, new Uint8Array(back.buffer), again);
+      values.forEach((x, i) => assert.is(Number.isNaN(again[i]), Number.isNaN(x), `${type} ${i}`));
+    }
+    const bits = (x: number) => new Uint16Array(narrow("BF16", Float32Array.of(x)).slice().buffer)[0];
+    assert.is(bits(1 + 2 ** -8), 0x3f80, "a tie goes to the even one below");
+    assert.is(bits(1 + 3 * 2 ** -8), 0x3f82, "and to the even one above");
+    assert.is(bits(1 + 2 ** -8 + 2 ** -20), 0x3f81);
+    assert.is(bits(3.4e38), 0x7f80, "beyond the greatest is an infinity");
+  },
+);
+
+const hostile = suite("hostile checkpoints");
+const { config, tensors } = savedModel("llama");
+
+const refused = async (path: string, pattern: RegExp): Promise<void> => {
+  const error = await run(Effect.flip(openSource(path)));
+  assert.instance(error, SafetensorsError);
+  assert.match(error.message, pattern);
+  assert.ok(error.message.includes(path), error.message);
+};
+
+const lead = (length: bigint): Uint8Array => {
+  const out = new Uint8Array(8);
+  new DataView(out.buffer).setBigUint64(0, length, true);
+  return out;
+};
+
+hostile(
+  "a header of 100 MB is refused before it is read, whether or not the file has it",
+  () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/model.safetensors`, counted: Counted = { longest: 0, total: 0 };
+      for (const claimed of [100_000_000n, BigInt(MAX_HEADER_BYTES) + 1n, 2n ** 63n]) {
+        await Deno.writeFile(path, lead(claimed));
+        await Deno.truncate(path, 100_000_100);
+        const error = await run(Effect.flip(withRangedDisk(counting(counted), openSource(path))));
+        assert.match(error.message, new RegExp(`a header of ${claimed} bytes`));
+      }
+      assert.is(counted.longest, 8);
+      await Deno.writeFile(path, lead(1000n));
+      await refused(path, /a file of 8 bytes.*a header up to byte 1008/);
+    }),
+);
+
+hostile(
+  "an index cannot lead out of its folder or disagree with its shards",
+  () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, { config, tensors });
+      await Deno.rename(`${folder}/model.safetensors`, `${folder}/a.safetensors`);
+      const index = `${folder}/model.safetensors.index.json`, name = Object.keys(tensors)[0]!;
+      const whole = Object.fromEntries(Object.keys(tensors).map((key) => [key, "a.safetensors"]));
+      const write = (map: unknown) => Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));
+      const told = async (pattern: RegExp) => {
+        const error = await run(Effect.flip(openSource(folder)));
+        assert.instance(error, SafetensorsError);
+        assert.is((error as SafetensorsError).check, "index");
+        assert.match(error.message, pattern);
+      };
+      for (
+        const outside of [
+          "../a.safetensors",
+          "/etc/passwd",
+          "x/../../a.safetensors",
+          "a.safetensors/",
+          "..",
+          "",
+          "a\\b.safetensors",
+          ".safetensors",
+          "C:a.safetensors",
+          "a\u0000.safetensors",
+          "a.bin",
+        ]
+      ) {
+        await write({ ...whole, [name]: outside });
+        await told(/names of \.safetensors files beside the index/);
+      }
+      await write({ ...whole, "model.other": "a.safetensors" });
+      await told(/shards without model\.other \(a\.safetensors\)/);
+      const { [name]: _, ...rest } = whole;
+      await write(rest);
+      await told(new RegExp(`shards with ${name.replaceAll(".", "\\.")}`));
+      await write({ ...whole, [name]: 3 });
+      await told(/weight_map\..*: 3/);
+      await Deno.writeTextFile(index, '{"weight_map":{"a":"a.safetensors","a":"a.safetensors"}}');
+      await told(/"a" twice/);
+      await Deno.writeTextFile(index, '{"weight_map":{"__proto__":"a.safetensors"}}');
+      await told(/__proto__/);
+      await Deno.writeTextFile(index, "{");
+      await told(/not JSON/);
+      await write({ ...whole, [name]: "b.safetensors" });
+      assert.match((await run(Effect.flip(openSource(folder)))).message, /no such file/);
+      await write(whole);
+      assert.is((await run(openSource(folder))).tensors.length, Object.keys(tensors).length);
+      await Deno.remove(index);
+      assert.match(
+        (await run(Effect.flip(openSource(folder)))).message,
+        /a folder with a\.safetensors, config\.json/,
+      );
+    }),
+);
+
+hostile(
+  "a folder in the place of a file, a config that is no JSON, weights without config",
+  () =>
+    inFolder(async (folder) => {
+      await Deno.mkdir(`${folder}/model.safetensors`);
+      assert.match((await run(Effect.flip(openSource(folder)))).message, /not a regular file|directory/i);
+      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /no such file/);
+      await Deno.writeTextFile(`${folder}/config.json`, "[1");
+      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /not JSON/);
+      await Deno.truncate(`${folder}/config.json`, 2 ** 20 + 1);
+      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /at most 1048576 bytes/);
+    }),
+);
+
+hostile(
+  "a checkpoint cut anywhere, or that shrinks while it is read, is refused",
+  () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, { config, tensors });
+      const path = `${folder}/model.safetensors`, whole = await Deno.readFile(path);
+      await fc.assert(
+        fc.asyncProperty(fc.nat(whole.length - 1), async (length) => {
+          await Deno.writeFile(path, whole.subarray(0, length));
+          const error = await run(Effect.flip(loadLlama(folder)));
+          assert.instance(error, SafetensorsError);
+          assert.is((error as SafetensorsError).check, "truncated");
+        }),
+        { numRuns: 40 },
+      );
+      await Deno.writeFile(path, whole);
+      const opened = await run(openCheckpoint(folder, llamaArchitecture));
+      await Deno.truncate(path, whole.length - 1);
+      const error = await run(Effect.flip(streamCheckpoint(opened, () => Effect.void)));
+      assert.match(error.message, new RegExp(`an end at byte ${whole.length - 1}`));
+    }),
+);
+
+hostile(
+  "any flipped bits of a header give the same weights, other weights of the same places, or a typed refusal",
+  () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, { config, tensors });
+      const path = `${folder}/model.safetensors`, whole = await Deno.readFile(path);
+      const length = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));
+      const kept = whole.slice(0, length);
+      using file = await Deno.open(path, { write: true });
+      let refusals = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.nat(length - 1), fc.nat(7)), { minLength: 1, maxLength: 4 }),
+          async (flips) => {
+            const header = kept.slice();
+            for (const [at, bit] of flips) header[at]! ^= 1 << bit;
+            await file.seek(0, Deno.SeekMode.Start);
+            await file.write(header);
+            const got = await run(Effect.result(loadLlama(folder)));
+            if (got._tag === "Success") return;
+            refusals++;
+            assert.ok(
+              got.failure instanceof SafetensorsError || got.failure instanceof MisfitError,
+              got.failure.message,
+            );
+          },
+        ),
+        { numRuns: 300 },
+      );
+      assert.ok(refusals > 200, `${refusals} of 300`);
+    }),
+);
+
+memory.run();
+hostile.run();
