@@ -18,8 +18,10 @@ export interface DeviceProfile {
   readonly workgroupBytes: number;
   /** Whether the device has kernels for attention; without them it is made of products and a softmax. */
   readonly attention: boolean;
-  /** Whether one kernel of the device can compute both gradients of attention. */
-  readonly attentionPairs: boolean;
+  /** Fewest queries for which those kernels are worth it: for fewer, scores take no more memory than keys. */
+  readonly fewestQueries: number;
+  /** Heads that run side by side in a kernel that computes both gradients of attention; 0 where there is no such kernel. */
+  readonly attentionThreads: number;
   /** Most workgroups along one axis. */
   readonly maxWorkgroups: number;
 }
@@ -34,6 +36,7 @@ export const portableProfile: DeviceProfile = {
   maxInvocations: 256,
   workgroupBytes: 16384,
   attention: true,
-  attentionPairs: false,
+  fewestQueries: 0,
+  attentionThreads: 0,
   maxWorkgroups: 65535,
 };

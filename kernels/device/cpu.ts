@@ -25,7 +25,8 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxInvocations: 1024,
   workgroupBytes: 32768,
   attention: true,
-  attentionPairs: true,
+  fewestQueries: 4,
+  attentionThreads: threads,
   maxWorkgroups: 65535,
 });
 

@@ -44,7 +44,8 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     attention: true,
-    attentionPairs: false,
+    fewestQueries: 0,
+    attentionThreads: 0,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
   };
 };

@@ -21,3 +21,7 @@ export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => 
 
 /** Attention, for devices without its kernels. */
 export const attentionOnly = (t: Tensor): boolean => isAttention(t.op);
+
+/** Attention of fewer queries than some. */
+export const fewQueries = (fewest: number) => (t: Tensor): boolean =>
+  isAttention(t.op) && t.args[0]!.shape[2]! < fewest;

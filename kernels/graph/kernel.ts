@@ -103,7 +103,7 @@ export interface AttentionKernel {
   readonly value: LoadValue;
   /** Of the gradients: the cotangent at (`batch`, `head`, `row`, `d`), log normaliser and delta at (`batch`, `head`, `row`). */
   readonly back: { readonly cotangent: LoadValue; readonly lse: Value; readonly delta: Value } | undefined;
-  /** The one result. */
+  /** The result; of a kernel that computes both gradients, that of `node` first. */
   readonly outputs: readonly Output[];
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { pairGradients } from "../graph/attention_pairs.ts";
-import { attentionOnly, decompose } from "../graph/decompose.ts";
+import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
@@ -54,7 +54,9 @@ export interface Plan {
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const asked = Object.values(source.outputs);
-  const given = options.attention ?? profile.attention ? asked : decompose(asked, attentionOnly);
+  const fewest = options.attention === true ? 0 : profile.fewestQueries;
+  const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
+  const given = decompose(asked, simple);
   const outputs = options.simplify ?? true ? simplify(given) : given;
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
@@ -89,7 +91,7 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
     if (!donated.has(o)) donated.set(o, target);
   }
   const merge = options.fuse ?? true, fused = fuse(outputs, { maxBindings: profile.maxBindings, fuse: merge });
-  const kernels = merge && profile.attentionPairs ? pairGradients(fused) : fused;
+  const kernels = merge && profile.attentionThreads > 0 ? pairGradients(fused, profile.attentionThreads) : fused;
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs: [], tables: new Map() };
   const memory = planMemory(needs, profile);
   return { kernels, memory, inputs, outputs: results, donate };

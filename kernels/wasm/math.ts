@@ -4,13 +4,11 @@
  * in float64. NaN passes through all of them.
  */
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
-import { tileText } from "./tile.ts";
+import { type Dialect, exponential, madd } from "./exponential.ts";
+import { attentionFunctions } from "./softmax.ts";
+import { tileNamed } from "./tile.ts";
 
-/** What the target machine's WebAssembly has beyond SIMD. */
-export interface Dialect {
-  /** Relaxed SIMD: multiplication and addition in one instruction. */
-  readonly relaxed: boolean;
-}
+export { type Dialect, madd } from "./exponential.ts";
 
 /**
  * Numbers that the functions read from memory: one instruction, where a constant in the code takes three. They lie in
@@ -39,10 +37,6 @@ const d = (x: number): string =>
   } (i32.const 0))`;
 const n = (x: number): string => `(v128.load32_splat offset=${place(`n${x}`, () => [x | 0])} (i32.const 0))`;
 const v = (name: string): string => `(local.get $${name})`;
-
-/** a b + c. */
-export const madd = (a: string, b: string, c: string, dialect: Dialect): string =>
-  dialect.relaxed ? `(f32x4.relaxed_madd ${a} ${b} ${c})` : `(f32x4.add (f32x4.mul ${a} ${b}) ${c})`;
 
 /** Coefficients from the highest power down. */
 const polynomial = (x: string, coefficients: readonly number[], dialect: Dialect): string =>
@@ -121,34 +115,13 @@ const circular = (name: string, shift: number, dialect: Dialect): string =>
 
 /** The text of each function. */
 const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
-  // results below the least normal number are 0: machines are slow with them
-  exp: (dialect) =>
-    `(func $exp (param $x v128) (result v128) (local $n v128) (local $i v128) (local $h v128) (local $z v128)
-  (local.set $z (f32x4.lt ${v("x")} ${f(-87.3)}))
-  (local.set $x (f32x4.pmin (f32x4.pmax ${v("x")} ${f(-87.3)}) ${f(89)}))
-  (local.set $n (f32x4.nearest (f32x4.mul ${v("x")} ${f(1.44269504088896341)})))
-  (local.set $x ${madd(v("n"), f(-0.693359375), v("x"), dialect)})
-  (local.set $x ${madd(v("n"), f(2.12194440e-4), v("x"), dialect)})
-  (local.set $i (i32x4.trunc_sat_f32x4_s ${v("n")}))
-  (local.set $h (i32x4.shr_s ${v("i")} (i32.const 1)))
-  (local.set $n (f32x4.add ${
-      madd(
-        polynomial(v("x"), [
-          1.9875691500e-4,
-          1.3981999507e-3,
-          8.3334519073e-3,
-          4.1665795894e-2,
-          1.6666665459e-1,
-          5.0000001201e-1,
-        ], dialect),
-        `(f32x4.mul ${v("x")} ${v("x")})`,
-        v("x"),
-        dialect,
-      )
-    } ${f(1)}))
-  (v128.andnot (f32x4.mul
-    (f32x4.mul ${v("n")} (i32x4.shl (i32x4.add ${v("h")} ${n(127)}) (i32.const 23)))
-    (i32x4.shl (i32x4.add (i32x4.sub ${v("i")} ${v("h")}) ${n(127)}) (i32.const 23))) ${v("z")}))`,
+  ...attentionFunctions(f),
+  exp: (dialect) => {
+    const { lines, result } = exponential("x", "t", "r", f, dialect);
+    return `(func $exp (param $x v128) (result v128) (local $t v128) (local $r v128)
+  ${lines.join("\n  ")}
+  ${result})`;
+  },
   log: (dialect) =>
     `(func $log (param $v v128) (result v128) (local $x v128) (local $e v128) (local $z v128) (local $m v128)
   (local.set $m (f32x4.lt ${v("v")} ${f(1.1754943508222875e-38)}))
@@ -371,12 +344,8 @@ export const poolText: string = `(data (i32.const ${POOL}) "${
 }")`;
 
 /** The text of a function by its name, if it is one of ours. */
-const textOf = (name: string, dialect: Dialect): string | undefined => {
-  const tile = /^tile(\d+)x(\d+)$/.exec(name);
-  return tile === null
-    ? functions[name]?.(dialect)
-    : tileText(Number(tile[1]), Number(tile[2]) / 4, (a, b, c) => madd(a, b, c, dialect));
-};
+const textOf = (name: string, dialect: Dialect): string | undefined =>
+  functions[name]?.(dialect) ?? tileNamed(name, (a, b, c) => madd(a, b, c, dialect));
 
 /** The functions that a text calls, and those that they call. */
 export const preludeOf = (text: string, dialect: Dialect): string[] => {

@@ -2,6 +2,7 @@
 import { sizeOf } from "@chain-of-sight/core";
 import type { Kernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
+import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import type { Phase } from "./function.ts";
 import { renderLoop } from "./loop.ts";
@@ -19,7 +20,7 @@ export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
     case "scatter":
       return [renderScatter(kernel)];
     case "attention":
-      throw new Error("attention has no kernel of its own here: compile with `attention` off");
+      return [renderAttention(kernel, dialect)];
   }
 };
 
@@ -27,8 +28,8 @@ export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
 export interface WasmModule {
   /** WebAssembly text: imports `cos.memory`, exports the functions. */
   readonly text: string;
-  /** The phases in order, with the names of their functions; each in one of the steps between barriers. */
-  readonly phases: readonly { readonly phase: Phase; readonly name: string }[];
+  /** The phases in order, with the names of their functions and the kernels that they are of. */
+  readonly phases: readonly { readonly phase: Phase; readonly name: string; readonly kernel: Kernel }[];
 }
 
 /** Most pages of 64 KiB in a memory. */
@@ -42,7 +43,10 @@ const COPY =
 /** The module of a plan. Equal kernels share a function. */
 export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
   const names = new Map<string, string>(), functions: string[] = [];
-  const phases = plan.kernels.flatMap((k) => renderWasm(k, dialect)).map((phase) => {
+  const each = plan.kernels.flatMap((kernel) =>
+    renderWasm(kernel, dialect).map((phase) => ({ phase, kernel }))
+  );
+  const phases = each.map(({ phase, kernel }) => {
     let name = names.get(phase.text);
     if (name === undefined) {
       names.set(phase.text, name = `k${names.size}`);
@@ -50,7 +54,7 @@ export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
         `;; ${phase.label}\n${phase.text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
       );
     }
-    return { phase, name };
+    return { phase, name, kernel };
   });
   const body = functions.join("\n");
   return {

@@ -1,0 +1,506 @@
+/** What attention and its gradients share: how they are cut up, where operands lie, and products of tiles in memory. */
+import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
+import { separate } from "../ir/index_expr.ts";
+import { Func } from "./function.ts";
+import { Scope } from "./scope.ts";
+import { add, get, i32, least, repeat, set, times } from "./text.ts";
+import { tileName } from "./tile.ts";
+
+/** Queries of a tile at most; numbers of a tile of scores; keys of a tile at most. */
+const QUERIES = 48, SCORES = 6144, KEYS = 512;
+
+const up = (x: number, step: number): number => Math.ceil(x / step) * step;
+
+/** How a kernel is cut up. */
+export interface Tiles {
+  /** Queries of a tile, a multiple of 4; tiles. */
+  readonly queries: number;
+  readonly queryTiles: number;
+  /** Keys of a tile, a multiple of `keyRows` where there are several; tiles. */
+  readonly keys: number;
+  readonly keyTiles: number;
+  /** Rows of a register tile of keys by queries, and of one by channels. */
+  readonly keyRows: number;
+  readonly rows: number;
+}
+
+/** Tiles of a kernel: those of queries waste least on ragged edges. */
+export const tilesOf = ({ size: { queries, keys, width } }: Pick<AttentionKernel, "size">): Tiles => {
+  const most = Math.min(QUERIES, up(queries, 4));
+  const price = (tile: number): number => {
+    const last = queries % tile, whole = Math.floor(queries / tile);
+    const one = (n: number): number => n === 0 ? 0 : up(n, 6) + up(n, 4) + 6;
+    return whole * one(tile) + one(last);
+  };
+  let tile = most;
+  for (let t = most - 4; t >= 16; t -= 4) if (price(t) < price(tile)) tile = t;
+  const keyRows = tile <= 4 ? 8 : 6, longest = Math.max(keyRows, Math.min(KEYS, Math.floor(SCORES / tile)));
+  const count = Math.ceil(keys / (longest - longest % keyRows));
+  const each = count === 1 ? keys : up(Math.ceil(keys / count), keyRows);
+  return {
+    queries: tile,
+    queryTiles: Math.ceil(queries / tile),
+    keys: each,
+    keyTiles: Math.ceil(keys / each),
+    keyRows,
+    rows: width <= 4 ? 8 : 6,
+  };
+};
+
+/** A thread's own memory, handed out in cache lines. */
+export class Room {
+  #bytes = 64;
+
+  /** Takes some bytes; gives where they start. */
+  take(bytes: number): number {
+    const at = this.#bytes;
+    this.#bytes += up(bytes, 64);
+    return at;
+  }
+
+  /** Bytes in all, with room to read beyond the last. */
+  get bytes(): number {
+    return this.#bytes + 64;
+  }
+}
+
+/** Rows of an operand in memory: text of the first one's address, bytes from one to the next. */
+export interface Lines {
+  readonly at: string;
+  readonly line: number;
+}
+
+/** The function of a kernel under construction. */
+export class Attention {
+  readonly kernel: AttentionKernel;
+  readonly tiles: Tiles;
+  readonly func: Func = new Func();
+  readonly room: Room = new Room();
+  readonly top: Scope;
+  readonly unit: Scope;
+  /** Bytes of a row of scores, and of a row of channels. */
+  readonly scoreLine: number;
+  readonly channelLine: number;
+  /** Groups of four channels. */
+  readonly quads: number;
+  /** Keys beyond queries: query i sees keys up to `i + behind` where the kernel is causal. */
+  readonly behind: number;
+  readonly causal: boolean;
+
+  constructor(kernel: AttentionKernel) {
+    const { size } = kernel;
+    this.kernel = kernel;
+    this.tiles = tilesOf(kernel);
+    this.scoreLine = 4 * this.tiles.queries;
+    this.quads = Math.ceil(size.width / 4);
+    this.channelLine = 16 * this.quads;
+    this.behind = size.keys - size.queries;
+    this.causal = kernel.node.attributes.causal;
+    this.locals(["batch", "head", "kv", "row", "key", "d", "row0", "rows", "key0", "keys", "have", "limit"]);
+    this.top = new Scope({ locals: this.func.locals, buffer: this.func.buffer, result: () => "" });
+    this.unit = this.top.loop(["unit", "batch", "head", "kv", "row", "key"]);
+  }
+
+  /** Declares numbers. */
+  locals(names: readonly string[]): void {
+    for (const name of names) this.func.locals.declare(name, "i32");
+  }
+
+  /** Text of an address in the thread's own memory. */
+  own(offset: number): string {
+    return this.func.scratch(offset);
+  }
+
+  /**
+   * Statements that find some rows of an operand and leave their address in a local: where they lie, or, where their
+   * channels are not neighbours or their rows are far apart, in a copy.
+   */
+  lines(
+    name: string,
+    load: LoadValue,
+    axis: "row" | "key",
+    first: string,
+    count: string,
+    most: number,
+    near: boolean,
+  ): { readonly text: readonly string[]; readonly lines: Lines } {
+    const { func, unit } = this, along = separate(load.at, "d")!, steps = separate(along.rest, axis);
+    const local = func.locals.declare(name, "i32"),
+      lines = (line: number): Lines => ({ at: get(local), line });
+    const start = (row: string): readonly [readonly string[], string] => {
+      const scope = unit.loop(["batch", "head", "kv", "row", "key"]),
+        at = scope.address(load.from, along.rest);
+      return [[set(axis, row), ...scope.lines], at];
+    };
+    const by = 4 * (steps?.by ?? 0), plain = along.by === 1 && steps !== undefined && by >= 0;
+    if (plain && (!near || by % 512 !== 0)) {
+      const [text, at] = start(first);
+      return { text: [...text, set(local, at)], lines: lines(by) };
+    }
+    const copy = this.own(this.room.take(most * this.channelLine));
+    if (plain) {
+      const [text, at] = start(first);
+      const call = `(call $copyrows ${at} ${i32(by)} ${count} ${i32(this.quads)} ${copy} ${
+        i32(this.channelLine)
+      })`;
+      return { text: [...text, call, set(local, copy)], lines: lines(this.channelLine) };
+    }
+    const to = func.locals.fresh("i", "i32"),
+      from = func.locals.fresh("i", "i32"),
+      left = func.locals.fresh("i", "i32");
+    const [text, at] = start(add(first, get(to)));
+    const { width } = this.kernel.size, c = func.locals.fresh("i", "i32");
+    const each = [
+      ...text,
+      set(from, at),
+      set(left, add(copy, times(get(to), this.channelLine))),
+      set(c, i32(width)),
+      ...repeat(func.locals.unique("l"), get(c), [
+        `(i32.store ${get(left)} (i32.load ${get(from)}))`,
+        set(left, add(get(left), i32(4))),
+        set(from, add(get(from), i32(4 * along.by))),
+        set(c, `(i32.sub ${get(c)} ${i32(1)})`),
+      ], true),
+      set(to, add(get(to), i32(1))),
+    ];
+    return {
+      text: [
+        set(to, i32(0)),
+        ...repeat(func.locals.unique("l"), `(i32.lt_s ${get(to)} ${count})`, each, false),
+        set(local, copy),
+      ],
+      lines: lines(this.channelLine),
+    };
+  }
+
+  /** Statements that lay the current tile of queries (or cotangents) side by side in panels. */
+  turned(rows: Lines, to: number, scale: number): string[] {
+    const { width } = this.kernel.size, factor = splat(scale);
+    return this.queryPanels().flatMap(({ first, lanes, panel }) => [
+      `(if (i32.gt_s ${get("rows")} ${i32(first)}) (then`,
+      `(call $turn${lanes} ${add(rows.at, i32(first * rows.line))} ${i32(rows.line)} (i32.sub ${
+        get("rows")
+      } ${i32(first)}) ${i32(width)} ${this.own(to + panel)} ${factor})`,
+      "))",
+    ]);
+  }
+
+  /** Panels of a tile of queries, and where they start. */
+  queryPanels(): readonly { readonly first: number; readonly lanes: 4 | 8; readonly panel: number }[] {
+    const { queries } = this.tiles, { width } = this.kernel.size;
+    return Array.from({ length: Math.ceil(queries / 8) }, (_, p) => ({
+      first: 8 * p,
+      lanes: queries - 8 * p >= 8 ? 8 : 4,
+      panel: 32 * p * width,
+    }));
+  }
+
+  /** Bytes of panels of a tile of queries. */
+  get turnedBytes(): number {
+    return 32 * Math.ceil(this.tiles.queries / 8) * this.kernel.size.width;
+  }
+
+  /** Statements that compute `keys x queries` products of some rows with panels. */
+  scores(rows: Lines, panels: number, to: number): string[] {
+    const { width } = this.kernel.size, { keyRows, keys } = this.tiles;
+    return this.product({
+      rows: get("keys"),
+      have: get("have"),
+      counts: this.keyCounts(),
+      tile: keyRows,
+      most: keys,
+      left: rows.at,
+      row: rows.line,
+      step: 4,
+      line: this.scoreLine,
+      to: this.own(to),
+      depth: () => [i32(0), i32(width)],
+      more: i32(0),
+      panels: this.queryPanels().map(({ lanes, panel, first }) => ({
+        at: this.own(panels + panel),
+        quads: lanes / 4,
+        right: 4 * lanes,
+        column: 4 * first,
+      })),
+    });
+  }
+
+  /** Numbers of keys that a tile may have. */
+  keyCounts(): readonly number[] {
+    const { keys, keyTiles } = this.tiles;
+    return [keys, this.kernel.size.keys - (keyTiles - 1) * keys];
+  }
+
+  /** Numbers of queries that a tile may have. */
+  queryCounts(): readonly number[] {
+    const { queries, queryTiles } = this.tiles;
+    return [...(queryTiles > 1 ? [queries] : []), this.kernel.size.queries - (queryTiles - 1) * queries];
+  }
+
+  /** Panels of the channels of some rows. */
+  channelPanels(rows: Lines): Product["panels"] {
+    return Array.from({ length: Math.ceil(this.quads / 2) }, (_, p) => ({
+      at: add(rows.at, i32(32 * p)),
+      quads: Math.min(2, this.quads - 2 * p),
+      right: rows.line,
+      column: 32 * p,
+    }));
+  }
+
+  /** Statements that add, for each query of the tile, the rows of keys or values weighted by what lies at `weights`. */
+  perQuery(weights: number, rows: Lines, to: Lines, more: string): string[] {
+    const seen = (last: string): string => this.held(this.seenBy(last), get("keys"));
+    return this.exactly((tile) =>
+      this.product({
+        rows: get("rows"),
+        have: get("rows"),
+        counts: tile === 1 ? [] : this.queryCounts(),
+        tile,
+        most: this.tiles.queries,
+        left: this.own(weights),
+        row: 4,
+        step: this.scoreLine,
+        line: to.line,
+        to: to.at,
+        depth: (row, count) => [i32(0), this.causal ? seen(add(row, i32(count - 1))) : get("keys")],
+        more,
+        panels: this.channelPanels(rows),
+      })
+    );
+  }
+
+  /** Statements that add, for each key of the tile, the rows of queries weighted by what lies at `weights`. */
+  perKey(weights: number, rows: Lines, to: Lines, more: string): string[] {
+    const first = (key: string): string =>
+      this.held(
+        `(i32.sub ${add(key, `(i32.sub ${get("key0")} ${get("row0")})`)} ${i32(this.behind)})`,
+        get("rows"),
+      );
+    return this.exactly((tile) =>
+      this.product({
+        rows: get("keys"),
+        have: get("have"),
+        counts: tile === 1 ? [] : this.keyCounts(),
+        tile,
+        most: this.tiles.keys,
+        left: this.own(weights),
+        row: this.scoreLine,
+        step: 4,
+        line: to.line,
+        to: to.at,
+        depth: (key) => this.causal ? [first(key), get("rows")] : [i32(0), get("rows")],
+        more,
+        panels: this.channelPanels(rows),
+      })
+    );
+  }
+
+  /** Keys of the current tile that query `row` of the current tile sees; may be negative or beyond the tile. */
+  seenBy(row: string): string {
+    return `(i32.add (i32.sub (i32.add ${get("row0")} ${row}) ${get("key0")}) ${i32(this.behind + 1)})`;
+  }
+
+  /** A number held between 0 and another. */
+  held(x: string, high: string): string {
+    return `(call $clamp ${x} ${i32(0)} ${high})`;
+  }
+
+  /**
+   * Products over what is seen. A register tile takes some pairs that are not seen, with weight 0: where that could
+   * make a NaN of an infinity, rows are taken one by one.
+   */
+  exactly(product: (tile: number) => string[]): string[] {
+    const { rows } = this.tiles;
+    if (!this.causal) return product(rows);
+    return [`(if ${get("strange")} (then`, ...product(1), ") (else", ...product(rows), "))"];
+  }
+
+  /** Statements that compute a product tile by tile. */
+  product(p: Product): string[] {
+    const { locals } = this.func;
+    for (const name of ["i", "left", "c", "from", "to"]) locals.declare(name, "i32");
+    const call = (count: number): string[] => {
+      const [from, to] = p.depth(get("i"), count), zero = from === i32(0);
+      const moved = (at: string, by: number): string => zero ? at : add(at, times(get("from"), by));
+      return [
+        ...(zero ? [] : [set("from", from)]),
+        set("to", zero ? to : `(i32.sub ${to} ${get("from")})`),
+        ...p.panels.map(({ at, quads, right, column }) =>
+          `(call $${tileName(count, quads, { row: p.row, left: p.step, right })} ${
+            moved(get("left"), p.step)
+          } ${moved(at, right)} ${add(get("c"), i32(column))} ${get("to")} ${i32(p.line)} ${p.more})`
+        ),
+      ];
+    };
+    const rest = [...new Set(p.counts.map((n) => n % p.tile))].filter((n) => n > 0);
+    const whole = p.tile === 1
+      ? `(i32.lt_s ${get("i")} ${p.rows})`
+      : `(i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.le_s ${add(get("i"), i32(p.tile))} ${p.have}))`;
+    return [
+      set("i", i32(0)),
+      set("left", p.left),
+      set("c", p.to),
+      ...(Math.max(...p.counts, p.tile === 1 ? p.most : 0) < p.tile ? [] : repeat(
+        locals.unique("l"),
+        whole,
+        [
+          ...call(p.tile),
+          set("i", add(get("i"), i32(p.tile))),
+          set("left", add(get("left"), i32(p.tile * p.row))),
+          set("c", add(get("c"), i32(p.tile * p.line))),
+        ],
+        false,
+      )),
+      ...rest.flatMap((n) => [
+        `(if (i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.eq (i32.sub ${p.have} ${get("i")}) ${
+          i32(n)
+        })) (then`,
+        ...call(n),
+        "))",
+      ]),
+    ];
+  }
+
+  /** Statements that set the tile of queries from its number. */
+  queryTile(number: string): string[] {
+    const { queries, queryTiles } = this.tiles, { size } = this.kernel;
+    return [
+      set("row0", queryTiles === 1 ? i32(0) : times(number, queries)),
+      set("rows", least(`(i32.sub ${i32(size.queries)} ${get("row0")})`, queries)),
+      // keys from here on are seen by none of them
+      set(
+        "limit",
+        this.causal
+          ? this.held(add(add(get("row0"), get("rows")), i32(this.behind)), i32(size.keys))
+          : i32(size.keys),
+      ),
+    ];
+  }
+
+  /** Statements that set the tile of keys that starts at `$key0`: those there are, and those that are seen. */
+  keyTile(): string[] {
+    const { keys } = this.tiles, { size } = this.kernel;
+    const seen = `(i32.sub ${get("limit")} ${get("key0")})`;
+    return [
+      set("have", least(`(i32.sub ${i32(size.keys)} ${get("key0")})`, keys)),
+      set(
+        "keys",
+        this.causal ? `(select ${seen} ${get("have")} (i32.lt_s ${seen} ${get("have")}))` : get("have"),
+      ),
+    ];
+  }
+
+  /** Statements for each tile of keys that the tile of queries sees. */
+  eachKeyTile(body: readonly string[]): string[] {
+    const { keys } = this.tiles;
+    return [
+      set("key0", i32(0)),
+      ...repeat(this.func.locals.unique("l"), `(i32.lt_s ${get("key0")} ${get("limit")})`, [
+        ...this.keyTile(),
+        ...body,
+        set("key0", add(get("key0"), i32(keys))),
+      ], !this.causal),
+    ];
+  }
+
+  /** Statements that note whether rows that take part hold NaN or infinities; for causal kernels alone. */
+  strangeIn(parts: readonly (readonly [Lines, string])[]): string[] {
+    if (!this.causal) return [];
+    this.locals(["strange"]);
+    const edge = `(i32.gt_s ${get("keys")} ${this.seenBy(i32(0))})`;
+    const any = parts.map(([{ at, line }, count]) =>
+      `(call $strange ${at} ${i32(line)} ${count} ${i32(this.quads)})`
+    )
+      .reduce((a, b) => `(i32.or ${a} ${b})`);
+    return [
+      set("strange", i32(0)),
+      `(if ${edge} (then`,
+      set("strange", any),
+      "))",
+    ];
+  }
+
+  /** Statements that fill some of the thread's own memory; the bytes are a multiple of 16. */
+  fill(at: string, bytes: number, value: number): string[] {
+    const { locals } = this.func;
+    locals.declare("filled", "i32");
+    return [
+      set("filled", i32(0)),
+      ...repeat(locals.unique("l"), `(i32.lt_s ${get("filled")} ${i32(bytes)})`, [
+        `(v128.store ${add(at, get("filled"))} ${splat(value)})`,
+        set("filled", add(get("filled"), i32(16))),
+      ], true),
+    ];
+  }
+
+  /** Statements that set rows of sums to zero. */
+  clear({ at, line }: Lines, rows: string): string[] {
+    const { locals } = this.func, to = locals.fresh("i", "i32"), left = locals.fresh("i", "i32");
+    return [
+      set(to, at),
+      set(left, rows),
+      ...repeat(locals.unique("l"), `(i32.gt_s ${get(left)} ${i32(0)})`, [
+        ...this.fill(get(to), this.channelLine, 0),
+        set(to, add(get(to), i32(line))),
+        set(left, `(i32.sub ${get(left)} ${i32(1)})`),
+      ], true),
+    ];
+  }
+
+  /** Statements for every four queries of the tile: a call of a function of their scores. */
+  eachQuad(
+    name: string,
+    matrices: readonly number[],
+    state: number,
+    gap: number,
+    more: string[] = [],
+  ): string[] {
+    const { locals } = this.func;
+    locals.declare("quad", "i32");
+    const at = (offset: number): string => add(this.own(offset), times(get("quad"), 4));
+    const base = this.causal ? `(i32.sub ${this.seenBy(get("quad"))} ${i32(1)})` : get("keys");
+    return [
+      set("quad", i32(0)),
+      ...repeat(locals.unique("l"), `(i32.lt_s ${get("quad")} ${get("rows")})`, [
+        `(call $${name} ${matrices.map(at).join(" ")} ${i32(this.scoreLine)} ${base} ${get("keys")} ${
+          at(state)
+        } ${[i32(gap), ...more].join(" ")})`,
+        set("quad", add(get("quad"), i32(4))),
+      ], true),
+    ];
+  }
+}
+
+/** A number in every lane. */
+export const splat = (x: number): string =>
+  `(v128.const f32x4 ${Array(4).fill(x === -Infinity ? "-inf" : Math.fround(x)).join(" ")})`;
+
+/** A product of tiles in memory. */
+interface Product {
+  /** Rows that are wanted, and rows that there are. */
+  readonly rows: string;
+  readonly have: string;
+  /** Numbers of rows that there may be: what is left over of each gets a tile of its own. */
+  readonly counts: readonly number[];
+  /** Rows of a register tile. */
+  readonly tile: number;
+  readonly most: number;
+  /** The left operand, bytes from row to row and from step to step. */
+  readonly left: string;
+  readonly row: number;
+  readonly step: number;
+  /** Where results go, bytes from row to row. */
+  readonly to: string;
+  readonly line: number;
+  /** Steps that count for `count` rows from a row on: the first, and one more than the last. */
+  readonly depth: (row: string, count: number) => readonly [string, string];
+  /** 0 where results start anew. */
+  readonly more: string;
+  /** Panels of columns of the right operand: address, groups of four columns, bytes from step to step, bytes into a row. */
+  readonly panels: readonly {
+    readonly at: string;
+    readonly quads: number;
+    readonly right: number;
+    readonly column: number;
+  }[];
+}
