@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import { pipe } from "fp-ts/lib/function.js";
 import type { DecodeError } from "../bridge.ts";
 import type { DataError } from "../data/error.ts";
+import type { GenerateError } from "../generate/fault.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import type { Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
@@ -35,6 +36,7 @@ export type QuickstartError =
   | DecodeError
   | DeviceError
   | DiskError
+  | GenerateError
   | LockError
   | MetricsError
   | RunError

@@ -1,30 +1,23 @@
-/** Batched greedy answers: a fixed `[B, T]` program whose next tokens are chosen on the device. */
+/** Answers of a model to batches of questions about stored features. */
 import {
-  argmax,
-  bindingsOf,
-  equal,
-  i32,
+  type ConfigError,
   input,
-  iota,
   type Layout,
   type NdArray,
-  type ParameterSpec,
-  placeholders,
-  reshape,
-  select,
-  sum,
-  type Tensor,
   type Tree,
   type TreeError,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { type GenerationError, openGenerator, writeAll } from "../generate/generator.ts";
+import type { Writer } from "../generate/programs.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { vocabularyOf } from "./language.ts";
-import { type ModelConfig, modelOf } from "./model.ts";
+import { visionTower } from "../vision/tower.ts";
+import { decoderOf, type ModelConfig, modelOf } from "./model.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -41,11 +34,11 @@ export const answererOf = (
   answer: (
     features: FeatureSet,
     askings: readonly Asking[],
-  ) => Effect.Effect<readonly string[], DeviceError | TreeError>,
+  ) => Effect.Effect<readonly string[], GenerationError>,
 ): (
   features: FeatureSet,
   askings: readonly Asking[],
-) => Effect.Effect<readonly string[], DeviceError | TreeError> => answer;
+) => Effect.Effect<readonly string[], GenerationError> => answer;
 
 /** Answers questions from features, in the order of the questions. */
 export type Answerer = ReturnType<typeof answererOf>;
@@ -62,56 +55,58 @@ export interface AnswererOptions {
   readonly tokenizer: Tokenizer;
   /** Questions per submit. */
   readonly batch: number;
-  /** Most tokens of question and answer together. */
-  readonly length: number;
+  /** Most tokens of a question. */
+  readonly prompt: number;
+  /** Most tokens of an answer. */
+  readonly tokens: number;
 }
 
-/** The next token of every row, i32 `[b]`, where `at` (i32 `[b]`) is the number of tokens that a row has. */
-export const nextTokens = (logits_btv: Tensor, at_b: Tensor): Tensor => {
-  const [b, t] = logits_btv.shape as [number, number, number];
-  const here_bt1 = equal(iota([1, t, 1], 1), reshape([b, 1, 1])(at_b));
-  return argmax()(sum({ axes: [1] })(select(here_bt1, logits_btv, 0)));
+/** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
+export const writerOf = (
+  { model: config, layout, params, tokenizer }: Pick<
+    AnswererOptions,
+    "model" | "layout" | "params" | "tokenizer"
+  >,
+): Writer => {
+  const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, layout);
+  const cells = (layout.resolution / layout.patch) ** 2, width = visionTower.config.width;
+  return {
+    decoder: decoderOf(config, vocabulary),
+    specs: model.specs,
+    params,
+    prefix: {
+      tokens: model.visualTokens,
+      describe: (held, rows) =>
+        model.visual(held, {
+          features: visionTower.levels.map((_, i) => input(`features.${i}`, [rows, cells, width])),
+        }),
+    },
+  };
 };
 
-/** Puts a model on the device for as long as the scope lives. No cache of keys and values: the rows are short. */
-export const openAnswerer = (
-  { model: config, layout, params, tokenizer, batch, length }: AnswererOptions,
-): Effect.Effect<Answerer, DeviceError | TreeError, Device | Scope.Scope> =>
-  Effect.gen(function* () {
-    const device = yield* theDevice();
-    const model = modelOf(config, vocabularyOf(tokenizer), layout);
-    const cells = (layout.resolution / layout.patch) ** 2;
-    const held = placeholders("params", model.specs as Tree<ParameterSpec>) as Tree<Tensor>;
-    const features = [0, 1].map((i) => input(`features.${i}`, [batch, cells, featureWidth(params)]));
-    const ids = input("ids", [batch, length], "i32"), at = input("at", [batch], "i32");
-    const next = nextTokens(model.logits(held, { features }, ids), at);
-    const program = yield* device.load(compile({ outputs: { next } }, device.profile));
-    yield* program.write(bindingsOf("params", params));
+/** Features of some pictures as the inputs of {@link writerOf}. */
+export const featureInputs = (
+  set: FeatureSet,
+  pictures: readonly number[],
+): Readonly<Record<string, NdArray>> =>
+  Object.fromEntries(gatherFeatures(set, pictures).map((level, i) => [`features.${i}`, level]));
 
-    const group = (set: FeatureSet, askings: readonly Asking[]) =>
+/** Puts a model on the device for as long as the scope lives. */
+export const openAnswerer = (
+  options: AnswererOptions,
+): Effect.Effect<Answerer, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { tokenizer, batch, prompt, tokens } = options;
+    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
+    const generator = yield* openGenerator(writerOf(options), { rows: batch, prompt, tokens }, marks);
+
+    const group = (set: FeatureSet, askings: readonly Asking[], limit: number) =>
       Effect.gen(function* () {
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
-        const written = rows.map(({ prompt }) => [...questionIds(tokenizer, prompt)]);
-        const starts = written.map((row) => row.length);
-        const levels = gatherFeatures(set, rows.map((r) => r.picture));
-        yield* program.write(Object.fromEntries(levels.map((level, i) => [`features.${i}`, level])));
-        const most = Math.max(...askings.map((a) => a.tokens));
-        for (let k = 0; k < most; k++) {
-          const flat = new Int32Array(batch * length).fill(tokenizer.pad);
-          written.forEach((row, i) => flat.set(row.slice(0, length), i * length));
-          yield* program.write({
-            ids: i32([batch, length], flat),
-            at: i32([batch], written.map((row) => Math.min(row.length, length - 1))),
-          });
-          yield* program.run;
-          const tokens = (yield* program.read(["next"])).next!.data;
-          written.forEach((row, i) => row.push(tokens[i]!));
-        }
-        return askings.map(({ tokens }, i) => {
-          const answer = written[i]!.slice(starts[i], starts[i]! + tokens),
-            end = answer.indexOf(tokenizer.eos);
-          return tokenizer.decode(end < 0 ? answer : answer.slice(0, end));
-        });
+        const prompts = askings.map((a) => questionIds(tokenizer, a.prompt));
+        const given = featureInputs(set, rows.map((r) => r.picture));
+        const answers = yield* writeAll(generator, { prompts, given, limit, stride: limit });
+        return answers.map((ids) => tokenizer.decode(ids));
       });
 
     return (set, askings) =>
@@ -124,7 +119,7 @@ export const openAnswerer = (
         for (let from = 0; from < order.length;) {
           const tokens = askings[order[from]!]!.tokens;
           const some = order.slice(from, from + batch).filter((i) => askings[i]!.tokens === tokens);
-          const given = yield* group(set, some.map((i) => askings[i]!));
+          const given = yield* group(set, some.map((i) => askings[i]!), tokens);
           some.forEach((i, k) => answers[i] = given[k]!);
           from += some.length;
           yield* Effect.sleep(0);
@@ -132,11 +127,3 @@ export const openAnswerer = (
         return answers;
       });
   });
-
-/** Channels of the features that a bridge with these parameters reads. */
-const featureWidth = (params: Tree<NdArray>): number => {
-  const { bridge } = params as unknown as {
-    readonly bridge: { readonly scales: readonly { readonly queries: NdArray }[] };
-  };
-  return bridge.scales[0]!.queries.shape[2]!;
-};

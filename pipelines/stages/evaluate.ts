@@ -3,13 +3,14 @@
  * training scenes whatever it is asked about, `shuffled` sees the picture of another scene. What a model scores
  * beyond both it owes to its eyes.
  */
-import type { TreeError } from "@chain-of-sight/core";
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import type { ConfigError } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
 import { questionsOf } from "../data/tasks.ts";
 import type { Interval } from "../eval/bootstrap.ts";
+import type { GenerationError } from "../generate/generator.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
@@ -87,7 +88,7 @@ export const answerAll = (
   features: FeatureSet,
   data: LanguageData,
   pictureOf: (scene: number) => number,
-): Effect.Effect<readonly Answered[], DeviceError | TreeError> =>
+): Effect.Effect<readonly Answered[], GenerationError> =>
   Effect.gen(function* () {
     const questions = questionsFor(data);
     const keyOf = (scene: number, prompt: string): string => `${pictureOf(scene)} ${prompt}`;
@@ -142,7 +143,7 @@ export const judged = (
 export const evaluate = (
   run: StageRun,
   stage: EvaluateStage,
-): Stage<ModelState, Evaluation, DeviceError | TreeError | DiskError | DecodeError, Device> =>
+): Stage<ModelState, Evaluation, ConfigError | GenerationError | DiskError | DecodeError, Device> =>
 (given) =>
   Effect.gen(function* () {
     const { data, config, model } = stage, { tokenizer, features, scenes } = data;
@@ -169,7 +170,8 @@ export const evaluate = (
         params: given.params,
         tokenizer,
         batch: config.batch,
-        length: longest + 4,
+        prompt: longest,
+        tokens: Math.max(...Object.values(tokensFor)),
       });
       const seen = yield* answerAll(answer, features, data, (scene) => scene);
       const blind = yield* answerAll(answer, stage.average, data, () => 0);

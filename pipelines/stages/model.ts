@@ -5,6 +5,7 @@ import {
   type Grown,
   type Layout,
   layoutOf,
+  type LlamaConfig,
   type NdArray,
   type Tree,
   type VisionLanguage,
@@ -82,6 +83,12 @@ export const smallLayout = (arm: Arm): Layout =>
 /** The layout of fine-tuning, and where each of its scales comes from. */
 export const grownLayout = (arm: Arm): Grown => grow(arm.growth)(smallLayout(arm));
 
+/** The decoder behind the bridge. */
+export const decoderOf = (
+  { width, layers, heads, ff }: ModelConfig,
+  vocabulary: number,
+): LlamaConfig => ({ vocabulary, width, layers, heads, kvHeads: heads, ff });
+
 /** The model on stored features of a layout's resolution. */
 export const modelOf = (config: ModelConfig, vocabulary: number, layout: Layout): VisionLanguage =>
   visionLanguage({
@@ -91,14 +98,7 @@ export const modelOf = (config: ModelConfig, vocabulary: number, layout: Layout)
       to: config.width,
       heads: config.bridgeHeads,
     }),
-    decoder: {
-      vocabulary,
-      width: config.width,
-      layers: config.layers,
-      heads: config.heads,
-      kvHeads: config.heads,
-      ff: config.ff,
-    },
+    decoder: decoderOf(config, vocabulary),
   });
 
 /** What goes from stage to stage: a model's layout and parameters. */
