@@ -1,0 +1,41 @@
+/**
+ * Loads a synthetic sharded bf16 checkpoint and reports the memory that it took beside the parameters.
+ *
+ *     deno task bench:load [--megabytes 2000] [--to host|stream] [--json]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { type LoadReport, measureLoad } from "../bench/load.ts";
+import { runCommand } from "./main.ts";
+
+const flags = {
+  megabytes: Flag.Int("megabytes").pipe(
+    Flag.withDefault(2000),
+    Flag.withDescription("size of the checkpoint, written to the temporary folder and removed"),
+  ),
+  to: Flag.Literals("to", ["host", "stream"] as const).pipe(
+    Flag.withDefault("host" as const),
+    Flag.withDescription("keep the arrays, or let each go as an upload does"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+const text = (r: LoadReport): string =>
+  [
+    `checkpoint   ${mb(r.fileBytes)} of bf16 in ${r.shards} shards`,
+    `parameters   ${mb(r.parameterBytes)} of f32, ${r.destination === "host" ? "kept" : "let go one by one"}`,
+    `resident     ${mb(r.residentBefore)} before, ${mb(r.residentPeak)} at the peak`,
+    `extra        ${mb(r.extraBytes)}`,
+    `time         ${r.seconds.toFixed(1)} s`,
+  ].join("\n");
+
+const command = Command.make("bench:load", flags, ({ megabytes, to, json }) =>
+  Effect.gen(function* () {
+    const report = yield* measureLoad((yield* countOf("megabytes", megabytes)) * 1e6, to);
+    console.log(json ? JSON.stringify(report, null, 2) : text(report));
+  })).pipe(Command.withDescription("Measures the memory of loading a checkpoint."));
+
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
