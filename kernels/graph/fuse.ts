@@ -2,17 +2,33 @@
  * Fusion: roots that depend on each other share a kernel where the loops fit, so that what one computes the next
  * reads from registers. Groups start as single roots and merge along edges, producers first.
  */
-import { is, isAttention, isReduce, operandsOf, type Tensor, topological } from "@chain-of-sight/core";
+import {
+  is,
+  isAttention,
+  isReduce,
+  operandsOf,
+  type ScanBody,
+  type Tensor,
+  topological,
+} from "@chain-of-sight/core";
+import { livesOf, membersOf, type MemoryLimits, overwrites, type Pack, windowsOf } from "../plan/memory.ts";
+import { type Batched, batchMaps } from "./batch.ts";
 import { buildKernel } from "./build.ts";
 import { type Kernel, readsOf } from "./kernel.ts";
-import { chooseRoots } from "./roots.ts";
+import type { Inside } from "./repeat.ts";
+import { chooseRoots, type Roots } from "./roots.ts";
+import { findSums, type SumFamily, sumKernels } from "./sums.ts";
 
 /** What fusion may assume of a device. */
-export interface FusionLimits {
+export interface FusionLimits extends MemoryLimits {
   /** Most tensors that one kernel may read and write. */
   readonly maxBindings: number;
   /** Whether kernels are merged at all; off gives one kernel per root, for comparison. */
   readonly fuse: boolean;
+  /** Whether kernels of one form, each on tensors of its own, become one. */
+  readonly batch: boolean;
+  /** Compiles the body of a scan. */
+  readonly inside: (body: ScanBody) => Inside;
 }
 
 interface Group {
@@ -25,14 +41,77 @@ interface Group {
   last: number;
 }
 
-/** Kernels in an order in which each comes after those it reads from. */
-export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[] => {
-  const roots = chooseRoots(outputs, limits.maxBindings - 4);
+/** Kernels in an order in which each comes after those it reads from, and what they need of memory. */
+export const fuse = (
+  outputs: readonly Tensor[],
+  limits: FusionLimits,
+  donated: ReadonlyMap<Tensor, Tensor> = new Map(),
+): Batched => {
+  const mostBytes = Math.min(limits.maxBindingBytes, limits.maxBufferBytes);
+  const families = limits.batch ? findSums(outputs, mostBytes) : [];
+  const roots = chooseRoots(outputs, limits.maxBindings - 4, {
+    inside: new Map(
+      families.flatMap((f) => f.sums.map((t, at) => [t, { whole: f.totals, at }] as const)),
+    ),
+    kept: new Set(families.flatMap((f) => f.leaves)),
+    bindingsOf: (t) => windowsOf(t, limits),
+  });
+  const single = fusedKernels(outputs, roots, families, limits);
+  if (!limits.batch) return { kernels: inOrder(single, []), packs: [], tables: new Map() };
+  const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
+  const wanted = new Set(outputs), apart = new Set<Kernel>();
+  const kindOf = (t: Tensor): string =>
+    is("input", t) ? "input" : wanted.has(t) ? "output" : `scratch ${familyOf.get(t) ?? ""}`;
+  for (;;) {
+    const maps = batchMaps(single, { outputs: wanted, donated, kindOf, mostBytes, apart });
+    const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
+    const packs = [...maps.packs, ...sums.flatMap((s) => s.packs)];
+    const kernels = inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs);
+    const late = maps.batches.filter((b) => !inPlace(b.kernel, kernels, packs, donated));
+    if (late.length === 0) {
+      return { kernels, packs, tables: new Map(sums.flatMap((s) => [...s.tables])) };
+    }
+    for (const b of late) for (const k of b.parts) apart.add(k);
+  }
+};
+
+/** Whether everything that a batch writes over donated state may be written in place. */
+const inPlace = (
+  batch: Kernel,
+  kernels: readonly Kernel[],
+  packs: readonly Pack[],
+  donated: ReadonlyMap<Tensor, Tensor>,
+): boolean => {
+  const byWhole = new Map(packs.map((p) => [p.whole, p])), lives = livesOf(kernels, byWhole);
+  return batch.outputs.every(({ tensor }) => {
+    const target = donated.get(byWhole.get(tensor)!.parts[0]!.tensor);
+    if (target === undefined) return true;
+    const old = readsOf(batch).find((t) => byWhole.get(t)?.parts[0]!.tensor === target);
+    return old !== undefined && overwrites(kernels, tensor, old, lives);
+  });
+};
+
+/** One kernel for each group of roots, in any order; sums of families are left to others. */
+const fusedKernels = (
+  outputs: readonly Tensor[],
+  roots: Roots,
+  families: readonly SumFamily[],
+  limits: FusionLimits,
+): Kernel[] => {
   const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !is("input", t));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
+  const scans = new Map<Tensor, Group>();
+  const sums = new Set(families.flatMap((f) => f.sums));
   order.forEach((t, place) => {
     const { sources, apart } = sourcesOf(t, roots);
-    groupOf.set(t, { members: [t], sources, apart, last: place });
+    // the results of a scan are one group from the start
+    const turns = is("scanned", t) ? scans.get(t.args[0]!) : undefined;
+    if (turns !== undefined) {
+      turns.members.push(t);
+      turns.last = place;
+    }
+    groupOf.set(t, turns ?? { members: [t], sources, apart, last: place });
+    if (is("scanned", t)) scans.set(t.args[0]!, groupOf.get(t)!);
     for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
   });
   // an old group that reads an old member of a group depends on its new members too
@@ -46,22 +125,30 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
       }
     }
   };
+  for (const { members, last } of scans.values()) raise(members, last);
+  for (const { sums, leaves } of families) {
+    const last = Math.max(...sums.map((t) => groupOf.get(t)!.last)), sources = new Set(leaves);
+    const group: Group = { members: [...sums], sources, apart: new Set(leaves), last };
+    for (const t of sums) groupOf.set(t, group);
+    raise(sums, last);
+  }
   const stored = (members: readonly Tensor[]): Set<Tensor> => {
     const own = new Set(members);
     return new Set(members.filter((t) => wanted.has(t) || [...users.get(t) ?? []].some((u) => !own.has(u))));
   };
-  const kernelOf = (members: readonly Tensor[]): Kernel | undefined =>
-    buildKernel({ members, stored: stored(members) }, roots, limits.maxBindings);
+  const kernelOf = (members: readonly Tensor[], maxBindings: number): Kernel | undefined =>
+    buildKernel({ members, stored: stored(members) }, roots, maxBindings, limits.inside);
 
   if (limits.fuse) {
     for (const t of order) {
       for (const s of [...groupOf.get(t)!.sources]) {
         const producer = groupOf.get(s), consumer = groupOf.get(t)!;
-        if (producer === undefined || producer === consumer || !mayShare(producer, consumer)) continue;
+        if (producer === undefined || producer === consumer) continue;
+        if (sums.has(s) || sums.has(t) || !mayShare(producer, consumer)) continue;
         if (producer.members.some((m) => consumer.apart.has(m))) continue;
         if (passesThroughOthers(producer, consumer, groupOf)) continue;
         const members = [...producer.members, ...consumer.members].sort((a, b) => a.id - b.id);
-        if (kernelOf(members) === undefined) continue;
+        if (kernelOf(members, limits.maxBindings) === undefined) continue;
         const own = new Set(members);
         const merged: Group = {
           members,
@@ -74,16 +161,16 @@ export const fuse = (outputs: readonly Tensor[], limits: FusionLimits): Kernel[]
       }
     }
   }
-  const kernels = [...new Set(groupOf.values())].map((g) => {
-    const kernel = kernelOf(g.members);
+  return [...new Set(groupOf.values())].filter((g) => !sums.has(g.members[0]!)).map((g) => {
+    // what stands alone and still binds too much is refused by the device, which can say so
+    const kernel = kernelOf(g.members, g.members.length === 1 ? Infinity : limits.maxBindings);
     if (kernel === undefined) throw new Error(`no kernel for ${g.members.map((t) => t.op).join(", ")}`);
     return kernel;
   });
-  return inOrder(kernels);
 };
 
 /** Roots reached from a root without passing another, and those of them that some path reaches through `after`. */
-const sourcesOf = (t: Tensor, roots: ReadonlySet<Tensor>): Pick<Group, "sources" | "apart"> => {
+const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> => {
   const reach = (from: readonly Tensor[], late: Set<Tensor>): Set<Tensor> => {
     const found = new Set<Tensor>(), seen = new Set<Tensor>(), stack = [...from];
     while (stack.length > 0) {
@@ -107,7 +194,8 @@ const MOST_MEMBERS = 24;
 const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
-  return all.length <= MOST_MEMBERS && !all.some((t) => is("scatterAdd", t) || isAttention(t.op)) &&
+  return all.length <= MOST_MEMBERS &&
+    !all.some((t) => is("scatterAdd", t) || is("scanned", t) || isAttention(t.op)) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };
@@ -143,12 +231,20 @@ const passesThroughOthers = (
   return false;
 };
 
-/** Kernels after those they read from, otherwise in the order of the descriptions. */
-const inOrder = (kernels: readonly Kernel[]): Kernel[] => {
-  const writer = new Map<Tensor, Kernel>(), begun = new Set<Kernel>(), done = new Set<Kernel>();
+/**
+ * Kernels after those they read from, otherwise in the order of the descriptions; batches of maps, whose results are
+ * read by nobody, last.
+ */
+const inOrder = (kernels: readonly Kernel[], packs: readonly Pack[]): Kernel[] => {
+  const writers = new Map<Tensor, Kernel[]>(), begun = new Set<Kernel>(), done = new Set<Kernel>();
   const out: Kernel[] = [];
-  for (const k of kernels) for (const o of k.outputs) writer.set(o.tensor, k);
-  const newest = (k: Kernel) => Math.max(...k.outputs.map((o) => o.tensor.id));
+  const byWhole = new Map(packs.map((p) => [p.whole, p]));
+  for (const k of kernels) {
+    for (const o of k.outputs) writers.set(o.tensor, [...writers.get(o.tensor) ?? [], k]);
+  }
+  const newest = (k: Kernel) =>
+    Math.max(...k.outputs.map((o) => byWhole.has(o.tensor) ? Infinity : o.tensor.id));
+  const age = new Map(kernels.map((k) => [k, newest(k)]));
   const visit = (k: Kernel): void => {
     if (done.has(k)) return;
     if (begun.has(k)) {
@@ -156,12 +252,13 @@ const inOrder = (kernels: readonly Kernel[]): Kernel[] => {
     }
     begun.add(k);
     for (const r of readsOf(k)) {
-      const w = writer.get(r);
-      if (w !== undefined && w !== k) visit(w);
+      for (const { tensor } of membersOf(r, byWhole)) {
+        writers.get(tensor)?.filter((w) => w !== k).forEach(visit);
+      }
     }
     done.add(k);
     out.push(k);
   };
-  [...kernels].sort((a, b) => newest(a) - newest(b)).forEach(visit);
+  [...kernels].sort((a, b) => age.get(a)! - age.get(b)! || 0).forEach(visit);
   return out;
 };

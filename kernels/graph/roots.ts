@@ -13,8 +13,8 @@ import {
   type Tensor,
   topological,
 } from "@chain-of-sight/core";
-import { type Index, linear, separate, unravel, variable } from "../ir/index_expr.ts";
-import { ValueBuilder } from "../ir/value.ts";
+import { type Index, int, linear, plus, separate, unravel, variable } from "../ir/index_expr.ts";
+import { type Value, ValueBuilder } from "../ir/value.ts";
 import { isHeavy, isView, lowering } from "./lower.ts";
 
 /** Relative cost of computing one element again. */
@@ -52,6 +52,39 @@ const isFree = (t: Tensor): boolean => isMovement(t.op) || isRegion(t.op);
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
+/** Tensors that the caller of the compiler does not see: what lies inside of others, and what must have memory. */
+export interface Held {
+  /** For a tensor that is an element of another: which, and where. */
+  readonly inside: ReadonlyMap<Tensor, { readonly whole: Tensor; readonly at: number }>;
+  /** Tensors that get memory whatever they cost. */
+  readonly kept: ReadonlySet<Tensor>;
+  /** Number of bindings that a tensor takes. */
+  readonly bindingsOf: (t: Tensor) => number;
+}
+
+/** Nothing held, one binding each. */
+export const nothingHeld: Held = { inside: new Map(), kept: new Set(), bindingsOf: () => 1 };
+
+/** The descriptions that get memory. */
+export interface Roots {
+  /** Whether a description is one of them. */
+  readonly has: (t: Tensor) => boolean;
+  /** An element of one of them; undefined for any other description. */
+  readonly load: (build: ValueBuilder, t: Tensor, at: readonly Index[]) => Value | undefined;
+  /** Number of bindings that one takes. */
+  readonly bindingsOf: (t: Tensor) => number;
+}
+
+const rootsOf = (roots: ReadonlySet<Tensor>, { inside, bindingsOf }: Held): Roots => ({
+  has: (t) => roots.has(t),
+  load: (build, t, at) => {
+    if (!roots.has(t)) return undefined;
+    const place = inside.get(t), here = linear(at, t.shape);
+    return place === undefined ? build.load(t, here) : build.load(place.whole, plus(here, int(place.at)));
+  },
+  bindingsOf,
+});
+
 /** Whether a kernel can read an operand in place: one load whose position is linear in one variable. */
 const readable = (
   operand: Tensor,
@@ -84,7 +117,11 @@ export const operandIndex = (operand: Tensor, axes: readonly [string, string]): 
 };
 
 /** The roots of a program. `maxReads` bounds how many tensors one kernel may read. */
-export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<Tensor> => {
+export const chooseRoots = (
+  outputs: readonly Tensor[],
+  maxReads: number,
+  held: Held = nothingHeld,
+): Roots => {
   const order = topological(outputs, { argsOf: operandsOf }),
     wanted = new Set(outputs),
     uses = new Map<Tensor, number>();
@@ -97,7 +134,7 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     if (is("constant", t) && !wanted.has(t)) return;
     roots.add(t);
     cost.set(t, LOAD);
-    reads.set(t, new Set([t]));
+    reads.set(t, new Set([held.inside.get(t)?.whole ?? t]));
   };
   const operand = (a: Tensor, at: readonly Index[], along: string): void => {
     // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
@@ -108,6 +145,16 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
   for (const t of order) {
     if (is("input", t)) {
       root(t);
+      continue;
+    }
+    if (is("scan", t)) {
+      // its turns read whole tensors: each operand is stored, be it a number
+      for (const a of t.args) {
+        if (!roots.has(a)) root(a);
+        roots.add(a);
+      }
+      cost.set(t, 0);
+      reads.set(t, new Set());
       continue;
     }
     if (is("matmul", t)) {
@@ -143,7 +190,7 @@ export const chooseRoots = (outputs: readonly Tensor[], maxReads: number): Set<T
     cost.set(t, sum);
     reads.set(t, union);
     const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isFree(t);
-    if (wanted.has(t) || isHeavy(t) || often) root(t);
+    if (wanted.has(t) || held.kept.has(t) || isHeavy(t) || often) root(t);
   }
-  return roots;
+  return rootsOf(roots, held);
 };
