@@ -23,11 +23,11 @@ export type RegBlockParams<A> = {
   /** 1 x 1, without bias. */
   readonly conv1: LinearParams<A>;
   /** After it. */
-  readonly ln1: LayerNormParams<A>;
+  readonly ln_1: LayerNormParams<A>;
   /** 3 x 3 for each channel, without bias. */
   readonly conv2: ConvolutionParams<A>;
   /** After it. */
-  readonly ln2: LayerNormParams<A>;
+  readonly ln_2: LayerNormParams<A>;
   /** Squeeze and excitation (Hu et al. 2018), d -> s -> d. */
   readonly se: {
     /** d -> s. */
@@ -38,7 +38,7 @@ export type RegBlockParams<A> = {
   /** 1 x 1, without bias. */
   readonly conv3: LinearParams<A>;
   /** After it. */
-  readonly ln3: LayerNormParams<A>;
+  readonly ln_3: LayerNormParams<A>;
 };
 
 /** Parameters of the bridge. */
@@ -60,12 +60,12 @@ const blockSpecs = (d: number): RegBlockParams<ParameterSpec> => {
   const s = Math.max(1, Math.round(d / 4));
   return {
     conv1: point,
-    ln1: ln,
+    ln_1: ln,
     conv2: convolutionSpecs([3, 3], d, d, { groups: d, bias: false }),
-    ln2: ln,
+    ln_2: ln,
     se: { fc1: linearSpecs({ from: d, to: s }), fc2: linearSpecs({ from: s, to: d }) },
     conv3: point,
-    ln3: ln,
+    ln_3: ln,
   };
 };
 
@@ -74,10 +74,10 @@ const block = (x_bggd: Tensor, p: RegBlockParams<Tensor>): Tensor => {
   const y_bggd = pipe(
     x_bggd,
     linear(p.conv1),
-    layerNorm(p.ln1, EPS),
+    layerNorm(p.ln_1, EPS),
     silu,
     conv2d(p.conv2, { padding: 1, groups: d }),
-    layerNorm(p.ln2, EPS),
+    layerNorm(p.ln_2, EPS),
     silu,
   );
   const gate_b11d = pipe(
@@ -88,7 +88,7 @@ const block = (x_bggd: Tensor, p: RegBlockParams<Tensor>): Tensor => {
     linear(p.se.fc2),
     sigmoid,
   );
-  return silu(add(pipe(mul(y_bggd, gate_b11d), linear(p.conv3), layerNorm(p.ln3, EPS)), x_bggd));
+  return silu(add(pipe(mul(y_bggd, gate_b11d), linear(p.conv3), layerNorm(p.ln_3, EPS)), x_bggd));
 };
 
 /** The C-Abstractor: convolutions keep what is local, the pooling gives any number of tokens per side. */
