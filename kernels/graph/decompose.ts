@@ -1,5 +1,13 @@
 /** Replaces primitives that a device has no kernel for by what they are made of. */
-import { cameFrom, intern, isAttention, recordOf, type Tensor, topological } from "@chain-of-sight/core";
+import {
+  cameFrom,
+  intern,
+  isAttention,
+  recordOf,
+  sizeOf,
+  type Tensor,
+  topological,
+} from "@chain-of-sight/core";
 
 /** The roots with every node that `unsupported` names rebuilt from simpler primitives. */
 export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => boolean): Tensor[] => {
@@ -22,6 +30,6 @@ export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => 
 /** Attention, for devices without its kernels. */
 export const attentionOnly = (t: Tensor): boolean => isAttention(t.op);
 
-/** Attention of fewer queries than some. */
+/** Attention of fewer queries than some, or of nothing at all. */
 export const fewQueries = (fewest: number) => (t: Tensor): boolean =>
-  isAttention(t.op) && t.args[0]!.shape[2]! < fewest;
+  isAttention(t.op) && (t.args[0]!.shape[2]! < fewest || sizeOf(t.args[0]!.shape) === 0);

@@ -35,7 +35,7 @@ const forward = (kernel: AttentionKernel, _dialect: Dialect): Phase => {
     ...a.queryTile(`(i32.rem_u ${get("unit")} ${i32(queryTiles)})`),
     set("out", `(i32.add ${func.buffer(node)} (i32.mul ${rowOf} ${i32(line)}))`),
   );
-  const q = a.lines("q", kernel.query, "row", get("row0"), get("rows"), tiles.queries, false);
+  const q = a.queryLines("q", kernel.query, false);
   unit.lines.push(
     ...q.text,
     ...a.turned(q.lines, panels, node.attributes.scale),
@@ -44,9 +44,9 @@ const forward = (kernel: AttentionKernel, _dialect: Dialect): Phase => {
     // queries that see no key have nothing to add
     ...(a.causal && a.behind < 0 ? a.clear(values, get("rows")) : []),
   );
-  const near = tiles.queries >= 12, most = tiles.keys;
-  const k = a.lines("k", kernel.key, "key", get("key0"), get("keys"), most, false);
-  const v = a.lines("v", kernel.value, "key", get("key0"), get("keys"), most, near);
+  const near = tiles.queries >= 12;
+  const k = a.keyLines("k", kernel.key, false);
+  const v = a.keyLines("v", kernel.value, near);
   const first = `(i32.ne ${get("key0")} ${i32(0)})`;
   unit.lines.push(...a.eachKeyTile([
     // rows that there are but that are not seen may be read into scores

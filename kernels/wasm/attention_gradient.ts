@@ -6,7 +6,8 @@
 import type { AttentionOp, Tensor } from "@chain-of-sight/core";
 import type { AttentionKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
-import { Attention, type Lines, splat } from "./attention_parts.ts";
+import type { Lines } from "./attention_lines.ts";
+import { Attention, splat } from "./attention_parts.ts";
 import type { Phase } from "./function.ts";
 import { laneLoop } from "./loops.ts";
 import { add, get, i32, repeat, set, times } from "./text.ts";
@@ -30,18 +31,10 @@ export const renderAttentionGradient = (kernel: AttentionKernel): Phase => {
   a.locals(["heads", "tile", "queryat", "keyat"]);
 
   const near = { queries: tiles.keys >= 12, keys: tiles.queries >= 12 };
-  const q = a.lines("q", kernel.query, "row", get("row0"), get("rows"), tiles.queries, near.queries);
-  const ct = a.lines(
-    "ct",
-    kernel.back!.cotangent,
-    "row",
-    get("row0"),
-    get("rows"),
-    tiles.queries,
-    near.queries,
-  );
-  const k = a.lines("k", kernel.key, "key", get("key0"), get("keys"), tiles.keys, near.keys);
-  const v = a.lines("v", kernel.value, "key", get("key0"), get("keys"), tiles.keys, false);
+  const q = a.queryLines("q", kernel.query, near.queries);
+  const ct = a.queryLines("ct", kernel.back!.cotangent, near.queries);
+  const k = a.keyLines("k", kernel.key, near.keys);
+  const v = a.keyLines("v", kernel.value, false);
 
   // rows of whole groups of four channels are summed up where they belong
   const { width } = size, whole = width % 4 === 0, row = 4 * width;

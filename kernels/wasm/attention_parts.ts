@@ -1,74 +1,11 @@
 /** What attention and its gradients share: how they are cut up, where operands lie, and products of tiles in memory. */
-import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
-import { separate } from "../ir/index_expr.ts";
+import type { AttentionKernel } from "../graph/kernel.ts";
+import { findLines, type Found, type Lines, type Wanted } from "./attention_lines.ts";
+import { Room, type Tiles, tilesOf } from "./attention_tiles.ts";
+import { type BlockProduct, blockProduct } from "./block_product.ts";
 import { Func } from "./function.ts";
 import { Scope } from "./scope.ts";
 import { add, get, i32, least, repeat, set, times } from "./text.ts";
-import { tileName } from "./tile.ts";
-
-/** Queries of a tile at most; numbers of a tile of scores; keys of a tile at most. */
-const QUERIES = 48, SCORES = 6144, KEYS = 512;
-
-const up = (x: number, step: number): number => Math.ceil(x / step) * step;
-
-/** How a kernel is cut up. */
-export interface Tiles {
-  /** Queries of a tile, a multiple of 4; tiles. */
-  readonly queries: number;
-  readonly queryTiles: number;
-  /** Keys of a tile, a multiple of `keyRows` where there are several; tiles. */
-  readonly keys: number;
-  readonly keyTiles: number;
-  /** Rows of a register tile of keys by queries, and of one by channels. */
-  readonly keyRows: number;
-  readonly rows: number;
-}
-
-/** Tiles of a kernel: those of queries waste least on ragged edges. */
-export const tilesOf = ({ size: { queries, keys, width } }: Pick<AttentionKernel, "size">): Tiles => {
-  const most = Math.min(QUERIES, up(queries, 4));
-  const price = (tile: number): number => {
-    const last = queries % tile, whole = Math.floor(queries / tile);
-    const one = (n: number): number => n === 0 ? 0 : up(n, 6) + up(n, 4) + 6;
-    return whole * one(tile) + one(last);
-  };
-  let tile = most;
-  for (let t = most - 4; t >= 16; t -= 4) if (price(t) < price(tile)) tile = t;
-  const keyRows = tile <= 4 ? 8 : 6, longest = Math.max(keyRows, Math.min(KEYS, Math.floor(SCORES / tile)));
-  const count = Math.ceil(keys / (longest - longest % keyRows));
-  const each = count === 1 ? keys : up(Math.ceil(keys / count), keyRows);
-  return {
-    queries: tile,
-    queryTiles: Math.ceil(queries / tile),
-    keys: each,
-    keyTiles: Math.ceil(keys / each),
-    keyRows,
-    rows: width <= 4 ? 8 : 6,
-  };
-};
-
-/** A thread's own memory, handed out in cache lines. */
-export class Room {
-  #bytes = 64;
-
-  /** Takes some bytes; gives where they start. */
-  take(bytes: number): number {
-    const at = this.#bytes;
-    this.#bytes += up(bytes, 64);
-    return at;
-  }
-
-  /** Bytes in all, with room to read beyond the last. */
-  get bytes(): number {
-    return this.#bytes + 64;
-  }
-}
-
-/** Rows of an operand in memory: text of the first one's address, bytes from one to the next. */
-export interface Lines {
-  readonly at: string;
-  readonly line: number;
-}
 
 /** The function of a kernel under construction. */
 export class Attention {
@@ -111,66 +48,18 @@ export class Attention {
     return this.func.scratch(offset);
   }
 
-  /**
-   * Statements that find some rows of an operand and leave their address in a local: where they lie, or, where their
-   * channels are not neighbours or their rows are far apart, in a copy.
-   */
-  lines(
-    name: string,
-    load: LoadValue,
-    axis: "row" | "key",
-    first: string,
-    count: string,
-    most: number,
-    near: boolean,
-  ): { readonly text: readonly string[]; readonly lines: Lines } {
-    const { func, unit } = this, along = separate(load.at, "d")!, steps = separate(along.rest, axis);
-    const local = func.locals.declare(name, "i32"),
-      lines = (line: number): Lines => ({ at: get(local), line });
-    const start = (row: string): readonly [readonly string[], string] => {
-      const scope = unit.loop(["batch", "head", "kv", "row", "key"]),
-        at = scope.address(load.from, along.rest);
-      return [[set(axis, row), ...scope.lines], at];
-    };
-    const by = 4 * (steps?.by ?? 0), plain = along.by === 1 && steps !== undefined && by >= 0;
-    if (plain && (!near || by % 512 !== 0)) {
-      const [text, at] = start(first);
-      return { text: [...text, set(local, at)], lines: lines(by) };
-    }
-    const copy = this.own(this.room.take(most * this.channelLine));
-    if (plain) {
-      const [text, at] = start(first);
-      const call = `(call $copyrows ${at} ${i32(by)} ${count} ${i32(this.quads)} ${copy} ${
-        i32(this.channelLine)
-      })`;
-      return { text: [...text, call, set(local, copy)], lines: lines(this.channelLine) };
-    }
-    const to = func.locals.fresh("i", "i32"),
-      from = func.locals.fresh("i", "i32"),
-      left = func.locals.fresh("i", "i32");
-    const [text, at] = start(add(first, get(to)));
-    const { width } = this.kernel.size, c = func.locals.fresh("i", "i32");
-    const each = [
-      ...text,
-      set(from, at),
-      set(left, add(copy, times(get(to), this.channelLine))),
-      set(c, i32(width)),
-      ...repeat(func.locals.unique("l"), get(c), [
-        `(i32.store ${get(left)} (i32.load ${get(from)}))`,
-        set(left, add(get(left), i32(4))),
-        set(from, add(get(from), i32(4 * along.by))),
-        set(c, `(i32.sub ${get(c)} ${i32(1)})`),
-      ], true),
-      set(to, add(get(to), i32(1))),
-    ];
-    return {
-      text: [
-        set(to, i32(0)),
-        ...repeat(func.locals.unique("l"), `(i32.lt_s ${get(to)} ${count})`, each, false),
-        set(local, copy),
-      ],
-      lines: lines(this.channelLine),
-    };
+  /** The current tile of an operand of queries. */
+  queryLines(name: string, load: Wanted["load"], near: boolean): Found {
+    const { func, unit, room, tiles, kernel: { size: { width } } } = this;
+    const wanted = { first: get("row0"), count: get("rows"), most: tiles.queries };
+    return findLines({ func, unit, room, width }, { name, load, axis: "row", ...wanted, near });
+  }
+
+  /** The current tile of keys or values: those that take part. */
+  keyLines(name: string, load: Wanted["load"], near: boolean): Found {
+    const { func, unit, room, tiles, kernel: { size: { width } } } = this;
+    const wanted = { first: get("key0"), count: get("keys"), most: tiles.keys };
+    return findLines({ func, unit, room, width }, { name, load, axis: "key", ...wanted, near });
   }
 
   /** Statements that lay the current tile of queries (or cotangents) side by side in panels. */
@@ -203,7 +92,7 @@ export class Attention {
   /** Statements that compute `keys x queries` products of some rows with panels. */
   scores(rows: Lines, panels: number, to: number): string[] {
     const { width } = this.kernel.size, { keyRows, keys } = this.tiles;
-    return this.product({
+    return blockProduct(this.func.locals, {
       rows: get("keys"),
       have: get("have"),
       counts: this.keyCounts(),
@@ -238,7 +127,7 @@ export class Attention {
   }
 
   /** Panels of the channels of some rows. */
-  channelPanels(rows: Lines): Product["panels"] {
+  channelPanels(rows: Lines): BlockProduct["panels"] {
     return Array.from({ length: Math.ceil(this.quads / 2) }, (_, p) => ({
       at: add(rows.at, i32(32 * p)),
       quads: Math.min(2, this.quads - 2 * p),
@@ -251,7 +140,7 @@ export class Attention {
   perQuery(weights: number, rows: Lines, to: Lines, more: string): string[] {
     const seen = (last: string): string => this.held(this.seenBy(last), get("keys"));
     return this.exactly((tile) =>
-      this.product({
+      blockProduct(this.func.locals, {
         rows: get("rows"),
         have: get("rows"),
         counts: tile === 1 ? [] : this.queryCounts(),
@@ -277,7 +166,7 @@ export class Attention {
         get("rows"),
       );
     return this.exactly((tile) =>
-      this.product({
+      blockProduct(this.func.locals, {
         rows: get("keys"),
         have: get("have"),
         counts: tile === 1 ? [] : this.keyCounts(),
@@ -315,52 +204,6 @@ export class Attention {
     return [`(if ${get("strange")} (then`, ...product(1), ") (else", ...product(rows), "))"];
   }
 
-  /** Statements that compute a product tile by tile. */
-  product(p: Product): string[] {
-    const { locals } = this.func;
-    for (const name of ["i", "left", "c", "from", "to"]) locals.declare(name, "i32");
-    const call = (count: number): string[] => {
-      const [from, to] = p.depth(get("i"), count), zero = from === i32(0);
-      const moved = (at: string, by: number): string => zero ? at : add(at, times(get("from"), by));
-      return [
-        ...(zero ? [] : [set("from", from)]),
-        set("to", zero ? to : `(i32.sub ${to} ${get("from")})`),
-        ...p.panels.map(({ at, quads, right, column }) =>
-          `(call $${tileName(count, quads, { row: p.row, left: p.step, right })} ${
-            moved(get("left"), p.step)
-          } ${moved(at, right)} ${add(get("c"), i32(column))} ${get("to")} ${i32(p.line)} ${p.more})`
-        ),
-      ];
-    };
-    const rest = [...new Set(p.counts.map((n) => n % p.tile))].filter((n) => n > 0);
-    const whole = p.tile === 1
-      ? `(i32.lt_s ${get("i")} ${p.rows})`
-      : `(i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.le_s ${add(get("i"), i32(p.tile))} ${p.have}))`;
-    return [
-      set("i", i32(0)),
-      set("left", p.left),
-      set("c", p.to),
-      ...(Math.max(...p.counts, p.tile === 1 ? p.most : 0) < p.tile ? [] : repeat(
-        locals.unique("l"),
-        whole,
-        [
-          ...call(p.tile),
-          set("i", add(get("i"), i32(p.tile))),
-          set("left", add(get("left"), i32(p.tile * p.row))),
-          set("c", add(get("c"), i32(p.tile * p.line))),
-        ],
-        false,
-      )),
-      ...rest.flatMap((n) => [
-        `(if (i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.eq (i32.sub ${p.have} ${get("i")}) ${
-          i32(n)
-        })) (then`,
-        ...call(n),
-        "))",
-      ]),
-    ];
-  }
-
   /** Statements that set the tile of queries from its number. */
   queryTile(number: string): string[] {
     const { queries, queryTiles } = this.tiles, { size } = this.kernel;
@@ -377,16 +220,18 @@ export class Attention {
     ];
   }
 
-  /** Statements that set the tile of keys that starts at `$key0`: those there are, and those that are seen. */
+  /** Statements that set the tile of keys that starts at `$key0`: those there are, and those that take part. */
   keyTile(): string[] {
-    const { keys } = this.tiles, { size } = this.kernel;
-    const seen = `(i32.sub ${get("limit")} ${get("key0")})`;
+    const { keys, keyRows, rows } = this.tiles, { size } = this.kernel;
+    const have = set("have", least(`(i32.sub ${i32(size.keys)} ${get("key0")})`, keys));
+    if (!this.causal) return [have, set("keys", get("have"))];
+    // whole register tiles: what a tile adds up must have been computed
+    const step = keyRows === rows ? rows : keyRows * rows, seen = `(i32.sub ${get("limit")} ${get("key0")})`;
+    const whole = `(i32.mul (i32.div_s ${add(seen, i32(step - 1))} ${i32(step)}) ${i32(step)})`;
     return [
-      set("have", least(`(i32.sub ${i32(size.keys)} ${get("key0")})`, keys)),
-      set(
-        "keys",
-        this.causal ? `(select ${seen} ${get("have")} (i32.lt_s ${seen} ${get("have")}))` : get("have"),
-      ),
+      have,
+      set("keys", whole),
+      set("keys", `(select ${get("keys")} ${get("have")} (i32.lt_s ${get("keys")} ${get("have")}))`),
     ];
   }
 
@@ -474,33 +319,3 @@ export class Attention {
 /** A number in every lane. */
 export const splat = (x: number): string =>
   `(v128.const f32x4 ${Array(4).fill(x === -Infinity ? "-inf" : Math.fround(x)).join(" ")})`;
-
-/** A product of tiles in memory. */
-interface Product {
-  /** Rows that are wanted, and rows that there are. */
-  readonly rows: string;
-  readonly have: string;
-  /** Numbers of rows that there may be: what is left over of each gets a tile of its own. */
-  readonly counts: readonly number[];
-  /** Rows of a register tile. */
-  readonly tile: number;
-  readonly most: number;
-  /** The left operand, bytes from row to row and from step to step. */
-  readonly left: string;
-  readonly row: number;
-  readonly step: number;
-  /** Where results go, bytes from row to row. */
-  readonly to: string;
-  readonly line: number;
-  /** Steps that count for `count` rows from a row on: the first, and one more than the last. */
-  readonly depth: (row: string, count: number) => readonly [string, string];
-  /** 0 where results start anew. */
-  readonly more: string;
-  /** Panels of columns of the right operand: address, groups of four columns, bytes from step to step, bytes into a row. */
-  readonly panels: readonly {
-    readonly at: string;
-    readonly quads: number;
-    readonly right: number;
-    readonly column: number;
-  }[];
-}

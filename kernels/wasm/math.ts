@@ -5,7 +5,8 @@
  */
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
 import { type Dialect, exponential, madd } from "./exponential.ts";
-import { attentionFunctions } from "./softmax.ts";
+import { rowFunctions } from "./rows.ts";
+import { softmaxFunctions } from "./softmax.ts";
 import { tileNamed } from "./tile.ts";
 
 export { type Dialect, madd } from "./exponential.ts";
@@ -115,7 +116,8 @@ const circular = (name: string, shift: number, dialect: Dialect): string =>
 
 /** The text of each function. */
 const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
-  ...attentionFunctions(f),
+  ...rowFunctions,
+  ...softmaxFunctions(f),
   exp: (dialect) => {
     const { lines, result } = exponential("x", "t", "r", f, dialect);
     return `(func $exp (param $x v128) (result v128) (local $t v128) (local $r v128)

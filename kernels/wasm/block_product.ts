@@ -1,0 +1,78 @@
+/** Products of tiles that lie in memory as they are, register tile by register tile. */
+import { add, get, i32, type Locals, repeat, set, times } from "./text.ts";
+import { tileName } from "./tile.ts";
+
+/** A product of tiles in memory. */
+export interface BlockProduct {
+  /** Rows that are wanted, and rows that there are. */
+  readonly rows: string;
+  readonly have: string;
+  /** Numbers of rows that there may be: what is left over of each gets a tile of its own. */
+  readonly counts: readonly number[];
+  /** Rows of a register tile. */
+  readonly tile: number;
+  readonly most: number;
+  /** The left operand, bytes from row to row and from step to step. */
+  readonly left: string;
+  readonly row: number;
+  readonly step: number;
+  /** Where results go, bytes from row to row. */
+  readonly to: string;
+  readonly line: number;
+  /** Steps that count for `count` rows from a row on: the first, and one more than the last. */
+  readonly depth: (row: string, count: number) => readonly [string, string];
+  /** 0 where results start anew. */
+  readonly more: string;
+  /** Panels of columns of the right operand: address, groups of four columns, bytes from step to step, bytes into a row. */
+  readonly panels: readonly {
+    readonly at: string;
+    readonly quads: number;
+    readonly right: number;
+    readonly column: number;
+  }[];
+}
+
+/** Statements that compute a product. */
+export const blockProduct = (locals: Locals, p: BlockProduct): string[] => {
+  for (const name of ["i", "left", "c", "from", "to"]) locals.declare(name, "i32");
+  const call = (count: number): string[] => {
+    const [from, to] = p.depth(get("i"), count), zero = from === i32(0);
+    const moved = (at: string, by: number): string => zero ? at : add(at, times(get("from"), by));
+    return [
+      ...(zero ? [] : [set("from", from)]),
+      set("to", zero ? to : `(i32.sub ${to} ${get("from")})`),
+      ...p.panels.map(({ at, quads, right, column }) =>
+        `(call $${tileName(count, quads, { row: p.row, left: p.step, right })} ${
+          moved(get("left"), p.step)
+        } ${moved(at, right)} ${add(get("c"), i32(column))} ${get("to")} ${i32(p.line)} ${p.more})`
+      ),
+    ];
+  };
+  const rest = [...new Set(p.counts.map((n) => n % p.tile))].filter((n) => n > 0);
+  const whole = p.tile === 1
+    ? `(i32.lt_s ${get("i")} ${p.rows})`
+    : `(i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.le_s ${add(get("i"), i32(p.tile))} ${p.have}))`;
+  return [
+    set("i", i32(0)),
+    set("left", p.left),
+    set("c", p.to),
+    ...(Math.max(...p.counts, p.tile === 1 ? p.most : 0) < p.tile ? [] : repeat(
+      locals.unique("l"),
+      whole,
+      [
+        ...call(p.tile),
+        set("i", add(get("i"), i32(p.tile))),
+        set("left", add(get("left"), i32(p.tile * p.row))),
+        set("c", add(get("c"), i32(p.tile * p.line))),
+      ],
+      false,
+    )),
+    ...rest.flatMap((n) => [
+      `(if (i32.and (i32.lt_s ${get("i")} ${p.rows}) (i32.eq (i32.sub ${p.have} ${get("i")}) ${
+        i32(n)
+      })) (then`,
+      ...call(n),
+      "))",
+    ]),
+  ];
+};
