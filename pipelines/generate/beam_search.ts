@@ -35,13 +35,13 @@ import {
   type GenerationError,
   promptRows,
   refusal,
-  type Request,
   writeKnown,
+  type WriteRequest,
 } from "./generator.ts";
 import { describePrefix, heldCache, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
 
 /** What of a request a search reads. */
-export type SearchRequest = Pick<Request, "prompts" | "given" | "limit">;
+export type SearchRequest = Pick<WriteRequest, "prompts" | "given" | "limit">;
 
 /** A function as a search. */
 export const searchOf = (
@@ -83,7 +83,7 @@ const prefixSource = (writer: Writer, room: Room, k: number): Source => {
   return sourceOf(decoded.logits_bv, decoded.cache, k, held);
 };
 
-const stepSource = (writer: Writer, room: Room, k: number): Source => {
+const nextSource = (writer: Writer, room: Room, k: number): Source => {
   const { llama } = heldParams(writer);
   const row = (name: string) => input(`beam.${name}`, [room.rows], "i32");
   // a row of a cache lies flat, so that moving it is one gather
@@ -118,7 +118,7 @@ export const openSearch = (
     const device = yield* theDevice(), k = 2 * beams, rows = room.rows * beams;
     const wide: Room = { ...room, rows };
     const plans = yield* described(() =>
-      [prefixSource(writer, wide, k), stepSource(writer, wide, k)].map((s) => compile(s, device.profile))
+      [prefixSource(writer, wide, k), nextSource(writer, wide, k)].map((s) => compile(s, device.profile))
     );
     const prefix = yield* device.load(plans[0]!), step = yield* device.load(plans[1]!, [prefix]);
     yield* writeKnown(prefix, bindingsOf("params", writer.params));

@@ -16,13 +16,13 @@ import * as Stream from "effect/Stream";
 import { fromEither } from "../bridge.ts";
 import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
-import { type Marks, prefixSource, type Room, stepSource, type Writer } from "./programs.ts";
+import { type Marks, nextSource, prefixSource, type Room, type Writer } from "./programs.ts";
 
 /** What a generation can fail with. */
 export type GenerationError = DeviceError | GenerateError | TreeError;
 
 /** What is asked of a writer at once. */
-export interface Request {
+export interface WriteRequest {
   /** Token numbers of every prompt, at least one each; at most as many prompts as the writer has rows. */
   readonly prompts: readonly (readonly number[])[];
   /** Arrays for the inputs of the prefix, for all rows of the writer. */
@@ -40,8 +40,8 @@ export type Burst = readonly (readonly number[])[];
 
 /** A function as a writer's stream. */
 export const streamOf = (
-  stream: (request: Request) => Stream.Stream<Burst, GenerationError>,
-): (request: Request) => Stream.Stream<Burst, GenerationError> => stream;
+  stream: (request: WriteRequest) => Stream.Stream<Burst, GenerationError>,
+): (request: WriteRequest) => Stream.Stream<Burst, GenerationError> => stream;
 
 /** A writer on a device. */
 export interface Generator {
@@ -52,7 +52,7 @@ export interface Generator {
 }
 
 /** What prompts are refused for. */
-export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = tokens }: Request):
+export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = tokens }: WriteRequest):
   | GenerateError
   | undefined => {
   const refuse = (got: string, expected: string, mend: string): GenerateError =>
@@ -75,7 +75,7 @@ export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = token
 };
 
 /** The prompts as rows of one length; rows that are left over repeat the last prompt. */
-export const promptRows = ({ rows, prompt }: Room, prompts: Request["prompts"], pad: number): {
+export const promptRows = ({ rows, prompt }: Room, prompts: WriteRequest["prompts"], pad: number): {
   readonly "prompt.ids": NdArray;
   readonly "prompt.lengths": NdArray;
 } => {
@@ -126,7 +126,7 @@ export const openGenerator = (
   Effect.gen(function* () {
     const device = yield* theDevice();
     const plans = yield* described(() =>
-      [prefixSource(writer, room, marks, kind), stepSource(writer, room, marks, kind)].map((source) =>
+      [prefixSource(writer, room, marks, kind), nextSource(writer, room, marks, kind)].map((source) =>
         compile(source, device.profile)
       )
     );
@@ -187,9 +187,9 @@ export const openGenerator = (
   });
 
 /** All tokens of a request, ends left out. */
-export const writeAll = (
+export const writeTexts = (
   generator: Generator,
-  request: Request,
+  request: WriteRequest,
 ): Effect.Effect<readonly (readonly number[])[], GenerationError> =>
   Effect.map(
     Stream.runCollect(generator.stream(request)),

@@ -209,7 +209,7 @@ export const prefixSource = (writer: Writer, room: Room, marks: Marks, kind: Dec
 };
 
 /** From one token to the next. */
-export const stepSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
+export const nextSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
   const { llama } = heldParams(writer), before = heldState(room);
   const { logits_bv, cache } = decodeStep(writer.decoder)(
     llama,

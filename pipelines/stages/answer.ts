@@ -10,7 +10,7 @@ import {
 import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type GenerationError, openGenerator, writeAll } from "../generate/generator.ts";
+import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
 import type { Writer } from "../generate/programs.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -105,7 +105,7 @@ export const openAnswerer = (
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
         const prompts = askings.map((a) => questionIds(tokenizer, a.prompt));
         const given = featureInputs(set, rows.map((r) => r.picture));
-        const answers = yield* writeAll(generator, { prompts, given, limit, stride: limit });
+        const answers = yield* writeTexts(generator, { prompts, given, limit, stride: limit });
         return answers.map((ids) => tokenizer.decode(ids));
       });
 

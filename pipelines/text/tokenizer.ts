@@ -1,11 +1,11 @@
-/** Texts to token numbers and back, through `@huggingface/tokenizers`. */
-import { Tokenizer as Reader } from "@huggingface/tokenizers";
+/** The quickstart's own encodings: what {@link coderOf} makes of them, with the four tokens that its rows need. */
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { type TokenizerJson, tokenizerJsonCodec } from "./bpe.ts";
+import { coderOf } from "./coder.ts";
 
 /** A loaded encoding. */
 export interface Tokenizer {
@@ -30,9 +30,14 @@ export interface Tokenizer {
 const squeeze = (text: string): string =>
   text.replace(/<\d+>/g, (word) => ` ${word} `).replace(/\s+/g, " ").trim();
 
-/** An encoding from its checked document. */
+/** An encoding from its checked document. Throws a DecodeError for one that contradicts itself. */
 export const tokenizerOf = (json: TokenizerJson): Tokenizer => {
-  const reader = new Reader(json, { clean_up_tokenization_spaces: false });
+  const coder = pipe(
+    coderOf(json),
+    E.getOrElseW((error) => {
+      throw error;
+    }),
+  );
   const idOf = (content: string): number => json.model.vocab[content]!;
   const [pad, bos, eos, unk] = [idOf("<pad>"), idOf("<bos>"), idOf("<eos>"), idOf("<unk>")];
   return {
@@ -42,10 +47,10 @@ export const tokenizerOf = (json: TokenizerJson): Tokenizer => {
     bos,
     eos,
     unk,
-    encode: (text) => text.trim() === "" ? [] : reader.encode(text, { add_special_tokens: false }).ids,
+    encode: (text) => text.trim() === "" ? [] : coder.encode(text),
     decode: (ids) => {
       const kept = ids.filter((id) => id !== pad && id !== bos && id !== eos);
-      return kept.length === 0 ? "" : squeeze(reader.decode(kept));
+      return kept.length === 0 ? "" : squeeze(coder.decode(kept));
     },
   };
 };

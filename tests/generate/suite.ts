@@ -37,8 +37,8 @@ import {
   type Burst,
   type Generator,
   openGenerator,
-  type Request,
-  writeAll,
+  type WriteRequest,
+  writeTexts,
 } from "../../pipelines/generate/generator.ts";
 import type { Marks, Room, Writer } from "../../pipelines/generate/programs.ts";
 import { golden } from "../support/fixtures.ts";
@@ -116,7 +116,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
       room,
       { ends: [], pad: 0 },
       "greedy",
-      (g) => writeAll(g, { prompts: [prompt] }),
+      (g) => writeTexts(g, { prompts: [prompt] }),
     );
     assert.equal([...prompt, ...ids[0]!], whole);
   });
@@ -132,9 +132,9 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     const room = { rows: 4, prompt: 7, tokens: 9 };
     const got = await opened(writer, room, { ends, pad: 0 }, "greedy", (g) =>
       Effect.gen(function* () {
-        const first = yield* writeAll(g, { prompts });
-        const again = yield* writeAll(g, { prompts, stride: 1 });
-        const short = yield* writeAll(g, { prompts: prompts.slice(0, 1), limit: 2 });
+        const first = yield* writeTexts(g, { prompts });
+        const again = yield* writeTexts(g, { prompts, stride: 1 });
+        const short = yield* writeTexts(g, { prompts: prompts.slice(0, 1), limit: 2 });
         return { first, again, short };
       }));
     assert.equal(got.first, wanted);
@@ -200,26 +200,26 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
       { rows, prompt: 4, tokens: 5 },
       { ends: [], pad: 0 },
       "greedy",
-      (g) => writeAll(g, { prompts, given }),
+      (g) => writeTexts(g, { prompts, given }),
     );
     assert.equal(got, wanted);
   });
 
   test("sampling depends on the key alone, and top-k of one is greedy", async () => {
     const writer = textWriter(tiny, 6), prompts = [[1, 2, 3]], room = { rows: 1, prompt: 3, tokens: 12 };
-    const with_ = (seed: number, more: Partial<Decoding> = {}): Request => ({
+    const with_ = (seed: number, more: Partial<Decoding> = {}): WriteRequest => ({
       prompts,
       decoding: { kind: "sample", temperature: 1.5, seed, ...more } as Decoding,
     });
     const got = await opened(writer, room, { ends: [], pad: 0 }, "sample", (g) =>
       Effect.gen(function* () {
         return {
-          one: yield* writeAll(g, with_(1)),
-          same: yield* writeAll(g, { ...with_(1), stride: 1 }),
-          other: yield* writeAll(g, with_(2)),
-          top: yield* writeAll(g, with_(3, { topK: 1 } as Partial<Decoding>)),
-          cold: yield* writeAll(g, with_(3, { temperature: 1e-3 } as Partial<Decoding>)),
-          narrow: yield* writeAll(g, with_(3, { topP: 1e-6 } as Partial<Decoding>)),
+          one: yield* writeTexts(g, with_(1)),
+          same: yield* writeTexts(g, { ...with_(1), stride: 1 }),
+          other: yield* writeTexts(g, with_(2)),
+          top: yield* writeTexts(g, with_(3, { topK: 1 } as Partial<Decoding>)),
+          cold: yield* writeTexts(g, with_(3, { temperature: 1e-3 } as Partial<Decoding>)),
+          narrow: yield* writeTexts(g, with_(3, { topP: 1e-6 } as Partial<Decoding>)),
         };
       }));
     assert.equal(got.one, got.same);
@@ -263,13 +263,13 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
 
   test("what cannot be written is refused with the reason", async () => {
     const room = { rows: 2, prompt: 4, tokens: 3 };
-    const refused = (request: Request): Promise<GenerateError> =>
+    const refused = (request: WriteRequest): Promise<GenerateError> =>
       opened(
         textWriter(tiny, 2),
         room,
         { ends: [], pad: 0 },
         "greedy",
-        (g) => Effect.flip(writeAll(g, request)),
+        (g) => Effect.flip(writeTexts(g, request)),
       ).then((e) => {
         assert.instance(e, GenerateError);
         return e as GenerateError;
@@ -295,7 +295,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
       "greedy",
       (g) =>
         Effect.exit(
-          Stream.runForEach(g.stream({ prompts: [[1]], stride: 1 }), () => writeAll(g, { prompts: [[2]] })),
+          Stream.runForEach(g.stream({ prompts: [[1]], stride: 1 }), () => writeTexts(g, { prompts: [[2]] })),
         ),
     );
     assert.ok(Exit.isFailure(overtaken));

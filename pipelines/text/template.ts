@@ -1,0 +1,166 @@
+/**
+ * Chat templates: Jinja texts, as `chat_template` of a tokenizer_config.json has them, that lay out a conversation.
+ * Rendered with marks in place of the answers, a template says itself where prompts end and answers begin; the same
+ * rendering gives the row to be learnt from and the prompt to be answered, so that they cannot differ.
+ */
+import { Template } from "@huggingface/jinja";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import { decodeEither, DecodeError, parseJson } from "../bridge.ts";
+import { FaultError } from "../runs/fault.ts";
+
+/** A template that does not do what conversations need of it. */
+export class TemplateError extends FaultError {
+  /** Discriminates the error. */
+  readonly _tag = "TemplateError";
+  /** The class name shown in stack traces. */
+  override readonly name = "TemplateError";
+}
+
+/** One thing said. */
+export interface Message {
+  /** Who says it: instructions, the one who asks, or the model. */
+  readonly role: "system" | "user" | "assistant";
+  /** The words. */
+  readonly content: string;
+}
+
+/** What surrounds a template. */
+export interface TemplateOptions {
+  /** What stands at the beginning of a text; nothing by default. */
+  readonly bos?: string;
+  /** What stands at the end of one; nothing by default. */
+  readonly eos?: string;
+  /** Name shown in errors; `chat template` by default. */
+  readonly name?: string;
+}
+
+/** A parsed template. */
+export interface ChatTemplate {
+  /** Name shown in errors. */
+  readonly name: string;
+  /** The text of a conversation. */
+  readonly render: (messages: readonly Message[]) => E.Either<TemplateError, string>;
+}
+
+const fault = (op: string, got: string, expected: string, mend: string): TemplateError =>
+  new TemplateError({ op, got, expected, mend });
+
+const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
+
+/** A template from its Jinja text. */
+export const parseTemplate = (
+  source: string,
+  { bos = "", eos = "", name = "chat template" }: TemplateOptions = {},
+): E.Either<TemplateError, ChatTemplate> =>
+  pipe(
+    E.tryCatch(
+      () => new Template(source),
+      (cause) =>
+        fault(name, `a text that is no template (${reason(cause)})`, "Jinja", "correct the template"),
+    ),
+    E.map((template) => ({
+      name,
+      render: (messages) =>
+        E.tryCatch(
+          () =>
+            template.render({
+              messages,
+              bos_token: bos,
+              eos_token: eos,
+              add_generation_prompt: false,
+            }),
+          (cause) =>
+            fault(
+              name,
+              reason(cause),
+              "a conversation that it can lay out",
+              "change the roles or their order",
+            ),
+        ),
+    })),
+  );
+
+const token = t.union([t.string, t.type({ content: t.string }), t.null, t.undefined]);
+const configType = t.type({
+  bos_token: token,
+  eos_token: token,
+  chat_template: t.union([
+    t.string,
+    t.array(t.type({ name: t.string, template: t.string })),
+    t.undefined,
+    t.null,
+  ]),
+});
+
+const spelt = (value: t.TypeOf<typeof token>): string =>
+  typeof value === "string" ? value : value?.content ?? "";
+
+/** The template of a tokenizer_config.json; of several, the one named `default`. */
+export const templateOfConfig = (
+  text: string,
+  name = "tokenizer_config.json",
+): E.Either<DecodeError | TemplateError, ChatTemplate> =>
+  pipe(
+    parseJson(name)(text),
+    E.flatMap(decodeEither(configType, name)),
+    E.flatMap((config): E.Either<DecodeError | TemplateError, ChatTemplate> => {
+      const { chat_template: found } = config;
+      const source = Array.isArray(found) ? found.find((one) => one.name === "default")?.template : found;
+      return typeof source === "string"
+        ? parseTemplate(source, { bos: spelt(config.bos_token), eos: spelt(config.eos_token), name })
+        : E.left(
+          fault(name, "no chat template", "chat_template", "choose one of the named templates instead"),
+        );
+    }),
+  );
+
+/** A piece of a conversation's text. */
+export interface Piece {
+  /** The text. */
+  readonly text: string;
+  /** Whether it is an answer of the model, with the spaces before it. */
+  readonly answer: boolean;
+}
+
+// private-use characters, which no template tests for and trimming leaves alone
+const mark = (i: number): string => `\uE000${i}\uE001`;
+const marks = /\uE000(\d+)\uE001/;
+
+/**
+ * A conversation as pieces whose texts together are what the template renders. Spaces between a prompt and its answer
+ * belong to the answer: tokens begin with the space before a word. Answers are trimmed first.
+ */
+export const piecesOf =
+  (template: ChatTemplate) => (messages: readonly Message[]): E.Either<TemplateError, readonly Piece[]> => {
+    const trimmed = messages.map((m) => m.role === "assistant" ? { ...m, content: m.content.trim() } : m);
+    const answers = trimmed.flatMap((m) => m.role === "assistant" ? [m.content] : []);
+    const wrong = (got: string): E.Either<TemplateError, never> =>
+      E.left(fault(template.name, got, "every answer once, in order, word for word", "use another template"));
+    if (trimmed.some((m) => marks.test(m.content))) return wrong("a message with characters kept for marks");
+    let n = 0;
+    const masked = trimmed.map((m) => m.role === "assistant" ? { ...m, content: mark(n++) } : m);
+    return pipe(
+      template.render(masked),
+      E.flatMap((marked) => E.map((whole: string) => ({ marked, whole }))(template.render(trimmed))),
+      E.flatMap(({ marked, whole }): E.Either<TemplateError, readonly Piece[]> => {
+        const parts = marked.split(marks), order = parts.filter((_, i) => i % 2 === 1);
+        if (order.join() !== answers.map((_, i) => i).join()) {
+          return wrong(`answers ${order.join(", ") || "none"} of ${answers.length}`);
+        }
+        const pieces: Piece[] = [];
+        for (let i = 0; i < parts.length; i += 2) {
+          const text = parts[i]!, bare = i + 1 < parts.length ? text.replace(/ +$/, "") : text;
+          pieces.push({ text: bare, answer: false });
+          if (i + 1 < parts.length) {
+            pieces.push({ text: text.slice(bare.length) + answers[i >> 1]!, answer: true });
+          }
+        }
+        const together = pieces.map((p) => p.text).join("");
+        return together === whole
+          ? E.right(pieces)
+          : wrong("a text that differs where answers are filled in");
+      }),
+    );
+  };
