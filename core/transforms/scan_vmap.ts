@@ -16,13 +16,13 @@ export type Vectorise = (
 /** Axes 0 and 1 change places: stacks have the turns in front, mapped tensors what is mapped over. */
 const swapped = (x: Tensor): Tensor => permute([1, 0, ...x.shape.slice(2).map((_, i) => i + 2)])(x);
 
-/** All results of a scan, with the new axis in front; undefined where a result is the same for all. */
+/** All results of a scan, with the new axis in front. */
 export const scanBatched = (
   vectorise: Vectorise,
   loop: Tensor<"scan">,
   args: readonly Batched[],
   size: number,
-): readonly (Tensor | undefined)[] => {
+): readonly Tensor[] => {
   const { body } = loop.attributes;
   const { carries, slices, inputs, next, ys } = body, n = carries.length, m = n + slices.length;
   const wide = standIns(inputs.map(({ shape, dtype }) => ({ shape: [size, ...shape], dtype })));
@@ -56,11 +56,10 @@ export const scanBatched = (
     ),
     loop.attributes,
   );
-  return body.results.map((_, i) =>
-    i < n
-      ? mapped[i] ? scannedAt(many, i) : undefined
-      : reached[i] === undefined
-      ? undefined
-      : swapped(scannedAt(many, i))
-  );
+  // what is the same for all is read from the new scan too: the old one's operands are of one example
+  return body.results.map((_, i) => {
+    const result = scannedAt(many, i);
+    if (i < n) return mapped[i] ? result : widened(result);
+    return reached[i] === undefined ? widened(result) : swapped(result);
+  });
 };

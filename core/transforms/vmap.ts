@@ -49,9 +49,9 @@ const mappedOnly = (
     if (becomes.has(t) || is("scanned", t) || !t.args.some((a) => becomes.has(a))) continue;
     const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
     if (is("scan", t)) {
-      cameFrom(t.origin, () => scanBatched(mappedOnly, t, args, n)).forEach((x, i) => {
-        if (x !== undefined) becomes.set(scannedAt(t, i), x);
-      });
+      cameFrom(t.origin, () => scanBatched(mappedOnly, t, args, n)).forEach((x, i) =>
+        becomes.set(scannedAt(t, i), x)
+      );
     } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
   return outputs.map((t) => becomes.get(t));
