@@ -6,9 +6,11 @@ import type { Func } from "./function.ts";
 import type { Scope } from "./scope.ts";
 import { add, get, i32, repeat, set, times } from "./text.ts";
 
-/** Rows of an operand in memory: text of the first one's address, bytes from one to the next. */
+/** Rows of an operand in memory. */
 export interface Lines {
+  /** Text of the address of the first. */
   readonly at: string;
+  /** Bytes from one to the next. */
   readonly line: number;
 }
 
@@ -29,8 +31,9 @@ export interface Wanted {
   readonly load: LoadValue;
   /** Their axis. */
   readonly axis: "row" | "key";
-  /** The first, and how many: texts. */
+  /** Text of the first. */
   readonly first: string;
+  /** Text of how many. */
   readonly count: string;
   /** How many at most. */
   readonly most: number;
@@ -40,7 +43,9 @@ export interface Wanted {
 
 /** Statements that find rows, and where they lie then. */
 export interface Found {
+  /** The statements. */
   readonly text: readonly string[];
+  /** The rows. */
   readonly lines: Lines;
 }
 

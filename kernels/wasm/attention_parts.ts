@@ -9,21 +9,30 @@ import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
 /** The function of a kernel under construction. */
 export class Attention {
+  /** What it computes. */
   readonly kernel: AttentionKernel;
+  /** How it is cut up. */
   readonly tiles: Tiles;
+  /** Its text. */
   readonly func: Func = new Func();
+  /** The thread's own memory. */
   readonly room: Room = new Room();
+  /** What runs once a call. */
   readonly top: Scope;
+  /** What runs for each unit. */
   readonly unit: Scope;
-  /** Bytes of a row of scores, and of a row of channels. */
+  /** Bytes of a row of scores. */
   readonly scoreLine: number;
+  /** Bytes of a row of channels. */
   readonly channelLine: number;
   /** Groups of four channels. */
   readonly quads: number;
   /** Keys beyond queries: query i sees keys up to `i + behind` where the kernel is causal. */
   readonly behind: number;
+  /** Whether it is. */
   readonly causal: boolean;
 
+  /** Starts the function of a kernel. */
   constructor(kernel: AttentionKernel) {
     const { size } = kernel;
     this.kernel = kernel;

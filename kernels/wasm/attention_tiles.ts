@@ -8,14 +8,17 @@ const up = (x: number, step: number): number => Math.ceil(x / step) * step;
 
 /** How a kernel is cut up. */
 export interface Tiles {
-  /** Queries of a tile, a multiple of 4; tiles. */
+  /** Queries of a tile, a multiple of 4. */
   readonly queries: number;
+  /** Tiles of queries. */
   readonly queryTiles: number;
-  /** Keys of a tile, a multiple of `keyRows` where there are several; tiles. */
+  /** Keys of a tile, a multiple of `keyRows` where there are several. */
   readonly keys: number;
+  /** Tiles of keys. */
   readonly keyTiles: number;
-  /** Rows of a register tile of keys by queries, and of one by channels. */
+  /** Rows of a register tile of keys by queries. */
   readonly keyRows: number;
+  /** Rows of a register tile by channels. */
   readonly rows: number;
 }
 

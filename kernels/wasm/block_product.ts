@@ -4,20 +4,25 @@ import { tileName } from "./tile.ts";
 
 /** A product of tiles in memory. */
 export interface BlockProduct {
-  /** Rows that are wanted, and rows that there are. */
+  /** Text of the rows that are wanted. */
   readonly rows: string;
+  /** Text of the rows that there are. */
   readonly have: string;
   /** Numbers of rows that there may be: what is left over of each gets a tile of its own. */
   readonly counts: readonly number[];
   /** Rows of a register tile. */
   readonly tile: number;
+  /** Most rows that there may be. */
   readonly most: number;
-  /** The left operand, bytes from row to row and from step to step. */
+  /** Text of the address of the left operand. */
   readonly left: string;
+  /** Bytes from one of its rows to the next. */
   readonly row: number;
+  /** Bytes from one of its steps to the next. */
   readonly step: number;
-  /** Where results go, bytes from row to row. */
+  /** Text of where results go. */
   readonly to: string;
+  /** Bytes from one of their rows to the next. */
   readonly line: number;
   /** Steps that count for `count` rows from a row on: the first, and one more than the last. */
   readonly depth: (row: string, count: number) => readonly [string, string];
