@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { stepOnCpu } from "../support/cpu.ts";
+import { loraSuite } from "./lora.suite.ts";
 import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
 const finals = new Map<number, Readonly<Record<string, ArrayLike<number>>>>();
@@ -22,6 +23,7 @@ const kept = (threads: number): MakeStepper => async (program) => {
 trajectorySuite("cpu, fused", kept(2));
 trajectorySuite("cpu, fused, one thread", kept(1));
 trajectorySuite("cpu, naive", stepOnCpu({ fuse: false }));
+loraSuite("cpu", stepOnCpu());
 
 const test = suite("trajectory, cpu, threads");
 test("1 and 2 threads end with the same bits", () => {

@@ -1,5 +1,6 @@
 /** The training, computed by the reference interpreter in float64. */
 import { interpret, under } from "@chain-of-sight/core";
+import { loraSuite } from "./lora.suite.ts";
 import { type MakeStepper, trajectorySuite } from "./suite.ts";
 
 const stepper: MakeStepper = ({ next, metrics, initial }) => {
@@ -20,3 +21,4 @@ const stepper: MakeStepper = ({ next, metrics, initial }) => {
 
 trajectorySuite("reference", stepper);
 trajectorySuite("reference, blocks computed again", stepper, { remat: under("model.layers") });
+loraSuite("reference", stepper);

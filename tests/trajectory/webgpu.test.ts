@@ -1,8 +1,10 @@
 /** The training on WebGPU: fused, with one kernel per description as the naive path, and with recomputed blocks. */
 import { under } from "@chain-of-sight/core";
 import { stepOnWebGpu } from "../support/webgpu.ts";
+import { loraSuite } from "./lora.suite.ts";
 import { trajectorySuite } from "./suite.ts";
 
 trajectorySuite("webgpu, fused", stepOnWebGpu());
 trajectorySuite("webgpu, naive", stepOnWebGpu({ fuse: false, simplify: false }));
 trajectorySuite("webgpu, blocks computed again", stepOnWebGpu(), { remat: under("model.layers") });
+loraSuite("webgpu", stepOnWebGpu());
