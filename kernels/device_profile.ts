@@ -12,6 +12,8 @@ export interface DeviceProfile {
   readonly maxBindingBytes: number;
   /** Most bytes in one buffer. */
   readonly maxBufferBytes: number;
+  /** Bindings start at multiples of this many bytes: slices of stacks are padded to it. */
+  readonly bindingAlignment: number;
   /** Most invocations in one workgroup. */
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
@@ -33,6 +35,7 @@ export const portableProfile: DeviceProfile = {
   maxBindings: 8,
   maxBindingBytes: 128 * 2 ** 20,
   maxBufferBytes: 256 * 2 ** 20,
+  bindingAlignment: 256,
   maxInvocations: 256,
   workgroupBytes: 16384,
   attention: true,

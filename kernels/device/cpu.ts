@@ -22,6 +22,7 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxBindings: 64,
   maxBindingBytes: 2 ** 32,
   maxBufferBytes: 2 ** 32,
+  bindingAlignment: 4,
   maxInvocations: 1024,
   workgroupBytes: 32768,
   attention: true,

@@ -41,6 +41,7 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
     maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
     maxBufferBytes: device.limits.maxBufferSize,
+    bindingAlignment: Math.max(16, device.limits.minStorageBufferOffsetAlignment),
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     attention: true,

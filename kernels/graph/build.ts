@@ -5,6 +5,7 @@ import {
   isAttention,
   isReduce,
   type ReduceOp,
+  type ScanBody,
   sizeOf,
   type Tensor,
 } from "@chain-of-sight/core";
@@ -22,7 +23,8 @@ import {
   type ScatterKernel,
 } from "./kernel.ts";
 import { Incompatible, lowering } from "./lower.ts";
-import { attentionIndex, operandIndex } from "./roots.ts";
+import { type Inside, repeatKernel } from "./repeat.ts";
+import { attentionIndex, operandIndex, type Roots } from "./roots.ts";
 
 /** Rows of reductions may have outputs this long at most; longer ones are faster as kernels of their own. */
 const LONGEST_ROW = 16384;
@@ -40,10 +42,12 @@ export interface Members {
 /** The kernel of a group, or undefined if its members cannot share one. */
 export const buildKernel = (
   group: Members,
-  roots: ReadonlySet<Tensor>,
+  roots: Roots,
   maxBindings: number,
+  inside: (body: ScanBody) => Inside,
 ): Kernel | undefined => {
   try {
+    if (group.members.some((t) => is("scanned", t))) return repeat(group, inside);
     const kernel = group.members.some((t) => is("matmul", t))
       ? contraction(group, roots)
       : group.members.some((t) => isAttention(t.op))
@@ -52,11 +56,20 @@ export const buildKernel = (
       ? scatter(group, roots)
       : loop(group, roots);
     const tensors = new Set([...readsOf(kernel), ...kernel.outputs.map((o) => o.tensor)]);
-    return tensors.size <= maxBindings ? kernel : undefined;
+    const bindings = [...tensors].reduce((n, t) => n + roots.bindingsOf(t), 0);
+    return bindings <= maxBindings ? kernel : undefined;
   } catch (e) {
     if (e instanceof Incompatible) return undefined;
     throw e;
   }
+};
+
+/** The results of one scan share its kernel, and nothing else does. */
+const repeat = ({ members }: Members, inside: (body: ScanBody) => Inside): Kernel | undefined => {
+  const loop = members[0]!.args[0]!;
+  return is("scan", loop) && members.every((t) => is("scanned", t) && t.args[0] === loop)
+    ? repeatKernel(members, inside(loop.attributes.body))
+    : undefined;
 };
 
 const refuse = (why: string): never => {
@@ -66,7 +79,7 @@ const refuse = (why: string): never => {
 /** The column variable: named after its length, so that loops of different lengths never share expressions. */
 const column = (length: number): Index => variable(columnName(length), length);
 
-const loop = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): LoopKernel => {
+const loop = ({ members, stored }: Members, roots: Roots): LoopKernel => {
   const own = new Set(members), reductions = members.filter((t) => isReduce(t.op));
   const maps = members.filter((t) => !isReduce(t.op));
   const rows = reductions.length > 0 ? sizeOf(reductions[0]!.shape) : sizeOf(members[0]!.shape);
@@ -88,7 +101,7 @@ const loop = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): LoopKer
     sizeOf(t.shape) === rows ? row : plus(scale(row, length), column(length));
   let length = columns;
   const lower = lowering(build, (t, at) => {
-    if (!own.has(t)) return roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined;
+    if (!own.has(t)) return roots.load(build, t, at);
     const here = linear(at, t.shape);
     if (isReduce(t.op)) return here.key === row.key ? build.reduced(t) : refuse("a reduction of another row");
     return here.key === place(t, length).key ? undefined : refuse("a member at another place");
@@ -110,7 +123,7 @@ const loop = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): LoopKer
   return { kind: "loop", rows, columns, reductions: stages, outputs };
 };
 
-const contraction = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): ContractionKernel => {
+const contraction = ({ members, stored }: Members, roots: Roots): ContractionKernel => {
   const cores = members.filter((t): t is Tensor<"matmul"> => is("matmul", t));
   if (cores.length !== 1 || members.some((t) => isReduce(t.op) || is("scatterAdd", t))) {
     refuse("not one product");
@@ -121,7 +134,7 @@ const contraction = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): 
   if (members.some((t) => sizeOf(t.shape) !== total)) refuse("an epilogue of another size");
   const flat = linear([variable("batch", batch), variable("row", m), variable("col", n)], [batch, m, n]);
   const lower = lowering(build, (t, at) => {
-    if (!own.has(t)) return roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined;
+    if (!own.has(t)) return roots.load(build, t, at);
     if (linear(at, t.shape).key !== flat.key) return refuse("an epilogue at another place");
     return t === core ? build.accumulator(core) : undefined;
   });
@@ -144,10 +157,10 @@ const contraction = ({ members, stored }: Members, roots: ReadonlySet<Tensor>): 
   };
 };
 
-const attention = ({ members }: Members, roots: ReadonlySet<Tensor>): AttentionKernel => {
+const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
   const node = members[0]! as Tensor<AttentionOp>, build = new ValueBuilder();
   if (members.length !== 1) refuse("attention stands alone");
-  const lower = lowering(build, (t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined);
+  const lower = lowering(build, (t, at) => roots.load(build, t, at));
   const read = (t: Tensor, axis: "row" | "key") => {
     const value = lower(t, attentionIndex(t, axis));
     return value.kind === "load" ? value : refuse("an operand that is not in memory");
@@ -170,12 +183,12 @@ const attention = ({ members }: Members, roots: ReadonlySet<Tensor>): AttentionK
   };
 };
 
-const scatter = ({ members }: Members, roots: ReadonlySet<Tensor>): ScatterKernel => {
+const scatter = ({ members }: Members, roots: Roots): ScatterKernel => {
   const t = members[0]!;
   if (members.length !== 1 || !is("scatterAdd", t)) return refuse("scatter stands alone");
   const [ids, updates] = t.args as [Tensor, Tensor], build = new ValueBuilder();
   const positions = sizeOf(ids.shape), inner = t.shape.slice(1), width = sizeOf(inner);
-  const lower = lowering(build, (x, at) => roots.has(x) ? build.load(x, linear(at, x.shape)) : undefined);
+  const lower = lowering(build, (x, at) => roots.load(build, x, at));
   const row = variable("row", positions), other = variable("other", positions), col = variable("col", width);
   const id = lower(ids, unravel(row, ids.shape));
   return {

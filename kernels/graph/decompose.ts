@@ -2,7 +2,9 @@
 import {
   cameFrom,
   intern,
+  is,
   isAttention,
+  mapBody,
   recordOf,
   sizeOf,
   type Tensor,
@@ -19,6 +21,7 @@ export const decompose = (roots: readonly Tensor[], unsupported: (t: Tensor) => 
       t,
       cameFrom(t.origin, () => {
         const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+        if (is("scan", node)) return mapBody(node, (results) => decompose(results, unsupported));
         const parts = unsupported(t) ? recordOf(t.op).decompose : undefined;
         return parts === undefined ? node : parts(node);
       }),

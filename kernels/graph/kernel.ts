@@ -1,6 +1,7 @@
 /** Kernels: what one dispatch computes, as scalar expressions over loops. Both code generators start from these. */
 import type { AttentionOp, ReduceOp, Tensor } from "@chain-of-sight/core";
 import type { Index } from "../ir/index_expr.ts";
+import type { Place } from "./repeat.ts";
 import type { Value } from "../ir/value.ts";
 
 /** Name of the column variable of a loop of this length. */
@@ -42,6 +43,8 @@ export interface LoopKernel {
   readonly reductions: readonly Reduction[];
   /** Results. */
   readonly outputs: readonly Output[];
+  /** What it computes, for people, where that is more than its results say. */
+  readonly title?: string;
 }
 
 /** A batched matrix product with fused views on its operands and fused scalar expressions on its result. */
@@ -107,8 +110,33 @@ export interface AttentionKernel {
   readonly outputs: readonly Output[];
 }
 
+/** The kernels of one turn of a scan, run for every turn with other memory. */
+export interface RepeatKernel {
+  /** Discriminates kernels. */
+  readonly kind: "repeat";
+  /** The scan. */
+  readonly node: Tensor<"scan">;
+  /** Number of turns. */
+  readonly length: number;
+  /** What each turn runs, in order. */
+  readonly inside: readonly Kernel[];
+  /** The place of every tensor of a turn, by number. */
+  readonly slotOf: ReadonlyMap<Tensor, number>;
+  /** Where a turn finds one of its places: one entry for each window. */
+  readonly placesAt: (slot: number, turn: number) => readonly Place[];
+  /** What it reads. */
+  readonly operands: readonly Tensor[];
+  /** Memory that it needs while it runs. */
+  readonly workspace: readonly Tensor[];
+  /** The results that someone needs. */
+  readonly outputs: readonly Output[];
+}
+
+/** A kernel that a device runs as it stands. */
+export type PlainKernel = LoopKernel | ContractionKernel | ScatterKernel | AttentionKernel;
+
 /** Any kernel. */
-export type Kernel = LoopKernel | ContractionKernel | ScatterKernel | AttentionKernel;
+export type Kernel = PlainKernel | RepeatKernel;
 
 /** An element of a materialised tensor. */
 export type LoadValue = Extract<Value, { kind: "load" }>;
@@ -150,7 +178,12 @@ export const valuesOf = (kernel: Kernel): Value[] => [
 
 /** The tensors that a kernel reads, in order of first use. */
 export const readsOf = (kernel: Kernel): Tensor[] => {
+  if (kernel.kind === "repeat") return [...kernel.operands];
   const reads = new Set<Tensor>();
   walkValues(valuesOf(kernel), (v) => v.kind === "load" && reads.add(v.from));
   return [...reads];
 };
+
+/** Memory that a kernel needs while it runs, beside what it reads and writes. */
+export const workspaceOf = (kernel: Kernel): readonly Tensor[] =>
+  kernel.kind === "repeat" ? kernel.workspace : [];

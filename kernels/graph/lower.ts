@@ -99,4 +99,4 @@ export const isView = (t: Tensor): boolean =>
 
 /** Whether a node sums or compares many elements. */
 export const isHeavy = (t: Tensor): boolean =>
-  isReduce(t.op) || is("matmul", t) || is("scatterAdd", t) || isAttention(t.op);
+  isReduce(t.op) || is("matmul", t) || is("scanned", t) || is("scatterAdd", t) || isAttention(t.op);

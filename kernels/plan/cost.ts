@@ -1,6 +1,6 @@
 /** What a kernel costs: floating-point operations and bytes, from its description alone. */
 import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
-import { type Kernel, readsOf, valuesOf, walkValues } from "../graph/kernel.ts";
+import { type PlainKernel, readsOf, valuesOf, walkValues } from "../graph/kernel.ts";
 import type { Value } from "../ir/value.ts";
 
 /** Work of one kernel. */
@@ -20,7 +20,7 @@ const operations = (values: readonly Value[]): number => {
   return n;
 };
 
-const flopsOf = (kernel: Kernel): number => {
+const flopsOf = (kernel: PlainKernel): number => {
   switch (kernel.kind) {
     case "loop": {
       const reduced = kernel.reductions.reduce((n, r) => n + (operations([r.value]) + 1) * r.length, 0);
@@ -49,7 +49,7 @@ const bytes = (ts: readonly Tensor[]): number =>
   ts.reduce((n, t) => n + sizeOf(t.shape) * bytesOf(t.dtype), 0);
 
 /** The cost of a kernel. */
-export const kernelCost = (kernel: Kernel): KernelCost => ({
+export const kernelCost = (kernel: PlainKernel): KernelCost => ({
   flops: flopsOf(kernel),
   bytes: bytes(readsOf(kernel)) + bytes(kernel.outputs.map((o) => o.tensor)),
 });

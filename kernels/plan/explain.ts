@@ -1,7 +1,8 @@
 /** Explains a plan: its kernels with their work, its memory, its totals. Pure. */
 import { show } from "@chain-of-sight/core";
-import type { Kernel } from "../graph/kernel.ts";
+import type { PlainKernel } from "../graph/kernel.ts";
 import { kernelCost } from "./cost.ts";
+import { stepsOf } from "./steps.ts";
 import type { Plan } from "./plan.ts";
 
 /** One line of an explanation: kernels of equal form and sizes together. */
@@ -33,12 +34,15 @@ export interface Explanation {
 }
 
 /** What a kernel computes, for people. */
-export const kernelLabel = (kernel: Kernel): string => {
+export const kernelLabel = (kernel: PlainKernel): string => {
   const results = (ops: readonly string[]) => [...new Set(ops)].join("+");
   switch (kernel.kind) {
     case "loop":
       return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
-        results([...kernel.reductions.map((r) => r.op), ...kernel.outputs.map((o) => o.tensor.op)])
+        kernel.title ?? results([
+          ...kernel.reductions.map((r) => r.op),
+          ...kernel.outputs.map((o) => o.tensor.op),
+        ])
       }`;
     case "contraction": {
       const { batch, m, n, k } = kernel.size;
@@ -59,8 +63,8 @@ export const kernelLabel = (kernel: Kernel): string => {
 
 /** Explains a plan in numbers. */
 export const explain = (plan: Plan): Explanation => {
-  const groups = new Map<string, ExplainedKernel>();
-  for (const k of plan.kernels) {
+  const groups = new Map<string, ExplainedKernel>(), steps = stepsOf(plan);
+  for (const { kernel: k } of steps) {
     const label = kernelLabel(k), { flops, bytes } = kernelCost(k);
     const before = groups.get(label) ?? { label, count: 0, flops: 0, bytes: 0 };
     groups.set(label, {
@@ -75,7 +79,7 @@ export const explain = (plan: Plan): Explanation => {
     plan.memory.buffers.filter((b) => b.role === role).reduce((n, b) => n + b.bytes, 0);
   return {
     kernels,
-    count: plan.kernels.length,
+    count: steps.length,
     flops: kernels.reduce((n, k) => n + k.flops, 0),
     bytes: kernels.reduce((n, k) => n + k.bytes, 0),
     memory: { inputs: total("input"), outputs: total("output"), scratch: total("scratch") },

@@ -3,7 +3,7 @@
  * by side in a fixed order, and temporaries lie over each other where their lives are apart.
  */
 import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
-import { type Kernel, readsOf, walkValues } from "../graph/kernel.ts";
+import { type Kernel, readsOf, walkValues, workspaceOf } from "../graph/kernel.ts";
 import { arrange, type Life } from "./arrange.ts";
 
 /** A piece of a buffer. */
@@ -137,6 +137,7 @@ export const livesOf = (kernels: readonly Kernel[], packs: ReadonlyMap<Tensor, P
   kernels.forEach((k, i) => {
     for (const o of k.outputs) for (const t of family(o.tensor)) born.set(t, born.get(t) ?? i);
     for (const r of readsOf(k)) for (const t of family(r)) lastRead.set(t, i);
+    for (const t of workspaceOf(k)) born.set(t, i);
   });
   return { born, lastRead };
 };

@@ -14,6 +14,8 @@ import { pairGradients } from "../graph/attention_pairs.ts";
 import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
+import { layOutScans } from "../graph/scan_layout.ts";
+import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
 
 /** What to compile: named results, and which of them replace which inputs. */
@@ -30,6 +32,8 @@ export interface Source {
 export interface CompileOptions {
   /** Merge kernels; off is the naive path that tests compare with. Default true. */
   readonly fuse?: boolean;
+  /** Compute kernels of one form, each on tensors of its own, as one. Default: as `fuse`. */
+  readonly batch?: boolean;
   /** Use the device's own attention kernels. Default: where it has them. */
   readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
@@ -57,7 +61,7 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const fewest = options.attention === true ? 0 : profile.fewestQueries;
   const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
   const given = decompose(asked, simple);
-  const outputs = options.simplify ?? true ? simplify(given) : given;
+  const outputs = layOutScans(options.simplify ?? true ? simplify(given) : given, profile.bindingAlignment);
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
   for (const t of [...topological(asked), ...source.inputs ?? []]) {
@@ -90,9 +94,17 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
     }
     if (!donated.has(o)) donated.set(o, target);
   }
-  const merge = options.fuse ?? true, fused = fuse(outputs, { maxBindings: profile.maxBindings, fuse: merge });
-  const kernels = merge && profile.attentionThreads > 0 ? pairGradients(fused, profile.attentionThreads) : fused;
-  const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs: [], tables: new Map() };
+  const merge = options.fuse ?? true, limits = { ...profile, fuse: merge };
+  const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>
+    merge && profile.attentionThreads > 0 ? pairGradients(kernels, profile.attentionThreads) : kernels;
+  const inside = insideWith(
+    (some) => paired(fuse(some, { ...limits, batch: false, inside }).kernels),
+    profile,
+  );
+  const batch = options.batch ?? merge;
+  const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, batch, inside }, donated);
+  const kernels = paired(fused);
+  const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
   return { kernels, memory, inputs, outputs: results, donate };
 };

@@ -13,6 +13,8 @@ export interface Binding {
   readonly window: number;
   /** Whether the kernel writes into the buffer that it lies in, here or elsewhere: a dispatch has one use of each. */
   readonly write: boolean;
+  /** Where it is not the whole window: the first byte from the start of the slot, and the number of bytes. */
+  readonly part?: { readonly offset: number; readonly bytes: number };
 }
 
 /** Where tensors lie, as far as the text of kernels depends on it. */

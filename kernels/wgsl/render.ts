@@ -1,24 +1,48 @@
 /** Renders any kernel as WGSL dispatches. */
 import { sizeOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import type { Kernel } from "../graph/kernel.ts";
+import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
+import { stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import { renderLoop } from "./loop.ts";
 import { type Dispatch, type Homes, homesOf } from "./module.ts";
 import { renderScatter } from "./scatter.ts";
+import { turnHomes } from "./turns.ts";
+
+/** A dispatch and the kernel that it computes, or a part of. */
+export interface KernelDispatch extends Dispatch {
+  /** The kernel. */
+  readonly kernel: PlainKernel;
+}
 
 /** The dispatches of a plan, in order. `homes` says where tensors lie if it is not as planned. */
 export const dispatchesOf = (
   plan: Plan,
   profile: DeviceProfile,
   homes: Homes = homesOf(plan.memory),
-): Dispatch[] => plan.kernels.flatMap((k) => renderWgsl(k, homes, profile));
+): KernelDispatch[] => {
+  const steps = stepsOf(plan), inside = turnHomes(steps.map((s) => s.frame), homes);
+  const known = new Map<Homes, Map<PlainKernel, readonly KernelDispatch[]>>();
+  return steps.flatMap(({ kernel, frame }) => {
+    const here = frame.scan === undefined ? homes : inside.get(frame.scan)!;
+    const before = known.get(here) ?? new Map<PlainKernel, readonly KernelDispatch[]>();
+    const rendered = before.get(kernel) ?? renderWgsl(kernel, here, profile).map((d) => ({ ...d, kernel }));
+    known.set(here, before.set(kernel, rendered));
+    return frame.scan === undefined ? rendered : rendered.map((d) => ({
+      ...d,
+      bindings: d.bindings.map(({ slot, window, write }) => {
+        const { slot: outside, ...part } = frame.partsOf(slot)[window]!;
+        return { slot: outside, window: 0, write, part };
+      }),
+    }));
+  });
+};
 
 /** The dispatches of a kernel; none where every result is empty. */
 export const renderWgsl = (
-  kernel: Kernel,
+  kernel: PlainKernel,
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch[] => {

@@ -1,0 +1,127 @@
+/**
+ * Scans as kernels: the kernels of one turn, compiled once, and where each turn finds and leaves its tensors. Slices
+ * are parts of stacks, carries change places between two buffers, and nothing is copied from turn to turn.
+ */
+import {
+  bytesOf,
+  input,
+  is,
+  region,
+  type ScanBody,
+  scannedAt,
+  sizeOf,
+  type Tensor,
+} from "@chain-of-sight/core";
+import { int } from "../ir/index_expr.ts";
+import { ValueBuilder } from "../ir/value.ts";
+import type { Kernel, Output, RepeatKernel } from "./kernel.ts";
+import { unpadded } from "./scan_layout.ts";
+
+/** A body compiled by itself: what a turn runs, and where its tensors lie among the places of a turn. */
+export interface Inside {
+  /** The kernels of one turn, in order. */
+  readonly kernels: readonly Kernel[];
+  /** The place of every tensor of a turn. */
+  readonly slotOf: ReadonlyMap<Tensor, number>;
+  /** Its results, each a tensor of its own with memory of its own. */
+  readonly results: readonly Tensor[];
+  /** Places for what only lives within a turn: bytes of the pieces of memory, and the part of one that each is. */
+  readonly scratch: {
+    readonly sizes: readonly number[];
+    readonly partOf: ReadonlyMap<number, readonly Part[]>;
+  };
+}
+
+/** A part of a tensor's memory, in bytes; all of it where no size is given. */
+export interface Part {
+  /** Which piece of memory. */
+  readonly piece: number;
+  /** Its first byte there. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly bytes: number;
+}
+
+/** The results of a body, each stored by a kernel: what is an input, or a result twice, is copied. */
+export const storedResults = (body: ScanBody): Tensor[] => {
+  const seen = new Set<Tensor>();
+  return body.results.map((result, i) => {
+    const t = unpadded(result), copy = seen.has(t) || is("input", t);
+    seen.add(t);
+    return copy ? region(t, [], { name: `result ${i} of scan`, recompute: false }) : t;
+  });
+};
+
+/** Where a turn finds a tensor of its own: a part of one outside, by turn. */
+export interface Place {
+  /** The tensor outside. */
+  readonly tensor: Tensor;
+  /** First byte. */
+  readonly offset: number;
+  /** Number of bytes; all where undefined. */
+  readonly bytes: number | undefined;
+}
+
+const sizeInBytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
+
+/** Memory of a scan beside its operands and results: named after it, so that every scan has its own. */
+const workspace = (loop: Tensor<"scan">, name: string, bytes: number): Tensor =>
+  input(`${name} of scan ${loop.id}`, [Math.max(1, Math.ceil(bytes / 4))], "f32");
+
+/** The kernel of a scan of which some results are needed. */
+export const repeatKernel = (members: readonly Tensor[], inside: Inside): RepeatKernel => {
+  const loop = members[0]!.args[0] as Tensor<"scan">, { body, length, reverse } = loop.attributes;
+  const n = body.carries.length, m = n + body.slices.length, build = new ValueBuilder(), own: Tensor[] = [];
+  const mine = (name: string, bytes: number): Tensor => {
+    const t = workspace(loop, name, bytes);
+    own.push(t);
+    return t;
+  };
+  const wanted = new Set(members);
+  const result = (i: number, bytes: number): Tensor => {
+    const t = scannedAt(loop, i);
+    return wanted.has(t) ? t : mine(`result ${i}`, bytes);
+  };
+  const places = new Map<number, (turn: number) => readonly Place[]>();
+  const put = (t: Tensor, place: (turn: number) => Place): unknown =>
+    places.set(inside.slotOf.get(t)!, (turn) => [place(turn)]);
+  const whole = (tensor: Tensor): Place => ({ tensor, offset: 0, bytes: undefined });
+  /** Slice of a stack at a turn. */
+  const slice = (stack: Tensor, bytes: number) => (turn: number): Place =>
+    length === 1 || bytes === 0
+      ? whole(stack)
+      : { tensor: stack, offset: (reverse ? length - 1 - turn : turn) * bytes, bytes };
+  body.carries.forEach((carry, i) => {
+    const last = result(i, sizeInBytes(carry)),
+      between = length > 1 ? mine(`carry ${i}`, sizeInBytes(carry)) : last;
+    const written = (turn: number): Place => whole((length - 1 - turn) % 2 === 0 ? last : between);
+    put(carry, (turn) => turn === 0 ? whole(loop.args[i]!) : written(turn - 1));
+    put(inside.results[i]!, written);
+  });
+  body.slices.forEach((t, i) => put(t, slice(loop.args[n + i]!, sizeInBytes(t))));
+  body.constants.forEach((t, i) => put(t, () => whole(loop.args[m + i]!)));
+  body.ys.forEach((t, i) =>
+    put(inside.results[n + i]!, slice(result(n + i, length * sizeInBytes(t)), sizeInBytes(t)))
+  );
+  const pieces = inside.scratch.sizes.map((bytes, i) => mine(`scratch ${i}`, bytes));
+  for (const [slot, parts] of inside.scratch.partOf) {
+    const at = parts.map(({ piece, offset, bytes }): Place => ({ tensor: pieces[piece]!, offset, bytes }));
+    places.set(slot, () => at);
+  }
+  return {
+    kind: "repeat",
+    node: loop,
+    length,
+    inside: inside.kernels,
+    slotOf: inside.slotOf,
+    placesAt: (slot, turn) => places.get(slot)!(turn),
+    operands: [...new Set(loop.args)],
+    workspace: own,
+    outputs: members.map((tensor): Output => ({
+      tensor,
+      value: build.literal(0, "f32"),
+      at: int(0),
+      perRow: false,
+    })),
+  };
+};
