@@ -72,7 +72,7 @@ const aligned = (
   stacks: ReadonlyMap<Tensor, Tensor>,
 ): Tensor<"scan"> => {
   const loop = mapBody(given, (results) => layOutScans(results, alignment));
-  const { body, length } = loop.attributes, n = body.carries.length, m = n + body.slices.length;
+  const { body, length } = loop.attributes, n = body.carries.length;
   const operands = [...loop.args], by = new Map<Tensor, Tensor>();
   const slices = body.slices.map((slice, i) => {
     const padding = paddingOf(slice, length, alignment), x = loop.args[n + i]!;

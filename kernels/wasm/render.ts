@@ -1,7 +1,8 @@
 /** Renders any kernel as phases, and a plan's phases as one module of WebAssembly text. */
 import { sizeOf } from "@chain-of-sight/core";
-import type { Kernel } from "../graph/kernel.ts";
+import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
+import { type Frame, stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import type { Phase } from "./function.ts";
@@ -10,7 +11,7 @@ import { type Dialect, poolText, preludeOf } from "./math.ts";
 import { renderScatter } from "./scatter.ts";
 
 /** The phases of a kernel, to be run one after the other; none where every result is empty. */
-export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
+export const renderWasm = (kernel: PlainKernel, dialect: Dialect): Phase[] => {
   if (kernel.outputs.every((o) => sizeOf(o.tensor.shape) === 0)) return [];
   switch (kernel.kind) {
     case "loop":
@@ -28,8 +29,20 @@ export const renderWasm = (kernel: Kernel, dialect: Dialect): Phase[] => {
 export interface WasmModule {
   /** WebAssembly text: imports `cos.memory`, exports the functions. */
   readonly text: string;
-  /** The phases in order, with the names of their functions and the kernels that they are of. */
-  readonly phases: readonly { readonly phase: Phase; readonly name: string; readonly kernel: Kernel }[];
+  /** The phases in order, those of a scan for each turn. */
+  readonly phases: readonly PlacedPhase[];
+}
+
+/** A phase in its place among the others. */
+export interface PlacedPhase {
+  /** The phase. */
+  readonly phase: Phase;
+  /** The name of its function. */
+  readonly name: string;
+  /** The kernel that it is of. */
+  readonly kernel: PlainKernel;
+  /** Where its tensors lie. */
+  readonly frame: Frame;
 }
 
 /** Most pages of 64 KiB in a memory. */
@@ -43,10 +56,13 @@ const COPY =
 /** The module of a plan. Equal kernels share a function. */
 export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
   const names = new Map<string, string>(), functions: string[] = [];
-  const each = plan.kernels.flatMap((kernel) =>
-    renderWasm(kernel, dialect).map((phase) => ({ phase, kernel }))
-  );
-  const phases = each.map(({ phase, kernel }) => {
+  const known = new Map<PlainKernel, readonly Phase[]>();
+  const each = stepsOf(plan).flatMap(({ kernel, frame }) => {
+    const rendered = known.get(kernel) ?? renderWasm(kernel, dialect);
+    known.set(kernel, rendered);
+    return rendered.map((phase) => ({ phase, kernel, frame }));
+  });
+  const phases = each.map(({ phase, kernel, frame }) => {
     let name = names.get(phase.text);
     if (name === undefined) {
       names.set(phase.text, name = `k${names.size}`);
@@ -54,7 +70,7 @@ export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
         `;; ${phase.label}\n${phase.text.replace("(func $kernel ", `(func $${name} (export "${name}") `)}`,
       );
     }
-    return { phase, name, kernel };
+    return { phase, name, kernel, frame };
   });
   const body = functions.join("\n");
   return {
