@@ -9,6 +9,7 @@ import { specialCases } from "./cases_special.ts";
 import { edgeCases } from "./edges.ts";
 import { layerCases } from "./layers.ts";
 import { libraryCases } from "./library.ts";
+import { loopCases } from "./loops.ts";
 
 /** What an evaluator is held to. */
 export interface DeviceOptions {
@@ -42,7 +43,7 @@ const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): P
 export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
   const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true } = options;
   const test = suite(`primitives, ${name}`);
-  const regular = [...deviceCases, ...attentionCases, ...libraryCases],
+  const regular = [...deviceCases, ...attentionCases, ...libraryCases, ...loopCases],
     odd = [...specialCases, ...edgeCases.specials];
   for (const c of [...regular, ...layerCases, ...edgeCases.finite, ...(specials ? odd : [])]) {
     test(c.name, () => check(evaluate, c, tolerance));
