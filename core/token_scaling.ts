@@ -144,17 +144,23 @@ export interface Grown {
 }
 
 /**
- * The layout after a growth. Queries per window stay as they are along a lineage.
+ * The layout after a growth, coarse to fine. Queries per window stay as they are along a lineage.
  * @throws {ConfigError} where a window would not be a whole number of patches.
  */
 export const grow = (growth: Growth): (from: Layout) => Grown => (from: Layout): Grown => {
   const [first, ...locals] = from.scales as [Scale, ...Scale[]];
-  const kept: Scale = { ...first, window: first.window * growth.resolution };
-  const extra = growth.global === 1 ? [] : [{ ...kept, window: kept.window / growth.global }];
-  const grown = locals.map((s) => ({ ...s, window: s.window * growth.resolution / growth.local }));
+  const child = (scale: Scale, source: number, ratio: number): readonly [Scale, number] => [
+    { ...scale, window: scale.window * growth.resolution / ratio },
+    source,
+  ];
+  const grown = [
+    child(first, 0, 1),
+    ...(growth.global === 1 ? [] : [child(first, 0, growth.global)]),
+    ...locals.map((scale, i) => child(scale, i + 1, growth.local)),
+  ].toSorted(([a], [b]) => b.window - a.window);
   return {
-    layout: layout(from.resolution * growth.resolution, from.patch, [kept, ...extra, ...grown]),
-    sources: [0, ...extra.map(() => 0), ...locals.map((_, i) => i + 1)],
+    layout: layout(from.resolution * growth.resolution, from.patch, grown.map(([scale]) => scale)),
+    sources: grown.map(([, source]) => source),
   };
 };
 
