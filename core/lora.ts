@@ -51,7 +51,7 @@ export type LowRank<A> = {
 export type Adapters<A> = { readonly [map: string]: LowRank<A> };
 
 /** All seven linear maps of a decoder's blocks, as the paper's fine-tuning has it (with rank 64). */
-export const decoderMaps: PathPredicate = (path) =>
+export const decoderMaps = (path: string): boolean =>
   /^model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/.test(path);
 
 // tables of embeddings have the shape of a linear map, but rows are picked from them

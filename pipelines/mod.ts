@@ -84,6 +84,7 @@ export * from "./train/saved_state.ts";
 export * from "./train/timing.ts";
 export * from "./train/trainer.ts";
 export * from "./train/training.ts";
+export * from "./vision/bicubic.ts";
 export * from "./vision/tower.ts";
 export * from "./vision/weights.ts";
 // The checkpoint file and the plain file format share short names; here each says which it is.
@@ -97,12 +98,35 @@ export {
   type Saved,
   sweep as sweepCheckpoint,
 } from "./weights/checkpoint.ts";
-export * from "./weights/fault.ts";
+export { type Check, SafetensorsError } from "./weights/fault.ts";
+export type { ClipVisionOptions } from "./weights/huggingface/clip_vision.ts";
+export {
+  exportClipVision,
+  type ExportError,
+  exportLlama,
+  type ExportOptions,
+} from "./weights/huggingface/export.ts";
+export {
+  loadClipVision,
+  type LoadedModel,
+  type LoadError,
+  loadLlama,
+  type OpenCheckpoint,
+  openClipVision,
+  openLlama,
+} from "./weights/huggingface/load.ts";
+export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
+export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
+export { uploadCheckpoint } from "./weights/huggingface/upload.ts";
+export { MisfitError, type Misfits, type Misshapen } from "./weights/misfit.ts";
 export {
   decode as decodeSafetensors,
   type DecodeOptions,
   encode as encodeSafetensors,
+  type FloatFormat,
   type Safetensors,
   type Tensors,
 } from "./weights/safetensors.ts";
-export type { Float64Policy } from "./weights/stored.ts";
+export { openSource, type SourceError, type StoredTensor, type WeightSource } from "./weights/source.ts";
+export type { Float64Policy, StoredType } from "./weights/stored.ts";
+export type { Placement } from "./weights/table.ts";

@@ -37,7 +37,7 @@ export const refuse = (
 ): SafetensorsError => new SafetensorsError({ op: "safetensors", check, got, expected, mend });
 
 /** The same error, naming the file in which it was found. */
-export const inFile = (path: string) => (error: SafetensorsError): SafetensorsError =>
+export const inFile = (path: string): (error: SafetensorsError) => SafetensorsError => (error) =>
   new SafetensorsError({
     op: `read ${path}`,
     check: error.check,

@@ -22,7 +22,7 @@ export const positive: t.Type<number, number, unknown> = t.refinement(
 export const flag: t.Type<boolean, boolean, unknown> = t.boolean;
 
 /** A field that may be `null`, which means its default. */
-export const orNull = <A>(codec: t.Type<A, A, unknown>): t.Type<A | null, A | null, unknown> =>
+export const orNull = <A, O>(codec: t.Type<A, O, unknown>): t.Type<A | null, O | null, unknown> =>
   t.union([codec, t.null]);
 
 const activationOf: Readonly<Record<string, ActivationName>> = {

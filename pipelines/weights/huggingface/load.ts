@@ -60,13 +60,24 @@ export const openCheckpoint = <C>(
   });
 
 /**
- * Gives every parameter of an opened checkpoint to a sink as f32, one after another: to a device, say, by
- * `(path, array) => program.write({ [path]: array })`, so that the host never holds the model.
+ * Gives every parameter of an opened checkpoint to a sink as f32, one after another, so that the host need not hold the
+ * model.
  */
 export const streamCheckpoint = <C, X, R>(
   { placements }: OpenCheckpoint<C>,
   sink: Sink<X, R>,
 ): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink);
+
+/** Opens a LLaMA-family decoder. */
+export const openLlama = (folder: string): Effect.Effect<OpenCheckpoint<LlamaConfig>, LoadError> =>
+  openCheckpoint(folder, llamaArchitecture);
+
+/** Opens CLIP's vision encoder. */
+export const openClipVision = (
+  folder: string,
+  options: ClipVisionOptions = {},
+): Effect.Effect<OpenCheckpoint<VitConfig>, LoadError> =>
+  openCheckpoint(folder, clipVisionArchitecture(options));
 
 /** A loaded model. */
 export interface LoadedModel<C, P> {
@@ -77,11 +88,10 @@ export interface LoadedModel<C, P> {
 }
 
 const load = <C, P>(
-  folder: string,
-  architecture: Architecture<C>,
+  opening: Effect.Effect<OpenCheckpoint<C>, LoadError>,
 ): Effect.Effect<LoadedModel<C, P>, LoadError> =>
   Effect.gen(function* () {
-    const opened = yield* openCheckpoint(folder, architecture), arrays: Record<string, NdArray> = {};
+    const opened = yield* opening, arrays: Record<string, NdArray> = {};
     yield* streamCheckpoint(opened, (path, array) => Effect.sync(() => void (arrays[path] = array)));
     return { config: opened.config, params: unflatten(specTrees, opened.specs, arrays) as P };
   });
@@ -89,8 +99,7 @@ const load = <C, P>(
 /** Loads a LLaMA-family decoder from the folder of a Hugging Face checkpoint. */
 export const loadLlama = (
   folder: string,
-): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> =>
-  load(folder, llamaArchitecture);
+): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> => load(openLlama(folder));
 
 /**
  * Loads CLIP's vision encoder from the folder of a Hugging Face checkpoint of the encoder or of a whole CLIP. With
@@ -100,4 +109,4 @@ export const loadClipVision = (
   folder: string,
   options: ClipVisionOptions = {},
 ): Effect.Effect<LoadedModel<VitConfig, VitParams<NdArray>>, LoadError> =>
-  load(folder, clipVisionArchitecture(options));
+  load(openClipVision(folder, options));

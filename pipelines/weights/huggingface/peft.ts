@@ -41,13 +41,9 @@ const codec = t.intersection([
     use_dora: flag,
     lora_bias: flag,
     fan_in_fan_out: flag,
-    rank_pattern: orNull(
-      t.record(t.string, count) as t.Type<Record<string, number>, Record<string, number>, unknown>,
-    ),
-    alpha_pattern: orNull(
-      t.UnknownRecord as t.Type<Record<string, unknown>, Record<string, unknown>, unknown>,
-    ),
-    modules_to_save: orNull(t.array(t.string) as t.Type<string[], string[], unknown>),
+    rank_pattern: orNull(t.record(t.string, count)),
+    alpha_pattern: orNull(t.UnknownRecord),
+    modules_to_save: orNull(t.array(t.string)),
   }),
 ]);
 

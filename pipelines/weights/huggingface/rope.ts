@@ -20,8 +20,8 @@ const settings = t.partial({
 /** The fields of config.json that concern rotations. */
 export const ropeFields = t.partial({
   rope_theta: orNull(positive),
-  rope_scaling: orNull(settings as t.Type<t.TypeOf<typeof settings>, t.TypeOf<typeof settings>, unknown>),
-  rope_parameters: orNull(settings as t.Type<t.TypeOf<typeof settings>, t.TypeOf<typeof settings>, unknown>),
+  rope_scaling: orNull(settings),
+  rope_parameters: orNull(settings),
   max_position_embeddings: count,
   partial_rotary_factor: orNull(positive),
 });
