@@ -21,3 +21,16 @@ export const countsOf = (flag: string, text: string): Effect.Effect<readonly num
     ? Effect.succeed(counts.map(Number))
     : refuse(flag, text, "whole numbers above 0 with commas between, such as 32,80");
 };
+
+/** Names from a list, with commas between. */
+export const namesOf = <T extends string>(
+  flag: string,
+  text: string,
+  known: readonly T[],
+): Effect.Effect<readonly T[], BenchError> => {
+  const names = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const unknown = names.find((name) => !(known as readonly string[]).includes(name));
+  return unknown === undefined
+    ? Effect.succeed(names as readonly string[] as readonly T[])
+    : refuse(flag, unknown, known.join(", "));
+};
