@@ -12,10 +12,10 @@ import { add, get, i32, repeat, set, times } from "./text.ts";
 
 /** Renders an attention kernel. */
 export const renderAttention = (kernel: AttentionKernel, dialect: Dialect): Phase =>
-  kernel.node.op === "attention" ? forward(kernel, dialect) : renderAttentionGradient(kernel);
+  kernel.node.op === "attention" ? forward(kernel, dialect) : renderAttentionGradient(kernel, dialect);
 
-const forward = (kernel: AttentionKernel, _dialect: Dialect): Phase => {
-  const a = new Attention(kernel), { func, unit, tiles, room, quads, channelLine } = a;
+const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
+  const a = new Attention(kernel, dialect), { func, unit, tiles, room, quads, channelLine } = a;
   const { size, node } = kernel, { locals } = func, { queryTiles } = tiles;
   const panels = room.take(a.turnedBytes), scores = room.take(tiles.keys * a.scoreLine);
   // rows of whole groups of four channels are summed up where they belong

@@ -9,6 +9,7 @@ import { kernelLabel } from "../plan/explain.ts";
 import type { Lines } from "./attention_lines.ts";
 import { Attention, splat } from "./attention_parts.ts";
 import type { Phase } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { laneLoop } from "./loops.ts";
 import { add, get, i32, repeat, set, times } from "./text.ts";
 
@@ -18,11 +19,11 @@ interface Sums extends Lines {
 }
 
 /** Renders one gradient, or both. */
-export const renderAttentionGradient = (kernel: AttentionKernel): Phase => {
+export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialect): Phase => {
   const results = kernel.outputs.map((o) => o.tensor as Tensor<AttentionOp>);
   const ofQuery = results.find((t) => t.op === "attentionGradQuery");
   const ofKey = results.find((t) => t.op === "attentionGradKeyValue");
-  const a = new Attention(kernel), { func, unit, tiles, room } = a, { locals } = func;
+  const a = new Attention(kernel, dialect), { func, unit, tiles, room } = a, { locals } = func;
   const { size, node: { attributes: { scale } } } = kernel, { queryTiles, keyTiles } = tiles;
   const panels = room.take(a.turnedBytes), panelsBack = room.take(a.turnedBytes);
   const p = room.take(tiles.keys * a.scoreLine), ds = room.take(tiles.keys * a.scoreLine);

@@ -4,6 +4,7 @@ import { findLines, type Found, type Lines, type Wanted } from "./attention_line
 import { Room, type Tiles, tilesOf } from "./attention_tiles.ts";
 import { type BlockProduct, blockProduct } from "./block_product.ts";
 import { Func } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { Scope } from "./scope.ts";
 import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
@@ -33,7 +34,7 @@ export class Attention {
   readonly causal: boolean;
 
   /** Starts the function of a kernel. */
-  constructor(kernel: AttentionKernel) {
+  constructor(kernel: AttentionKernel, dialect: Dialect) {
     const { size } = kernel;
     this.kernel = kernel;
     this.tiles = tilesOf(kernel);
@@ -43,7 +44,7 @@ export class Attention {
     this.behind = size.keys - size.queries;
     this.causal = kernel.node.attributes.causal;
     this.locals(["batch", "head", "kv", "row", "key", "d", "row0", "rows", "key0", "keys", "have", "limit"]);
-    this.top = new Scope({ locals: this.func.locals, buffer: this.func.buffer, result: () => "" });
+    this.top = new Scope({ locals: this.func.locals, dialect, buffer: this.func.buffer, result: () => "" });
     this.unit = this.top.loop(["unit", "batch", "head", "kv", "row", "key"]);
   }
 

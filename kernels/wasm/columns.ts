@@ -6,6 +6,7 @@ import { columnName, type LoopKernel, type Output, type Reduction, walkValues } 
 import { separate, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { Func, type Phase } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { laneLoop, numberLoop, rangeLoop } from "./loops.ts";
 import { phaseOf, storeAll } from "./outputs.ts";
 import { type Accumulator, accumulator, declareReductions, join, joinLanes, start, take } from "./reduce.ts";
@@ -143,11 +144,12 @@ const piecesPhase = (
   r: Reduction,
   { pieces, offset }: Spread,
   shared: number,
+  dialect: Dialect,
 ): Phase => {
   const func = new Func(), { locals } = func, columns = columnsOf(build, r.length, [r.value], []);
   declareReductions(locals);
   for (const name of ["row", "piece"]) locals.declare(name, "i32");
-  const top = new Scope({ locals, buffer: func.buffer, result: () => "" });
+  const top = new Scope({ locals, dialect, buffer: func.buffer, result: () => "" });
   const unit = top.loop(["unit", "row", "piece"]), total = accumulator(r, locals);
   unit.lines.push(
     set("row", `(i32.div_u ${get("unit")} ${i32(pieces)})`),
@@ -162,7 +164,7 @@ const piecesPhase = (
 };
 
 /** Renders a loop kernel whose lanes run over columns. */
-export const overColumns = (given: LoopKernel): Phase[] => {
+export const overColumns = (given: LoopKernel, dialect: Dialect): Phase[] => {
   const build = new ValueBuilder(), { value } = unsplit(build);
   const kernel: LoopKernel = {
     ...given,
@@ -170,7 +172,7 @@ export const overColumns = (given: LoopKernel): Phase[] => {
     outputs: given.outputs.map((o) => ({ ...o, value: value(o.value) })),
   };
   const func = new Func(), { locals } = func, results = new Map<number, string>();
-  const frame: Frame = { locals, buffer: func.buffer, result: (v) => get(results.get(v.of.id)!) };
+  const frame: Frame = { locals, dialect, buffer: func.buffer, result: (v) => get(results.get(v.of.id)!) };
   declareReductions(locals);
   for (const name of ["row", "piece"]) locals.declare(name, "i32");
   const top = new Scope(frame), unit = top.loop(["unit", "row"]);
@@ -219,5 +221,5 @@ export const overColumns = (given: LoopKernel): Phase[] => {
     cost += columns.cost;
   }
   const last: Phase = { ...phaseOf(kernel, func, top, unit, kernel.rows, cost), shared };
-  return [...[...spread].map(([r, s]) => piecesPhase(kernel, build, r, s, shared)), last];
+  return [...[...spread].map(([r, s]) => piecesPhase(kernel, build, r, s, shared, dialect)), last];
 };

@@ -11,5 +11,5 @@ import { renderPacked } from "./packed.ts";
 /** Renders a contraction kernel. */
 export const renderContraction = (kernel: ContractionKernel, dialect: Dialect): Phase[] => {
   const { m, n, k } = kernel.size;
-  return m >= 4 && n >= 8 && k >= 4 ? renderPacked(kernel) : [renderDirect(kernel, dialect)];
+  return m >= 4 && n >= 8 && k >= 4 ? renderPacked(kernel, dialect) : [renderDirect(kernel, dialect)];
 };

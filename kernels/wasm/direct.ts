@@ -20,7 +20,7 @@ export const renderDirect = (kernel: ContractionKernel, dialect: Dialect): Phase
   const dots = right.layout === "along k" && left.stride === 1 && k >= 4;
   const lines = Math.min(m, dots ? 3 : 4), down = Math.ceil(m / lines), across = Math.ceil(n / COLUMNS);
   const columns = across === 1 ? n : COLUMNS, line = 4 * (Math.ceil(columns / 8) * 8);
-  const frames = framesOf(), { func, top, unit } = frames, { locals } = func, grid = down * across;
+  const frames = framesOf(dialect), { func, top, unit } = frames, { locals } = func, grid = down * across;
   for (const name of ["batch", "row0", "row", "rows", "col", "from", "to"]) locals.declare(name, "i32");
   unit.lines.push(
     set("batch", grid === 1 ? get("unit") : `(i32.div_u ${get("unit")} ${i32(grid)})`),

@@ -3,6 +3,7 @@ import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts"
 import { separate, variable } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
 import { Func, type Phase } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { overColumns } from "./columns.ts";
 import { laneLoop, numberLoop, rangeLoop } from "./loops.ts";
 import { CLAIM, phaseOf, storeAll } from "./outputs.ts";
@@ -13,8 +14,8 @@ import { outerName, type Rewriter } from "./split.ts";
 import { get, i32, least, set, times } from "./text.ts";
 
 /** Renders a loop kernel. */
-export const renderLoop = (kernel: LoopKernel): Phase[] =>
-  lanesOverRows(kernel) ? [overRows(kernel)] : overColumns(kernel);
+export const renderLoop = (kernel: LoopKernel, dialect: Dialect): Phase[] =>
+  lanesOverRows(kernel) ? [overRows(kernel, dialect)] : overColumns(kernel, dialect);
 
 /** Columns that are summed by themselves before they are added to the others, for accuracy. */
 const PIECE = 1024;
@@ -48,7 +49,7 @@ const reduceRows = (scope: Scope, func: Func, r: Reduction, copies: number): Acc
 };
 
 /** Lanes run over rows: maps, and reductions over axes that are not the last. */
-const overRows = (given: LoopKernel): Phase => {
+const overRows = (given: LoopKernel, dialect: Dialect): Phase => {
   const { rows } = given, inner = given.reductions.length > 0;
   const lengths = [...new Set([...given.reductions.map((r) => r.length), given.columns])].map(columnName);
   const values = [...given.reductions.map((r) => r.value), ...given.outputs.map((o) => o.value)];
@@ -82,6 +83,7 @@ const overRows = (given: LoopKernel): Phase => {
   const func = new Func(), { locals } = func, results = new Map<string, string>();
   const frame: Frame = {
     locals,
+    dialect,
     buffer: func.buffer,
     result: (v, copy) => get(results.get(`${v.of.id}:${copy}`)!),
   };

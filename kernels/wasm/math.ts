@@ -1,15 +1,15 @@
 /**
- * Functions that WebAssembly lacks, four lanes at a time. Exponentials, logarithms and tangents follow Cephes (S.
+ * Functions that WebAssembly lacks and that are worth a call, four lanes at a time. Logarithms follow Cephes (S.
  * Moshier, 1989): a reduced range, a short polynomial, errors around 1e-7. Angles and powers take their reductions
  * in float64. NaN passes through all of them.
  */
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
-import { type Dialect, exponential, madd } from "./exponential.ts";
+import { type Dialect, madd } from "./inline.ts";
 import { rowFunctions } from "./rows.ts";
 import { softmaxFunctions } from "./softmax.ts";
 import { tileNamed } from "./tile.ts";
 
-export { type Dialect, madd } from "./exponential.ts";
+export { type Dialect, madd } from "./inline.ts";
 
 /**
  * Numbers that the functions read from memory: one instruction, where a constant in the code takes three. They lie in
@@ -118,12 +118,6 @@ const circular = (name: string, shift: number, dialect: Dialect): string =>
 const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   ...rowFunctions,
   ...softmaxFunctions(f),
-  exp: (dialect) => {
-    const { lines, result } = exponential("x", "t", "r", f, dialect);
-    return `(func $exp (param $x v128) (result v128) (local $t v128) (local $r v128)
-  ${lines.join("\n  ")}
-  ${result})`;
-  },
   log: (dialect) =>
     `(func $log (param $v v128) (result v128) (local $x v128) (local $e v128) (local $z v128) (local $m v128)
   (local.set $m (f32x4.lt ${v("v")} ${f(1.1754943508222875e-38)}))
@@ -163,57 +157,6 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
     })))`,
   sin: (dialect) => circular("sin", 0, dialect),
   cos: (dialect) => circular("cos", 1, dialect),
-  tanh: (dialect) =>
-    `(func $tanh (param $x v128) (result v128) (local $a v128) (local $s v128)
-  (local.set $a (f32x4.abs ${v("x")}))
-  (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
-  (v128.bitselect
-    ${
-      madd(
-        `(f32x4.mul ${
-          polynomial(v("s"), [
-            -5.70498872745e-3,
-            2.06390887954e-2,
-            -5.37397155531e-2,
-            1.33314422036e-1,
-            -3.33332819422e-1,
-          ], dialect)
-        } ${v("s")})`,
-        v("x"),
-        v("x"),
-        dialect,
-      )
-    }
-    (v128.bitselect (f32x4.sub ${f(1)} (f32x4.div ${f(2)} (f32x4.add (call $exp (f32x4.add ${v("a")} ${
-      v("a")
-    })) ${f(1)}))) ${v("x")} ${n(0x7fffffff)})
-    (f32x4.lt ${v("a")} ${f(0.625)})))`,
-  // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
-  erf: (dialect) =>
-    `(func $erf (param $x v128) (result v128) (local $s v128)
-  (local.set $x (f32x4.pmin (f32x4.pmax ${v("x")} ${f(-4)}) ${f(4)}))
-  (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
-  (f32x4.div
-    (f32x4.mul ${v("x")} ${
-      polynomial(v("s"), [
-        -2.72614225801306e-10,
-        2.77068142495902e-08,
-        -2.10102402082508e-06,
-        -5.69250639462346e-05,
-        -7.34990630326855e-04,
-        -2.95459980854025e-03,
-        -1.60960333262415e-02,
-      ], dialect)
-    })
-    ${
-      polynomial(v("s"), [
-        -1.45660718464996e-05,
-        -2.13374055278905e-04,
-        -1.68282697438203e-03,
-        -7.37332916720468e-03,
-        -1.42647390514189e-02,
-      ], dialect)
-    }))`,
   // log2 of positive finite numbers, two lanes: the exponent, and twice the artanh of (m - 1) / (m + 1)
   log64: () =>
     `(func $log64 (param $x v128) (result v128) (local $e v128) (local $m v128) (local $g v128) (local $s v128)

@@ -5,6 +5,7 @@
 import type { ContractionKernel } from "../graph/kernel.ts";
 import { finishRow, type Frames, framesOf, labelOf, type Operand, operandOf } from "./product.ts";
 import type { Phase } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { packText } from "./pack.ts";
 import type { Scope } from "./scope.ts";
 import { add, get, i32, least, repeat, set, times } from "./text.ts";
@@ -91,10 +92,10 @@ const panelText = (
 const TABLE = 256;
 
 /** The phase that packs the right operand for all units. */
-const packing = (kernel: ContractionKernel, right: Operand, shared: number): Phase => {
+const packing = (kernel: ContractionKernel, right: Operand, shared: number, dialect: Dialect): Phase => {
   const { batch, n, k } = kernel.size,
     panels = Math.ceil(n / PANEL),
-    frames = framesOf(),
+    frames = framesOf(dialect),
     { func, top, unit } = frames;
   for (const name of ["batch", "panel"]) func.locals.declare(name, "i32");
   unit.lines.push(
@@ -116,13 +117,13 @@ const packing = (kernel: ContractionKernel, right: Operand, shared: number): Pha
 };
 
 /** Renders a large product. */
-export const renderPacked = (kernel: ContractionKernel): Phase[] => {
+export const renderPacked = (kernel: ContractionKernel, dialect: Dialect): Phase[] => {
   const { batch, m, n, k } = kernel.size, blocks = blocksOf(kernel);
   const left = operandOf(kernel.left, "row"), right = operandOf(kernel.right, "col");
   const panels = Math.ceil(n / PANEL), { tile, rows, columns, depth } = blocks;
   const alone = right.batched && blocks.down === 1 && blocks.across === 1 && depth === k;
   const shared = alone ? 0 : 4 * PANEL * k * panels * (right.batched ? batch : 1);
-  const frames = framesOf(), { func, top, unit } = frames, { locals } = func;
+  const frames = framesOf(dialect), { func, top, unit } = frames, { locals } = func;
   for (const name of ["batch", "panel", "row0", "rows", "tile", "tiles", "last", "apack", "bpack", "row"]) {
     locals.declare(name, "i32");
   }
@@ -225,5 +226,5 @@ export const renderPacked = (kernel: ContractionKernel): Phase[] => {
     units: batch * grid,
     chunk: Math.max(1, Math.round(20000 / work)),
   };
-  return alone ? [product] : [packing(kernel, right, shared), product];
+  return alone ? [product] : [packing(kernel, right, shared, dialect), product];
 };

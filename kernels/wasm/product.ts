@@ -2,6 +2,7 @@
 import type { ContractionKernel, LoadValue, Output } from "../graph/kernel.ts";
 import { dependsOn, separate } from "../ir/index_expr.ts";
 import { Func } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { laneLoop } from "./loops.ts";
 import type { Layout } from "./pack.ts";
 import { costOf, indicesOf } from "./schedule.ts";
@@ -46,11 +47,12 @@ export interface Frames {
 }
 
 /** The frames of a contraction's function: `$sums` points at the products of a row, less the row's first column. */
-export const framesOf = (): Frames => {
+export const framesOf = (dialect: Dialect): Frames => {
   const func = new Func();
   func.locals.declare("sums", "i32");
   const frame: Frame = {
     locals: func.locals,
+    dialect,
     buffer: func.buffer,
     result: (_, copy) =>
       `(v128.load offset=${16 * copy} (i32.add ${get("sums")} (i32.shl ${get("col")} (i32.const 2))))`,

@@ -15,11 +15,11 @@ export const renderWasm = (kernel: PlainKernel, dialect: Dialect): Phase[] => {
   if (kernel.outputs.every((o) => sizeOf(o.tensor.shape) === 0)) return [];
   switch (kernel.kind) {
     case "loop":
-      return renderLoop(kernel);
+      return renderLoop(kernel, dialect);
     case "contraction":
       return renderContraction(kernel, dialect);
     case "scatter":
-      return [renderScatter(kernel)];
+      return [renderScatter(kernel, dialect)];
     case "attention":
       return [renderAttention(kernel, dialect)];
   }

@@ -1,5 +1,5 @@
 /** Functions on rows of numbers in memory: turned, copied, scaled, looked through. */
-import { type Dialect, madd } from "./exponential.ts";
+import { type Dialect, madd } from "./inline.ts";
 import { shuffle } from "./pack.ts";
 import { get, i32, indent, repeat, set } from "./text.ts";
 

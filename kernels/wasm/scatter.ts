@@ -5,6 +5,7 @@
 import type { ScatterKernel } from "../graph/kernel.ts";
 import { plus, scale, variable } from "../ir/index_expr.ts";
 import { Func, type Phase } from "./function.ts";
+import type { Dialect } from "./inline.ts";
 import { laneLoop, numberLoop } from "./loops.ts";
 import { Scope } from "./scope.ts";
 import { get, i32, least, set, times } from "./text.ts";
@@ -13,10 +14,11 @@ import { get, i32, least, set, times } from "./text.ts";
 const COLUMNS = 32;
 
 /** Renders a scatter kernel. */
-export const renderScatter = (kernel: ScatterKernel): Phase => {
+export const renderScatter = (kernel: ScatterKernel, dialect: Dialect): Phase => {
   const { positions, width, tableRows } = kernel, table = kernel.outputs[0]!.tensor;
   const func = new Func(), { locals } = func;
-  const top = new Scope({ locals, buffer: func.buffer, result: () => "" }), unit = top.loop(["unit"]);
+  const top = new Scope({ locals, dialect, buffer: func.buffer, result: () => "" }),
+    unit = top.loop(["unit"]);
   for (const name of ["from", "to", "id", "at"]) locals.declare(name, "i32");
   unit.lines.push(
     set("from", times(get("unit"), COLUMNS)),

@@ -7,12 +7,15 @@ import { sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Atom, dependsOn, type Index, separate, variablesOf } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 import { applyText, literal } from "./dialect.ts";
+import { type Dialect, inlined } from "./inline.ts";
 import { add, get, i32, type Locals, set, times } from "./text.ts";
 
 /** What all scopes of a function share. */
 export interface Frame {
   /** The locals. */
   readonly locals: Locals;
+  /** What the machine has. */
+  readonly dialect: Dialect;
   /** Text of the address of a tensor's memory. */
   readonly buffer: (t: Tensor) => string;
   /** Text of a reduction's result or of the accumulator for a copy. */
@@ -251,6 +254,7 @@ export class Scope {
     if (known !== undefined) return known;
     const home = this.#home(v.uses);
     if (v.kind === "guard") return this.#guard(v, moving ? copy : 0, key);
+    if (v.kind === "apply" && inlined[v.op] !== undefined) return this.#inline(v, home.scope, key, copy);
     const text = v.kind === "index"
       ? this.lanesOf(v.at, copy)
       : v.kind === "load"
@@ -262,6 +266,18 @@ export class Scope {
       "v128",
       v.kind === "load" && v.dtype === "bool" ? `(i32x4.ne ${text} ${ramp([0, 0, 0, 0])})` : text,
     );
+  }
+
+  /** A function written out in a scope. Its spare locals are those of all others: none outlives it. */
+  #inline(v: Extract<Value, { kind: "apply" }>, scope: Scope, key: string, copy: number): string {
+    const { dialect, locals } = this.#frame, x = this.value(v.args[0]!, copy);
+    const { lines, result } = inlined[v.op]!(x, {
+      number: (n) => this.#constant(literal(n, "f32")),
+      spare: (name) => locals.declare(`${name}.spare`, "v128"),
+      dialect,
+    });
+    scope.lines.push(...lines);
+    return this.#name(scope, key, "v128", result);
   }
 
   #guard(v: Extract<Value, { kind: "guard" }>, copy: number, key: string): string {

@@ -2,7 +2,7 @@
  * Functions of attention's inner parts. Scores lie with a key's queries side by side, so that lanes run over queries:
  * the greatest score and the sum of a query need no joining of lanes.
  */
-import { type Dialect, exponential, madd } from "./exponential.ts";
+import { type Dialect, exponential, madd } from "./inline.ts";
 import { locals, params } from "./rows.ts";
 import { get, i32, indent, repeat, set } from "./text.ts";
 
@@ -66,7 +66,7 @@ const softmaxQuad = (dialect: Dialect, place: (x: number) => string): string =>
       locals(["i", "p", "full", "part"], "i32")
     } ${locals(["x", "t", "r", "best", "sum", "before"], "v128")}`,
     (number) => {
-      const exp = exponential("x", "t", "r", number, dialect, true);
+      const exp = exponential(get("x"), { number, spare: (name) => name, dialect }, true);
       const take = (x: string): string => set("best", `(f32x4.pmax ${get("best")} ${x})`);
       const store = (y: string): string[] => [
         set("r", y),
@@ -116,7 +116,7 @@ const pairQuad = (dialect: Dialect, place: (x: number) => string): string =>
       locals(["i", "p", "o", "full", "part"], "i32")
     } ${locals(["x", "t", "r", "lse", "delta"], "v128")}`,
     (number) => {
-      const exp = exponential("x", "t", "r", number, dialect, true);
+      const exp = exponential(get("x"), { number, spare: (name) => name, dialect }, true);
       const score = set("x", `(f32x4.sub (v128.load ${get("p")}) ${get("lse")})`);
       const dp = `(f32x4.sub (v128.load ${get("o")}) ${get("delta")})`;
       const ds = `(f32x4.mul (f32x4.mul ${get("r")} ${dp}) ${get("scale")})`;
