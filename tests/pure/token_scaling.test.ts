@@ -24,6 +24,35 @@ const windowsOf = (growth: Growth, from = pretrain) => grow(growth)(from).layout
 const tokens = (growth: Growth, from = pretrain) => tokenCount(grow(growth)(from).layout);
 const G = { local: false }, L = { global: false };
 
+test("every layout of the paper, with its tokens by scale", () => {
+  const rows:
+    readonly (readonly [number, readonly number[], readonly number[], readonly number[], number])[] = [
+      [224, [16, 4], [16, 4], [16, 64], 80],
+      [224, [16, 4], [16, 1], [16, 16], 32],
+      [224, [16, 8], [16, 4], [16, 16], 32],
+      [224, [16, 4], [16, 2], [16, 32], 48],
+      [224, [16, 8], [16, 8], [16, 32], 48],
+      [224, [16, 8, 4], [16, 16, 4], [16, 64, 64], 144],
+      [224, [16, 2], [16, 4], [16, 256], 272],
+      [224, [16, 8, 2], [16, 16, 4], [16, 64, 256], 336],
+      [448, [32, 8], [16, 4], [16, 64], 80],
+      [448, [32, 16, 8], [16, 16, 4], [16, 64, 64], 144],
+      [448, [32, 4], [16, 4], [16, 256], 272],
+      [448, [32, 16, 4], [16, 16, 4], [16, 64, 256], 336],
+      [448, [32, 8, 4], [16, 16, 4], [16, 256, 256], 528],
+      [448, [32, 16, 2], [16, 16, 4], [16, 64, 1024], 1104],
+      [448, [32, 8, 2], [16, 16, 4], [16, 256, 1024], 1296],
+      [448, [32, 8, 2], [16, 16, 1], [16, 256, 256], 528],
+      [448, [32, 16, 2], [16, 16, 1], [16, 64, 256], 336],
+      [448, [32, 8, 2], [16, 16, 2], [16, 256, 512], 784],
+    ];
+  for (const [resolution, windows, queries, perScale, total] of rows) {
+    const of = layoutOf(resolution, 14, windows, queries);
+    assert.equal(tokensPerScale(of), perScale);
+    assert.is(tokenCount(of), total);
+  }
+});
+
 test("every row of the token-scaling ablation", () => {
   const still: Growth = { resolution: 2, global: 1, local: 1 };
   const rows: readonly (readonly [Growth, readonly number[], number])[] = [
