@@ -14,16 +14,24 @@ const table = Float32Array.from(
   (_, i) => (Math.floor(i / 3) / 255 - clipColours.mean[i % 3]!) / clipColours.std[i % 3]!,
 );
 
+const normalise = (bytes: Uint8Array, out: Float32Array, at: number): void => {
+  for (let p = 0; p < bytes.length; p += 3) {
+    out[at + p] = table[bytes[p]! * 3]!;
+    out[at + p + 1] = table[bytes[p + 1]! * 3 + 1]!;
+    out[at + p + 2] = table[bytes[p + 2]! * 3 + 2]!;
+  }
+};
+
+/** One picture of `side * side * 3` bytes of RGB, `[1, side, side, 3]`, normalised. */
+export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => {
+  const out = new Float32Array(side * side * 3);
+  normalise(bytes, out, 0);
+  return ndarray("f32", [1, side, side, 3], out);
+};
+
 /** The pictures of some scenes at one side, `[b, side, side, 3]`, normalised. */
 export const pixelsOf = (set: SceneSet, side: number, indices: readonly number[]): NdArray => {
   const size = side * side * 3, out = new Float32Array(indices.length * size);
-  indices.forEach((index, row) => {
-    const bytes = imageAt(set, side, index), at = row * size;
-    for (let p = 0; p < size; p += 3) {
-      out[at + p] = table[bytes[p]! * 3]!;
-      out[at + p + 1] = table[bytes[p + 1]! * 3 + 1]!;
-      out[at + p + 2] = table[bytes[p + 2]! * 3 + 2]!;
-    }
-  });
+  indices.forEach((index, row) => normalise(imageAt(set, side, index), out, row * size));
   return ndarray("f32", [indices.length, side, side, 3], out);
 };

@@ -1,0 +1,160 @@
+/** One question about one photo, from a run directory to an answer. */
+import type { ConfigError } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import { theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as O from "fp-ts/lib/Option.js";
+import * as Stream from "effect/Stream";
+import type { Box } from "../data/box.ts";
+import { parseBox } from "../data/grid.ts";
+import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { questionIds } from "../text/prompt.ts";
+import { pixelsOfPicture } from "../train/pixels.ts";
+import { openSearch } from "./beam_search.ts";
+import { type Decoding, greedily } from "./decoding.ts";
+import { GenerateError } from "./fault.ts";
+import { type GenerationError, openGenerator } from "./generator.ts";
+import { lookSheet } from "./look_sheet.ts";
+import { looksAt } from "./looks.ts";
+import { loadPhoto, type PhotoError } from "./photo.ts";
+import { loadTrained, type Trained, type TrainedError } from "./trained.ts";
+
+/** What asking can fail with. */
+export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TrainedError;
+
+/** What is asked, and how. */
+export interface Ask {
+  /** A run directory of a quickstart, or a fine-tuned checkpoint in one. */
+  readonly checkpoint: string;
+  /** The arm of the run; the first fine-tuned one with several scales by default. */
+  readonly arm?: string;
+  /** File of the photo. */
+  readonly image: string;
+  /** The question. */
+  readonly question: string;
+  /** Most tokens of the answer. */
+  readonly tokens: number;
+  /** How tokens are chosen; greedily by default. */
+  readonly decoding?: Decoding;
+  /** Beams of a search, in place of `decoding`; none by default. */
+  readonly beams?: number;
+  /** File to which a picture of where the answer looked is written; none by default. */
+  readonly show?: string;
+}
+
+/** An answer, and what it was made with. */
+export interface Answer {
+  /** The question as the model read it. */
+  readonly question: string;
+  /** The words. */
+  readonly answer: string;
+  /** Its tokens, the end left out. */
+  readonly ids: readonly number[];
+  /** Words of the question that the model does not know. */
+  readonly unknown: readonly string[];
+  /** The box that the answer speaks of, in shares of the picture's sides, if it is one. */
+  readonly box?: Box;
+  /** The arm. */
+  readonly arm: string;
+  /** Visual tokens. */
+  readonly visualTokens: number;
+  /** The device. */
+  readonly device: string;
+  /** Seconds from the first kernel to the last token, without loading and compiling. */
+  readonly seconds: number;
+}
+
+/** The question as the quickstart's models learnt to read questions: without a mark at its end. */
+export const asked = (question: string): string => question.trim().replace(/[\s?.!]+$/, "");
+
+/** Words of a text that an encoding knows nothing of. */
+export const unknownWords = ({ tokenizer }: Pick<Trained, "tokenizer">, text: string): readonly string[] =>
+  text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk));
+
+const refuse = (got: string, expected: string, mend: string): GenerateError =>
+  new GenerateError({ op: "ask", got, expected, mend });
+
+/** More than this no answer is long. */
+export const MOST_TOKENS = 4096;
+
+const checked = ({ question, tokens, beams, decoding }: Ask): GenerateError | undefined => {
+  if (asked(question) === "") {
+    return refuse(`the question ${JSON.stringify(question)}`, "words", "ask for example `is there a cow`");
+  }
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > MOST_TOKENS) {
+    return refuse(`${tokens} tokens at most`, `1 to ${MOST_TOKENS}`, "change --max-tokens");
+  }
+  if (beams !== undefined && decoding?.kind === "sample") {
+    return refuse("beams and a temperature", "one of them", "leave out --beams or --temperature");
+  }
+  return undefined;
+};
+
+/** The same text as words for a stream: what was added since `before`. */
+const added = (before: string, now: string): string =>
+  now.startsWith(before) ? now.slice(before.length) : now;
+
+/** Answers one question; `tell` is given the words as they come. */
+export const ask = (
+  request: Ask,
+  tell: (words: string) => void,
+): Effect.Effect<Answer, AskError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const bad = checked(request);
+    if (bad !== undefined) return yield* Effect.fail(bad);
+    const device = yield* theDevice();
+    const trained = yield* loadTrained(request.checkpoint, request.arm);
+    const { tokenizer, writer, layout } = trained, side = layout.resolution;
+    const photo = yield* loadPhoto(request.image, side), question = asked(request.question);
+    const prompt = questionIds(tokenizer, question), given = { images: pixelsOfPicture(photo.bytes, side) };
+    const { beams, decoding = greedily, tokens } = request;
+    // prompts of one length share their kernels
+    const room = { rows: 1, prompt: Math.ceil(prompt.length / 16) * 16, tokens };
+    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
+
+    let ids: readonly number[] = [], text = "", began = performance.now();
+    if (beams === undefined) {
+      const generator = yield* openGenerator(writer, room, marks, decoding.kind);
+      began = performance.now();
+      yield* Stream.runForEach(generator.stream({ prompts: [prompt], given, decoding }), ([more]) =>
+        Effect.sync(() => {
+          ids = [...ids, ...more!];
+          const now = tokenizer.decode(ids);
+          tell(added(text, now));
+          text = now;
+        }));
+    } else {
+      const search = yield* openSearch(writer, room, marks, beams), rows = beams;
+      const wide = new Float32Array(rows * given.images.data.length);
+      for (let r = 0; r < rows; r++) {
+        wide.set(given.images.data as Float32Array, r * given.images.data.length);
+      }
+      began = performance.now();
+      const images = { ...given.images, shape: [rows, side, side, 3], data: wide };
+      ids = (yield* search({ prompts: [prompt], given: { images } }))[0]!;
+      tell(text = tokenizer.decode(ids));
+    }
+    const seconds = (performance.now() - began) / 1000;
+
+    if (request.show !== undefined) {
+      // an answer without words still was chosen by looking: at its end
+      const answer = ids.length > 0 ? ids : [tokenizer.eos];
+      const looks = yield* looksAt(writer, layout, { prompt, answer, given });
+      const words = ids.length > 0
+        ? ids.map((id) => tokenizer.decode([id]))
+        : ["(end)"];
+      yield* atomicWrite(request.show, [lookSheet({ photo, question, tokens: words, looks })]);
+    }
+    const box = parseBox(text, trained.config.data.grid);
+    return {
+      question,
+      answer: text,
+      ids,
+      unknown: unknownWords(trained, question),
+      ...(O.isSome(box) ? { box: box.value } : {}),
+      arm: trained.arm.name,
+      visualTokens: writer.prefix!.tokens,
+      device: device.profile.name,
+      seconds,
+    };
+  }));

@@ -1,0 +1,62 @@
+/** Photos as the models of this repository read them. */
+import * as Effect from "effect/Effect";
+import { Buffer } from "node:buffer";
+import sharp from "sharp";
+import { resampleArea } from "../data/resample.ts";
+import { FaultError } from "../runs/fault.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+
+/** A file that is not a picture. */
+export class PhotoError extends FaultError<{
+  /** The file. */
+  readonly path: string;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "PhotoError";
+  /** The class name shown in stack traces. */
+  override readonly name = "PhotoError";
+}
+
+/** Side at which photos are decoded, that of the drawn scenes. */
+const MASTER = 448;
+
+/** A photo. */
+export interface Photo {
+  /** Side in pixels. */
+  readonly side: number;
+  /** `side * side * 3` bytes of RGB. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a photo as a square of `side` pixels, at most 448: turned upright, on white, squeezed to 448 px by a bicubic
+ * filter, then averaged over areas as drawn scenes are. Any format that libvips reads.
+ */
+export const loadPhoto = (path: string, side: number): Effect.Effect<Photo, DiskError | PhotoError> =>
+  Effect.gen(function* () {
+    const file = yield* onDisk("read", path, () => Deno.readFile(path));
+    const bytes = yield* Effect.tryPromise({
+      try: () =>
+        sharp(Buffer.from(file.buffer, file.byteOffset, file.byteLength))
+          .rotate()
+          .flatten({ background: "#ffffff" })
+          .toColourspace("srgb")
+          .resize(MASTER, MASTER, { fit: "fill", kernel: "cubic" })
+          .removeAlpha()
+          .raw()
+          .toBuffer(),
+      catch: (cause) =>
+        new PhotoError({
+          op: `read ${path}`,
+          got: `${file.length} bytes that are no picture (${cause instanceof Error ? cause.message : cause})`,
+          expected: "a whole JPEG, PNG, WebP, GIF, AVIF or TIFF file",
+          mend: "check the file, or convert it",
+          path,
+        }),
+    });
+    const rgb = bytes.length === MASTER * MASTER ? grey(bytes) : new Uint8Array(bytes);
+    return { side, bytes: resampleArea(rgb, MASTER, side) };
+  });
+
+const grey = (one: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: one.length * 3 }, (_, i) => one[Math.floor(i / 3)]!);

@@ -1,0 +1,262 @@
+/** Asking a model that was trained from nothing a moment ago, and everything that cannot be asked. */
+import { cpu, type Device } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import sharp from "sharp";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
+import { looksAt, looksOf } from "../../pipelines/generate/looks.ts";
+import { loadPhoto } from "../../pipelines/generate/photo.ts";
+import { loadTrained } from "../../pipelines/generate/trained.ts";
+import type { QuickstartConfig } from "../../pipelines/quickstart/config.ts";
+import { presets } from "../../pipelines/quickstart/presets.ts";
+import { quickstart } from "../../pipelines/quickstart/run.ts";
+import { imageAt } from "../../pipelines/data/scene_set.ts";
+import { renderDataset } from "../../pipelines/data/workers.ts";
+import { openAnswerer } from "../../pipelines/stages/answer.ts";
+import { questionIds } from "../../pipelines/text/prompt.ts";
+import { featuresOf } from "../../pipelines/train/features.ts";
+import { pixelsOfPicture } from "../../pipelines/train/pixels.ts";
+import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
+
+const test = suite("ask");
+
+const config: QuickstartConfig = {
+  ...presets.micro,
+  scenes: { pretrain: 6, finetune: 4, eval: 2 },
+  vision: { ...presets.micro.vision, steps: 0 },
+  pretrain: { ...presets.micro.pretrain, steps: 2, every: 2 },
+  finetune: { ...presets.micro.finetune, steps: 2 },
+  arms: [{
+    name: "tiny",
+    bridge: "chain-of-sight",
+    windows: [8, 4],
+    queries: [2, 1],
+    growth: { resolution: 2, global: 2, local: 1 },
+  }],
+};
+
+const folder = Deno.makeTempDirSync(), run = `${folder}/run`, photo = `${folder}/photo.jpg`;
+const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
+const onCpu = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
+  Effect.runPromise(effect.pipe(Effect.provide(cpu({ threads: 2 }))));
+
+test.before(async () => {
+  const noise = Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (i * 7919) % 251);
+  await sharp(noise, { raw: { width: 90, height: 60, channels: 3 } }).jpeg({ quality: 95 }).toFile(photo);
+  await onCpu(quickstart(config, { out: run, caches, fresh: false, version: "test" }));
+});
+
+const command = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "pipelines/cli/ask.ts", "--device", "cpu", ...args],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+};
+
+test("the command answers, streams what it answers, and draws where it looked", async () => {
+  const show = `${folder}/looks.png`;
+  const said = await command(
+    "--checkpoint",
+    run,
+    "--image",
+    photo,
+    "--question",
+    "Is there a cow?",
+    "--max-tokens",
+    "3",
+    "--show",
+    show,
+  );
+  assert.is(said.code, 0, said.err);
+  assert.match(said.err, /tiny, \d+ visual tokens, on CPU/);
+  const json = await command(
+    "--checkpoint",
+    `${run}/checkpoints/tiny-finetune.safetensors`,
+    "--image",
+    photo,
+    "--question",
+    "is there a cow",
+    "--max-tokens",
+    "3",
+    "--json",
+  );
+  assert.is(json.code, 0, json.err);
+  const answer = JSON.parse(json.out) as { answer: string; ids: number[]; question: string };
+  assert.is(said.out.trim(), answer.answer, "the question mark is not part of the question");
+  assert.is(answer.question, "is there a cow");
+  assert.ok(answer.ids.length <= 3);
+  const { width, height } = await sharp(show).metadata();
+  assert.ok(width! >= 640 && height! > 300, "a panel for each scale");
+});
+
+test("an answer is what evaluation would write about the same picture", async () => {
+  const set = await Effect.runPromise(
+    renderDataset(config.data, "eval", 1, { sides: [224], cache: caches.scenes }),
+  );
+  const bytes = imageAt(set, 224, 0);
+  // a picture of the final side goes through the photo pipeline; its master is twice as wide
+  const master = await sharp(bytes, { raw: { width: 224, height: 224, channels: 3 } })
+    .resize(448, 448, { kernel: "nearest" }).png().toBuffer();
+  Deno.writeFileSync(`${folder}/scene.png`, master);
+  await onCpu(Effect.scoped(Effect.gen(function* () {
+    const read = yield* loadPhoto(`${folder}/scene.png`, 224);
+    assert.equal(read.bytes, bytes, "area means of doubled pixels are the pixels");
+    const { layout, tokenizer, writer } = yield* loadTrained(run);
+    const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
+    const answer = yield* openAnswerer({
+      model: config.model,
+      layout,
+      params,
+      tokenizer,
+      batch: 2,
+      prompt: 16,
+      tokens: 4,
+    });
+    const features = yield* featuresOf(set, yield* loadVision(shippedWeights()), {
+      side: 224,
+      batch: 1,
+      cache: caches.features,
+      label: "features",
+    });
+    for (const prompt of ["is there a cow", "how many apples"]) {
+      const [wanted] = yield* answer(features, [{ picture: 0, prompt, tokens: 4 }]);
+      const told: string[] = [];
+      const got = yield* ask(
+        { checkpoint: run, image: `${folder}/scene.png`, question: prompt, tokens: 4 },
+        (words) => told.push(words),
+      );
+      assert.is(got.answer, wanted);
+      assert.is(told.join(""), wanted, "the stream adds up to the answer");
+      const beams = yield* ask({
+        checkpoint: run,
+        image: `${folder}/scene.png`,
+        question: prompt,
+        tokens: 4,
+        beams: 1,
+      }, () => {});
+      assert.is(beams.answer, wanted, "one beam is greedy");
+    }
+  })));
+});
+
+test("looks add up: windows to shares, patches to windows, scales to no more than all attention", async () => {
+  await onCpu(Effect.gen(function* () {
+    const { writer, layout, tokenizer } = yield* loadTrained(run);
+    const picture = yield* loadPhoto(photo, 224), answer = [5, 9, 7];
+    const given = { images: pixelsOfPicture(picture.bytes, 224) };
+    const looks = yield* looksAt(writer, layout, {
+      prompt: questionIds(tokenizer, "is there a cow"),
+      answer,
+      given,
+    });
+    assert.is(looks.length, 3);
+    for (const scales of looks) {
+      assert.equal(scales.map((l) => l.scale), layout.scales);
+      const total = scales.reduce((a, l) => a + l.share, 0);
+      assert.ok(total > 0.1 && total < 1, `${total}`);
+      for (const { scale: { window }, share, windows, patches } of scales) {
+        const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, v) => a + v, 0);
+        assert.ok(Math.abs(sum(windows) - share) < 1e-6 && Math.abs(sum(patches) - share) < 1e-5);
+        const side = 16 / window;
+        windows.forEach((amount, w) => {
+          const inside = Array.from(patches).filter((_, i) =>
+            Math.floor(Math.floor(i / 16) / window) === Math.floor(w / side) &&
+            Math.floor((i % 16) / window) === w % side
+          );
+          assert.ok(Math.abs(sum(inside) - amount) < 1e-5, "a window's patches");
+        });
+      }
+    }
+    assert.not.equal(looks[0]![0]!.windows, looks[2]![0]!.windows);
+  }));
+});
+
+test("each visual token spreads over its own window", () => {
+  const layout = { resolution: 4, patch: 1, scales: [{ window: 4, queries: 2 }, { window: 2, queries: 1 }] };
+  const whole = new Float32Array(32);
+  whole[0] = 1; // query 0 looks at the first patch
+  whole[16 + 15] = 1; // query 1 at the last
+  const local = new Float32Array(16);
+  [1, 2, 3, 0].forEach((k, w) => local[w * 4 + k] = 1);
+  const looks = looksOf(layout, [0.1, 0.2, 0.01, 0.02, 0.03, 0.04], [
+    { dtype: "f32", shape: [1, 2, 16], data: whole },
+    { dtype: "f32", shape: [4, 1, 4], data: local },
+  ]);
+  const at = (s: number) =>
+    Array.from(looks[s]!.patches).flatMap((v, i) => v > 0 ? [[i, Math.round(v * 100)]] : []);
+  assert.equal(at(0), [[0, 10], [15, 20]]);
+  assert.equal(at(1), [[1, 1], [6, 2], [10, 4], [13, 3]].toSorted((a, b) => a[0]! - b[0]!));
+});
+
+test("what cannot be asked is said in one paragraph, and exits with 1", async () => {
+  const good: Ask = { checkpoint: run, image: photo, question: "is there a cow", tokens: 2 };
+  const said = async (change: Partial<Ask>): Promise<string> => {
+    const error = await onCpu(Effect.flip(ask({ ...good, ...change }, () => {})));
+    assert.ok("mend" in error, String(error));
+    return (error as Error).message;
+  };
+  Deno.writeTextFileSync(`${folder}/words.txt`, "not a picture");
+  Deno.mkdirSync(`${folder}/empty`);
+  assert.match(
+    await said({ checkpoint: `${folder}/nowhere` }),
+    /nowhere: got no such folder or file; expected a run directory/,
+  );
+  assert.match(await said({ checkpoint: `${folder}/empty` }), /a folder without manifest\.json/);
+  assert.match(await said({ checkpoint: photo }), /got a file; expected a run directory/);
+  assert.match(await said({ arm: "other" }), /no fine-tuned arm other; expected one of tiny/);
+  assert.match(await said({ image: `${folder}/nothing.jpg` }), /no such file/);
+  assert.match(await said({ image: `${folder}/words.txt` }), /13 bytes that are no picture/);
+  assert.match(await said({ question: " ? " }), /the question " \? "; expected words/);
+  assert.match(await said({ tokens: 0 }), /0 tokens at most/);
+  assert.match(await said({ beams: 0 }), /0 beams/);
+  assert.match(
+    await said({ beams: 2, decoding: { kind: "sample", temperature: 1, seed: 1 } }),
+    /one of them/,
+  );
+  const half = Deno.readFileSync(photo);
+  Deno.writeFileSync(`${folder}/half.jpg`, half.subarray(0, half.length >> 1));
+  assert.match(await said({ image: `${folder}/half.jpg` }), /no picture/);
+  assert.is(asked(" Is it?  "), "Is it");
+  const shown = await command("--checkpoint", `${folder}/empty`, "--image", photo, "--question", "x");
+  assert.is(shown.code, 1);
+  assert.match(shown.err, /error: open .*\n {2}got: {6}a folder without manifest\.json\n/);
+  assert.not.match(shown.err, /at file:/);
+  const drawn = await command(
+    "--checkpoint",
+    run,
+    "--image",
+    photo,
+    "--question",
+    "x",
+    "--temperature",
+    "0",
+    "--top-p",
+    "0.5",
+  );
+  assert.is(drawn.code, 1);
+  assert.match(drawn.err, /temperature of 0/);
+});
+
+test("a damaged or unfinished checkpoint is refused", async () => {
+  const copy = `${folder}/copy`, file = `${copy}/checkpoints/tiny-finetune.safetensors`;
+  Deno.mkdirSync(`${copy}/checkpoints`, { recursive: true });
+  Deno.copyFileSync(`${run}/manifest.json`, `${copy}/manifest.json`);
+  const said = (): Promise<string> =>
+    Effect.runPromise(Effect.flip(loadTrained(copy))).then((e) => (e as Error).message);
+  assert.match(await said(), /nothing is fine-tuned yet/);
+  const bytes = Deno.readFileSync(`${run}/checkpoints/tiny-finetune.safetensors`);
+  bytes[bytes.length - 9]! ^= 8;
+  Deno.writeFileSync(file, bytes);
+  assert.match(await said(), /sha-256/);
+  const manifest = JSON.parse(Deno.readTextFileSync(`${run}/manifest.json`));
+  Deno.writeTextFileSync(
+    `${copy}/manifest.json`,
+    JSON.stringify({ ...manifest, config: { ...manifest.config, seed: 9 } }),
+  );
+  assert.match(await said(), /configuration with hash/);
+});
+
+test.run();
