@@ -18,7 +18,15 @@ import { iota } from "../ops/source.ts";
 import { parameter, type ParameterSpec, zerosInit } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { llamaBlock, type LlamaConfig, llamaLogits, type LlamaParams, llamaTables } from "./llama.ts";
+import {
+  llamaBlock,
+  type LlamaBlockParams,
+  llamaBlocks,
+  type LlamaConfig,
+  llamaLogits,
+  type LlamaParams,
+  llamaTables,
+} from "./llama.ts";
 
 /** Keys and values of one block, rotated already, each `[b, g, s, c]`. */
 export type LayerCache<A> = {
@@ -52,12 +60,12 @@ export interface Decoded {
 
 const throughBlocks = (
   x_btd: Tensor,
-  params: LlamaParams<Tensor>,
-  step: (x_btd: Tensor, i: number) => readonly [Tensor, LayerCache<Tensor>],
+  blocks: readonly LlamaBlockParams<Tensor>[],
+  step: (x_btd: Tensor, p: LlamaBlockParams<Tensor>, i: number) => readonly [Tensor, LayerCache<Tensor>],
 ): readonly [Tensor, DecodeCache<Tensor>] =>
-  params.model.layers.reduce<readonly [Tensor, DecodeCache<Tensor>]>(
-    ([x, cache], _, i) => {
-      const [y, kept] = step(x, i);
+  blocks.reduce<readonly [Tensor, DecodeCache<Tensor>]>(
+    ([x, cache], p, i) => {
+      const [y, kept] = step(x, p, i);
       return [y, [...cache, kept]];
     },
     [x_btd, []],
@@ -91,7 +99,7 @@ export const prefill = (
     attention(q, k, v, { causal: true }),
     { key: filled(k), value: filled(v) },
   ]);
-  const [last_btd, cache] = throughBlocks(x_btd, params, (x, i) => block(x, params.model.layers[i]!));
+  const [last_btd, cache] = throughBlocks(x_btd, llamaBlocks(config, params), block);
   const end_bt1 = equal(iota([1, t, 1], 1), reshape([b, 1, 1])(sub(lengths_b, 1)));
   const last_bd = sum({ axes: [1] })(select(end_bt1, last_btd, 0));
   return { logits_bv: logitsOf(config, params, last_bd), cache };
@@ -117,13 +125,14 @@ export const decodeStep = (
   const [b, d] = x_bd.shape as [number, number], s = cache[0]?.key.shape[2] ?? 0;
   const at_b111 = reshape([b, 1, 1, 1])(at_b), here = equal(iota([1, 1, s, 1], 2), at_b111);
   const tables = llamaTables(config, 1, at_b111);
-  const [last_b1d, after] = throughBlocks(reshape([b, 1, d])(x_bd), params, (x, i) => {
+  const blocks = llamaBlocks(config, params);
+  const [last_b1d, after] = throughBlocks(reshape([b, 1, d])(x_bd), blocks, (x, p, i) => {
     const before = cache[i]!;
     const block = llamaBlock(config, tables, (q, k, v) => {
       const now = { key: select(here, k, before.key), value: select(here, v, before.value) };
       return [attendCache(q, now, at_b), now];
     });
-    return block(x, params.model.layers[i]!);
+    return block(x, p);
   });
   return { logits_bv: logitsOf(config, params, reshape([b, d])(last_b1d)), cache: after };
 };

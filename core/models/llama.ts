@@ -14,7 +14,9 @@ import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.
 import { add, mul } from "../ops/elementwise.ts";
 import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
+import { layerAt, stackedSpecs } from "../stacking.ts";
 import { scope } from "../transforms/remat.ts";
+import { scan } from "../transforms/scan.ts";
 
 /** What a decoder is made of. */
 export interface LlamaConfig {
@@ -46,6 +48,12 @@ export interface LlamaConfig {
   readonly mlpBias?: boolean;
   /** Activation of the gate; `silu` by default. */
   readonly activation?: ActivationName;
+  /**
+   * Whether the blocks are one loop over stacked parameters: `model.layers.mlp.up_proj.weight` is `[layers, ff, d]`.
+   * The model is then described and compiled as fast as one of two blocks, and updated in as few kernels; its blocks
+   * are the region `model.layers`. `stackLayers` and `unstackLayers` convert arrays. False by default.
+   */
+  readonly scan?: boolean;
 }
 
 /** One block. */
@@ -82,8 +90,8 @@ export type LlamaParams<A> = {
   readonly model: {
     /** `[v, d]`. */
     readonly embed_tokens: EmbeddingParams<A>;
-    /** In order. */
-    readonly layers: readonly LlamaBlockParams<A>[];
+    /** In order; of a model that scans, one block whose arrays have all blocks along axis 0. */
+    readonly layers: readonly LlamaBlockParams<A>[] | LlamaBlockParams<A>;
     /** After the last block. */
     readonly norm: RmsNormParams<A>;
   };
@@ -123,7 +131,9 @@ export const llamaSpecs = (config: LlamaConfig): LlamaParams<ParameterSpec> => {
   return {
     model: {
       embed_tokens: embeddingSpecs(vocabulary, width),
-      layers: Array.from({ length: layers }, () => blockSpecs(config)),
+      layers: config.scan
+        ? stackedSpecs(blockSpecs(config), layers) as LlamaBlockParams<ParameterSpec>
+        : Array.from({ length: layers }, () => blockSpecs(config)),
       norm: rmsNormSpecs(width),
     },
     ...(config.tied ? {} : { lm_head: linearSpecs({ from: width, to: vocabulary, bias: false }) }),
@@ -179,18 +189,33 @@ export const llamaTables = (config: LlamaConfig, t: number, offset: number | Ten
 export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
   embedding(params.model.embed_tokens)(ids_bt);
 
+const isStacked = <A>(layers: LlamaParams<A>["model"]["layers"]): layers is LlamaBlockParams<A> =>
+  !Array.isArray(layers);
+
+/** The blocks one by one; those of a stack are views of it. */
+export const llamaBlocks = (
+  config: LlamaConfig,
+  { model: { layers } }: LlamaParams<Tensor>,
+): readonly LlamaBlockParams<Tensor>[] =>
+  isStacked(layers)
+    ? Array.from({ length: config.layers }, (_, i) => layerAt(layers, i) as LlamaBlockParams<Tensor>)
+    : layers;
+
 /**
  * States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. Block i is the
- * region `model.layers.i`.
+ * region `model.layers.i`; blocks of a stack are a loop, each turn of which is the region `model.layers`.
  */
 export const llamaStates =
   (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
   (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
     const tables = llamaTables(config, x_btd.shape.at(-2)!);
-    const last_btd = params.model.layers.reduce(
-      (x, p, i) => scope(`model.layers.${i}`)(block(config, tables))(x, p),
-      x_btd,
-    );
+    const { layers } = params.model, step = block(config, tables);
+    const last_btd = isStacked(layers)
+      ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
+        carry: x_btd,
+        xs: layers,
+      })[0]
+      : layers.reduce((x, p, i) => scope(`model.layers.${i}`)(step)(x, p), x_btd);
     return rmsNorm(params.model.norm, config.eps)(last_btd);
   };
 

@@ -1,4 +1,5 @@
 /** The training on the CPU: fused, with one kernel per description, and bit by bit the same on 1 and 2 threads. */
+import { under } from "@chain-of-sight/core";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { stepOnCpu } from "../support/cpu.ts";
@@ -23,6 +24,12 @@ const kept = (threads: number): MakeStepper => async (program) => {
 trajectorySuite("cpu, fused", kept(2));
 trajectorySuite("cpu, fused, one thread", kept(1));
 trajectorySuite("cpu, naive", stepOnCpu({ fuse: false }));
+trajectorySuite("cpu, blocks in a loop", stepOnCpu(), { scan: true });
+trajectorySuite("cpu, naive, blocks in a loop", stepOnCpu({ fuse: false, simplify: false }), { scan: true });
+trajectorySuite("cpu, blocks in a loop, computed again", stepOnCpu(), {
+  scan: true,
+  remat: under("model.layers"),
+});
 loraSuite("cpu", stepOnCpu());
 
 const test = suite("trajectory, cpu, threads");

@@ -10,6 +10,7 @@ import {
   type PathPredicate,
   placeholders,
   specTrees,
+  stackLayers,
   startTraining,
   type StepMetrics,
   type Tensor,
@@ -19,6 +20,8 @@ import {
   trainStep,
   type Tree,
   unflatten,
+  unstackLayers,
+  type VisionLanguage,
   visionLanguage,
   type VisionLanguageBatch,
   warmupCosine,
@@ -53,14 +56,25 @@ interface Meta {
   readonly training: { readonly steps: number; readonly decayed: readonly string[] };
 }
 
-const model = visionLanguage({
-  bridge: chainOfSight({ layout: layoutOf(112, 14, [8, 2], [4, 1]), width: 32, to: 64, heads: 2 }),
-  decoder: { vocabulary: 96, width: 64, layers: 2, heads: 4, ff: 172 },
-});
+const LAYERS = "model.layers", layers = 2;
+
+const modelOf = (scan: boolean): VisionLanguage =>
+  visionLanguage({
+    bridge: chainOfSight({ layout: layoutOf(112, 14, [8, 2], [4, 1]), width: 32, to: 64, heads: 2 }),
+    decoder: { vocabulary: 96, width: 64, layers, heads: 4, ff: 172, scan },
+  });
 
 /** The step of the fixture as a program. */
-export const trajectoryProgram = (file: Golden<Meta>, remat?: PathPredicate): StepProgram => {
-  const optimiser = adamw({ weightDecay: 0.01, decay: (path) => file.meta.training.decayed.includes(path) });
+export const trajectoryProgram = (
+  file: Golden<Meta>,
+  { remat, scan = false }: Pick<TrajectoryOptions, "remat" | "scan"> = {},
+): StepProgram => {
+  const model = modelOf(scan);
+  const inFile = (path: string) => scan ? path.replace(`${LAYERS}.`, `${LAYERS}.0.`) : path;
+  const optimiser = adamw({
+    weightDecay: 0.01,
+    decay: (path) => file.meta.training.decayed.includes(inFile(path)),
+  });
   const step = trainStep<VisionLanguageBatch>({
     loss: model.loss,
     optimiser,
@@ -78,7 +92,8 @@ export const trajectoryProgram = (file: Golden<Meta>, remat?: PathPredicate): St
   const before = tensors.entries(state as Tree<Tensor>),
     after = tensors.entries(result.state as Tree<Tensor>);
   assert.equal(before.map(([path]) => path), after.map(([path]) => path), "the state keeps its paths");
-  const params = unflatten(specTrees, model.specs, file.under("init/")) as Tree<NdArray>;
+  const init = file.under("init/"), given = scan ? stackLayers(LAYERS)(init) : init;
+  const params = unflatten(specTrees, model.specs, given) as Tree<NdArray>;
   return {
     next: Object.fromEntries(after.map(([path, t]) => [`state.${path}`, t])),
     metrics: result.metrics satisfies StepMetrics,
@@ -113,17 +128,19 @@ export interface TrajectoryOptions {
   readonly factor?: number;
   /** Regions that the backward pass computes again, by name; none by default. */
   readonly remat?: PathPredicate;
+  /** Whether the blocks are a loop over stacked parameters; false by default. */
+  readonly scan?: boolean;
 }
 
 /** The suite for one evaluator; it runs at once. */
 export const trajectorySuite = (
   name: string,
   make: MakeStepper,
-  { factor = 1, remat }: TrajectoryOptions = {},
+  { factor = 1, ...options }: TrajectoryOptions = {},
 ): void => {
   const test = suite(`trajectory, ${name}`);
   test("30 steps: loss and gradient norm at each, weights at the end", async () => {
-    const file = golden<Meta>("trajectory"), program = trajectoryProgram(file, remat);
+    const file = golden<Meta>("trajectory"), program = trajectoryProgram(file, options);
     const stepper = await make(program);
     const scalar = (x: number) => ({ shape: [], data: Float64Array.of(x) });
     for (let t = 0; t < file.meta.training.steps; t++) {
@@ -136,7 +153,7 @@ export const trajectorySuite = (
         });
       }
     }
-    const state = await stepper.state();
+    const ended = await stepper.state(), state = options.scan ? unstackLayers(LAYERS, layers)(ended) : ended;
     for (const [path, expected] of Object.entries(file.under("final/"))) {
       const value = state[`state.params.${path}`];
       assert.ok(value !== undefined, `a value for ${path}`);
