@@ -14,10 +14,22 @@ export interface Home<A> {
   readonly places: readonly A[];
 }
 
-/** Places of the slots of a plan that other programs hold already; inputs of one path must be of one shape. */
+/** Arithmetic of places. */
+export interface Places<A> {
+  /** The place that begins some bytes after another, of some size. */
+  readonly shift: (place: A, by: number, bytes: number) => A;
+  /** Whether two are one. */
+  readonly same: (a: A, b: A) => boolean;
+}
+
+/**
+ * Places of the slots of a plan that other programs hold already. Inputs of one path must be of one shape, and those
+ * that the plan wants side by side must lie so.
+ */
 export const placesShared = <A>(
   plan: Plan,
   beside: readonly Home<A>[],
+  places: Places<A>,
 ): Effect.Effect<ReadonlyMap<number, A>, TreeError> =>
   Effect.gen(function* () {
     const found = new Map<number, A>();
@@ -37,6 +49,31 @@ export const placesShared = <A>(
         }
         found.set(plan.memory.slotOf.get(tensor)!, home.places[home.plan.memory.slotOf.get(there)!]!);
       }
+    }
+    const { slots } = plan.memory, paths = Object.keys(plan.inputs);
+    for (const whole of slots) {
+      const parts = slots.filter((s) => s.within?.slot === whole.id && found.has(s.id));
+      const first = parts[0];
+      if (first === undefined) continue;
+      const start = places.shift(found.get(first.id)!, -first.within!.offset, whole.bytes);
+      const apart = slots.filter((s) => {
+        if (s.within?.slot !== whole.id) return false;
+        const here = found.get(s.id);
+        return here === undefined || !places.same(here, places.shift(start, s.within.offset, s.bytes));
+      });
+      const path = (slot: number): string | undefined =>
+        paths.find((p) => plan.memory.slotOf.get(plan.inputs[p]!) === slot);
+      if (apart.length > 0) {
+        return yield* Effect.fail(
+          new TreeError({
+            op: "load",
+            got: `the shared inputs ${path(first.id)} and ${path(apart[0]!.id)} apart from each other`,
+            expected: "inputs side by side, as kernels of this program take them together",
+            mend: "load this program before the other, or compile it with `batch: false`",
+          }),
+        );
+      }
+      found.set(whole.id, start);
     }
     return found;
   });

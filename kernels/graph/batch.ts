@@ -3,7 +3,7 @@
  * one order for each place in the form, so that the map runs straight through: an optimiser's update of hundreds of
  * parameters is one dispatch.
  */
-import { input, is, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { input, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Index, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { ALIGNMENT, type Pack } from "../plan/memory.ts";

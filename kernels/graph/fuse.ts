@@ -86,8 +86,9 @@ const inPlace = (
   return batch.outputs.every(({ tensor }) => {
     const target = donated.get(byWhole.get(tensor)!.parts[0]!.tensor);
     if (target === undefined) return true;
-    const old = readsOf(batch).find((t) => byWhole.get(t)?.parts[0]!.tensor === target);
-    return old !== undefined && overwrites(kernels, tensor, old, lives);
+    const reads = readsOf(batch), old = reads.find((t) => byWhole.get(t)?.parts[0]?.tensor === target);
+    if (old === undefined || !overwrites(kernels, tensor, old, lives)) return false;
+    return membersOf(old, byWhole).slice(1).every((m) => !reads.includes(m.tensor));
   });
 };
 

@@ -65,7 +65,8 @@ export const arrange = (
   elsewhere: ReadonlySet<number>,
 ): Pick<MemoryPlan, "buffers" | "slots"> => {
   const buffers: Open[] = [], ranges = new Map<number, Range[]>();
-  const most = Math.min(limits.maxBindingBytes, limits.maxBufferBytes), window = windowBytesOf(limits);
+  const room = Math.floor(limits.maxBufferBytes / ALIGNMENT) * ALIGNMENT;
+  const most = Math.min(limits.maxBindingBytes, room), window = windowBytesOf(limits);
   const put = ({ slot, bytes }: Piece, buffer: number, offset: number): void => {
     const open = buffers[buffer]!;
     open.bytes = Math.max(open.bytes, offset + up(bytes));
@@ -73,7 +74,7 @@ export const arrange = (
   };
   /** Puts a piece behind everything in a buffer of its role. */
   const append = (piece: Piece, role: Role): void => {
-    let buffer = buffers.findIndex((b) => b.role === role && b.bytes + piece.bytes <= limits.maxBufferBytes);
+    let buffer = buffers.findIndex((b) => b.role === role && b.bytes + piece.bytes <= room);
     if (buffer < 0) buffer = buffers.push({ bytes: 0, role, taken: [] }) - 1;
     put(piece, buffer, buffers[buffer]!.bytes);
   };
@@ -130,7 +131,7 @@ export const arrange = (
       for (;; buffer++) {
         if (buffer === buffers.length) buffers.push({ bytes: 0, role: "scratch", taken: [] });
         offset = lowest(buffers[buffer]!, up(piece.bytes), from, to);
-        if (offset === 0 || offset + piece.bytes <= limits.maxBufferBytes) break;
+        if (offset === 0 || offset + piece.bytes <= room) break;
       }
       put(piece, buffer, offset);
       const whole = parts.length === 1 && parts[0]!.life.slot === piece.slot;

@@ -1,0 +1,210 @@
+/** Batches: maps of one form as one dispatch, sums over many tensors as two; the same numbers as each by itself. */
+import * as cs from "@chain-of-sight/core";
+import {
+  compile,
+  explainText,
+  kernelLabel,
+  type Plan,
+  portableProfile,
+  type Program,
+  theDevice,
+} from "@chain-of-sight/kernels";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { cpuServices, stepOnCpu } from "../support/cpu.ts";
+import { golden } from "../support/fixtures.ts";
+import { near } from "../support/near.ts";
+import { floats } from "../support/random.ts";
+import { services as webGpuServices, stepOnWebGpu } from "../support/webgpu.ts";
+import { type MakeStepper, type StepProgram, trajectoryProgram } from "../trajectory/suite.ts";
+
+const test = suite("batches");
+
+const profile = { ...portableProfile, maxBindings: 16 };
+
+const planOf = ({ next, metrics }: StepProgram, batch: boolean): Plan =>
+  compile(
+    {
+      outputs: { ...next, ...metrics },
+      donate: Object.fromEntries(Object.keys(next).map((path) => [path, path])),
+    },
+    profile,
+    { batch },
+  );
+
+/** Shapes that do not fill the steps at which tensors start, single numbers and tensors of many pieces among them. */
+const shapes: Readonly<Record<string, readonly number[]>> = {
+  "a.weight": [7, 9],
+  "a.bias": [7],
+  "b.weight": [64, 65],
+  "b.bias": [64],
+  "c.weight": [3, 3],
+  "c.bias": [3],
+  "d.weight": [130, 40],
+  "d.bias": [130],
+  "ln.weight": [5],
+  "ln.bias": [5],
+  "scale": [],
+  "one": [1],
+};
+
+/** A step on a loss whose gradients are known to differ for every element. */
+const stepOf = (optimiser: cs.Optimiser, maxNorm?: number): StepProgram => {
+  const specs = Object.fromEntries(
+    Object.entries(shapes).map(([path, shape]) => [path, cs.parameter(shape, cs.zerosInit)]),
+  );
+  const step = cs.trainStep<cs.Tensor>({
+    loss: (params, x) => {
+      const parts = cs.tensors.entries(params).map(([, p], i) =>
+        cs.sum()(cs.sin(cs.mul(p, cs.mul(x, i + 1))))
+      );
+      return [parts.reduce((a, b) => cs.add(a, b)), {}];
+    },
+    optimiser,
+    schedule: cs.warmupCosine({ peak: 3e-2, warmup: 2, total: 9 }),
+    ...(maxNorm === undefined ? {} : { maxNorm }),
+  });
+  const state = cs.placeholders("state", cs.trainStateSpecs(optimiser, specs)) as cs.TrainState<cs.Tensor>;
+  const result = step(state, cs.input("batch.x", []));
+  const values = Object.fromEntries(
+    Object.entries(shapes).map(([path, shape]) => [path, floats(path, shape)]),
+  );
+  return {
+    next: Object.fromEntries(
+      cs.tensors.entries(result.state as cs.Tree<cs.Tensor>).map(([path, t]) => [`state.${path}`, t]),
+    ),
+    metrics: result.metrics,
+    initial: cs.bindingsOf("state", cs.startTraining(optimiser, values) as cs.Tree<cs.NdArray>),
+  };
+};
+
+const optimisers: readonly (readonly [string, cs.Optimiser, number | undefined])[] = [
+  [
+    "AdamW with exceptions of decay and two rates",
+    cs.adamw({
+      groups: [{ when: (path) => path.startsWith("b"), scale: 0.1 }],
+    }),
+    1,
+  ],
+  ["AdamW without clipping", cs.adamw({ weightDecay: 0 }), undefined],
+  ["momentum", cs.sgd({ momentum: 0.9 }), 0.5],
+];
+
+/** The state after some steps. */
+const trained = async (make: MakeStepper, program: StepProgram) => {
+  const stepper = await make(program);
+  let norm = 0;
+  for (let t = 0; t < 6; t++) {
+    norm = (await stepper.step({ "batch.x": cs.ndarray("f32", [], Float32Array.of(1 + t / 3)) })).gradNorm!;
+  }
+  return { norm, state: await stepper.state() };
+};
+
+for (const [name, optimiser, maxNorm] of optimisers) {
+  for (const [device, stepOn] of [["cpu", stepOnCpu], ["webgpu", stepOnWebGpu]] as const) {
+    test(`${name}, ${device}: as with one kernel for each`, async () => {
+      const program = stepOf(optimiser, maxNorm);
+      const [together, alone] = [
+        await trained(stepOn(), program),
+        await trained(stepOn({ fuse: false, simplify: false }), program),
+      ];
+      assert.ok(Math.abs(together.norm / alone.norm - 1) < 1e-6, `${together.norm} and ${alone.norm}`);
+      for (const [path, value] of Object.entries(alone.state)) {
+        near(path, together.state[path]!, value, { rtol: 1e-5, atol: 1e-7 });
+      }
+    });
+  }
+}
+
+test("a training step of Chain-of-Sight: one update for each form, in place; one sum of pieces, one of totals", () => {
+  const program = trajectoryProgram(golden("trajectory"));
+  const together = planOf(program, true), alone = planOf(program, false);
+  const labels = together.kernels.map((k) => k.kind === "repeat" ? k.kind : kernelLabel(k));
+  const updates = labels.filter((l) => /add\+sub of \d+ tensors/.test(l));
+  assert.is(updates.length, 2, "decayed and not decayed");
+  const parameters = Object.keys(program.next).filter((path) => path.startsWith("state.params")).length;
+  assert.is(updates.reduce((n, l) => n + Number(/of (\d+) tensors/.exec(l)![1]), 0), parameters);
+  assert.is(labels.filter((l) => /pieces of|totals of/.test(l)).length, 2);
+  assert.ok(together.kernels.length < alone.kernels.length - parameters, "a kernel less for every parameter");
+  assert.equal(together.memory.copies, []);
+  assert.match(explainText(together, 400), /add\+sub of \d+ tensors/);
+});
+
+/** Runs a plan's source once on the CPU, and compares with the reference. */
+const asReference = async (
+  outputs: Readonly<Record<string, cs.Tensor>>,
+  donate: Readonly<Record<string, string>>,
+): Promise<void> => {
+  const roots = Object.values(outputs), inputs = cs.topological(roots).filter((t) => cs.is("input", t));
+  const bindings = Object.fromEntries(
+    inputs.map((t) => [t.attributes.path, floats(t.attributes.path, t.shape)]),
+  );
+  const device = Context.get(await cpuServices(), theDevice());
+  const got = await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+    const program = yield* device.load(compile({ outputs, donate }, device.profile));
+    yield* program.write(bindings);
+    yield* program.run;
+    return yield* program.read(Object.keys(outputs));
+  })));
+  const want = cs.interpret(roots, bindings);
+  Object.keys(outputs).forEach((name, i) => near(name, got[name]!, want[i]!, { rtol: 1e-5, atol: 1e-6 }));
+};
+
+test("what may not be overwritten is not batched: updates that read one element of a neighbour", async () => {
+  const xs = Array.from({ length: 4 }, (_, i) => cs.input(`x${i}`, [100]));
+  const first = cs.broadcastTo([100])(cs.reshape([1])(cs.sliceAxis(0, 0, 1)(xs[0]!)));
+  const outputs = Object.fromEntries(xs.map((x, i) => [`y${i}`, cs.add(cs.mul(x, 0.5), first)]));
+  const donate = Object.fromEntries(xs.map((_, i) => [`y${i}`, `x${i}`]));
+  assert.is(compile({ outputs, donate }, profile).kernels.length, 4);
+  assert.is(compile({ outputs }, profile).kernels.length, 1, "without donation nothing is overwritten");
+  await asReference(outputs, donate);
+});
+
+test("sums that depend on others are not taken together with them", async () => {
+  const xs = Array.from({ length: 12 }, (_, i) => cs.tanh(cs.input(`x${i}`, [300 * i + 1])));
+  const square = (x: cs.Tensor): cs.Tensor => cs.sum()(cs.mul(x, x));
+  const scaled = xs.map((x, i) => cs.mul(x, square(xs[(i + 5) % 12]!)));
+  const outputs = Object.fromEntries(scaled.map((t, i) => [`y${i}`, cs.add(square(t), cs.max()(t))]));
+  const labels = compile({ outputs }, profile).kernels.map((k) =>
+    k.kind === "repeat" ? k.kind : kernelLabel(k)
+  );
+  assert.equal(labels.filter((l) => l.includes("totals")), ["rows 12x1 totals of 12 tensors"]);
+  await asReference(outputs, {});
+});
+
+/** A step of AdamW over two parameters beside a program that reads them. */
+const beside = () => {
+  const shape = [70], [p, o, q] = [cs.input("p", shape), cs.input("o", shape), cs.input("q", shape)];
+  const outputs = { p: cs.mul(p, 0.5), q: cs.mul(q, 0.5) };
+  const step = { outputs, donate: { p: "p", q: "q" } }, look = { outputs: { sum: cs.add(cs.add(p, o), q) } };
+  return { step, look, values: { p: floats("p", shape), q: floats("q", shape) } };
+};
+
+test("programs beside others find state in a batch; a batch beside others needs it side by side", async () => {
+  const { step, look, values } = beside();
+  for (const services of [await cpuServices(), await webGpuServices]) {
+    const device = Context.get(services, theDevice());
+    const load = (source: Parameters<typeof compile>[0], others: readonly Program[] = [], batch = true) =>
+      device.load(compile(source, device.profile, { batch }), others);
+    await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+      const first = yield* load(step),
+        second = yield* load(look, [first]),
+        third = yield* load(step, [first]);
+      assert.is(first.plan.kernels.length, 1);
+      yield* first.write(values);
+      yield* first.run;
+      yield* third.run;
+      yield* second.run;
+      const { sum } = yield* second.read(["sum"]);
+      const want = Float32Array.from(values.p.data, (x, i) => (x + values.q.data[i]!) / 4);
+      near("sum", sum!, { shape: [70], data: want }, { rtol: 1e-6, atol: 0 });
+      const alone = yield* load(look), refused = yield* Effect.flip(load(step, [alone]));
+      assert.match(String(refused.message), /p and q apart from each other.*batch: false/);
+      yield* load(step, [alone], false);
+    })));
+  }
+});
+
+test.run();
