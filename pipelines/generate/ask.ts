@@ -105,7 +105,8 @@ export const ask = (
     const device = yield* theDevice();
     const trained = yield* loadTrained(request.checkpoint, request.arm);
     const { tokenizer, writer, layout } = trained, side = layout.resolution;
-    const photo = yield* loadPhoto(request.image, side), question = asked(request.question);
+    const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
+    const question = asked(request.question);
     const prompt = questionIds(tokenizer, question), given = { images: pixelsOfPicture(photo.bytes, side) };
     const { beams, decoding = greedily, tokens } = request;
     // prompts of one length share their kernels

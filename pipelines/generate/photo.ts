@@ -17,9 +17,6 @@ export class PhotoError extends FaultError<{
   override readonly name = "PhotoError";
 }
 
-/** Side at which photos are decoded, that of the drawn scenes. */
-const MASTER = 448;
-
 /** A photo. */
 export interface Photo {
   /** Side in pixels. */
@@ -29,10 +26,15 @@ export interface Photo {
 }
 
 /**
- * Reads a photo as a square of `side` pixels, at most 448: turned upright, on white, squeezed to 448 px by a bicubic
- * filter, then averaged over areas as drawn scenes are. Any format that libvips reads.
+ * Reads a photo as a square of `side` pixels: turned upright, on white, squeezed to `master` pixels by a bicubic
+ * filter, then averaged over areas to the side, as scenes are that were drawn at `master`. Any format that libvips
+ * reads.
  */
-export const loadPhoto = (path: string, side: number): Effect.Effect<Photo, DiskError | PhotoError> =>
+export const loadPhoto = (
+  path: string,
+  side: number,
+  master: number,
+): Effect.Effect<Photo, DiskError | PhotoError> =>
   Effect.gen(function* () {
     const file = yield* onDisk("read", path, () => Deno.readFile(path));
     const bytes = yield* Effect.tryPromise({
@@ -41,7 +43,7 @@ export const loadPhoto = (path: string, side: number): Effect.Effect<Photo, Disk
           .rotate()
           .flatten({ background: "#ffffff" })
           .toColourspace("srgb")
-          .resize(MASTER, MASTER, { fit: "fill", kernel: "cubic" })
+          .resize(master, master, { fit: "fill", kernel: "cubic" })
           .removeAlpha()
           .raw()
           .toBuffer(),
@@ -54,8 +56,8 @@ export const loadPhoto = (path: string, side: number): Effect.Effect<Photo, Disk
           path,
         }),
     });
-    const rgb = bytes.length === MASTER * MASTER ? grey(bytes) : new Uint8Array(bytes);
-    return { side, bytes: resampleArea(rgb, MASTER, side) };
+    const rgb = bytes.length === master * master ? grey(bytes) : new Uint8Array(bytes);
+    return { side, bytes: resampleArea(rgb, master, side) };
   });
 
 const grey = (one: Uint8Array): Uint8Array =>

@@ -97,13 +97,11 @@ test("an answer is what evaluation would write about the same picture", async ()
     renderDataset(config.data, "eval", 1, { sides: [224], cache: caches.scenes }),
   );
   const bytes = imageAt(set, 224, 0);
-  // a picture of the final side goes through the photo pipeline; its master is twice as wide
-  const master = await sharp(bytes, { raw: { width: 224, height: 224, channels: 3 } })
-    .resize(448, 448, { kernel: "nearest" }).png().toBuffer();
-  Deno.writeFileSync(`${folder}/scene.png`, master);
+  const scene = await sharp(bytes, { raw: { width: 224, height: 224, channels: 3 } }).png().toBuffer();
+  Deno.writeFileSync(`${folder}/scene.png`, scene);
   await onCpu(Effect.scoped(Effect.gen(function* () {
-    const read = yield* loadPhoto(`${folder}/scene.png`, 224);
-    assert.equal(read.bytes, bytes, "area means of doubled pixels are the pixels");
+    const read = yield* loadPhoto(`${folder}/scene.png`, 224, 224);
+    assert.equal(read.bytes, bytes, "a picture of the right side is left as it is");
     const { layout, tokenizer, writer } = yield* loadTrained(run);
     const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
     const answer = yield* openAnswerer({
@@ -145,7 +143,7 @@ test("an answer is what evaluation would write about the same picture", async ()
 test("looks add up: windows to shares, patches to windows, scales to no more than all attention", async () => {
   await onCpu(Effect.gen(function* () {
     const { writer, layout, tokenizer } = yield* loadTrained(run);
-    const picture = yield* loadPhoto(photo, 224), answer = [5, 9, 7];
+    const picture = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
     const given = { images: pixelsOfPicture(picture.bytes, 224) };
     const looks = yield* looksAt(writer, layout, {
       prompt: questionIds(tokenizer, "is there a cow"),
