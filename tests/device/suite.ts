@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Evaluate } from "../support/evaluate.ts";
 import { exactly, near, type Tolerance } from "../support/near.ts";
+import { bridgeCases } from "./bridges.ts";
 import { attentionCases, type DeviceCase, deviceCases } from "./cases.ts";
 import { specialCases } from "./cases_special.ts";
 import { edgeCases } from "./edges.ts";
@@ -45,7 +46,9 @@ export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOpt
   const test = suite(`primitives, ${name}`);
   const regular = [...deviceCases, ...attentionCases, ...libraryCases, ...loopCases],
     odd = [...specialCases, ...edgeCases.specials];
-  for (const c of [...regular, ...layerCases, ...edgeCases.finite, ...(specials ? odd : [])]) {
+  for (
+    const c of [...regular, ...layerCases, ...bridgeCases, ...edgeCases.finite, ...(specials ? odd : [])]
+  ) {
     test(c.name, () => check(evaluate, c, tolerance));
   }
   test("every primitive has a case", () => {
