@@ -1,21 +1,5 @@
-/** Random programs, and their gradients, on WebGPU against the reference: fused, with every rewrite on. */
-import * as cs from "@chain-of-sight/core";
-import { suite } from "uvu";
-import { randomProgram } from "../laws/programs.ts";
-import { near } from "../support/near.ts";
+/** Random programs on WebGPU. */
 import { onWebGpu } from "../support/webgpu.ts";
+import { fuzzSuite } from "./fuzz.ts";
 
-const test = suite("random programs on webgpu");
-const evaluate = onWebGpu(), programs = Number(Deno.env.get("FUZZ") ?? 40);
-
-for (let seed = 0; seed < programs; seed++) {
-  test(`program ${seed}`, async () => {
-    const { roots, bindings } = randomProgram(seed);
-    const inputs = cs.topological(roots).filter((t) => t.op === "input");
-    const loss = roots.at(-1)!;
-    const all = [...roots, ...cs.pullback([loss], [cs.onesLike(loss)], inputs)];
-    const expected = cs.interpret(all, bindings), actual = await evaluate(all, bindings);
-    expected.forEach((e, i) => near(`root ${i} (${all[i]!.op})`, actual[i]!, e, { rtol: 2e-4, atol: 1e-5 }));
-  });
-}
-test.run();
+fuzzSuite("webgpu", onWebGpu());
