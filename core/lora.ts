@@ -1,12 +1,13 @@
 /**
  * Low-rank adaptation (LoRA, Hu et al. 2021, section 4.1): chosen linear maps become `W + (alpha / r) B A`, where only A
- * and B are trained. Adapters are a tree of their own beside the parameters; nothing of the model changes.
+ * and B are trained. Adapters are a tree of their own beside the parameters; nothing of the model changes. Weights of
+ * stacked layers `[n, out, in]` (`core/stacking.ts`) have stacked adapters.
  */
 import { ConfigError, TreeError } from "./errors.ts";
 import { tensors } from "./grad.ts";
 import { matmul } from "./ops/contraction.ts";
 import { add, mul, sub } from "./ops/elementwise.ts";
-import { constant } from "./ops/source.ts";
+import { full } from "./ops/source.ts";
 import {
   type Init,
   parameter,
@@ -16,7 +17,7 @@ import {
   uniformInit,
   zerosInit,
 } from "./parameter.ts";
-import { show } from "./shape.ts";
+import { type Shape, show } from "./shape.ts";
 import { isTensor, type Tensor } from "./tensor.ts";
 import { graft, ownerOf, type PathPredicate, type Tree } from "./tree.ts";
 
@@ -41,9 +42,9 @@ export interface LoraConfig {
 
 /** The two factors of one map's addition. */
 export type LowRank<A> = {
-  /** `[rank, in]`. */
+  /** `[rank, in]`, of stacked layers `[n, rank, in]`. */
   readonly lora_A: A;
-  /** `[out, rank]`. */
+  /** `[out, rank]`, of stacked layers `[n, out, rank]`. */
   readonly lora_B: A;
 };
 
@@ -52,16 +53,34 @@ export type Adapters<A> = { readonly [map: string]: LowRank<A> };
 
 /** All seven linear maps of a decoder's blocks, as the paper's fine-tuning has it (with rank 64). */
 export const decoderMaps = (path: string): boolean =>
-  /^model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/.test(path);
+  /^model\.layers\.(\d+\.)?(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/.test(path);
+
+/** Adapters from their flat form, `<map>.lora_A` and `<map>.lora_B`, as training states and files have them. */
+export const adaptersOf = <A>(flat: Readonly<Record<string, A>>): Adapters<A> => {
+  const out: Record<string, LowRank<A>> = {};
+  for (const path of Object.keys(flat)) {
+    const map = ownerOf(path), lora_A = flat[`${map}.lora_A`], lora_B = flat[`${map}.lora_B`];
+    if (lora_A === undefined || lora_B === undefined) {
+      throw new TreeError({
+        op: "adaptersOf",
+        got: path,
+        expected: `${map}.lora_A and ${map}.lora_B`,
+        mend: "give the leaves of adapters alone, both factors of each",
+      });
+    }
+    out[map] = { lora_A, lora_B };
+  }
+  return out;
+};
 
 // tables of embeddings have the shape of a linear map, but rows are picked from them
 const isTable = (map: string): boolean => /(^|\.)\w*embed\w*$/.test(map);
 
-/** Paths of the linear maps of a model: nodes whose `weight` is a matrix, tables of embeddings excepted. */
+/** Paths of the linear maps of a model: nodes whose `weight` is a matrix or a stack of them, no table of embeddings. */
 export const linearMaps = (specs: Tree<ParameterSpec>): readonly string[] =>
   specTrees.entries(specs)
     .filter(([path, { shape }]) =>
-      /(^|\.)weight$/.test(path) && shape.length === 2 && !isTable(ownerOf(path))
+      /(^|\.)weight$/.test(path) && (shape.length === 2 || shape.length === 3) && !isTable(ownerOf(path))
     )
     .map(([path]) => ownerOf(path));
 
@@ -100,19 +119,25 @@ export const loraSpecs = (specs: Tree<ParameterSpec>, config: LoraConfig): Adapt
     });
   }
   return Object.fromEntries(chosen.map((map) => {
-    const [to, from] = given[map === "" ? "weight" : `${map}.weight`]!.shape as [number, number];
+    const { shape } = given[map === "" ? "weight" : `${map}.weight`]!, stack = shape.slice(0, -2);
+    const [to, from] = shape.slice(-2) as [number, number];
     return [map, {
-      lora_A: parameter([rank, from], startOf(init, rank, from)),
-      lora_B: parameter([to, rank], zerosInit),
+      lora_A: parameter([...stack, rank, from], startOf(init, rank, from)),
+      lora_B: parameter([...stack, to, rank], zerosInit),
     }];
   }));
 };
 
+const rankOf = ({ lora_A }: LowRank<{ readonly shape: Shape }>): number => lora_A.shape.at(-2)!;
+
 const weightOf = (params: Readonly<Record<string, Tensor>>, map: string, low: LowRank<Tensor>): Tensor => {
   const weight = params[map === "" ? "weight" : `${map}.weight`];
-  const [to, from] = weight?.shape ?? [];
-  const { lora_A, lora_B } = low, rank = lora_A.shape[0]!;
-  if (show(lora_A.shape) !== show([rank, from!]) || show(lora_B.shape) !== show([to!, rank])) {
+  const stack = weight?.shape.slice(0, -2) ?? [], [to, from] = weight?.shape.slice(-2) ?? [];
+  const { lora_A, lora_B } = low, rank = rankOf(low);
+  const fits = weight !== undefined && weight.shape.length >= 2 &&
+    show(lora_A.shape) === show([...stack, rank, from!]) &&
+    show(lora_B.shape) === show([...stack, to!, rank]);
+  if (!fits) {
     throw new TreeError({
       op: "lora",
       got: `A ${show(lora_A.shape)} and B ${show(lora_B.shape)} for ${map}, whose weight is ` +
@@ -121,7 +146,7 @@ const weightOf = (params: Readonly<Record<string, Tensor>>, map: string, low: Lo
       mend: "make the adapters from the specifications of this model",
     });
   }
-  return weight!;
+  return weight;
 };
 
 /**
@@ -140,9 +165,12 @@ export const attachLora = <T extends Tree<Tensor>>(
     params,
     Object.fromEntries(
       Object.entries(adapters).map(([map, low]) => {
-        weightOf(flat, map, low);
-        const lora_scale = constant(alpha / low.lora_A.shape[0]!);
-        return [map, { lora_A: low.lora_A, lora_B: low.lora_B, lora_scale }];
+        const stack = weightOf(flat, map, low).shape.slice(0, -2);
+        return [map, {
+          lora_A: low.lora_A,
+          lora_B: low.lora_B,
+          lora_scale: full(stack, alpha / rankOf(low)),
+        }];
       }),
     ),
   ) as T;
@@ -159,7 +187,7 @@ const merged =
         Object.entries(adapters).map(([map, low]) => {
           const weight = weightOf(flat, map, low), { lora_A, lora_B } = low;
           return [map, {
-            weight: combine(weight, mul(matmul(lora_A)(lora_B), alpha / lora_A.shape[0]!)),
+            weight: combine(weight, mul(matmul(lora_A)(lora_B), alpha / rankOf(low))),
           }];
         }),
       ),

@@ -115,6 +115,7 @@ export {
   openClipVision,
   openLlama,
 } from "./weights/huggingface/load.ts";
+export type { LlamaOptions } from "./weights/huggingface/llama.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
 export { uploadCheckpoint } from "./weights/huggingface/upload.ts";
@@ -129,4 +130,4 @@ export {
 } from "./weights/safetensors.ts";
 export { openSource, type SourceError, type StoredTensor, type WeightSource } from "./weights/source.ts";
 export type { Float64Policy, StoredType } from "./weights/stored.ts";
-export type { Placement } from "./weights/table.ts";
+export type { Named, Placement, Slice } from "./weights/table.ts";

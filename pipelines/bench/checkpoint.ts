@@ -58,7 +58,7 @@ export const writeSynthetic = (
   Effect.gen(function* () {
     const shards: Named[][] = [];
     let room = 0;
-    for (const named of namesOf(llamaArchitecture.names(config), llamaArchitecture.specs(config))) {
+    for (const named of namesOf(llamaArchitecture().names(config), llamaArchitecture().specs(config))) {
       if (shards.length === 0 || bytesOf(named) > room) {
         shards.push([]);
         room = shardBytes;
@@ -71,5 +71,5 @@ export const writeSynthetic = (
     yield* writeJson(`${folder}/model.safetensors.index.json`, {
       weight_map: Object.fromEntries(shards.flatMap((some, i) => some.map(({ name }) => [name, file(i)]))),
     });
-    yield* writeJson(`${folder}/config.json`, yield* fromEither(llamaArchitecture.write(config)));
+    yield* writeJson(`${folder}/config.json`, yield* fromEither(llamaArchitecture().write(config)));
   });

@@ -55,7 +55,7 @@ export const measureLoad = (
         resetPeak();
         const residentBefore = statusBytes("VmRSS"), kept: NdArray[] = [], began = performance.now();
         let parameterBytes = 0, bad: string | undefined;
-        const opened = yield* openCheckpoint(folder, llamaArchitecture);
+        const opened = yield* openCheckpoint(folder, llamaArchitecture());
         yield* streamCheckpoint(opened, (path, array) =>
           Effect.sync(() => {
             parameterBytes += array.data.byteLength;

@@ -1,6 +1,7 @@
 /** Parameters streamed from files to where they belong, one at a time and in pieces of a few megabytes. */
-import type { NdArray } from "@chain-of-sight/core";
+import { type NdArray, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
+import * as Scope from "effect/Scope";
 import { openRanged, type RangedFile, readRange } from "./ranged.ts";
 import type { SourceError } from "./source.ts";
 import { type FloatType, storedBytes, widen } from "./stored.ts";
@@ -23,47 +24,70 @@ const scatter = (values: Float32Array, first: number, columns: number, to: Float
 const byteView = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
+type Open = (path: string) => Effect.Effect<RangedFile, SourceError>;
+
 const fetch = (
+  { from, shape, transposed }: Placement,
   file: RangedFile,
   piece: Uint8Array,
-  placement: Placement,
-): Effect.Effect<NdArray, SourceError> =>
+  data: Float32Array,
+): Effect.Effect<void, SourceError> =>
   Effect.gen(function* () {
-    const { from, shape, transposed } = placement, type = from.type as FloatType;
-    const size = storedBytes[type], count = from.bytes / size, data = new Float32Array(count);
+    const type = from.type as FloatType, size = storedBytes[type], count = data.length;
     const straight = type === "F32" && !transposed, most = PIECE_BYTES / size;
     for (let at = 0; at < count; at += most) {
       const n = Math.min(most, count - at), begin = from.at + at * size;
       if (straight) {
         yield* readRange(from.file, file, begin, byteView(data.subarray(at, at + n)));
-      } else {
-        const bytes = piece.subarray(0, n * size);
-        yield* readRange(from.file, file, begin, bytes);
-        if (transposed) {
-          const values = new Float32Array(n);
-          widen(type, bytes, values);
-          scatter(values, at, from.shape[1]!, data);
-        } else widen(type, bytes, data.subarray(at, at + n));
+        continue;
       }
+      const bytes = piece.subarray(0, n * size);
+      yield* readRange(from.file, file, begin, bytes);
+      if (transposed) {
+        const values = new Float32Array(n);
+        widen(type, bytes, values);
+        scatter(values, at, from.shape[1]!, data);
+      } else widen(type, bytes, data.subarray(at, at + n));
     }
-    return { dtype: "f32", shape: [...shape], data };
+  });
+
+const parameter = (
+  slices: readonly Placement[],
+  open: Open,
+  piece: Uint8Array,
+): Effect.Effect<NdArray, SourceError> =>
+  Effect.gen(function* () {
+    const { shape, slice } = slices[0]!,
+      size = sizeOf(shape),
+      data = new Float32Array(size * (slice?.of ?? 1));
+    for (const placement of slices) {
+      const first = (placement.slice?.index ?? 0) * size;
+      yield* fetch(placement, yield* open(placement.from.file), piece, data.subarray(first, first + size));
+    }
+    return { dtype: "f32", shape: slice === undefined ? [...shape] : [slice.of, ...shape], data };
   });
 
 /**
- * Reads placed parameters file by file and gives each to the sink as f32 before the next is read. Beside what the sink
- * keeps, memory holds one parameter and one piece of {@link PIECE_BYTES}.
+ * Reads placed parameters and gives each to the sink as f32 before the next is read. Beside what the sink keeps, memory
+ * holds one parameter (of stacked blocks, one stack) and one piece of {@link PIECE_BYTES}.
  */
 export const streamTo = <E, R>(
   placements: readonly Placement[],
   sink: Sink<E, R>,
 ): Effect.Effect<void, SourceError | E, R> =>
-  Effect.gen(function* () {
-    const piece = new Uint8Array(PIECE_BYTES);
-    const byFile = Map.groupBy(placements, ({ from }) => from.file);
-    for (const [path, inside] of byFile) {
-      yield* Effect.scoped(Effect.gen(function* () {
-        const file = yield* openRanged(path);
-        for (const placement of inside) yield* sink(placement.path, yield* fetch(file, piece, placement));
-      }));
+  Effect.scoped(Effect.gen(function* () {
+    const piece = new Uint8Array(PIECE_BYTES),
+      files = new Map<string, RangedFile>(),
+      scope = yield* Effect.scope;
+    const open: Open = (path) =>
+      Effect.suspend(() => {
+        const known = files.get(path);
+        return known !== undefined ? Effect.succeed(known) : Effect.tap(
+          Scope.provide(openRanged(path), scope),
+          (file) => Effect.sync(() => void files.set(path, file)),
+        );
+      });
+    for (const [path, slices] of Map.groupBy(placements, (placement) => placement.path)) {
+      yield* sink(path, yield* parameter(slices, open, piece));
     }
-  });
+  }));

@@ -21,35 +21,46 @@ export interface NameTable {
   readonly model: string;
   /** Its parameters. */
   readonly rows: readonly Row[];
+  /** A list of blocks whose parameters are stacked here, along axis 0, and separate there; none by default. */
+  readonly stacked?: {
+    /** Path of the list. */
+    readonly list: string;
+    /** Number of blocks. */
+    readonly blocks: number;
+  };
   /** What may stand before every name; the first is written. */
   readonly prefixes: readonly string[];
   /** Chooses tensors, by full name, that are left where they are. */
   readonly ignored: PathPredicate;
 }
 
-/** A parameter and the tensor that it is read from. */
-export interface Placement {
-  /** Path of the parameter. */
-  readonly path: string;
-  /** Lengths of its axes. */
-  readonly shape: readonly number[];
-  /** Whether the tensor lies transposed. */
-  readonly transposed: boolean;
-  /** The tensor. */
-  readonly from: StoredTensor;
+/** Which slice of a stack a tensor is. */
+export interface Slice {
+  /** Index along axis 0. */
+  readonly index: number;
+  /** Slices of the stack. */
+  readonly of: number;
 }
 
-/** A row for one path: the tensor's name without prefix. */
+/** A parameter, or one slice of a stacked one, and its name. */
 export interface Named {
   /** Path of the parameter. */
   readonly path: string;
-  /** Its name there. */
+  /** Its name there, without prefix. */
   readonly name: string;
-  /** Lengths of its axes here. */
+  /** Lengths of its axes here, without that of a stack. */
   readonly shape: readonly number[];
   /** Whether it lies transposed there. */
   readonly transposed: boolean;
+  /** Which slice it is, of a stacked parameter. */
+  readonly slice?: Slice;
 }
+
+/** A parameter and the tensor that it is read from. */
+export type Placement = Omit<Named, "name"> & {
+  /** The tensor. */
+  readonly from: StoredTensor;
+};
 
 const INDEX = /(?<=^|\.)\d+(?=\.|$)/g;
 
@@ -58,14 +69,23 @@ const INDEX = /(?<=^|\.)\d+(?=\.|$)/g;
  * @throws {Error} for a parameter that the table forgot, which is a mistake of the table.
  */
 export const namesOf = (table: NameTable, specs: Tree<ParameterSpec>): readonly Named[] => {
-  const rows = new Map(table.rows.map((row) => [row.ours, row]));
-  return specTrees.entries(specs).map(([path, { shape }]) => {
+  const rows = new Map(table.rows.map((row) => [row.ours, row])), { stacked } = table;
+  const nameOf = (path: string): Pick<Named, "name" | "transposed"> => {
     const row = rows.get(path.replace(INDEX, "{i}")), indices = path.match(INDEX) ?? [];
     if (row === undefined) throw new Error(`the names of ${table.model} have no row for ${path}`);
     let at = 0;
-    const name = row.theirs.replace(/\{i\}/g, () => indices[at++]!);
-    return { path, name, shape, transposed: row.transposed ?? false };
-  });
+    return { name: row.theirs.replace(/\{i\}/g, () => indices[at++]!), transposed: row.transposed ?? false };
+  };
+  return specTrees.entries(specs).flatMap(([path, { shape }]): readonly Named[] =>
+    stacked === undefined || !path.startsWith(`${stacked.list}.`)
+      ? [{ path, shape, ...nameOf(path) }]
+      : Array.from({ length: stacked.blocks }, (_, index) => ({
+        path,
+        shape: shape.slice(1),
+        slice: { index, of: stacked.blocks },
+        ...nameOf(`${stacked.list}.${index}${path.slice(stacked.list.length)}`),
+      }))
+  );
 };
 
 /** The shape in which a parameter is stored. */
@@ -111,9 +131,9 @@ export const place = (
   return found !== undefined ? E.left(found) : E.right(
     source.tensors.flatMap((from) => {
       const named = wanted.get(from.name);
-      return named === undefined
-        ? []
-        : [{ path: named.path, shape: named.shape, transposed: named.transposed, from }];
+      if (named === undefined) return [];
+      const { name: _, ...place } = named;
+      return [{ ...place, from }];
     }),
   );
 };

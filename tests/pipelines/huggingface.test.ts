@@ -4,6 +4,7 @@ import {
   llamaSpecs,
   type NdArray,
   specTrees,
+  stackLayers,
   type Tree,
   vitSpecs,
 } from "@chain-of-sight/core";
@@ -137,6 +138,20 @@ reading("shards, and an index beside them", () =>
     sameArrays(flat((await run(loadLlama(folder))).params), llamaTensors);
   }));
 
+reading("blocks as stacks, for models that loop over them, and back", () =>
+  inFolder(async (folder) => {
+    await writeModel(folder, { config: llamaJson, tensors: llamaTensors });
+    const model = await run(loadLlama(folder, { scan: true }));
+    assert.is(model.config.scan, true);
+    sameArrays(flat(model.params), stackLayers("model.layers")(llamaTensors));
+    await run(exportLlama(`${folder}/out`, model));
+    assert.equal(await Deno.readFile(`${folder}/out/model.safetensors`), fileOf(llamaTensors));
+    const { "model.layers.1.mlp.up_proj.weight": _, ...rest } = llamaTensors;
+    await writeModel(folder, { config: llamaJson, tensors: rest });
+    const error = await run(Effect.flip(loadLlama(folder, { scan: true })));
+    assert.equal((error as MisfitError).missing, ["model.layers.1.mlp.up_proj.weight"]);
+  }));
+
 reading("names everything that does not fit in one error", () =>
   inFolder(async (folder) => {
     const { "model.norm.weight": norm, ...rest } = llamaTensors;
@@ -167,7 +182,7 @@ reading("names everything that does not fit in one error", () =>
   }));
 
 const refusedLlama = (change: Record<string, unknown>, field: string, pattern: RegExp): void => {
-  const got = llamaArchitecture.read({ ...llamaJson, ...change });
+  const got = llamaArchitecture().read({ ...llamaJson, ...change });
   assert.ok(E.isLeft(got), JSON.stringify(change));
   if (got.left instanceof UnsupportedError) assert.is(got.left.field, field);
   assert.match(got.left.message, pattern);
@@ -217,13 +232,13 @@ reading("reads rotations in the spellings of all versions, and writes what it re
     [{ rope_scaling: { type: "dynamic", factor: 2 } }, 10000, { kind: "dynamic", factor: 2, trained: 128 }],
   ];
   for (const [change, theta, rope] of cases) {
-    const config = llamaArchitecture.read({ ...older, ...change });
+    const config = llamaArchitecture().read({ ...older, ...change });
     assert.ok(E.isRight(config), JSON.stringify(change));
     assert.is(config.right.theta, theta);
     assert.equal(config.right.rope, rope);
-    const written = llamaArchitecture.write(config.right);
+    const written = llamaArchitecture().write(config.right);
     assert.ok(E.isRight(written));
-    assert.equal(llamaArchitecture.read(written.right), config);
+    assert.equal(llamaArchitecture().read(written.right), config);
   }
 });
 
@@ -351,7 +366,8 @@ const tables = suite("tables of names");
 tables("every parameter of every configuration has a row, and no two the same name", () => {
   fc.assert(
     fc.property(anyLlama, (config) => {
-      const specs = llamaArchitecture.specs(config), names = namesOf(llamaArchitecture.names(config), specs);
+      const specs = llamaArchitecture().specs(config),
+        names = namesOf(llamaArchitecture().names(config), specs);
       assert.is(names.length, specTrees.leaves(specs).length);
       assert.is(new Set(names.map(({ name }) => name)).size, names.length);
     }),

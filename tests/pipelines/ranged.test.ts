@@ -66,7 +66,7 @@ memory(
       await run(withRangedDisk(
         counting(counted),
         Effect.gen(function* () {
-          const opened = yield* openCheckpoint(folder, llamaArchitecture);
+          const opened = yield* openCheckpoint(folder, llamaArchitecture());
           assert.ok(counted.total < 1e5, "opening reads headers alone");
           yield* streamCheckpoint(opened, (path, array) =>
             Effect.sync(() => {
@@ -249,7 +249,7 @@ hostile(
         { numRuns: 40 },
       );
       await Deno.writeFile(path, whole);
-      const opened = await run(openCheckpoint(folder, llamaArchitecture));
+      const opened = await run(openCheckpoint(folder, llamaArchitecture()));
       await Deno.truncate(path, whole.length - 1);
       const error = await run(Effect.flip(streamCheckpoint(opened, () => Effect.void)));
       assert.match(error.message, new RegExp(`an end at byte ${whole.length - 1}`));

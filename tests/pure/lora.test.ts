@@ -2,6 +2,7 @@
 import {
   adamw,
   type Adapters,
+  adaptersOf,
   arrayTrees,
   attachLora,
   bindingsOf,
@@ -26,6 +27,7 @@ import {
   type ParameterSpec,
   placeholders,
   specTrees,
+  stackLayers,
   type Tensor,
   tensors,
   topological,
@@ -144,6 +146,45 @@ test("merged weights give the logits of adapted ones, and unmerging gives the we
     ),
     { numRuns: 15 },
   );
+});
+
+test("stacked layers have stacked adapters, which are the same numbers in another layout", () => {
+  const looped = { ...config, scan: true }, stacked = llamaSpecs(looped) as Tree<ParameterSpec>;
+  const low = loraSpecs(specs, all), lowStacked = loraSpecs(stacked, all);
+  assert.equal(lowStacked["model.layers.mlp.up_proj"]!.lora_A.shape, [2, 3, 8]);
+  assert.is(countParameters(lowStacked), countParameters(low));
+  const base = busy(specs, [1, 1]), factors = busy(low as Tree<ParameterSpec>, [2, 2]);
+  const stack = stackLayers("model.layers"), ids = input("ids", [1, 4], "i32");
+  const bound = { ids: { dtype: "i32", shape: [1, 4], data: Int32Array.of(1, 2, 8, 0) } } as const;
+  const logitsOf = (of: typeof config, params: Tree<Tensor>) => {
+    const p = params as never;
+    return llamaLogits(p, llamaStates(of)(p, llamaEmbed(p, ids)));
+  };
+  const params = placeholders("w", specs) as Tree<Tensor>,
+    paramsStacked = placeholders("w", stacked) as Tree<Tensor>;
+  const adapters = placeholders("low", low as Tree<ParameterSpec>) as Adapters<Tensor>;
+  const adaptersStacked = placeholders("low", lowStacked as Tree<ParameterSpec>) as Adapters<Tensor>;
+  const [want] = interpret([logitsOf(config, attachLora(params, adapters, 6))], {
+    ...bindingsOf("w", base),
+    ...bindingsOf("low", factors),
+    ...bound,
+  });
+  const flatStacked = stack(arrayTrees.flatten(factors));
+  assert.equal(Object.keys(adaptersOf(flatStacked)).toSorted(), Object.keys(lowStacked).toSorted());
+  const values = interpret(
+    [
+      logitsOf(looped, attachLora(paramsStacked, adaptersStacked, 6)),
+      logitsOf(looped, mergeLora(paramsStacked, adaptersStacked, 6)),
+    ],
+    {
+      ...bindingsOf("w", stack(arrayTrees.flatten(base))),
+      ...bindingsOf("low", adaptersOf(flatStacked) as Tree<NdArray>),
+      ...bound,
+    },
+  );
+  near("adapted", values[0]!, want!, { rtol: 1e-9, atol: 0 });
+  near("merged", values[1]!, want!, { rtol: 1e-9, atol: 0 });
+  assert.throws(() => adaptersOf({ "a.lora_A": 1 }), (e: Error) => e instanceof TreeError);
 });
 
 test("an adapter that fits no weight is refused", () => {

@@ -4,6 +4,8 @@ import {
   type LlamaConfig,
   type LlamaParams,
   type NdArray,
+  sizeOf,
+  specTrees,
   type Tree,
   type VitConfig,
   type VitParams,
@@ -42,18 +44,21 @@ const widths: Readonly<Record<FloatFormat, number>> = { F32: 4, F16: 2, BF16: 2 
 
 const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
-const turned = ({ shape: [rows = 1, columns = 1], data }: NdArray): Float32Array =>
-  Float32Array.from({ length: data.length }, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
+const turned = ([rows = 1, columns = 1]: readonly number[], data: Float32Array): Float32Array =>
+  Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
 
-const stored = (named: Named, array: NdArray): NdArray => ({
-  dtype: "f32",
-  shape: storedShape(named),
-  data: named.transposed
-    ? turned(array)
-    : array.data instanceof Float32Array
-    ? array.data
-    : Float32Array.from(array.data),
-});
+const f32Of = ({ data }: NdArray): Float32Array =>
+  data instanceof Float32Array ? data : Float32Array.from(data);
+
+const stored = (named: Named, array: NdArray): NdArray => {
+  const size = sizeOf(named.shape), first = (named.slice?.index ?? 0) * size;
+  const data = f32Of(array).subarray(first, first + size);
+  return {
+    dtype: "f32",
+    shape: storedShape(named),
+    data: named.transposed ? turned(named.shape, data) : data,
+  };
+};
 
 /** Tensors in consecutive groups of at most some bytes. */
 const shardsOf = (tensors: Tensors, width: number, most: number): readonly Tensors[] => {
@@ -134,12 +139,12 @@ export const exportModel = <C>(
 ): Effect.Effect<void, ExportError> =>
   Effect.gen(function* () {
     const fields = yield* fromEither(architecture.write(config)), table = architecture.names(config);
-    const names = namesOf(table, architecture.specs(config)), given = arrayTrees.flatten(params);
-    const known = new Set(names.map(({ path }) => path));
+    const specs = architecture.specs(config), given = arrayTrees.flatten(params);
+    const wanted = specTrees.flatten(specs);
     const wrong = misfit(`export ${folder}`, table.model, {
-      missing: names.filter(({ path }) => given[path] === undefined).map(({ path }) => path),
-      surplus: Object.keys(given).filter((path) => !known.has(path)),
-      misshapen: names.flatMap(({ path, shape }) => {
+      missing: Object.keys(wanted).filter((path) => given[path] === undefined),
+      surplus: Object.keys(given).filter((path) => wanted[path] === undefined),
+      misshapen: Object.entries(wanted).flatMap(([path, { shape }]) => {
         const got = given[path];
         return got === undefined || show(got.shape) === show(shape)
           ? []
@@ -148,7 +153,7 @@ export const exportModel = <C>(
     });
     if (wrong !== undefined) return yield* Effect.fail(wrong);
     const tensors = Object.fromEntries(
-      names.map((n) => [(table.prefixes[0] ?? "") + n.name, stored(n, given[n.path]!)]),
+      namesOf(table, specs).map((n) => [(table.prefixes[0] ?? "") + n.name, stored(n, given[n.path]!)]),
     );
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     const written = yield* writeShards(folder, tensors, options);
@@ -165,7 +170,7 @@ export const exportLlama = (
 ): Effect.Effect<void, ExportError> =>
   exportModel(
     folder,
-    llamaArchitecture,
+    llamaArchitecture(),
     { config: model.config, params: model.params as Tree<NdArray> },
     options,
   );

@@ -53,7 +53,13 @@ const shapeFault = (fields: Fields): UnsupportedError | undefined => {
     : undefined;
 };
 
-const read = (config: unknown): ReturnType<Architecture<LlamaConfig>["read"]> =>
+/** How a decoder is laid out here. */
+export interface LlamaOptions {
+  /** Whether its blocks are stacked, for a loop over them; false by default. */
+  readonly scan?: boolean;
+}
+
+const read = (scan: boolean) => (config: unknown): ReturnType<Architecture<LlamaConfig>["read"]> =>
   pipe(
     decodeEither(codec, "config.json")(config),
     E.chainW((fields) => {
@@ -78,6 +84,7 @@ const read = (config: unknown): ReturnType<Architecture<LlamaConfig>["read"]> =>
           attentionBias: fields.attention_bias ?? false,
           mlpBias: fields.mlp_bias ?? false,
           activation,
+          ...(scan ? { scan } : {}),
         })),
       );
     }),
@@ -127,6 +134,7 @@ const rows: readonly Row[] = [
 const names = (config: LlamaConfig): NameTable => ({
   model: MODEL,
   rows,
+  ...(config.scan ? { stacked: { list: "model.layers", blocks: config.layers } } : {}),
   prefixes: [""],
   // tables that older versions stored, and a copy of the embeddings where they are the output map too
   ignored: (name) =>
@@ -135,10 +143,10 @@ const names = (config: LlamaConfig): NameTable => ({
 });
 
 /** The adapter of LLaMA-family decoders. */
-export const llamaArchitecture: Architecture<LlamaConfig> = {
+export const llamaArchitecture = ({ scan = false }: LlamaOptions = {}): Architecture<LlamaConfig> => ({
   name: MODEL,
-  read,
+  read: read(scan),
   write,
   specs: (config) => llamaSpecs(config) as Tree<ParameterSpec>,
   names,
-};
+});

@@ -21,7 +21,7 @@ import { type Sink, streamTo } from "../stream.ts";
 import { place, type Placement } from "../table.ts";
 import type { Architecture } from "./architecture.ts";
 import { clipVisionArchitecture, type ClipVisionOptions } from "./clip_vision.ts";
-import { llamaArchitecture } from "./llama.ts";
+import { llamaArchitecture, type LlamaOptions } from "./llama.ts";
 import type { UnsupportedError } from "./unsupported.ts";
 
 /** Why a checkpoint could not be loaded. */
@@ -69,8 +69,11 @@ export const streamCheckpoint = <C, X, R>(
 ): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink);
 
 /** Opens a LLaMA-family decoder. */
-export const openLlama = (folder: string): Effect.Effect<OpenCheckpoint<LlamaConfig>, LoadError> =>
-  openCheckpoint(folder, llamaArchitecture);
+export const openLlama = (
+  folder: string,
+  options: LlamaOptions = {},
+): Effect.Effect<OpenCheckpoint<LlamaConfig>, LoadError> =>
+  openCheckpoint(folder, llamaArchitecture(options));
 
 /** Opens CLIP's vision encoder. */
 export const openClipVision = (
@@ -99,7 +102,9 @@ const load = <C, P>(
 /** Loads a LLaMA-family decoder from the folder of a Hugging Face checkpoint. */
 export const loadLlama = (
   folder: string,
-): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> => load(openLlama(folder));
+  options: LlamaOptions = {},
+): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> =>
+  load(openLlama(folder, options));
 
 /**
  * Loads CLIP's vision encoder from the folder of a Hugging Face checkpoint of the encoder or of a whole CLIP. With

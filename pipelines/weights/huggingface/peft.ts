@@ -114,7 +114,10 @@ const check = (
   return wrong === undefined ? E.right(known) : E.left(wrong);
 };
 
-/** Loads PEFT's adapters of a model with the given parameters. */
+/**
+ * Loads PEFT's adapters of a model with the given parameters, whose blocks are a list. For stacked blocks:
+ * `adaptersOf(stackLayers("model.layers")(arrayTrees.flatten(adapters)))`.
+ */
 export const loadPeft = (
   folder: string,
   specs: Tree<ParameterSpec>,
