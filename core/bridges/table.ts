@@ -27,7 +27,8 @@ import { tokenPackerRule } from "./token_packer.ts";
 const tiledRule: BridgeRule<TiledDescription> = {
   source:
     "the rows marked * of arXiv 2407.15819: 80 tokens of a resampler become 400 with an existing strategy",
-  differences: "read as a thumbnail and 2 x 2 tiles (5 x 80); thumbnail first; no separators",
+  differences:
+    "read as a thumbnail and 2 x 2 tiles (5 x 80); thumbnail first, made of means of squares; no separators",
   build: ({ tiles, of }, site) =>
     tiled(bridgeOf(of, { ...site, resolution: site.resolution / tiles }), tiles),
   grow: (_, growth) =>
