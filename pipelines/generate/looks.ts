@@ -10,16 +10,18 @@ import {
   attentionsOf,
   attentionWeights,
   bindingsOf,
+  broadcastTo,
   concat,
   ConfigError,
+  constant,
   i32,
   input,
   type Layout,
   llamaEmbed,
-  llamaStates,
   mean,
   mul,
   type NdArray,
+  prefill,
   reshape,
   type Scale,
   sliceAxis,
@@ -106,9 +108,9 @@ const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
 };
 
 /** The decoder's attention of every token of the answer, `[answer, n]`: mean over heads and blocks. */
-const towardsOf = (states: Tensor, visual: Tensor, first: number, answer: number): Tensor => {
+const towardsOf = (logits: Tensor, visual: Tensor, first: number, answer: number): Tensor => {
   const before = new Set(attentionsOf([visual]));
-  const blocks = attentionsOf([states]).filter((node) => !before.has(node));
+  const blocks = attentionsOf([logits]).filter((node) => !before.has(node));
   const rows = blocks.map((node) => {
     const [, s] = node.args[1]!.shape.slice(1) as [number, number];
     const weights = reshape([node.args[0]!.shape[2]!, s])(overHeads(node));
@@ -140,8 +142,9 @@ export const looksAt = (
     const plan = yield* described(() => {
       const { all, llama } = heldParams(writer), visual = writer.prefix!.describe(all, 1);
       const text = llamaEmbed(llama, input("ids", [1, ids.length], "i32"));
-      const states = llamaStates(writer.decoder)(llama, concat([visual, text], 1));
-      const towards = towardsOf(states, visual, n + prompt.length - 1, answer.length);
+      const whole = concat([visual, text], 1), length = broadcastTo([1])(constant(n + ids.length, "i32"));
+      const { logits_bv } = prefill(writer.decoder, n + ids.length)(llama, whole, length);
+      const towards = towardsOf(logits_bv, visual, n + prompt.length - 1, answer.length);
       const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
       return compile({ outputs: { towards, ...Object.fromEntries(scales) } }, device.profile);
     });

@@ -1,0 +1,61 @@
+/**
+ * Times the steps of a decoder with a cache against the time to read its weights once.
+ *
+ *     deno task bench:decode [--preset research] [--device deno|cpu] [--rows 1] [--prefix 144] [--tokens 64]
+ *       [--rounds N] [--json]
+ */
+import { theDevice } from "@chain-of-sight/kernels";
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { decodeText, timeDecode } from "../bench/decode.ts";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { presetNames } from "../bench/presets.ts";
+import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { runCommand } from "./main.ts";
+
+const count = (name: string, by: number, what: string) =>
+  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+const flags = {
+  preset: Flag.Literals("preset", presetNames).pipe(
+    Flag.withDefault("research" as const),
+    Flag.withDescription("the model"),
+  ),
+  device: Flag.Literals("device", stepDevices).pipe(
+    Flag.withDefault("deno" as const),
+    Flag.withDescription("what computes"),
+  ),
+  rows: count("rows", 1, "texts that are written at once"),
+  prefix: count("prefix", 144, "tokens before, visual ones included"),
+  tokens: count("tokens", 64, "tokens that there is room for"),
+  rounds: count("rounds", 9, "rounds, each of which times everything once"),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const command = Command.make(
+  "bench:decode",
+  flags,
+  ({ device, json, preset, ...given }) =>
+    Effect.gen(function* () {
+      const bench = {
+        preset,
+        rows: yield* countOf("rows", given.rows),
+        prefix: yield* countOf("prefix", given.prefix),
+        tokens: yield* countOf("tokens", given.tokens),
+        rounds: yield* countOf("rounds", given.rounds),
+      };
+      const run = Effect.gen(function* () {
+        const { profile } = yield* theDevice();
+        return { deviceName: profile.name, report: yield* timeDecode(bench) };
+      });
+      const { deviceName, report } = yield* Effect.provide(run, yield* stepDevice(device));
+      const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno };
+      if (json) {
+        console.log(JSON.stringify({ what: "decode", device, deviceName, versions, ...report }, null, 2));
+      } else console.log(`${deviceName}\n${decodeText(report)}`);
+    }),
+).pipe(Command.withDescription("Times the steps of a decoder against the time to read its weights once."));
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
+}
