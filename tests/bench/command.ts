@@ -1,0 +1,33 @@
+/** Commands of this repository as processes. */
+import * as E from "fp-ts/lib/Either.js";
+import type * as t from "io-ts";
+import { fileURLToPath } from "node:url";
+import { decodeEither } from "../../pipelines/bridge.ts";
+
+/** What a process did. */
+export interface Ran {
+  /** Its exit code. */
+  readonly code: number;
+  /** Its output. */
+  readonly out: string;
+  /** What it said beside. */
+  readonly err: string;
+}
+
+/** Runs `deno run -A` with arguments in the root. */
+export const ran = async (...args: readonly string[]): Promise<Ran> => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", ...args],
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+};
+
+/** JSON text as what a codec describes; throws what the codec refuses. */
+export const read = <A>(codec: t.Type<A, unknown, unknown>, text: string): A => {
+  const decoded = decodeEither(codec, "benchmark")(JSON.parse(text));
+  if (E.isLeft(decoded)) throw decoded.left;
+  return decoded.right;
+};
