@@ -4,7 +4,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither } from "../bridge.ts";
 import { refuse, type SafetensorsError } from "./fault.ts";
-import { repeatedKey } from "./json_keys.ts";
+import { nestsDeeper, repeatedKey } from "./json_keys.ts";
 import { storedBytes, type StoredType } from "./stored.ts";
 
 /**
@@ -53,12 +53,6 @@ const headerEntry: t.Type<HeaderEntry, unknown, unknown> = t.readonly(t.type({
   data_offsets: t.readonly(t.tuple([natural, natural])),
 }, "an entry {dtype, shape, data_offsets}"));
 
-const entries: t.Type<Readonly<Record<string, HeaderEntry>>, unknown, unknown> = t.record(
-  t.string,
-  headerEntry,
-);
-const texts: t.Type<Record<string, string>, unknown, unknown> = t.record(t.string, t.string);
-
 /** A checked header. */
 export interface Header {
   /** Tensors in the order of the file's data. */
@@ -98,7 +92,15 @@ const headerText = (header: Uint8Array): Checked<string> =>
     () => refuse("header-json", "a header that is not UTF-8 text", "JSON in UTF-8"),
   );
 
+/** Deepest nesting that is parsed: an entry's shape is the third level. */
+export const MAX_DEPTH = 16;
+
 const parsed = (text: string): Checked<Readonly<Record<string, unknown>>> => {
+  if (nestsDeeper(text, MAX_DEPTH)) {
+    return E.left(
+      refuse("header-json", `brackets nested deeper than ${MAX_DEPTH}`, "a JSON object of entries"),
+    );
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -127,6 +129,24 @@ const shaped = <A>(codec: t.Type<A, unknown, unknown>, value: unknown): Checked<
     E.mapLeft((error) => refuse("header-shape", error.got, error.expected)),
   );
 
+/**
+ * The fields of a record, each of one type. The first field that is not ends the check: a hostile record of millions of
+ * them would make as many refusals.
+ */
+export const fieldsOf = <A>(codec: t.Type<A, unknown, unknown>, value: unknown): Checked<Record<string, A>> =>
+  pipe(
+    shaped(t.UnknownRecord, value),
+    E.chain((record): Checked<Record<string, A>> => {
+      const one = t.record(t.string, codec), fields: [string, A][] = [];
+      for (const [name, field] of Object.entries(record)) {
+        const checked = codec.decode(field);
+        if (E.isRight(checked)) fields.push([name, checked.right]);
+        else return shaped(one, { [name]: field });
+      }
+      return E.right(Object.fromEntries(fields));
+    }),
+  );
+
 /** Number of elements of a shape, or `undefined` beyond what a number can count. */
 const countOf = (shape: readonly number[]): number | undefined => {
   if (shape.includes(0)) return 0;
@@ -137,6 +157,9 @@ const countOf = (shape: readonly number[]): number | undefined => {
   }
   return count;
 };
+
+const showShape = (shape: readonly number[]): string =>
+  `[${shape.slice(0, 8).join(", ")}${shape.length > 8 ? `, and ${shape.length - 8} more` : ""}]`;
 
 const sizeFault = (name: string, entry: HeaderEntry): SafetensorsError | undefined => {
   const [begin, end] = entry.data_offsets;
@@ -151,7 +174,7 @@ const sizeFault = (name: string, entry: HeaderEntry): SafetensorsError | undefin
   const want = count === undefined ? undefined : count * storedBytes[entry.dtype];
   return want === end - begin ? undefined : refuse(
     "size",
-    `${end - begin} bytes for ${name}, ${entry.dtype} [${entry.shape.join(", ")}]`,
+    `${end - begin} bytes for ${name}, ${entry.dtype} ${showShape(entry.shape)}`,
     want === undefined ? "a shape of fewer than 2^53 elements" : `${want} bytes`,
   );
 };
@@ -192,9 +215,9 @@ export const parseHeader = (header: Uint8Array, fileBytes: number): Checked<Head
     E.chain(parsed),
     E.chain(({ [METADATA]: metadata = {}, ...rest }) =>
       pipe(
-        shaped(texts, metadata),
+        fieldsOf(t.string, metadata),
         E.chain((metadata) =>
-          pipe(shaped(entries, rest), E.map((all) => ({ metadata, all: Object.entries(all) })))
+          pipe(fieldsOf(headerEntry, rest), E.map((all) => ({ metadata, all: Object.entries(all) })))
         ),
       )
     ),

@@ -1,9 +1,22 @@
-/** Repeated keys of JSON objects, which `JSON.parse` would drop without a word. */
+/** What `JSON.parse` does not say of a text: repeated keys, which it drops, and a nesting that no honest file has. */
 
 const closingQuote = (text: string, from: number): number => {
   let at = from + 1;
-  while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
   return at;
+};
+
+/** Whether brackets stand deeper within each other than `most`. The text need not be JSON. */
+export const nestsDeeper = (text: string, most: number): boolean => {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') at = closingQuote(text, at);
+    else if (char === "{" || char === "[") {
+      if (++depth > most) return true;
+    } else if (char === "}" || char === "]") depth--;
+  }
+  return false;
 };
 
 const afterSpace = (text: string, from: number): number => {

@@ -6,8 +6,17 @@ import * as t from "io-ts";
 import { decodeEither, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
-import { dataStartOf, type Header, LENGTH_BYTES, MAX_HEADER_BYTES, parseHeader, RESERVED } from "./header.ts";
-import { repeatedKey } from "./json_keys.ts";
+import {
+  dataStartOf,
+  fieldsOf,
+  type Header,
+  LENGTH_BYTES,
+  MAX_DEPTH,
+  MAX_HEADER_BYTES,
+  parseHeader,
+  RESERVED,
+} from "./header.ts";
+import { nestsDeeper, repeatedKey } from "./json_keys.ts";
 import { openRanged, readRange, readText } from "./ranged.ts";
 import type { StoredType } from "./stored.ts";
 
@@ -60,7 +69,7 @@ const tensorsOf = (file: string) => ({ tensors, dataStart }: Header): readonly S
     bytes: end - begin,
   }));
 
-const indexCodec = t.type({ weight_map: t.record(t.string, t.string) });
+const indexCodec = t.type({ weight_map: t.UnknownRecord });
 
 const indexFault = (got: string, expected: string): SafetensorsError =>
   refuse("index", got, expected, "get the index and its shards again from where they came from");
@@ -70,9 +79,15 @@ const isPlainName = (name: string): boolean => /^[\w][\w.\- ]*\.safetensors$/.te
 
 type Index = Readonly<Record<string, string>>;
 
+const notDeep = (text: string): E.Either<SafetensorsError, string> =>
+  nestsDeeper(text, MAX_DEPTH)
+    ? E.left(indexFault(`brackets nested deeper than ${MAX_DEPTH}`, "a map from names to files"))
+    : E.right(text);
+
 const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
   pipe(
-    parseJson("index")(text),
+    notDeep(text),
+    E.chainW(parseJson("index")),
     E.mapLeft((error) => indexFault(error.got, error.expected)),
     E.chain((json): E.Either<SafetensorsError, Index> => {
       const twice = repeatedKey(text);
@@ -81,7 +96,12 @@ const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
         : pipe(
           decodeEither(indexCodec, "index")(json),
           E.mapLeft((error) => indexFault(error.got, error.expected)),
-          E.map(({ weight_map }) => weight_map),
+          E.chain(({ weight_map }) =>
+            pipe(
+              fieldsOf(t.string, weight_map),
+              E.mapLeft((error) => indexFault(`weight_map.${error.got}`, error.expected)),
+            )
+          ),
         );
     }),
     E.chain((map) => {

@@ -27,7 +27,7 @@ const byteView = (values: Float32Array): Uint8Array =>
 type Open = (path: string) => Effect.Effect<RangedFile, SourceError>;
 
 const fetch = (
-  { from, shape, transposed }: Placement,
+  { from, transposed }: Placement,
   file: RangedFile,
   piece: Uint8Array,
   data: Float32Array,

@@ -162,6 +162,28 @@ hostile(
 );
 
 hostile(
+  "a header of a hundred thousand bad entries, or brackets, or axes is refused by the first of them",
+  () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/model.safetensors`, n = 1e5;
+      const headers: readonly (readonly [string, RegExp])[] = [
+        [`{${Array.from({ length: n }, (_, i) => `"a${i}":1`)}}`, /got a0: 1;/],
+        [`{"__metadata__":{${Array.from({ length: n }, (_, i) => `"a${i}":1`)}}}`, /got a0: 1;/],
+        [`{"a":${"[".repeat(n)}${"]".repeat(n)}}`, /nested deeper than 16/],
+        [`{"a":${"[".repeat(n)}`, /nested deeper than 16/],
+        [`{"a":{"dtype":"F32","shape":[${"9,".repeat(n)}9],"data_offsets":[0,4]}}`, /fewer than 2\^53/],
+        [`{"a":{"dtype":"F32","shape":[${"1,".repeat(n)}1],"data_offsets":[0,4]}}`, /up to byte 4/],
+      ];
+      for (const [header, pattern] of headers) {
+        const text = new TextEncoder().encode(header);
+        await Deno.writeFile(path, lead(BigInt(text.length)));
+        await Deno.writeFile(path, text, { append: true });
+        await refused(folder, pattern);
+      }
+    }),
+);
+
+hostile(
   "an index cannot lead out of its folder or disagree with its shards",
   () =>
     inFolder(async (folder) => {
@@ -207,6 +229,8 @@ hostile(
       await told(/__proto__/);
       await Deno.writeTextFile(index, "{");
       await told(/not JSON/);
+      await Deno.writeTextFile(index, `{"weight_map":${"[".repeat(1e6)}`);
+      await told(/nested deeper than 16/);
       await write({ ...whole, [name]: "b.safetensors" });
       assert.match((await run(Effect.flip(openSource(folder)))).message, /no such file/);
       await write(whole);
