@@ -120,6 +120,8 @@ export interface RepeatKernel {
   readonly length: number;
   /** What each turn runs, in order. */
   readonly inside: readonly Kernel[];
+  /** Those of them that the first turn alone runs. */
+  readonly once: ReadonlySet<Kernel>;
   /** The place of every tensor of a turn, by number. */
   readonly slotOf: ReadonlyMap<Tensor, number>;
   /** Where a turn finds one of its places: one entry for each window. */

@@ -1,6 +1,7 @@
 /**
  * Scans as kernels: the kernels of one turn, compiled once, and where each turn finds and leaves its tensors. Slices
- * are parts of stacks, carries change places between two buffers, and nothing is copied from turn to turn.
+ * are parts of stacks; carries go from part to part of a stack of theirs where there is one, else between two places;
+ * nothing is copied from turn to turn.
  */
 import {
   bytesOf,
@@ -91,18 +92,31 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
     length === 1 || bytes === 0
       ? whole(stack)
       : { tensor: stack, offset: (reverse ? length - 1 - turn : turn) * bytes, bytes };
+  const stacks = body.ys.map((t, i) => slice(result(n + i, length * sizeInBytes(t)), sizeInBytes(t)));
+  const once = new Set<Kernel>();
+  /** Where the carry after a turn is written for the next: in a stack of carries, or in one of two places by turns. */
+  const between = (carry: Tensor, i: number, last: Tensor): (turn: number) => Place => {
+    const stack = body.ys.indexOf(carry), stored = inside.results[n + stack];
+    const copies = (k: Kernel): boolean => k.outputs.length === 1 && k.outputs[0]!.tensor === stored;
+    const copy = stack < 0 ? undefined : inside.kernels.find(copies);
+    if (copy !== undefined) {
+      // the first carry is copied into the stack; the others are written there
+      once.add(copy);
+      return (turn) => stacks[stack]!(turn + 1);
+    }
+    const other = mine(`carry ${i}`, sizeInBytes(carry));
+    return (turn) => whole((length - 1 - turn) % 2 === 0 ? last : other);
+  };
   body.carries.forEach((carry, i) => {
-    const last = result(i, sizeInBytes(carry)),
-      between = length > 1 ? mine(`carry ${i}`, sizeInBytes(carry)) : last;
-    const written = (turn: number): Place => whole((length - 1 - turn) % 2 === 0 ? last : between);
+    const last = result(i, sizeInBytes(carry));
+    const before = length > 1 ? between(carry, i, last) : () => whole(last);
+    const written = (turn: number): Place => turn === length - 1 ? whole(last) : before(turn);
     put(carry, (turn) => turn === 0 ? whole(loop.args[i]!) : written(turn - 1));
     put(inside.results[i]!, written);
   });
   body.slices.forEach((t, i) => put(t, slice(loop.args[n + i]!, sizeInBytes(t))));
   body.constants.forEach((t, i) => put(t, () => whole(loop.args[m + i]!)));
-  body.ys.forEach((t, i) =>
-    put(inside.results[n + i]!, slice(result(n + i, length * sizeInBytes(t)), sizeInBytes(t)))
-  );
+  stacks.forEach((place, i) => put(inside.results[n + i]!, place));
   const pieces = inside.scratch.sizes.map((bytes, i) => mine(`scratch ${i}`, bytes));
   for (const [slot, parts] of inside.scratch.partOf) {
     const at = parts.map(({ piece, offset, bytes }): Place => ({ tensor: pieces[piece]!, offset, bytes }));
@@ -113,6 +127,7 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
     node: loop,
     length,
     inside: inside.kernels,
+    once,
     slotOf: inside.slotOf,
     placesAt: (slot, turn) => places.get(slot)!(turn),
     operands: [...new Set(loop.args)],

@@ -63,7 +63,8 @@ const expand = (kernels: readonly Kernel[], frame: Frame): Step[] =>
         known.set(slot, parts);
         return parts;
       };
-      return expand(kernel.inside, { scan: kernel, slotOf: kernel.slotOf, partsOf });
+      const run = turn === 0 ? kernel.inside : kernel.inside.filter((k) => !kernel.once.has(k));
+      return expand(run, { scan: kernel, slotOf: kernel.slotOf, partsOf });
     }).flat();
   });
 
