@@ -19,7 +19,7 @@ import {
 } from "@chain-of-sight/core";
 import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { promptRows, writeKnown } from "../generate/generator.ts";
+import { loadBoth, promptRows, writeKnown } from "../generate/generator.ts";
 import { capacityOf, nextSource, prefixSource, type Room, type Writer } from "../generate/programs.ts";
 import { type PresetName, presets } from "./presets.ts";
 import { timeRounds } from "./rounds.ts";
@@ -91,10 +91,11 @@ export const timeDecode = (
       specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
     const writer: Writer = { decoder, specs, params: initialise([1, 2], specs) as Tree<NdArray> };
     const room: Room = { rows: bench.rows, prompt: bench.prefix, tokens: bench.tokens };
-    const device = yield* theDevice(), marks = { ends: [], pad: 0 };
-    const prefix = yield* device.load(compile(prefixSource(writer, room, marks, "greedy"), device.profile));
-    const plan = compile(nextSource(writer, room, marks, "greedy"), device.profile);
-    const step = yield* device.load(plan, [prefix]);
+    const marks = { ends: [], pad: 0 };
+    const { prefix, step } = yield* loadBoth(
+      () => prefixSource(writer, room, marks, "greedy"),
+      () => nextSource(writer, room, marks, "greedy"),
+    );
     yield* writeKnown(prefix, bindingsOf("params", writer.params));
     const prompt = Array.from({ length: bench.prefix }, (_, i) => (i * 37) % vocabulary);
     yield* prefix.write(promptRows(room, [prompt], 0));
@@ -134,7 +135,7 @@ export const timeDecode = (
       copy: c!.ms,
       overRead: over(b!.ratio),
       overCopy: over(c!.ratio),
-      kernels: plan.kernels.length,
+      kernels: step.plan.kernels.length,
     };
   }));
 

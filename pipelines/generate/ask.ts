@@ -15,7 +15,7 @@ import { type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
 import { type GenerationError, openGenerator } from "./generator.ts";
 import { lookSheet } from "./look_sheet.ts";
-import { looksAt } from "./looks.ts";
+import { looksAt, windowsOf } from "./looks.ts";
 import { loadPhoto, type PhotoError } from "./photo.ts";
 import { loadTrained, type Trained, type TrainedError } from "./trained.ts";
 
@@ -104,7 +104,7 @@ export const ask = (
     if (bad !== undefined) return yield* Effect.fail(bad);
     const device = yield* theDevice();
     const trained = yield* loadTrained(request.checkpoint, request.arm);
-    const { tokenizer, writer, layout } = trained, side = layout.resolution;
+    const { tokenizer, writer, bridge } = trained, side = bridge.resolution;
     const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
     const question = asked(request.question);
     const prompt = questionIds(tokenizer, question), given = { images: pixelsOfPicture(photo.bytes, side) };
@@ -140,10 +140,14 @@ export const ask = (
     if (request.show !== undefined) {
       // an answer without words still was chosen by looking: at its end
       const answer = ids.length > 0 ? ids : [tokenizer.eos];
+      const layout = yield* Effect.try({
+        try: () =>
+          windowsOf(bridge),
+        catch: (cause) =>
+          cause as ConfigError,
+      });
       const looks = yield* looksAt(writer, layout, { prompt, answer, given });
-      const words = ids.length > 0
-        ? ids.map((id) => tokenizer.decode([id]))
-        : ["(end)"];
+      const words = ids.length > 0 ? ids.map((id) => tokenizer.decode([id])) : ["(end)"];
       yield* atomicWrite(request.show, [lookSheet({ photo, question, tokens: words, looks })]);
     }
     const box = parseBox(text, trained.config.data.grid);

@@ -25,14 +25,14 @@ import {
   type Tree,
   type TreeError,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Source, theDevice } from "@chain-of-sight/kernels";
+import type { Device, DeviceError, Source } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type Beams, type Candidate, extend, noBeams, winner } from "./beams.ts";
 import { GenerateError } from "./fault.ts";
 import {
-  described,
   type GenerationError,
+  loadBoth,
   promptRows,
   refusal,
   writeKnown,
@@ -115,12 +115,12 @@ export const openSearch = (
         }),
       );
     }
-    const device = yield* theDevice(), k = 2 * beams, rows = room.rows * beams;
+    const k = 2 * beams, rows = room.rows * beams;
     const wide: Room = { ...room, rows };
-    const plans = yield* described(() =>
-      [prefixSource(writer, wide, k), nextSource(writer, wide, k)].map((s) => compile(s, device.profile))
+    const { prefix, step } = yield* loadBoth(
+      () => prefixSource(writer, wide, k),
+      () => nextSource(writer, wide, k),
     );
-    const prefix = yield* device.load(plans[0]!), step = yield* device.load(plans[1]!, [prefix]);
     yield* writeKnown(prefix, bindingsOf("params", writer.params));
 
     return (request) =>

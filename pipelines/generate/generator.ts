@@ -8,7 +8,14 @@ import {
   ndarray,
   TreeError,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import {
+  compile,
+  type Device,
+  type DeviceError,
+  type Program,
+  type Source,
+  theDevice,
+} from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
@@ -96,6 +103,26 @@ export const writeKnown = (
 export const described = <A>(make: () => A): Effect.Effect<A, ConfigError | TreeError> =>
   Effect.try({ try: make, catch: (cause) => cause as ConfigError | TreeError });
 
+/**
+ * Loads the program of a step, arranged as suits it best since it runs most, and beside it that of the prefix, which
+ * takes inputs as they lie there.
+ */
+export const loadBoth = (
+  prefixOf: () => Source,
+  stepOf: () => Source,
+): Effect.Effect<
+  { readonly prefix: Program; readonly step: Program },
+  ConfigError | DeviceError | TreeError,
+  Device | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const device = yield* theDevice();
+    const plan = yield* described(() => compile(stepOf(), device.profile));
+    const before = yield* described(() => compile(prefixOf(), device.profile, { batch: false }));
+    const step = yield* device.load(plan), prefix = yield* device.load(before, [step]);
+    return { prefix, step };
+  });
+
 const settings = (decoding: Decoding): Readonly<Record<string, NdArray>> => {
   if (decoding.kind === "greedy") return {};
   const { temperature, topK = ALL_TOKENS, topP = 1, seed } = decoding;
@@ -124,13 +151,10 @@ export const openGenerator = (
   kind: Decoding["kind"] = "greedy",
 ): Effect.Effect<Generator, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const device = yield* theDevice();
-    const plans = yield* described(() =>
-      [prefixSource(writer, room, marks, kind), nextSource(writer, room, marks, kind)].map((source) =>
-        compile(source, device.profile)
-      )
+    const { prefix, step } = yield* loadBoth(
+      () => prefixSource(writer, room, marks, kind),
+      () => nextSource(writer, room, marks, kind),
     );
-    const prefix = yield* device.load(plans[0]!), step = yield* device.load(plans[1]!, [prefix]);
     yield* writeKnown(prefix, bindingsOf("params", writer.params));
     let turn = 0;
 

@@ -17,6 +17,8 @@ import {
   i32,
   input,
   type Layout,
+  layoutOf,
+  layoutOn,
   llamaEmbed,
   mean,
   mul,
@@ -31,6 +33,8 @@ import {
 } from "@chain-of-sight/core";
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import type { PlacedBridge } from "../stages/model.ts";
+import { visionTower } from "../vision/tower.ts";
 import { described, writeKnown } from "./generator.ts";
 import { heldParams, type Writer } from "./programs.ts";
 
@@ -74,6 +78,26 @@ export const looksOf = (
       windows.push(total);
     }
     return { scale, share: windows.reduce((a, v) => a + v, 0), windows, patches };
+  });
+};
+
+/**
+ * The windows of a bridge on its grid, coarse to fine; a resampler has one. Throws ConfigError for a bridge whose tokens
+ * are not in the order of its windows.
+ */
+export const windowsOf = ({ description, resolution }: PlacedBridge): Layout => {
+  const { patch } = visionTower.config;
+  if (description.kind === "chain-of-sight" && description.order === "coarse-to-fine") {
+    return layoutOn(description, { resolution, patch });
+  }
+  if (description.kind === "resampler") {
+    return layoutOf(resolution, patch, [resolution / patch], [description.queries]);
+  }
+  throw new ConfigError({
+    op: "looks",
+    got: description.kind,
+    expected: "a bridge whose queries look at windows, coarse to fine",
+    mend: "ask a model with a windowed bridge or a resampler",
   });
 };
 

@@ -1,7 +1,6 @@
 /** A trained model of a quickstart's run directory, ready to be asked. */
 import {
   input,
-  type Layout,
   type NdArray,
   type ParameterSpec,
   specTrees,
@@ -23,7 +22,7 @@ import { type DiskError, onDisk } from "../runs/disk.ts";
 import { readManifest, type RunError } from "../runs/run_directory.ts";
 import { writerOf } from "../stages/answer.ts";
 import { vocabularyOf } from "../stages/language.ts";
-import { type Arm, grownLayout, modelOf } from "../stages/model.ts";
+import { type Arm, grownBridge, modelOf, type PlacedBridge } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { PARAMS } from "../train/saved_state.ts";
 import { visionTower } from "../vision/tower.ts";
@@ -41,8 +40,8 @@ export interface Trained {
   readonly run: string;
   /** The arm. */
   readonly arm: Arm;
-  /** The layout that it was fine-tuned with. */
-  readonly layout: Layout;
+  /** The bridge that it was fine-tuned with. */
+  readonly bridge: PlacedBridge;
   /** Its configuration. */
   readonly config: QuickstartConfig;
   /** Its encoding. */
@@ -167,7 +166,7 @@ const armOf = (
       there.includes(`${arm.name}-finetune.safetensors`)
     );
     const arm = name === undefined
-      ? done.find(({ windows }) => windows.length > 1) ?? done[0]
+      ? done.find(({ bridge }) => bridge.kind === "chain-of-sight") ?? done[0]
       : done.find((one) => one.name === name);
     if (arm !== undefined) return arm;
     return yield* Effect.fail(
@@ -187,11 +186,11 @@ export const loadTrained = (path: string, name?: string): Effect.Effect<Trained,
   Effect.gen(function* () {
     const place = yield* placeOf(path), { run } = place;
     const config = yield* runOf(run), arm = yield* armOf(config, run, name ?? place.arm);
-    const tokenizer = tokenizerFor(config), { layout } = grownLayout(arm), { model } = config;
-    const whole = modelOf(model, vocabularyOf(tokenizer), layout);
+    const tokenizer = tokenizerFor(config), { model } = config, bridge = grownBridge(arm, model);
+    const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
     const { tensors } = yield* load(`${run}/checkpoints/${arm.name}-finetune.safetensors`);
     const params = yield* treeOf(whole.specs, tensors, PARAMS);
-    const writer = writerOf({ model, layout, params, tokenizer });
+    const writer = writerOf({ model, bridge, params, tokenizer });
     const encoder = yield* encoderOf(config, run);
-    return { run, arm, layout, config, tokenizer, writer: seeing(writer, whole, layout.resolution, encoder) };
+    return { run, arm, bridge, config, tokenizer, writer: seeing(writer, whole, bridge.resolution, encoder) };
   });

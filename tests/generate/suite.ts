@@ -22,7 +22,7 @@ import {
   unflatten,
   visionLanguage,
 } from "@chain-of-sight/core";
-import type { Device } from "@chain-of-sight/kernels";
+import { compile, type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -40,7 +40,7 @@ import {
   type WriteRequest,
   writeTexts,
 } from "../../pipelines/generate/generator.ts";
-import type { Marks, Room, Writer } from "../../pipelines/generate/programs.ts";
+import { type Marks, nextSource, type Room, type Writer } from "../../pipelines/generate/programs.ts";
 import { golden } from "../support/fixtures.ts";
 
 const tiny: LlamaConfig = { vocabulary: 40, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
@@ -140,6 +140,18 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     assert.equal(got.first, wanted);
     assert.equal(got.again, wanted, "however often the device is looked at");
     assert.equal(got.short, [wanted[0]!.slice(0, 2)]);
+  });
+
+  test("a step writes its cache in place: what it copies is a few numbers a row", async () => {
+    const { profile } = Context.get(await services, theDevice());
+    for (const kind of ["greedy", "sample"] as const) {
+      const room = { rows: 3, prompt: 4, tokens: 8 };
+      const source = nextSource(textWriter(tiny, 1), room, { ends: [1], pad: 0 }, kind);
+      const { copies } = compile(source, profile).memory;
+      const caches = 4 * 2 * tiny.layers * room.rows * 12 * 8;
+      const bytes = copies.reduce((n, c) => n + c.bytes, 0);
+      assert.ok(bytes <= caches / 10, `${bytes} bytes copied beside ${caches} of cache`);
+    }
   });
 
   test("bursts are told in order, the first token alone", async () => {

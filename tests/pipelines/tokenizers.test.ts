@@ -11,7 +11,7 @@ import { batchOf } from "../../pipelines/text/batch.ts";
 import { trainBpe } from "../../pipelines/text/bpe.ts";
 import { type Coder, coderOf, parseCoder } from "../../pipelines/text/coder.ts";
 import { conversationOf, conversationRow, promptOf } from "../../pipelines/text/conversation.ts";
-import { IGNORED } from "../../pipelines/text/prompt.ts";
+import { IGNORED, questionIds, rowOf } from "../../pipelines/text/prompt.ts";
 import {
   type ChatTemplate,
   type Message,
@@ -19,6 +19,7 @@ import {
   piecesOf,
   templateOfConfig,
 } from "../../pipelines/text/template.ts";
+import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
 import { namedTemplates, type TemplateName } from "../../pipelines/text/templates.ts";
 
 const test = suite("tokenizers");
@@ -332,6 +333,19 @@ test("rows are batches: labels are the tokens themselves, the rest is ignored", 
   assert.match(left(row("s", messages, 10)).message, /tokens about s; expected at most 10/);
   const silent = right(row("s", messages.slice(0, 2), 64));
   assert.match(left(batchOf([silent])).message, /no label at all/);
+});
+
+test("the plain template lays out the quickstart's rows", () => {
+  const tokenizer = tokenizerOf(small),
+    coder = right(coderOf(small)),
+    row = conversationRow(coder, templates.plain!, tokenizer.pad);
+  fc.assert(fc.property(fc.array(fc.tuple(questions, answersOf), { minLength: 1, maxLength: 3 }), (turns) => {
+    const rows = rowOf(tokenizer, "s", turns.map(([prompt, answer]) => ({ prompt, answer })), 80);
+    assert.equal(right(row("s", conversation(turns, false), 80)), rows);
+    const asked = right(promptOf(coder, templates.plain!)([{ role: "user", content: turns[0]![0] }]));
+    assert.equal([...asked.ids], [...questionIds(tokenizer, turns[0]![0])]);
+    assert.equal(asked.ends, [tokenizer.eos]);
+  }));
 });
 
 test("templates that cannot teach are refused with the reason", () => {

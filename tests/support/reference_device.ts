@@ -1,5 +1,5 @@
 /** The reference interpreter as a device, in float64: what programs, state and sharing mean without any kernel. */
-import { interpret, type NdArray } from "@chain-of-sight/core";
+import { equals, interpret, type NdArray, show, TreeError } from "@chain-of-sight/core";
 import {
   cpuProfile,
   type Device,
@@ -10,39 +10,55 @@ import {
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 
-const stores = new WeakMap<Program, Map<string, NdArray>>();
+/** A place for one array. */
+interface Cell {
+  value?: NdArray;
+}
+
+const cellsOf = new WeakMap<Program, ReadonlyMap<string, Cell>>();
 
 const load: DeviceService["load"] = (plan, beside = []) =>
-  Effect.sync(() => {
-    const own = new Map<string, NdArray>(), outputs = new Map<string, NdArray>();
-    const shared = beside.flatMap((p) =>
-      Object.keys(p.plan.inputs).map((path) => [path, stores.get(p)!] as const)
-    );
-    const homes = new Map(shared);
-    const home = (path: string) => homes.get(path) ?? own;
+  Effect.gen(function* () {
+    const cells = new Map<string, Cell>(), outputs = new Map<string, NdArray>();
+    for (const [path, tensor] of Object.entries(plan.inputs)) {
+      const home = beside.find((program) => path in program.plan.inputs), there = home?.plan.inputs[path];
+      if (there !== undefined && !(equals(there.shape, tensor.shape) && there.dtype === tensor.dtype)) {
+        return yield* Effect.fail(
+          new TreeError({
+            op: "load",
+            got: `${tensor.dtype} ${show(tensor.shape)} for the shared input ${path}`,
+            expected: `${there.dtype} ${show(there.shape)}, as the other program has it`,
+            mend: "rename one of them, or describe both alike",
+          }),
+        );
+      }
+      cells.set(path, (home === undefined ? undefined : cellsOf.get(home)!.get(path)) ?? {});
+    }
     const program: Program = {
       plan,
-      write: (values) => Effect.sync(() => Object.entries(values).forEach(([p, v]) => home(p).set(p, v))),
+      write: (values) =>
+        Effect.sync(() => Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value)),
       run: Effect.sync(() => {
-        const names = Object.keys(plan.outputs), paths = Object.keys(plan.inputs);
-        const given = paths.flatMap((p) => home(p).has(p) ? [[p, home(p).get(p)!] as const] : []);
+        const given = [...cells].flatMap(([path, { value }]) =>
+          value === undefined ? [] : [[path, value] as const]
+        );
         const values = interpret(Object.values(plan.outputs), Object.fromEntries(given));
-        names.forEach((name, i) => {
+        Object.keys(plan.outputs).forEach((name, i) => {
           const target = plan.donate[name];
           if (target === undefined) outputs.set(name, values[i]!);
-          else home(target).set(target, values[i]!);
+          else cells.get(target)!.value = values[i]!;
         });
       }),
       read: (names) =>
         Effect.sync(() =>
-          Object.fromEntries(names.map((n) => {
-            const path = plan.donate[n] ?? n;
-            return [n, (path in plan.inputs ? home(path).get(path) : outputs.get(n))!];
+          Object.fromEntries(names.map((name) => {
+            const cell = cells.get(plan.donate[name] ?? name);
+            return [name, (cell === undefined ? outputs.get(name) : cell.value)!];
           }))
         ),
       profile: () => Effect.succeed([]),
     };
-    stores.set(program, own);
+    cellsOf.set(program, cells);
     return program;
   });
 
