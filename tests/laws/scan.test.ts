@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loopPrograms, numbersOf, paramsOf, type Scan, unrolled, weighed } from "../support/loops.ts";
 import { near } from "../support/near.ts";
+import { floats } from "../support/random.ts";
 
 const CLOSE = { rtol: 1e-9, atol: 1e-9 };
 
@@ -148,6 +149,19 @@ test("regions in a body are chosen by name like others", () => {
   };
   assert.is(stacked("layers"), 1);
   assert.is(stacked("others"), 3);
+});
+
+test("a function with a loop in it can be computed again as a whole", () => {
+  const inner = (p: { readonly h: Tensor; readonly w: Tensor }): Tensor =>
+    cs.tanh(cs.scan((c: Tensor, x: Tensor) => [cs.tanh(cs.matmul(x)(c)), c], { carry: p.h, xs: p.w })[0]);
+  const loss = (f: typeof inner) => (p: { readonly h: Tensor; readonly w: Tensor }): Tensor =>
+    cs.sum()(cs.sin(f(p)));
+  const [kept, again] = [inner, cs.remat(inner)].map((f) => leaves(cs.grad(loss(f))({ h, w })));
+  const at = { h: floats("h", [2, 3]), w: floats("w", [4, 3, 3], -1, 1) };
+  same("gradient", kept!, again!, at);
+  same("simplified", kept!, cs.simplify(again!), at);
+  // the first loop is over before the one whose results the backward pass reads
+  assert.is(loopsIn(cs.simplify(again!)).length, loopsIn(cs.simplify(kept!)).length + 1);
 });
 
 test("a loop without turns gives its carry and empty stacks", () => {
