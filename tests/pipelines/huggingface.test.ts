@@ -283,7 +283,9 @@ writing("any decoder is written and read back, in one file or in shards", async 
 writing("names, shapes and configuration are those of transformers", () =>
   inFolder(async (folder) => {
     await writeModel(`${folder}/llama`, { config: llamaJson, tensors: llamaTensors });
-    await run(exportLlama(`${folder}/out`, await run(loadLlama(`${folder}/llama`))));
+    await run(
+      exportLlama(`${folder}/out`, await run(loadLlama(`${folder}/llama`)), { fields: { bos_token_id: 1 } }),
+    );
     assert.equal(await Deno.readFile(`${folder}/out/model.safetensors`), fileOf(llamaTensors));
     const json = JSON.parse(await Deno.readTextFile(`${folder}/out/config.json`));
     const ours = new Set(Object.keys(json));
@@ -291,6 +293,7 @@ writing("names, shapes and configuration are those of transformers", () =>
       if (ours.has(field)) assert.equal(json[field], value, field);
     }
     assert.is(json.dtype, "float32");
+    assert.is(json.bos_token_id, 1);
 
     await writeModel(`${folder}/clip`, { config: clipJson, tensors: clipTensors });
     await run(exportClipVision(`${folder}/out2`, await run(loadClipVision(`${folder}/clip`))));

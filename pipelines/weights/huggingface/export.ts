@@ -13,6 +13,7 @@ import {
 import * as Effect from "effect/Effect";
 import { fromEither } from "../../bridge.ts";
 import { atomicWrite, type DiskError, onDisk } from "../../runs/disk.ts";
+import type { Json } from "../../runs/hash.ts";
 import { writeJson } from "../../runs/run_directory.ts";
 import { inFile, type SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";
@@ -29,6 +30,8 @@ export interface ExportOptions {
   readonly floats?: FloatFormat;
   /** Most bytes of tensors in one file; 5 GB by default. A larger tensor has a file of its own. */
   readonly shardBytes?: number;
+  /** Further fields of config.json that the model here does not know, such as `bos_token_id`; none by default. */
+  readonly fields?: { readonly [field: string]: Json };
 }
 
 /** Why a model could not be written. */
@@ -159,7 +162,7 @@ export const exportModel = <C>(
     const written = yield* writeShards(folder, tensors, options);
     yield* removeOthers(folder, written);
     const dtype = torchNames[options.floats ?? "F32"];
-    yield* writeJson(`${folder}/config.json`, { ...fields, dtype, torch_dtype: dtype });
+    yield* writeJson(`${folder}/config.json`, { ...options.fields, ...fields, dtype, torch_dtype: dtype });
   });
 
 /** Writes a decoder as a `LlamaForCausalLM`. */

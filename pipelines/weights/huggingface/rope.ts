@@ -42,22 +42,24 @@ const POSITIONS = 2048;
 
 /** The rotations that a config asks for. */
 export const readRope = (fields: RopeFields): E.Either<UnsupportedError, Rope> => {
-  const given = { ...fields.rope_scaling, ...fields.rope_parameters };
+  // transformers 5 takes the older field where both stand
+  const given = fields.rope_scaling ?? fields.rope_parameters ?? {};
   const kind = given.rope_type ?? given.type ?? "default";
-  const theta = given.rope_theta ?? fields.rope_theta ?? 10000;
+  const theta = given.rope_theta ?? fields.rope_theta ?? fields.rope_parameters?.rope_theta ?? 10000;
   const partial = given.partial_rotary_factor ?? fields.partial_rotary_factor ?? 1;
   if (partial !== 1) {
     return E.left(unsupported("partial_rotary_factor", partial, "1: all channels of a head rotate"));
   }
   if (kind === "default") return E.right({ theta });
   const { factor, low_freq_factor: low, high_freq_factor: high } = given;
-  const trained = given.original_max_position_embeddings ?? fields.max_position_embeddings ?? POSITIONS;
+  const positions = fields.max_position_embeddings ?? POSITIONS;
   if (!["linear", "dynamic", "llama3"].includes(kind)) {
     return E.left(unsupported("rope_type", kind, "one of default, linear, dynamic, llama3"));
   }
   if (factor === undefined) return E.left(unsupported("rope_parameters.factor", factor, "a number above 0"));
   if (kind === "linear") return E.right({ theta, scaling: { kind, factor } });
-  if (kind === "dynamic") return E.right({ theta, scaling: { kind, factor, trained } });
+  if (kind === "dynamic") return E.right({ theta, scaling: { kind, factor, trained: positions } });
+  const trained = given.original_max_position_embeddings ?? positions;
   if (low === undefined || high === undefined || low >= high) {
     return E.left(
       unsupported(
@@ -76,11 +78,15 @@ export const writeRope = (theta: number, scaling?: RopeScaling): { readonly [fie
     rope_type: scaling.kind,
     factor: scaling.factor,
     ...(scaling.kind === "llama3" ? { low_freq_factor: scaling.low, high_freq_factor: scaling.high } : {}),
-    ...(scaling.kind === "linear" ? {} : { original_max_position_embeddings: scaling.trained }),
+    ...(scaling.kind === "llama3" ? { original_max_position_embeddings: scaling.trained } : {}),
   };
   return {
     rope_parameters: { rope_theta: theta, ...said },
     rope_theta: theta,
     rope_scaling: scaling === undefined ? null : said,
+    ...(scaling?.kind === "dynamic" ? { max_position_embeddings: scaling.trained } : {}),
+    ...(scaling?.kind === "llama3"
+      ? { max_position_embeddings: Math.ceil(scaling.trained * scaling.factor) }
+      : {}),
   };
 };
