@@ -3,6 +3,7 @@
  * @module
  */
 export * from "./bridge.ts";
+export * from "./configs/bridge_codec.ts";
 export * from "./configs/codec.ts";
 export * from "./configs/config.ts";
 export * from "./configs/model.ts";

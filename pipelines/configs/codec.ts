@@ -1,8 +1,9 @@
 /** Configurations from outside: every field by its type, and the whole by building the models of both stages. */
-import { type BridgeDescription, type Expansion, LanguageError } from "@chain-of-sight/core";
+import { LanguageError } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
+import { bridgeCodec, expansionCodec } from "./bridge_codec.ts";
 import type { NamedConfig } from "./config.ts";
 import { modelOfStage } from "./model.ts";
 
@@ -10,47 +11,7 @@ const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an 
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
 const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
 const positive = t.refinement(t.number, (n) => Number.isFinite(n) && n > 0, "a number above 0");
-const naturals = t.readonlyArray(natural);
 const textOrNull = t.union([t.string, t.null]);
-const kind = <K extends string, P extends t.Props>(name: K, fields: P) =>
-  t.strict({ kind: t.literal(name), ...fields });
-
-const viewType = t.union([
-  kind("linear", {}),
-  kind("mlp", {}),
-  kind("resampler", { queries: natural, levels: natural }),
-  kind("chain-of-sight", {
-    windows: naturals,
-    queries: naturals,
-    levels: natural,
-    order: t.keyof({ "coarse-to-fine": null, "fine-to-coarse": null }),
-  }),
-  kind("average-pool", { side: natural }),
-  kind("c-abstractor", { side: natural, depth: whole, table: natural }),
-  kind("token-packer", { region: natural, levels: natural }),
-  kind("pixel-shuffle", { ratio: natural }),
-  kind("nested-pool", { sides: naturals }),
-  kind("nested-queries", { queries: naturals, most: natural, levels: natural }),
-]);
-
-/** Codec of a bridge as data. */
-export const bridgeCodec = (): t.Type<BridgeDescription, unknown, unknown> =>
-  t.union([viewType, kind("tiled", { tiles: natural, of: viewType })]) as unknown as t.Type<
-    BridgeDescription,
-    unknown,
-    unknown
-  >;
-
-/** Codec of an expansion. */
-export const expansionCodec = (): t.Type<Expansion, unknown, unknown> =>
-  t.union([
-    kind("grow", {
-      growth: t.strict({ resolution: natural, global: natural, local: natural }),
-      start: t.keyof({ source: null, "fresh-queries": null, fresh: null }),
-    }),
-    kind("tile", { tiles: natural }),
-  ]) as unknown as t.Type<Expansion, unknown, unknown>;
-
 const stageType = t.strict({
   resolution: natural,
   trainable: t.readonlyArray(t.keyof({ vision: null, bridge: null, model: null, lm_head: null })),

@@ -1,8 +1,12 @@
 /** The three sizes of the quickstart. */
+import type { Expansion } from "@chain-of-sight/core";
+import { by, cos } from "../configs/entry.ts";
 import { defaultData } from "../data/config.ts";
 import type { LanguageConfig } from "../stages/language.ts";
 import type { Arm } from "../stages/model.ts";
 import type { QuickstartConfig, Scale } from "./config.ts";
+
+const grown = (global: number, local: number): Expansion => by({ resolution: 2, global, local });
 
 /**
  * The rivals, at a quarter of the paper's token counts. Their fine-tuning layouts on the grid of 16:
@@ -12,25 +16,11 @@ import type { QuickstartConfig, Scale } from "./config.ts";
 export const quickstartArms: readonly Arm[] = [
   {
     name: "resampler",
-    bridge: "resampler",
-    windows: [8],
-    queries: [84],
-    growth: { resolution: 2, global: 1, local: 1 },
+    bridge: { kind: "resampler", queries: 84, levels: 2 },
+    expansion: grown(1, 1),
   },
-  {
-    name: "chain-of-sight-20",
-    bridge: "chain-of-sight",
-    windows: [8, 2],
-    queries: [4, 1],
-    growth: { resolution: 2, global: 2, local: 2 },
-  },
-  {
-    name: "chain-of-sight-8",
-    bridge: "chain-of-sight",
-    windows: [8, 4],
-    queries: [4, 1],
-    growth: { resolution: 2, global: 4, local: 4 },
-  },
+  { name: "chain-of-sight-20", bridge: cos([8, 2], [4, 1]), expansion: grown(2, 2) },
+  { name: "chain-of-sight-8", bridge: cos([8, 4], [4, 1]), expansion: grown(4, 4) },
 ];
 
 const training: LanguageConfig = {

@@ -94,7 +94,9 @@ export const runArm = (
         }),
       ),
       followedBy(remember((records) => pretrained = records)),
-      followedBy(noted(run, named("expand"), expand(run, named("expand"), arm, model, vocabulary))),
+      followedBy(
+        noted(run, named("expand"), expand(run, { name: named("expand"), arm, model, vocabulary, seed })),
+      ),
       followedBy(
         noted(
           run,

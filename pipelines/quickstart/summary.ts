@@ -102,12 +102,12 @@ export const summaryOf = (
   const secondsOf = (r: ArmResult): number => timingOf(r.pretrain).stepSeconds * config.pretrain.steps;
   const base = secondsOf(results[0]!);
   const arms = results.map((r): ArmSummary => {
-    const timing = timingOf(r.pretrain), tokens = smallTokens(r.arm);
+    const timing = timingOf(r.pretrain), tokens = smallTokens(r.arm, config.model);
     return {
       name: r.arm.name,
-      bridge: r.arm.bridge,
+      bridge: r.arm.bridge.kind,
       pretrainTokens: tokens,
-      finetuneTokens: grownTokens(r.arm),
+      finetuneTokens: grownTokens(r.arm, config.model),
       pretrainSeconds: secondsOf(r),
       relativePretrainTime: secondsOf(r) / base,
       pretrainSecondsMeasured: timing.measuredSeconds,

@@ -1,9 +1,9 @@
-/** Token counts of an arm, from its layouts. */
-import { tokenCount } from "@chain-of-sight/core";
-import { type Arm, grownLayout, smallLayout } from "../stages/model.ts";
+/** Token counts of an arm, from its bridges. */
+import { type Arm, bridgeAt, grownBridge, type ModelConfig, smallBridge } from "../stages/model.ts";
 
 /** Visual tokens in pre-training. */
-export const smallTokens = (arm: Arm): number => tokenCount(smallLayout(arm));
+export const smallTokens = (arm: Arm, model: ModelConfig): number => bridgeAt(model, smallBridge(arm)).tokens;
 
 /** Visual tokens in fine-tuning. */
-export const grownTokens = (arm: Arm): number => tokenCount(grownLayout(arm).layout);
+export const grownTokens = (arm: Arm, model: ModelConfig): number =>
+  bridgeAt(model, grownBridge(arm, model)).tokens;

@@ -1,12 +1,5 @@
 /** Answers of a model to batches of questions about stored features. */
-import {
-  type ConfigError,
-  input,
-  type Layout,
-  type NdArray,
-  type Tree,
-  type TreeError,
-} from "@chain-of-sight/core";
+import { type ConfigError, input, type NdArray, type Tree, type TreeError } from "@chain-of-sight/core";
 import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -17,7 +10,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { vocabularyOf } from "./language.ts";
 import { visionTower } from "../vision/tower.ts";
-import { decoderOf, type ModelConfig, modelOf } from "./model.ts";
+import { decoderOf, type ModelConfig, modelOf, type PlacedBridge } from "./model.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -47,8 +40,8 @@ export type Answerer = ReturnType<typeof answererOf>;
 export interface AnswererOptions {
   /** The model behind the bridge. */
   readonly model: ModelConfig;
-  /** The layout of the bridge. */
-  readonly layout: Layout;
+  /** Its bridge. */
+  readonly bridge: PlacedBridge;
   /** Parameters of the model. */
   readonly params: Tree<NdArray>;
   /** The encoding. */
@@ -63,13 +56,13 @@ export interface AnswererOptions {
 
 /** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
 export const writerOf = (
-  { model: config, layout, params, tokenizer }: Pick<
+  { model: config, bridge, params, tokenizer }: Pick<
     AnswererOptions,
-    "model" | "layout" | "params" | "tokenizer"
+    "model" | "bridge" | "params" | "tokenizer"
   >,
 ): Writer => {
-  const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, layout);
-  const cells = (layout.resolution / layout.patch) ** 2, width = visionTower.config.width;
+  const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, bridge);
+  const cells = (bridge.resolution / visionTower.config.patch) ** 2, width = visionTower.config.width;
   return {
     decoder: decoderOf(config, vocabulary),
     specs: model.specs,

@@ -166,7 +166,7 @@ export const evaluate = (
     return yield* Effect.scoped(Effect.gen(function* () {
       const answer = yield* openAnswerer({
         model,
-        layout: given.layout,
+        bridge: given.bridge,
         params: given.params,
         tokenizer,
         batch: config.batch,

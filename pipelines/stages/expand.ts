@@ -1,12 +1,11 @@
-/** Expansion: the bridge grows to its larger layout, each new scale starting as the scale that it comes from. */
+/** Expansion: the bridge grows, each part starting as what it comes from. */
 import {
   arrayTrees,
   bindingsOf,
   type ConfigError,
-  type Inflatable,
-  inflate,
   initialise,
   type NdArray,
+  type ParameterSpec,
   type Tree,
   TreeError,
   unflatten,
@@ -14,30 +13,54 @@ import {
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
-import { type Arm, grownLayout, type ModelConfig, modelOf, type ModelState } from "./model.ts";
+import { type Arm, bridgeAt, expandedBridge, type ModelConfig, modelOf, type ModelState } from "./model.ts";
+import { spread } from "./spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
-/** Parameters of the grown model. Throws a ConfigError or TreeError where the model is not of the arm's layout. */
-export const expanded = (arm: Arm, given: ModelState): Tree<NdArray> => {
-  const grown = grownLayout(arm), params = given.params as { readonly bridge: Inflatable };
-  return {
-    ...params,
-    bridge: inflate(given.layout, grown.layout, grown.sources)(params.bridge),
-  } as unknown as Tree<NdArray>;
+/** What an expansion needs to know. */
+export interface ExpandStage {
+  /** Name of the stage in the run. */
+  readonly name: string;
+  /** The arm that it belongs to. */
+  readonly arm: Arm;
+  /** The model behind the bridge. */
+  readonly model: ModelConfig;
+  /** Rows of the embedding. */
+  readonly vocabulary: number;
+  /** Key of parts that start fresh. */
+  readonly seed: number;
+}
+
+/** Parameters of the grown model. Throws a ConfigError or TreeError where the model has another bridge. */
+export const expanded = (
+  { arm, model, seed }: Pick<ExpandStage, "arm" | "model" | "seed">,
+  given: ModelState,
+): Tree<NdArray> => {
+  const { inherit, ...grown } = expandedBridge(arm, model, given.bridge);
+  const fresh = (): Tree<NdArray> => {
+    const specs = bridgeAt(model, grown).specs as Tree<ParameterSpec>;
+    return initialise([seed, 3], spread(specs, model.init)) as Tree<NdArray>;
+  };
+  const params = given.params as { readonly bridge: Tree<NdArray> };
+  return { ...params, bridge: inherit(params.bridge, fresh) };
 };
 
-/** Expansion as a stage; it writes the inflated parameters as a checkpoint. */
+/** Expansion as a stage; it writes the parameters of the grown model as a checkpoint. */
 export const expand = (
   run: StageRun,
-  name: string,
-  arm: Arm,
-  model: ModelConfig,
-  vocabulary: number,
+  stage: ExpandStage,
 ): Stage<ModelState, ModelState, CheckpointError | ConfigError | TreeError> =>
 (given) =>
   Effect.gen(function* () {
-    const { layout, sources } = grownLayout(arm);
-    const identity = hashOf({ expand: given.identity, layout, sources });
+    const { name, arm, model, vocabulary, seed } = stage;
+    const bridge = yield* Effect.try({
+      try: () => {
+        const { description, resolution } = expandedBridge(arm, model, given.bridge);
+        return { description, resolution };
+      },
+      catch: (cause) => cause as ConfigError,
+    });
+    const identity = hashOf({ expand: given.identity, expansion: arm.expansion, bridge, seed });
     const path = stagePlaces(run, name).checkpoint;
     const before = yield* load(path).pipe(
       Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
@@ -45,13 +68,13 @@ export const expand = (
       ),
     );
     if (before?.metadata.identity === identity) {
-      const like = initialise([0, 0], modelOf(model, vocabulary, layout).specs) as Tree<NdArray>;
-      return { layout, params: unflatten(arrayTrees, like, before.tensors) as Tree<NdArray>, identity };
+      const like = initialise([0, 0], modelOf(model, vocabulary, bridge).specs) as Tree<NdArray>;
+      return { bridge, params: unflatten(arrayTrees, like, before.tensors) as Tree<NdArray>, identity };
     }
     const params = yield* Effect.try({
-      try: () => expanded(arm, given),
+      try: () => expanded(stage, given),
       catch: (cause) => cause as ConfigError | TreeError,
     });
     yield* save(path, bindingsOf("", params), { identity, stage: name });
-    return { layout, params, identity };
+    return { bridge, params, identity };
   });

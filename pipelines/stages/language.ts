@@ -6,7 +6,6 @@ import {
   div,
   equal,
   input,
-  type Layout,
   maximum,
   type NdArray,
   or,
@@ -15,7 +14,6 @@ import {
   select,
   sum,
   type Tensor,
-  tokenCount,
   type Tree,
   under,
   type VisionLanguage,
@@ -125,7 +123,7 @@ export const languageIdentity = (stage: LanguageStage, given: ModelState): strin
   return hashOf({
     stage: stage.name,
     from: given.identity,
-    layout: given.layout,
+    bridge: given.bridge,
     model: stage.model,
     config,
     seed: stage.seed,
@@ -161,8 +159,7 @@ export const languageTraining = (
   places: TrainingPlaces,
 ): Training<VisionLanguageBatch, BatchError> => {
   const { config, data } = stage, { scenes, features, text, tokenizer } = data;
-  const layout: Layout = given.layout;
-  const model = modelOf(stage.model, vocabularyOf(tokenizer), layout);
+  const model = modelOf(stage.model, vocabularyOf(tokenizer), given.bridge);
   const order = batchAt(stage.seed, scenes.length, config.batch);
   const arraysAt = (step: number): E.Either<BatchError, Readonly<Record<string, NdArray>>> => {
     const examples = order(step);
@@ -202,7 +199,7 @@ export const languageTraining = (
     }),
     maxNorm: config.maxNorm,
     total: config.steps,
-    work: { amount: config.batch * (tokenCount(layout) + text.length), unit: "tokens" },
+    work: { amount: config.batch * (model.visualTokens + text.length), unit: "tokens" },
     places,
   };
 };

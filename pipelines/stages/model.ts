@@ -1,10 +1,14 @@
-/** The vision-language model of an arm: a layout, its growth, and the decoder behind the bridge. */
+/** The vision-language model of an arm: a bridge, its expansion, and the decoder behind it. */
 import {
-  chainOfSight,
-  grow,
-  type Grown,
-  type Layout,
-  layoutOf,
+  type Bridge,
+  type BridgeDescription,
+  bridgeOf,
+  type BridgeSite,
+  ConfigError,
+  expandBridge,
+  type ExpandedBridge,
+  expandedSite,
+  type Expansion,
   type LlamaConfig,
   type NdArray,
   type Tree,
@@ -12,20 +16,17 @@ import {
   visionLanguage,
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
+import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
 import { visionTower } from "../vision/tower.ts";
 
-/** One way of pre-training with few tokens and fine-tuning with many. A single scale is the plain resampler. */
+/** One way of pre-training with few tokens and fine-tuning with many. */
 export interface Arm {
   /** Name, unique in a run; files are named by it. */
   readonly name: string;
-  /** What the table calls its bridge. */
-  readonly bridge: string;
-  /** Window sides of pre-training, in patches of the small grid, coarse to fine. */
-  readonly windows: readonly number[];
-  /** Queries per window. */
-  readonly queries: readonly number[];
-  /** Growth of resolution and of each lineage between pre-training and fine-tuning, factors per side. */
-  readonly growth: { readonly resolution: number; readonly global: number; readonly local: number };
+  /** The bridge of pre-training, on the small grid. */
+  readonly bridge: BridgeDescription;
+  /** How it grows between pre-training and fine-tuning. */
+  readonly expansion: Expansion;
 }
 
 /** The decoder, and the bridge's heads. */
@@ -53,10 +54,8 @@ const positive = t.refinement(t.number, (n) => n > 0 && n < 1, "a number between
 
 const armType = t.strict({
   name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
-  bridge: t.string,
-  windows: t.readonlyArray(natural),
-  queries: t.readonlyArray(natural),
-  growth: t.strict({ resolution: natural, global: natural, local: natural }),
+  bridge: bridgeCodec(),
+  expansion: expansionCodec(),
 });
 
 /** Codec of {@link Arm}. */
@@ -76,12 +75,69 @@ const modelType = t.strict({
 export const modelCodec = (): t.Type<ModelConfig, unknown, unknown> =>
   modelType as unknown as t.Type<ModelConfig, unknown, unknown>;
 
-/** The layout of pre-training. Throws a ConfigError for windows that do not tile the grid. */
-export const smallLayout = (arm: Arm): Layout =>
-  layoutOf(visionTower.config.resolution, visionTower.config.patch, arm.windows, arm.queries);
+/** A bridge as data, on images of a resolution. */
+export interface PlacedBridge {
+  /** The bridge. */
+  readonly description: BridgeDescription;
+  /** Side of the images in pixels. */
+  readonly resolution: number;
+}
 
-/** The layout of fine-tuning, and where each of its scales comes from. */
-export const grownLayout = (arm: Arm): Grown => grow(arm.growth)(smallLayout(arm));
+const siteOf = (config: ModelConfig, resolution: number): BridgeSite => ({
+  resolution,
+  patch: visionTower.config.patch,
+  width: visionTower.config.width,
+  to: config.width,
+  heads: config.bridgeHeads,
+});
+
+/** The bridge of pre-training. */
+export const smallBridge = (arm: Arm): PlacedBridge => ({
+  description: arm.bridge,
+  resolution: visionTower.config.resolution,
+});
+
+/** The bridge after an arm's expansion, and how its parameters come from those before. Throws ConfigError. */
+export const expandedBridge = (
+  { expansion }: Arm,
+  config: ModelConfig,
+  { description, resolution }: PlacedBridge,
+): PlacedBridge & Pick<ExpandedBridge, "inherit"> => {
+  const site = siteOf(config, resolution);
+  return {
+    ...expandBridge(description, expansion, site),
+    resolution: expandedSite(expansion, site).resolution,
+  };
+};
+
+/** The bridge of fine-tuning. Throws ConfigError where the arm's bridge has no such expansion. */
+export const grownBridge = (arm: Arm, config: ModelConfig): PlacedBridge => {
+  const { description, resolution } = expandedBridge(arm, config, smallBridge(arm));
+  return { description, resolution };
+};
+
+/** Given all stored levels, a bridge of fewer reads the deepest. */
+const deepest = (bridge: Bridge): Bridge => ({
+  ...bridge,
+  levels: visionTower.levels.length,
+  ...(bridge.members === undefined ? {} : { members: bridge.members.map(deepest) }),
+  apply: (params, features) => bridge.apply(params, features.slice(-bridge.levels)),
+});
+
+/**
+ * The bridge on stored features of its resolution.
+ * @throws {ConfigError} where it does not fit the grid, or sees more than one picture: features are stored of one.
+ */
+export const bridgeAt = (config: ModelConfig, { description, resolution }: PlacedBridge): Bridge => {
+  const bridge = bridgeOf(description, siteOf(config, resolution));
+  if (bridge.views === undefined) return deepest(bridge);
+  throw new ConfigError({
+    op: "bridgeAt",
+    got: `${bridge.name}, which sees ${bridge.views.count} pictures`,
+    expected: "a bridge that sees one picture, as features are stored",
+    mend: "train a tiled bridge on images, as named configurations do",
+  });
+};
 
 /** The decoder behind the bridge. */
 export const decoderOf = (
@@ -89,22 +145,14 @@ export const decoderOf = (
   vocabulary: number,
 ): LlamaConfig => ({ vocabulary, width, layers, heads, kvHeads: heads, ff });
 
-/** The model on stored features of a layout's resolution. */
-export const modelOf = (config: ModelConfig, vocabulary: number, layout: Layout): VisionLanguage =>
-  visionLanguage({
-    bridge: chainOfSight({
-      layout,
-      width: visionTower.config.width,
-      to: config.width,
-      heads: config.bridgeHeads,
-    }),
-    decoder: decoderOf(config, vocabulary),
-  });
+/** The model on stored features of a bridge's resolution. */
+export const modelOf = (config: ModelConfig, vocabulary: number, bridge: PlacedBridge): VisionLanguage =>
+  visionLanguage({ bridge: bridgeAt(config, bridge), decoder: decoderOf(config, vocabulary) });
 
-/** What goes from stage to stage: a model's layout and parameters. */
+/** What goes from stage to stage: a model's bridge and parameters. */
 export interface ModelState {
-  /** The layout of its bridge. */
-  readonly layout: Layout;
+  /** Its bridge. */
+  readonly bridge: PlacedBridge;
   /** Its parameters. */
   readonly params: Tree<NdArray>;
   /** Hash of all that it came from. */

@@ -7,7 +7,7 @@ import type { MetricRecord } from "../runs/metrics.ts";
 import type { BatchError } from "../text/batch.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining, vocabularyOf } from "./language.ts";
-import { type Arm, type ModelConfig, modelOf, type ModelState, smallLayout } from "./model.ts";
+import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
 import { spread } from "./spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
@@ -19,11 +19,11 @@ export interface TrainedState extends ModelState {
 
 /** The model of an arm before any training: the same decoder for every arm of a seed, since keys go by path. */
 export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, seed: number): ModelState => {
-  const layout = smallLayout(arm), { specs } = modelOf(config, vocabulary, layout);
+  const bridge = smallBridge(arm), { specs } = modelOf(config, vocabulary, bridge);
   return {
-    layout,
+    bridge,
     params: initialise([seed, 2], spread(specs, config.init)) as Tree<NdArray>,
-    identity: hashOf({ fresh: seed, layout, config, vocabulary }),
+    identity: hashOf({ fresh: seed, bridge, config, vocabulary }),
   };
 };
 
@@ -38,14 +38,14 @@ export const languageStage = (
     const training = languageTraining(stage, given, places);
     const trained = yield* train(training);
     return {
-      layout: given.layout,
+      bridge: given.bridge,
       params: trained.params,
       identity: training.identity,
       records: trained.records,
     };
   });
 
-/** Pre-training as a stage: from a fresh model, or from any model of the same layout. */
+/** Pre-training as a stage: from a fresh model, or from any model of the same bridge. */
 export const pretrain: typeof languageStage = languageStage;
 
 /** The vocabulary that a stage's models have. */

@@ -5,7 +5,8 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
-import { looksAt, looksOf } from "../../pipelines/generate/looks.ts";
+import { by, cos } from "../../pipelines/configs/entry.ts";
+import { looksAt, looksOf, windowsOf } from "../../pipelines/generate/looks.ts";
 import { loadPhoto } from "../../pipelines/generate/photo.ts";
 import { loadTrained } from "../../pipelines/generate/trained.ts";
 import type { QuickstartConfig } from "../../pipelines/quickstart/config.ts";
@@ -29,10 +30,8 @@ const config: QuickstartConfig = {
   finetune: { ...presets.micro.finetune, steps: 2 },
   arms: [{
     name: "tiny",
-    bridge: "chain-of-sight",
-    windows: [8, 4],
-    queries: [2, 1],
-    growth: { resolution: 2, global: 2, local: 1 },
+    bridge: cos([8, 4], [2, 1]),
+    expansion: by({ resolution: 2, global: 2, local: 1 }),
   }],
 };
 
@@ -102,11 +101,11 @@ test("an answer is what evaluation would write about the same picture", async ()
   await onCpu(Effect.scoped(Effect.gen(function* () {
     const read = yield* loadPhoto(`${folder}/scene.png`, 224, 224);
     assert.equal(read.bytes, bytes, "a picture of the right side is left as it is");
-    const { layout, tokenizer, writer } = yield* loadTrained(run);
+    const { bridge, tokenizer, writer } = yield* loadTrained(run);
     const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
     const answer = yield* openAnswerer({
       model: config.model,
-      layout,
+      bridge,
       params,
       tokenizer,
       batch: 2,
@@ -142,7 +141,7 @@ test("an answer is what evaluation would write about the same picture", async ()
 
 test("looks add up: windows to shares, patches to windows, scales to no more than all attention", async () => {
   await onCpu(Effect.gen(function* () {
-    const { writer, layout, tokenizer } = yield* loadTrained(run);
+    const { writer, bridge, tokenizer } = yield* loadTrained(run), layout = windowsOf(bridge);
     const picture = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
     const given = { images: pixelsOfPicture(picture.bytes, 224) };
     const looks = yield* looksAt(writer, layout, {

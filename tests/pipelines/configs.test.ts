@@ -4,7 +4,8 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeEither } from "../../pipelines/bridge.ts";
-import { bridgeCodec, configCodec } from "../../pipelines/configs/codec.ts";
+import { bridgeCodec } from "../../pipelines/configs/bridge_codec.ts";
+import { configCodec } from "../../pipelines/configs/codec.ts";
 import { geometries, type NamedConfig, type StageName } from "../../pipelines/configs/config.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import {

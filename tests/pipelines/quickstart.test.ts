@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { by, cos } from "../../pipelines/configs/entry.ts";
 import { quickstartCodec, type QuickstartConfig, scales } from "../../pipelines/quickstart/config.ts";
 import { override } from "../../pipelines/quickstart/overrides.ts";
 import { presets, quickstartArms } from "../../pipelines/quickstart/presets.ts";
@@ -31,11 +32,15 @@ const said = (settings: readonly string[]): string => {
 };
 
 test("fields are changed by name, and wrong ones are named", () => {
-  const made = override(presets.micro, ["pretrain.steps=7", "data.objects=[2,4]", "arms.0.queries.0=12"]);
+  const made = override(presets.micro, [
+    "pretrain.steps=7",
+    "data.objects=[2,4]",
+    "arms.1.bridge.queries.0=12",
+  ]);
   assert.ok(E.isRight(made));
   assert.is(made.right.pretrain.steps, 7);
   assert.equal(made.right.data.objects, [2, 4]);
-  assert.equal(made.right.arms[0]!.queries, [12]);
+  assert.equal(made.right.arms[1]!.bridge, cos([8, 2], [12, 1]));
   assert.is(presets.micro.pretrain.steps, 4, "the preset is untouched");
   assert.match(
     said(["pretrain.stepz=7"]),
@@ -80,10 +85,8 @@ const one: QuickstartConfig = {
   pretrain: { ...presets.micro.pretrain, steps: 3, every: 2 },
   arms: [{
     name: "tiny",
-    bridge: "chain-of-sight",
-    windows: [8],
-    queries: [2],
-    growth: { resolution: 2, global: 2, local: 1 },
+    bridge: cos([8], [2]),
+    expansion: by({ resolution: 2, global: 2, local: 1 }),
   }],
 };
 

@@ -1,12 +1,14 @@
 /** Stages: expansion, answers, scores and controls, region contrast, and the order in which stages run. */
 import {
+  arrayTrees,
+  ConfigError,
   f32,
   i32,
   input,
   type NdArray,
   placeholders,
+  specTrees,
   type Tensor,
-  tokenCount,
   type Tree,
 } from "@chain-of-sight/core";
 import { evaluate as onDevice, webGpu } from "@chain-of-sight/kernels";
@@ -19,11 +21,12 @@ import { coordinateWords } from "../../pipelines/data/grid.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { corpusOf, questionsOf } from "../../pipelines/data/tasks.ts";
 import { quickstartArms } from "../../pipelines/quickstart/presets.ts";
+import { by, cos } from "../../pipelines/configs/entry.ts";
 import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
 import { type LanguageData, vocabularyOf } from "../../pipelines/stages/language.ts";
-import { grownLayout, modelOf, smallLayout } from "../../pipelines/stages/model.ts";
+import { bridgeAt, grownBridge, modelOf, smallBridge } from "../../pipelines/stages/model.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import { type RegionHead, regionHeadSpecs, regionScore } from "../../pipelines/stages/region_contrast.ts";
 import { followedBy, type Stage } from "../../pipelines/stages/stage.ts";
@@ -54,16 +57,16 @@ const featuresFor = (count: number, cells: number, width: number): FeatureSet =>
 const held = (features: FeatureSet): LanguageData => ({ scenes, features, data, text, tokenizer });
 
 test("the arms of the quickstart have a quarter of the paper's tokens", () => {
-  const counts = quickstartArms.map((arm) => [
-    tokenCount(smallLayout(arm)),
-    tokenCount(grownLayout(arm).layout),
-    grownLayout(arm).layout.scales.map((s) => s.window),
-    grownLayout(arm).sources,
+  const grown = quickstartArms.map((arm) => grownBridge(arm, small));
+  const counts = quickstartArms.map((arm, i) => [
+    bridgeAt(small, smallBridge(arm)).tokens,
+    bridgeAt(small, grown[i]!).tokens,
   ]);
-  assert.equal(counts, [
-    [84, 84, [16], [0]],
-    [20, 84, [16, 8, 2], [0, 0, 1]],
-    [8, 132, [16, 4, 2], [0, 0, 1]],
+  assert.equal(counts, [[84, 84], [20, 84], [8, 132]]);
+  assert.ok(grown.every(({ resolution }) => resolution === 224));
+  assert.equal(grown.slice(1).map(({ description }) => description), [
+    cos([16, 8, 2], [4, 4, 1]),
+    cos([16, 4, 2], [4, 4, 1]),
   ]);
 });
 
@@ -79,8 +82,9 @@ test("arms of one seed start with the same decoder", () => {
 
 test("expansion copies weights and gives each child window its parent's queries", () => {
   const arm = quickstartArms[1]!, model = freshModel(arm, small, 64, 1);
+  const grown = expanded({ arm, model: small, seed: 1 }, model);
   // deno-lint-ignore no-explicit-any
-  const before = (model.params as any).bridge.scales, after = (expanded(arm, model) as any).bridge.scales;
+  const before = (model.params as any).bridge.scales, after = (grown as any).bridge.scales;
   assert.is(after.length, 3);
   assert.is(after[1].blocks, before[0].blocks);
   assert.is(after[2].blocks, before[1].blocks);
@@ -88,6 +92,39 @@ test("expansion copies weights and gives each child window its parent's queries"
   const row = (a: NdArray, i: number) => [...a.data.subarray(i * 128, (i + 1) * 128)];
   assert.equal(row(after[2].queries, 9), row(before[1].queries, 0), "window (1, 1) comes from window (0, 0)");
   assert.equal(row(after[2].queries, 63), row(before[1].queries, 15));
+});
+
+test("an arm may have any bridge that sees one picture, in each growth that it has", () => {
+  const features = [0, 1].map((l) => input(`f${l}`, [2, 256, 128]));
+  const arms = [
+    { bridge: { kind: "average-pool", side: 4 }, expansion: by({ resolution: 2, global: 1, local: 4 }) },
+    {
+      bridge: { kind: "resampler", queries: 8, levels: 1 },
+      expansion: by({ resolution: 2, global: 1, local: 1 }),
+    },
+    {
+      bridge: { kind: "nested-pool", sides: [2, 4] },
+      expansion: by({ resolution: 2, global: 1, local: 2 }),
+    },
+    { bridge: cos([8, 2], [4, 1]), expansion: by({ resolution: 2, global: 2, local: 2 }, "fresh") },
+  ] as const;
+  const tokens = arms.map(({ bridge, expansion }): number => {
+    const arm = { name: "rival", bridge, expansion }, given = freshModel(arm, small, 64, 1);
+    const params = expanded({ arm, model: small, seed: 1 }, given), grown = grownBridge(arm, small);
+    const model = modelOf(small, 64, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
+    assert.equal(
+      arrayTrees.entries(params).map(([path]) => path),
+      specTrees.entries(model.specs).map(([path]) => path),
+    );
+    assert.equal(model.visual(held, { features }).shape, [2, model.visualTokens, 16]);
+    return model.visualTokens;
+  });
+  assert.equal(tokens, [256, 8, 64, 84]);
+  const tiled = { name: "tiled", bridge: { kind: "mlp" }, expansion: { kind: "tile", tiles: 2 } } as const;
+  assert.throws(
+    () => bridgeAt(small, grownBridge(tiled, small)),
+    (e: Error) => e instanceof ConfigError && /5 pictures/.test(e.message),
+  );
 });
 
 test("stages compose from left to right", async () => {
@@ -149,7 +186,7 @@ const run = <A, E>(effect: Effect.Effect<A, E, import("@chain-of-sight/kernels")
   Effect.runPromise(effect.pipe(Effect.provide(webGpu())));
 
 test("answers on a device do not depend on how questions are grouped", async () => {
-  const layout = smallLayout(quickstartArms[2]!), vocabulary = vocabularyOf(tokenizer);
+  const bridge = smallBridge(quickstartArms[2]!), vocabulary = vocabularyOf(tokenizer);
   const { params } = freshModel(quickstartArms[2]!, small, vocabulary, 3);
   // Wide random output weights, so that answers differ from question to question.
   const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
@@ -160,10 +197,10 @@ test("answers on a device do not depend on how questions are grouped", async () 
   );
   const answers = await run(Effect.scoped(Effect.gen(function* () {
     const open = (batch: number) =>
-      openAnswerer({ model: small, layout, params, tokenizer, batch, prompt: 10, tokens: 4 });
+      openAnswerer({ model: small, bridge, params, tokenizer, batch, prompt: 10, tokens: 4 });
     return [yield* (yield* open(4))(features, askings), yield* (yield* open(1))(features, askings)] as const;
   })));
-  assert.is(modelOf(small, vocabulary, layout).visualTokens, 8);
+  assert.is(modelOf(small, vocabulary, bridge).visualTokens, 8);
   assert.equal(answers[0], answers[1]);
 });
 
