@@ -1,7 +1,7 @@
 /** Random programs, and their gradients, on an evaluator against the reference: fused, with every rewrite on. */
 import * as cs from "@chain-of-sight/core";
 import { suite } from "uvu";
-import { randomProgram } from "../laws/programs.ts";
+import { randomLoop, randomProgram } from "../laws/programs.ts";
 import type { Evaluate } from "../support/evaluate.ts";
 import { near } from "../support/near.ts";
 
@@ -18,6 +18,13 @@ export const fuzzSuite = (name: string, evaluate: Evaluate): void => {
       expected.forEach((e, i) =>
         near(`root ${i} (${all[i]!.op})`, actual[i]!, e, { rtol: 2e-4, atol: 1e-5 })
       );
+    });
+  }
+  for (let seed = 0; seed < programs / 2; seed++) {
+    test(`loop ${seed}`, async () => {
+      const { rootsBy, bindings } = randomLoop(seed), all = rootsBy(cs.scan);
+      const expected = cs.interpret(all, bindings), actual = await evaluate(all, bindings);
+      expected.forEach((e, i) => near(`root ${i}`, actual[i]!, e, { rtol: 5e-4, atol: 2e-5 }));
     });
   }
   test.run();

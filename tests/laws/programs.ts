@@ -1,5 +1,6 @@
 /** Random programs: small graphs over a few inputs, made of every kind of primitive, for comparing machines. */
 import * as cs from "@chain-of-sight/core";
+import type { Scan } from "../support/loops.ts";
 import { stream } from "../support/random.ts";
 
 /** A random program and values of its inputs. */
@@ -114,4 +115,35 @@ export const randomProgram = (seed: number): RandomProgram => {
   const made = pool.slice(shapes.length);
   const roots = made.length === 0 ? [cs.neg(pool[0]!)] : made.slice(-3);
   return { roots: [...roots, cs.sum()(cs.mul(roots[0]!, roots[0]!))], bindings };
+};
+
+/** A loop whose turns are a random program: values of its inputs, and its results and their gradient by `scan`. */
+export const randomLoop = (
+  seed: number,
+): { readonly rootsBy: (scan: Scan) => readonly cs.Tensor[]; readonly bindings: cs.Bindings } => {
+  const { roots, bindings } = randomProgram(seed), next = stream(`loop ${seed}`);
+  const turns = 1 + Math.floor(next() * 4), reverse = next() < 0.5, recompute = next() < 0.5;
+  const inputs = Object.entries(bindings).map(([path, x]) => cs.input(path, x.shape));
+  const [carry, ...others] = inputs as [cs.Tensor, ...cs.Tensor[]], stacked = others.slice(0, 2);
+  const given = Object.fromEntries(stacked.map((x, i) => {
+    const shape = [turns, ...x.shape];
+    return [`stack${i}`, cs.f32(shape, Array.from({ length: cs.sizeOf(shape) }, () => 4 * next() - 2))];
+  }));
+  const xs = stacked.map((x, i) => cs.input(`stack${i}`, [turns, ...x.shape]));
+  const of = (scan: Scan): readonly cs.Tensor[] => {
+    const [last, ys] = scan(
+      (c: cs.Tensor, slices: readonly cs.Tensor[]) => {
+        const by = new Map([[carry, c], ...stacked.map((x, i) => [x, slices[i]!] as const)]);
+        const made = cs.substitute(roots, by);
+        return [bounded(cs.add(cs.mul(c, 0.5), like(made[0]!, c.shape))), made];
+      },
+      { carry, xs, reverse, recompute },
+    );
+    return [last, ...ys];
+  };
+  const rootsBy = (scan: Scan): readonly cs.Tensor[] => {
+    const results = of(scan), loss = results.map((t) => cs.mean()(cs.sin(t))).reduce((a, b) => cs.add(a, b));
+    return [...results, ...cs.pullback([loss], [cs.onesLike(loss)], [...inputs, ...xs])];
+  };
+  return { rootsBy, bindings: { ...bindings, ...given } };
 };

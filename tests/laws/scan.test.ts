@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loopPrograms, numbersOf, paramsOf, type Scan, unrolled, weighed } from "../support/loops.ts";
 import { near } from "../support/near.ts";
+import { randomLoop } from "./programs.ts";
 import { floats } from "../support/random.ts";
 
 const CLOSE = { rtol: 1e-9, atol: 1e-9 };
@@ -77,6 +78,14 @@ for (const program of loopPrograms) {
       weighed(leaves(cs.vmap(program.of(scan) as never)(p as never)));
     const [means, meant] = both((scan) => leaves(cs.grad(mean(scan))(many)));
     same("grad(vmap)", means, meant, at);
+  });
+}
+
+for (let seed = 0; seed < 40; seed++) {
+  test(`random loop ${seed}`, () => {
+    const { rootsBy, bindings } = randomLoop(seed), loop = rootsBy(cs.scan);
+    same("result", rootsBy(unrolled), loop, bindings);
+    same("simplified result", loop, cs.simplify(loop), bindings);
   });
 }
 
