@@ -65,8 +65,8 @@ export type Reply = {
   readonly id: number;
   /** What the machine said. */
   readonly message: string;
-  /** The kernel at fault. */
-  readonly label: string;
+  /** Position of the phase at fault; -1 where it was none of them. */
+  readonly job: number;
 };
 
 /** Words of the memory's first page, in bytes from its start: whether a thread has failed. */

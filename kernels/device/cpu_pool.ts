@@ -1,7 +1,7 @@
 /** The worker threads of a CPU device. One request at a time; the process may end while none is under way. */
 import { Worker } from "node:worker_threads";
 import type { Birth, Load, Reply, Request } from "./cpu_messages.ts";
-import { DeviceError } from "./errors.ts";
+import { DeviceError, type DeviceFailure } from "./errors.ts";
 
 /** Someone who waits for replies. */
 interface Waiting {
@@ -12,29 +12,37 @@ interface Waiting {
   readonly reject: (e: DeviceError) => void;
 }
 
+/** What an error says of a program: of one of its phases, or of all of it. */
+export type About = (job: number | undefined) => Partial<Pick<DeviceFailure, "kernel" | "made">>;
+
+const WORKER = new URL("./cpu_worker.ts", import.meta.url);
+
 /** Threads that run programs. */
 export class Pool {
   /** Number of threads. */
   readonly threads: number;
   readonly #workers: readonly Worker[];
+  readonly #programs = new Map<number, About>();
   #waiting: Waiting | undefined;
+  #asked: number | undefined;
   #failure: DeviceError | undefined;
 
   /** Starts the threads. */
-  constructor(memory: WebAssembly.Memory, threads: number) {
+  constructor(memory: WebAssembly.Memory, threads: number, script: URL = WORKER) {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, (_, thread) => {
       const workerData: Birth = { memory, thread };
-      const worker = new Worker(new URL("./cpu_worker.ts", import.meta.url), { workerData });
+      const worker = new Worker(script, { workerData });
       worker.on("message", (reply: Reply) => this.#hear(reply));
-      worker.on("error", (e: Error) => this.#fail(e.message, undefined));
+      worker.on("error", (e: Error) => this.#fail(`thread ${thread} ended: ${e.message}`));
+      worker.on("exit", (code: number) => this.#fail(`thread ${thread} ended with code ${code}`));
       worker.unref();
       return worker;
     });
   }
 
   #hear(reply: Reply): void {
-    if (reply.kind === "failed") return this.#fail(reply.message, reply.label);
+    if (reply.kind === "failed") return this.#fail(reply.message, reply.job < 0 ? undefined : reply.job);
     const waiting = this.#waiting, times = reply.times ?? [];
     if (waiting === undefined) return;
     // a thread that came late saw less of a phase than it took
@@ -42,14 +50,14 @@ export class Pool {
     if (--waiting.left === 0) this.#settle((w) => w.resolve(w.times));
   }
 
-  #fail(got: string, kernel: string | undefined): void {
-    const failure = new DeviceError({
+  #fail(got: string, job?: number): void {
+    const about = this.#asked === undefined ? undefined : this.#programs.get(this.#asked);
+    const failure = this.#failure ??= new DeviceError({
       fault: "lost",
       got,
       mend: "report it with the program's kernels, and open the device again",
-      ...(kernel ? { kernel } : {}),
+      ...about?.(job),
     });
-    this.#failure ??= failure;
     this.#settle((w) => w.reject(failure));
   }
 
@@ -64,6 +72,7 @@ export class Pool {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting = { left: replies, times: [], resolve, reject };
+      this.#asked = request.id;
       for (const w of this.#workers) {
         w.ref();
         w.postMessage(request);
@@ -76,8 +85,12 @@ export class Pool {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Hands a program to every thread. */
-  async load(program: Load): Promise<void> {
+  /** Hands a program to every thread; `about` is asked if something of it fails. */
+  async load(
+    program: Load,
+    about: About = (job) => job === undefined ? {} : { kernel: program.jobs[job]!.label },
+  ): Promise<void> {
+    this.#programs.set(program.id, about);
     await this.#ask(program, this.threads);
   }
 
@@ -93,6 +106,7 @@ export class Pool {
 
   /** Forgets a program. */
   drop(id: number): void {
+    this.#programs.delete(id);
     for (const w of this.#workers) w.postMessage({ kind: "drop", id } satisfies Request);
   }
 

@@ -2,15 +2,18 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type NdArray, ndarray, sizeOf, type Tensor, type TreeError, zeros } from "@chain-of-sight/core";
+import { greatest, hardest, madeBy } from "../plan/blame.ts";
+import { bytesText } from "../plan/explain.ts";
 import { type MemoryPlan, without } from "../plan/memory.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Frame, SlotPart } from "../plan/steps.ts";
 import { type Phase } from "../wasm/function.ts";
-import { renderModule } from "../wasm/render.ts";
+import { renderModule, type WasmModule } from "../wasm/render.ts";
 import type { Assembler } from "./cpu_assemble.ts";
 import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
-import { DeviceError } from "./errors.ts";
+import { DeviceError, type DeviceFailure } from "./errors.ts";
 import { checkInputs, findNames } from "./names.ts";
 import type { Timed } from "./profile.ts";
 import type { Program } from "./program.ts";
@@ -47,6 +50,20 @@ const failed = (e: unknown): DeviceError =>
   e instanceof DeviceError
     ? e
     : new DeviceError({ fault: "lost", got: String(e), mend: "report it with the program's kernels" });
+
+/** The kernel whose function the assembler or the machine refused, by the line or the name that it gives. */
+const refusedKernel = (
+  plan: Plan,
+  text: string,
+  phases: WasmModule["phases"],
+  got: string,
+): Partial<DeviceFailure> => {
+  const line = /program\.wat:(\d+)/.exec(got)?.[1];
+  const before = line === undefined ? got : text.split("\n").slice(0, Number(line)).join("\n");
+  const name = [...before.matchAll(/"(k\d+)"/g)].at(-1)?.[1];
+  const phase = phases.find((p) => p.name === name);
+  return phase === undefined ? {} : { kernel: phase.phase.label, made: madeBy(plan, [phase.kernel]) };
+};
 
 /** Where everything of a program lies, from the start of its block. */
 interface Layout {
@@ -118,7 +135,10 @@ export const loadCpuProgram = (
   beside: readonly Program[] = [],
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []));
+    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []), {
+      shift: (at, by) => at + by,
+      same: (a, b) => a === b,
+    });
     const { text, phases } = yield* Effect.try({
       try: () => renderModule(plan, cpu.assembler.dialect),
       catch: (e) =>
@@ -128,7 +148,16 @@ export const loadCpuProgram = (
           mend: "report the description that was compiled",
         }),
     });
-    const module = yield* cpu.assembler.assemble(text);
+    const module = yield* cpu.assembler.assemble(text).pipe(
+      Effect.mapError((e) =>
+        new DeviceError({
+          fault: e.fault,
+          got: e.got,
+          mend: e.mend,
+          ...refusedKernel(plan, text, phases, e.got),
+        })
+      ),
+    );
     const placed = without(plan.memory, new Set(shared.keys()));
     const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads, placed);
     const id = cpu.nextId();
@@ -138,8 +167,9 @@ export const loadCpuProgram = (
         return at !== undefined ? Effect.succeed(at) : Effect.fail(
           new DeviceError({
             fault: "out of memory",
-            got: `a program of ${layout.bytes} bytes with ${cpu.arena.used()} bytes in use`,
-            mend: "this device holds 4 GiB in all: use a smaller batch or model",
+            got: `a program of ${bytesText(layout.bytes)} with ${bytesText(cpu.arena.used())} in use`,
+            mend: "this device holds 4 GiB in all: use a smaller batch or model; the greatest tensors are",
+            made: greatest(plan),
           }),
         );
       }),
@@ -159,10 +189,14 @@ export const loadCpuProgram = (
         slotAt(slot),
         slotAt(slot) + plan.memory.slots[slot]!.bytes,
       ];
-    const touched: Touches[] = phases.map(({ phase }) => ({
-      reads: phase.tensors.map((t) => span(slotOf(t))),
+    const partSpan = ({ slotOf, partsOf }: Frame) => (t: Tensor): Span => {
+      const [{ slot, offset, bytes }] = partsOf(slotOf.get(t)!) as [SlotPart];
+      return [slotAt(slot) + offset, slotAt(slot) + offset + bytes];
+    };
+    const touched: Touches[] = phases.map(({ phase, frame }) => ({
+      reads: phase.tensors.map(partSpan(frame)),
       writes: [
-        ...phase.writes.map((t) => span(slotOf(t))),
+        ...phase.writes.map(partSpan(frame)),
         ...(phase.shared > 0 ? [[base + layout.shared, base + layout.shared + phase.shared] as const] : []),
       ],
     }));
@@ -187,9 +221,10 @@ export const loadCpuProgram = (
         cpu.inTurn(() => {
           new Uint8Array(memory(), base, layout.bytes).fill(0);
           const words = new Uint32Array(memory());
-          phases.forEach(({ phase }, i) => {
+          phases.forEach(({ phase, frame }, i) => {
+            const addressOf = partSpan(frame);
             const at = (base + layout.args[i]!) / 4;
-            phase.tensors.forEach((t, n) => words[at + n] = slotAt(slotOf(t)));
+            phase.tensors.forEach((t, n) => words[at + n] = addressOf(t)[0]);
             words[at + phase.tensors.length] = base + layout.shared;
           });
           for (const [t, table] of plan.memory.tables) words.set(table, slotAt(slotOf(t)) / 4);
@@ -204,6 +239,13 @@ export const loadCpuProgram = (
             jobs,
             scratch: base + layout.scratch,
             scratchBytes: layout.scratchBytes,
+          }, (job) => {
+            if (job === undefined) return { made: hardest(plan) };
+            const kernel = phases[job]?.kernel;
+            return {
+              kernel: jobs[job]!.label,
+              ...(kernel === undefined ? {} : { made: madeBy(plan, [kernel]) }),
+            };
           });
         }),
       catch: failed,

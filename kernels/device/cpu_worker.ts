@@ -37,7 +37,7 @@ const work = (words: Int32Array, job: Job, kernel: Kernel, own: number): void =>
       if (Atomics.add(words, finished, end - begin) + end - begin === units) Atomics.notify(words, finished);
     }
   } catch (e) {
-    throw Object.assign(e instanceof Error ? e : new Error(String(e)), { label: job.label });
+    throw Object.assign(e instanceof Error ? e : new Error(String(e)), { failed: job });
   }
 };
 
@@ -82,8 +82,9 @@ const handle = (request: Request): void => {
     answer({ kind: "done", id: request.id, ...(times === undefined ? {} : { times }) });
   } catch (e) {
     Atomics.store(new Int32Array(memory.buffer), FAILED, 1);
-    const { message, label } = e as Error & { label?: string };
-    answer({ kind: "failed", id: request.id, message, label: label ?? "" });
+    const { message, failed } = e as Error & { failed?: Job };
+    const job = failed === undefined ? -1 : programs.get(request.id)?.jobs.indexOf(failed) ?? -1;
+    answer({ kind: "failed", id: request.id, message, job });
   }
 };
 

@@ -1,5 +1,6 @@
-/** Errors of devices, typed: what failed, where, and what to do. */
+/** Errors of devices, typed: what failed, in which kernel, for which lines of the program, and what to do. */
 import * as Data from "effect/Data";
+import { type Made, madeText } from "../plan/blame.ts";
 
 /** What went wrong on a device. */
 export type DeviceFault =
@@ -20,15 +21,23 @@ export interface DeviceFailure {
   readonly mend: string;
   /** The kernel at fault, where it is known. */
   readonly kernel?: string;
+  /** Operations concerned, with the lines they come from: of the kernel, or of what was running, or the greatest. */
+  readonly made?: readonly Made[];
 }
 
 /** Constructor of an error that carries a failure. */
 export type DeviceErrorClass = new (failure: DeviceFailure) => Error & DeviceFailure;
 
-const sentence = ({ fault, got, mend, kernel }: DeviceFailure): string =>
-  `${fault}${kernel === undefined ? "" : ` in kernel "${kernel}"`}: ${got}; ${mend}`;
+const MOST_LINES = 8;
 
-/** The base of {@link DeviceError}: its message is one sentence for people. */
+const sentence = ({ fault, got, mend, kernel, made = [] }: DeviceFailure): string => {
+  const lines = made.slice(0, MOST_LINES).map((m) => `\n  ${madeText(m)}`);
+  const more = made.length > MOST_LINES ? `\n  and ${made.length - MOST_LINES} more lines` : "";
+  const where = kernel === undefined ? "" : ` in kernel "${kernel}"`;
+  return `${fault}${where}: ${got}; ${mend}${lines.join("")}${more}`;
+};
+
+/** The base of {@link DeviceError}: a sentence for people, and a line for each operation concerned. */
 export const DeviceErrorBase: DeviceErrorClass = class extends Data.Error<{ readonly message: string }> {
   constructor(failure: DeviceFailure) {
     super({ ...failure, message: sentence(failure) });

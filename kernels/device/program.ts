@@ -4,16 +4,18 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
+import { greatest, madeBy } from "../plan/blame.ts";
+import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
 import { dispatchesOf } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
-import { type PipelineCache, pipelineOf } from "./pipeline.ts";
+import { compilePipelines, type PipelineCache } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
-import { type BufferRange, download, type OnDevice, uploadInputs, writeSlot } from "./transfer.ts";
+import { type BufferRange, download, type OnDevice, partOf, uploadInputs, writeSlot } from "./transfer.ts";
 
 /** A plan on a device. */
 export interface Program {
@@ -44,8 +46,25 @@ export const loadProgram = (
   beside: readonly Program[] = [],
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []));
+    yield* healthy(health);
+    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []), {
+      shift: ([range], by, size) => [{ buffer: range!.buffer, offset: range!.offset + by, size }],
+      same: ([a, ...more], [b]) =>
+        more.length === 0 && a!.buffer === b!.buffer && a!.offset === b!.offset && a!.size === b!.size,
+    });
     const memory = without(plan.memory, new Set(shared.keys()));
+    if (memory.slots.some((s) => s.ranges.length > profile.maxBindings)) {
+      return yield* Effect.fail(
+        new DeviceError({
+          fault: "out of memory",
+          got: `a tensor that no kernel can bind, in ${profile.maxBindings} pieces of ${
+            bytesText(profile.maxBindingBytes)
+          }`,
+          mend: "use a smaller batch or model; the greatest tensors are",
+          made: greatest(plan),
+        }),
+      );
+    }
     const buffers = yield* Effect.acquireRelease(
       Effect.gen(function* () {
         device.pushErrorScope("out-of-memory");
@@ -68,14 +87,19 @@ export const loadProgram = (
           return yield* Effect.fail(
             new DeviceError({
               fault: "out of memory",
-              got: `${error.message} (the program needs ${total} bytes)`,
-              mend: "use a smaller batch or model",
+              got: `${error.message} (the program needs ${bytesText(total)})`,
+              mend: "use a smaller batch or model; the greatest tensors are",
+              made: greatest(plan),
             }),
           );
         }
         return made;
       }),
-      (made) => Effect.sync(() => made.forEach((b) => b.destroy())),
+      (made) =>
+        Effect.sync(() => {
+          health.ended(plan);
+          made.forEach((b) => b.destroy());
+        }),
     );
     const places = memory.slots.map(({ id, ranges }) =>
       shared.get(id) ??
@@ -89,8 +113,8 @@ export const loadProgram = (
       writeSlot(device, places[memory.slotOf.get(tensor)!]!, table as BufferSource);
     }
     const here: Homes = { ...homesOf(memory), buffersOf: (slot) => places[slot]!.map((r) => r.buffer) };
-    const steps: Recorded[] = [];
-    for (const dispatch of dispatchesOf(plan, profile, here)) {
+    const steps: Recorded[] = [], dispatches = dispatchesOf(plan, profile, here);
+    for (const dispatch of dispatches) {
       if (dispatch.bindings.length > profile.maxBindings) {
         return yield* Effect.fail(
           new DeviceError({
@@ -98,18 +122,19 @@ export const loadProgram = (
             got: `${dispatch.bindings.length} bindings of at most ${profile.maxBindingBytes} bytes`,
             mend: `this device has ${profile.maxBindings} bindings: use a smaller batch or model`,
             kernel: dispatch.label,
+            made: madeBy(plan, [dispatch.kernel]),
           }),
         );
       }
-      let pipeline = pipelines.get(dispatch.code);
-      if (pipeline === undefined) {
-        pipelines.set(dispatch.code, pipeline = yield* pipelineOf(device, dispatch));
-      }
+    }
+    yield* compilePipelines(device, plan, dispatches, pipelines);
+    for (const dispatch of dispatches) {
+      const pipeline = pipelines.get(dispatch.code)!;
       const group = device.createBindGroup({
         layout: pipeline.layout,
-        entries: dispatch.bindings.map(({ slot, window }, binding) => ({
+        entries: dispatch.bindings.map(({ slot, window, part }, binding) => ({
           binding,
-          resource: places[slot]![window]!,
+          resource: part === undefined ? places[slot]![window]! : partOf(places[slot]!, part),
         })),
       });
       steps.push({ label: dispatch.label, pipeline: pipeline.compute, group, size: dispatch.workgroups });

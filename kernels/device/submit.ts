@@ -11,6 +11,7 @@ export const runnerOf = (
   steps: readonly Recorded[],
 ): Effect.Effect<void, DeviceError> =>
   Effect.suspend(() => {
+    health.began(plan);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let current: GPUComputePipeline | undefined;

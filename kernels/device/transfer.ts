@@ -16,6 +16,32 @@ export interface BufferRange {
   readonly size: number;
 }
 
+/** A part of what several ranges hold together. It must lie in one buffer, in ranges that follow each other. */
+export const partOf = (
+  ranges: readonly BufferRange[],
+  part: { readonly offset: number; readonly bytes: number },
+): BufferRange => {
+  let start = 0;
+  for (const [i, { buffer, offset, size }] of ranges.entries()) {
+    if (part.offset < start + size) {
+      let end = start + size;
+      for (let j = i + 1; end < part.offset + part.bytes; j++) {
+        const [before, next] = [ranges[j - 1]!, ranges[j]];
+        if (next?.buffer !== buffer || next.offset !== before.offset + before.size) break;
+        end += next.size;
+      }
+      if (part.offset + part.bytes > end) break;
+      return { buffer, offset: offset + part.offset - start, size: part.bytes };
+    }
+    start += size;
+  }
+  throw new DeviceError({
+    fault: "out of memory",
+    got: `a slice of ${part.bytes} bytes across the end of a buffer`,
+    mend: "this device's buffers are too small for the stack: scan over fewer layers at a time",
+  });
+};
+
 /** A plan whose buffers are on a device. */
 export interface OnDevice {
   /** The device. */
@@ -92,8 +118,7 @@ export const download = (
     device.queue.submit([encoder.finish()]);
     yield* Effect.tryPromise({
       try: () => Promise.all(staged.map((s) => s.staging.mapAsync(GPUMapMode.READ))),
-      catch: (e) =>
-        new DeviceError({ fault: "lost", got: String(e), mend: "start again from the last checkpoint" }),
+      catch: (e) => health.lost(String(e)),
     });
     const out = staged.map(({ name, tensor, staging }) => {
       const value = arrayOf(tensor, staging.getMappedRange().slice(0));
