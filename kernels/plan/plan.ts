@@ -15,6 +15,7 @@ import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { layOutScans } from "../graph/scan_layout.ts";
+import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
 
@@ -61,7 +62,10 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const fewest = options.attention === true ? 0 : profile.fewestQueries;
   const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
   const given = decompose(asked, simple);
-  const outputs = layOutScans(options.simplify ?? true ? simplify(given) : given, profile.bindingAlignment);
+  const simpler = options.simplify ?? true ? simplify(given) : given;
+  // a software device has few lanes, which tiles keep busy; without fusion the terms of sums would lie in memory
+  const shaped = profile.software || options.fuse === false ? simpler : thinned(simpler);
+  const outputs = layOutScans(shaped, profile.bindingAlignment);
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
   for (const t of [...topological(asked), ...source.inputs ?? []]) {

@@ -1,0 +1,60 @@
+/** Products of few rows as sums. */
+import { input, interpret, is, matmul, ndarray, reshape, topological, transpose } from "@chain-of-sight/core";
+import { compile, cpuProfile, evaluate, webGpu } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { isThin, thinned } from "../../kernels/graph/thin.ts";
+import { near } from "../support/near.ts";
+
+const test = suite("thin products");
+
+const filled = (shape: readonly number[], seed: number) =>
+  ndarray(
+    "f32",
+    shape,
+    Float32Array.from({ length: shape.reduce((a, n) => a * n, 1) }, (_, i) => Math.sin(i * seed)),
+  );
+
+test("the sums are the products, in any number of rows and batches", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.constantFrom(64, 65, 130),
+      fc.constantFrom(64, 67, 200),
+      fc.boolean(),
+      async (m, k, n, batched) => {
+        const x = input("x", batched ? [m, 1, k] : [m, k]), w = input("w", [n, k]);
+        const product = matmul(transpose(w))(x), [sums] = thinned([product]);
+        assert.ok(isThin(product) || topological([product]).some(isThin));
+        assert.not.ok(topological([sums!]).some((t) => is("matmul", t)));
+        const values = { x: filled(x.shape, 0.7), w: filled(w.shape, 1.3) };
+        const [wanted, got] = interpret([product, sums!], values);
+        near("reference", got!, wanted!, { rtol: 1e-12, atol: 1e-12 });
+        const [there] = await Effect.runPromise(
+          evaluate([product], values).pipe(Effect.provide(webGpu({ software: false }))),
+        );
+        near("WebGPU", there!, wanted!, { rtol: 1e-5, atol: 1e-5 });
+      },
+    ),
+    { numRuns: 8, endOnFailure: true },
+  );
+});
+
+test("only products that gain by it are changed, and only where a workgroup has lanes", () => {
+  const w = input("w", [128, 128]), x = (m: number) => input(`x${m}`, [m, 128]);
+  assert.ok(isThin(matmul(transpose(w))(x(4))));
+  assert.not.ok(isThin(matmul(transpose(w))(x(5))), "many rows share what they read");
+  assert.not.ok(isThin(matmul(w)(x(1))), "rows that do not lie side by side");
+  assert.not.ok(isThin(matmul(transpose(input("v", [8, 128])))(x(1))), "few sums");
+  assert.not.ok(isThin(matmul(reshape([128, 128])(w))(x(1))));
+  const kinds = (software: boolean) =>
+    compile({ outputs: { y: matmul(transpose(w))(x(1)) } }, { ...cpuProfile(1), software }).kernels.map((k) =>
+      k.kind
+    );
+  assert.equal(kinds(true), ["contraction"]);
+  assert.equal(kinds(false), ["loop"]);
+});
+
+test.run();
