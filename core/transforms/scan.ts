@@ -140,8 +140,7 @@ const isCheap = (t: Tensor): boolean =>
   is("constant", t) || is("iota", t) || isMovement(t.op) || (isElementwise(t.op) && !DEAR.has(t.op));
 
 const isView = (t: Tensor): boolean =>
-  is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t) ||
-  is("region", t);
+  is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t);
 
 /** What turns read that is the same for all of them and worth a place in memory: it becomes an operand. */
 const captured = (results: readonly Tensor[], stands: readonly Tensor[]): Tensor[] => {

@@ -90,13 +90,12 @@ export const scanCotangents = (
   const kept = residuals(body, back, dependents(back, at), recompute);
   const stacks = standIns(kept);
   const over = substitute(back, new Map(kept.map((t, i) => [t, stacks[i]!])));
+  const stacked = moving.length + along.length;
   // what gets no cotangent in any turn gets none at all
-  const touched = still.map((_, i) =>
-    over[moving.length + along.length + i] !== zerosLike(wrt[moving.length + along.length + i]!)
-  );
-  const summed = still.filter((_, i) => touched[i]);
+  const touched = still.map((i, k) => over[stacked + k] !== zerosLike(constants[i]!));
+  const summed = still.filter((_, k) => touched[k]);
   const sums = standIns(summed.map((i) => constants[i]!));
-  const parts = still.map((_, i) => over[moving.length + along.length + i]!).filter((_, i) => touched[i]);
+  const parts = over.slice(stacked).filter((_, k) => touched[k]);
 
   const forward = kept.length === 0
     ? []
@@ -111,7 +110,7 @@ export const scanCotangents = (
       slices: [...slices, ...at.slice(moving.length), ...stacks],
       constants,
       next: [...over.slice(0, moving.length), ...sums.map((s, i) => add(s, parts[i]!))],
-      ys: over.slice(moving.length, moving.length + along.length),
+      ys: over.slice(moving.length, stacked),
     },
     [
       ...firstCarries,

@@ -173,6 +173,21 @@ test("a function with a loop in it can be computed again as a whole", () => {
   assert.is(loopsIn(cs.simplify(again!)).length, loopsIn(cs.simplify(kept!)).length + 1);
 });
 
+test("a body may close over a named region, and over views of it", () => {
+  const named = cs.scope("outside")((x: Tensor) => cs.tanh(cs.matmul(x)(x)));
+  const loss = (scan: Scan) => (p: { readonly s: Tensor; readonly w: Tensor }): Tensor => {
+    const seen = named(p.s);
+    const turn = (c: Tensor, x: Tensor) =>
+      [cs.add(cs.matmul(x)(c), cs.mul(seen, cs.transpose(seen)))] as const;
+    return cs.sum()(scan(turn, { carry: p.s, xs: p.w })[0]);
+  };
+  const s = cs.input("s", [3, 3]), at = { s: floats("s", [3, 3]), w: floats("w", [4, 3, 3], -1, 1) };
+  const [list, loop] = [unrolled, cs.scan].map((scan) => leaves(cs.grad(loss(scan))({ s, w })));
+  same("gradient", list!, loop!, at);
+  const again = (scan: Scan) => cs.grad(cs.rematWhere(cs.under("outside"))(loss(scan)))({ s, w });
+  same("computed again", list!, leaves(again(cs.scan)), at);
+});
+
 test("a loop without turns gives its carry and empty stacks", () => {
   const [last, ys] = cs.scan((c: Tensor, x: Tensor) => [cs.mul(c, x), { y: cs.add(c, x) }], {
     carry: cs.input("c", [3]),
