@@ -26,7 +26,7 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxInvocations: 1024,
   workgroupBytes: 32768,
   attention: true,
-  fewestQueries: 4,
+  fewestQueries: 6,
   attentionThreads: threads,
   maxWorkgroups: 65535,
 });
