@@ -16,7 +16,7 @@ import { evaluate } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
 import { vocabularyOf } from "../stages/language.ts";
-import type { Arm } from "../stages/model.ts";
+import { type Arm, bridgeAt, grownBridge, smallBridge } from "../stages/model.ts";
 import { freshModel, pretrain, type TrainedState } from "../stages/pretrain.ts";
 import { followedBy, noted, type Stage, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
@@ -146,6 +146,14 @@ const moveAside = (out: string): Effect.Effect<void, DiskError | LockError> =>
     yield* Effect.logInfo(`the earlier run is now at ${aside}`);
   });
 
+/** Builds every bridge of every arm, so that what cannot grow is refused before anything is trained. */
+const checkArms = ({ arms, model }: QuickstartConfig): void => {
+  for (const arm of arms) {
+    bridgeAt(model, smallBridge(arm));
+    bridgeAt(model, grownBridge(arm, model));
+  }
+};
+
 /** The whole quickstart. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
 export const quickstart = (
   config: QuickstartConfig,
@@ -153,6 +161,7 @@ export const quickstart = (
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), device = yield* theDevice();
+    yield* Effect.try({ try: () => checkArms(config), catch: (cause) => cause as ConfigError });
     if (fresh) yield* moveAside(out);
     const scenes = yield* scenesFor(config, caches);
     const manifest = newManifest({

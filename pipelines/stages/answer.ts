@@ -10,7 +10,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { vocabularyOf } from "./language.ts";
 import { visionTower } from "../vision/tower.ts";
-import { decoderOf, type ModelConfig, modelOf, type PlacedBridge } from "./model.ts";
+import { decoderOf, levelsRead, type ModelConfig, modelOf, type PlacedBridge } from "./model.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -77,12 +77,15 @@ export const writerOf = (
   };
 };
 
-/** Features of some pictures as the inputs of {@link writerOf}. */
+/** Features of some pictures, of the levels that a bridge reads, as the inputs of {@link writerOf}. */
 export const featureInputs = (
   set: FeatureSet,
   pictures: readonly number[],
-): Readonly<Record<string, NdArray>> =>
-  Object.fromEntries(gatherFeatures(set, pictures).map((level, i) => [`features.${i}`, level]));
+  levels: readonly number[],
+): Readonly<Record<string, NdArray>> => {
+  const all = gatherFeatures(set, pictures);
+  return Object.fromEntries(levels.map((i) => [`features.${i}`, all[i]!]));
+};
 
 /** Puts a model on the device for as long as the scope lives. */
 export const openAnswerer = (
@@ -90,6 +93,7 @@ export const openAnswerer = (
 ): Effect.Effect<Answerer, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { tokenizer, batch, prompt, tokens } = options;
+    const levels = levelsRead(options.model, options.bridge);
     const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
     const generator = yield* openGenerator(writerOf(options), { rows: batch, prompt, tokens }, marks);
 
@@ -97,7 +101,7 @@ export const openAnswerer = (
       Effect.gen(function* () {
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
         const prompts = askings.map((a) => questionIds(tokenizer, a.prompt));
-        const given = featureInputs(set, rows.map((r) => r.picture));
+        const given = featureInputs(set, rows.map((r) => r.picture), levels);
         const answers = yield* writeTexts(generator, { prompts, given, limit, stride: limit });
         return answers.map((ids) => tokenizer.decode(ids));
       });

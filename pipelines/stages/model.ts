@@ -116,6 +116,15 @@ export const grownBridge = (arm: Arm, config: ModelConfig): PlacedBridge => {
   return { description, resolution };
 };
 
+/** Which of the stored levels a bridge reads, by index: the deepest. */
+export const levelsRead = (
+  config: ModelConfig,
+  { description, resolution }: PlacedBridge,
+): readonly number[] => {
+  const { levels } = bridgeOf(description, siteOf(config, resolution));
+  return visionTower.levels.map((_, i) => i).slice(-levels);
+};
+
 /** Given all stored levels, a bridge of fewer reads the deepest. */
 const deepest = (bridge: Bridge): Bridge => ({
   ...bridge,

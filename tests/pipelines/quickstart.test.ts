@@ -75,6 +75,11 @@ test("the command says what is wrong in one paragraph, writes nothing and exits 
   const scale = await command("--scale", "nano", "--out", out);
   assert.is(scale.code, 1);
   assert.match(scale.text, /nano/);
+  const arm = '{"name": "a", "bridge": {"kind": "resampler", "queries": 4, "levels": 2}, "expansion": ' +
+    '{"kind": "grow", "growth": {"resolution": 2, "global": 2, "local": 1}, "start": "source"}}';
+  const growth = await command("--scale", "micro", "--device", "cpu", "--out", out, "--set", `arms.0=${arm}`);
+  assert.is(growth.code, 1);
+  assert.match(growth.text, /resampler: .*no windows to split/);
   assert.throws(() => Deno.statSync(out));
 });
 

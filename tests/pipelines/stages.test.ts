@@ -26,7 +26,7 @@ import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
 import { type LanguageData, vocabularyOf } from "../../pipelines/stages/language.ts";
-import { bridgeAt, grownBridge, modelOf, smallBridge } from "../../pipelines/stages/model.ts";
+import { type Arm, bridgeAt, grownBridge, modelOf, smallBridge } from "../../pipelines/stages/model.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import { type RegionHead, regionHeadSpecs, regionScore } from "../../pipelines/stages/region_contrast.ts";
 import { followedBy, type Stage } from "../../pipelines/stages/stage.ts";
@@ -185,24 +185,35 @@ test("the average picture", () => {
 const run = <A, E>(effect: Effect.Effect<A, E, import("@chain-of-sight/kernels").Device>): Promise<A> =>
   Effect.runPromise(effect.pipe(Effect.provide(webGpu())));
 
-test("answers on a device do not depend on how questions are grouped", async () => {
-  const bridge = smallBridge(quickstartArms[2]!), vocabulary = vocabularyOf(tokenizer);
-  const { params } = freshModel(quickstartArms[2]!, small, vocabulary, 3);
-  // Wide random output weights, so that answers differ from question to question.
-  const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
-  wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
-  const features = featuresFor(4, 64, 128);
-  const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
-    [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))
-  );
-  const answers = await run(Effect.scoped(Effect.gen(function* () {
-    const open = (batch: number) =>
-      openAnswerer({ model: small, bridge, params, tokenizer, batch, prompt: 10, tokens: 4 });
-    return [yield* (yield* open(4))(features, askings), yield* (yield* open(1))(features, askings)] as const;
-  })));
-  assert.is(modelOf(small, vocabulary, bridge).visualTokens, 8);
-  assert.equal(answers[0], answers[1]);
-});
+const oneLevel: Arm = {
+  name: "one-level",
+  bridge: { kind: "resampler", queries: 8, levels: 1 },
+  expansion: by({ resolution: 2, global: 1, local: 1 }),
+};
+
+for (const arm of [quickstartArms[2]!, oneLevel]) {
+  test(`answers of ${arm.name} on a device do not depend on how questions are grouped`, async () => {
+    const bridge = smallBridge(arm), vocabulary = vocabularyOf(tokenizer);
+    const { params } = freshModel(arm, small, vocabulary, 3);
+    // Wide random output weights, so that answers differ from question to question.
+    const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
+    wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
+    const features = featuresFor(4, 64, 128);
+    const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
+      [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))
+    );
+    const answers = await run(Effect.scoped(Effect.gen(function* () {
+      const open = (batch: number) =>
+        openAnswerer({ model: small, bridge, params, tokenizer, batch, prompt: 10, tokens: 4 });
+      return [
+        yield* (yield* open(4))(features, askings),
+        yield* (yield* open(1))(features, askings),
+      ] as const;
+    })));
+    assert.is(modelOf(small, vocabulary, bridge).visualTokens, 8);
+    assert.equal(answers[0], answers[1]);
+  });
+}
 
 test("region contrast: the right names win, empty regions do not count", async () => {
   const specs = regionHeadSpecs(2, 2, 2);
