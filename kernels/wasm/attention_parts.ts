@@ -120,6 +120,10 @@ export class Attention {
         quads: lanes / 4,
         right: 4 * lanes,
         column: 4 * first,
+        // the last query of a panel sees most: where it does not see the first key, none sees any
+        ...(this.causal
+          ? { when: (key: string) => `(i32.lt_s ${key} ${this.seenBy(i32(first + lanes - 1))})` }
+          : {}),
       })),
     });
   }

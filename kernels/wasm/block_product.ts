@@ -28,13 +28,22 @@ export interface BlockProduct {
   readonly depth: (row: string, count: number) => readonly [string, string];
   /** 0 where results start anew. */
   readonly more: string;
-  /** Panels of columns of the right operand: address, groups of four columns, bytes from step to step, bytes into a row. */
-  readonly panels: readonly {
-    readonly at: string;
-    readonly quads: number;
-    readonly right: number;
-    readonly column: number;
-  }[];
+  /** Panels of columns of the right operand. */
+  readonly panels: readonly Panel[];
+}
+
+/** Some columns of the right operand. */
+export interface Panel {
+  /** Text of their address. */
+  readonly at: string;
+  /** Groups of four of them. */
+  readonly quads: number;
+  /** Bytes from step to step. */
+  readonly right: number;
+  /** Bytes into a row of results. */
+  readonly column: number;
+  /** Text of whether their results are wanted for rows from a row on; always, if undefined. */
+  readonly when?: (row: string) => string;
 }
 
 /** Statements that compute a product. */
@@ -46,11 +55,12 @@ export const blockProduct = (locals: Locals, p: BlockProduct): string[] => {
     return [
       ...(zero ? [] : [set("from", from)]),
       set("to", zero ? to : `(i32.sub ${to} ${get("from")})`),
-      ...p.panels.map(({ at, quads, right, column }) =>
-        `(call $${tileName(count, quads, { row: p.row, left: p.step, right })} ${
+      ...p.panels.flatMap(({ at, quads, right, column, when }) => {
+        const tile = `(call $${tileName(count, quads, { row: p.row, left: p.step, right })} ${
           moved(get("left"), p.step)
-        } ${moved(at, right)} ${add(get("c"), i32(column))} ${get("to")} ${i32(p.line)} ${p.more})`
-      ),
+        } ${moved(at, right)} ${add(get("c"), i32(column))} ${get("to")} ${i32(p.line)} ${p.more})`;
+        return when === undefined ? [tile] : [`(if ${when(get("i"))} (then`, tile, "))"];
+      }),
     ];
   };
   const rest = [...new Set(p.counts.map((n) => n % p.tile))].filter((n) => n > 0);
