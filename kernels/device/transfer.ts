@@ -81,6 +81,9 @@ export const writeSlot = (device: GPUDevice, ranges: readonly BufferRange[], dat
   }
 };
 
+/** Uploads of this size and more are submitted at once; those of a step, which are smaller, wait for its run. */
+const FLUSH_BYTES = 2 ** 24;
+
 /** Uploads inputs of a plan by path. */
 export const uploadInputs = (
   { device, plan, places }: OnDevice,
@@ -92,6 +95,9 @@ export const uploadInputs = (
       const slot = plan.memory.slotOf.get(plan.inputs[path]!)!;
       writeSlot(device, places[slot]!, hostWords(value) as BufferSource);
     }
+    // the driver holds a copy of what is written until something is submitted
+    const bytes = Object.values(values).reduce((n, { data }) => n + data.byteLength, 0);
+    if (bytes >= FLUSH_BYTES) device.queue.submit([]);
   });
 
 /** Waits for the queue, then downloads outputs by name or inputs by path. */

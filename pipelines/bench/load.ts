@@ -61,7 +61,7 @@ export const measureLoad = (
             parameterBytes += array.data.byteLength;
             if (wrong(path, array)) bad = path;
             if (destination === "host") kept.push(array);
-          }));
+          }), { reuse: destination === "stream" });
         const seconds = (performance.now() - began) / 1000, residentPeak = statusBytes("VmHWM");
         if (bad !== undefined) {
           return yield* Effect.fail(

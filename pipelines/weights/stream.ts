@@ -10,7 +10,7 @@ import type { Placement } from "./table.ts";
 /** Most bytes of a file that are in memory at a time. */
 export const PIECE_BYTES = 2 ** 22;
 
-/** Takes one parameter: keeps the array, or uploads it and lets it go. */
+/** Takes one parameter: keeps the array, or is done with it when its effect ends. */
 export type Sink<E, R> = (path: string, array: NdArray) => Effect.Effect<void, E, R>;
 
 const scatter = (values: Float32Array, first: number, columns: number, to: Float32Array): void => {
@@ -51,15 +51,33 @@ const fetch = (
     }
   });
 
+/** How parameters are given. */
+export interface StreamOptions {
+  /** Whether the array of one parameter becomes that of the next; false by default. */
+  readonly reuse?: boolean;
+}
+
+/** An array of some length to be filled as a whole. */
+type Room = (length: number) => Float32Array;
+
+const freshRoom: Room = (length) => new Float32Array(length);
+
+const oneRoom = (placements: readonly Placement[]): Room => {
+  const lengths = placements.map(({ shape, slice }) => sizeOf(shape) * (slice?.of ?? 1));
+  const whole = new Float32Array(lengths.reduce((a, b) => Math.max(a, b), 0));
+  return (length) => whole.subarray(0, length);
+};
+
 const parameter = (
   slices: readonly Placement[],
   open: Open,
   piece: Uint8Array,
+  room: Room,
 ): Effect.Effect<NdArray, SourceError> =>
   Effect.gen(function* () {
     const { shape, slice } = slices[0]!,
       size = sizeOf(shape),
-      data = new Float32Array(size * (slice?.of ?? 1));
+      data = room(size * (slice?.of ?? 1));
     for (const placement of slices) {
       const first = (placement.slice?.index ?? 0) * size;
       yield* fetch(placement, yield* open(placement.from.file), piece, data.subarray(first, first + size));
@@ -69,11 +87,13 @@ const parameter = (
 
 /**
  * Reads placed parameters and gives each to the sink as f32 before the next is read. Beside what the sink keeps, memory
- * holds one parameter (of stacked blocks, one stack) and one piece of {@link PIECE_BYTES}.
+ * holds one parameter (of stacked blocks, one stack) and one piece of {@link PIECE_BYTES}. With `reuse`, all parameters
+ * are views of one array in turn, for sinks that keep none.
  */
 export const streamTo = <E, R>(
   placements: readonly Placement[],
   sink: Sink<E, R>,
+  { reuse = false }: StreamOptions = {},
 ): Effect.Effect<void, SourceError | E, R> =>
   Effect.scoped(Effect.gen(function* () {
     const piece = new Uint8Array(PIECE_BYTES),
@@ -87,7 +107,8 @@ export const streamTo = <E, R>(
           (file) => Effect.sync(() => void files.set(path, file)),
         );
       });
+    const room = reuse ? oneRoom(placements) : freshRoom;
     for (const [path, slices] of Map.groupBy(placements, (placement) => placement.path)) {
-      yield* sink(path, yield* parameter(slices, open, piece));
+      yield* sink(path, yield* parameter(slices, open, piece, room));
     }
   }));

@@ -17,7 +17,7 @@ import { type DecodeError, fromEither, parseJson } from "../../bridge.ts";
 import type { MisfitError } from "../misfit.ts";
 import { readText } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";
-import { type Sink, streamTo } from "../stream.ts";
+import { type Sink, type StreamOptions, streamTo } from "../stream.ts";
 import { place, type Placement } from "../table.ts";
 import type { Architecture } from "./architecture.ts";
 import { clipVisionArchitecture, type ClipVisionOptions } from "./clip_vision.ts";
@@ -66,7 +66,8 @@ export const openCheckpoint = <C>(
 export const streamCheckpoint = <C, X, R>(
   { placements }: OpenCheckpoint<C>,
   sink: Sink<X, R>,
-): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink);
+  options: StreamOptions = {},
+): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink, options);
 
 /** Opens a LLaMA-family decoder. */
 export const openLlama = (

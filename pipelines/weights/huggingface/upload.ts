@@ -7,7 +7,7 @@ import { type OpenCheckpoint, streamCheckpoint } from "./load.ts";
 
 /**
  * Writes every parameter of an opened checkpoint into a program whose inputs are `placeholders(prefix, specs)`, one
- * after another; the host holds one parameter at a time.
+ * after another; the host holds one parameter at a time. The program copies what it is given.
  */
 export const uploadCheckpoint = <C>(
   opened: OpenCheckpoint<C>,
@@ -17,4 +17,5 @@ export const uploadCheckpoint = <C>(
   streamCheckpoint(
     opened,
     (path, array) => program.write({ [prefix === "" ? path : `${prefix}.${path}`]: array }),
+    { reuse: true },
   );
