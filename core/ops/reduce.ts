@@ -3,7 +3,7 @@ import { type NdArray, ndarray } from "../array.ts";
 import type { DType } from "../dtype.ts";
 import { axisOf, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { OpName, Tensor } from "../tensor.ts";
-import { cast, div, equal, mul, select } from "./elementwise.ts";
+import { cast, div, equal, mul } from "./elementwise.ts";
 import { expectDType, make } from "./make.ts";
 import { broadcastTo, reshape } from "./movement.ts";
 import type { Law, OpRecord } from "./record.ts";
@@ -157,6 +157,3 @@ export const sumTo = (shape: Shape): (x: Tensor) => Tensor => (x: Tensor): Tenso
 
 /** Whether a primitive is a reduction. */
 export const isReduce = (op: OpName): op is ReduceOp => op in reduceRecords;
-
-/** Chooses by a mask, with a number elsewhere. */
-export const where = (mask: Tensor, x: Tensor, otherwise: number): Tensor => select(mask, x, otherwise);

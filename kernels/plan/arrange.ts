@@ -1,4 +1,4 @@
-/** Arranges slots in buffers: one after the other, or over each other where their lives are apart. */
+/** Arranges slots in buffers: one after the other, temporaries over each other where their lives are apart. */
 import {
   ALIGNMENT,
   type MemoryLimits,
@@ -8,6 +8,7 @@ import {
   type Slot,
   windowBytesOf,
 } from "./memory.ts";
+import { lodge, type Stay } from "./scratch.ts";
 
 /** The kernels during which a slot holds something. */
 export interface Life {
@@ -19,154 +20,136 @@ export interface Life {
   readonly to: number;
 }
 
+/** A slot that has no place yet. */
+export type Unplaced = Omit<Slot, "ranges">;
+
 interface Piece {
-  readonly slot: number;
+  readonly slot: Unplaced;
   readonly bytes: number;
-  /** How far into the slot it starts. */
-  readonly start: number;
 }
 
-/** A buffer under construction, with what lies in it. */
-interface Open {
-  bytes: number;
-  readonly role: Role;
-  readonly taken: {
-    readonly offset: number;
-    readonly end: number;
-    readonly from: number;
-    readonly to: number;
-  }[];
-}
+type Buffers = { bytes: number; readonly role: Role }[];
 
 const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** Slots in pieces that one binding can hold. */
-const piecesOf = (
-  slot: { readonly id: number; readonly bytes: number },
-  most: number,
-  window: number,
-): Piece[] =>
-  slot.bytes <= most
-    ? [{ slot: slot.id, bytes: slot.bytes, start: 0 }]
-    : Array.from({ length: Math.ceil(slot.bytes / window) }, (_, i) => ({
-      slot: slot.id,
-      bytes: Math.min(window, slot.bytes - i * window),
-      start: i * window,
-    }));
+/** Most bytes of a buffer, in whole steps. */
+const roomOf = (limits: MemoryLimits): number => Math.floor(limits.maxBufferBytes / ALIGNMENT) * ALIGNMENT;
 
-/**
- * Gives every slot its ranges, and lists the buffers. Scratch lies by `lives`, the largest first, each at the lowest
- * place that is free for as long as it lives; without lives it stays where it is. Slots `elsewhere` get no memory.
- */
+/** A slot in pieces that one binding can hold. */
+const piecesOf = (slot: Unplaced, limits: MemoryLimits): Piece[] => {
+  const window = windowBytesOf(limits);
+  return slot.bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))
+    ? [{ slot, bytes: slot.bytes }]
+    : Array.from({ length: Math.ceil(slot.bytes / window) }, (_, i) => ({
+      slot,
+      bytes: Math.min(window, slot.bytes - i * window),
+    }));
+};
+
+/** Gives every slot its ranges, and lists the buffers, which begin with those of temporaries. */
 export const arrange = (
-  slots: readonly (Omit<Slot, "ranges"> & { readonly ranges?: readonly Range[] })[],
-  lives: readonly Life[] | undefined,
+  slots: readonly Unplaced[],
+  lives: readonly Life[],
+  limits: MemoryLimits,
+): Pick<MemoryPlan, "buffers" | "slots"> => {
+  const pieces = slots.filter((s) => s.within === undefined && s.role === "scratch")
+    .flatMap((s) => piecesOf(s, limits));
+  const bySlot = livesBySlot(lives), inside = partsOf(slots);
+  const { places, sizes } = lodge(
+    pieces.map(({ slot, bytes }) => ({ bytes: up(bytes), parts: staysOf(slot, bytes, inside, bySlot) })),
+    roomOf(limits),
+  );
+  const ranges = new Map<number, Range[]>();
+  pieces.forEach(({ slot, bytes }, i) =>
+    ranges.set(slot.id, [...ranges.get(slot.id) ?? [], { ...places[i]!, bytes }])
+  );
+  return settled(slots, ranges, sizes.map((bytes) => ({ bytes, role: "scratch" as const })), limits);
+};
+
+/** Leaves temporaries where they are, and packs the rest without room for some slots. */
+export const rearrange = (
+  slots: readonly Slot[],
   limits: MemoryLimits,
   elsewhere: ReadonlySet<number>,
 ): Pick<MemoryPlan, "buffers" | "slots"> => {
-  const buffers: Open[] = [], ranges = new Map<number, Range[]>();
-  const room = Math.floor(limits.maxBufferBytes / ALIGNMENT) * ALIGNMENT;
-  const most = Math.min(limits.maxBindingBytes, room), window = windowBytesOf(limits);
-  const put = ({ slot, bytes }: Piece, buffer: number, offset: number): void => {
-    const open = buffers[buffer]!;
-    open.bytes = Math.max(open.bytes, offset + up(bytes));
-    ranges.set(slot, [...ranges.get(slot) ?? [], { buffer, offset, bytes }]);
-  };
-  /** Puts a piece behind everything in a buffer of its role. */
-  const append = (piece: Piece, role: Role): void => {
-    let buffer = buffers.findIndex((b) => b.role === role && b.bytes + piece.bytes <= room);
-    if (buffer < 0) buffer = buffers.push({ bytes: 0, role, taken: [] }) - 1;
-    put(piece, buffer, buffers[buffer]!.bytes);
-  };
-  const roots = slots.filter((s) => s.within === undefined);
-  const inside = new Map<number, number[]>();
-  for (const { id, within } of slots) {
-    if (within !== undefined) inside.set(within.slot, [...inside.get(within.slot) ?? [], id]);
-  }
-
-  const scratch = roots.filter((s) => s.role === "scratch");
-  if (lives === undefined) {
-    for (const s of scratch) {
-      for (const r of s.ranges!) {
-        while (buffers.length <= r.buffer) buffers.push({ bytes: 0, role: "scratch", taken: [] });
-        put({ slot: s.id, bytes: r.bytes, start: 0 }, r.buffer, r.offset);
-      }
-    }
-  } else {
-    const lifeOf = new Map<number, Life>();
-    for (const l of lives) {
-      const known = lifeOf.get(l.slot);
-      lifeOf.set(l.slot, {
-        slot: l.slot,
-        from: Math.min(l.from, known?.from ?? l.from),
-        to: Math.max(l.to, known?.to ?? l.to),
-      });
-    }
-    /** What a root holds by itself, or the parts of a pack, each with its life. */
-    const partsOf = (
-      root: number,
-    ): readonly { readonly offset: number; readonly bytes: number; readonly life: Life }[] => {
-      const parts = inside.get(root) ?? [];
-      return (parts.length > 0 ? parts : [root]).flatMap((id) => {
-        const life = lifeOf.get(id);
-        return life === undefined
-          ? []
-          : [{ offset: slots[id]!.within?.offset ?? 0, bytes: slots[id]!.bytes, life }];
-      });
-    };
-    const pieces = scratch.flatMap((s) => piecesOf(s, most, window)).map((piece) => {
-      const parts = partsOf(piece.slot);
-      return {
-        piece,
-        parts,
-        from: Math.min(...parts.map((p) => p.life.from)),
-        to: Math.max(...parts.map((p) => p.life.to)),
-      };
-    }).sort((a, b) =>
-      b.piece.bytes - a.piece.bytes || a.from - b.from || a.piece.slot - b.piece.slot ||
-      a.piece.start - b.piece.start
-    );
-    for (const { piece, parts, from, to } of pieces) {
-      let buffer = 0, offset = 0;
-      for (;; buffer++) {
-        if (buffer === buffers.length) buffers.push({ bytes: 0, role: "scratch", taken: [] });
-        offset = lowest(buffers[buffer]!, up(piece.bytes), from, to);
-        if (offset === 0 || offset + piece.bytes <= room) break;
-      }
-      put(piece, buffer, offset);
-      const whole = parts.length === 1 && parts[0]!.life.slot === piece.slot;
-      for (const p of parts) {
-        const at = whole ? offset : offset + Math.floor(p.offset / ALIGNMENT) * ALIGNMENT;
-        const end = whole ? offset + up(piece.bytes) : offset + up(p.offset + p.bytes);
-        buffers[buffer]!.taken.push({ offset: at, end, from: p.life.from, to: p.life.to });
-      }
+  const ranges = new Map<number, readonly Range[]>(), buffers: Buffers = [];
+  for (const s of slots) {
+    if (s.within !== undefined || s.role !== "scratch") continue;
+    ranges.set(s.id, s.ranges);
+    for (const { buffer, offset, bytes } of s.ranges) {
+      while (buffers.length <= buffer) buffers.push({ bytes: 0, role: "scratch" });
+      buffers[buffer]!.bytes = Math.max(buffers[buffer]!.bytes, offset + up(bytes));
     }
   }
-  for (const s of roots) {
-    if (s.role === "scratch" || elsewhere.has(s.id)) continue;
-    for (const piece of piecesOf(s, most, window)) append(piece, s.role);
-  }
-  const rangesOf = (s: Omit<Slot, "ranges">): readonly Range[] => {
-    if (elsewhere.has(s.id)) return [];
-    if (s.within === undefined) return ranges.get(s.id) ?? [];
-    const whole = ranges.get(s.within.slot)?.[0];
-    return whole === undefined
-      ? []
-      : [{ buffer: whole.buffer, offset: whole.offset + s.within.offset, bytes: s.bytes }];
-  };
-  return {
-    buffers: buffers.map(({ bytes, role }) => ({ bytes: Math.max(16, bytes), role })),
-    slots: slots.map((s) => ({ ...s, ranges: rangesOf(s) })),
-  };
+  return settled(slots, ranges, buffers, limits, elsewhere);
 };
 
-/** The lowest offset that stays free from one kernel to another. */
-const lowest = ({ taken }: Open, bytes: number, from: number, to: number): number => {
-  const busy = taken.filter((t) => t.from <= to && from <= t.to).sort((a, b) => a.offset - b.offset);
-  let offset = 0;
-  for (const t of busy) {
-    if (t.offset - offset >= bytes) break;
-    offset = Math.max(offset, t.end);
+/** Puts inputs and outputs one behind the other, and parts of packs into their packs. */
+const settled = (
+  slots: readonly Unplaced[],
+  scratch: ReadonlyMap<number, readonly Range[]>,
+  buffers: Buffers,
+  limits: MemoryLimits,
+  elsewhere: ReadonlySet<number> = new Set(),
+): Pick<MemoryPlan, "buffers" | "slots"> => {
+  const ranges = new Map(scratch), room = roomOf(limits);
+  const append = ({ slot: { role }, bytes }: Piece): Range => {
+    const found = buffers.findIndex((b) => b.role === role && b.bytes + bytes <= room);
+    const buffer = found >= 0 ? found : buffers.push({ bytes: 0, role }) - 1, offset = buffers[buffer]!.bytes;
+    buffers[buffer]!.bytes += up(bytes);
+    return { buffer, offset, bytes };
+  };
+  for (const s of slots) {
+    if (s.within !== undefined || s.role === "scratch" || elsewhere.has(s.id)) continue;
+    ranges.set(s.id, piecesOf(s, limits).map(append));
   }
-  return offset;
+  const rangesOf = ({ id, within, bytes }: Unplaced): readonly Range[] => {
+    if (within === undefined || elsewhere.has(id)) return ranges.get(id) ?? [];
+    // a pack is no longer than a window
+    return (ranges.get(within.slot) ?? []).map(({ buffer, offset }) => ({
+      buffer,
+      offset: offset + within.offset,
+      bytes,
+    }));
+  };
+  return { buffers, slots: slots.map((s) => ({ ...s, ranges: rangesOf(s) })) };
+};
+
+/** The first and the last kernel of every slot, for all tensors that lie in it. */
+const livesBySlot = (lives: readonly Life[]): ReadonlyMap<number, Life> => {
+  const bySlot = new Map<number, Life>();
+  for (const { slot, from, to } of lives) {
+    const known = bySlot.get(slot) ?? { slot, from, to };
+    bySlot.set(slot, { slot, from: Math.min(known.from, from), to: Math.max(known.to, to) });
+  }
+  return bySlot;
+};
+
+/** The slots inside of each pack. */
+const partsOf = (slots: readonly Unplaced[]): ReadonlyMap<number, readonly Unplaced[]> => {
+  const inside = new Map<number, Unplaced[]>();
+  for (const s of slots) {
+    if (s.within !== undefined) inside.set(s.within.slot, [...inside.get(s.within.slot) ?? [], s]);
+  }
+  return inside;
+};
+
+/** What a piece of a slot takes by itself, or the parts of a pack, each for as long as it lives. */
+const staysOf = (
+  slot: Unplaced,
+  bytes: number,
+  inside: ReadonlyMap<number, readonly Unplaced[]>,
+  lives: ReadonlyMap<number, Life>,
+): Stay[] => {
+  const parts = inside.get(slot.id);
+  if (parts === undefined) {
+    const { from, to } = lives.get(slot.id)!;
+    return [{ offset: 0, end: up(bytes), from, to }];
+  }
+  return parts.flatMap(({ id, within, bytes }) => {
+    const life = lives.get(id), offset = Math.floor(within!.offset / ALIGNMENT) * ALIGNMENT;
+    return life === undefined
+      ? []
+      : [{ offset, end: up(within!.offset + bytes), from: life.from, to: life.to }];
+  });
 };

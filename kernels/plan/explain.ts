@@ -31,6 +31,8 @@ export interface Explanation {
   readonly memory: { readonly inputs: number; readonly outputs: number; readonly scratch: number };
   /** Most scratch alive at one time: what no plan can go below. */
   readonly peakScratch: number;
+  /** Number of buffers that all of it lies in. */
+  readonly buffers: number;
 }
 
 /** What a kernel computes, for people. */
@@ -84,6 +86,7 @@ export const explain = (plan: Plan): Explanation => {
     bytes: kernels.reduce((n, k) => n + k.bytes, 0),
     memory: { inputs: total("input"), outputs: total("output"), scratch: total("scratch") },
     peakScratch: plan.memory.peakScratch,
+    buffers: plan.memory.buffers.length,
   };
 };
 
@@ -111,7 +114,9 @@ export const explainText = (plan: Plan, most = 30): string => {
     `${e.count} kernels in one submit, ${flopsText(e.flops)}, ${bytesText(e.bytes)} moved`,
     `memory: ${bytesText(e.memory.inputs)} inputs and state, ${bytesText(e.memory.outputs)} results, ${
       bytesText(e.memory.scratch)
-    } scratch (${bytesText(e.peakScratch)} alive at most)`,
+    } scratch (${bytesText(e.peakScratch)} alive at most), in ${e.buffers} buffer${
+      e.buffers === 1 ? "" : "s"
+    }`,
     ...text,
     ...(e.kernels.length > most ? [`and ${e.kernels.length - most} more forms`] : []),
   ].join("\n");

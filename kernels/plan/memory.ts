@@ -4,7 +4,7 @@
  */
 import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Kernel, readsOf, walkValues, workspaceOf } from "../graph/kernel.ts";
-import { arrange, type Life } from "./arrange.ts";
+import { arrange, type Life, rearrange } from "./arrange.ts";
 
 /** A piece of a buffer. */
 export interface Range {
@@ -216,7 +216,7 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
     alive.reduce((n, l) => l.from <= i && i <= l.to ? n + slots[l.slot]!.bytes : n, 0)
   );
   return {
-    ...arrange(slots, alive, limits, new Set()),
+    ...arrange(slots, alive, limits),
     slotOf,
     copies,
     tables,
@@ -259,6 +259,4 @@ const copiesOf = (
 
 /** The same plan with room for neither the slots that lie elsewhere nor what they are parts of. */
 export const without = (memory: MemoryPlan, elsewhere: ReadonlySet<number>): MemoryPlan =>
-  elsewhere.size === 0
-    ? memory
-    : { ...memory, ...arrange(memory.slots, undefined, memory.limits, elsewhere) };
+  elsewhere.size === 0 ? memory : { ...memory, ...rearrange(memory.slots, memory.limits, elsewhere) };

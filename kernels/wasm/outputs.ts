@@ -1,5 +1,6 @@
 /** Results of loop kernels, and the phases that compute them. */
 import type { LoopKernel, Output } from "../graph/kernel.ts";
+import { kernelLabel } from "../plan/explain.ts";
 import type { Func, Phase } from "./function.ts";
 import type { Scope } from "./scope.ts";
 
@@ -21,7 +22,7 @@ export const phaseOf = (
   units: number,
   cost: number,
 ): Phase => ({
-  label: labelOf(kernel),
+  label: kernelLabel(kernel),
   text: func.text(top.lines, unit.lines),
   tensors: func.tensors(),
   writes: kernel.outputs.map((o) => o.tensor),
@@ -30,11 +31,3 @@ export const phaseOf = (
   units,
   chunk: Math.max(1, Math.round(CLAIM / Math.max(1, cost))),
 });
-
-/** What people read of a loop kernel. */
-export const labelOf = (kernel: LoopKernel): string => {
-  const ops = [...kernel.reductions.map((r) => r.op), ...kernel.outputs.map((o) => o.tensor.op)];
-  return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
-    [...new Set(ops)].join("+")
-  }`;
-};

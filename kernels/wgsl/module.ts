@@ -144,15 +144,15 @@ export class Bindings {
   }
 }
 
-/** Splits a number of workgroups over two axes where one is too short. */
+/** Splits a number of workgroups over two axes where one is too short, with few to spare. */
 export const grid = (groups: number, profile: DeviceProfile): readonly [number, number, number] => {
-  const most = profile.maxWorkgroups;
-  return groups <= most ? [Math.max(1, groups), 1, 1] : [most, Math.ceil(groups / most), 1];
+  const down = Math.max(1, Math.ceil(groups / profile.maxWorkgroups));
+  return [Math.max(1, Math.ceil(groups / down)), down, 1];
 };
 
 /** The position of a workgroup in a grid made by `grid`. */
 export const groupIndex = (groups: number, profile: DeviceProfile): string =>
-  groups <= profile.maxWorkgroups ? "group.x" : `(group.y * ${profile.maxWorkgroups}u + group.x)`;
+  groups <= profile.maxWorkgroups ? "group.x" : `(group.y * ${grid(groups, profile)[0]}u + group.x)`;
 
 /** The whole module. `globals` are workgroup variables. */
 export const moduleText = (
