@@ -200,7 +200,7 @@ test("the command lists all, shows one in full, and says what is wrong", async (
   assert.equal(listed.map(({ name }) => name), configNames);
   const wrong = await command("cos-80-1297");
   assert.is(wrong.code, 1);
-  assert.match(wrong.err, /configNamed: got cos-80-1297/);
+  assert.match(wrong.err, /error: configNamed\n +got: +cos-80-1297/);
   assert.is(wrong.out, "");
 });
 
