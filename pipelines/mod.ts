@@ -61,12 +61,17 @@ export * from "./stages/vision_config.ts";
 export * from "./stages/vision_data.ts";
 export * from "./terminal/progress.ts";
 export * from "./terminal/table.ts";
+export * from "./generate/ask.ts";
 export * from "./generate/beam_search.ts";
 export * from "./generate/beams.ts";
 export * from "./generate/decoding.ts";
 export * from "./generate/fault.ts";
 export * from "./generate/generator.ts";
+export * from "./generate/look_sheet.ts";
+export * from "./generate/looks.ts";
+export * from "./generate/photo.ts";
 export * from "./generate/programs.ts";
+export * from "./generate/trained.ts";
 export * from "./text/batch.ts";
 export * from "./text/boxes.ts";
 export * from "./text/bpe.ts";
@@ -120,6 +125,7 @@ export type { LlamaOptions } from "./weights/huggingface/llama.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
 export { uploadCheckpoint } from "./weights/huggingface/upload.ts";
+export { mergeAdapters, unmergeAdapters } from "./weights/merge.ts";
 export { MisfitError, type Misfits, type Misshapen } from "./weights/misfit.ts";
 export {
   decode as decodeSafetensors,

@@ -1,9 +1,11 @@
 /** Checkpoints in files, streamed into a program of a device, against the numbers of transformers. */
 import {
   type Adapters,
+  arrayTrees,
   attachLora,
   bindingsOf,
   input,
+  linearMaps,
   llamaEmbed,
   llamaLogits,
   type LlamaParams,
@@ -15,16 +17,19 @@ import {
   placeholders,
   type Tensor,
   type Tree,
+  TreeError,
   vitFeatures,
   type VitParams,
   vitStates,
 } from "@chain-of-sight/core";
-import { compile, type DeviceService } from "@chain-of-sight/kernels";
+import { compile, type DeviceService, evaluate, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
-import { openClipVision, openLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { exportLlama } from "../../pipelines/weights/huggingface/export.ts";
+import { loadLlama, openClipVision, openLlama } from "../../pipelines/weights/huggingface/load.ts";
 import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.ts";
 import { uploadCheckpoint } from "../../pipelines/weights/huggingface/upload.ts";
+import { mergeAdapters, unmergeAdapters } from "../../pipelines/weights/merge.ts";
 import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
 import { golden } from "../support/fixtures.ts";
 import { near } from "../support/near.ts";
@@ -89,6 +94,42 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
         near("logits", values["plain"]!, file.get("io.logits"), CLIP);
         near("logits with adapters", values["adapted"]!, file.get("io.lora.logits"), CLIP);
       })));
+    }));
+
+  test("adapters merged on the device, exported, loaded again, and taken out of the weights", () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, savedModel("llama"));
+      const device = await opened, file = golden("llama");
+      await run(Effect.provideService(
+        Effect.gen(function* () {
+          const { config, params } = yield* loadLlama(folder), { specs } = yield* openLlama(folder);
+          const maps = linearMaps(specs).filter((map) => file.has(`io.lora.${map}.lora_A`));
+          const adapters = Object.fromEntries(maps.map((map) => [map, {
+            lora_A: file.get(`io.lora.${map}.lora_A`),
+            lora_B: file.get(`io.lora.${map}.lora_B`),
+          }]));
+          const base = params as unknown as Tree<NdArray>;
+          const merged = yield* mergeAdapters(base, { adapters, alpha: 8 });
+          yield* exportLlama(`${folder}/merged`, { config, params: merged as never });
+          const again = yield* loadLlama(`${folder}/merged`);
+          const p = placeholders("w", specs) as unknown as LlamaParams<Tensor>;
+          const ids = input("ids", file.get("io.input_ids").shape, "i32");
+          const [logits] = yield* evaluate([llamaLogits(p, llamaStates(config)(p, llamaEmbed(p, ids)))], {
+            ...bindingsOf("w", again.params as unknown as Tree<NdArray>),
+            ids: file.get("io.input_ids"),
+          });
+          near("logits", logits!, file.get("io.lora.logits"), CLIP);
+          const without = arrayTrees.flatten(yield* unmergeAdapters(merged, { adapters, alpha: 8 }));
+          for (const [path, want] of arrayTrees.entries(base)) {
+            near(path, without[path]!, want, { rtol: 3e-7, atol: 0 });
+          }
+          const strange = { adapters: { "model.layers.9.mlp.up_proj": adapters[maps[0]!]! }, alpha: 8 };
+          const error = yield* Effect.flip(mergeAdapters(base, strange));
+          if (!(error instanceof TreeError)) throw error;
+        }),
+        theDevice(),
+        device,
+      ));
     }));
   test.run();
 };
