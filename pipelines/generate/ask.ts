@@ -17,7 +17,7 @@ import { type GenerationError, openGenerator } from "./generator.ts";
 import { lookSheet } from "./look_sheet.ts";
 import { looksAt, windowsOf } from "./looks.ts";
 import { loadPhoto, type PhotoError } from "./photo.ts";
-import { loadTrained, type Trained, type TrainedError } from "./trained.ts";
+import { loadTrained, type TrainedError, type TrainedModel } from "./trained.ts";
 
 /** What asking can fail with. */
 export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TrainedError;
@@ -68,8 +68,10 @@ export interface Answer {
 export const asked = (question: string): string => question.trim().replace(/[\s?.!]+$/, "");
 
 /** Words of a text that an encoding knows nothing of. */
-export const unknownWords = ({ tokenizer }: Pick<Trained, "tokenizer">, text: string): readonly string[] =>
-  text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk));
+export const unknownWords = (
+  { tokenizer }: Pick<TrainedModel, "tokenizer">,
+  text: string,
+): readonly string[] => text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk));
 
 const refuse = (got: string, expected: string, mend: string): GenerateError =>
   new GenerateError({ op: "ask", got, expected, mend });

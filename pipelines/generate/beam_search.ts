@@ -54,7 +54,7 @@ export type Search = ReturnType<typeof searchOf>;
 const NOTHING = -3e38;
 
 /** The k likeliest tokens of every row and the logarithms of their probabilities, each `[b, k]`. */
-export const likeliest = (k: number) => (logits_bv: Tensor): readonly [Tensor, Tensor] => {
+export const likeliest = (k: number): (logits_bv: Tensor) => readonly [Tensor, Tensor] => (logits_bv) => {
   const [b, v] = logits_bv.shape as [number, number];
   const found: (readonly [Tensor, Tensor])[] = [];
   Array.from({ length: k }).reduce<Tensor>((left_bv) => {

@@ -144,7 +144,7 @@ const towardsOf = (logits: Tensor, visual: Tensor, first: number, answer: number
 };
 
 /** What was asked and answered about a picture. */
-export interface Answered {
+export interface Exchange {
   /** Token numbers of the prompt. */
   readonly prompt: readonly number[];
   /** Token numbers of the answer, at least one, without its end. */
@@ -157,7 +157,7 @@ export interface Answered {
 export const looksAt = (
   writer: Writer,
   layout: Layout,
-  { prompt, answer, given }: Answered,
+  { prompt, answer, given }: Exchange,
 ): Effect.Effect<Looks, ConfigError | DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const device = yield* theDevice();

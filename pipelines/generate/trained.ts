@@ -35,7 +35,7 @@ import type { Writer } from "./programs.ts";
 export type TrainedError = CheckpointError | DecodeError | DiskError | GenerateError | RunError | TreeError;
 
 /** A model that was pre-trained, expanded and fine-tuned. */
-export interface Trained {
+export interface TrainedModel {
   /** The run directory. */
   readonly run: string;
   /** The arm. */
@@ -182,7 +182,7 @@ const armOf = (
   });
 
 /** Loads the model of a run directory; `name` chooses among its arms. */
-export const loadTrained = (path: string, name?: string): Effect.Effect<Trained, TrainedError> =>
+export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedModel, TrainedError> =>
   Effect.gen(function* () {
     const place = yield* placeOf(path), { run } = place;
     const config = yield* runOf(run), arm = yield* armOf(config, run, name ?? place.arm);

@@ -15,7 +15,8 @@ export interface Conversation {
   readonly ends: readonly number[];
 }
 
-type Codes = Pick<Coder, "encode" | "decode" | "isSpecial">;
+/** What conversations need of a coder. */
+export type Codes = Pick<Coder, "encode" | "decode" | "isSpecial">;
 
 const fault = (template: ChatTemplate, got: string, expected: string, mend: string) =>
   E.left(new TemplateError({ op: template.name, got, expected, mend }));
@@ -25,45 +26,47 @@ const fault = (template: ChatTemplate, got: string, expected: string, mend: stri
  * the prompt that {@link promptOf} gives, so that a model is asked exactly what it has learnt from.
  * Refuses templates that put no special token behind answers, and texts where one token reaches over an answer's edge.
  */
-export const conversationOf =
-  (coder: Codes, template: ChatTemplate) =>
-  (messages: readonly Message[]): E.Either<TemplateError, Conversation> =>
-    pipe(
-      piecesOf(template)(messages),
-      E.flatMap((pieces): E.Either<TemplateError, Conversation> => {
-        const ids = coder.encode(pieces.map((p) => p.text).join(""));
-        const learnt = ids.map((): 0 | 1 => 0), ends = new Set<number>();
-        let text = "";
-        for (const [i, piece] of pieces.entries()) {
-          if (piece.answer) {
-            const from = edge(coder, ids, text), to = edge(coder, ids, text + piece.text);
-            if (from === undefined || to === undefined) {
-              return fault(
-                template,
-                `one token over the edge of the answer ${JSON.stringify(piece.text)}`,
-                "answers whose tokens are their own",
-                "separate answers from what surrounds them by special tokens, spaces or line breaks",
-              );
-            }
-            const after = pieces[i + 1]!.text.match(/^ */)![0].length;
-            const end = edge(coder, ids, text + piece.text + pieces[i + 1]!.text.slice(0, after)) ?? to;
-            const last = ids[end];
-            if (last === undefined || !coder.isSpecial(last)) {
-              return fault(
-                template,
-                last === undefined ? "nothing behind an answer" : "text behind an answer",
-                "a special token, so that a model can learn to stop",
-                "end answers with the end token of the tokenizer",
-              );
-            }
-            ends.add(last);
-            learnt.fill(1, from, end + 1);
+export const conversationOf = (
+  coder: Codes,
+  template: ChatTemplate,
+): (messages: readonly Message[]) => E.Either<TemplateError, Conversation> =>
+(messages) =>
+  pipe(
+    piecesOf(template)(messages),
+    E.flatMap((pieces): E.Either<TemplateError, Conversation> => {
+      const ids = coder.encode(pieces.map((p) => p.text).join(""));
+      const learnt = ids.map((): 0 | 1 => 0), ends = new Set<number>();
+      let text = "";
+      for (const [i, piece] of pieces.entries()) {
+        if (piece.answer) {
+          const from = edge(coder, ids, text), to = edge(coder, ids, text + piece.text);
+          if (from === undefined || to === undefined) {
+            return fault(
+              template,
+              `one token over the edge of the answer ${JSON.stringify(piece.text)}`,
+              "answers whose tokens are their own",
+              "separate answers from what surrounds them by special tokens, spaces or line breaks",
+            );
           }
-          text += piece.text;
+          const after = pieces[i + 1]!.text.match(/^ */)![0].length;
+          const end = edge(coder, ids, text + piece.text + pieces[i + 1]!.text.slice(0, after)) ?? to;
+          const last = ids[end];
+          if (last === undefined || !coder.isSpecial(last)) {
+            return fault(
+              template,
+              last === undefined ? "nothing behind an answer" : "text behind an answer",
+              "a special token, so that a model can learn to stop",
+              "end answers with the end token of the tokenizer",
+            );
+          }
+          ends.add(last);
+          learnt.fill(1, from, end + 1);
         }
-        return E.right({ ids, learnt, ends: [...ends] });
-      }),
-    );
+        text += piece.text;
+      }
+      return E.right({ ids, learnt, ends: [...ends] });
+    }),
+  );
 
 /**
  * Number of tokens of `ids` that spell a text out; undefined where a token reaches over its end. Some encodings look
@@ -83,17 +86,19 @@ const edge = ({ encode, decode }: Codes, ids: readonly number[], text: string): 
 const LOOK = 8;
 
 /** The tokens to be answered, and those that will end the answer: a conversation up to the model's next words. */
-export const promptOf =
-  (coder: Codes, template: ChatTemplate) =>
-  (messages: readonly Message[]): E.Either<TemplateError, Omit<Conversation, "learnt">> =>
-    pipe(
-      // any answer will do: what stands before it does not depend on it
-      conversationOf(coder, template)([...messages, { role: "assistant", content: "yes" }]),
-      E.map(({ ids, learnt, ends }) => {
-        const end = learnt.lastIndexOf(1);
-        return { ids: ids.slice(0, learnt.lastIndexOf(0, end) + 1), ends };
-      }),
-    );
+export const promptOf = (
+  coder: Codes,
+  template: ChatTemplate,
+): (messages: readonly Message[]) => E.Either<TemplateError, Omit<Conversation, "learnt">> =>
+(messages) =>
+  pipe(
+    // any answer will do: what stands before it does not depend on it
+    conversationOf(coder, template)([...messages, { role: "assistant", content: "yes" }]),
+    E.map(({ ids, learnt, ends }) => {
+      const end = learnt.lastIndexOf(1);
+      return { ids: ids.slice(0, learnt.lastIndexOf(0, end) + 1), ends };
+    }),
+  );
 
 /** A row of `length` tokens to learn a conversation from; one that is longer is refused. */
 export const conversationRow = (

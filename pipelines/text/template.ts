@@ -36,12 +36,17 @@ export interface TemplateOptions {
   readonly name?: string;
 }
 
+/** A function as what a template does. */
+export const renderer = (
+  render: (messages: readonly Message[]) => E.Either<TemplateError, string>,
+): (messages: readonly Message[]) => E.Either<TemplateError, string> => render;
+
 /** A parsed template. */
 export interface ChatTemplate {
   /** Name shown in errors. */
   readonly name: string;
   /** The text of a conversation. */
-  readonly render: (messages: readonly Message[]) => E.Either<TemplateError, string>;
+  readonly render: ReturnType<typeof renderer>;
 }
 
 const fault = (op: string, got: string, expected: string, mend: string): TemplateError =>
@@ -133,7 +138,8 @@ const marks = /\uE000(\d+)\uE001/;
  * belong to the answer: tokens begin with the space before a word. Answers are trimmed first.
  */
 export const piecesOf =
-  (template: ChatTemplate) => (messages: readonly Message[]): E.Either<TemplateError, readonly Piece[]> => {
+  (template: ChatTemplate): (messages: readonly Message[]) => E.Either<TemplateError, readonly Piece[]> =>
+  (messages) => {
     const trimmed = messages.map((m) => m.role === "assistant" ? { ...m, content: m.content.trim() } : m);
     const answers = trimmed.flatMap((m) => m.role === "assistant" ? [m.content] : []);
     const wrong = (got: string): E.Either<TemplateError, never> =>
