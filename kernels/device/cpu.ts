@@ -13,6 +13,11 @@ import { DeviceError } from "./errors.ts";
 export interface CpuOptions {
   /** Worker threads; as many as the machine has cores by default. Results do not depend on it. */
   readonly threads?: number;
+  /**
+   * Multiply and add in one rounding where the machine can; true by default. Without it, machines that can and
+   * machines that cannot give the same bits.
+   */
+  readonly fused?: boolean;
 }
 
 /** The profile of the CPU. */
@@ -31,7 +36,7 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxWorkgroups: 65535,
 });
 
-const open = (threads: number): Effect.Effect<Cpu, DeviceError> =>
+const open = (threads: number, fused: boolean): Effect.Effect<Cpu, DeviceError> =>
   Effect.gen(function* () {
     const assembler = yield* openAssembler;
     return yield* Effect.try({
@@ -41,7 +46,7 @@ const open = (threads: number): Effect.Effect<Cpu, DeviceError> =>
         return {
           arena,
           pool: new Pool(arena.memory, threads),
-          assembler,
+          assembler: fused ? assembler : { ...assembler, dialect: { relaxed: false } },
           inTurn: turns(),
           nextId: () => id++,
         };
@@ -60,7 +65,10 @@ export const cpu = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> 
   const threads = Math.max(1, Math.floor(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1));
   return Layer.effect(
     theDevice(),
-    Effect.acquireRelease(open(threads), (opened) => Effect.promise(() => opened.pool.close())).pipe(
+    Effect.acquireRelease(
+      open(threads, options.fused ?? true),
+      (opened) => Effect.promise(() => opened.pool.close()),
+    ).pipe(
       Effect.map((opened) => ({
         profile: cpuProfile(threads),
         load: (plan, beside) => loadCpuProgram(opened, plan, beside),
