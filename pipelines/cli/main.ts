@@ -1,4 +1,5 @@
 /** How every command of this repository ends: a clear paragraph and an exit code. */
+import { LanguageError } from "@chain-of-sight/core";
 import * as NodeServices from "@effect/platform-node/NodeServices";
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
@@ -15,8 +16,11 @@ interface FaultLike {
 const isFault = (x: unknown): x is FaultLike =>
   typeof x === "object" && x !== null && "op" in x && "got" in x && "expected" in x && "mend" in x;
 
-/** A failure as a paragraph for people: what was got, what was expected, how to mend it. */
+/** A failure as a paragraph for people: what was got, what was expected, how to mend it, and at which line. */
 export const paragraph = (error: unknown): string => {
+  if (error instanceof LanguageError) {
+    return `${paragraph(error.fault)}${error.at === undefined ? "" : `\n  at:       ${error.at}`}`;
+  }
   if (isFault(error)) {
     const { op, got, expected, mend } = error;
     return `${op}\n  got:      ${got}\n  expected: ${expected}\n  mend:     ${mend}`;
