@@ -1,9 +1,17 @@
 /** Checkpoints by range: little memory, and hostile files refused with a reason. */
-import { type NdArray, type ParameterSpec, specTrees, type Tree } from "@chain-of-sight/core";
+import {
+  arrayTrees,
+  countParameters,
+  type NdArray,
+  type ParameterSpec,
+  specTrees,
+  type Tree,
+} from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { decoderOf, firstWord, writeSynthetic } from "../../pipelines/bench/checkpoint.ts";
 import { SafetensorsError } from "../../pipelines/weights/fault.ts";
 import { MAX_HEADER_BYTES } from "../../pipelines/weights/header.ts";
 import { exportLlama } from "../../pipelines/weights/huggingface/export.ts";
@@ -83,6 +91,26 @@ memory(
       assert.ok(counted.longest <= PIECE_BYTES, `a read of ${counted.longest} bytes`);
       assert.ok(counted.total < onDisk + 2e5, `${counted.total} bytes read of ${onDisk}`);
       assert.is(most, 9000 * 512 * 4);
+    }),
+);
+
+memory(
+  "a synthetic checkpoint is a checkpoint, and every parameter begins with its own number",
+  () =>
+    inFolder(async (folder) => {
+      const config: LlamaConfig = { vocabulary: 9, width: 8, layers: 2, heads: 2, kvHeads: 1, ff: 6 };
+      await run(writeSynthetic(folder, config, 300));
+      assert.ok([...Deno.readDirSync(folder)].length > 4, "shards, index and config");
+      const { params } = await run(loadLlama(folder));
+      const arrays = arrayTrees.entries(params as unknown as Tree<NdArray>);
+      assert.is(arrays.length, 2 * 9 + 3);
+      for (const [path, { data }] of arrays) {
+        const words = new Uint32Array((data as Float32Array).buffer);
+        assert.is(words[0], firstWord(path) * 65536, path);
+        assert.is(words[words.length - 1], (firstWord(path) + ((words.length - 1) & 63)) * 65536, path);
+      }
+      const gigabytes = decoderOf(2e9);
+      assert.is(countParameters(llamaSpecs(gigabytes) as Tree<ParameterSpec>) * 2, 2_024_046_592);
     }),
 );
 

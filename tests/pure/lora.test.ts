@@ -13,6 +13,7 @@ import {
   initialise,
   input,
   interpret,
+  is,
   isTensor,
   layoutOf,
   linear,
@@ -247,6 +248,28 @@ test("a vision-language model takes adapters in decoder and bridge alike", () =>
     countParameters(loraSpecs(model.specs, { ...all, when })),
   );
   assert.ok(isTensor(adapted.loss(params, { ...sight, ids, labels: input("labels", [1, 3], "i32") })[0]));
+});
+
+test("the tower inside a model takes adapters too", () => {
+  const seeing = visionLanguage({
+    bridge: chainOfSight({ layout: layoutOf(28, 14, [2], [1]), width: 4, to: 8, heads: 1 }),
+    decoder: config,
+    vision: { config: { resolution: 28, patch: 14, width: 4, layers: 2, heads: 1 }, levels: [0, 1] },
+  });
+  const adapted = withLora(seeing, {
+    rank: 2,
+    alpha: 2,
+    when: (map) => /^vision\..*(q_proj|fc1)$/.test(map),
+  });
+  const params = placeholders("p", adapted.specs) as Tree<Tensor>;
+  const tokens = adapted.visual(params, { images: input("images", [1, 28, 28, 3]) });
+  const read = new Set(topological([tokens]).flatMap((t) => is("input", t) ? [t.attributes.path] : []));
+  const wanted = [0, 1].flatMap((i) =>
+    ["self_attn.q_proj", "mlp.fc1"].flatMap((map) =>
+      ["lora_A", "lora_B"].map((side) => `p.lora.vision.encoder.layers.${i}.${map}.${side}`)
+    )
+  );
+  assert.equal([...read].filter((path) => path.includes("lora")).toSorted(), wanted.toSorted());
 });
 
 test("their rate is that of their group, and nothing of them decays", () => {
