@@ -253,6 +253,13 @@ const templates: Readonly<Record<string, ChatTemplate>> = {
       right(parseTemplate(source, { bos, eos, name })),
     ]),
   ),
+  "generation blocks": right(
+    parseTemplate(
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}" +
+        "{{ ' ' + m.content + eos_token }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}",
+      { bos: "<s>", eos: "</s>", name: "generation blocks" },
+    ),
+  ),
   "Llama 3's own": right(templateOfConfig(JSON.stringify(llama3Config))),
 };
 
