@@ -109,8 +109,8 @@ memory(
         assert.is(words[0], firstWord(path) * 65536, path);
         assert.is(words[words.length - 1], (firstWord(path) + ((words.length - 1) & 63)) * 65536, path);
       }
-      const gigabytes = decoderOf(2e9);
-      assert.is(countParameters(llamaSpecs(gigabytes) as Tree<ParameterSpec>) * 2, 2_024_046_592);
+      const bytes = 2 * countParameters(llamaSpecs(decoderOf(2e9)) as Tree<ParameterSpec>);
+      assert.ok(Math.abs(bytes / 2e9 - 1) < 0.025, `${bytes} bytes`);
     }),
 );
 
