@@ -155,7 +155,8 @@ const openShards = (folder: string, indexPath: string): Effect.Effect<WeightSour
 
 /**
  * Opens a checkpoint: a `.safetensors` file, or a folder with `<base>.safetensors` or, for shards,
- * `<base>.safetensors.index.json`. All headers are checked; shards may not lie outside of the folder.
+ * `<base>.safetensors.index.json`. All headers are checked. An index may not name files outside of the folder; links in
+ * it are followed, as caches of the hub consist of them.
  */
 export const openSource = (path: string, base = "model"): Effect.Effect<WeightSource, SourceError> =>
   Effect.gen(function* () {

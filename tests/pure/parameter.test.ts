@@ -85,6 +85,25 @@ test("fit refuses a missing or misshapen parameter by name", () => {
   );
 });
 
+test("fitting keeps what stands beside a parameter, and nothing else that the model does not name", () => {
+  const specs = { a: { weight: normal }, list: [{ b: { weight: normal } }] };
+  const given = placeholders("", {
+    a: { weight: normal, lora_A: normal },
+    list: [{ b: { weight: normal, lora_B: normal } }],
+    other: { weight: normal },
+    top: normal,
+  });
+  const fitted = fit("test", specs, given) as unknown as typeof given;
+  assert.equal(tensors.entries(fitted).map(([path]) => path), [
+    "a.weight",
+    "a.lora_A",
+    "list.0.b.weight",
+    "list.0.b.lora_B",
+  ]);
+  assert.is(fitted.a.lora_A, given.a.lora_A);
+  assert.ok(Array.isArray(fitted.list));
+});
+
 test("the trainable parameters of CoS-7B's fine-tuning are 532,374,528", () => {
   const { layout } = grow(compoundScaling())(layoutOf(224, 14, [16, 4], [16, 4]));
   const vit = vitSpecs({ resolution: 448, patch: 14, width: 1024, layers: 23, heads: 16 });
