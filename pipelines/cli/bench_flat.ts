@@ -1,0 +1,37 @@
+/**
+ * Shows that memory stays flat over many training steps on a device.
+ *
+ *     deno task bench:flat [--device deno|cpu] [--steps 10000] [--samples 20] [--json]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { flatText, runFlat } from "../bench/flat.ts";
+import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { runCommand } from "./main.ts";
+
+const flags = {
+  device: Flag.Literals("device", stepDevices).pipe(
+    Flag.withDefault("deno" as const),
+    Flag.withDescription("what computes"),
+  ),
+  steps: Flag.Int("steps").pipe(Flag.withDefault(10000), Flag.withDescription("steps in all")),
+  samples: Flag.Int("samples").pipe(
+    Flag.withDefault(20),
+    Flag.withDescription("how often memory is looked at"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const command = Command.make(
+  "bench:flat",
+  flags,
+  ({ device, json, ...given }) =>
+    Effect.gen(function* () {
+      const steps = yield* countOf("steps", given.steps), samples = yield* countOf("samples", given.samples);
+      const report = yield* Effect.provide(runFlat(steps, samples), yield* stepDevice(device));
+      console.log(json ? JSON.stringify(report, null, 2) : flatText(report));
+    }),
+).pipe(Command.withDescription("Shows that memory stays flat over many training steps."));
+
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
