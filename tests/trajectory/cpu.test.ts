@@ -23,6 +23,7 @@ const kept = (threads: number): MakeStepper => async (program) => {
 
 trajectorySuite("cpu, fused", kept(2));
 trajectorySuite("cpu, fused, one thread", kept(1));
+trajectorySuite("cpu, a kernel for each parameter", stepOnCpu({ batch: false }));
 trajectorySuite("cpu, naive", stepOnCpu({ fuse: false }));
 trajectorySuite("cpu, blocks in a loop", stepOnCpu(), { scan: true });
 trajectorySuite("cpu, naive, blocks in a loop", stepOnCpu({ fuse: false, simplify: false }), { scan: true });

@@ -5,6 +5,7 @@ import { loraSuite } from "./lora.suite.ts";
 import { trajectorySuite } from "./suite.ts";
 
 trajectorySuite("webgpu, fused", stepOnWebGpu());
+trajectorySuite("webgpu, a kernel for each parameter", stepOnWebGpu({ batch: false }));
 trajectorySuite("webgpu, naive", stepOnWebGpu({ fuse: false, simplify: false }));
 trajectorySuite("webgpu, blocks computed again", stepOnWebGpu(), { remat: under("model.layers") });
 trajectorySuite("webgpu, blocks in a loop", stepOnWebGpu(), { scan: true });
