@@ -15,7 +15,7 @@ import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
 import { checkInputs, findNames } from "./names.ts";
-import type { Timed } from "./profile.ts";
+import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
 import { type Home, placesShared } from "./shared.ts";
 
@@ -290,16 +290,9 @@ export const loadCpuProgram = (
               clear();
               const times = await cpu.pool.profile(id);
               // the first run warms up
-              if (i > 0) all.push(times);
+              if (i > 0) all.push(times.map((ms) => ms / 1000));
             }
-            const timed = new Map<string, Timed>();
-            jobs.forEach(({ label }, i) => {
-              const times = all.map((run) => run[i]!).sort((a, b) => a - b),
-                ms = times[times.length >> 1] ?? 0;
-              const before = timed.get(label) ?? { label, count: 0, seconds: 0 };
-              timed.set(label, { label, count: before.count + 1, seconds: before.seconds + ms / 1000 });
-            });
-            return [...timed.values()].sort((a, b) => b.seconds - a.seconds);
+            return timesOf(plan, jobs.map((_, i) => phases[i]?.kernel), all);
           }),
         catch: failed,
       });

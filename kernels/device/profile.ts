@@ -1,5 +1,8 @@
 /** Time of every dispatch of a program, from the device's own clock. */
 import * as Effect from "effect/Effect";
+import type { PlainKernel } from "../graph/kernel.ts";
+import type { Plan } from "../plan/plan.ts";
+import { type Timed, timesOf } from "../plan/profile.ts";
 import { DeviceError } from "./errors.ts";
 
 /** One recorded dispatch on a device. */
@@ -8,20 +11,12 @@ export interface Recorded {
   readonly label: string;
   /** The compiled kernel. */
   readonly pipeline: GPUComputePipeline;
+  /** The kernel that it computes, or a part of. */
+  readonly kernel: PlainKernel;
   /** Its buffers. */
   readonly group: GPUBindGroup;
   /** Number of workgroups. */
   readonly size: readonly [number, number, number];
-}
-
-/** Time spent in dispatches of one label. */
-export interface Timed {
-  /** What they compute. */
-  readonly label: string;
-  /** How many there are in one run. */
-  readonly count: number;
-  /** Seconds of one run on the device, all of them together: the median of the repeats. */
-  readonly seconds: number;
 }
 
 /** Most time stamps of one query set. */
@@ -63,6 +58,7 @@ const stamp = (device: GPUDevice, part: readonly Recorded[]): Promise<Float64Arr
 /** Runs the dispatches `repeats` times, each in a pass of its own with time stamps. Inputs and state are used up. */
 export const profileSteps = (
   device: GPUDevice,
+  plan: Plan,
   steps: readonly Recorded[],
   repeats = 3,
 ): Effect.Effect<readonly Timed[], DeviceError> =>
@@ -78,13 +74,7 @@ export const profileSteps = (
         // the first run warms up
         if (r > 0) runs.push(Float64Array.from(parts));
       }
-      const timed = new Map<string, Timed>();
-      steps.forEach(({ label }, i) => {
-        const times = runs.map((run) => run[i]!).sort((a, b) => a - b), seconds = times[times.length >> 1]!;
-        const before = timed.get(label) ?? { label, count: 0, seconds: 0 };
-        timed.set(label, { label, count: before.count + 1, seconds: before.seconds + seconds });
-      });
-      return [...timed.values()].sort((a, b) => b.seconds - a.seconds);
+      return timesOf(plan, steps.map((s) => s.kernel), runs);
     },
     catch: (e) =>
       new DeviceError({

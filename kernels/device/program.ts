@@ -137,7 +137,8 @@ export const loadProgram = (
           resource: part === undefined ? places[slot]![window]! : partOf(places[slot]!, part),
         })),
       });
-      steps.push({ label: dispatch.label, pipeline: pipeline.compute, group, size: dispatch.workgroups });
+      const { label, kernel, workgroups: size } = dispatch;
+      steps.push({ label, kernel, pipeline: pipeline.compute, group, size });
     }
     yield* healthy(health);
 
@@ -147,7 +148,7 @@ export const loadProgram = (
       write: (values) => uploadInputs(on, values),
       run: runnerOf(on, steps),
       read: (names) => download(on, names),
-      profile: (repeats) => profileSteps(device, steps, repeats),
+      profile: (repeats) => profileSteps(device, plan, steps, repeats),
     };
     homes.set(program, { plan, places });
     return program;
