@@ -1,5 +1,5 @@
 /** One question about one photo, from a run directory to an answer. */
-import type { ConfigError } from "@chain-of-sight/core";
+import type { ConfigError, Layout, NdArray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import { theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -13,10 +13,10 @@ import { pixelsOfPicture } from "../train/pixels.ts";
 import { openSearch } from "./beam_search.ts";
 import { type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
-import { type GenerationError, openGenerator } from "./generator.ts";
+import { described, type GenerationError, openGenerator } from "./generator.ts";
 import { lookSheet } from "./look_sheet.ts";
 import { looksAt, windowsOf } from "./looks.ts";
-import { loadPhoto, type PhotoError } from "./photo.ts";
+import { loadPhoto, type Photo, type PhotoError } from "./photo.ts";
 import { loadTrained, type TrainedError, type TrainedModel } from "./trained.ts";
 
 /** What asking can fail with. */
@@ -92,9 +92,60 @@ const checked = ({ question, tokens, beams, decoding }: Ask): GenerateError | un
   return undefined;
 };
 
-/** The same text as words for a stream: what was added since `before`. */
-const added = (before: string, now: string): string =>
-  now.startsWith(before) ? now.slice(before.length) : now;
+/** What a stream tells when a text has grown; all of it again, on a new line, where more tokens changed its beginning. */
+export const added = (before: string, now: string): string =>
+  now.startsWith(before) ? now.slice(before.length) : `\n${now}`;
+
+/** What all parts of an answer need. */
+interface Asked {
+  readonly request: Ask;
+  readonly trained: TrainedModel;
+  readonly photo: Photo;
+  readonly question: string;
+  readonly prompt: readonly number[];
+  readonly given: Readonly<Record<string, NdArray>>;
+}
+
+/** The tokens of the answer and the seconds that they took; words are told as they come. */
+const write = ({ request, trained, prompt, given }: Asked, tell: (words: string) => void) =>
+  Effect.gen(function* () {
+    const { tokenizer, writer } = trained, { beams, decoding = greedily, tokens } = request;
+    // prompts of one length share their kernels
+    const room = { rows: 1, prompt: Math.ceil(prompt.length / 16) * 16, tokens };
+    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
+    if (beams !== undefined) {
+      const search = yield* openSearch(writer, room, marks, beams), began = performance.now();
+      const ids = (yield* search({ prompts: [prompt], given }))[0]!;
+      tell(tokenizer.decode(ids));
+      return { ids, seconds: (performance.now() - began) / 1000 };
+    }
+    const generator = yield* openGenerator(writer, room, marks, decoding.kind), began = performance.now();
+    const ids = yield* Stream.runFoldEffect(
+      generator.stream({ prompts: [prompt], given, decoding }),
+      (): readonly number[] => [],
+      (before, [more]) =>
+        Effect.sync(() => {
+          const now = [...before, ...more!];
+          tell(added(tokenizer.decode(before), tokenizer.decode(now)));
+          return now;
+        }),
+    );
+    return { ids, seconds: (performance.now() - began) / 1000 };
+  });
+
+/** Writes the picture of where an answer looked. An answer without words was chosen by looking too: at its end. */
+const draw = (
+  { trained: { tokenizer, writer }, photo, question, prompt, given }: Asked,
+  ids: readonly number[],
+  layout: Layout,
+  path: string,
+) =>
+  Effect.gen(function* () {
+    const answer = ids.length > 0 ? ids : [tokenizer.eos];
+    const words = ids.length > 0 ? ids.map((id) => tokenizer.decode([id])) : ["(end)"];
+    const looks = yield* looksAt(writer, layout, { prompt, answer, given });
+    yield* atomicWrite(path, [lookSheet({ photo, question, tokens: words, looks })]);
+  });
 
 /** Answers one question; `tell` is given the words as they come. */
 export const ask = (
@@ -104,58 +155,26 @@ export const ask = (
   Effect.scoped(Effect.gen(function* () {
     const bad = checked(request);
     if (bad !== undefined) return yield* Effect.fail(bad);
-    const device = yield* theDevice();
+    const device = yield* theDevice(), { show } = request;
     const trained = yield* loadTrained(request.checkpoint, request.arm);
     const { tokenizer, writer, bridge } = trained, side = bridge.resolution;
+    const layout = show === undefined ? undefined : yield* described(() => windowsOf(bridge));
     const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
-    const question = asked(request.question);
-    const prompt = questionIds(tokenizer, question), given = { images: pixelsOfPicture(photo.bytes, side) };
-    const { beams, decoding = greedily, tokens } = request;
-    // prompts of one length share their kernels
-    const room = { rows: 1, prompt: Math.ceil(prompt.length / 16) * 16, tokens };
-    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
-
-    let ids: readonly number[] = [], text = "", began = performance.now();
-    if (beams === undefined) {
-      const generator = yield* openGenerator(writer, room, marks, decoding.kind);
-      began = performance.now();
-      yield* Stream.runForEach(generator.stream({ prompts: [prompt], given, decoding }), ([more]) =>
-        Effect.sync(() => {
-          ids = [...ids, ...more!];
-          const now = tokenizer.decode(ids);
-          tell(added(text, now));
-          text = now;
-        }));
-    } else {
-      const search = yield* openSearch(writer, room, marks, beams), rows = beams;
-      const wide = new Float32Array(rows * given.images.data.length);
-      for (let r = 0; r < rows; r++) {
-        wide.set(given.images.data as Float32Array, r * given.images.data.length);
-      }
-      began = performance.now();
-      const images = { ...given.images, shape: [rows, side, side, 3], data: wide };
-      ids = (yield* search({ prompts: [prompt], given: { images } }))[0]!;
-      tell(text = tokenizer.decode(ids));
-    }
-    const seconds = (performance.now() - began) / 1000;
-
-    if (request.show !== undefined) {
-      // an answer without words still was chosen by looking: at its end
-      const answer = ids.length > 0 ? ids : [tokenizer.eos];
-      const layout = yield* Effect.try({
-        try: () =>
-          windowsOf(bridge),
-        catch: (cause) =>
-          cause as ConfigError,
-      });
-      const looks = yield* looksAt(writer, layout, { prompt, answer, given });
-      const words = ids.length > 0 ? ids.map((id) => tokenizer.decode([id])) : ["(end)"];
-      yield* atomicWrite(request.show, [lookSheet({ photo, question, tokens: words, looks })]);
-    }
-    const box = parseBox(text, trained.config.data.grid);
+    const question = asked(request.question), prompt = questionIds(tokenizer, question);
+    const all = {
+      request,
+      trained,
+      photo,
+      question,
+      prompt,
+      given: { images: pixelsOfPicture(photo.bytes, side) },
+    };
+    const { ids, seconds } = yield* write(all, tell);
+    if (show !== undefined && layout !== undefined) yield* draw(all, ids, layout, show);
+    const answer = tokenizer.decode(ids), box = parseBox(answer, trained.config.data.grid);
     return {
       question,
-      answer: text,
+      answer,
       ids,
       unknown: unknownWords(trained, question),
       ...(O.isSome(box) ? { box: box.value } : {}),

@@ -18,6 +18,8 @@ import {
   llamaEmbed,
   logSoftmax,
   max,
+  type NdArray,
+  ndarray,
   reshape,
   select,
   type Tensor,
@@ -50,6 +52,17 @@ export const searchOf = (
 
 /** The tokens of the best text of every prompt, ends left out. */
 export type Search = ReturnType<typeof searchOf>;
+
+/** Every row of an array several times. */
+const repeated = (array: NdArray, times: number): NdArray => {
+  const [rows, ...rest] = array.shape as [number, ...number[]], width = array.data.length / rows;
+  const data = new (array.data.constructor as Float32ArrayConstructor)(array.data.length * times);
+  for (let r = 0; r < rows * times; r++) {
+    const from = Math.floor(r / times) * width;
+    data.set(array.data.subarray(from, from + width) as Float32Array, r * width);
+  }
+  return ndarray(array.dtype, [rows * times, ...rest], data);
+};
 
 const NOTHING = -3e38;
 
@@ -131,7 +144,9 @@ export const openSearch = (
         const rules = { beams, ends: marks.ends, limit };
         const spread = prompts.flatMap((p) => Array.from({ length: beams }, () => p));
         yield* prefix.write(promptRows(wide, spread, marks.pad));
-        yield* prefix.write(given);
+        yield* prefix.write(
+          Object.fromEntries(Object.entries(given).map(([k, a]) => [k, repeated(a, beams)])),
+        );
         yield* prefix.run;
         const lengths = Array.from(
           { length: rows },

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
+import { added, type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
 import { by, cos } from "../../pipelines/configs/entry.ts";
 import { looksAt, looksOf, windowsOf } from "../../pipelines/generate/looks.ts";
 import { loadPhoto } from "../../pipelines/generate/photo.ts";
@@ -135,6 +135,10 @@ test("an answer is what evaluation would write about the same picture", async ()
         beams: 1,
       }, () => {});
       assert.is(beams.answer, wanted, "one beam is greedy");
+      // two beams see the picture twice: what they find is at least as likely, so greedy is found where it is best
+      const asking = { checkpoint: run, image: `${folder}/scene.png`, question: prompt, tokens: 1 };
+      const two = yield* ask({ ...asking, beams: 2 }, () => {}), one = yield* ask(asking, () => {});
+      assert.is(two.answer, one.answer, "of one token, the likeliest is the best");
     }
   })));
 });
@@ -217,6 +221,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   Deno.writeFileSync(`${folder}/half.jpg`, half.subarray(0, half.length >> 1));
   assert.match(await said({ image: `${folder}/half.jpg` }), /no picture/);
   assert.is(asked(" Is it?  "), "Is it");
+  assert.equal([added("a", "a cow"), added("", "a"), added("a c", "an ox")], [" cow", "a", "\nan ox"]);
   const shown = await command("--checkpoint", `${folder}/empty`, "--image", photo, "--question", "x");
   assert.is(shown.code, 1);
   assert.match(shown.err, /error: open .*\n {2}got: {6}a folder without manifest\.json\n/);
