@@ -63,6 +63,8 @@ export interface MemoryPlan {
   readonly tables: ReadonlyMap<Tensor, Int32Array>;
   /** What it was planned for. */
   readonly limits: MemoryLimits;
+  /** When tensors are written and read, those that kernels read as parts of a pack included. */
+  readonly lives: Lives;
   /** Most scratch bytes alive at one time: the least that any plan needs. */
   readonly peakScratch: number;
 }
@@ -221,6 +223,7 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
     copies,
     tables,
     limits,
+    lives,
     peakScratch: Math.max(0, ...busy),
   };
 };

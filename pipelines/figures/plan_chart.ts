@@ -1,6 +1,6 @@
 /** A plan drawn: where tensors lie in scratch memory over the kernels of a run, and what the kernels work. */
 import * as Plot from "@observablehq/plot";
-import { bytesText, explain, flopsText, kernelCost, type Plan, readsOf } from "@chain-of-sight/kernels";
+import { bytesText, explain, flopsText, kernelCost, type Plan } from "@chain-of-sight/kernels";
 import { frameSvg } from "./frame.ts";
 import { type Figure, figureOf, palette, plotSvg } from "./plot.ts";
 
