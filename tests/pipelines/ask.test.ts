@@ -1,6 +1,7 @@
 /** Asking a model that was trained from nothing a moment ago, and everything that cannot be asked. */
 import { cpu, type Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import { Buffer } from "node:buffer";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -141,6 +142,40 @@ test("an answer is what evaluation would write about the same picture", async ()
       assert.is(two.answer, one.answer, "of one token, the likeliest is the best");
     }
   })));
+});
+
+test("photos of any kind become squares of RGB: turned upright, on white, grey or not", async () => {
+  // left half black, right half white, 40 x 20
+  const halves = Buffer.from(Uint8Array.from({ length: 800 }, (_, i) => i % 40 < 20 ? 0 : 255));
+  const raw = { raw: { width: 40, height: 20, channels: 1 as const } };
+  const read = async (name: string, made: ReturnType<typeof sharp>): Promise<Uint8Array> => {
+    Deno.writeFileSync(`${folder}/${name}`, await made.toBuffer());
+    return (await Effect.runPromise(loadPhoto(`${folder}/${name}`, 8, 16))).bytes;
+  };
+  const at = (bytes: Uint8Array, x: number, y: number): readonly number[] =>
+    Array.from(bytes.subarray((y * 8 + x) * 3, (y * 8 + x) * 3 + 3), (v) => v < 32 ? 0 : v > 223 ? 1 : 0.5);
+  const grey = await read("grey.png", sharp(halves, raw).toColourspace("b-w").png());
+  assert.is(grey.length, 8 * 8 * 3);
+  assert.equal([at(grey, 1, 1), at(grey, 6, 6)], [[0, 0, 0], [1, 1, 1]]);
+  // orientation 3 is upside down: left and right change places
+  const turned = await read("turned.jpg", sharp(halves, raw).withMetadata({ orientation: 3 }).jpeg());
+  assert.equal([at(turned, 1, 1), at(turned, 6, 6)], [[1, 1, 1], [0, 0, 0]]);
+  const clear = await read(
+    "clear.png",
+    sharp({
+      create: { width: 9, height: 5, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 0 } },
+    }).png(),
+  );
+  assert.equal(at(clear, 4, 4), [1, 1, 1]);
+  const deep = await read("deep.png", sharp(halves, raw).toColourspace("rgb16").png());
+  assert.equal([at(deep, 1, 1), at(deep, 6, 6)], [[0, 0, 0], [1, 1, 1]]);
+  const red = await read(
+    "red.webp",
+    sharp({
+      create: { width: 5, height: 9, channels: 3, background: { r: 255, g: 0, b: 0 } },
+    }).webp({ lossless: true }),
+  );
+  assert.equal(at(red, 3, 3), [1, 0, 0]);
 });
 
 test("looks add up: windows to shares, patches to windows, scales to no more than all attention", async () => {
