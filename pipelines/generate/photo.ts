@@ -56,9 +56,5 @@ export const loadPhoto = (
           path,
         }),
     });
-    const rgb = bytes.length === master * master ? grey(bytes) : new Uint8Array(bytes);
-    return { side, bytes: resampleArea(rgb, master, side) };
+    return { side, bytes: resampleArea(new Uint8Array(bytes), master, side) };
   });
-
-const grey = (one: Uint8Array): Uint8Array =>
-  Uint8Array.from({ length: one.length * 3 }, (_, i) => one[Math.floor(i / 3)]!);

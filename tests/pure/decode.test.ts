@@ -1,5 +1,7 @@
 /** Decoding with a cache, and choosing tokens: the reference interpreter. */
 import {
+  attentionsOf,
+  attentionWeights,
   bindingsOf,
   cacheSpecs,
   decodeStep,
@@ -15,13 +17,17 @@ import {
   llamaLogits,
   llamaSpecs,
   llamaStates,
+  matmul,
   type NdArray,
   ndarray,
   nucleus,
   type ParameterSpec,
   placeholders,
   prefill,
+  repeatHeads,
   sample,
+  sliceAxis,
+  sum,
   type Tree,
 } from "@chain-of-sight/core";
 import fc from "fast-check";
@@ -204,6 +210,24 @@ test("exponential numbers are positive, and accurate near zero", () => {
   assert.ok(Math.abs(mean - 1) < 4.5 / Math.sqrt(values.length));
   const below = values.filter((x) => x < 0.01).length / values.length;
   assert.ok(Math.abs(below - (1 - Math.exp(-0.01))) < 4.5 * Math.sqrt(0.01 / values.length));
+});
+
+test("weights found in a description are those that attention used, block after block", () => {
+  const ids = input("ids", [2, 5], "i32");
+  const states = llamaStates(config)(params, llamaEmbed(params, ids)), found = attentionsOf([states]);
+  assert.is(found.length, config.layers);
+  const given = { ...weights, ids: i32([2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) };
+  for (const node of found) {
+    const [q, k, v] = node.args as [typeof states, typeof states, typeof states];
+    const seen = matmul(repeatHeads(config.heads)(v))(attentionWeights(node));
+    const [byWeights, attended, shares] = interpret(
+      [seen, sliceAxis(-1, 0, q.shape[3]!)(node), sum({ axes: [-1] })(attentionWeights(node))],
+      given,
+    );
+    near("values", byWeights!, attended!, { rtol: 1e-9, atol: 1e-10 });
+    assert.ok(shares!.data.every((s) => Math.abs(s - 1) < 1e-12));
+    assert.equal(attentionWeights(node).shape, [2, config.heads, 5, k.shape[2]!]);
+  }
 });
 
 test("the greatest logit, the first among equals", () => {
