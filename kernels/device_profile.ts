@@ -26,6 +26,10 @@ export interface DeviceProfile {
   readonly attentionThreads: number;
   /** Most workgroups along one axis. */
   readonly maxWorkgroups: number;
+  /** Longest sum that one workgroup computes when there are few: longer ones are summed in pieces. */
+  readonly longestSum: number;
+  /** Turns of loops in one invocation after which the device stops it, silently. */
+  readonly maxTurns: number;
 }
 
 /** The least that every WebGPU device gives: used to render text where no device is at hand. */
@@ -42,4 +46,6 @@ export const portableProfile: DeviceProfile = {
   fewestQueries: 0,
   attentionThreads: 0,
   maxWorkgroups: 65535,
+  longestSum: 2 ** 15,
+  maxTurns: Infinity,
 };

@@ -34,6 +34,8 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   fewestQueries: 6,
   attentionThreads: threads,
   maxWorkgroups: 65535,
+  longestSum: Infinity,
+  maxTurns: Infinity,
 });
 
 const open = (threads: number, fused: boolean): Effect.Effect<Cpu, DeviceError> =>

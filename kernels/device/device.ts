@@ -48,6 +48,9 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
     fewestQueries: 0,
     attentionThreads: 0,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+    longestSum: 2 ** 15,
+    // Mesa's LLVM code generator counts the turns of all loops of an invocation together
+    maxTurns: /llvmpipe|lavapipe/i.test(name) ? 65535 : Infinity,
   };
 };
 

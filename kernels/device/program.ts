@@ -8,6 +8,7 @@ import { greatest, madeBy } from "../plan/blame.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
+import { turnsOf } from "../schedule/turns.ts";
 import { dispatchesOf } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
@@ -126,6 +127,18 @@ export const loadProgram = (
           }),
         );
       }
+    }
+    const endless = dispatches.find((d) => turnsOf(d.kernel, profile) > profile.maxTurns);
+    if (endless !== undefined) {
+      return yield* Effect.fail(
+        new DeviceError({
+          fault: "refused",
+          got: `a kernel whose loops take ${turnsOf(endless.kernel, profile)} turns`,
+          mend: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
+          kernel: endless.label,
+          made: madeBy(plan, [endless.kernel]),
+        }),
+      );
     }
     yield* compilePipelines(device, plan, dispatches, pipelines);
     for (const dispatch of dispatches) {

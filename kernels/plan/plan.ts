@@ -14,7 +14,9 @@ import { pairGradients } from "../graph/attention_pairs.ts";
 import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
+import { shortened } from "../graph/long_sums.ts";
 import { layOutScans } from "../graph/scan_layout.ts";
+import { findSums } from "../graph/sums.ts";
 import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
@@ -65,7 +67,11 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const simpler = options.simplify ?? true ? simplify(given) : given;
   // a software device has few lanes, which tiles keep busy; without fusion the terms of sums would lie in memory
   const shaped = profile.software || options.fuse === false ? simpler : thinned(simpler);
-  const outputs = layOutScans(shaped, profile.bindingAlignment);
+  const merge = options.fuse ?? true, batch = options.batch ?? merge;
+  // sums over all gradients are cut into pieces together
+  const together = batch ? findSums(shaped, Math.min(profile.maxBindingBytes, profile.maxBufferBytes)) : [];
+  const short = shortened(profile.longestSum, new Set(together.flatMap((f) => f.sums)))(shaped);
+  const outputs = layOutScans(short, profile.bindingAlignment);
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
   for (const t of [...topological(asked), ...source.inputs ?? []]) {
@@ -98,14 +104,13 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
     }
     if (!donated.has(o)) donated.set(o, target);
   }
-  const merge = options.fuse ?? true, limits = { ...profile, fuse: merge };
+  const limits = { ...profile, fuse: merge };
   const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>
     merge && profile.attentionThreads > 0 ? pairGradients(kernels, profile.attentionThreads) : kernels;
   const inside = insideWith(
     (some) => paired(fuse(some, { ...limits, batch: false, inside }).kernels),
     profile,
   );
-  const batch = options.batch ?? merge;
   const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, batch, inside }, donated);
   const kernels = paired(fused);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
