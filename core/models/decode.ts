@@ -1,18 +1,18 @@
 /**
  * Decoding with a cache of keys and values: a prefix is computed once, then every step costs one position.
- * The cache has a fixed capacity and the position is data, so that one description serves every step and rows of a
- * batch may have prefixes of different lengths: row b writes at its own position and sees what lies before.
- * Shapes: b rows, t positions, s capacity, d channels, g key-value heads, r query heads of each, c channels of a head,
- * v vocabulary.
+ * Two caches of fixed size: one of the prefix, which steps only read, and one of the tokens written since, so that a
+ * step writes little. Positions are data: one description serves every step, and rows of a batch may have prefixes of
+ * different lengths.
+ * Shapes: b rows, t positions of the prefix, s positions of a cache, d channels, g key-value heads, r query heads of
+ * each, c channels of a head, v vocabulary.
  */
-import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
 import { attention } from "../nn/attention.ts";
 import { rmsNorm } from "../nn/norm.ts";
 import { softmax } from "../nn/softmax.ts";
 import { matmul } from "../ops/contraction.ts";
-import { equal, lessEqual, mul, select, sub } from "../ops/elementwise.ts";
-import { pad, reshape, transpose } from "../ops/movement.ts";
+import { add, equal, lessEqual, mul, select, sub } from "../ops/elementwise.ts";
+import { concat, reshape, sliceAxis, transpose } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { iota } from "../ops/source.ts";
 import { parameter, type ParameterSpec, zerosInit } from "../parameter.ts";
@@ -39,7 +39,17 @@ export type LayerCache<A> = {
 /** Keys and values of all blocks, in order. */
 export type DecodeCache<A> = readonly LayerCache<A>[];
 
-/** A cache of `capacity` positions for `rows` sequences, empty. */
+/** What a step may look at. */
+export interface DecodePast {
+  /** Of the prefix, of which row b has `start[b]` positions. */
+  readonly prefix: DecodeCache<Tensor>;
+  /** Of the tokens since. */
+  readonly tail: DecodeCache<Tensor>;
+  /** Length of every row's prefix, i32 `[b]`. */
+  readonly start: Tensor;
+}
+
+/** A cache of `capacity` positions for `rows` rows, empty. */
 export const cacheSpecs = (
   config: LlamaConfig,
   rows: number,
@@ -54,7 +64,7 @@ export const cacheSpecs = (
 export interface Decoded {
   /** `[b, v]`. */
   readonly logits_bv: Tensor;
-  /** The new cache. */
+  /** Of the prefix after a prefix, of the tokens since after a step. */
   readonly cache: DecodeCache<Tensor>;
 }
 
@@ -76,28 +86,25 @@ const logitsOf = (config: LlamaConfig, params: LlamaParams<Tensor>, x_bd: Tensor
 
 /**
  * The prefix: embeddings `[b, t, d]` at positions 0 .. t - 1, of which row b has `lengths[b]` (i32, at least 1); what
- * comes after them is never seen. The cache is filled up to t.
- * @throws {ConfigError} where the prefix is longer than the cache.
+ * comes after them is never seen. The cache has t positions.
+ * @throws {ConfigError} for embeddings or lengths of another shape.
  */
 export const prefill = (
   config: LlamaConfig,
-  capacity: number,
 ): (params: LlamaParams<Tensor>, x_btd: Tensor, lengths_b: Tensor) => Decoded =>
 (params, x_btd, lengths_b) => {
   const [b, t] = x_btd.shape as [number, number, number];
-  if (x_btd.shape.length !== 3 || t > capacity || lengths_b.shape[0] !== b) {
+  if (x_btd.shape.length !== 3 || lengths_b.shape.length !== 1 || lengths_b.shape[0] !== b) {
     throw new ConfigError({
       op: "prefill",
-      got: `embeddings ${show(x_btd.shape)}, lengths ${show(lengths_b.shape)}, a cache of ${capacity}`,
-      expected: "embeddings [b, t, d] with t within the cache, lengths [b]",
-      mend: "shorten the prefix or enlarge the cache",
+      got: `embeddings ${show(x_btd.shape)}, lengths ${show(lengths_b.shape)}`,
+      expected: "embeddings [b, t, d], lengths [b]",
+      mend: "give every row its length",
     });
   }
-  const tables = llamaTables(config, t);
-  const filled = pad([0, 0, 0, 0], [0, 0, capacity - t, 0]);
-  const block = llamaBlock(config, tables, (q, k, v) => [
-    attention(q, k, v, { causal: true }),
-    { key: filled(k), value: filled(v) },
+  const block = llamaBlock(config, llamaTables(config, t), (q, key, value) => [
+    attention(q, key, value, { causal: true }),
+    { key, value },
   ]);
   const [last_btd, cache] = throughBlocks(x_btd, llamaBlocks(config, params), block);
   const end_bt1 = equal(iota([1, t, 1], 1), reshape([b, 1, 1])(sub(lengths_b, 1)));
@@ -105,32 +112,46 @@ export const prefill = (
   return { logits_bv: logitsOf(config, params, last_bd), cache };
 };
 
-/** Queries of one position `[b, g r, 1, c]` over a cache, up to and with position `at_b`. */
-const attendCache = (q_bh1c: Tensor, { key, value }: LayerCache<Tensor>, at_b: Tensor): Tensor => {
-  const [b, g, s, c] = key.shape as [number, number, number, number], h = q_bh1c.shape[1]!;
+/** Queries of one position `[b, g r, 1, c]` over both caches, up to the last position of each that a row has. */
+const attendPast = (
+  q_bh1c: Tensor,
+  prefix: LayerCache<Tensor>,
+  tail: LayerCache<Tensor>,
+  last: { readonly prefix_b111: Tensor; readonly tail_b111: Tensor },
+): Tensor => {
+  const [b, g, t, c] = prefix.key.shape as [number, number, number, number], h = q_bh1c.shape[1]!;
   const q_bgrc = reshape([b, g, h / g, c])(q_bh1c);
-  const scores_bgrs = mul(matmul(transpose(key))(q_bgrc), 1 / Math.sqrt(c));
-  const past = lessEqual(iota([1, 1, 1, s], 3), reshape([b, 1, 1, 1])(at_b));
-  return pipe(select(past, scores_bgrs, -1e30), softmax(), matmul(value), reshape([b, h, 1, c]));
+  const scores = (key: Tensor, last_b111: Tensor): Tensor => {
+    const past = lessEqual(iota([1, 1, 1, key.shape[2]!], 3), last_b111);
+    return select(past, mul(matmul(transpose(key))(q_bgrc), 1 / Math.sqrt(c)), -1e30);
+  };
+  const weights = softmax()(
+    concat([scores(prefix.key, last.prefix_b111), scores(tail.key, last.tail_b111)], 3),
+  );
+  const seen = add(
+    matmul(prefix.value)(sliceAxis(3, 0, t)(weights)),
+    matmul(tail.value)(sliceAxis(3, t, weights.shape[3]!)(weights)),
+  );
+  return reshape([b, h, 1, c])(seen);
 };
 
 /**
- * One step: embeddings `[b, d]` of the tokens at positions `at_b` (i32), and the cache of all before. A row at or
- * beyond the capacity leaves its cache as it is, and its logits mean nothing.
+ * One step: embeddings `[b, d]` of the tokens at positions `at_b` (i32), and the caches of all before. A row at or
+ * beyond the end of its tail leaves the cache as it is, and its logits mean nothing.
  */
 export const decodeStep = (
   config: LlamaConfig,
-): (params: LlamaParams<Tensor>, x_bd: Tensor, at_b: Tensor, cache: DecodeCache<Tensor>) => Decoded =>
-(params, x_bd, at_b, cache) => {
-  const [b, d] = x_bd.shape as [number, number], s = cache[0]?.key.shape[2] ?? 0;
-  const at_b111 = reshape([b, 1, 1, 1])(at_b), here = equal(iota([1, 1, s, 1], 2), at_b111);
-  const tables = llamaTables(config, 1, at_b111);
-  const blocks = llamaBlocks(config, params);
+): (params: LlamaParams<Tensor>, x_bd: Tensor, at_b: Tensor, past: DecodePast) => Decoded =>
+(params, x_bd, at_b, { prefix, tail, start }) => {
+  const [b, d] = x_bd.shape as [number, number], column = reshape([b, 1, 1, 1]);
+  const tail_b111 = column(sub(at_b, start)), prefix_b111 = column(sub(start, 1));
+  const here = equal(iota([1, 1, tail[0]?.key.shape[2] ?? 0, 1], 2), tail_b111);
+  const tables = llamaTables(config, 1, column(at_b)), blocks = llamaBlocks(config, params);
   const [last_b1d, after] = throughBlocks(reshape([b, 1, d])(x_bd), blocks, (x, p, i) => {
-    const before = cache[i]!;
+    const before = tail[i]!;
     const block = llamaBlock(config, tables, (q, k, v) => {
       const now = { key: select(here, k, before.key), value: select(here, v, before.value) };
-      return [attendCache(q, now, at_b), now];
+      return [attendPast(q, prefix[i]!, now, { prefix_b111, tail_b111 }), now];
     });
     return block(x, p);
   });

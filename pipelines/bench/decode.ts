@@ -20,7 +20,7 @@ import {
 import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { loadBoth, promptRows, writeKnown } from "../generate/generator.ts";
-import { capacityOf, nextSource, prefixSource, type Room, type Writer } from "../generate/programs.ts";
+import { nextSource, prefixOf, prefixSource, type Room, type Writer } from "../generate/programs.ts";
 import { type PresetName, presets } from "./presets.ts";
 import { timeRounds } from "./rounds.ts";
 import type { Spread } from "./spread.ts";
@@ -129,7 +129,7 @@ export const timeDecode = (
     return {
       ...bench,
       weightBytes,
-      cacheBytes: 4 * 2 * layers * bench.rows * width * capacityOf(writer, room),
+      cacheBytes: 4 * 2 * layers * bench.rows * width * (prefixOf(writer, room) + room.tokens),
       step: a!.ms,
       read: b!.ms,
       copy: c!.ms,

@@ -9,6 +9,7 @@ import {
   bindingsOf,
   concat,
   type ConfigError,
+  type Decoded,
   decodeStep,
   equal,
   gather,
@@ -40,7 +41,7 @@ import {
   writeKnown,
   type WriteRequest,
 } from "./generator.ts";
-import { describePrefix, heldCache, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
+import { describePrefix, heldCaches, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
 
 /** What of a request a search reads. */
 export type SearchRequest = Pick<WriteRequest, "prompts" | "given" | "limit">;
@@ -78,10 +79,16 @@ export const likeliest = (k: number): (logits_bv: Tensor) => readonly [Tensor, T
   return [concat(found.map(([id]) => id), 1), concat(found.map(([, p]) => p), 1)];
 };
 
-const sourceOf = (logits_bv: Tensor, cache: unknown, k: number, inputs: readonly Tensor[]): Source => {
+const sourceOf = (
+  { logits_bv, cache }: Decoded,
+  name: "prefix" | "tail",
+  k: number,
+  inputs: readonly Tensor[],
+): Source => {
   const [ids, logProbabilities] = likeliest(k)(logits_bv);
   const kept = Object.fromEntries(
-    Object.entries(tensors.flatten(cache as Tree<Tensor>)).map(([path, t]) => [`cache.${path}`, t]),
+    Object.entries(tensors.flatten(cache as unknown as Tree<Tensor>))
+      .map(([path, t]) => [`cache.${name}.${path}`, t]),
   );
   return {
     outputs: { ...kept, "beam.ids": ids, "beam.logProbabilities": logProbabilities },
@@ -92,8 +99,12 @@ const sourceOf = (logits_bv: Tensor, cache: unknown, k: number, inputs: readonly
 
 const prefixSource = (writer: Writer, room: Room, k: number): Source => {
   const { decoded } = describePrefix(writer, room);
-  const held = tensors.leaves(heldCache(writer, room) as unknown as Tree<Tensor>);
-  return sourceOf(decoded.logits_bv, decoded.cache, k, held);
+  return sourceOf(
+    decoded,
+    "prefix",
+    k,
+    tensors.leaves(heldCaches(writer, room).prefix as unknown as Tree<Tensor>),
+  );
 };
 
 const nextSource = (writer: Writer, room: Room, k: number): Source => {
@@ -105,9 +116,15 @@ const nextSource = (writer: Writer, room: Room, k: number): Source => {
     const flat = reshape([rows, rest.reduce((a, n) => a * n, 1)])(t);
     return reshape(t.shape)(gather(flat)(row("parents")));
   };
-  const cache = heldCache(writer, room).map(({ key, value }) => ({ key: moved(key), value: moved(value) }));
-  const next = decodeStep(writer.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), cache);
-  return sourceOf(next.logits_bv, next.cache, k, []);
+  // beams of a request have one prefix: only what was written since differs
+  const { prefix, tail } = heldCaches(writer, room), start = row("start");
+  const past = {
+    prefix,
+    start,
+    tail: tail.map(({ key, value }) => ({ key: moved(key), value: moved(value) })),
+  };
+  const next = decodeStep(writer.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), past);
+  return sourceOf(next, "tail", k, []);
 };
 
 /** Puts a model on the device for searches with `beams` beams; `room.rows` counts requests. */
@@ -175,6 +192,7 @@ export const openSearch = (
           yield* step.write({
             "beam.next": i32([rows], next),
             "beam.parents": i32([rows], parents),
+            "beam.start": i32([rows], lengths),
             "beam.at": i32([rows], lengths.map((n) => n + written)),
           });
           yield* step.run;

@@ -167,7 +167,7 @@ export const looksAt = (
       const { all, llama } = heldParams(writer), visual = writer.prefix!.describe(all, 1);
       const text = llamaEmbed(llama, input("ids", [1, ids.length], "i32"));
       const whole = concat([visual, text], 1), length = broadcastTo([1])(constant(n + ids.length, "i32"));
-      const { logits_bv } = prefill(writer.decoder, n + ids.length)(llama, whole, length);
+      const { logits_bv } = prefill(writer.decoder)(llama, whole, length);
       const towards = towardsOf(logits_bv, visual, n + prompt.length - 1, answer.length);
       const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
       return compile({ outputs: { towards, ...Object.fromEntries(scales) } }, device.profile);

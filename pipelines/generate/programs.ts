@@ -13,6 +13,7 @@ import {
   constant,
   type DecodeCache,
   type Decoded,
+  type DecodePast,
   decodeStep,
   equal,
   fit,
@@ -78,9 +79,9 @@ export interface Marks {
   readonly pad: number;
 }
 
-/** Positions of the cache. */
-export const capacityOf = ({ prefix }: Pick<Writer, "prefix">, { prompt, tokens }: Room): number =>
-  (prefix?.tokens ?? 0) + prompt + tokens;
+/** Positions of the longest prefix. */
+export const prefixOf = ({ prefix }: Pick<Writer, "prefix">, { prompt }: Pick<Room, "prompt">): number =>
+  (prefix?.tokens ?? 0) + prompt;
 
 /** The parameters as inputs. */
 export interface Held {
@@ -96,12 +97,18 @@ export const heldParams = ({ specs, decoder }: Writer): Held => {
   return { all, llama: fit("llama", llamaSpecs(decoder), all) };
 };
 
-/** The cache as inputs named `cache.*`. */
-export const heldCache = (writer: Writer, room: Room): DecodeCache<Tensor> =>
-  placeholders(
-    "cache",
-    cacheSpecs(writer.decoder, room.rows, capacityOf(writer, room)) as Tree<ParameterSpec>,
-  ) as unknown as DecodeCache<Tensor>;
+/**
+ * The caches as inputs named `cache.prefix.*` and `cache.tail.*`. The tail needs no beginning: the memory of a device
+ * starts as zeros, and what an earlier text left in it is not seen.
+ */
+export const heldCaches = (writer: Writer, room: Room): Omit<DecodePast, "start"> => {
+  const held = (name: string, capacity: number): DecodeCache<Tensor> =>
+    placeholders(
+      `cache.${name}`,
+      cacheSpecs(writer.decoder, room.rows, capacity) as Tree<ParameterSpec>,
+    ) as unknown as DecodeCache<Tensor>;
+  return { prefix: held("prefix", prefixOf(writer, room)), tail: held("tail", room.tokens) };
+};
 
 /** The prefix of every row: what comes before the text, then its prompt (`prompt.ids`, `prompt.lengths`). */
 export const describePrefix = (
@@ -113,14 +120,16 @@ export const describePrefix = (
   const before = writer.prefix?.describe(all, rows);
   const x_btd = before === undefined ? text_btd : concat([before, text_btd], 1);
   const lengths_b = add(input("prompt.lengths", [rows], "i32"), writer.prefix?.tokens ?? 0);
-  return { decoded: prefill(writer.decoder, capacityOf(writer, room))(llama, x_btd, lengths_b), lengths_b };
+  return { decoded: prefill(writer.decoder)(llama, x_btd, lengths_b), lengths_b };
 };
 
-/** What a generation carries from token to token, beside the cache. */
+/** What a generation carries from token to token, beside the caches. */
 export type TokenState<A> = {
-  /** Position of the token to be fed back, i32 `[b]`. */
-  readonly at: A;
-  /** That token, i32 `[b]`. */
+  /** Length of the prefix, i32 `[b]`; no step changes it. */
+  readonly start: A;
+  /** How many tokens were fed back, i32 `[b]`: the next one stands so far behind the prefix. */
+  readonly fed: A;
+  /** The token to be fed back, i32 `[b]`. */
   readonly next: A;
   /** 1 for rows that came to an end, i32 `[b]`. */
   readonly done: A;
@@ -133,7 +142,8 @@ export type TokenState<A> = {
 const heldState = ({ rows, tokens }: Room): TokenState<Tensor> => {
   const state = (name: string, shape: readonly number[]) => input(`state.${name}`, shape, "i32");
   return {
-    at: state("at", [rows]),
+    start: state("start", [rows]),
+    fed: state("fed", [rows]),
     next: state("next", [rows]),
     done: state("done", [rows]),
     step: state("step", [1]),
@@ -162,7 +172,7 @@ const written = (
   chosen: Tensor,
   { ends, pad }: Marks,
   { rows, tokens }: Room,
-): Omit<TokenState<Tensor>, "at"> => {
+): Omit<TokenState<Tensor>, "fed" | "start"> => {
   const next = select(equal(before.done, 1), pad, chosen);
   const here = equal(iota([1, tokens], 1), reshape([1, 1])(before.step));
   return {
@@ -174,13 +184,13 @@ const written = (
 };
 
 const sourceOf = (
-  state: TokenState<Tensor>,
-  cache: DecodeCache<Tensor>,
+  state: Partial<TokenState<Tensor>>,
+  [name, cache]: readonly ["prefix" | "tail", DecodeCache<Tensor>],
   inputs: readonly Tensor[],
 ): Source => {
   const outputs = {
     ...prefixed("state", state as unknown as Tree<Tensor>),
-    ...prefixed("cache", cache as unknown as Tree<Tensor>),
+    ...prefixed(`cache.${name}`, cache as unknown as Tree<Tensor>),
   };
   return { outputs, donate: Object.fromEntries(Object.keys(outputs).map((path) => [path, path])), inputs };
 };
@@ -194,17 +204,18 @@ const allOf = (tree: unknown): readonly Tensor[] => tensors.leaves(tree as Tree<
 export const prefixSource = (writer: Writer, room: Room, marks: Marks, kind: Decoding["kind"]): Source => {
   const { decoded, lengths_b } = describePrefix(writer, room);
   const none = broadcastTo([room.rows]), zero = constant(0, "i32"), first = reshape([1])(zero);
-  const start: TokenState<Tensor> = {
-    at: lengths_b,
+  const begin: TokenState<Tensor> = {
+    start: lengths_b,
+    fed: none(zero),
     next: none(zero),
     done: none(zero),
     step: first,
     written: broadcastTo([room.rows, room.tokens])(constant(marks.pad, "i32")),
   };
-  const after = written(start, choose(kind, decoded.logits_bv, first), marks, room);
-  return sourceOf({ at: lengths_b, ...after }, decoded.cache, [
+  const after = written(begin, choose(kind, decoded.logits_bv, first), marks, room);
+  return sourceOf({ start: lengths_b, fed: begin.fed, ...after }, ["prefix", decoded.cache], [
     ...allOf(heldState(room)),
-    ...allOf(heldCache(writer, room)),
+    ...allOf(heldCaches(writer, room).prefix),
   ]);
 };
 
@@ -214,10 +225,10 @@ export const nextSource = (writer: Writer, room: Room, marks: Marks, kind: Decod
   const { logits_bv, cache } = decodeStep(writer.decoder)(
     llama,
     llamaEmbed(llama, before.next),
-    before.at,
-    heldCache(writer, room),
+    add(before.start, before.fed),
+    { ...heldCaches(writer, room), start: before.start },
   );
   const after = written(before, choose(kind, logits_bv, before.step), marks, room);
   // rows that are done stay where they are, so that they need no room
-  return sourceOf({ at: add(before.at, sub(1, before.done)), ...after }, cache, []);
+  return sourceOf({ fed: add(before.fed, sub(1, before.done)), ...after }, ["tail", cache], []);
 };

@@ -148,7 +148,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
       const room = { rows: 3, prompt: 4, tokens: 8 };
       const source = nextSource(textWriter(tiny, 1), room, { ends: [1], pad: 0 }, kind);
       const { copies } = compile(source, profile).memory;
-      const caches = 4 * 2 * tiny.layers * room.rows * 12 * 8;
+      const caches = 4 * 2 * tiny.layers * room.rows * room.tokens * 8;
       const bytes = copies.reduce((n, c) => n + c.bytes, 0);
       assert.ok(bytes <= caches / 10, `${bytes} bytes copied beside ${caches} of cache`);
     }

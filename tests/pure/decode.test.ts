@@ -54,23 +54,31 @@ test("a prefix and single steps give the logits of the whole, whatever the rows'
       fc.nat(2),
       (prefixes, more, spare) => {
         const rows = prefixes.length, t = Math.max(...prefixes.map((p) => p.length)) + spare;
-        const capacity = t + more.length;
         const flat = new Int32Array(rows * t).fill(7);
         prefixes.forEach((p, r) => flat.set(p, r * t));
         const ids = input("ids", [rows, t], "i32"), lengths = input("lengths", [rows], "i32");
-        const first = prefill(config, capacity)(params, llamaEmbed(params, ids), lengths);
+        const first = prefill(config)(params, llamaEmbed(params, ids), lengths);
         const bindings: Record<string, NdArray> = {
           ...weights,
           ids: i32([rows, t], flat),
           lengths: i32([rows], prefixes.map((p) => p.length)),
         };
-        let logits = first.logits_bv, cache = first.cache;
+        const blank = initialise([0, 0], cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>);
+        Object.assign(bindings, bindingsOf("tail", blank as Tree<NdArray>));
+        let logits = first.logits_bv;
+        let tail = placeholders(
+          "tail",
+          cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>,
+        ) as never;
         const got = [logits];
         more.forEach((id, k) => {
           const at = input(`at.${k}`, [rows], "i32"), next = input(`next.${k}`, [rows], "i32");
           bindings[`at.${k}`] = i32([rows], prefixes.map((p) => p.length + k));
           bindings[`next.${k}`] = i32([rows], prefixes.map(() => id));
-          ({ logits_bv: logits, cache } = decodeStep(config)(params, llamaEmbed(params, next), at, cache));
+          const past = { prefix: first.cache, tail, start: lengths };
+          const decoded = decodeStep(config)(params, llamaEmbed(params, next), at, past);
+          logits = decoded.logits_bv;
+          tail = decoded.cache as never;
           got.push(logits);
         });
         const values = interpret(got, bindings);
@@ -97,33 +105,33 @@ test("a prefix and single steps give the logits of the whole, whatever the rows'
   );
 });
 
-test("a row at the capacity leaves its cache alone", () => {
-  const held = placeholders("cache", cacheSpecs(config, 1, 3) as Tree<ParameterSpec>) as never;
-  const { cache } = decodeStep(config)(
-    params,
-    llamaEmbed(params, input("next", [1], "i32")),
-    input("at", [1], "i32"),
-    held,
-  );
+test("a row at the end of its tail leaves it alone, and so do steps the prefix of others", () => {
+  const held = (name: string) => placeholders(name, cacheSpecs(config, 1, 3) as Tree<ParameterSpec>) as never;
+  const past = { prefix: held("prefix"), tail: held("tail"), start: input("start", [1], "i32") };
+  const embedded = llamaEmbed(params, input("next", [1], "i32"));
+  const { cache } = decodeStep(config)(params, embedded, input("at", [1], "i32"), past);
   const before = initialise([1, 1], cacheSpecs(config, 1, 3) as Tree<ParameterSpec>) as Tree<NdArray>;
-  const given = Object.fromEntries(
-    Object.entries(bindingsOf("cache", before)).map((
-      [path, a],
-      i,
-    ) => [path, ndarray("f32", a.shape, a.data.map((_, j) => i + j))]),
-  );
+  const filled = (name: string) =>
+    Object.fromEntries(
+      Object.entries(bindingsOf(name, before)).map((
+        [path, a],
+        i,
+      ) => [path, ndarray("f32", a.shape, a.data.map((_, j) => i + j))]),
+    );
   const after = interpret(cache.flatMap(({ key, value }) => [key, value]), {
     ...weights,
-    ...given,
+    ...filled("prefix"),
+    ...filled("tail"),
     next: i32([1], [5]),
-    at: i32([1], [3]),
+    start: i32([1], [2]),
+    at: i32([1], [5]),
   });
-  Object.values(given).forEach((was, i) => assert.equal([...after[i]!.data], [...was.data]));
+  Object.values(filled("tail")).forEach((was, i) => assert.equal([...after[i]!.data], [...was.data]));
 });
 
-test("a prefix longer than the cache is refused", () => {
-  const ids = input("ids", [1, 5], "i32"), lengths = input("lengths", [1], "i32");
-  assert.throws(() => prefill(config, 4)(params, llamaEmbed(params, ids), lengths), /cache of 4/);
+test("a prefix without lengths of its rows is refused", () => {
+  const ids = input("ids", [1, 5], "i32"), lengths = input("lengths", [2], "i32");
+  assert.throws(() => prefill(config)(params, llamaEmbed(params, ids), lengths), /lengths \[2\]/);
 });
 
 const settingsOf = (temperature: number, topK: number, topP: number) => ({

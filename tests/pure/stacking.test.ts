@@ -86,12 +86,16 @@ test("a decoder gives the same from stacks as from a list", () => {
 test("so does decoding with a cache, whose blocks are views of the stacks", () => {
   const decoded = (of: cs.LlamaConfig): Tensor[] => {
     const p = params(of);
-    const before = cs.prefill(of, 8)(p, cs.llamaEmbed(p, ids), cs.input("lengths", [2], "i32"));
-    const after = cs.decodeStep(of)(p, cs.input("x", [2, 8]), cs.input("at", [2], "i32"), before.cache);
+    const before = cs.prefill(of)(p, cs.llamaEmbed(p, ids), cs.input("lengths", [2], "i32"));
+    const tail = cs.placeholders("tail", cs.cacheSpecs(of, 2, 3) as cs.Tree<cs.ParameterSpec>) as never;
+    const past = { prefix: before.cache, tail, start: cs.input("lengths", [2], "i32") };
+    const after = cs.decodeStep(of)(p, cs.input("x", [2, 8]), cs.input("at", [2], "i32"), past);
     return [before.logits_bv, after.logits_bv];
   };
+  const blank = cs.initialise([0, 0], cs.cacheSpecs(config, 2, 3) as cs.Tree<cs.ParameterSpec>);
   const given = {
     ...bindings,
+    ...cs.bindingsOf("tail", blank as cs.Tree<cs.NdArray>),
     lengths: cs.i32([2], [5, 3]),
     at: cs.i32([2], [5, 3]),
     x: floats("x", [2, 8]),

@@ -1,5 +1,15 @@
 /** The reference interpreter as a device, in float64: what programs, state and sharing mean without any kernel. */
-import { equals, interpret, type NdArray, show, TreeError } from "@chain-of-sight/core";
+import {
+  equals,
+  interpret,
+  type NdArray,
+  ndarray,
+  show,
+  sizeOf,
+  type Tensor,
+  TreeError,
+  zeros,
+} from "@chain-of-sight/core";
 import {
   cpuProfile,
   type Device,
@@ -10,12 +20,16 @@ import {
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 
-/** A place for one array. */
+/** A place for one array; the memory of a device begins as zeros. */
 interface Cell {
-  value?: NdArray;
+  value: NdArray;
 }
 
 const cellsOf = new WeakMap<Program, ReadonlyMap<string, Cell>>();
+
+const blank = ({ dtype, shape }: Tensor): Cell => ({
+  value: ndarray(dtype, shape, zeros(dtype, sizeOf(shape))),
+});
 
 const load: DeviceService["load"] = (plan, beside = []) =>
   Effect.gen(function* () {
@@ -32,16 +46,14 @@ const load: DeviceService["load"] = (plan, beside = []) =>
           }),
         );
       }
-      cells.set(path, (home === undefined ? undefined : cellsOf.get(home)!.get(path)) ?? {});
+      cells.set(path, (home === undefined ? undefined : cellsOf.get(home)!.get(path)) ?? blank(tensor));
     }
     const program: Program = {
       plan,
       write: (values) =>
         Effect.sync(() => Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value)),
       run: Effect.sync(() => {
-        const given = [...cells].flatMap(([path, { value }]) =>
-          value === undefined ? [] : [[path, value] as const]
-        );
+        const given = [...cells].map(([path, { value }]) => [path, value] as const);
         const values = interpret(Object.values(plan.outputs), Object.fromEntries(given));
         Object.keys(plan.outputs).forEach((name, i) => {
           const target = plan.donate[name];
