@@ -1,5 +1,6 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
 import {
+  ConfigError,
   equals,
   is,
   ShapeError,
@@ -102,7 +103,16 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
         mend: "donate state to its own update",
       });
     }
-    if (!donated.has(o)) donated.set(o, target);
+    const other = donated.get(o);
+    if (other !== undefined && other !== target) {
+      throw new ConfigError({
+        op: "donate",
+        got: `one result for both ${(other as Tensor<"input">).attributes.path} and ${path}`,
+        expected: "a result of its own for every input that is taken over",
+        mend: "keep such a value once, or compute one of them anew",
+      });
+    }
+    donated.set(o, target);
   }
   const limits = { ...profile, fuse: merge };
   const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>

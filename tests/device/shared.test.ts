@@ -1,6 +1,6 @@
 /** Programs beside each other: inputs of one path lie in one place. */
 import { add, f32, input, mul, type NdArray, sum, TreeError } from "@chain-of-sight/core";
-import { compile, type Device, type Program, theDevice } from "@chain-of-sight/kernels";
+import { compile, cpuProfile, type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -79,6 +79,14 @@ const sharing = (name: string, opened: Promise<Context.Context<Device>>): void =
 
   test.run();
 };
+
+const donation = suite("donation");
+donation("one result for two inputs is refused, not given to one of them", () => {
+  const a = input("a", [4]), b = input("b", [4]), x = input("x", [4]), y = mul(x, 2);
+  const source = { outputs: { a: y, b: y }, donate: { a: "a", b: "b" }, inputs: [a, b] };
+  assert.throws(() => compile(source, cpuProfile(1)), /one result for both a and b/);
+});
+donation.run();
 
 sharing("reference", referenceServices);
 sharing("CPU", cpuServices());
