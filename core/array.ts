@@ -3,7 +3,7 @@ import { type DType, type TypedArray, zeros } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 import { type Shape, show, sizeOf } from "./shape.ts";
 
-/** Row-major numbers with a shape. `f32` data may be held as float64 by the reference interpreter. */
+/** Row-major numbers with a shape. `f32` and `f16` data may be held as float64 by the reference interpreter. */
 export interface NdArray {
   /** Element type. */
   readonly dtype: DType;
@@ -39,6 +39,10 @@ export const zerosArray = (dtype: DType, shape: Shape): NdArray => ({
 /** A `f32` host array from nested or flat numbers. */
 export const f32 = (shape: Shape, values: Iterable<number>): NdArray =>
   ndarray("f32", shape, Float32Array.from(values));
+
+/** An `f16` host array from nested or flat numbers, rounded to the nearest. */
+export const f16 = (shape: Shape, values: Iterable<number>): NdArray =>
+  ndarray("f16", shape, Float16Array.from(values));
 
 /** An `i32` host array from flat numbers. */
 export const i32 = (shape: Shape, values: Iterable<number>): NdArray =>

@@ -1,6 +1,6 @@
 /** Reverse-mode differentiation, graph to graph. */
 import { DTypeError, ShapeError } from "./errors.ts";
-import { add, onesLike, zerosLike } from "./ops/elementwise.ts";
+import { add, cast, onesLike, zerosLike } from "./ops/elementwise.ts";
 import { after } from "./ops/region.ts";
 import { input } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
@@ -23,7 +23,7 @@ export const tensors: TreeOps<Tensor> = treeOf(isTensor);
  * the cotangent, so that it neither is one with the first computation nor can be done before it is needed.
  */
 const again = (t: Tensor<"region">, ct: Tensor): readonly (Tensor | undefined)[] => {
-  const { value, stands } = insideOf(t), cotangent = input("cotangent of region", ct.shape);
+  const { value, stands } = insideOf(t), cotangent = input("cotangent of region", ct.shape, ct.dtype);
   const late = t.args.slice(1).map(after(ct));
   const back = pullback([value], [cotangent], stands);
   return [
@@ -48,6 +48,9 @@ const cotangentsOf = (t: Tensor, ct: Tensor): readonly (Tensor | undefined)[] =>
   );
 };
 
+/** Whether a node only rounds f32 to f16. */
+const isRounding = (t: Tensor): boolean => is("cast", t) && t.dtype === "f16" && t.args[0]!.dtype === "f32";
+
 /**
  * Cotangents of `wrt` for a cotangent of each output. What an output does not depend on gets zeros.
  * The result is again descriptions, so it can be differentiated again.
@@ -62,6 +65,11 @@ export const pullback = (
   for (const t of order) if (targets.has(t) || t.args.some((a) => needed.has(a))) needed.add(t);
   const sums = new Map<Tensor, Tensor>();
   const give = (t: Tensor, ct: Tensor): void => {
+    if (isRounding(t) && !targets.has(t)) {
+      // cotangents add up before the rounding, so that they are not rounded with it
+      if (needed.has(t.args[0]!)) give(t.args[0]!, cast("f32")(ct));
+      return;
+    }
     const before = sums.get(t);
     sums.set(t, before === undefined ? ct : add(before, ct));
   };

@@ -1,5 +1,6 @@
 /** The reference interpreter: every primitive by its record, in float64, one node after the other. Slow and plain. */
 import { type NdArray, ndarray } from "./array.ts";
+import { isFloat, referenceData } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
 import { recordOf } from "./ops/table.ts";
 import { equals, show, sizeOf } from "./shape.ts";
@@ -20,8 +21,8 @@ const bind = (node: Tensor<"input">, bindings: Bindings): NdArray => {
       mend: "bind every input with its shape and element type",
     });
   }
-  return value.dtype === "f32" && !(value.data instanceof Float64Array)
-    ? ndarray("f32", value.shape, Float64Array.from(value.data))
+  return isFloat(value.dtype) && !(value.data instanceof Float64Array)
+    ? ndarray(value.dtype, value.shape, referenceData(value.dtype, value.data))
     : value;
 };
 
@@ -55,7 +56,7 @@ const stacked = (parts: readonly NdArray[], { dtype, shape }: Tensor): NdArray =
   return ndarray(dtype, [parts.length, ...shape], data);
 };
 
-/** Values of the roots; `f32` results are float64 arrays that were never rounded on the way. */
+/** Values of the roots; `f32` results are float64 arrays that were never rounded on the way, `f16` ones were at each step. */
 export const interpret = (roots: readonly Tensor[], bindings: Bindings = {}): NdArray[] => {
   const values = new Map<Tensor, NdArray>(), tuples = new Map<Tensor, readonly NdArray[]>();
   const order = topological(roots), left = new Map<Tensor, number>();

@@ -3,6 +3,7 @@
  * every value of the inputs, NaN and infinities included; only the sign of a zero may change.
  */
 import { ndarray } from "./array.ts";
+import { heldAs, isFloat, referenceData } from "./dtype.ts";
 import { cameFrom } from "./origin.ts";
 import { add, cast, type ElementwiseOp, isElementwise, mul, neg, sub } from "./ops/elementwise.ts";
 import { make } from "./ops/make.ts";
@@ -61,17 +62,13 @@ export const rules: readonly Rule[] = [
         ndarray(
           a.dtype,
           [],
-          (a.dtype === "f32"
-            ? Float64Array
-            : a.dtype === "i32"
-            ? Int32Array
-            : a.dtype === "u32"
-            ? Uint32Array
-            : Uint8Array).from([values[i]!]),
+          referenceData(a.dtype, [values[i]!]),
         )
       );
       const value = recordOf(t.op).reference(scalars, { ...t, shape: [] } as Tensor).data[0]!;
-      return Number.isFinite(Math.fround(value)) ? full(t.shape, value, t.dtype) : undefined;
+      return Number.isFinite(heldAs(isFloat(t.dtype) ? t.dtype : "f32", value))
+        ? full(t.shape, value, t.dtype)
+        : undefined;
     },
   },
   {
@@ -115,7 +112,7 @@ export const rules: readonly Rule[] = [
   {
     name: "n * 0 -> 0",
     reason: "holds for integers, which have no NaN",
-    rewrite: either("mul", (x, o) => x.dtype !== "f32" && isNumber(o, 0) ? o : undefined),
+    rewrite: either("mul", (x, o) => !isFloat(x.dtype) && isNumber(o, 0) ? o : undefined),
   },
   {
     name: "x / 1 -> x",
@@ -174,6 +171,34 @@ export const rules: readonly Rule[] = [
       is("cast", t) && is("cast", t.args[0]!) && t.args[0].args[0]!.dtype === "bool"
         ? cast(t.dtype)(t.args[0].args[0]!)
         : undefined,
+  },
+  {
+    name: "cast of f16 to f32 and back -> x",
+    reason: "f32 holds every number of f16",
+    rewrite: (t) =>
+      is("cast", t) && t.dtype === "f16" && is("cast", t.args[0]!) && t.args[0].args[0]!.dtype === "f16"
+        ? t.args[0].args[0]
+        : undefined,
+  },
+  {
+    name: "f16 of move(x) -> move(f16 of x)",
+    reason: "elements are rounded one by one, and one rounding serves all views; slices may be far smaller",
+    rewrite: (t) => {
+      const view = is("cast", t) && t.dtype === "f16" ? t.args[0]! : undefined;
+      if (view === undefined || view.args[0]?.dtype !== "f32") return undefined;
+      if (!["reshape", "permute", "expand", "flip"].includes(view.op)) return undefined;
+      return make(recordOf(view.op), [cast("f16")(view.args[0])], view.attributes);
+    },
+  },
+  {
+    name: "move(f32 of x) -> f32 of move(x)",
+    reason: "elements are converted one by one; products find f16 operands beneath",
+    rewrite: (t) => {
+      const from = ["reshape", "permute", "slice", "flip"].includes(t.op) ? t.args[0]! : undefined;
+      return from !== undefined && is("cast", from) && from.dtype === "f32" && from.args[0]!.dtype === "f16"
+        ? cast("f32")(make(recordOf(t.op), [from.args[0]!], t.attributes))
+        : undefined;
+    },
   },
   {
     name: "cast to the same type -> x",
@@ -273,7 +298,8 @@ export const rules: readonly Rule[] = [
       const value = is("sum", t) ? uniformValue(t.args[0]!) : undefined;
       if (value === undefined || !Number.isInteger(value)) return undefined;
       const total = value * (sizeOf(t.args[0]!.shape) / Math.max(1, sizeOf(t.shape)));
-      return sizeOf(t.shape) > 0 && Math.abs(total) < 2 ** 24 ? full(t.shape, total, t.dtype) : undefined;
+      const exact = t.dtype === "f16" ? 2 ** 11 : 2 ** 24;
+      return sizeOf(t.shape) > 0 && Math.abs(total) < exact ? full(t.shape, total, t.dtype) : undefined;
     },
   },
 ];

@@ -2,15 +2,17 @@
  * Attention as a primitive, so that devices can compute it without the square of scores in memory (Rabe and Staats
  * 2021, arXiv 2112.05682; Dao et al. 2022, arXiv 2205.14135). Its derivative is two more primitives, which compute
  * the scores again from the logarithm of each query's normaliser.
+ * Queries, keys and values may be f16; scores, probabilities and the result are f32, cotangents of them f16.
  * Shapes: b batch, h heads, g key-value heads, q queries, s keys, d channels of a head.
  */
 import { type NdArray, ndarray } from "../array.ts";
+import { referenceData } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { equals, show, sizeOf } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 import { matmul } from "./contraction.ts";
-import { add, div, exp, lessEqual, log, mul, select, sub } from "./elementwise.ts";
-import { expectDType, make } from "./make.ts";
+import { add, cast, div, exp, lessEqual, log, mul, select, sub } from "./elementwise.ts";
+import { expectDType, make, sameDType } from "./make.ts";
 import { concat, reshape, sliceAxis, transpose } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 import { max, sum } from "./reduce.ts";
@@ -22,8 +24,10 @@ export type AttentionOp = "attention" | "attentionGradQuery" | "attentionGradKey
 /** What all three carry: query i sees keys up to `i + (s - q)` if causal; scores are multiplied by `scale`. */
 export type AttentionAttributes = OpAttributes["attention"];
 
-const checkOperands = (op: string, [q, k, v, ...more]: readonly Tensor[]): void => {
-  [q!, k!, v!, ...more].forEach((t) => expectDType(op, t, ["f32"]));
+const checkOperands = (op: string, [q, k, v, ct, ...more]: readonly Tensor[]): void => {
+  [q!, ...(ct === undefined ? [] : [ct])].forEach((t) => expectDType(op, t, ["f32", "f16"]));
+  [k!, v!].forEach((t) => sameDType(op, q!, t));
+  more.forEach((t) => expectDType(op, t, ["f32"]));
   const fits = q!.shape.length === 4 && k!.shape.length === 4 && equals(k!.shape, v!.shape) &&
     q!.shape[0] === k!.shape[0] && q!.shape[3] === k!.shape[3] && q!.shape[1]! % k!.shape[1]! === 0 &&
     k!.shape[2]! > 0;
@@ -95,6 +99,9 @@ const grouped = (q: Tensor, k: Tensor) => {
   return { z, r, queries, keys: (t: Tensor): Tensor => reshape([z.b, z.g, 1, z.s, z.d])(t) };
 };
 
+/** Arguments as f32, in which everything is computed. */
+const wide = (args: readonly Tensor[]): Tensor[] => args.map(cast("f32"));
+
 /** Scaled scores `[b, g, r, q, s]`, far below any other where a query may not look. */
 const scoresOf = (q: Tensor, k: Tensor, { causal, scale }: AttentionAttributes): Tensor => {
   const { z, queries, keys } = grouped(q, k);
@@ -105,7 +112,7 @@ const scoresOf = (q: Tensor, k: Tensor, { causal, scale }: AttentionAttributes):
 
 /** Probabilities and score gradients `[b, g, r, q, s]` from the arguments of a gradient primitive. */
 const pairs = (node: Tensor<AttentionOp>): readonly [Tensor, Tensor] => {
-  const [q, k, v, ct, lse, delta] = node.args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const [q, k, v, ct, lse, delta] = wide(node.args) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
   const { queries, keys } = grouped(q, k),
     column = (t: Tensor) => reshape([...queries(q).shape.slice(0, -1), 1])(t);
   const p = exp(sub(scoresOf(q, k, node.attributes), column(lse)));
@@ -151,7 +158,8 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       const ctOut = part(ct, 0, d), lse = flat(part(node, d, d + 1));
       // the normaliser's own cotangent lifts every score of its query alike
       const delta = sub(sum({ axes: [-1] })(mul(ctOut, part(node, 0, d))), flat(part(ct, d, d + 1)));
-      const args = [q, k, v, ctOut, lse, delta];
+      // cotangents of products of f16 are kept as those are
+      const args = [q, k, v, cast(q.dtype)(ctOut), lse, delta];
       const both = make(attentionRecords.attentionGradKeyValue, args, node.attributes);
       return [
         make(attentionRecords.attentionGradQuery, args, node.attributes),
@@ -160,7 +168,7 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       ];
     },
     decompose: (node) => {
-      const [q, k, v] = node.args as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
+      const [q, k, v] = wide(node.args) as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
       const scores = scoresOf(q, k, node.attributes);
       const top = max({ axes: [-1], keep: true })(scores), e = exp(sub(scores, top));
       const total = sum({ axes: [-1], keep: true })(e);
@@ -178,7 +186,7 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
     summary: "cotangent of attention's queries",
     infer: (args) => {
       checkOperands("attentionGradQuery", args);
-      return { shape: args[0]!.shape, dtype: "f32" };
+      return { shape: args[0]!.shape, dtype: args[0]!.dtype };
     },
     reference: (args, node) => {
       const [q, k] = args as [NdArray, NdArray],
@@ -190,11 +198,11 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
           for (let c = 0; c < z.d; c++) out[row * z.d + c]! += ds * k.data[(keys + j) * z.d + c]!;
         }
       });
-      return ndarray("f32", node.shape, out);
+      return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
     },
     decompose: (node) => {
-      const [, ds] = pairs(node), [q, k] = node.args as [Tensor, Tensor];
-      return reshape(node.shape)(matmul(grouped(q, k).keys(k))(ds));
+      const [, ds] = pairs(node), [q, k] = wide(node.args) as [Tensor, Tensor];
+      return cast(node.dtype)(reshape(node.shape)(matmul(grouped(q, k).keys(k))(ds)));
     },
     flops: flops(3),
     laws: [],
@@ -207,7 +215,7 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
     infer: (args) => {
       checkOperands("attentionGradKeyValue", args);
       const [b, g, s, d] = args[1]!.shape as [number, number, number, number];
-      return { shape: [b, g, s, 2 * d], dtype: "f32" };
+      return { shape: [b, g, s, 2 * d], dtype: args[1]!.dtype };
     },
     reference: (args, node) => {
       const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], z = sizesOf(q, k);
@@ -221,15 +229,15 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
           }
         }
       });
-      return ndarray("f32", node.shape, out);
+      return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
     },
     decompose: (node) => {
-      const [p, ds] = pairs(node), [q, k, , ct] = node.args as [Tensor, Tensor, Tensor, Tensor];
+      const [p, ds] = pairs(node), [q, k, , ct] = wide(node.args) as [Tensor, Tensor, Tensor, Tensor];
       const { z, queries } = grouped(q, k);
       // heads of a group see the same keys: their cotangents add up
       const gather = (w: Tensor, t: Tensor): Tensor =>
         reshape([z.b, z.g, z.s, z.d])(sum({ axes: [2] })(matmul(queries(t))(transpose(w))));
-      return concat([gather(ds, q), gather(p, ct)], -1);
+      return cast(node.dtype)(concat([gather(ds, q), gather(p, ct)], -1));
     },
     flops: flops(4),
     laws: [],

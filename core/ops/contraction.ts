@@ -1,21 +1,22 @@
 /** Contraction: the batched matrix product. Everything that multiplies and sums over an axis is built on it. */
 import { ndarray } from "../array.ts";
+import { referenceData } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { broadcast, equals, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { expectDType, make } from "./make.ts";
+import { expectDType, make, sameDType } from "./make.ts";
 import { broadcastTo, reshape, transpose } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 
-/** The contraction record: both arguments have the same batch axes. */
+/** The contraction record: both arguments have the same batch axes. Products of f16 are rounded once, at the end. */
 export const matmulRecord: OpRecord<"matmul"> = {
   name: "matmul",
   family: "contraction",
   arity: 2,
   summary: "batched matrix product [..., M, K] x [..., K, N]",
   infer: ([a, b]) => {
-    expectDType("matmul", a!, ["f32"]);
-    expectDType("matmul", b!, ["f32"]);
+    expectDType("matmul", a!, ["f32", "f16"]);
+    sameDType("matmul", a!, b!);
     const p = a!.shape, q = b!.shape;
     if (p.length < 2 || q.length < 2 || !equals(p.slice(0, -2), q.slice(0, -2)) || p.at(-1) !== q.at(-2)) {
       throw new ShapeError({
@@ -27,7 +28,7 @@ export const matmulRecord: OpRecord<"matmul"> = {
           : "check the inner axes",
       });
     }
-    return { shape: [...p.slice(0, -1), q.at(-1)!], dtype: "f32" };
+    return { shape: [...p.slice(0, -1), q.at(-1)!], dtype: a!.dtype };
   },
   reference: ([a, b], node) => {
     const [m, n] = node.shape.slice(-2) as [number, number], k = a!.shape.at(-1)!;
@@ -40,7 +41,7 @@ export const matmulRecord: OpRecord<"matmul"> = {
         }
       }
     }
-    return ndarray("f32", node.shape, out);
+    return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
   },
   vjp: (node, ct) => [matmul(transpose(node.args[1]!))(ct), matmul(ct)(transpose(node.args[0]!))],
   flops: (node) => 2 * sizeOf(node.shape) * node.args[0]!.shape.at(-1)!,

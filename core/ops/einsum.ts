@@ -1,4 +1,5 @@
 /** Sums of products by a pattern of axis names (Einstein's convention), as products of matrices. */
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -81,7 +82,7 @@ const pair = (a: Named, b: Named, keep: readonly string[]): Named => {
   const length = (t: Named) => (n: string) => t.x.shape[t.names.indexOf(n)]!;
   const size = (t: Named, names: readonly string[]) => names.reduce((p, n) => p * length(t)(n), 1);
   const names = [...batch, ...rows, ...columns];
-  if (inner.length === 0 || left.x.dtype !== "f32") {
+  if (inner.length === 0 || !isFloat(left.x.dtype)) {
     const ones = (list: readonly string[]) => list.map(() => 1);
     const order = [...names, ...inner];
     const p = reshape([...batch, ...rows].map(length(left)).concat(ones(columns), inner.map(length(left))))(

@@ -1,12 +1,12 @@
 /** Elementwise primitives: one number in each place from the numbers in the same place. */
 import { type NdArray, ndarray } from "../array.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, heldAs, isFloat, referenceData } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
 import { broadcast, sizeOf } from "../shape.ts";
 import type { Empty, OpName, Tensor } from "../tensor.ts";
 import { erf as erfOf } from "../special.ts";
 import { broadcastTo } from "./movement.ts";
-import { expectDType, make } from "./make.ts";
+import { expectDType, make, sameDType } from "./make.ts";
 import type { Law, OpRecord } from "./record.ts";
 import { constant, full } from "./source.ts";
 
@@ -52,27 +52,20 @@ export type BinaryOp =
 /** A tensor, or a number that takes the other operand's shape and element type. */
 export type Operand = Tensor | number;
 
-const FLOATS: readonly DType[] = ["f32"];
-const NUMBERS: readonly DType[] = ["f32", "i32", "u32"];
-const ANY: readonly DType[] = ["f32", "i32", "u32", "bool"];
+const FLOATS: readonly DType[] = ["f32", "f16"];
+const SIGNED: readonly DType[] = [...FLOATS, "i32"];
+const NUMBERS: readonly DType[] = [...SIGNED, "u32"];
+const ANY: readonly DType[] = [...NUMBERS, "bool"];
 
-/** Rounds a float64 result to what an integer element type holds. */
-const store = (dtype: DType, x: number): number =>
-  dtype === "f32" ? x : dtype === "i32" ? x | 0 : dtype === "u32" ? x >>> 0 : x !== 0 ? 1 : 0;
+/** Rounds a float64 result to what an element type holds; f32 stays float64. */
+const store = (dtype: DType, x: number): number => dtype === "f32" ? x : heldAs(dtype, x);
 
 const evaluate = (f: (...x: number[]) => number, args: readonly NdArray[], node: Tensor): NdArray => {
   const n = sizeOf(node.shape);
-  const out = node.dtype === "f32" ? new Float64Array(n) : new Array<number>(n).fill(0);
+  const out = new Float64Array(n);
   const [a, b, c] = args.map((x) => x.data);
   for (let i = 0; i < n; i++) out[i] = store(node.dtype, f(a![i]!, b?.[i] ?? 0, c?.[i] ?? 0));
-  const data = node.dtype === "f32"
-    ? out as Float64Array
-    : node.dtype === "i32"
-    ? Int32Array.from(out)
-    : node.dtype === "u32"
-    ? Uint32Array.from(out)
-    : Uint8Array.from(out);
-  return ndarray(node.dtype, node.shape, data);
+  return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
 };
 
 const unary = <P extends UnaryOp>(
@@ -94,17 +87,6 @@ const unary = <P extends UnaryOp>(
   flops: (node) => flops * sizeOf(node.shape),
   laws,
 });
-
-const sameDType = (op: string, a: Tensor, b: Tensor): void => {
-  if (a.dtype !== b.dtype) {
-    throw new DTypeError({
-      op,
-      got: `${a.dtype} and ${b.dtype}`,
-      expected: "equal element types",
-      mend: "convert one with cast()",
-    });
-  }
-};
 
 const binary = <P extends BinaryOp>(
   name: P,
@@ -136,9 +118,9 @@ const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 
 /** The unary records. */
 export const unaryRecords: { readonly [P in UnaryOp]: OpRecord<P> } = {
-  neg: unary("neg", "-x", (x) => -x, (_x, _y, ct) => neg(ct), ["f32", "i32"], ["involution", "linear"]),
-  abs: unary("abs", "|x|", Math.abs, (x, _y, ct) => mul(ct, sign(x)), ["f32", "i32"], ["idempotent"]),
-  sign: unary("sign", "-1, 0 or 1", Math.sign, none, ["f32", "i32"], ["idempotent"]),
+  neg: unary("neg", "-x", (x) => -x, (_x, _y, ct) => neg(ct), SIGNED, ["involution", "linear"]),
+  abs: unary("abs", "|x|", Math.abs, (x, _y, ct) => mul(ct, sign(x)), SIGNED, ["idempotent"]),
+  sign: unary("sign", "-1, 0 or 1", Math.sign, none, SIGNED, ["idempotent"]),
   floor: unary("floor", "greatest integer not above x", Math.floor, none, FLOATS, ["idempotent"]),
   ceil: unary("ceil", "least integer not below x", Math.ceil, none, FLOATS, ["idempotent"]),
   exp: unary("exp", "e^x", Math.exp, (_x, y, ct) => mul(ct, y)),
@@ -177,7 +159,7 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
     ]),
     // 32-bit integer products wrap, which float64 cannot hold exactly
     reference: (args, node) =>
-      evaluate(node.dtype === "f32" ? (a, b) => a! * b! : (a, b) => Math.imul(a!, b!), args, node),
+      evaluate(isFloat(node.dtype) ? (a, b) => a! * b! : (a, b) => Math.imul(a!, b!), args, node),
   },
   div: binary("div", "a / b; integers truncate", (a, b) => a / b, (_a, b, y, ct) => {
     const da = div(ct, b);
@@ -264,7 +246,7 @@ export const selectRecord: OpRecord<"select"> = {
   laws: [],
 };
 
-/** Conversion of element type: to an integer truncates toward zero and saturates, to bool is `x != 0`. */
+/** Conversion of element type: to an integer truncates toward zero and saturates, to bool is `x != 0`, to f16 rounds. */
 export const castRecord: OpRecord<"cast"> = {
   name: "cast",
   family: "elementwise",
@@ -282,7 +264,10 @@ export const castRecord: OpRecord<"cast"> = {
       args,
       node,
     ),
-  vjp: (node, ct) => [node.args[0]!.dtype === "f32" && node.dtype === "f32" ? ct : undefined],
+  vjp: (node, ct) => {
+    const { dtype } = node.args[0]!;
+    return [isFloat(dtype) && isFloat(node.dtype) ? cast(dtype)(ct) : undefined];
+  },
   flops: () => 0,
   laws: ["idempotent"],
 };

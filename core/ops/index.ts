@@ -42,7 +42,11 @@ export const indexRecords: { readonly [P in IndexOp]: OpRecord<P> } = {
       });
       return ndarray(node.dtype, node.shape, out);
     },
-    vjp: (node, ct) => [scatterAdd(node.args[0]!.shape[0]!)(node.args[1]!, ct), undefined],
+    // updates of one row add up in f32
+    vjp: ({ args: [table, ids] }, ct) => [
+      cast(table!.dtype)(scatterAdd(table!.shape[0]!)(ids!, cast("f32")(ct))),
+      undefined,
+    ],
     flops: () => 0,
     laws: ["linear"],
   },

@@ -43,3 +43,15 @@ export const expectDType = (op: string, t: Tensor, allowed: readonly DType[]): v
     });
   }
 };
+
+/** Refuses two tensors of different element types. */
+export const sameDType = (op: string, a: Tensor, b: Tensor): void => {
+  if (a.dtype !== b.dtype) {
+    throw new DTypeError({
+      op,
+      got: `${a.dtype} and ${b.dtype}`,
+      expected: "equal element types",
+      mend: "convert one with cast()",
+    });
+  }
+};

@@ -3,6 +3,7 @@
  * a kernel does without memory: n^2 comparisons for an axis of n. Equal elements keep their order; NaN counts as
  * greater than every number, and -0 as equal to 0.
  */
+import { isFloat } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -29,7 +30,7 @@ export interface TopK {
 
 /** Whether a stands before b, and whether neither does, in ascending order. */
 const compare = (a: Tensor, b: Tensor): { readonly before: Tensor; readonly tie: Tensor } =>
-  a.dtype === "f32"
+  isFloat(a.dtype)
     ? {
       before: or(less(a, b), and(not(isNaN(a)), isNaN(b))),
       tie: or(equal(a, b), and(isNaN(a), isNaN(b))),

@@ -1,6 +1,6 @@
 /** Reductions: many numbers along axes become one. Primitive reductions keep the axes with length 1. */
 import { type NdArray, ndarray } from "../array.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, referenceData } from "../dtype.ts";
 import { axisOf, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { OpName, Tensor } from "../tensor.ts";
 import { cast, div, equal, mul } from "./elementwise.ts";
@@ -32,8 +32,7 @@ const fold = (
     out[slot] = step(out[slot]!, x.data[i]!, counts[slot]!++, slot);
     for (let d = index.length - 1; d >= 0 && ++index[d]! === x.shape[d]; d--) index[d] = 0;
   }
-  const data = dtype === "f32" ? out : dtype === "i32" ? Int32Array.from(out) : Uint32Array.from(out);
-  return ndarray(dtype, shape, data);
+  return ndarray(dtype, shape, referenceData(dtype, out));
 };
 
 const record = <P extends ReduceOp>(
@@ -49,7 +48,7 @@ const record = <P extends ReduceOp>(
   arity: 1,
   summary,
   infer: ([x], { axes }) => {
-    expectDType(name, x!, ["f32", "i32", "u32"]);
+    expectDType(name, x!, ["f32", "f16", "i32", "u32"]);
     axes.forEach((a) => axisOf(name, a, x!.shape.length));
     if (name !== "sum" && axes.some((a) => x!.shape[a] === 0)) {
       throw new ShapeError({
@@ -67,7 +66,7 @@ const record = <P extends ReduceOp>(
   laws,
 });
 
-/** The reduction records. NaN wins in `max`. The gradient of `max` is shared equally by ties. */
+/** The reduction records. Sums of f16 are rounded once, at the end. NaN wins in `max`. The gradient of `max` is shared equally by ties. */
 export const reduceRecords: { readonly [P in ReduceOp]: OpRecord<P> } = {
   sum: record(
     "sum",

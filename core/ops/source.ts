@@ -1,6 +1,6 @@
 /** Sources: descriptions without arguments. */
 import { ndarray } from "../array.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, heldAs, isFloat, referenceData } from "../dtype.ts";
 import { ShapeError, TreeError } from "../errors.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import { intern, type OpAttributes, type Tensor } from "../tensor.ts";
@@ -56,8 +56,7 @@ export const sourceRecords: { readonly [P in SourceOp]: OpRecord<P> } = {
   }),
   constant: source("constant", "one number", (_, node) => {
     const { value } = node.attributes as OpAttributes["constant"];
-    const store = { f32: Float64Array, i32: Int32Array, u32: Uint32Array, bool: Uint8Array }[node.dtype];
-    return ndarray(node.dtype, [], store.from([value]));
+    return ndarray(node.dtype, [], referenceData(node.dtype, [value]));
   }),
   iota: source("iota", "the index along an axis", (_, node) => {
     const n = sizeOf(node.shape), axis = node.attributes.axis, step = stridesOf(node.shape)[axis]!;
@@ -77,7 +76,7 @@ export const input = (path: string, shape: Shape, dtype: DType = "f32"): Tensor 
 
 /** One number, of shape `[]`. */
 export const constant = (value: number, dtype: DType = "f32"): Tensor =>
-  intern("constant", [], { value: dtype === "f32" ? Math.fround(value) : value }, [], dtype);
+  intern("constant", [], { value: isFloat(dtype) ? heldAs(dtype, value) : value }, [], dtype);
 
 /** A tensor filled with one number. */
 export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => {

@@ -1,4 +1,5 @@
 /** Reductions made of others: least, product, any, all, variance. What they do on empty axes stands in `rules.md`. */
+import { isFloat } from "../dtype.ts";
 import { axisOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { toLast } from "./along.ts";
@@ -23,7 +24,7 @@ const dropped = (x: Tensor, axes: readonly number[]) => x.shape.filter((_, i) =>
  */
 export const min = (options: ReduceOptions = {}): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
   // each reverses the order of its element type without overflow
-  const reverse = (t: Tensor) => t.dtype === "f32" ? neg(t) : sub(t.dtype === "u32" ? 4294967295 : -1, t);
+  const reverse = (t: Tensor) => isFloat(t.dtype) ? neg(t) : sub(t.dtype === "u32" ? 4294967295 : -1, t);
   return reverse(max(options)(reverse(x)));
 };
 

@@ -1,8 +1,18 @@
 /** Forward-mode differentiation, graph to graph: directional derivatives beside the values. */
+import { isFloat } from "../dtype.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import { grad, tensors } from "../grad.ts";
 import { cameFrom } from "../origin.ts";
-import { add, type BinaryOp, mul, onesLike, select, type UnaryOp, zerosLike } from "../ops/elementwise.ts";
+import {
+  add,
+  type BinaryOp,
+  cast,
+  mul,
+  onesLike,
+  select,
+  type UnaryOp,
+  zerosLike,
+} from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";
 import { concat, pad } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
@@ -50,7 +60,7 @@ const throughDecomposition = (node: Tensor, tangents: readonly (Tensor | undefin
   tangentsOf([recordOf(node.op).decompose!(node)], node.args, tangents)[0];
 
 /** Primitives whose tangent is that of every place by itself. */
-type Pointwise = UnaryOp | BinaryOp | "cast";
+type Pointwise = UnaryOp | BinaryOp;
 
 /** Rules of all primitives but the elementwise ones, whose records say enough. A missing one does not compile. */
 const rules: { readonly [P in Exclude<OpName, Pointwise | ScanOp>]: TangentRule<P> } = {
@@ -63,6 +73,7 @@ const rules: { readonly [P in Exclude<OpName, Pointwise | ScanOp>]: TangentRule<
       a ?? zerosLike(node),
       b ?? zerosLike(node),
     ),
+  cast: (node, [t]) => t === undefined || !isFloat(node.dtype) ? undefined : cast(node.dtype)(t),
   sum: linear,
   // ties share: the weights are what the vjp gives for a cotangent of ones
   max: (node, [t]) =>

@@ -1,4 +1,5 @@
 /** The derivative of a scan forward: one scan of the values and the tangents together. */
+import { isFloat } from "../dtype.ts";
 import { zerosLike } from "../ops/elementwise.ts";
 import { scannedAt } from "../ops/scan.ts";
 import type { Tensor } from "../tensor.ts";
@@ -27,7 +28,7 @@ export const scanTangents = (
       inputs,
       inputs.map((_, i) => (i < n ? moving[i] : given[i] !== undefined) ? stands[i] : undefined),
     );
-  const float = carries.map((c) => c.dtype === "f32");
+  const float = carries.map((c) => isFloat(c.dtype));
   const moving = spread(body, (i) => given[i] !== undefined && float[i]!, (now) => {
     const reached = tangents(now);
     return carries.map((_, i) => float[i]! && reached[i] !== undefined);

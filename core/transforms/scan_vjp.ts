@@ -3,6 +3,7 @@
  * turn back needs of the turn forward is stacked by a scan equal to the first but for more results (`mergeScans` makes
  * them one), or computed again from the carries where the scan says so.
  */
+import { isFloat } from "../dtype.ts";
 import { add, isElementwise, zerosLike } from "../ops/elementwise.ts";
 import { isMovement } from "../ops/movement.ts";
 import { isRegion } from "../ops/region.ts";
@@ -75,10 +76,10 @@ export const scanCotangents = (
   const active = activeCarries(body, wanted);
   const chosen = <A>(xs: readonly A[], keep: (i: number) => boolean): number[] =>
     xs.flatMap((_, i) => keep(i) ? [i] : []);
-  const moving = chosen(carries, (i) => active[i]! && carries[i]!.dtype === "f32");
-  const given = chosen(ys, (i) => cotangents[n + i] !== undefined && ys[i]!.dtype === "f32");
-  const along = chosen(slices, (i) => wanted[n + i]! && slices[i]!.dtype === "f32");
-  const still = chosen(constants, (i) => wanted[m + i]! && constants[i]!.dtype === "f32");
+  const moving = chosen(carries, (i) => active[i]! && isFloat(carries[i]!.dtype));
+  const given = chosen(ys, (i) => cotangents[n + i] !== undefined && isFloat(ys[i]!.dtype));
+  const along = chosen(slices, (i) => wanted[n + i]! && isFloat(slices[i]!.dtype));
+  const still = chosen(constants, (i) => wanted[m + i]! && isFloat(constants[i]!.dtype));
 
   const at = standIns([...moving.map((i) => carries[i]!), ...given.map((i) => ys[i]!)]);
   const wrt = [

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { near } from "../support/near.ts";
 
 const x = cs.input("x", [2, 3]), y = cs.input("y", [2, 3]), n = cs.input("n", [2, 3], "i32");
-const p = cs.input("p", [2, 3], "bool");
+const p = cs.input("p", [2, 3], "bool"), half = cs.cast("f16")(x);
 const odd = [NaN, Infinity, -Infinity, -0, 1.5, -3e38];
 const bindings = {
   x: cs.f32([2, 3], odd),
@@ -48,6 +48,12 @@ const examples: Readonly<Record<string, readonly [Tensor, Tensor]>> = {
   "x^2 -> x x": [cs.pow(x, 2), cs.mul(x, x)],
   "cast of bool through an integer -> one cast": [cs.cast("f32")(cs.cast("i32")(p)), cs.cast("f32")(p)],
   "cast to the same type -> x": [make(cs.recordOf("cast"), [x], { dtype: "f32" } as never), x],
+  "cast of f16 to f32 and back -> x": [cs.cast("f16")(cs.cast("f32")(half)), half],
+  "f16 of move(x) -> move(f16 of x)": [cs.cast("f16")(cs.transpose(x)), cs.transpose(half)],
+  "move(f32 of x) -> f32 of move(x)": [
+    cs.sliceAxis(1, 1, 3)(cs.cast("f32")(half)),
+    cs.cast("f32")(cs.sliceAxis(1, 1, 3)(half)),
+  ],
   "select(true, x, y) -> x": [cs.select(cs.full([2, 3], 1, "bool"), x, y), x],
   "select(c, x, x) -> x": [cs.select(p, x, x), x],
   "max(x, x) -> x": [cs.maximum(x, x), x],
