@@ -54,8 +54,17 @@ export interface OnDevice {
   readonly health: Health;
 }
 
+/** Bits of f16 numbers in whole words. Never a Float16Array: a provider's writes may end the process on one. */
+const halfWords = (value: NdArray): Uint32Array => {
+  const words = new Uint32Array(Math.ceil(value.data.length / 2));
+  new Float16Array(words.buffer).set(value.data);
+  return words;
+};
+
 const hostWords = (value: NdArray): Float32Array | Int32Array | Uint32Array =>
-  value.dtype === "bool"
+  value.dtype === "f16"
+    ? halfWords(value)
+    : value.dtype === "bool"
     ? Uint32Array.from(value.data)
     : value.data instanceof Float64Array
     ? Float32Array.from(value.data)

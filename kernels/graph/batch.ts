@@ -3,7 +3,7 @@
  * one order for each place in the form, so that the map runs straight through: an optimiser's update of hundreds of
  * parameters is one dispatch.
  */
-import { input, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, input, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Index, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { ALIGNMENT, type Pack } from "../plan/memory.ts";
@@ -85,6 +85,10 @@ interface Candidate {
 /** The form of a map in words that are equal for equal forms, or undefined if it is more than a map. */
 const candidateOf = (kernel: LoopKernel, needs: BatchNeeds): Candidate | undefined => {
   if (kernel.reductions.length > 0 || kernel.columns !== 1 || kernel.rows <= 1) return undefined;
+  // places are counted in elements of four bytes
+  if ([...readsOf(kernel), ...kernel.outputs.map((o) => o.tensor)].some((t) => bytesOf(t.dtype) !== 4)) {
+    return undefined;
+  }
   const row = variable("row", kernel.rows), reads: Tensor[] = [], words = new Map<Value, string>();
   const lines: string[] = [];
   const atRow = (t: Tensor, at: Index): boolean => at.key === row.key && sizeOf(t.shape) === kernel.rows;

@@ -4,6 +4,7 @@
  */
 import {
   cameFrom,
+  cast,
   intern,
   is,
   mapBody,
@@ -38,13 +39,15 @@ const least = (t: Tensor): number => {
 
 const inPieces = (t: Tensor<"sum" | "max">, longest: number): Tensor => {
   const [x] = t.args as [Tensor], { axes } = t.attributes, results = sizeOf(t.shape), length = lengthOf(t);
+  const is16 = t.dtype === "f16";
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
-  const rows = reshape([results, length])(permute([...kept, ...axes])(x));
+  // pieces of f16 numbers are not rounded before they are joined
+  const rows = reshape([results, length])(permute([...kept, ...axes])(is16 ? cast("f32")(x) : x));
   const pieces = Math.min(PIECES, Math.ceil(length / Math.sqrt(longest)));
   const each = Math.ceil(length / pieces), reduce = is("sum", t) ? sum : max;
   const full = pad([0, 0], [0, pieces * each - length], least(t))(rows);
   const parts = reduce({ axes: [-1] })(reshape([results, pieces, each])(full));
-  return reshape(t.shape)(reduce({ axes: [-1] })(parts));
+  return cast(t.dtype)(reshape(t.shape)(reduce({ axes: [-1] })(parts)));
 };
 
 /** The roots with reductions of more than `longest` values in two steps, but for `except`. */

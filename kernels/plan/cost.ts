@@ -1,5 +1,5 @@
 /** What a kernel costs: floating-point operations and bytes, from its description alone. */
-import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, isFloat, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type PlainKernel, readsOf, valuesOf, walkValues } from "../graph/kernel.ts";
 import type { Value } from "../ir/value.ts";
 
@@ -15,7 +15,7 @@ const operations = (values: readonly Value[]): number => {
   let n = 0;
   walkValues(
     values,
-    (v) => v.kind === "apply" && v.op !== "cast" && v.op !== "select" && v.dtype === "f32" && n++,
+    (v) => v.kind === "apply" && v.op !== "cast" && v.op !== "select" && isFloat(v.dtype) && n++,
   );
   return n;
 };

@@ -14,6 +14,7 @@ import type { DeviceProfile } from "../device_profile.ts";
 import { pairGradients } from "../graph/attention_pairs.ts";
 import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
 import { fuse } from "../graph/fuse.ts";
+import { refuseHalf } from "../graph/half.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { shortened } from "../graph/long_sums.ts";
 import { layOutScans } from "../graph/scan_layout.ts";
@@ -62,6 +63,7 @@ export interface Plan {
 export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const asked = Object.values(source.outputs);
+  refuseHalf(asked, profile);
   const fewest = options.attention === true ? 0 : profile.fewestQueries;
   const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
   const given = decompose(asked, simple);

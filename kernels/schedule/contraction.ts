@@ -26,6 +26,11 @@ export interface StagedSchedule {
   readonly columns: number;
   /** Steps of the summed index that are copied together, a multiple of 4. */
   readonly depth: number;
+  /**
+   * How f16 operands are multiplied: as f32 from the copy on, or as f16 with sums of f16 within `depth` steps, which
+   * f32 sums then join. f32 operands are f32 throughout.
+   */
+  readonly sums: "f32" | "f16 in blocks";
 }
 
 /** How a contraction is tiled. */
@@ -43,6 +48,7 @@ export const scheduleContraction = (
       rows,
       columns,
       depth: 16,
+      sums: kernel.core.dtype === "f16" && profile.halfSums ? "f16 in blocks" : "f32",
     });
     // enough large tiles to fill a GPU of about a hundred cores, else smaller ones
     const tiles = (side: number) => batch * Math.ceil(m / side) * Math.ceil(n / side);

@@ -3,10 +3,13 @@ import type { DType } from "@chain-of-sight/core";
 import type { Operator } from "../ir/value.ts";
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
 
-/** The type that holds a value in registers. */
-export const typeOf = (dtype: DType): string => dtype;
+/** The element type that a value has in registers: f16 is for memory, and computed with as f32. */
+const widened = (dtype: DType): Exclude<DType, "f16"> => dtype === "f16" ? "f32" : dtype;
 
-/** The type that holds a value in memory: `bool` is a word, 0 or 1. */
+/** The type that holds a value in registers. */
+export const typeOf = (dtype: DType): string => widened(dtype);
+
+/** The type that holds a value in memory: `bool` is a word, 0 or 1; f16 needs the extension of that name. */
 export const storedAs = (dtype: DType): string => dtype === "bool" ? "u32" : dtype;
 
 /** A literal. Infinities and NaN come from their bits: WGSL has no words for them. */
@@ -19,7 +22,11 @@ export const literal = (value: number, dtype: DType): string => {
 };
 
 const castText = (a: string, from: DType, to: DType): string => {
-  if (from === to) return a;
+  const [of, as] = [widened(from), widened(to)], x = of === as ? a : conversion(a, of, as);
+  return to === "f16" && from !== "bool" ? `f16_of(${x})` : x;
+};
+
+const conversion = (a: string, from: DType, to: DType): string => {
   // not `!=`, which drivers take to be false for NaN
   if (to === "bool") return `!(${a} == ${literal(0, from)})`;
   if (from === "bool") return `select(${literal(0, to)}, ${literal(1, to)}, ${a})`;
@@ -28,7 +35,7 @@ const castText = (a: string, from: DType, to: DType): string => {
 
 /** The greater of two; NaN wins. */
 export const maxText = (a: string, b: string, dtype: DType): string =>
-  dtype === "f32" ? `max_of(${a}, ${b})` : `max(${a}, ${b})`;
+  widened(dtype) === "f32" ? `max_of(${a}, ${b})` : `max(${a}, ${b})`;
 
 /** Text of each operator on rendered arguments. */
 export const operators: {
@@ -62,7 +69,7 @@ export const operators: {
   mod: ([a, b]) => `(${a} % ${b})`,
   pow: ([a, b]) => `pow_of(${a}, ${b})`,
   maximum: ([a, b], from) => maxText(a!, b!, from),
-  minimum: ([a, b], from) => from === "f32" ? `min_of(${a}, ${b})` : `min(${a}, ${b})`,
+  minimum: ([a, b], from) => widened(from) === "f32" ? `min_of(${a}, ${b})` : `min(${a}, ${b})`,
   less: ([a, b]) => `(${a} < ${b})`,
   equal: ([a, b]) => `(${a} == ${b})`,
   and: ([a, b]) => `(${a} && ${b})`,
@@ -89,6 +96,8 @@ const helpers: Readonly<Record<string, string>> = {
   min_of:
     "fn min_of(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }",
   beats: "fn beats(a: f32, b: f32) -> bool { return a > b || (is_nan(a) && !is_nan(b)); }",
+  // a function, as drivers refuse to round literals beyond the range
+  f16_of: "fn f16_of(x: f32) -> f32 { return f32(f16(x)); }",
   // out of range saturates, NaN is 0
   i32_of: `fn i32_of(x: f32) -> i32 {
   if (is_nan(x)) { return 0i; }

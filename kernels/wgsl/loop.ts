@@ -1,5 +1,5 @@
 /** Renders loop kernels: maps, reductions and whole rows of them (softmax, normalisation) as WGSL. */
-import type { DType, Tensor } from "@chain-of-sight/core";
+import { type DType, isFloat, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
@@ -11,13 +11,13 @@ import { Scope } from "./scope.ts";
 const start = (r: Reduction): string =>
   r.op === "sum"
     ? literal(0, r.tensor.dtype)
-    : r.tensor.args[0]!.dtype === "f32"
+    : isFloat(r.tensor.args[0]!.dtype)
     ? literal(-Infinity, "f32")
     : literal(r.tensor.args[0]!.dtype === "i32" ? -2147483648 : 0, r.tensor.args[0]!.dtype);
 
 /** Whether one value comes before another in argmax: greater, or NaN against a number. */
 const beats = (a: string, b: string, dtype: DType): string =>
-  dtype === "f32" ? `beats(${a}, ${b})` : `(${a} > ${b})`;
+  isFloat(dtype) ? `beats(${a}, ${b})` : `(${a} > ${b})`;
 
 /** Renders a loop kernel. */
 export const renderLoop = (

@@ -1,5 +1,5 @@
 /** A shader module: bindings, helpers and the entry point, and the dispatch that runs it. */
-import type { Tensor } from "@chain-of-sight/core";
+import { bytesOf, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { type MemoryPlan, windowBytesOf } from "../plan/memory.ts";
 import { preludeOf, storedAs } from "./dialect.ts";
@@ -88,7 +88,7 @@ export class Bindings {
     const stored = storedAs(t.dtype),
       type = vector ? `vec4<${stored}>` : stored,
       name = `${kind}_${names[0]}`;
-    const each = this.#homes.windowBytes / (vector ? 16 : 4), at = `at & ${each - 1}u`;
+    const each = this.#homes.windowBytes / (bytesOf(t.dtype) * (vector ? 4 : 1)), at = `at & ${each - 1}u`;
     const act = (x: string) => kind === "load" ? `return ${x}[${at}];` : `${x}[${at}] = value;`;
     const cases = names.slice(1).map((x, i) => `  case ${i + 1}u: { ${act(x)} }`);
     const head = kind === "load" ? `(at: u32) -> ${type}` : `(at: u32, value: ${type})`;
@@ -107,18 +107,24 @@ export class Bindings {
     return name;
   }
 
-  /** Reads the element, or the 4-vector, at a position. */
-  load(t: Tensor, at: string, vector = false): string {
+  /** Reads the element, or the 4-vector, at a position, as memory has it: f16 may be wanted as it is. */
+  raw(t: Tensor, at: string, vector = false): string {
     const names = this.#windows(t, vector);
     return names.length === 1 ? `${names[0]}[${at}]` : `${this.#helper("load", t, vector, names)}(${at})`;
   }
 
+  /** Reads the element, or the 4-vector, at a position, as it is computed with. */
+  load(t: Tensor, at: string, vector = false): string {
+    const raw = this.raw(t, at, vector);
+    return t.dtype === "f16" ? `${vector ? "vec4f" : "f32"}(${raw})` : raw;
+  }
+
   /** A statement that writes an element. */
   store(t: Tensor, at: string, value: string): string {
-    const names = this.#windows(t, false);
+    const names = this.#windows(t, false), held = t.dtype === "f16" ? `f16(${value})` : value;
     return names.length === 1
-      ? `${names[0]}[${at}] = ${value};`
-      : `${this.#helper("store", t, false, names)}(${at}, ${value});`;
+      ? `${names[0]}[${at}] = ${held};`
+      : `${this.#helper("store", t, false, names)}(${at}, ${held});`;
   }
 
   /** How a scope of the kernel spells loads, stores and results. */
@@ -161,11 +167,10 @@ export const moduleText = (
   body: readonly string[],
   globals: readonly string[] = [],
 ): string => {
-  const text = indent(body);
+  const text = indent(body), before = [preludeOf(text), bindings.declare(), ...globals];
   return [
-    preludeOf(text),
-    bindings.declare(),
-    ...globals,
+    [...before, text].some((part) => /\bf16\b/.test(part)) ? "enable f16;" : "",
+    ...before,
     `@compute @workgroup_size(${workgroup.join(", ")})`,
     "fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {",
     text,
