@@ -76,13 +76,17 @@ export const decoderOfConfig = ({ model }: NamedConfig): LlamaConfig => {
 };
 
 /**
- * The whole model of a stage, from images to logits; low-rank additions are its parameters under `lora`. Throws
- * ConfigError where its parts do not fit.
+ * The whole model of a stage, from images to logits; low-rank additions are its parameters under `lora`. The decoder
+ * may be given in another form, such as with `scan`. Throws ConfigError where its parts do not fit.
  */
-export const modelOfStage = (config: NamedConfig, stage: StageName): VisionLanguage => {
+export const modelOfStage = (
+  config: NamedConfig,
+  stage: StageName,
+  decoder: LlamaConfig = decoderOfConfig(config),
+): VisionLanguage => {
   const model = visionLanguage({
     bridge: bridgeOfStage(config, stage),
-    decoder: decoderOfConfig(config),
+    decoder,
     vision: towerOfStage(config, stage),
   });
   const { lora } = config[stage];
