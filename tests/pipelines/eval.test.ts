@@ -4,8 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bootstrap, meanOf, pairedDifference } from "../../pipelines/eval/bootstrap.ts";
 import { parseCount, scoreCount } from "../../pipelines/eval/count.ts";
-import { type PresenceItem, saysYes, scorePresence } from "../../pipelines/eval/presence.ts";
+import { type PresenceItem, scorePresence } from "../../pipelines/eval/presence.ts";
 import { scoreRefer } from "../../pipelines/eval/refer.ts";
+import { saysYes } from "../../pipelines/eval/yes_no.ts";
 
 const close = (got: number, want: number, tolerance = 1e-12): void =>
   assert.ok(Math.abs(got - want) <= tolerance, `${got} instead of ${want}`);

@@ -1,0 +1,57 @@
+/** MMBench's CircularEval (Liu et al., arXiv 2307.06281), after VLMEvalKit's multiple_choice.py. */
+import { choiceAccuracy, inferredChoice } from "./choice.ts";
+import type { Answered, ChoiceRecord } from "./records.ts";
+import { groupBy, mean, meansBy, type ScoreReport } from "./report.ts";
+
+/** How far MMBench's indexes of one circle are apart. */
+const STEP = 1_000_000;
+
+/**
+ * The circle of a question: as many questions as it has choices, each with the choices moved on by one; the first is
+ * the question itself. Ids count on by a million as MMBench's do, or get a suffix if they are no numbers.
+ */
+export const circleOf = (record: ChoiceRecord): readonly ChoiceRecord[] =>
+  record.choices.map((_, k) => {
+    const { choices, id, answer } = record, n = choices.length;
+    return {
+      ...record,
+      id: k === 0 ? id : /^\d+$/.test(id) ? String(Number(id) + k * STEP) : `${id}+${k}`,
+      circle: record.circle ?? id,
+      choices: choices.map((_, i) => choices[(i + k) % n]!),
+      answer: (answer - k + n) % n,
+    };
+  });
+
+const right = choiceAccuracy(inferredChoice);
+
+/** 1 if an answer is read as the right choice, its circle aside. */
+export const mmbenchAccuracy = right;
+
+interface Circle {
+  readonly first: ChoiceRecord;
+  readonly hit: number;
+}
+
+/**
+ * Share of circles with every question right, over all and by `category` and `l2-category` of a circle's first
+ * question; and, as `vanilla`, the share of those first questions that are right. Without questions in circles the two
+ * are the same.
+ */
+export const scoreMmbench = (answered: readonly Answered<ChoiceRecord>[]): ScoreReport => {
+  const groups = [...groupBy(answered, ({ record }) => record.circle ?? record.id).values()];
+  const circles = groups.map((items): Circle => ({
+    first: items[0]!.record,
+    hit: items.every(({ record, answer }) => right(record, answer) === 1) ? 1 : 0,
+  }));
+  const hit = ({ hit }: Circle): number => hit;
+  return {
+    n: circles.length,
+    main: "accuracy",
+    values: {
+      accuracy: mean(circles.map(hit)),
+      vanilla: mean(groups.map(([item]) => right(item!.record, item!.answer))),
+      ...meansBy("l2-category", circles, ({ first }) => first.parent, hit),
+      ...meansBy("category", circles, ({ first }) => first.category, hit),
+    },
+  };
+};

@@ -1,0 +1,33 @@
+/** VizWiz (Gurari et al., arXiv 1802.08218): accuracy, and whether unanswerable questions are found. */
+import { ratio, type ScoreReport } from "./report.ts";
+import type { Answered, OpenRecord } from "./records.ts";
+import { saysUnanswerable, scoreVqa, vizWizRules } from "./vqa.ts";
+
+const share = <A>(items: readonly A[], is: (item: A) => boolean): number =>
+  ratio(items.filter(is).length, items.length);
+
+/**
+ * Accuracy with parts by answer type, and F1 and average precision of `unanswerable`. The official script takes a score
+ * of answerability from the model; an answer in words is taken as 0 or 1, so that average precision is that of
+ * scikit-learn with two thresholds: precision times recall of those called unanswerable, and the base rate for the
+ * rest. A question is unanswerable if its `answerType` says so.
+ */
+export const scoreVizWiz = (answered: readonly Answered<OpenRecord>[]): ScoreReport => {
+  const { n, main, values } = scoreVqa(vizWizRules)(answered);
+  const judged = answered.map(({ record, answer }) => ({
+    truth: record.answerType === "unanswerable",
+    said: saysUnanswerable(answer),
+  }));
+  const said = judged.filter((j) => j.said), truth = judged.filter((j) => j.truth);
+  const precision = share(said, (j) => j.truth), recall = share(truth, (j) => j.said);
+  const base = ratio(truth.length, judged.length);
+  return {
+    n,
+    main,
+    values: {
+      ...values,
+      "unanswerable/f1": ratio(2 * precision * recall, precision + recall),
+      "unanswerable/average_precision": truth.length === 0 ? 0 : precision * recall + base * (1 - recall),
+    },
+  };
+};

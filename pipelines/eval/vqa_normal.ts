@@ -1,0 +1,46 @@
+/** Answers of VQA in the form in which they are compared, step by step as the public scripts have them. */
+import { articles, contractions, marks, numberWords } from "./vqa_words.ts";
+
+/** Newlines and tabs become spaces, and the ends are trimmed. */
+export const flatten = (text: string): string => text.replace(/[\n\t]/g, " ").trim();
+
+// The scripts hand re.UNICODE to the place of `count`, so at most 32 points go. Their look-behind is mistyped and
+// never holds a match back: a point stays only before a digit.
+const POINTS = 32;
+
+const withoutPoints = (text: string): string => {
+  let left = POINTS;
+  return text.replace(/\.(?!\p{Nd})/gu, (point) => left-- > 0 ? "" : point);
+};
+
+/**
+ * Removes a mark everywhere if the text has it beside a space, or has a comma between digits; else it becomes a space.
+ * Points go unless a digit follows. Apostrophes and colons stay.
+ */
+export const withoutMarks = (text: string): string => {
+  const comma = /\p{Nd},\p{Nd}/u.test(text);
+  const replaced = marks.reduce(
+    (out, mark) =>
+      out.replaceAll(mark, comma || text.includes(`${mark} `) || text.includes(` ${mark}`) ? "" : " "),
+    text,
+  );
+  return withoutPoints(replaced);
+};
+
+/** Lower case, number words as digits, no articles, apostrophes of contractions restored, single spaces. */
+export const plainWords = (text: string): string =>
+  text.toLowerCase().split(/\s+/).filter((word) => word !== "")
+    .map((word) => Object.hasOwn(numberWords, word) ? numberWords[word]! : word)
+    .filter((word) => !articles.has(word))
+    .map((word) => contractions.get(word) ?? word)
+    .join(" ");
+
+/** The whole of VQA's normalisation, as predictions get it (vqaEval.py). */
+export const vqaNormal = (text: string): string => plainWords(withoutMarks(flatten(text)));
+
+/**
+ * The normalisation of TextVQA and VizWiz as LLaVA and lmms-eval have it, after MMF's EvalAIAnswerProcessor: first
+ * lower case, commas and question marks gone, `'s` parted from its word; then {@link vqaNormal}.
+ */
+export const evalAiNormal = (text: string): string =>
+  vqaNormal(text.toLowerCase().replace(/[,?]/g, "").replaceAll("'s", " 's").trim());
