@@ -97,7 +97,7 @@ const unit = (n: number, base: number, names: readonly string[]): string => {
 
 /** Floating-point operations as people write them. */
 export const flopsText = (n: number): string =>
-  unit(n, 1000, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"]);
+  unit(n, 1000, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP", "ZFLOP"]);
 
 /** Bytes as people write them. */
 export const bytesText = (n: number): string => unit(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);

@@ -1,0 +1,104 @@
+/**
+ * What a named configuration costs, from its description alone: no weights, no device.
+ *
+ *     deno task plan <config> [--geometry full|small] [--device h100-f32|h100-bf16]
+ *       [--device-ceilings FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
+ *       [--batch N] [--json]
+ */
+import { Argument, Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import * as Option from "effect/Option";
+import { fromEither } from "../bridge.ts";
+import { geometries } from "../configs/config.ts";
+import { configNamed } from "../configs/named.ts";
+import member from "../deno.json" with { type: "json" };
+import {
+  deviceOfCeilings,
+  type PlanDevice,
+  type PlanDeviceName,
+  planDeviceNames,
+  planDevices,
+  PlanError,
+  type PlanPrecision,
+  planPrecisions,
+} from "../plan/device.ts";
+import { planOf } from "../plan/plan.ts";
+import { planText } from "../plan/show.ts";
+import { runCommand } from "./main.ts";
+
+const parts = {
+  name: Argument.String("config").pipe(
+    Argument.withDescription("a configuration by name; cos-80-1296 is CoS-7B; deno task configs lists all"),
+  ),
+  geometry: Flag.Literals("geometry", geometries).pipe(
+    Flag.withDefault("full" as const),
+    Flag.withDescription("full: as in the paper; small: a quarter of the tokens, trains anywhere"),
+  ),
+  device: Flag.optional(Flag.Literals("device", planDeviceNames)).pipe(
+    Flag.withDescription("a device whose ceilings are known; h100-f32 by default"),
+  ),
+  ceilings: Flag.optional(Flag.String("device-ceilings")).pipe(
+    Flag.withDescription("another device: FLOP/s,bytes/s or FLOP/s,bytes/s,bytes of memory"),
+  ),
+  precision: Flag.optional(Flag.Literals("precision", planPrecisions)).pipe(
+    Flag.withDescription("element types that the given ceilings are for; f32 by default"),
+  ),
+  gpus: Flag.Int("gpus").pipe(Flag.withDefault(1), Flag.withDescription("devices that share the batch")),
+  utilisation: Flag.Finite("utilisation").pipe(
+    Flag.withDefault(0.4),
+    Flag.withDescription("share of the ceilings that is reached, above 0 and at most 1"),
+  ),
+  batch: Flag.optional(Flag.Int("batch")).pipe(
+    Flag.withDescription("images of a step; as configured by default"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+interface DeviceFlags {
+  readonly device: Option.Option<PlanDeviceName>;
+  readonly ceilings: Option.Option<string>;
+  readonly precision: Option.Option<PlanPrecision>;
+}
+
+const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanError, PlanDevice> => {
+  if (Option.isSome(ceilings) && Option.isNone(device)) {
+    return deviceOfCeilings(ceilings.value, Option.getOrUndefined(precision));
+  }
+  if (Option.isSome(ceilings) || Option.isSome(precision)) {
+    return E.left(
+      new PlanError({
+        op: Option.isSome(ceilings) ? "--device-ceilings" : "--precision",
+        got: Option.isSome(device) ? `it beside --device ${device.value}` : "it without --device-ceilings",
+        expected: "a device by name, or ceilings with their precision",
+        mend: "leave one of them out",
+      }),
+    );
+  }
+  return E.right(planDevices[Option.getOrElse(device, () => "h100-f32" as const)]);
+};
+
+const command = Command.make(
+  "plan",
+  parts,
+  ({ name, geometry, gpus, utilisation, batch, json, ...flags }) =>
+    Effect.gen(function* () {
+      const config = yield* fromEither(configNamed(name, geometry));
+      const device = yield* fromEither(deviceOf(flags));
+      const plan = yield* fromEither(planOf(config, {
+        device,
+        gpus,
+        utilisation,
+        ...(Option.isSome(batch) ? { batch: batch.value } : {}),
+      }));
+      console.log(json ? JSON.stringify(plan, null, 2) : planText(plan));
+    }),
+).pipe(
+  Command.withDescription(
+    "Plans a configuration: parameters, work, memory and time of both stages, without weights or a device.",
+  ),
+);
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: member.version }), "stopped");
+}

@@ -1,0 +1,156 @@
+/** Plans as text for a terminal. */
+import { bytesText, flopsText } from "@chain-of-sight/kernels";
+import { type Cell, table } from "../terminal/table.ts";
+import type { FlopCount, StepFlops } from "./flops.ts";
+import type { ParameterCounts } from "./parameters.ts";
+import type { ConfigPlan, StagePlan } from "./plan.ts";
+import type { RelativeTime } from "./relative.ts";
+
+const count = (n: number): string => n.toLocaleString("en-US");
+
+const right = (name: string) => ({ name, align: "right" as const });
+
+const stageColumns = [right("pre-training"), right("fine-tuning")];
+
+/** How people read a stage's name. */
+const spoken = { pretrain: "pre-training", finetune: "fine-tuning" } as const;
+
+const both = ({ stages }: ConfigPlan, of: (stage: StagePlan) => Cell): readonly Cell[] => [
+  of(stages.pretrain),
+  of(stages.finetune),
+];
+
+const stagesText = (plan: ConfigPlan): string =>
+  table(["", ...stageColumns], [
+    ["images", ...both(plan, (s) => `${s.resolution} px`)],
+    ["visual tokens of an image", ...both(plan, (s) => count(s.tokens.visual))],
+    ["text tokens of an image", ...both(plan, (s) => count(s.tokens.text))],
+    ["images of a step", ...both(plan, (s) => count(s.batch))],
+    ["of these on each GPU", ...both(plan, (s) => count(s.imagesPerDevice))],
+    ["steps", ...both(plan, (s) => count(s.steps))],
+  ]);
+
+const parts: readonly (readonly [keyof ParameterCounts, string])[] = [
+  ["vision", "encoder"],
+  ["bridge", "bridge"],
+  ["decoder", "decoder"],
+  ["lora", "low-rank additions"],
+  ["total", "all"],
+];
+
+const parametersText = ({ stages: { pretrain, finetune } }: ConfigPlan): string =>
+  table(
+    ["parameters", right("pre-training"), right("trained"), right("fine-tuning"), right("trained")],
+    parts.map(([part, name]) => [
+      name,
+      ...[pretrain, finetune].flatMap((s) => [count(s.parameters[part]), count(s.trainable[part])]),
+    ]),
+  );
+
+const work: readonly (readonly [keyof StepFlops, string])[] = [
+  ["vision", "encoder, forward"],
+  ["bridge", "bridge, forward"],
+  ["decoder", "decoder, forward"],
+  ["backward", "backward and update"],
+  ["step", "a step"],
+  ["recomputation", "more with blocks computed again"],
+];
+
+const workText = (plan: ConfigPlan): string => {
+  const shown = ({ all }: FlopCount): string => flopsText(all);
+  return table(["work", ...stageColumns], [
+    ...work.map(([part, name]) => [name, ...both(plan, (s) => shown(s.flops[part]))]),
+    ["the stage", ...both(plan, (s) => flopsText(s.stageFlops))],
+  ]);
+};
+
+const blocks = (remat: boolean): string => remat ? "again" : "kept";
+
+const stagesOf = ({ stages }: ConfigPlan) =>
+  (["pretrain", "finetune"] as const).map((name) => [name, stages[name]] as const);
+
+const memoryText = (plan: ConfigPlan): string =>
+  table(
+    [
+      "memory of a GPU",
+      "precision",
+      "blocks",
+      ...["weights", "optimiser", "data", "gradients", "activations", "peak", "an image", "images that fit"]
+        .map(right),
+    ],
+    stagesOf(plan).flatMap(([name, { memory }]) =>
+      memory.map((m) => [
+        spoken[name],
+        m.precision,
+        blocks(m.remat),
+        ...[m.weights, m.optimiser, m.data, m.gradients, m.activations, m.peak, m.perImage].map(bytesText),
+        m.imagesThatFit === null ? "" : count(m.imagesThatFit),
+      ])
+    ),
+  );
+
+const short = (n: number): string => n >= 100 ? count(Math.round(n)) : n.toPrecision(3);
+
+const timeText = (plan: ConfigPlan): string =>
+  table(
+    ["time", "blocks", right("s a step"), right("hours"), right("GPU-hours")],
+    stagesOf(plan).flatMap(([name, { time }]) =>
+      time.map((t) => [spoken[name], blocks(t.remat), ...[t.stepSeconds, t.hours, t.gpuHours].map(short)])
+    ),
+  );
+
+const signed = (x: number): string => `${x < 0 ? "-" : "+"}${Math.abs(x).toFixed(2)}`;
+
+const relativeText = ({ pretrainingTime: { points, planned, ...errors }, stages }: ConfigPlan): string => {
+  const row = ({ config, tokens, predicted, measured }: RelativeTime): readonly Cell[] => [
+    config,
+    tokens,
+    `${predicted.toFixed(2)}x`,
+    measured === null ? "" : `${measured.toFixed(2)}x`,
+    measured === null ? "" : signed(predicted - measured),
+  ];
+  const rows = points.some(({ config }) => config === planned.config) ? points : [...points, planned];
+  const { fixedTokens: { predicted, measured }, rmsError, greatestError } = errors;
+  return [
+    table(
+      [
+        "time of pre-training",
+        right("visual tokens"),
+        right("predicted"),
+        right("paper"),
+        right("difference"),
+      ],
+      rows.map(row),
+    ),
+    `predicted for ${stages.pretrain.tokens.text} text tokens an image and the kernels' work alone: wrong by ` +
+    `${rmsError.toFixed(3)} in the root of the mean square, by ${greatestError.toFixed(3)} at most;`,
+    `what does not depend on visual tokens costs as much as ${predicted.toFixed(0)} of them here, ` +
+    `${measured.toFixed(0)} ${
+      measured > predicted
+        ? "in the paper, whose texts are longer or which spends time elsewhere"
+        : "in the paper"
+    }`,
+  ].join("\n");
+};
+
+/** A plan in full: stages, parameters, work, memory, time, and what it all rests on. */
+export const planText = (plan: ConfigPlan): string => {
+  const { name, geometry, device, gpus, utilisation, gpuHours } = plan;
+  const ceilings = `${flopsText(device.flops)}/s and ${bytesText(device.bytes)}/s in ${device.precision}`;
+  const memory = device.memory === null ? "" : `, ${bytesText(device.memory)}`;
+  return [
+    `${name}, ${geometry} size: ${count(plan.trainableParameters)} parameters trained in fine-tuning, ` +
+    `${short(gpuHours)} GPU-hours`,
+    `${gpus} GPU${gpus === 1 ? "" : "s"} ${device.name} (${ceilings}${memory}) at ${
+      Math.round(100 * utilisation)
+    } % of the ceilings`,
+    stagesText(plan),
+    parametersText(plan),
+    workText(plan),
+    memoryText(plan),
+    timeText(plan),
+    relativeText(plan),
+    "this rests on:",
+    ...plan.assumptions.map((text) => `  ${text}`),
+  ].join("\n");
+};
