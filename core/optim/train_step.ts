@@ -1,13 +1,17 @@
 /** One step of training as a pure function from state and batch to state and metrics. */
 import { type NdArray, ndarray, zerosArray } from "../array.ts";
 import { tensors, valueAndGrad } from "../grad.ts";
-import { add, mul } from "../ops/elementwise.ts";
+import { TreeError } from "../errors.ts";
+import { add, cast, div, less, mul, select, sub } from "../ops/elementwise.ts";
 import { together } from "../origin.ts";
 import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
+import { substitute } from "../substitute.ts";
 import type { Tensor } from "../tensor.ts";
+import { mixed, type MixedPolicy } from "../transforms/precision.ts";
 import { rematWhere } from "../transforms/remat.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
 import { clipFactor, globalNorm } from "./clip.ts";
+import { type LossScaling, nextScale, scaleSpecs, type ScaleState, startScale } from "./loss_scale.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -19,9 +23,15 @@ export type TrainState<A> = {
   readonly opt: { readonly [slot: string]: { readonly [path: string]: A } };
   /** Steps done, i32 `[]`. */
   readonly step: A;
+  /** The scale of the loss; in mixed precision alone. */
+  readonly scaling?: ScaleState<A>;
 };
 
-/** Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and what the loss gave beside. */
+/**
+ * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and what the loss gave beside. In mixed
+ * precision also `scale`, the factor of the loss in this step, and `skipped`, the updates left out so far, this one
+ * included: its `gradNorm` is not finite.
+ */
 export type StepMetrics = {
   /** The loss before the update. */
   readonly loss: Tensor;
@@ -32,6 +42,12 @@ export type StepMetrics = {
   /** Further scalars by name. */
   readonly [name: string]: Tensor;
 };
+
+/** Mixed precision of a step: which products are in f16, and how the loss is scaled. */
+export interface MixedPrecision extends MixedPolicy {
+  /** The scale of the loss; PyTorch's settings by default. */
+  readonly scaling?: LossScaling;
+}
 
 /** What a step is made of. */
 export interface TrainStepConfig<B> {
@@ -50,6 +66,11 @@ export interface TrainStepConfig<B> {
   readonly trainable?: PathPredicate;
   /** Regions (`model.layers.3`) that the backward pass computes again, by name; none by default. */
   readonly remat?: PathPredicate;
+  /**
+   * Products in f16 with parameters in f32, and a scaled loss: an update whose gradients overflow is skipped. All f32
+   * by default. Its state has the scale: see `trainStateSpecs`.
+   */
+  readonly mixed?: MixedPrecision;
 }
 
 /** What a step gives. */
@@ -62,39 +83,56 @@ export interface StepResult {
 
 const everything: PathPredicate = () => true;
 
+const scaleOf = ({ scaling }: TrainState<Tensor>): ScaleState<Tensor> => {
+  if (scaling !== undefined) return scaling;
+  throw new TreeError({
+    op: "trainStep",
+    got: "a state without scale",
+    expected: "`scaling`, as the step is in mixed precision",
+    mend: "give the same `mixed` to trainStateSpecs and startTraining",
+  });
+};
+
+/** Greatest norm of gradients that counts as finite: comparisons with NaN are false. */
+const FINITE = 3.4e38;
+
 /** The step: value and gradient, clipping, schedule, update. Pure: to be interpreted or compiled as a whole. */
 export const trainStep =
   <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
   (state: TrainState<Tensor>, batch: B): StepResult => {
-    const { optimiser, schedule, maxNorm, trainable = everything } = config;
-    const loss = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
+    const { optimiser, schedule, maxNorm, trainable = everything, mixed: half } = config;
+    const scaling = half === undefined ? undefined : scaleOf(state);
+    const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
+    const loss = half === undefined ? stated : mixed(half)(stated);
     const trained = Object.fromEntries(
       tensors.entries(state.params).filter(([path]) => trainable(path)),
     );
     const whole = (some: Readonly<Record<string, Tensor>>): Tree<Tensor> =>
       tensors.map(state.params, (leaf, path): Tensor => some[path] ?? leaf);
-    const { value, aux, grad } = valueAndGrad(
-      (some: Readonly<Record<string, Tensor>>) => loss(whole(some), batch),
-    )(trained);
-    const gradNorm = globalNorm(Object.values(grad)), lr = schedule.of(state.step);
-    const factor = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
+    const { aux: [value, aux], grad } = valueAndGrad((some: Readonly<Record<string, Tensor>>) => {
+      const result = loss(whole(some), batch);
+      return [scaling === undefined ? result[0] : mul(result[0], scaling.scale), result] as const;
+    })(trained);
+    const norm = globalNorm(Object.values(grad)), lr = schedule.of(state.step);
+    const unscale = scaling === undefined ? undefined : div(1, scaling.scale);
+    const gradNorm = unscale === undefined ? norm : mul(norm, unscale);
+    const clip = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
+    const factor = clip === undefined || unscale === undefined ? clip ?? unscale : mul(clip, unscale);
+    const finite = scaling === undefined ? undefined : less(norm, FINITE);
+    const updated = scaling === undefined ? state.step : sub(state.step, scaling.skipped);
     const clipped = factor === undefined
       ? grad
       : together(() => tensors.map(grad, (g): Tensor => mul(g, factor)));
     const updates = Object.fromEntries(
       Object.entries(trained).map(([path, param]) => {
         const slots = Object.fromEntries(optimiser.slots.map((s) => [s, state.opt[s]![path]!]));
-        return [
-          path,
-          optimiser.update({
-            path,
-            param,
-            grad: clipped[path]!,
-            slots,
-            lr,
-            step: state.step,
-          }),
-        ];
+        const next = optimiser.update({ path, param, grad: clipped[path]!, slots, lr, step: updated });
+        if (finite === undefined) return [path, next];
+        // the parameter is made from the memory as it is kept, so that one pass writes both
+        const memory = tensors.map(next.slots, (t, s): Tensor => select(finite, t, slots[s]!));
+        const by = new Map(Object.entries(memory).map(([s, t]) => [next.slots[s]!, t]));
+        const [moved] = substitute([next.param], by) as [Tensor];
+        return [path, { param: select(finite, moved, param), slots: memory }];
       }),
     );
     const opt = Object.fromEntries(
@@ -104,9 +142,12 @@ export const trainStep =
       ]),
     );
     const params = tensors.map(state.params, (leaf, path): Tensor => updates[path]?.param ?? leaf);
+    const next = { params, opt, step: add(state.step, 1) }, metrics = { ...aux, loss: value, gradNorm, lr };
+    if (half === undefined || scaling === undefined) return { state: next, metrics };
+    const after = nextScale(half.scaling ?? {}, scaling, finite!);
     return {
-      state: { params, opt, step: add(state.step, 1) },
-      metrics: { ...aux, loss: value, gradNorm, lr },
+      state: { ...next, scaling: after },
+      metrics: { ...metrics, scale: scaling.scale, skipped: cast("f32")(after.skipped) },
     };
   };
 
@@ -115,6 +156,7 @@ export const trainStateSpecs = (
   optimiser: Optimiser,
   params: Tree<ParameterSpec>,
   trainable: PathPredicate = everything,
+  precision?: MixedPrecision,
 ): TrainState<ParameterSpec> => {
   const trained = specTrees.entries(params).filter(([path]) => trainable(path));
   const slot = Object.fromEntries(trained.map(([path, { shape }]) => [path, parameter(shape, zerosInit)]));
@@ -122,14 +164,16 @@ export const trainStateSpecs = (
     params,
     opt: Object.fromEntries(optimiser.slots.map((s) => [s, slot])),
     step: parameter([], zerosInit, "i32"),
+    ...(precision === undefined ? {} : { scaling: scaleSpecs(precision.scaling ?? {}) }),
   };
 };
 
-/** The state before the first step: the parameters as given, the optimiser's memory and the step at 0. */
+/** The state before the first step: the parameters as given, the optimiser's memory and the step at 0, the scale. */
 export const startTraining = (
   optimiser: Optimiser,
   params: Tree<NdArray>,
   trainable: PathPredicate = everything,
+  precision?: MixedPrecision,
 ): TrainState<NdArray> => {
   const trained = arrayTrees.entries(params).filter(([path]) => trainable(path));
   return {
@@ -141,5 +185,6 @@ export const startTraining = (
       ]),
     ),
     step: ndarray("i32", [], Int32Array.of(0)),
+    ...(precision === undefined ? {} : { scaling: startScale(precision.scaling ?? {}) }),
   };
 };

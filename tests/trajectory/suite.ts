@@ -5,6 +5,7 @@ import {
   chainOfSight,
   input,
   layoutOf,
+  type MixedPrecision,
   type NdArray,
   ndarray,
   type PathPredicate,
@@ -52,7 +53,8 @@ export interface Stepper {
 /** Prepares a program on an evaluator. */
 export type MakeStepper = (program: StepProgram) => Promise<Stepper>;
 
-interface Meta {
+/** What the fixture says of itself. */
+export interface Meta {
   readonly training: { readonly steps: number; readonly decayed: readonly string[] };
 }
 
@@ -67,7 +69,7 @@ const modelOf = (scan: boolean): VisionLanguage =>
 /** The step of the fixture as a program. */
 export const trajectoryProgram = (
   file: Golden<Meta>,
-  { remat, scan = false }: Pick<TrajectoryOptions, "remat" | "scan"> = {},
+  { remat, scan = false, mixed }: Omit<TrajectoryOptions, "factor"> = {},
 ): StepProgram => {
   const model = modelOf(scan);
   const inFile = (path: string) => scan ? path.replace(`${LAYERS}.`, `${LAYERS}.0.`) : path;
@@ -81,8 +83,12 @@ export const trajectoryProgram = (
     schedule: warmupCosine({ peak: 3e-3, warmup: 5, total: 30 }),
     maxNorm: 1,
     ...(remat === undefined ? {} : { remat }),
+    ...(mixed === undefined ? {} : { mixed }),
   });
-  const state = placeholders("state", trainStateSpecs(optimiser, model.specs)) as TrainState<Tensor>;
+  const state = placeholders(
+    "state",
+    trainStateSpecs(optimiser, model.specs, undefined, mixed),
+  ) as TrainState<Tensor>;
   const batch: VisionLanguageBatch = {
     features: [0, 1].map((l) => input(`batch.features.${l}`, [4, 64, 32])),
     ids: input("batch.ids", [4, 12], "i32"),
@@ -97,7 +103,7 @@ export const trajectoryProgram = (
   return {
     next: Object.fromEntries(after.map(([path, t]) => [`state.${path}`, t])),
     metrics: result.metrics satisfies StepMetrics,
-    initial: bindingsOf("state", startTraining(optimiser, params) as Tree<NdArray>),
+    initial: bindingsOf("state", startTraining(optimiser, params, undefined, mixed) as Tree<NdArray>),
   };
 };
 
@@ -110,7 +116,8 @@ const chosen = (features: NdArray, images: ArrayLike<number>): NdArray => {
   return ndarray("f32", [4, 64, 32], data);
 };
 
-const batchOf = (file: Golden<Meta>, t: number): Record<string, NdArray> => {
+/** The batch of a step of the fixture. */
+export const batchOf = (file: Golden<Meta>, t: number): Record<string, NdArray> => {
   const at = (name: string, n: number) =>
     file.get(`batch/${name}`).data.slice(t * n, (t + 1) * n) as Int32Array;
   const images = at("image_index", 4);
@@ -130,6 +137,8 @@ export interface TrajectoryOptions {
   readonly remat?: PathPredicate;
   /** Whether the blocks are a loop over stacked parameters; false by default. */
   readonly scan?: boolean;
+  /** Products in f16; all f32 by default. */
+  readonly mixed?: MixedPrecision;
 }
 
 /** The suite for one evaluator; it runs at once. */
