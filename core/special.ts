@@ -1,5 +1,12 @@
 /** Special functions that JavaScript's Math lacks, in float64. */
 
+/** erfc from 3 on, by its continued fraction. */
+const tail = (x: number): number => {
+  let f = 0;
+  for (let k = 60; k > 0; k--) f = k / 2 / (x + f);
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + f);
+};
+
 /** Error function: Maclaurin series below 3, continued fraction of erfc above; relative error about 1e-15. */
 export const erf = (x: number): number => {
   if (Number.isNaN(x)) return x;
@@ -13,7 +20,8 @@ export const erf = (x: number): number => {
     }
     return 2 / Math.sqrt(Math.PI) * sum;
   }
-  let f = 0;
-  for (let k = 60; k > 0; k--) f = k / 2 / (a + f);
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + f));
+  return Math.sign(x) * (1 - tail(a));
 };
+
+/** 1 - erf(x), without loss of digits where erf is close to 1. */
+export const erfc = (x: number): number => x < 3 ? 1 - erf(x) : tail(x);

@@ -1,0 +1,120 @@
+/**
+ * Blind controls: how much of a score needs no picture, or not this picture. They change the questions or answer them,
+ * for any benchmark; a runner asks the changed questions, and the scores stay the same.
+ */
+import * as E from "fp-ts/lib/Either.js";
+import { rngOf } from "../data/rng.ts";
+import { letterOf } from "../text/prompts.ts";
+import { EvalError } from "./error.ts";
+import type { BenchmarkRecord, Prediction } from "./records.ts";
+import { groupBy } from "./report.ts";
+
+/** The questions without their pictures. */
+export const withoutImages = <R extends BenchmarkRecord>(records: readonly R[]): readonly R[] =>
+  records.map(({ image: _, ...record }) => record as unknown as R);
+
+/**
+ * The questions with each picture exchanged for another, so that none keeps its own: a random cycle through all
+ * pictures (Sattolo 1986), so every picture is used as often as another was. Questions about one picture stay together;
+ * those without a picture stay without. The answers expected are still those of the picture that went.
+ *
+ * @param seed - the same seed gives the same exchange on every machine.
+ * @returns an {@link EvalError} if there is only one picture.
+ */
+export const shuffledImages = <R extends BenchmarkRecord>(
+  records: readonly R[],
+  seed: number,
+): E.Either<EvalError, readonly R[]> => {
+  const images = [...new Set(records.flatMap(({ image }) => image === undefined ? [] : [image]))];
+  if (images.length === 1) {
+    return E.left(
+      new EvalError({
+        op: "shuffled images",
+        got: `one picture, ${images[0]}`,
+        expected: "two or more",
+        mend: "take questions about more pictures",
+        ids: records.map(({ id }) => id),
+      }),
+    );
+  }
+  const rng = rngOf(seed, "shuffled images"), moved = [...images];
+  for (let i = moved.length - 1; i > 0; i--) {
+    const j = rng.below(i);
+    [moved[i], moved[j]] = [moved[j]!, moved[i]!];
+  }
+  const other = new Map(images.map((image, i) => [image, moved[i]!]));
+  return E.right(
+    records.map((record) =>
+      record.image === undefined ? record : { ...record, image: other.get(record.image)! }
+    ),
+  );
+};
+
+/** The answers that a record's annotators gave, as a model should write them. */
+const truths = (record: BenchmarkRecord): readonly string[] => {
+  switch (record.kind) {
+    case "open":
+    case "reading":
+      return record.answers;
+    case "exact":
+      return [record.answer];
+    case "yes-no":
+      return [record.answer ? "yes" : "no"];
+    case "choice":
+      return [letterOf(record.answer)];
+    case "caption":
+      return record.references;
+    case "box": {
+      const { box: [x1, y1, x2, y2], width, height } = record;
+      return [[x1 / width, y1 / height, x2 / width, y2 / height].map((v) => v.toFixed(1)).join(" ")];
+    }
+  }
+};
+
+/** The most frequent text; of several the first in the order of code units. Empty if there is none. */
+const mostFrequent = (texts: readonly string[]): string => {
+  const counts = groupBy(texts, (text) => text);
+  return [...counts.keys()].toSorted().reduce(
+    (best, text) => counts.get(text)!.length > (counts.get(best)?.length ?? 0) ? text : best,
+    "",
+  );
+};
+
+/** The parts of a kind's questions among which a majority is taken. */
+const typeOf = (record: BenchmarkRecord): string =>
+  record.template ??
+    (record.kind === "yes-no" ? record.part : record.kind === "choice" ? record.category : "") ??
+    "";
+
+/** A function that answers without looking. */
+export type BlindAnswer = (record: BenchmarkRecord) => string;
+
+/**
+ * The majority answer for each type of question, fitted on training annotations only. A type is the `template`, else
+ * the part or category; types that training lacks get the majority of all. For choices this is the most frequent
+ * letter; for captions the most frequent caption; for boxes the most frequent box of a tenth of the side, which
+ * `boxText` writes in the benchmark's way.
+ *
+ * @param boxText - writes a box given in shares of the picture's sides.
+ */
+export const majorityAnswer = (
+  train: readonly BenchmarkRecord[],
+  boxText: (box: readonly [number, number, number, number]) => string = (box) => box.join(" "),
+): BlindAnswer => {
+  const overall = mostFrequent(train.flatMap(truths));
+  const byType = new Map(
+    [...groupBy(train, typeOf)].map(([type, records]) => [type, mostFrequent(records.flatMap(truths))]),
+  );
+  return (record) => {
+    const answer = byType.get(typeOf(record)) ?? overall;
+    return record.kind === "box" && answer !== ""
+      ? boxText(answer.split(" ").map(Number) as unknown as readonly [number, number, number, number])
+      : answer;
+  };
+};
+
+/** Predictions for all questions by a function that does not look. */
+export const blindPredictions = (
+  records: readonly BenchmarkRecord[],
+  answer: BlindAnswer,
+): readonly Prediction[] => records.map((record) => ({ id: record.id, answer: answer(record) }));
