@@ -29,7 +29,7 @@ export * from "./eval/presence.ts";
 export * from "./eval/refer.ts";
 export * from "./figures/loss_chart.ts";
 export * from "./figures/plan_chart.ts";
-export type { Figure } from "./figures/plot.ts";
+export { display, type Figure } from "./figures/plot.ts";
 export * from "./figures/profile_chart.ts";
 export * from "./figures/time_score.ts";
 export * from "./quickstart/config.ts";

@@ -5,12 +5,17 @@ import { parseHTML } from "linkedom";
 import { sha256 } from "../runs/hash.ts";
 import { FONT_STACK, renderFont } from "./font.ts";
 
-/** A drawn figure. */
+/** The key under which a notebook asks a value how to show it. */
+export const display: unique symbol = Symbol.for("Jupyter.display") as never;
+
+/** A drawn figure. As the last value of a notebook's cell it is shown. */
 export interface Figure {
   /** SVG text, complete with its namespace. */
   readonly svg: string;
   /** PNG bytes on white. */
   readonly png: Uint8Array;
+  /** What a notebook shows, by media type. */
+  readonly [display]: () => Readonly<Record<string, string>>;
 }
 
 /** Okabe and Ito's colours, told apart with every common kind of colour blindness and in grey. */
@@ -68,5 +73,5 @@ const stableIds = (svg: string): string => {
 /** A figure from its SVG text; the ids of its clip paths are made to depend on its content alone. */
 export const figureOf = (svg: string): Figure => {
   const stable = stableIds(svg);
-  return { svg: stable, png: svgToPng(stable) };
+  return { svg: stable, png: svgToPng(stable), [display]: () => ({ "image/svg+xml": stable }) };
 };

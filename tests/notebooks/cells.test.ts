@@ -13,6 +13,13 @@ const expected: Readonly<Record<string, readonly RegExp[]>> = {
     /loss 2\.92362\d* reference 2\.92362\d*/,
     /80 -> .* 1296/,
   ],
+  "07_kernels.ipynb": [
+    /-> value/,
+    /kernels in one submit/,
+    /drawn: true\n[\s\S]*ceiling reached/,
+    /% of (arithmetic|memory)[\s\S]*drawn: true/,
+    /@compute @workgroup_size/,
+  ],
 };
 
 interface Notebook {
