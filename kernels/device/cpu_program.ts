@@ -18,6 +18,7 @@ import { checkInputs, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
 import { type Home, placesShared } from "./shared.ts";
+import { wait } from "./wait.ts";
 
 /** Lanes beyond the end of a buffer are read, never written. */
 const SLACK = 256;
@@ -254,7 +255,7 @@ export const loadCpuProgram = (
     const write: Program["write"] = (values) =>
       Effect.gen(function* () {
         yield* checkInputs(plan, values);
-        yield* Effect.tryPromise({
+        yield* wait({
           try: () =>
             cpu.inTurn(() => {
               for (const [path, value] of Object.entries(values)) {
@@ -266,7 +267,7 @@ export const loadCpuProgram = (
       });
 
     // the step itself goes on (a thread that fails in it fails what comes after) while the caller prepares the next; whatever comes after waits for its turn
-    const run: Program["run"] = Effect.tryPromise({
+    const run: Program["run"] = wait({
       try: async () => {
         const started = cpu.inTurn(() => {
           cpu.pool.check();
@@ -282,7 +283,7 @@ export const loadCpuProgram = (
 
     const clear = (): Int32Array => new Int32Array(memory(), base + counters, 2 * jobs.length).fill(0);
     const profile: Program["profile"] = (repeats = 3) =>
-      Effect.tryPromise({
+      wait({
         try: () =>
           cpu.inTurn(async () => {
             const all: (readonly number[])[] = [];
@@ -300,7 +301,7 @@ export const loadCpuProgram = (
     const read: Program["read"] = (names) =>
       Effect.gen(function* () {
         const found = yield* findNames(plan, names);
-        return yield* Effect.tryPromise({
+        return yield* wait({
           try: () =>
             cpu.inTurn(() => {
               cpu.pool.check();

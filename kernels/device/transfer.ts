@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
 import { checkInputs, findNames } from "./names.ts";
+import { wait } from "./wait.ts";
 
 /** A piece of a buffer. */
 export interface BufferRange {
@@ -131,7 +132,7 @@ export const download = (
       return { name, tensor, staging };
     });
     device.queue.submit([encoder.finish()]);
-    yield* Effect.tryPromise({
+    yield* wait({
       try: () => Promise.all(staged.map((s) => s.staging.mapAsync(GPUMapMode.READ))),
       catch: (e) => health.lost(String(e)),
     });
