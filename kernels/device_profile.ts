@@ -1,7 +1,8 @@
 /** All that the compiler knows of a device. */
+import { type Capabilities, noCapabilities } from "./capabilities.ts";
 
 /** Capabilities and sizes that schedules and renderers depend on. */
-export interface DeviceProfile {
+export interface DeviceProfile extends Capabilities {
   /** What the adapter calls itself. */
   readonly name: string;
   /** Software devices run lanes in CPU vectors: no workgroup memory, few large tiles. */
@@ -34,6 +35,7 @@ export interface DeviceProfile {
 
 /** The least that every WebGPU device gives: used to render text where no device is at hand. */
 export const portableProfile: DeviceProfile = {
+  ...noCapabilities,
   name: "portable",
   software: false,
   maxBindings: 8,

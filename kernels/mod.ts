@@ -2,6 +2,7 @@
  * The compiler and runtime: descriptions become kernels, a memory plan and one Program per training step, on WebGPU.
  * @module
  */
+export * from "./capabilities.ts";
 export * from "./device_profile.ts";
 export * from "./ir/index_expr.ts";
 export * from "./ir/value.ts";
@@ -23,6 +24,7 @@ export type { Dialect } from "./wasm/math.ts";
 export * from "./device/ceilings.ts";
 export * from "./device/cpu.ts";
 export * from "./device/cpu_choice.ts";
+export * from "./device/dawn.ts";
 export * from "./device/device.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";

@@ -1,6 +1,7 @@
 /** The CPU as a device: WebAssembly on worker threads over one shared memory. Works on any machine. */
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import { noCapabilities } from "../capabilities.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { openAssembler } from "./cpu_assemble.ts";
 import { Arena } from "./cpu_memory.ts";
@@ -22,6 +23,8 @@ export interface CpuOptions {
 
 /** The profile of the CPU. */
 export const cpuProfile = (threads: number): DeviceProfile => ({
+  ...noCapabilities,
+  provider: "cpu",
   name: `CPU, ${threads} ${threads === 1 ? "thread" : "threads"}, WebAssembly SIMD`,
   software: true,
   maxBindings: 64,

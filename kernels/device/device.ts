@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
+import { type DawnOptions, dawnProvider } from "./dawn.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
 import type { PipelineCache } from "./pipeline.ts";
 import { loadProgram, type Program } from "./program.ts";
-import { type Opened, openGpu } from "./provider.ts";
+import { denoProvider, matrixConfigs, type Opened, openGpu, type Provider } from "./provider.ts";
 
 /** What a program may do with a device. */
 export interface DeviceService {
@@ -33,10 +34,23 @@ const key = Context.Service<Device, DeviceService>("chain-of-sight/Device");
 export const theDevice = (): Context.Service<Device, DeviceService> => key;
 
 /** The profile of an opened device. */
-export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
-  const name = adapter.info.description || adapter.info.device || adapter.info.vendor;
+export const profileOf = (opened: Opened): DeviceProfile => {
+  const { adapter, device, features, provider } = opened, info: GPUAdapterInfo = adapter.info;
+  const name = info.description || info.device || info.vendor;
   return {
-    name,
+    // Dawn describes an NVIDIA card by its driver alone
+    name: provider.name === "dawn"
+      ? [info.vendor, info.architecture, name, "(Dawn)"].filter((x) => x !== "").join(" ")
+      : name,
+    provider: provider.name,
+    f16: features.includes("shader-f16"),
+    subgroups: features.includes("subgroups")
+      ? { least: info.subgroupMinSize, most: info.subgroupMaxSize }
+      : undefined,
+    matrices: matrixConfigs(opened),
+    halfProducts: false,
+    halfSums: false,
+    clamped: provider.clamped,
     software: /llvmpipe|swiftshader|lavapipe/i.test(name),
     maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
@@ -54,11 +68,16 @@ export const profileOf = ({ adapter, device }: Opened): DeviceProfile => {
   };
 };
 
-/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
-export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
+const layerOf = (
+  provider: Effect.Effect<Provider, DeviceError>,
+  as: Partial<DeviceProfile>,
+): Layer.Layer<Device, DeviceError> =>
   Layer.effect(
     key,
-    Effect.acquireRelease(openGpu(), ({ device }) => Effect.sync(() => device.destroy())).pipe(
+    Effect.acquireRelease(
+      Effect.flatMap(provider, openGpu),
+      ({ device }) => Effect.sync(() => device.destroy()),
+    ).pipe(
       Effect.map((opened) => {
         const profile = { ...profileOf(opened), ...as }, health = new Health(opened.device);
         const pipelines: PipelineCache = new Map();
@@ -69,3 +88,16 @@ export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, Dev
       }),
     ),
   );
+
+/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
+export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
+  layerOf(Effect.sync(denoProvider), as);
+
+/**
+ * Opens a device of Dawn for the length of a scope. Programs that used one must end with `Deno.exit`: its threads keep
+ * the process alive.
+ */
+export const dawn = (
+  as: Partial<DeviceProfile> = {},
+  options: DawnOptions = {},
+): Layer.Layer<Device, DeviceError> => layerOf(dawnProvider(options), as);

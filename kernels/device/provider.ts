@@ -1,9 +1,28 @@
 /** The seam to whoever provides the `GPU` object. Deno's own is the default. */
 import * as Effect from "effect/Effect";
+import type { MatrixConfig } from "../capabilities.ts";
 import { DeviceError } from "./errors.ts";
+
+/** Where a `GPU` object comes from. */
+export interface Provider {
+  /** Its name. */
+  readonly name: "deno" | "dawn";
+  /** The root of everything it gives; undefined where the runtime has none. */
+  readonly gpu: GPU | undefined;
+  /** Features asked for beside the usual ones. */
+  readonly more: readonly string[];
+  /** Whether accesses are kept inside buffers. */
+  readonly clamped: boolean;
+  /** What to do where it has no adapter. */
+  readonly mend: string;
+}
 
 /** An adapter and the device opened on it. */
 export interface Opened {
+  /**
+   * Who provided it. Held as long as the device is used: Dawn ends the process when its root is collected before.
+   */
+  readonly provider: Provider;
   /** The adapter. */
   readonly adapter: GPUAdapter;
   /** The device. */
@@ -13,6 +32,9 @@ export interface Opened {
 }
 
 const WANTED = ["shader-f16", "timestamp-query", "subgroups"] as const;
+/** Name of the feature that gives subgroup matrices. */
+export const MATRICES = "chromium-experimental-subgroup-matrix";
+
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -23,30 +45,33 @@ const LIMITS = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-const noAdapter = (got: string): DeviceError =>
-  new DeviceError({
-    fault: "no adapter",
-    got,
-    mend:
-      "install a Vulkan driver: the GPU vendor's, or Debian's mesa-vulkan-drivers and libvulkan1 for a software device",
-  });
+/** Deno's own WebGPU. */
+export const denoProvider = (): Provider => ({
+  name: "deno",
+  gpu: globalThis.navigator?.gpu,
+  more: [],
+  clamped: true,
+  mend:
+    "install a Vulkan driver: the GPU vendor's, or Debian's mesa-vulkan-drivers and libvulkan1 for a software device",
+});
 
-const adapterOf = (gpu: GPU | undefined): Effect.Effect<GPUAdapter, DeviceError> =>
+const adapterOf = ({ gpu, mend }: Provider): Effect.Effect<GPUAdapter, DeviceError> =>
   Effect.tryPromise({
     try: async () => {
       const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
       if (!adapter) throw new Error(gpu === undefined ? "no WebGPU in this runtime" : "no WebGPU adapter");
       return adapter;
     },
-    catch: (e) => noAdapter(e instanceof Error ? e.message : String(e)),
+    catch: (e) =>
+      new DeviceError({ fault: "no adapter", got: e instanceof Error ? e.message : String(e), mend }),
   });
 
 /** Features that a device may be opened with: asked one by one, since one refusal refuses them all. */
-const grantedFeatures = (gpu: GPU): Effect.Effect<string[], DeviceError> =>
+const grantedFeatures = (provider: Provider): Effect.Effect<string[], DeviceError> =>
   Effect.gen(function* () {
     const granted: string[] = [];
-    for (const feature of WANTED) {
-      const adapter = yield* adapterOf(gpu);
+    for (const feature of [...WANTED, ...provider.more]) {
+      const adapter = yield* adapterOf(provider);
       const ok = yield* Effect.promise(() =>
         adapter.requestDevice({ requiredFeatures: [feature as GPUFeatureName] }).then(
           (d) => (d.destroy(), true),
@@ -59,13 +84,11 @@ const grantedFeatures = (gpu: GPU): Effect.Effect<string[], DeviceError> =>
   });
 
 /** Opens a device with every wanted feature that is granted and the adapter's own limits. */
-export const openGpu = (
-  gpu: GPU | undefined = globalThis.navigator?.gpu,
-): Effect.Effect<Opened, DeviceError> =>
+export const openGpu = (provider: Provider = denoProvider()): Effect.Effect<Opened, DeviceError> =>
   Effect.gen(function* () {
-    yield* adapterOf(gpu);
-    const features = yield* grantedFeatures(gpu!);
-    const adapter = yield* adapterOf(gpu);
+    yield* adapterOf(provider);
+    const features = yield* grantedFeatures(provider);
+    const adapter = yield* adapterOf(provider);
     const device = yield* Effect.tryPromise({
       try: () =>
         adapter.requestDevice({
@@ -79,5 +102,18 @@ export const openGpu = (
           mend: "update the driver, or choose another adapter",
         }),
     });
-    return { adapter, device, features };
+    return { provider, adapter, device, features };
   });
+
+/** Shapes of product that an adapter's subgroups compute; none where it lists none. */
+export const matrixConfigs = ({ adapter, features }: Opened): readonly MatrixConfig[] => {
+  if (!features.includes(MATRICES)) return [];
+  const info = adapter.info as { readonly subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  return [...info.subgroupMatrixConfigs ?? []].map(({ M, N, K, componentType, resultComponentType }) => ({
+    M,
+    N,
+    K,
+    componentType,
+    resultComponentType,
+  }));
+};

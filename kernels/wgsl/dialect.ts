@@ -50,8 +50,8 @@ export const operators: {
   log: ([a]) => `log(${a})`,
   sqrt: ([a]) => `sqrt(${a})`,
   rsqrt: ([a]) => `inverseSqrt(${a})`,
-  sin: ([a]) => `sin(${a})`,
-  cos: ([a]) => `cos(${a})`,
+  sin: ([a]) => `sin_of(${a})`,
+  cos: ([a]) => `cos_of(${a})`,
   tanh: ([a]) => `tanh_of(${a})`,
   erf: ([a]) => `erf_of(${a})`,
   not: ([a]) => `(!${a})`,
@@ -112,6 +112,31 @@ const helpers: Readonly<Record<string, string>> = {
 }`,
   // beyond 9 the result rounds to 1; some drivers overflow there
   tanh_of: "fn tanh_of(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 9f); }",
+  turned: `fn turned(x: f32) -> vec2f {
+  let eighths = floor(x * 1.27323954473516f); let even = eighths + eighths % 2f;
+  return vec2f(((x - even * 0.78515625f) - even * 2.4187564849853515625e-4f) - even * 3.77489497744594108e-8f, even % 8f);
+}`,
+  near_sin: `fn near_sin(x: f32) -> f32 {
+  let s = x * x;
+  return fma(fma(fma(-1.9515295891e-4f, s, 8.3321608736e-3f), s, -1.6666654611e-1f) * s, x, x);
+}`,
+  near_cos: `fn near_cos(x: f32) -> f32 {
+  let s = x * x;
+  return fma(fma(fma(2.443315711809948e-5f, s, -1.388731625493765e-3f), s, 4.166664568298827e-2f) * s, s, 1f - 0.5f * s);
+}`,
+  // drivers may be off by 2^-11: reduced to an eighth of a turn in three steps, then polynomials (Cephes' sinf, cosf)
+  sin_of: `fn sin_of(x: f32) -> f32 {
+  if (!(abs(x) < 8192f)) { return sin(x); }
+  let turn = turned(abs(x));
+  let y = select(near_sin(turn.x), near_cos(turn.x), turn.y == 2f || turn.y == 6f);
+  return select(y, -y, (turn.y >= 4f) != (x < 0f));
+}`,
+  cos_of: `fn cos_of(x: f32) -> f32 {
+  if (!(abs(x) < 8192f)) { return cos(x); }
+  let turn = turned(abs(x));
+  let y = select(near_cos(turn.x), near_sin(turn.x), turn.y == 2f || turn.y == 6f);
+  return select(y, -y, turn.y == 2f || turn.y == 4f);
+}`,
   // rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
   erf_of: `fn erf_of(v: f32) -> f32 {
   let x = clamp(v, -4f, 4f); let s = x * x;

@@ -1,0 +1,56 @@
+/** What devices differ in beyond their sizes: who provides them, and which units the compiler may use. */
+
+/** Who provides a device. */
+export type ProviderName = "deno" | "dawn" | "cpu" | "none";
+
+/** Number types that a matrix unit multiplies or sums. */
+export type MatrixType = "f32" | "f16" | "u32" | "i32" | "u8" | "i8";
+
+/** One shape of product that a subgroup computes together: `M x K` times `K x N`. */
+export interface MatrixConfig {
+  /** Rows of the result. */
+  readonly M: number;
+  /** Columns of the result. */
+  readonly N: number;
+  /** Length of the sums. */
+  readonly K: number;
+  /** Type of both operands. */
+  readonly componentType: MatrixType;
+  /** Type of the result. */
+  readonly resultComponentType: MatrixType;
+}
+
+/** The capability record of a device. */
+export interface Capabilities {
+  /** Who provides it, which decides the dialect of its kernels. */
+  readonly provider: ProviderName;
+  /** Whether kernels may hold 16-bit floating point numbers. */
+  readonly f16: boolean;
+  /** Lanes of a subgroup, where kernels may use them. */
+  readonly subgroups: { readonly least: number; readonly most: number } | undefined;
+  /** Products that subgroups compute together; none without matrix units. */
+  readonly matrices: readonly MatrixConfig[];
+  /**
+   * Whether products of f32 operands may round these to f16 on their way to matrix units, with sums in f32. Never
+   * unless asked for: numbers above 65504 overflow.
+   */
+  readonly halfProducts: boolean;
+  /**
+   * Whether large products of f16 operands may add up in f16 within 16 steps, and in f32 from block to block. Faster
+   * where f16 arithmetic is; errors reach 2e-3 of the greatest result (length 4096).
+   */
+  readonly halfSums: boolean;
+  /** Whether the device keeps every access inside its buffer; without, programs must be proved before they run. */
+  readonly clamped: boolean;
+}
+
+/** A device without any special unit. */
+export const noCapabilities: Capabilities = {
+  provider: "none",
+  f16: false,
+  subgroups: undefined,
+  matrices: [],
+  halfProducts: false,
+  halfSums: false,
+  clamped: true,
+};
