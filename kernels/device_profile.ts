@@ -1,5 +1,6 @@
 /** All that the compiler knows of a device. */
 import { type Capabilities, noCapabilities } from "./capabilities.ts";
+import type { Schedules } from "./schedule/chosen.ts";
 
 /** Capabilities and sizes that schedules and renderers depend on. */
 export interface DeviceProfile extends Capabilities {
@@ -31,6 +32,8 @@ export interface DeviceProfile extends Capabilities {
   readonly longestSum: number;
   /** Turns of loops in one invocation after which the device stops it, silently. */
   readonly maxTurns: number;
+  /** Schedules that were measured to be better on this device than the default ones, by the form of their kernel. */
+  readonly schedules?: Schedules;
 }
 
 /** The least that every WebGPU device gives: used to render text where no device is at hand. */

@@ -3,13 +3,13 @@ import type { NdArray, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
-import type { Plan } from "../plan/plan.ts";
+import { type Plan, profileFor } from "../plan/plan.ts";
 import { greatest, madeBy } from "../plan/blame.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
 import { turnsOf } from "../schedule/turns.ts";
-import { dispatchesOf } from "../wgsl/render.ts";
+import { dispatchesOf, type KernelDispatch } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
 import { compilePipelines, type PipelineCache } from "./pipeline.ts";
@@ -128,12 +128,13 @@ export const loadProgram = (
         );
       }
     }
-    const endless = dispatches.find((d) => turnsOf(d.kernel, profile) > profile.maxTurns);
+    const turns = (d: KernelDispatch): number => turnsOf(d.kernel, profileFor(plan, profile));
+    const endless = dispatches.find((d) => turns(d) > profile.maxTurns);
     if (endless !== undefined) {
       return yield* Effect.fail(
         new DeviceError({
           fault: "refused",
-          got: `a kernel whose loops take ${turnsOf(endless.kernel, profile)} turns`,
+          got: `a kernel whose loops take ${turns(endless)} turns`,
           mend: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
           kernel: endless.label,
           made: madeBy(plan, [endless.kernel]),

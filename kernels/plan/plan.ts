@@ -17,7 +17,9 @@ import { fuse } from "../graph/fuse.ts";
 import { refuseHalf } from "../graph/half.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { shortened } from "../graph/long_sums.ts";
+import { piecedProducts } from "../graph/product_pieces.ts";
 import { layOutScans } from "../graph/scan_layout.ts";
+import type { Schedules } from "../schedule/chosen.ts";
 import { findSums } from "../graph/sums.ts";
 import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
@@ -43,6 +45,8 @@ export interface CompileOptions {
   readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
   readonly simplify?: boolean;
+  /** Schedules by the form of kernels, where they are not the default ones. Default: those of the profile. */
+  readonly schedules?: Schedules;
 }
 
 /** A compiled program: kernels over slots, still in no machine's words. Each device renders it in its own. */
@@ -57,10 +61,20 @@ export interface Plan {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Output name -> input path, as asked. */
   readonly donate: Readonly<Record<string, string>>;
+  /** Schedules that it was compiled with, beside the default ones. */
+  readonly schedules?: Schedules;
 }
 
+const scheduled = (profile: DeviceProfile, schedules: Schedules | undefined): DeviceProfile =>
+  schedules === undefined ? profile : { ...profile, schedules };
+
+/** A profile with the schedules of a plan: what its kernels are to be rendered with. */
+export const profileFor = (plan: Plan, profile: DeviceProfile): DeviceProfile =>
+  scheduled(profile, plan.schedules);
+
 /** Compiles for devices of a profile. */
-export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
+export const compile = (source: Source, device: DeviceProfile, options: CompileOptions = {}): Plan => {
+  const schedules = options.schedules ?? device.schedules, profile = scheduled(device, schedules);
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const asked = Object.values(source.outputs);
   refuseHalf(asked, profile);
@@ -69,7 +83,9 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const given = decompose(asked, simple);
   const simpler = options.simplify ?? true ? simplify(given) : given;
   // a software device has few lanes, which tiles keep busy; without fusion the terms of sums would lie in memory
-  const shaped = profile.software || options.fuse === false ? simpler : thinned(simpler);
+  const shaped = options.fuse === false
+    ? simpler
+    : piecedProducts(profile)(profile.software ? simpler : thinned(simpler));
   const merge = options.fuse ?? true, batch = options.batch ?? merge;
   // sums over all gradients are cut into pieces together
   const together = batch ? findSums(shaped, Math.min(profile.maxBindingBytes, profile.maxBufferBytes)) : [];
@@ -127,5 +143,6 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   const kernels = paired(fused);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
-  return { kernels, memory, inputs, outputs: results, donate };
+  const plan = { kernels, memory, inputs, outputs: results, donate };
+  return schedules === undefined ? plan : { ...plan, schedules };
 };

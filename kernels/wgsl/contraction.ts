@@ -11,6 +11,7 @@ import { scheduleContraction } from "../schedule/contraction.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { type Access, accessOf, pointers } from "./operand.ts";
 import { Scope } from "./scope.ts";
+import { renderSpread } from "./spread.ts";
 import { renderStaged } from "./staged.ts";
 import { storeTile, tileGrid } from "./tile.ts";
 
@@ -23,15 +24,16 @@ export const renderContraction = (
   const { batch, m, n, k } = kernel.size;
   const schedule = scheduleContraction(kernel, profile);
   if (schedule.kind === "staged") return renderStaged(kernel, schedule, homes, profile);
-  const { rows, quads, across, down } = schedule;
+  if (schedule.kind === "spread") return renderSpread(kernel, schedule, homes, profile);
+  const { rows, quads, across, down, products } = schedule;
   const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const access = {
     left: accessOf(kernel.left, "row", m, k),
     right: accessOf(kernel.right, "col", n, k),
   };
   const top = new Scope(bindings.spelling(() => "acc"), ["batch"]);
-  const columns = quads * 4,
-    origin = tileGrid(batch, Math.ceil(m / (rows * down)), Math.ceil(n / (columns * across)), profile);
+  const columns = quads * 4, tilesDown = Math.ceil(m / (rows * down));
+  const origin = tileGrid(batch, tilesDown, Math.ceil(n / (columns * across)), profile, { products });
   top.lines.push(
     ...origin.lines,
     `let row0 = (${origin.tileRow} * ${down}u + lane.y) * ${rows}u;`,
@@ -70,7 +72,7 @@ export const renderContraction = (
   storeTile(top, kernel, rows, columns);
   return {
     label: kernelLabel(kernel),
-    code: moduleText(bindings, [across, down], top.lines),
+    code: moduleText(bindings, [across, down, products], top.lines),
     bindings: bindings.list(),
     workgroups: origin.workgroups,
   };

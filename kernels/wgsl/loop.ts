@@ -25,7 +25,7 @@ export const renderLoop = (
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
-  const { rows: side, splits } = scheduleLoop(kernel, profile);
+  const { rows: side, splits, join } = scheduleLoop(kernel, profile);
   const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
   const result = (v: { readonly of: Tensor }) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`;
@@ -62,7 +62,13 @@ export const renderLoop = (
       );
     }
     top.lines.push(...head, ...(r.length > 0 ? [loopHead(r.length), ...inner.lines, "}"] : []));
-    if (splits > 1) top.lines.push(...combine(r, i, side, splits, globals, element));
+    if (splits > 1) {
+      top.lines.push(
+        ...(join === "subgroups"
+          ? combineInSubgroups(r, i, profile, globals, element)
+          : combine(r, i, side, splits, globals, element)),
+      );
+    }
   });
   const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
   if (perRow.length > 0) {
@@ -79,10 +85,50 @@ export const renderLoop = (
   }
   return {
     label: kernelLabel(kernel),
-    code: moduleText(bindings, splits === 1 ? [side, 1] : [splits, side], top.lines, globals),
+    code: moduleText(
+      bindings,
+      splits === 1 ? [side, 1] : [splits, side],
+      top.lines,
+      globals,
+      join === "subgroups" && profile.provider === "dawn" ? ["subgroups"] : [],
+    ),
     bindings: bindings.list(),
     workgroups: grid(groups, profile),
   };
+};
+
+/**
+ * Joins the partial results of the one row of a workgroup: in each subgroup, then those of the subgroups in order.
+ * Right for any size of subgroups and any order of lanes; a device takes them in one order every time.
+ */
+const combineInSubgroups = (
+  r: Reduction,
+  i: number,
+  { subgroups }: DeviceProfile,
+  globals: string[],
+  element: Reduction["value"]["dtype"],
+): string[] => {
+  const type = typeOf(r.tensor.dtype), most = Math.ceil(256 / Math.max(1, subgroups!.least));
+  globals.push(`var<workgroup> s${i}: array<${type}, ${most}>;`);
+  const sum = r.op === "sum";
+  // subgroupMax may drop NaN
+  const whole = sum
+    ? `subgroupAdd(p${i})`
+    : isFloat(element)
+    ? `max_of(subgroupMax(p${i}), select(${literal(-Infinity, "f32")}, ${
+      literal(NaN, "f32")
+    }, subgroupAny(is_nan(p${i}))))`
+    : `subgroupMax(p${i})`;
+  const other = `s${i}[g]`;
+  return [
+    `let q${i} = ${whole};`,
+    `if (subgroup_lane == 0u) { s${i}[subgroup_index] = q${i}; }`,
+    "workgroupBarrier();",
+    `var r${i} = s${i}[0u];`,
+    `for (var g = 1u; g < subgroup_count; g++) {`,
+    sum ? `r${i} += ${other};` : `r${i} = ${maxText(`r${i}`, other, element)};`,
+    "}",
+  ];
 };
 
 /** Joins the partial results of a row's workers in workgroup memory, halving their number each time. */

@@ -160,19 +160,30 @@ export const grid = (groups: number, profile: DeviceProfile): readonly [number, 
 export const groupIndex = (groups: number, profile: DeviceProfile): string =>
   groups <= profile.maxWorkgroups ? "group.x" : `(group.y * ${grid(groups, profile)[0]}u + group.x)`;
 
-/** The whole module. `globals` are workgroup variables. */
+/** What a body may ask about its place in a subgroup, and what that is called in WGSL. */
+const places: Readonly<Record<string, string>> = {
+  subgroup_index: "subgroup_id",
+  subgroup_lane: "subgroup_invocation_id",
+  subgroup_count: "num_subgroups",
+};
+
+/** The whole module. `globals` are workgroup variables; `named` are extensions that the device wants named. */
 export const moduleText = (
   bindings: Bindings,
-  workgroup: readonly [number, number],
+  workgroup: readonly [number, number, number?],
   body: readonly string[],
   globals: readonly string[] = [],
+  named: readonly string[] = [],
 ): string => {
   const text = indent(body), before = [preludeOf(text), bindings.declare(), ...globals];
+  const asked = Object.entries(places).filter(([name]) => text.includes(name))
+    .map(([name, builtin]) => `, @builtin(${builtin}) ${name}: u32`).join("");
   return [
+    ...named.map((extension) => `enable ${extension};`),
     [...before, text].some((part) => /\bf16\b/.test(part)) ? "enable f16;" : "",
     ...before,
-    `@compute @workgroup_size(${workgroup.join(", ")})`,
-    "fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {",
+    `@compute @workgroup_size(${workgroup.filter((side, i) => i < 2 || side !== 1).join(", ")})`,
+    `fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u${asked}) {`,
     text,
     "}",
   ].filter((l) => l !== "").join("\n");

@@ -2,7 +2,7 @@
 import { sizeOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { PlainKernel } from "../graph/kernel.ts";
-import type { Plan } from "../plan/plan.ts";
+import { type Plan, profileFor } from "../plan/plan.ts";
 import { stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
@@ -20,9 +20,10 @@ export interface KernelDispatch extends Dispatch {
 /** The dispatches of a plan, in order. `homes` says where tensors lie if it is not as planned. */
 export const dispatchesOf = (
   plan: Plan,
-  profile: DeviceProfile,
+  device: DeviceProfile,
   homes: Homes = homesOf(plan.memory),
 ): KernelDispatch[] => {
+  const profile = profileFor(plan, device);
   const steps = stepsOf(plan), inside = turnHomes(steps.map((s) => s.frame), homes);
   const known = new Map<Homes, Map<PlainKernel, readonly KernelDispatch[]>>();
   return steps.flatMap(({ kernel, frame }) => {

@@ -15,27 +15,54 @@ export interface TileGrid {
   readonly tileColumn: string;
 }
 
-/** Lays out `down x across` tiles for every batch; batches that exceed one axis go on along the columns. */
-export const tileGrid = (batch: number, down: number, across: number, profile: DeviceProfile): TileGrid => {
-  const most = profile.maxWorkgroups;
-  if (batch <= most) {
-    return {
-      workgroups: [across, down, batch],
-      lines: ["let batch = group.z;"],
-      tileRow: "group.y",
-      tileColumn: "group.x",
-    };
-  }
-  return {
-    workgroups: [across * Math.ceil(batch / most), down, most],
-    lines: [
-      `let batch = group.z + (group.x / ${across}u) * ${most}u;`,
-      `if (batch >= ${batch}u) { return; }`,
-    ],
-    tileRow: "group.y",
-    tileColumn: `(group.x % ${across}u)`,
-  };
+/** How a grid of tiles is walked. */
+export interface TileOrder {
+  /** Products of the batch in one workgroup, one for each `lane.z`. */
+  readonly products?: number;
+  /** Rows of tiles that run together before the next columns: what they read is still in the cache. */
+  readonly band?: number;
+}
+
+/**
+ * Lays out `down x across` tiles for every batch; batches that exceed one axis go on along the columns. With several
+ * products in a workgroup, those beyond the batch end here: such kernels must have no barriers.
+ */
+export const tileGrid = (
+  batch: number,
+  down: number,
+  across: number,
+  profile: DeviceProfile,
+  { products = 1, band = 1 }: TileOrder = {},
+): TileGrid => {
+  const groups = Math.ceil(batch / products), most = Math.min(groups, profile.maxWorkgroups);
+  const repeats = Math.ceil(groups / most);
+  const group = repeats === 1 ? "group.z" : `(group.z + (group.x / ${across}u) * ${most}u)`;
+  const column = repeats === 1 ? "group.x" : `(group.x % ${across}u)`;
+  const lines = [`let batch = ${products === 1 ? group : `${group} * ${products}u + lane.z`};`];
+  if (repeats * most * products > batch) lines.push(`if (batch >= ${batch}u) { return; }`);
+  const high = Math.min(band, down);
+  const workgroups = [across * repeats, down, most] as const;
+  if (high === 1) return { workgroups, lines, tileRow: "group.y", tileColumn: column };
+  const rest = down % high;
+  lines.push(
+    `let tile = group.y * ${across}u + ${column};`,
+    `let band = tile / ${high * across}u;`,
+    // the last band may be lower
+    rest === 0
+      ? `let high = ${high}u;`
+      : `let high = select(${high}u, ${rest}u, band == ${Math.floor(down / high)}u);`,
+    `let in_band = tile % ${high * across}u;`,
+  );
+  return { workgroups, lines, tileRow: `(band * ${high}u + in_band % high)`, tileColumn: "(in_band / high)" };
 };
+
+/** How far the groups of four rows and of four columns of one worker are apart. */
+export interface Apart {
+  /** From the first row of a group to that of the next. */
+  readonly rows: number;
+  /** From the first column of a group to that of the next. */
+  readonly columns: number;
+}
 
 /** Stores the accumulators `c{row}_{quad}` of a worker whose tile starts at (`row0`, `col0`). */
 export const storeTile = (
@@ -44,6 +71,7 @@ export const storeTile = (
   rows: number,
   columns: number,
   always = false,
+  apart: Apart = { rows: 4, columns: 4 },
 ): void => {
   const { m, n } = kernel.size;
   for (let i = 0; i < rows; i++) {
@@ -57,8 +85,8 @@ export const storeTile = (
       ];
       top.lines.push(
         "{",
-        `let row = row0 + ${i}u;`,
-        `let col = col0 + ${j}u;`,
+        `let row = row0 + ${(i >> 2) * apart.rows + (i & 3)}u;`,
+        `let col = col0 + ${(j >> 2) * apart.columns + (j & 3)}u;`,
         `let acc = c${i}_${j >> 2}.${"xyzw"[j & 3]};`,
         ...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...inner.lines, "}"] : inner.lines),
         "}",

@@ -1,0 +1,58 @@
+/**
+ * Products with few results and long sums in pieces: products of slices of the sum side by side, then their results
+ * added in order, so that the same numbers come out every time. One product alone would leave most of a device idle.
+ */
+import {
+  cameFrom,
+  intern,
+  is,
+  mapBody,
+  matmul,
+  permute,
+  reshape,
+  sizeOf,
+  sum,
+  type Tensor,
+  topological,
+} from "@chain-of-sight/core";
+import type { DeviceProfile } from "../device_profile.ts";
+import { type ProductSize, schedulePieces } from "../schedule/pieces.ts";
+
+/** Sizes of a product, all leading axes together. */
+export const productSize = (t: Tensor<"matmul">): ProductSize => ({
+  batch: sizeOf(t.shape.slice(0, -2)),
+  m: t.shape.at(-2)!,
+  n: t.shape.at(-1)!,
+  k: t.args[0]!.shape.at(-1)!,
+});
+
+/** A product as the sum of products over pieces of its summed length. */
+const inPieces = (t: Tensor<"matmul">, pieces: number): Tensor => {
+  const [a, b] = t.args as [Tensor, Tensor], { batch, m, n, k } = productSize(t), each = k / pieces;
+  const left = permute([0, 2, 1, 3])(reshape([batch, m, pieces, each])(a));
+  const right = reshape([batch, pieces, each, n])(b);
+  const parts = matmul(right)(left);
+  return reshape(t.shape)(sum({ axes: [1] })(parts));
+};
+
+/** The roots with products in pieces, as the profile has them. */
+export const piecedProducts = (profile: DeviceProfile) => (roots: readonly Tensor[]): readonly Tensor[] => {
+  if (profile.software && profile.schedules === undefined) return roots;
+  const becomes = new Map<Tensor, Tensor>();
+  for (const t of topological(roots)) {
+    const args = t.args.map((a) => becomes.get(a)!);
+    becomes.set(
+      t,
+      cameFrom(t.origin, () => {
+        const same = args.every((a, i) => a === t.args[i]);
+        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+        if (is("scan", node)) return mapBody(node, piecedProducts(profile));
+        if (!is("matmul", node)) return node;
+        // f16 results of pieces would be rounded before they are added
+        const pieces = node.dtype === "f32" ? schedulePieces(productSize(node), node.dtype, profile) : 1;
+        return pieces > 1 ? inPieces(node, pieces) : node;
+      }),
+    );
+  }
+  return roots.map((t) => becomes.get(t)!);
+};

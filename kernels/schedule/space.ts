@@ -1,0 +1,167 @@
+/**
+ * The schedules among which a search chooses, for each family of kernels: where it starts, and along which axes it goes
+ * on from the best so far. All of them fit the device and compute the same sums; what differs is their speed.
+ */
+import type { DeviceProfile } from "../device_profile.ts";
+import type { ContractionKernel, LoopKernel, PlainKernel } from "../graph/kernel.ts";
+import type { Schedule } from "./chosen.ts";
+import {
+  type ContractionSchedule,
+  type DirectSchedule,
+  scheduleContraction,
+  type StagedSchedule,
+} from "./contraction.ts";
+import { contractionFits, loopFits } from "./fits.ts";
+import { type LoopSchedule, scheduleLoop } from "./loop.ts";
+
+/** A search space. */
+export interface Space {
+  /** What runs untuned. */
+  readonly standard: Schedule;
+  /** Where to start beside it: one or more of each way to compute the kernel. */
+  readonly starts: readonly Schedule[];
+  /** By name, what can be changed in a schedule: those that differ from the given one in that alone. */
+  readonly axes: readonly Axis[];
+}
+
+/** One thing that can be changed. */
+export interface Axis {
+  /** Its name. */
+  readonly name: string;
+  /** The schedules that differ from one in this alone; none where it has no such thing. */
+  readonly from: (s: Schedule) => readonly Schedule[];
+}
+
+const pairs = <A, B>(as: readonly A[], bs: readonly B[]): readonly (readonly [A, B])[] =>
+  as.flatMap((a) => bs.map((b) => [a, b] as const));
+
+type Patches<S> = Readonly<Record<string, readonly Partial<S>[]>>;
+
+const sidesOfTiles = [32, 64, 128, 256], sidesOfWorkers = [4, 8, 16];
+
+const stagedPatches: Patches<StagedSchedule> = {
+  tile: pairs(sidesOfTiles, sidesOfTiles).map(([rows, columns]) => ({ rows, columns })),
+  each: pairs(sidesOfWorkers, sidesOfWorkers).map(([rows, columns]) => ({ each: { rows, columns } })),
+  ahead: (["nothing", "registers", "halves"] as const).map((ahead) => ({ ahead })),
+  apart: [false, true].map((apart) => ({ apart })),
+  depth: [8, 16, 32].map((depth) => ({ depth })),
+  band: [1, 4, 8, 16].map((band) => ({ band })),
+};
+
+const directPatches: Patches<DirectSchedule> = {
+  each: pairs([4, 8], [1, 2, 4]).map(([rows, quads]) => ({ rows, quads })),
+  workers: pairs([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16]).map(([across, down]) => ({ across, down })),
+  products: [1, 2, 4, 8, 16, 32, 64].map((products) => ({ products })),
+};
+
+const loopPatches: Patches<LoopSchedule> = {
+  workers: pairs([1, 2, 4, 8, 16, 32, 64, 128, 256], [1, 2, 4, 8, 16, 32, 64, 128, 256])
+    .map(([rows, splits]) => ({ rows, splits })),
+  join: (["halves", "subgroups"] as const).map((join) => ({ join })),
+};
+
+const axesOf = <S extends Schedule>(
+  kind: S["kind"],
+  patches: Patches<S>,
+  fits: (s: S) => boolean,
+): readonly Axis[] =>
+  Object.entries(patches).map(([name, values]) => ({
+    name: `${kind} ${name}`,
+    from: (s) =>
+      s.kind !== kind ? [] : values.map((patch): S => ({ ...s as S, ...patch }))
+        .filter((other) => JSON.stringify(other) !== JSON.stringify(s) && fits(other)),
+  }));
+
+/** Fewest and most invocations of a workgroup that are worth a try. */
+const FEWEST = 32, MOST = 512;
+
+const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Space => {
+  const { m, n } = kernel.size, untuned = untunedOf(profile);
+  const standard = scheduleContraction(kernel, untuned);
+  const fits = (s: ContractionSchedule): boolean => {
+    if (!contractionFits(s, kernel, profile)) return false;
+    if (s.kind === "spread") return true;
+    if (s.kind === "direct") {
+      const { rows, quads, across, down, products } = s, workers = across * down * products;
+      // no more than twice as many results as there are
+      return workers <= MOST && workers >= (profile.software ? 1 : FEWEST) &&
+        rows * down < 2 * Math.max(4, m) &&
+        4 * quads * across < 2 * Math.max(4, n);
+    }
+    const workers = (s.rows / s.each.rows) * (s.columns / s.each.columns);
+    return workers >= FEWEST && workers <= MOST && s.rows < 2 * m && s.columns < 2 * n;
+  };
+  const staged: StagedSchedule = {
+    kind: "staged",
+    rows: 64,
+    columns: 64,
+    each: { rows: 8, columns: 8 },
+    depth: 16,
+    sums: kernel.core.dtype === "f16" && profile.halfSums ? "f16 in blocks" : "f32",
+    ahead: "nothing",
+    apart: false,
+    band: 1,
+  };
+  const direct: DirectSchedule = {
+    kind: "direct",
+    rows: 4,
+    quads: 1,
+    across: Math.min(16, Math.max(1, 2 ** Math.ceil(Math.log2(n / 4)))),
+    down: Math.min(8, Math.max(1, 2 ** Math.ceil(Math.log2(m / 4)))),
+    products: 1,
+  };
+  const starts: readonly ContractionSchedule[] = [
+    // software devices pay for every barrier: none there
+    ...(profile.software ? [] : [
+      staged,
+      { ...staged, rows: 128, columns: 128 },
+      { ...staged, rows: 128, columns: 64, ahead: "halves" as const },
+      { ...staged, rows: 64, columns: 128, ahead: "registers" as const },
+      { ...staged, rows: 32, columns: 32, each: { rows: 4, columns: 4 } },
+    ]),
+    direct,
+    ...[2, 4, 8, 16, 32].map((products) => ({ ...direct, products })),
+  ];
+  return {
+    standard,
+    starts: starts.filter(fits).filter((s) => JSON.stringify(s) !== JSON.stringify(standard)),
+    axes: [...axesOf("staged", stagedPatches, fits), ...axesOf("direct", directPatches, fits)],
+  };
+};
+
+const loopSpace = (kernel: LoopKernel, profile: DeviceProfile): Space => {
+  const standard = scheduleLoop(kernel, untunedOf(profile));
+  const fits = (s: LoopSchedule): boolean =>
+    loopFits(s, kernel, profile) && s.rows * s.splits >= (profile.software ? 1 : FEWEST) &&
+    s.rows < 2 * Math.max(FEWEST, kernel.rows) &&
+    (kernel.reductions.length > 0 || s.splits === 1 || kernel.columns > 1);
+  return { standard, starts: [], axes: axesOf("loop", loopPatches, fits) };
+};
+
+/** A profile as it is before anything is measured. */
+export const untunedOf = ({ schedules: _, ...profile }: DeviceProfile): DeviceProfile => profile;
+
+/** The space of a kernel; `undefined` for families that have one way alone. */
+export const spaceOf = (kernel: PlainKernel, profile: DeviceProfile): Space | undefined => {
+  switch (kernel.kind) {
+    case "contraction":
+      return contractionSpace(kernel, profile);
+    case "loop":
+      return loopSpace(kernel, profile);
+    default:
+      return undefined;
+  }
+};
+
+/** Every schedule within some changes of the starts of a space. */
+export const within = ({ standard, starts, axes }: Space, changes: number): readonly Schedule[] => {
+  const found = new Map([standard, ...starts].map((s) => [JSON.stringify(s), s] as const));
+  let last = [...found.values()];
+  for (let i = 0; i < changes; i++) {
+    const next = last.flatMap((s) => axes.flatMap((axis) => axis.from(s)))
+      .filter((s) => !found.has(JSON.stringify(s)));
+    last = [...new Map(next.map((s) => [JSON.stringify(s), s] as const)).values()];
+    last.forEach((s) => found.set(JSON.stringify(s), s));
+  }
+  return [...found.values()];
+};
