@@ -1,6 +1,7 @@
 /** Times a whole training step: many steps between two waits for the device, since a wait alone costs 11 ms. */
-import { TreeError } from "@chain-of-sight/core";
+import { bindingsOf, startScale, TreeError } from "@chain-of-sight/core";
 import {
+  compile,
   type Device,
   type DeviceError,
   type DeviceService,
@@ -12,7 +13,8 @@ import * as Effect from "effect/Effect";
 import { BenchError } from "./fault.ts";
 import { type PresetName, presets } from "./presets.ts";
 import { spreadOf } from "./spread.ts";
-import { dispatchCount, type Precision, stepCompiler, type StepDevice } from "./step_device.ts";
+import { mixedOf, type Precision } from "../train/precision.ts";
+import { canStep, dispatchCount, type StepDevice } from "./step_device.ts";
 import type { CompileTime, StepReport } from "./step_report.ts";
 import { batchNumbers, PARAMS, startValues, type StepWork, stepWork } from "./step_work.ts";
 
@@ -49,11 +51,12 @@ interface Built {
 /** From nothing to a program, timed. */
 const build = (options: StepOptions) =>
   Effect.gen(function* () {
-    const device = yield* theDevice(), compile = yield* stepCompiler(options.precision);
-    const { preset, tokens, remat, batch } = options;
+    const device = yield* theDevice(), { preset, tokens, precision, remat, batch } = options;
+    yield* canStep(precision, device.profile);
     const began = performance.now();
     const work = yield* Effect.try({
-      try: () => stepWork(presets[preset], tokens, { remat, ...(batch === undefined ? {} : { batch }) }),
+      try: () =>
+        stepWork(presets[preset], tokens, { precision, remat, ...(batch === undefined ? {} : { batch }) }),
       catch: (e) => e as BenchError,
     });
     const described = performance.now();
@@ -78,8 +81,12 @@ const window = (program: Program, steps: number) =>
     return { ms: (performance.now() - began) / steps, loss };
   });
 
-const start = (program: Program, work: StepWork, { preset, batch }: StepOptions) =>
+const start = (program: Program, work: StepWork, { preset, batch, precision }: StepOptions) =>
   Effect.gen(function* () {
+    const { mixed } = mixedOf(precision);
+    if (mixed !== undefined) {
+      yield* program.write(bindingsOf("state.scaling", startScale(mixed.scaling ?? {})));
+    }
     for (const [path, value] of startValues(work.specs)) {
       yield* program.write({ [`${PARAMS}.${path}`]: value });
     }

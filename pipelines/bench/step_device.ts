@@ -1,6 +1,5 @@
-/** Devices and precisions of the timed step, by name: where another of either is plugged in. */
+/** Devices of the timed step, by name: where another is plugged in. */
 import {
-  compile,
   cpu,
   type Device,
   type DeviceError,
@@ -8,11 +7,11 @@ import {
   dispatchesOf,
   type Plan,
   renderModule,
-  type Source,
   webGpu,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Layer from "effect/Layer";
+import type { Precision } from "../train/precision.ts";
 import { BenchError } from "./fault.ts";
 
 /** Who computes: Deno's own WebGPU, Dawn's, or the CPU. */
@@ -20,12 +19,6 @@ export type StepDevice = "deno" | "dawn" | "cpu";
 
 /** Every device name. */
 export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
-
-/** Element types of the step: all of it f32, or products in half precision with f32 parameters. */
-export type Precision = "f32" | "mixed";
-
-/** Every precision. */
-export const precisions: readonly Precision[] = ["f32", "mixed"];
 
 const lacking = (got: string, expected: readonly string[]): BenchError =>
   new BenchError({
@@ -39,10 +32,6 @@ type Open = () => Layer.Layer<Device, DeviceError>;
 
 const opens: { readonly [name in StepDevice]?: Open } = { deno: webGpu, cpu };
 
-type Compile = (source: Source, profile: DeviceProfile) => Plan;
-
-const compilers: { readonly [name in Precision]?: Compile } = { f32: compile };
-
 /** The device of a name. Fails with BenchError for one that this build does not have. */
 export const stepDevice = (
   name: StepDevice,
@@ -53,13 +42,19 @@ export const stepDevice = (
     : Effect.succeed(open());
 };
 
-/** The compiler of a precision. Fails with BenchError for one that this build does not have. */
-export const stepCompiler = (precision: Precision): Effect.Effect<Compile, BenchError> => {
-  const found = compilers[precision];
-  return found === undefined
-    ? Effect.fail(lacking(`--precision ${precision}`, Object.keys(compilers)))
-    : Effect.succeed(found);
-};
+/** Fails with BenchError where a device cannot do a precision. */
+export const canStep = (
+  precision: Precision,
+  { f16, name }: DeviceProfile,
+): Effect.Effect<void, BenchError> =>
+  precision === "f32" || f16 ? Effect.void : Effect.fail(
+    new BenchError({
+      op: "bench:step",
+      got: `--precision ${precision} on ${name}`,
+      expected: "a GPU with 16-bit floating point (shader-f16)",
+      mend: "time f32, or choose another device",
+    }),
+  );
 
 /** Dispatches of one run: kernels and their parts, and copies. */
 export const dispatchCount = (plan: Plan, profile: DeviceProfile, device: StepDevice): number =>

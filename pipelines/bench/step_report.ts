@@ -3,7 +3,8 @@ import { bytesText } from "@chain-of-sight/kernels";
 import * as t from "io-ts";
 import { type PresetName, presetNames } from "./presets.ts";
 import { type Spread, spreadCodec } from "./spread.ts";
-import { type Precision, precisions, type StepDevice, stepDevices } from "./step_device.ts";
+import { type Precision, precisions } from "../train/precision.ts";
+import { type StepDevice, stepDevices } from "./step_device.ts";
 
 /** Milliseconds from a model to a program. */
 export interface CompileTime {

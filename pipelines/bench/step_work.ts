@@ -29,6 +29,7 @@ import {
   type VisionLanguageBatch,
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels";
+import { mixedOf, type Precision } from "../train/precision.ts";
 import { BenchError } from "./fault.ts";
 import { type BenchPreset, bridgeScales, tokenCounts } from "./presets.ts";
 
@@ -152,20 +153,33 @@ const productFlops = (
   return whole.byFamily.contraction + 3 * forward.byFamily.attention;
 };
 
+/** What a timed step may differ in. */
+export interface StepWorkOptions {
+  /** Sequences; the preset's by default. */
+  readonly batch?: number;
+  /** Whether the backward pass computes decoder blocks again; false by default. */
+  readonly remat?: boolean;
+  /** Element types; f32 by default. */
+  readonly precision?: Precision;
+}
+
 /** The step of a preset. Throws BenchError for a number of tokens without scales. */
 export const stepWork = (
   preset: BenchPreset,
   tokens: number,
-  { batch = preset.batch, remat = false }: { readonly batch?: number; readonly remat?: boolean } = {},
+  { batch = preset.batch, remat = false, precision }: StepWorkOptions = {},
 ): StepWork => {
   const { specs, loss } = benchModel(preset, tokens), given = batchInputs(preset, batch);
   const { rate, ...settings } = stepOptimiser;
-  const optimiser = adamw({ ...settings, decay: () => true });
-  const state = placeholders("state", trainStateSpecs(optimiser, specs)) as TrainState<Tensor>;
+  const optimiser = adamw({ ...settings, decay: () => true }), half = mixedOf(precision);
+  const state = placeholders("state", trainStateSpecs(optimiser, specs, undefined, half.mixed)) as TrainState<
+    Tensor
+  >;
   const step = trainStep<VisionLanguageBatch>({
     loss,
     optimiser,
     schedule: constantRate(rate),
+    ...half,
     ...(remat ? { remat: (region: string) => region.startsWith("model.layers.") } : {}),
   });
   const after = step(state, given);

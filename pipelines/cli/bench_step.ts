@@ -11,8 +11,9 @@ import * as Option from "effect/Option";
 import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
-import { precisions, stepDevice, stepDevices } from "../bench/step_device.ts";
+import { stepDevice, stepDevices } from "../bench/step_device.ts";
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
+import { precisions } from "../train/precision.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {

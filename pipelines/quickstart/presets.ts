@@ -32,6 +32,7 @@ const training: LanguageConfig = {
   maxNorm: 1,
   trainable: ["bridge", "model", "lm_head"],
   every: 100,
+  precision: "f32",
 };
 
 /** For two cores and a software device. */

@@ -29,6 +29,7 @@ import { hashOf } from "../runs/hash.ts";
 import { batchAt, type BatchError, batchOf } from "../text/batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
+import type { Precision } from "../train/precision.ts";
 import { type TextConfig, trainingRow } from "../train/rows.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
 import { type ModelConfig, modelOf, type ModelState } from "./model.ts";
@@ -51,20 +52,25 @@ export interface LanguageConfig {
   readonly trainable: readonly string[];
   /** Steps between checkpoints. */
   readonly every: number;
+  /** Element types; f32 by default. */
+  readonly precision?: Precision;
 }
 
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
-const languageType = t.strict({
-  steps: natural,
-  batch: natural,
-  rate: amount,
-  warmup: amount,
-  weightDecay: amount,
-  maxNorm: t.refinement(t.number, (n) => n > 0, "a number above 0"),
-  trainable: t.readonlyArray(t.string),
-  every: natural,
-});
+const languageType = t.exact(t.intersection([
+  t.type({
+    steps: natural,
+    batch: natural,
+    rate: amount,
+    warmup: amount,
+    weightDecay: amount,
+    maxNorm: t.refinement(t.number, (n) => n > 0, "a number above 0"),
+    trainable: t.readonlyArray(t.string),
+    every: natural,
+  }),
+  t.partial({ precision: t.keyof({ f32: null, mixed: null }) }),
+]));
 
 /** Codec of {@link LanguageConfig}. */
 export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> =>
@@ -118,7 +124,9 @@ export const trainedBy = (config: LanguageConfig): PathPredicate => under(...con
 
 /** Hash of all that decides the numbers of a stage. */
 export const languageIdentity = (stage: LanguageStage, given: ModelState): string => {
-  const { every: _every, ...config } = stage.config;
+  // what f32 trainings were known by before they could be anything else stays
+  const { every: _every, precision = "f32", ...others } = stage.config;
+  const config = precision === "f32" ? others : { ...others, precision };
   const { data, text, features, tokenizer } = stage.data;
   return hashOf({
     stage: stage.name,
@@ -198,6 +206,7 @@ export const languageTraining = (
       floor: config.rate / 50,
     }),
     maxNorm: config.maxNorm,
+    ...(config.precision === undefined ? {} : { precision: config.precision }),
     total: config.steps,
     work: { amount: config.batch * (model.visualTokens + text.length), unit: "tokens" },
     places,

@@ -47,6 +47,16 @@ interface Position {
   first: boolean;
 }
 
+const noHalf = (stage: string, device: string, step: number): TrainingError =>
+  new TrainingError({
+    op: `train ${stage} in mixed precision`,
+    got: `${device}, which has no 16-bit floating point`,
+    expected: "a GPU with the feature shader-f16",
+    mend: 'set precision to "f32", or choose another device',
+    stage,
+    step,
+  });
+
 interface Running<B, E, R> {
   readonly training: Training<B, E, R>;
   readonly step: StepSource;
@@ -67,6 +77,12 @@ const notFinite = (stage: string, row: MetricRecord, name: string): TrainingErro
     step: row.step,
   });
 
+/** Scale of the loss from which on a step without finite gradients is no matter of the scale any more. */
+const LEAST_SCALE = 1;
+
+/** Whether a scale of the loss is there to be halved: the step before was skipped, the next may be finite. */
+const mayRecover = ({ scale }: MetricRecord): boolean => typeof scale === "number" && scale > LEAST_SCALE;
+
 /** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
 const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.uninterruptible(Effect.gen(function* () {
@@ -86,6 +102,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError>
     at.known = at.submitted;
     at.first = false;
     for (const row of rows) {
+      if (training.precision === "mixed" && mayRecover(row)) continue;
       const bad = ["loss", "gradNorm"].find((name) => !Number.isFinite(row[name]));
       if (bad !== undefined) return yield* Effect.fail(notFinite(training.stage, row, bad));
     }
@@ -139,7 +156,8 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
 
 /**
  * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
- * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept.
+ * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept. In mixed precision
+ * such steps change nothing but the scale of the loss, and only end it when that cannot fall any more.
  */
 export const train = <B, E, R>(
   training: Training<B, E, R>,
@@ -160,6 +178,9 @@ export const train = <B, E, R>(
       return done(paramsOf(saved.tensors, training.initial), log.kept);
     }
     const device = yield* theDevice();
+    if (training.precision === "mixed" && !device.profile.f16) {
+      return yield* Effect.fail(noHalf(stage, device.profile.name, from));
+    }
     const step = stepSource(training);
     const program = yield* device.load(compile(step.source, device.profile));
     yield* program.write({

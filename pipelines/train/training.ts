@@ -21,6 +21,7 @@ import {
 import type { Source } from "@chain-of-sight/kernels";
 import type * as Effect from "effect/Effect";
 import type { ProgressSink } from "../terminal/progress.ts";
+import { mixedOf, type Precision } from "./precision.ts";
 
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
@@ -66,6 +67,8 @@ export interface Training<B, E = never, R = never> {
   readonly schedule: Schedule;
   /** Greatest norm of all gradients. */
   readonly maxNorm: number;
+  /** Element types; f32 by default. */
+  readonly precision?: Precision;
   /** Optimiser steps altogether. */
   readonly total: number;
   /** What a step gets done, for rates: 512 `tokens`. */
@@ -97,8 +100,12 @@ export const RING = "ring";
 /** The whole step: forward, backward, clipping, update and the ring, state donated. Throws what the loss throws. */
 export const stepSource = <B, E, R>(training: Training<B, E, R>): StepSource => {
   const { optimiser, trainable, specs, batch, loss, schedule, maxNorm } = training;
-  const state = placeholders("state", trainStateSpecs(optimiser, specs, trainable)) as TrainState<Tensor>;
-  const result = trainStep<B>({ loss, optimiser, schedule, maxNorm, trainable })(state, batch);
+  const half = mixedOf(training.precision);
+  const state = placeholders(
+    "state",
+    trainStateSpecs(optimiser, specs, trainable, half.mixed),
+  ) as TrainState<Tensor>;
+  const result = trainStep<B>({ loss, optimiser, schedule, maxNorm, trainable, ...half })(state, batch);
   const { loss: value, gradNorm, lr, ...others } = result.metrics;
   const metrics: Record<string, Tensor> = { loss: value, gradNorm, lr, ...others };
   const ring = metricRing(Object.keys(metrics), RING_ROWS), before = input(RING, ring.spec.shape);
@@ -119,6 +126,6 @@ export const stepSource = <B, E, R>(training: Training<B, E, R>): StepSource => 
     ring,
     changing: changed.map(([path]) => path),
     bind: (values) => bindingsOf("state", values as Tree<NdArray>),
-    start: startTraining(optimiser, training.initial, trainable),
+    start: startTraining(optimiser, training.initial, trainable, half.mixed),
   };
 };

@@ -1,14 +1,16 @@
 /** The timed step: the yardstick's parameters, loss and work; the report; what the command refuses. */
 import { input, interpret, type NdArray, placeholders, type Tensor, type Tree } from "@chain-of-sight/core";
+import { portableProfile } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { BenchError } from "../../pipelines/bench/fault.ts";
 import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/bench/presets.ts";
-import { precisions, stepCompiler, stepDevice, stepDevices } from "../../pipelines/bench/step_device.ts";
+import { canStep, stepDevice, stepDevices } from "../../pipelines/bench/step_device.ts";
 import { type StepRun, stepRunCodec, stepText } from "../../pipelines/bench/step_report.ts";
 import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/bench/step_work.ts";
+import { precisions } from "../../pipelines/train/precision.ts";
 import { ran, read } from "./command.ts";
 
 const step = (...args: readonly string[]) => ran("pipelines/cli/bench_step.ts", ...args);
@@ -120,6 +122,21 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
   assert.match(stepText(run), /32\/80 \d/);
 });
 
+command("times mixed precision on a GPU: the loss of f32 but for the rounding, in less memory", async () => {
+  const args = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps", "2", "--json"];
+  const [f32, mixed] = [
+    read(stepRunCodec(), (await step(...args)).out).results[0]!,
+    read(stepRunCodec(), (await step(...args, "--precision", "mixed")).out).results[0]!,
+  ];
+  assert.is(mixed!.precision, "mixed");
+  for (const when of ["first", "last"] as const) {
+    const off = Math.abs(mixed!.loss[when] / f32!.loss[when] - 1);
+    assert.ok(off < 2 ** -11, `${when}: off by ${off}`);
+  }
+  assert.ok(mixed!.loss.last < mixed!.loss.first, "it learns");
+  assert.is(mixed!.modelFlops, f32!.modelFlops);
+});
+
 command("computes blocks again where it is told to, to the same loss", async () => {
   const args = [
     "--preset",
@@ -147,6 +164,7 @@ const refusals: readonly (readonly [args: readonly string[], said: RegExp])[] = 
   [["--batch", "0"], /--batch[^]*above 0/],
   [["--presett", "tiny"], /--presett/],
   [["--preset", "huge"], /huge/],
+  [["--preset", "tiny", "--precision", "mixed"], /mixed[^]*shader-f16/],
 ];
 
 for (const [args, said] of refusals) {
@@ -163,7 +181,9 @@ names("are opened, or refused by a fault that names those that there are", async
   for (
     const [name, found] of [
       ...stepDevices.map((d) => [`--device ${d}`, Effect.result(stepDevice(d))] as const),
-      ...precisions.map((p) => [`--precision ${p}`, Effect.result(stepCompiler(p))] as const),
+      ...precisions.map((p) =>
+        [`--precision ${p} on portable`, Effect.result(canStep(p, portableProfile))] as const
+      ),
     ]
   ) {
     const result = await Effect.runPromise(found as Effect.Effect<Result.Result<unknown, BenchError>>);
