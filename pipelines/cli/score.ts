@@ -1,0 +1,119 @@
+/**
+ * Scores predictions by the rules of a benchmark's official script.
+ *
+ *     deno task score --benchmark NAME --annotations FILE --predictions FILE [--json]
+ *
+ * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each; predictions are lines of
+ * `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for MME the folder of its texts).
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as FileSystem from "effect/FileSystem";
+import * as Option from "effect/Option";
+import { fromEither } from "../bridge.ts";
+import type { Benchmark } from "../eval/benchmark.ts";
+import { blindPredictions, majorityAnswer } from "../eval/controls.ts";
+import { compare, evaluate } from "../eval/evaluation.ts";
+import { answeredOf } from "../eval/join.ts";
+import { parseLines, recordCodec } from "../eval/record_codec.ts";
+import type { BenchmarkRecord } from "../eval/records.ts";
+import { firstQwenBox } from "../eval/refcoco.ts";
+import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts";
+import { type Board, boardText } from "../eval/board.ts";
+import type { ResultFiles } from "../eval/submission/format.ts";
+import { plainFile } from "../eval/submission/formats.ts";
+import member from "../deno.json" with { type: "json" };
+import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
+import { runCommand } from "./main.ts";
+
+const boxReaders = {
+  qwen: { parse: firstQwenBox, print: thousandBoxes.print },
+  thousand: thousandBoxes,
+  tagged: taggedBoxes,
+  decimals: decimalBoxes(2),
+  location: locationBoxes,
+} as const;
+
+const parts = {
+  benchmark: Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]).pipe(
+    Flag.withDescription("which benchmark the records belong to"),
+  ),
+  annotations: Flag.String("annotations").pipe(Flag.withDescription("records, a line of JSON each")),
+  predictions: Flag.String("predictions").pipe(Flag.withDescription("what the model wrote")),
+  format: Flag.Literals("format", ["plain", "official"]).pipe(
+    Flag.withDefault("plain" as const),
+    Flag.withDescription("form of the predictions: lines of id and answer, or the benchmark's result file"),
+  ),
+  against: Flag.String("against").pipe(
+    Flag.optional,
+    Flag.withDescription("other predictions for the same questions, to compare with"),
+  ),
+  train: Flag.String("train").pipe(
+    Flag.optional,
+    Flag.withDescription("records of the training split: adds the score of the majority answers"),
+  ),
+  boxes: Flag.Literals("boxes", ["qwen", "thousand", "tagged", "decimals", "location"]).pipe(
+    Flag.withDefault("qwen" as const),
+    Flag.withDescription("how boxes are read from answers"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const textOf = (path: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem;
+    return yield* fs.readFileString(path);
+  });
+
+const filesOf = (path: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem;
+    const info = yield* fs.stat(path);
+    if (info.type !== "Directory") return { [path]: yield* fs.readFileString(path) } as ResultFiles;
+    const names = (yield* fs.readDirectory(path)).toSorted();
+    const texts = yield* Effect.forEach(names, (name) => fs.readFileString(`${path}/${name}`));
+    return Object.fromEntries(names.map((name, i) => [name, texts[i]!])) as ResultFiles;
+  });
+
+const recordsOf = (of: Benchmark, path: string) =>
+  Effect.flatMap(
+    textOf(path),
+    (text) => fromEither(parseLines<BenchmarkRecord>(recordCodec(of.kind), path)(text)),
+  );
+
+const answersOf = (
+  of: Benchmark,
+  records: readonly BenchmarkRecord[],
+  path: string,
+  format: "plain" | "official",
+) =>
+  Effect.gen(function* () {
+    const files = yield* filesOf(path);
+    const form = format === "plain" ? plainFile : of.submission;
+    return yield* fromEither(answeredOf(records, yield* fromEither(form.parse(files, records))));
+  });
+
+const command = Command.make("score", parts, (flags) =>
+  Effect.gen(function* () {
+    const boxes = boxReaders[flags.boxes];
+    const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes.parse)));
+    const records = yield* recordsOf(of, flags.annotations);
+    const answered = yield* answersOf(of, records, flags.predictions, flags.format);
+    const evaluation = yield* fromEither(evaluate(of, answered));
+    const majority = Option.isNone(flags.train) ? {} : yield* Effect.gen(function* () {
+      const train = yield* recordsOf(of, Option.getOrThrow(flags.train));
+      const blind = blindPredictions(records, majorityAnswer(train, boxes.print));
+      const answers = yield* fromEither(answeredOf(records, blind));
+      return { majority: yield* fromEither(of.score(answers)) };
+    });
+    const comparison = Option.isNone(flags.against) ? {} : yield* Effect.gen(function* () {
+      const other = yield* answersOf(of, records, Option.getOrThrow(flags.against), flags.format);
+      return { comparison: compare(of, answered, other) };
+    });
+    const board: Board = { benchmark: of.name, ...evaluation, ...majority, ...comparison };
+    console.log(flags.json ? JSON.stringify(board, null, 2) : boardText(of, board));
+  })).pipe(Command.withDescription("Scores predictions by the rules of a benchmark's official script."));
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: member.version }), "stopped");
+}

@@ -1,0 +1,80 @@
+/** Everything that is said about a list of answers: scores, parts, an interval, controls, a comparison. */
+import * as E from "fp-ts/lib/Either.js";
+import type { Benchmark } from "./benchmark.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
+import type { EvalError } from "./error.ts";
+import { type McNemar, mcNemar } from "./mcnemar.ts";
+import type { Answered } from "./records.ts";
+import { groupBy, ratio, type ScoreReport } from "./report.ts";
+import { byObjectSize, byTemplate, type Slice } from "./slices.ts";
+
+/** What is said about some answers. */
+export interface Evaluation {
+  /** The benchmark's numbers. */
+  readonly report: ScoreReport;
+  /** Mean credit of single answers with its interval; pictures are drawn, each with its questions. */
+  readonly credit: Interval;
+  /** Mean credit by size of the object in question. */
+  readonly bySize: readonly Slice[];
+  /** Mean credit by template. */
+  readonly byTemplate: readonly Slice[];
+}
+
+/** Two lists of answers to the same questions, compared. */
+export interface Comparison {
+  /** Mean credit of the first less that of the second, with its paired interval. */
+  readonly difference: Interval;
+  /** McNemar's test; absent if some credits are neither 0 nor 1. */
+  readonly mcNemar?: McNemar;
+}
+
+interface Total {
+  readonly sum: number;
+  readonly n: number;
+}
+
+const credits = ({ credit }: Benchmark, answered: readonly Answered[]): readonly number[] =>
+  answered.map(({ record, answer }) => credit(record, answer));
+
+// Answers about one picture are not independent; their sum is all that the mean needs.
+const byImage = (answered: readonly Answered[], values: readonly number[]): readonly Total[] => {
+  const rows = answered.map(({ record }, i) => ({
+    image: record.image ?? `without ${record.id}`,
+    value: values[i]!,
+  }));
+  return [...groupBy(rows, ({ image }) => image).values()].map((items) => ({
+    sum: items.reduce((sum, { value }) => sum + value, 0),
+    n: items.length,
+  }));
+};
+
+const meanCredit = (totals: readonly Total[]): number =>
+  ratio(totals.reduce((sum, t) => sum + t.sum, 0), totals.reduce((n, t) => n + t.n, 0));
+
+/** Scores, parts and interval of some answers; fails as the benchmark's score does. */
+export const evaluate = (
+  of: Benchmark,
+  answered: readonly Answered[],
+  options: BootstrapOptions = {},
+): E.Either<EvalError, Evaluation> =>
+  E.map((report: ScoreReport): Evaluation => ({
+    report,
+    credit: bootstrap(byImage(answered, credits(of, answered)), meanCredit, options),
+    bySize: byObjectSize(answered, of.credit),
+    byTemplate: byTemplate(answered, of.credit),
+  }))(of.score(answered));
+
+/** Compares two lists of answers to the same questions in the same order, as {@link answeredOf} of join.ts gives them. */
+export const compare = (
+  of: Benchmark,
+  first: readonly Answered[],
+  second: readonly Answered[],
+  options: BootstrapOptions = {},
+): Comparison => {
+  const a = credits(of, first), b = credits(of, second);
+  const difference = pairedDifference(byImage(first, a), byImage(second, b), meanCredit, options);
+  const isWhole = [...a, ...b].every((value) => value === 0 || value === 1);
+  return isWhole
+    ? { difference, mcNemar: mcNemar(a.map((v) => v === 1), b.map((v) => v === 1)) }
+    : { difference };
+};
