@@ -1,0 +1,71 @@
+/** Codecs that several annotation formats share. */
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+
+/** An id, written as text or as a whole number: its text. */
+export const idCodec = (): t.Type<string, string, unknown> => id;
+
+const id = new t.Type<string, string, unknown>(
+  "an id (text or whole number)",
+  (u): u is string => typeof u === "string",
+  (u, context) =>
+    typeof u === "string" && u !== ""
+      ? t.success(u)
+      : typeof u === "number" && Number.isSafeInteger(u)
+      ? t.success(String(u))
+      : t.failure(u, context),
+  (text) => text,
+);
+
+/** A text that is not empty. */
+export const wordsCodec = (): t.Type<string, string, unknown> => words;
+
+const words = new t.Type<string, string, unknown>(
+  "a text that is not empty",
+  (u): u is string => typeof u === "string" && u.trim() !== "",
+  (u, context) => typeof u === "string" && u.trim() !== "" ? t.success(u) : t.failure(u, context),
+  (text) => text,
+);
+
+/** A whole number from 0, up to `most`. */
+export const countCodec = (most = Number.MAX_SAFE_INTEGER): t.Type<number, number, unknown> =>
+  new t.Type<number, number, unknown>(
+    most === Number.MAX_SAFE_INTEGER ? "a whole number from 0" : `a whole number from 0 to ${most}`,
+    (u): u is number => typeof u === "number" && Number.isSafeInteger(u) && u >= 0 && u <= most,
+    (u, context) =>
+      typeof u === "number" && Number.isSafeInteger(u) && u >= 0 && u <= most
+        ? t.success(u)
+        : t.failure(u, context),
+    (n) => n,
+  );
+
+/** A length in pixels: finite, above 0. */
+export const lengthCodec = (): t.Type<number, number, unknown> => length;
+
+const isLength = (u: unknown): u is number => typeof u === "number" && Number.isFinite(u) && u > 0;
+const length = new t.Type<number, number, unknown>(
+  "a number above 0",
+  isLength,
+  (u, context) => isLength(u) ? t.success(u) : t.failure(u, context),
+  (n) => n,
+);
+
+/** A finite number. */
+export const finiteCodec = (): t.Type<number, number, unknown> => finite;
+
+const finite = new t.Type<number, number, unknown>(
+  "a number",
+  (u): u is number => typeof u === "number" && Number.isFinite(u),
+  (u, context) => typeof u === "number" && Number.isFinite(u) ? t.success(u) : t.failure(u, context),
+  (n) => n,
+);
+
+/** The codec that reads `null` as if the field were absent. */
+export const nullable = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | undefined, unknown, unknown> =>
+  new t.Type<A | undefined, unknown, unknown>(
+    `${codec.name} or null`,
+    (u): u is A | undefined => u === undefined || codec.is(u),
+    (u, context): E.Either<t.Errors, A | undefined> =>
+      u === null || u === undefined ? t.success(undefined) : codec.validate(u, context),
+    (a) => a === undefined ? null : codec.encode(a),
+  );

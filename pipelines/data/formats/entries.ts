@@ -1,0 +1,126 @@
+/** The entries of JSON, JSON lines, plain lines and tables. */
+import type { Refusal } from "../../bridge.ts";
+import { brokenFile, type Entry, type Format } from "./format.ts";
+import { type JsonLayout, jsonSplitter } from "./json_split.ts";
+import type { FileSource } from "./source.ts";
+import { fieldsOf, type TextPiece, textSplitter } from "./text_split.ts";
+
+/** How a format opens its files. */
+export type Opener = Format<unknown>["open"];
+
+const wrong = (got: string, expected: string): Refusal => ({ path: "(root)", got, expected });
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Text of bytes, or why they are none. */
+const textOf = (bytes: Uint8Array): { readonly value: string } | { readonly fault: Refusal } => {
+  try {
+    return { value: decoder.decode(bytes) };
+  } catch {
+    return { fault: wrong("bytes that are not UTF-8", "text in UTF-8") };
+  }
+};
+
+/** The JSON value of bytes, or why they have none. */
+export const jsonOf = (bytes: Uint8Array): { readonly value: unknown } | { readonly fault: Refusal } => {
+  const text = textOf(bytes);
+  if ("fault" in text) return text;
+  try {
+    return { value: JSON.parse(text.value) as unknown };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return { fault: wrong(`a text that is not JSON (${why.slice(0, 120)})`, "JSON") };
+  }
+};
+
+/** Opens JSON files, by role, or all in one way. */
+export const jsonFile = (layout: JsonLayout | Readonly<Record<string, JsonLayout>>): Opener =>
+  async function* (source, role): AsyncGenerator<readonly Entry[]> {
+    const split = jsonSplitter(source.name, "root" in layout ? layout as JsonLayout : layout[role]!);
+    for await (const chunk of source.chunks()) {
+      yield split.push(chunk).map(({ section, index, key, at, bytes }): Entry => ({
+        file: source.name,
+        role,
+        section,
+        index,
+        at,
+        record: key === undefined ? `${section}[${index}]` : key,
+        ...(key === undefined ? {} : { key }),
+        ...jsonOf(bytes),
+      }));
+    }
+    split.end();
+  };
+
+async function* pieces(source: FileSource, quoted: boolean): AsyncGenerator<readonly TextPiece[]> {
+  const split = textSplitter(source.name, quoted);
+  for await (const chunk of source.chunks()) yield split.push(chunk);
+  yield split.end();
+}
+
+const entryOf = (source: FileSource, role: string, { index, line, at }: TextPiece) => ({
+  file: source.name,
+  role,
+  section: "",
+  index,
+  at,
+  record: `line ${line}`,
+});
+
+/** Opens files with one JSON value per line. */
+export const jsonLines: Opener = async function* (source, role): AsyncGenerator<readonly Entry[]> {
+  for await (const some of pieces(source, false)) {
+    yield some.map((piece) => ({ ...entryOf(source, role, piece), ...jsonOf(piece.bytes) }));
+  }
+};
+
+/** Opens files of plain lines; the values are their texts. */
+export const plainLines: Opener = async function* (source, role): AsyncGenerator<readonly Entry[]> {
+  for await (const some of pieces(source, false)) {
+    yield some.map((piece) => ({ ...entryOf(source, role, piece), ...textOf(piece.bytes) }));
+  }
+};
+
+/** Opens either kind of JSON file by its first byte: one list of values, or one value per line. */
+export const jsonListOrLines: Opener = async function* (source, role): AsyncGenerator<readonly Entry[]> {
+  const head = new TextDecoder().decode(await source.slice(0, Math.min(source.size, 4096)));
+  yield* head.trimStart().startsWith("[")
+    ? jsonFile({ root: "list" })(source, role)
+    : jsonLines(source, role);
+};
+
+/**
+ * Opens tables with tabs between fields and names in the first row; the values are objects of texts. A row with more or
+ * fewer fields than there are names is refused.
+ */
+export const table: Opener = async function* (source, role): AsyncGenerator<readonly Entry[]> {
+  let names: readonly string[] | undefined;
+  for await (const some of pieces(source, true)) {
+    const entries: Entry[] = [];
+    for (const piece of some) {
+      const text = textOf(piece.bytes);
+      if (names === undefined) {
+        if ("fault" in text) throw brokenFile(source.name, `names of columns: ${text.fault.got}`, "text");
+        names = fieldsOf(text.value);
+        const twice = names.find((name, i) => names!.indexOf(name) !== i);
+        if (twice !== undefined) {
+          throw brokenFile(source.name, `the column ${JSON.stringify(twice)} twice`, "every column once");
+        }
+        continue;
+      }
+      const base = { ...entryOf(source, role, piece), index: piece.index - 1 };
+      if ("fault" in text) {
+        entries.push({ ...base, ...text });
+        continue;
+      }
+      const fields = fieldsOf(text.value), known = names;
+      entries.push(
+        fields.length === known.length
+          ? { ...base, value: Object.fromEntries(fields.map((field, i) => [known[i]!, field])) }
+          : { ...base, fault: wrong(`${fields.length} fields`, `${known.length}, as there are columns`) },
+      );
+    }
+    yield entries;
+  }
+  if (names === undefined) throw brokenFile(source.name, "no row", "names of columns in the first row");
+};

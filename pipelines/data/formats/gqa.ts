@@ -1,0 +1,50 @@
+/** GQA (Hudson and Manning 2019). */
+import * as t from "io-ts";
+import type { ExactRecord } from "../../eval/records.ts";
+import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { jsonFile } from "./entries.ts";
+import type { Format } from "./format.ts";
+import { each, taken } from "./machine.ts";
+
+const text = nullable(t.string);
+
+// the test and challenge splits have questions and pictures only
+const Question = t.intersection([
+  t.type({ imageId: idCodec(), question: wordsCodec() }),
+  t.partial({
+    answer: nullable(wordsCodec()),
+    groups: nullable(t.partial({ global: text })),
+    types: nullable(t.partial({ structural: text, semantic: text, detailed: text })),
+    entailed: nullable(t.readonlyArray(idCodec())),
+    semantic: nullable(t.readonlyArray(t.unknown)),
+  }),
+]);
+
+const optional = <K extends string, A>(key: K, value: A | undefined): { readonly [P in K]?: A } =>
+  value === undefined ? {} : { [key]: value } as { readonly [P in K]?: A };
+
+/** GQA: an answer that the split hides is "". */
+export const gqa: Format<ExactRecord> = {
+  name: "gqa",
+  reads: "GQA {split}_balanced_questions.json and {split}_all_questions.json",
+  files: [{ name: "questions" }],
+  open: jsonFile({ root: "dictionary" }),
+  machine: each(
+    Question,
+    ({ imageId, question, answer, groups, types, entailed, semantic }, entry) =>
+      taken<ExactRecord>(entry, [{
+        kind: "exact",
+        id: entry.key!,
+        image: imageId,
+        question,
+        answer: answer ?? "",
+        ...optional("template", types?.detailed),
+        ...optional("structural", types?.structural),
+        ...optional("semantic", types?.semantic),
+        ...optional("group", groups?.global),
+        ...optional("steps", semantic?.length),
+        ...optional("entailed", entailed),
+      }]),
+  ),
+  unique: true,
+};
