@@ -50,7 +50,19 @@ export { renderDataset, type RenderOptions } from "./data/workers.ts";
 export * from "./eval/bootstrap.ts";
 export * from "./eval/count.ts";
 export * from "./eval/presence.ts";
-export * from "./eval/records.ts";
+export type {
+  BenchmarkRecord,
+  BoxRecord,
+  CaptionRecord,
+  ChoiceRecord,
+  ExactRecord,
+  OpenRecord,
+  Prediction,
+  ReadingRecord,
+  RecordBase,
+  RecordKind,
+  YesNoRecord,
+} from "./eval/records.ts";
 export * from "./eval/refer.ts";
 export * from "./figures/loss_chart.ts";
 export * from "./figures/plan_chart.ts";
