@@ -114,7 +114,7 @@ export const loadProgram = (
       writeSlot(device, places[memory.slotOf.get(tensor)!]!, table as BufferSource);
     }
     const here: Homes = { ...homesOf(memory), buffersOf: (slot) => places[slot]!.map((r) => r.buffer) };
-    const steps: Recorded[] = [], dispatches = dispatchesOf(plan, profile, here);
+    const steps: Recorded[] = [], dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
     for (const dispatch of dispatches) {
       if (dispatch.bindings.length > profile.maxBindings) {
         return yield* Effect.fail(

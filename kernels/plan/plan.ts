@@ -24,6 +24,7 @@ import { findSums } from "../graph/sums.ts";
 import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
+import { Remembered } from "./remember.ts";
 
 /** What to compile: named results, and which of them replace which inputs. */
 export interface Source {
@@ -72,8 +73,16 @@ const scheduled = (profile: DeviceProfile, schedules: Schedules | undefined): De
 export const profileFor = (plan: Plan, profile: DeviceProfile): DeviceProfile =>
   scheduled(profile, plan.schedules);
 
-/** Compiles for devices of a profile. */
-export const compile = (source: Source, device: DeviceProfile, options: CompileOptions = {}): Plan => {
+const plans = new Remembered<Plan>();
+
+/** Compiles for devices of a profile. The same description gives the same plan as long as it is there. */
+export const compile = (source: Source, profile: DeviceProfile, options: CompileOptions = {}): Plan => {
+  const { outputs, donate = {}, inputs = [] } = source;
+  const rest = [Object.keys(outputs), Object.entries(donate), inputs.map((t) => t.id), profile, options];
+  return plans.take(Object.values(outputs), rest, () => compileAnew(source, profile, options));
+};
+
+const compileAnew = (source: Source, device: DeviceProfile, options: CompileOptions): Plan => {
   const schedules = options.schedules ?? device.schedules, profile = scheduled(device, schedules);
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const asked = Object.values(source.outputs);

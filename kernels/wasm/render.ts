@@ -2,6 +2,7 @@
 import { sizeOf } from "@chain-of-sight/core";
 import type { PlainKernel } from "../graph/kernel.ts";
 import type { Plan } from "../plan/plan.ts";
+import { oncePerPair } from "../plan/remember.ts";
 import { type Frame, stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
@@ -54,7 +55,7 @@ const COPY =
  (memory.copy (i32.load (local.get $args)) (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))))`;
 
 /** The module of a plan. Equal kernels share a function. */
-export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
+export const renderModule: (plan: Plan, dialect: Dialect) => WasmModule = oncePerPair((plan, dialect) => {
   const names = new Map<string, string>(), functions: string[] = [];
   const known = new Map<PlainKernel, readonly Phase[]>();
   const each = stepsOf(plan).flatMap(({ kernel, frame }) => {
@@ -86,4 +87,4 @@ export const renderModule = (plan: Plan, dialect: Dialect): WasmModule => {
     ].join("\n"),
     phases,
   };
-};
+});

@@ -40,15 +40,18 @@ export const indent = (lines: readonly string[], depth = 1): string => {
   let level = depth;
   return lines.map((line) => {
     let open = 0, lowest = 0;
-    for (const c of line) {
-      if (c === "(") open++;
-      else if (c === ")") lowest = Math.min(lowest, --open);
+    for (let at = 0; at < line.length; at++) {
+      const c = line.charCodeAt(at);
+      if (c === OPEN) open++;
+      else if (c === CLOSE && --open < lowest) lowest = open;
     }
     const out = " ".repeat(Math.max(0, level + lowest)) + line;
     level += open;
     return out;
   }).join("\n");
 };
+
+const OPEN = "(".charCodeAt(0), CLOSE = ")".charCodeAt(0);
 
 /** The locals of one function. */
 export class Locals {

@@ -3,6 +3,7 @@ import { sizeOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { PlainKernel } from "../graph/kernel.ts";
 import { type Plan, profileFor } from "../plan/plan.ts";
+import { oncePerPair } from "../plan/remember.ts";
 import { stepsOf } from "../plan/steps.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
@@ -21,15 +22,24 @@ export interface KernelDispatch extends Dispatch {
 export const dispatchesOf = (
   plan: Plan,
   device: DeviceProfile,
-  homes: Homes = homesOf(plan.memory),
-): KernelDispatch[] => {
-  const profile = profileFor(plan, device);
+  homes?: Homes,
+): readonly KernelDispatch[] => homes === undefined ? asPlanned(plan, device) : placed(plan, device, homes);
+
+const asPlanned = oncePerPair((plan: Plan, device: DeviceProfile) =>
+  placed(plan, device, homesOf(plan.memory))
+);
+
+const placed = (plan: Plan, device: DeviceProfile, homes: Homes): readonly KernelDispatch[] => {
+  const profile = profileFor(plan, device), texts = new Map<string, string>();
+  // equal texts are kept once
+  const once = (code: string): string => texts.get(code) ?? (texts.set(code, code), code);
   const steps = stepsOf(plan), inside = turnHomes(steps.map((s) => s.frame), homes);
   const known = new Map<Homes, Map<PlainKernel, readonly KernelDispatch[]>>();
   return steps.flatMap(({ kernel, frame }) => {
     const here = frame.scan === undefined ? homes : inside.get(frame.scan)!;
     const before = known.get(here) ?? new Map<PlainKernel, readonly KernelDispatch[]>();
-    const rendered = before.get(kernel) ?? renderWgsl(kernel, here, profile).map((d) => ({ ...d, kernel }));
+    const rendered = before.get(kernel) ?? renderWgsl(kernel, here, profile)
+      .map((d) => ({ ...d, code: once(d.code), kernel }));
     known.set(here, before.set(kernel, rendered));
     return frame.scan === undefined ? rendered : rendered.map((d) => ({
       ...d,
