@@ -1,0 +1,140 @@
+/** Questions with choices: MMBench, SEED-Bench, ScienceQA, A-OKVQA. */
+import fc from "fast-check";
+import * as O from "fp-ts/lib/Option.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  bareLetter,
+  choiceAccuracy,
+  choiceText,
+  inferredChoice,
+  statedLetter,
+} from "../../pipelines/eval/choice.ts";
+import { circleOf, scoreMmbench } from "../../pipelines/eval/mmbench.ts";
+import type { ChoiceRecord } from "../../pipelines/eval/records.ts";
+import { scoreScienceQa } from "../../pipelines/eval/scienceqa.ts";
+import { scoreSeed } from "../../pipelines/eval/seed.ts";
+import { letterOf } from "../../pipelines/text/prompts.ts";
+import { close } from "./support.ts";
+
+const choice = suite("choices");
+
+const record = (more: Partial<ChoiceRecord> = {}): ChoiceRecord => ({
+  kind: "choice",
+  id: "1",
+  question: "What is it?",
+  choices: ["teddy bear", "rabbit", "cat", "dog"],
+  answer: 2,
+  ...more,
+});
+
+const reads = (read: typeof bareLetter, answer: string, want: number | undefined): void =>
+  assert.equal(read(record(), answer), want === undefined ? O.none : O.some(want), JSON.stringify(answer));
+
+choice("SEED-Bench wants the letter and nothing else", () => {
+  reads(bareLetter, "C", 2);
+  reads(bareLetter, " C\n", 2);
+  for (const no of ["c", "C.", "(C)", "cat", "", "E", "CD", "The answer is C"]) {
+    reads(bareLetter, no, undefined);
+  }
+});
+
+choice("ScienceQA takes a letter, a start, or a statement", () => {
+  for (const yes of ["C", " C ", "C. cat", "The answer is C.", "I think. The answer is C", "C\nbecause"]) {
+    reads(statedLetter, yes, 2);
+  }
+  reads(statedLetter, "The answer is A. No, The answer is B.", 0);
+  for (const no of ["c", "C.", "(C)", "cat", "", "E", "the answer is C", "C cat"]) {
+    reads(statedLetter, no, undefined);
+  }
+});
+
+choice("MMBench takes the only letter, else the only choice named", () => {
+  for (const yes of ["C", "C.", "(C)", "Answer: C", "cat", "a CAT", "It is C, a dog"]) {
+    reads(inferredChoice, yes, 2);
+  }
+  reads(inferredChoice, "A cat", 0);
+  for (const no of ["", "c", "A or C", "cat and dog", "spider", "Z", "Cannot determine the answer"]) {
+    reads(inferredChoice, no, undefined);
+  }
+  // Longer than twice the choices: their text no longer counts.
+  reads(inferredChoice, `cat ${"so ".repeat(20)}`, undefined);
+});
+
+choice("A-OKVQA takes the choice's text, or its letter", () => {
+  reads(choiceText, "cat", 2);
+  reads(choiceText, "C", 2);
+  reads(choiceText, "Cat", undefined);
+});
+
+choice("every reader finds every letter, and the right one scores 1", () => {
+  const texts = fc.uniqueArray(fc.string({ unit: fc.constantFrom(..."bdfghjk"), minLength: 3 }), {
+    minLength: 2,
+    maxLength: 5,
+  });
+  fc.assert(fc.property(texts, fc.nat(), fc.nat(), (choices, right, said) => {
+    const r = record({ choices, answer: right % choices.length }), place = said % choices.length;
+    for (const read of [bareLetter, statedLetter, inferredChoice, choiceText]) {
+      assert.equal(read(r, letterOf(place)), O.some(place));
+      assert.is(choiceAccuracy(read)(r, letterOf(place)), place === r.answer ? 1 : 0);
+    }
+  }));
+});
+
+choice("a circle turns the choices once round, and the right one with them", () => {
+  const circle = circleOf(record({ id: "241" }));
+  assert.equal(circle.map(({ id }) => id), ["241", "1000241", "2000241", "3000241"]);
+  assert.equal(circle.map((r) => r.choices[r.answer]), ["cat", "cat", "cat", "cat"]);
+  assert.equal(circle.map((r) => r.answer), [2, 1, 0, 3]);
+  assert.equal(circle[1]!.choices, ["rabbit", "cat", "dog", "teddy bear"]);
+  assert.ok(circle.every((r) => r.circle === "241"));
+  assert.equal(circleOf(record({ id: "q" })).map(({ id }) => id), ["q", "q+1", "q+2", "q+3"]);
+});
+
+choice("MMBench: one wrong turn loses the circle", () => {
+  const one = circleOf(record({ id: "1", category: "ocr", parent: "perception" }));
+  const two = circleOf(record({ id: "2", category: "logic", parent: "reasoning" }));
+  const right = (r: ChoiceRecord) => ({ record: r, answer: letterOf(r.answer) });
+  const all = scoreMmbench([...one, ...two].map(right));
+  assert.is(all.n, 2);
+  close(all.values["accuracy"], 1);
+  const lost = scoreMmbench([
+    ...one.map(right),
+    ...two.map((r, k) => k === 3 ? { record: r, answer: "A" } : right(r)),
+  ]);
+  close(lost.values["accuracy"], 0.5);
+  close(lost.values["vanilla"], 1);
+  close(lost.values["category/ocr"], 1);
+  close(lost.values["l2-category/reasoning"], 0);
+  // Always the same letter: a quarter of the questions, no circle.
+  close(scoreMmbench(one.map((r) => ({ record: r, answer: "C" }))).values["accuracy"], 0);
+});
+
+choice("SEED-Bench: dimensions 1 to 9 are images", () => {
+  const item = (category: string, answer: string) => ({ record: record({ category }), answer });
+  const { values } = scoreSeed([item("1", "C"), item("1", "A"), item("9", "C"), item("10", "A")]);
+  close(values["image"], 2 / 3);
+  close(values["video"], 0);
+  close(values["all"], 0.5);
+  close(values["dimension/1"], 0.5);
+});
+
+choice("ScienceQA: pictures, hints, subjects, grades", () => {
+  const item = (more: Partial<ChoiceRecord>, answer: string) => ({ record: record(more), answer });
+  const { values } = scoreScienceQa([
+    item({ image: "a", category: "natural science", grade: 3 }, "C"),
+    item({ image: "b", hint: "look", category: "natural science", grade: 7 }, "A"),
+    item({ hint: "read", category: "social science", grade: 6 }, "C. cat"),
+    item({ hint: "", category: "language science", grade: 12 }, ""),
+  ]);
+  close(values["accuracy"], 0.5);
+  close(values["IMG"], 0.5);
+  close(values["TXT"], 0.5);
+  close(values["NO"], 0);
+  close(values["subject/natural science"], 0.5);
+  close(values["subject/language science"], 0);
+  close(values["G1-6"], 1);
+  close(values["G7-12"], 0);
+});
+
+choice.run();
