@@ -1,0 +1,145 @@
+/** Controls that do not look. */
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  blindPredictions,
+  majorityAnswer,
+  shuffledImages,
+  withoutImages,
+} from "../../pipelines/eval/controls.ts";
+import { answeredOf } from "../../pipelines/eval/join.ts";
+import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
+import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
+import { byObjectSize } from "../../pipelines/eval/slices.ts";
+import { thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { recordsFor } from "./samples.ts";
+import { close, left, right } from "./support.ts";
+
+const controls = suite("controls");
+
+const exact = (id: string, answer: string, template?: string, image?: string): BenchmarkRecord => ({
+  kind: "exact",
+  id,
+  question: "?",
+  answer,
+  ...(template === undefined ? {} : { template }),
+  ...(image === undefined ? {} : { image }),
+});
+
+const withImages = fc.array(fc.nat(8), { minLength: 2 }).map((images) =>
+  images.map((image, i) => exact(String(i), "x", undefined, image === 0 ? undefined : `p${image}`))
+).filter((records) => new Set(records.map(({ image }) => image).filter((i) => i !== undefined)).size > 1);
+
+controls(
+  "shuffled: no question keeps its picture, pictures stay together, the set of pictures is the same",
+  () => {
+    fc.assert(fc.property(withImages, fc.integer(), (records, seed) => {
+      const shuffled = right(shuffledImages(records, seed));
+      const moved = new Map<string | undefined, string | undefined>();
+      records.forEach((record, i) => {
+        const other = shuffled[i]!;
+        assert.equal({ ...other, image: "" }, { ...record, image: "" });
+        if (record.image === undefined) assert.is(other.image, undefined);
+        else assert.is.not(other.image, record.image);
+        if (moved.has(record.image)) assert.is(moved.get(record.image), other.image);
+        moved.set(record.image, other.image);
+      });
+      assert.is(new Set(moved.values()).size, moved.size);
+      assert.equal([...new Set(moved.values())].toSorted(), [...moved.keys()].toSorted());
+      assert.equal(right(shuffledImages(records, seed)), shuffled);
+    }));
+  },
+);
+
+controls("shuffled: another seed, another exchange; one picture cannot be exchanged; none need not", () => {
+  const records = Array.from({ length: 30 }, (_, i) => exact(String(i), "x", undefined, `p${i}`));
+  assert.not.equal(right(shuffledImages(records, 1)), right(shuffledImages(records, 2)));
+  assert.equal(left(shuffledImages([exact("1", "x", undefined, "p"), exact("2", "y")], 1)).ids, ["1", "2"]);
+  const none = [exact("1", "x")];
+  assert.equal(right(shuffledImages(none, 1)), none);
+});
+
+controls("without pictures: nothing else changes", () => {
+  fc.assert(fc.property(withImages, (records) => {
+    withoutImages(records).forEach((record, i) => {
+      assert.not.ok("image" in record);
+      assert.equal({ ...records[i]!, image: 0 }, { ...record, image: 0 });
+    });
+  }));
+});
+
+controls("majority by type, then of all, ties by letters; fitted on training alone", () => {
+  const answer = majorityAnswer([
+    exact("1", "two", "how many"),
+    exact("2", "two", "how many"),
+    exact("3", "one", "how many"),
+    exact("4", "red", "color"),
+    exact("5", "blue", "color"),
+    exact("6", "yes"),
+    exact("7", "yes"),
+    exact("8", "yes"),
+  ]);
+  assert.is(answer(exact("a", "five", "how many")), "two");
+  assert.is(answer(exact("b", "green", "color")), "blue");
+  assert.is(answer(exact("c", "left", "where")), "yes");
+  assert.is(majorityAnswer([])(exact("d", "x")), "");
+});
+
+controls("majority: every annotator of a question has a voice", () => {
+  const open = (answers: readonly string[]): BenchmarkRecord => ({
+    kind: "open",
+    id: "1",
+    question: "",
+    answers,
+  });
+  assert.is(majorityAnswer([open(["a", "b", "b"]), open(["a", "b", "b"])])(open([])), "b");
+});
+
+for (const of of benchmarks) {
+  controls(`${of.name}: the majority answers have a score and credits from 0 to 1`, () => {
+    fc.assert(
+      fc.property(recordsFor(of), (records) => {
+        const answer = majorityAnswer(records, thousandBoxes.print);
+        const answered = right(answeredOf(records, blindPredictions(records, answer)));
+        const { values } = right(of.score(answered));
+        assert.ok(Object.values(values).every(Number.isFinite));
+        for (const { record, answer } of answered) {
+          const credit = of.credit(record, answer);
+          assert.ok(credit >= 0 && credit <= 1);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+}
+
+controls("majority: a set whose answers are all the same is solved blind", () => {
+  const of = right(benchmarkNamed("pope"));
+  const records = Array.from({ length: 6 }, (_, i): BenchmarkRecord => ({
+    kind: "yes-no",
+    id: String(i),
+    question: "?",
+    part: "random",
+    answer: false,
+  }));
+  const answered = right(answeredOf(records, blindPredictions(records, majorityAnswer(records))));
+  close(right(of.score(answered)).values["mean_accuracy"], 1);
+});
+
+controls("sizes: edges belong to the larger part", () => {
+  const at = (objectArea: number): BenchmarkRecord => ({ ...exact(String(objectArea), "x"), objectArea });
+  const answered = [0, 0.05, 0.1, 0.5, 1].map((area) => ({
+    record: at(area),
+    answer: area < 0.3 ? "x" : "",
+  }));
+  const edges = [{ name: "small", below: 0.1 }, { name: "large", below: 1 }];
+  const credit = (_: BenchmarkRecord, answer: string): number => answer === "x" ? 1 : 0;
+  assert.equal(byObjectSize(answered, credit, edges), [
+    { name: "small", n: 2, value: 1 },
+    { name: "large", n: 2, value: 0.5 },
+    { name: "beyond", n: 1, value: 0 },
+  ]);
+});
+
+controls.run();
