@@ -91,7 +91,9 @@ const defaultContraction = (kernel: ContractionKernel, profile: DeviceProfile): 
   // one load for all lanes and many rows to share it
   const lanes = lanesOf(profile);
   if (lanes > 0 && m >= 2 * lanes && n >= 4 * lanes && k >= 16) {
-    return { kind: "spread", rows: lanes, quads: n >= 8 * lanes ? 2 : 1, lanes };
+    // large tiles take drivers longer to compile
+    const rows = m * n * k >= 2 ** 24 ? 2 * lanes : lanes;
+    return { kind: "spread", rows, quads: n >= 8 * lanes ? 2 : 1, lanes };
   }
   // eight lanes share one vector instruction; tiles of 8 x 16 win only where the summed length pays for their text
   const quads = n >= 128 && m * n * k >= 2 ** 25 ? 4 : n >= 64 ? 2 : 1;

@@ -3,78 +3,27 @@
  * key) with its accumulators in registers, and walks over the others; scores never reach memory.
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
-import { divisible, separate } from "../ir/index_expr.ts";
+import type { AttentionKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
-import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
-import { Scope } from "./scope.ts";
+import { scheduleAttention } from "../schedule/attention.ts";
+import { AttentionWriter, range, scaleText } from "./attention_parts.ts";
+import { writeSpread } from "./attention_spread.ts";
+import { literal } from "./dialect.ts";
+import { type Dispatch, type Homes, moduleText } from "./module.ts";
 
 /** Keys that one turn of the forward loop takes together: one rescaling of the accumulators for all. */
 const TOGETHER = 4;
 
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
-/** Text of one attention kernel, and what it shares between its parts. */
-class Writer {
-  readonly kernel: AttentionKernel;
-  readonly bindings: Bindings;
-  readonly top: Scope;
-  readonly chunks: number;
-
-  constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[]) {
-    this.kernel = kernel;
-    this.bindings = new Bindings(homes, [kernel.node]);
-    this.top = new Scope(this.bindings.spelling(() => ""), variables);
-    this.chunks = Math.ceil(kernel.size.width / 4);
-  }
-
-  /** Statements that read one row of an operand into 4-vectors `name0, name1, ...`. */
-  row(name: string, load: LoadValue, scope: Scope): void {
-    const { width } = this.kernel.size, { rest, by } = separate(load.at, "d")!;
-    const start = scope.index(rest);
-    if (by === 1 && width % 4 === 0 && divisible(rest, 4)) {
-      scope.lines.push(`let ${name}_at = ${start} >> 2u;`);
-      const quad = (c: number) => this.bindings.load(load.from, `${name}_at + ${c}u`, true);
-      range(this.chunks).forEach((c) => scope.lines.push(`let ${name}${c} = ${quad(c)};`));
-      return;
-    }
-    const element = (i: number) =>
-      i < width ? this.bindings.load(load.from, `${name}_at + ${i * by}u`) : "0f";
-    scope.lines.push(`let ${name}_at = ${start};`);
-    range(this.chunks).forEach((c) =>
-      scope.lines.push(`let ${name}${c} = vec4f(${range(4).map((i) => element(4 * c + i)).join(", ")});`)
-    );
-  }
-
-  /** Product of two rows. */
-  dot(a: string, b: string): string {
-    return range(this.chunks).map((c) => `dot(${a}${c}, ${b}${c})`).join(" + ");
-  }
-
-  /** One statement per chunk. */
-  each(f: (c: number) => string): string[] {
-    return range(this.chunks).map(f);
-  }
-
-  /** Stores a row of accumulators from element `from` of a result row with `stride` elements. */
-  store(row: string, stride: number, from: number, value: (c: number) => string): string[] {
-    return range(this.kernel.size.width).map((i) =>
-      this.bindings.store(
-        this.kernel.node,
-        `${row} * ${stride}u + ${from + i}u`,
-        `${value(i >> 2)}.${"xyzw"[i & 3]}`,
-      )
-    );
-  }
-}
-
-const scaleText = (x: number): string => `${Math.fround(x)}f`;
-
 /** Number of keys that the current query sees. */
-const seenText = ({ size, node }: AttentionKernel): string =>
-  node.attributes.causal ? `min(${size.keys}u, row + ${1 + size.keys - size.queries}u)` : `${size.keys}u`;
+const seenText = ({ size, node }: AttentionKernel): string => {
+  if (!node.attributes.causal) return `${size.keys}u`;
+  const ahead = 1 + size.keys - size.queries;
+  return ahead > 0
+    ? `min(${size.keys}u, row + ${ahead}u)`
+    : `u32(clamp(i32(row) - ${-ahead}i, 0i, ${size.keys}i))`;
+};
 
-const forward = (w: Writer): void => {
+const forward = (w: AttentionWriter): void => {
   const { kernel: { size, node }, top } = w;
   w.row("raw", w.kernel.query, top);
   top.lines.push(...w.each((c) => `let q${c} = raw${c} * ${scaleText(node.attributes.scale)};`));
@@ -84,7 +33,7 @@ const forward = (w: Writer): void => {
     `for (var first = 0u; first < seen; first += ${TOGETHER}u) {`,
   );
   const body: string[] = [], last = size.keys - 1;
-  const block = (j: number, lines: (scope: Scope) => void): string[] => {
+  const block = (j: number, lines: (scope: AttentionWriter["top"]) => void): string[] => {
     const scope = top.inner(["key"]);
     lines(scope);
     const key = size.keys % TOGETHER === 0 ? `first + ${j}u` : `min(first + ${j}u, ${last}u)`;
@@ -112,18 +61,27 @@ const forward = (w: Writer): void => {
     }));
   });
   const stride = size.width + 1, at = `((batch * ${size.heads}u + head) * ${size.queries}u + row)`;
+  // where scores are all -inf, the normaliser is NaN as the values are; queries that see no key have neither
+  const none = node.attributes.causal && size.keys < size.queries ? "seen == 0u" : undefined;
+  const unless = (value: string, instead: string) =>
+    none === undefined ? value : `select(${value}, ${instead}, ${none})`;
+  const normaliser = `select(most + log(total), ${literal(NaN, "f32")}, total == 0f)`;
   top.lines.push(
     ...body,
     "}",
     "let share = 1f / total;",
-    ...w.each((c) => `let y${c} = o${c} * share;`),
+    ...w.each((c) => `let y${c} = ${unless(`o${c} * share`, "vec4f()")};`),
     ...w.store(at, stride, 0, (c) => `y${c}`),
-    w.bindings.store(node, `${at} * ${stride}u + ${size.width}u`, "most + log(total)"),
+    w.bindings.store(
+      node,
+      `${at} * ${stride}u + ${size.width}u`,
+      unless(normaliser, literal(-Infinity, "f32")),
+    ),
   );
 };
 
 /** Statements that give the probability `p` and the score gradient `ds` of the current pair. */
-const pair = (w: Writer): string[] => {
+const pair = (w: AttentionWriter): string[] => {
   const scale = scaleText(w.kernel.node.attributes.scale);
   return [
     `let p = exp((${w.dot("q", "k")}) * ${scale} - lse);`,
@@ -131,7 +89,7 @@ const pair = (w: Writer): string[] => {
   ];
 };
 
-const gradQuery = (w: Writer): void => {
+const gradQuery = (w: AttentionWriter): void => {
   const { kernel: { size, back }, top } = w;
   w.row("q", w.kernel.query, top);
   w.row("t", back!.cotangent, top);
@@ -146,7 +104,7 @@ const gradQuery = (w: Writer): void => {
   top.lines.push(...w.store(at, size.width, 0, (c) => `dq${c}`));
 };
 
-const gradKeyValue = (w: Writer): void => {
+const gradKeyValue = (w: AttentionWriter): void => {
   const { kernel: { size, back, node }, top } = w, share = size.heads / size.groups;
   w.row("k", w.kernel.key, top);
   w.row("v", w.kernel.value, top);
@@ -186,8 +144,14 @@ export const renderAttention = (
 ): Dispatch => {
   const { size, node } = kernel, perKey = node.op === "attentionGradKeyValue";
   const heads = perKey ? size.groups : size.heads, lines = perKey ? size.keys : size.queries;
-  const w = new Writer(kernel, homes, perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"]);
-  const side = Math.min(profile.software ? 16 : 64, Math.max(8, lines)), groups = Math.ceil(lines / side);
+  const w = new AttentionWriter(
+    kernel,
+    homes,
+    perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"],
+  );
+  const schedule = scheduleAttention(kernel, profile), single = schedule.kind === "single";
+  const workers = single ? schedule.workers : schedule.lanes;
+  const side = single ? workers : workers * schedule.own, groups = Math.ceil(lines / side);
   const z = size.batch * heads, most = profile.maxWorkgroups, deep = Math.min(z, most);
   w.top.lines.push(
     z <= most ? "let pair_index = group.z;" : `let pair_index = group.z + group.y * ${most}u;`,
@@ -195,15 +159,20 @@ export const renderAttention = (
     `let batch = pair_index / ${heads}u;`,
     `let ${perKey ? "kv" : "head"} = pair_index % ${heads}u;`,
     ...(perKey ? [] : [`let kv = head / ${size.heads / size.groups}u;`]),
-    `let ${perKey ? "key" : "row"} = group.x * ${side}u + lane.x;`,
-    ...(lines % side === 0 ? [] : [`if (${perKey ? "key" : "row"} >= ${lines}u) { return; }`]),
+    ...(single
+      ? [
+        `let ${perKey ? "key" : "row"} = group.x * ${side}u + lane.x;`,
+        ...(lines % side === 0 ? [] : [`if (${perKey ? "key" : "row"} >= ${lines}u) { return; }`]),
+      ]
+      : [`let line_first = group.x * ${side}u;`]),
   );
-  if (node.op === "attention") forward(w);
+  if (!single) writeSpread(w, schedule);
+  else if (node.op === "attention") forward(w);
   else if (node.op === "attentionGradQuery") gradQuery(w);
   else gradKeyValue(w);
   return {
     label: kernelLabel(kernel),
-    code: moduleText(w.bindings, [side, 1], w.top.lines),
+    code: moduleText(w.bindings, [workers, 1], w.top.lines),
     bindings: w.bindings.list(),
     workgroups: [groups, Math.ceil(z / most), deep],
   };

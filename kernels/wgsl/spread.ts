@@ -92,7 +92,14 @@ const spreadRows = (
   const pointer = (name: string, row: string, last: number) => {
     const scope = new Scope(indexOnly, ["batch", "row"]), text = scope.index(rest);
     const clamped = m % rows === 0 ? row : `min(${row}, ${last}u)`;
-    top.lines.push(`var ${name}: u32;`, "{", `let row = ${clamped};`, ...scope.lines, `${name} = ${text};`, "}");
+    top.lines.push(
+      `var ${name}: u32;`,
+      "{",
+      `let row = ${clamped};`,
+      ...scope.lines,
+      `${name} = ${text};`,
+      "}",
+    );
   };
   const along = access === "along axis", whole = Math.floor(k / STEPS) * STEPS;
   for (let g = 0; g < rows / lanes; g++) {

@@ -1,0 +1,70 @@
+/** What attention kernels share: how rows of operands are read, and results stored. */
+import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
+import { divisible, separate } from "../ir/index_expr.ts";
+import { Bindings, type Homes } from "./module.ts";
+import { Scope } from "./scope.ts";
+
+/** The numbers from 0 to below `n`. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Text of one attention kernel, and what it shares between its parts. */
+export class AttentionWriter {
+  /** What it computes. */
+  readonly kernel: AttentionKernel;
+  /** The buffers. */
+  readonly bindings: Bindings;
+  /** The body. */
+  readonly top: Scope;
+  /** 4-vectors of one row. */
+  readonly chunks: number;
+
+  /** Text of a kernel whose body knows some variables. */
+  constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[]) {
+    this.kernel = kernel;
+    this.bindings = new Bindings(homes, [kernel.node]);
+    this.top = new Scope(this.bindings.spelling(() => ""), variables);
+    this.chunks = Math.ceil(kernel.size.width / 4);
+  }
+
+  /** Statements that read one row of an operand into 4-vectors `name0, name1, ...`. */
+  row(name: string, load: LoadValue, scope: Scope): void {
+    const { width } = this.kernel.size, { rest, by } = separate(load.at, "d")!;
+    const start = scope.index(rest);
+    if (by === 1 && width % 4 === 0 && divisible(rest, 4)) {
+      scope.lines.push(`let ${name}_at = (${start}) >> 2u;`);
+      const quad = (c: number) => this.bindings.load(load.from, `${name}_at + ${c}u`, true);
+      range(this.chunks).forEach((c) => scope.lines.push(`let ${name}${c} = ${quad(c)};`));
+      return;
+    }
+    const element = (i: number) =>
+      i < width ? this.bindings.load(load.from, `${name}_at + ${i * by}u`) : "0f";
+    scope.lines.push(`let ${name}_at = ${start};`);
+    range(this.chunks).forEach((c) =>
+      scope.lines.push(`let ${name}${c} = vec4f(${range(4).map((i) => element(4 * c + i)).join(", ")});`)
+    );
+  }
+
+  /** Product of two rows. */
+  dot(a: string, b: string): string {
+    return range(this.chunks).map((c) => `dot(${a}${c}, ${b}${c})`).join(" + ");
+  }
+
+  /** One statement per chunk. */
+  each(f: (c: number) => string): string[] {
+    return range(this.chunks).map(f);
+  }
+
+  /** Stores a row of accumulators from element `from` of a result row with `stride` elements. */
+  store(row: string, stride: number, from: number, value: (c: number) => string): string[] {
+    return range(this.kernel.size.width).map((i) =>
+      this.bindings.store(
+        this.kernel.node,
+        `${row} * ${stride}u + ${from + i}u`,
+        `${value(i >> 2)}.${"xyzw"[i & 3]}`,
+      )
+    );
+  }
+}
+
+/** A factor as text. */
+export const scaleText = (x: number): string => `${Math.fround(x)}f`;

@@ -1,0 +1,390 @@
+/**
+ * Attention and its gradients for devices whose loads cost as much for one number as for one in every lane. A subgroup
+ * owns a tile of queries (or of keys, for their gradients), some in every lane; the lanes load a block of the others
+ * together and pass each on to all. Blocks that all lines of the tile see run without masks; the rest go one by one.
+ */
+import type { LoadValue } from "../graph/kernel.ts";
+import type { SpreadAttention } from "../schedule/attention.ts";
+import type { Value } from "../ir/value.ts";
+import { type AttentionWriter, range, scaleText } from "./attention_parts.ts";
+import { literal } from "./dialect.ts";
+
+/** Names of the accumulators, of the own operands and of the operands that are passed around. */
+type Pick = (name: string, c: number) => string;
+
+/** One other line: how its parts are spelt, and whether the own line `i` sees it; undefined where all do. */
+interface Other {
+  /** Distinguishes names. */
+  readonly tag: string;
+  readonly pick: Pick;
+  readonly scalar: (name: string) => string;
+  readonly sees: ((i: number) => string) | undefined;
+}
+
+const sum = (v: string): string => `(${v}.x + ${v}.y) + (${v}.z + ${v}.w)`;
+
+/** Text of one kernel. */
+class Spread {
+  readonly w: AttentionWriter;
+  readonly s: SpreadAttention;
+  readonly own: readonly number[];
+
+  constructor(w: AttentionWriter, s: SpreadAttention) {
+    this.w = w;
+    this.s = s;
+    this.own = range(s.own);
+  }
+
+  /** For every own line and chunk. */
+  each(f: (i: number, c: number) => string): string[] {
+    return this.own.flatMap((i) => this.w.each((c) => f(i, c)));
+  }
+
+  /** Loads what each lane owns: rows of operands into `name{i}_{c}`, values into `name{i}`. */
+  load(
+    variable: string,
+    from: string,
+    length: number,
+    rows: Readonly<Record<string, LoadValue>>,
+    values: Readonly<Record<string, Value>> = {},
+  ): void {
+    const { top } = this.w, { lanes } = this.s;
+    this.own.forEach((i) => {
+      top.lines.push(`let line${i} = ${from} + ${i * lanes}u + lane.x;`);
+      const scope = top.inner([variable]);
+      Object.entries(rows).forEach(([name, load]) => {
+        this.w.row(name, load, scope);
+        top.lines.push(...this.w.each((c) => `var ${name}${i}_${c}: vec4f;`));
+        scope.lines.push(...this.w.each((c) => `${name}${i}_${c} = ${name}${c};`));
+      });
+      Object.entries(values).forEach(([name, value]) => {
+        top.lines.push(`var ${name}${i}: f32;`);
+        scope.lines.push(`${name}${i} = ${scope.value(value)};`);
+      });
+      top.lines.push("{", `let ${variable} = min(line${i}, ${length - 1}u);`, ...scope.lines, "}");
+    });
+  }
+
+  /** Statements of the dot product of the own rows `mine` and another's `theirs`, into `to{i}`. */
+  dots(to: string, mine: string, other: Other, theirs: string): string[] {
+    const { chunks } = this.w;
+    return this.own.flatMap((i) => {
+      const terms = range(chunks).map((c) => {
+        const a = `${mine}${i}_${c}`, b = other.pick(theirs, c), name = `${to}${i}${other.tag}_${c}`;
+        return c === 0
+          ? `let ${name} = ${a} * ${b};`
+          : `let ${name} = fma(${a}, ${b}, ${to}${i}${other.tag}_${c - 1});`;
+      });
+      return [...terms, `let ${to}${i}${other.tag} = ${sum(`${to}${i}${other.tag}_${chunks - 1}`)};`];
+    });
+  }
+
+  /** Names for the passed parts of other `j` of a block: from a lane that the text knows, or from any. */
+  other(j: number | undefined, names: readonly string[], scalars: readonly string[], sees?: Other["sees"]): {
+    readonly lines: string[];
+    readonly other: Other;
+  } {
+    const tag = j === undefined ? "" : `n${j}`;
+    const pass = (x: string) =>
+      j === undefined ? `subgroupShuffle(${x}, turn)` : `subgroupBroadcast(${x}, ${j}u)`;
+    return {
+      lines: [
+        ...names.flatMap((name) => this.w.each((c) => `let ${name}${tag}p${c} = ${pass(`${name}${c}`)};`)),
+        ...scalars.map((name) => `let ${name}${tag}p = ${pass(name)};`),
+      ],
+      other: { tag, pick: (name, c) => `${name}${tag}p${c}`, scalar: (name) => `${name}${tag}p`, sees },
+    };
+  }
+
+  /** Adds a weighted row of another to accumulators; what is not seen adds nothing, whatever it is. */
+  add(to: string, other: Other, row: string, weight: (i: number) => string): string[] {
+    return this.each((i, c) => {
+      const x = other.pick(row, c),
+        seen = other.sees === undefined ? x : `select(vec4f(), ${x}, ${other.sees(i)})`;
+      return `${to}${i}_${c} = fma(${seen}, vec4f(${weight(i)}), ${to}${i}_${c});`;
+    });
+  }
+
+  /** A loop over whole blocks from `from` to below `to`. */
+  blocks(
+    variable: string,
+    from: string,
+    to: string,
+    load: readonly string[],
+    body: readonly string[],
+  ): string[] {
+    const { lanes, block } = this.s, lane = block === lanes ? "lane.x" : `(lane.x & ${block - 1}u)`;
+    return [
+      `for (var first = ${from}; first < ${to}; first += ${block}u) {`,
+      `let ${variable} = first + ${lane};`,
+      ...load,
+      ...body,
+      "}",
+    ];
+  }
+
+  /** A loop over the others from `from` to below `to`, without those from `gap` to below `after`, one by one. */
+  singles(
+    variable: string,
+    length: number,
+    [from, to, gap, after]: readonly [string, string, string, string],
+    load: readonly string[],
+    body: readonly string[],
+  ): string[] {
+    const { lanes, block } = this.s, lane = block === lanes ? "lane.x" : `(lane.x & ${block - 1}u)`;
+    return [
+      `var first = ${from};`,
+      "loop {",
+      ...(gap === "" ? [] : [`first = select(first, ${after}, first == ${gap});`]),
+      `if (first >= ${to}) { break; }`,
+      `let ${variable} = min(first + ${lane}, ${length - 1}u);`,
+      ...load,
+      `for (var turn = 0u; turn < ${block}u; turn++) {`,
+      ...body,
+      "}",
+      `first += ${block}u;`,
+      "}",
+    ];
+  }
+}
+
+const block = (lines: readonly string[]): string[] => ["{", ...lines, "}"];
+
+/** How far own queries see: `common` keys are seen by all, `last` by some; `sees` says it of one. */
+const horizon = ({ w: { kernel: { size, node }, top }, s, own }: Spread) => {
+  if (!node.attributes.causal) {
+    return {
+      common: `${Math.floor(size.keys / s.block) * s.block}u`,
+      last: `${size.keys}u`,
+      sees: () => `first + turn < ${size.keys}u`,
+      ragged: size.keys % s.block !== 0,
+    };
+  }
+  const seen = (row: string) =>
+    `u32(clamp(i32(${row}) + ${1 + size.keys - size.queries}i, 0i, ${size.keys}i))`;
+  own.forEach((i) => top.lines.push(`let seen${i} = ${seen(`line${i}`)};`));
+  top.lines.push(
+    `let whole = ${seen("line_first")} / ${s.block}u * ${s.block}u;`,
+    `let last = ${seen(`min(line_first + ${s.own * s.lanes - 1}u, ${size.queries - 1}u)`)};`,
+  );
+  return { common: "whole", last: "last", sees: (i: number) => `first + turn < seen${i}`, ragged: true };
+};
+
+/** Writes the forward kernel. */
+const forward = (a: Spread): void => {
+  const { w } = a,
+    { top, kernel: { size, node, query, key, value } } = w,
+    scale = scaleText(node.attributes.scale);
+  a.load("row", "line_first", size.queries, { raw: query });
+  top.lines.push(
+    ...a.each((i, c) => `let q${i}_${c} = raw${i}_${c} * ${scale};`),
+    ...a.each((i, c) => `var o${i}_${c} = vec4f();`),
+    ...a.own.flatMap((i) => [`var most${i} = -3e38f;`, `var total${i} = 0f;`]),
+  );
+  const { common, last, sees, ragged } = horizon(a);
+  const scope = top.inner(["key"]);
+  w.row("k", key, scope);
+  w.row("v", value, scope);
+  const js = range(a.s.block);
+  const scores = js.flatMap((j) => {
+    const { lines, other } = a.other(j, ["k"], []);
+    return [...lines, ...a.dots("s", "q", other, "k")];
+  });
+  const softmax = a.own.flatMap((i) => [
+    `let next${i} = max(most${i}, ${js.map((j) => `s${i}n${j}`).reduce((x, y) => `max(${x}, ${y})`)});`,
+    `let shrink${i} = exp(most${i} - next${i});`,
+    `most${i} = next${i};`,
+    ...js.map((j) => `let p${i}n${j} = exp(s${i}n${j} - next${i});`),
+    `total${i} = fma(total${i}, shrink${i}, ${js.map((j) => `p${i}n${j}`).join(" + ")});`,
+    ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
+  ]);
+  const values = js.flatMap((j) => {
+    const { lines, other } = a.other(j, ["v"], []);
+    return [...lines, ...a.add("o", other, "v", (i) => `p${i}n${j}`)];
+  });
+  top.lines.push(...a.blocks("key", "0u", common, scope.lines, [...scores, ...softmax, ...values]));
+  if (ragged) {
+    const { lines, other } = a.other(undefined, ["k", "v"], [], (i) => `sees${i}`);
+    const body = [
+      ...lines,
+      ...a.dots("s", "q", other, "k"),
+      ...a.own.flatMap((i) => [
+        `let sees${i} = ${sees(i)};`,
+        `let next${i} = select(most${i}, max(most${i}, s${i}), sees${i});`,
+        `let shrink${i} = exp(most${i} - next${i});`,
+        `let p${i} = select(0f, exp(s${i} - next${i}), sees${i});`,
+        `most${i} = next${i};`,
+        `total${i} = fma(total${i}, shrink${i}, p${i});`,
+        ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
+      ]),
+      ...a.add("o", other, "v", (i) => `p${i}`),
+    ];
+    top.lines.push(...block(a.singles("key", size.keys, [common, last, "", ""], scope.lines, body)));
+  }
+  const stride = size.width + 1;
+  const blind = node.attributes.causal && size.keys < size.queries;
+  a.own.forEach((i) => {
+    const at = `((batch * ${size.heads}u + head) * ${size.queries}u + line${i})`;
+    // where scores are all -inf, the normaliser is NaN as the values are
+    const normaliser = `select(most${i} + log(total${i}), ${literal(NaN, "f32")}, total${i} == 0f)`,
+      none = `seen${i} == 0u`;
+    top.lines.push(
+      `let share${i} = 1f / total${i};`,
+      ...w.each((c) =>
+        `let y${i}_${c} = ${
+          blind ? `select(o${i}_${c} * share${i}, vec4f(), ${none})` : `o${i}_${c} * share${i}`
+        };`
+      ),
+      ...(size.queries % (a.s.lanes * a.s.own) === 0 ? ["{"] : [`if (line${i} < ${size.queries}u) {`]),
+      ...w.store(at, stride, 0, (c) => `y${i}_${c}`),
+      w.bindings.store(
+        node,
+        `${at} * ${stride}u + ${size.width}u`,
+        blind ? `select(${normaliser}, ${literal(-Infinity, "f32")}, ${none})` : normaliser,
+      ),
+      "}",
+    );
+  });
+};
+
+/** Statements that give the probability `p` and the score gradient `ds` of own lines and another. */
+const pair = (
+  a: Spread,
+  other: Other,
+  mine: readonly [score: string, cotangent: string],
+  theirs: readonly [score: string, cotangent: string],
+  lse: (i: number) => string,
+  delta: (i: number) => string,
+): string[] => {
+  const scale = scaleText(a.w.kernel.node.attributes.scale), { tag } = other;
+  return [
+    ...a.dots("s", mine[0], other, theirs[0]),
+    ...a.dots("e", mine[1], other, theirs[1]),
+    ...a.own.flatMap((i) => {
+      const p = `exp(s${i}${tag} * ${scale} - ${lse(i)})`,
+        ds = `p${i}${tag} * (e${i}${tag} - ${delta(i)}) * ${scale}`;
+      return other.sees === undefined ? [`let p${i}${tag} = ${p};`, `let d${i}${tag} = ${ds};`] : [
+        `let p${i} = select(0f, ${p}, ${other.sees(i)});`,
+        `let d${i} = select(0f, ${ds}, ${other.sees(i)});`,
+      ];
+    }),
+  ];
+};
+
+/** Writes the gradient of queries. */
+const gradQuery = (a: Spread): void => {
+  const { w } = a, { top, kernel: { size, query, key, value } } = w, back = w.kernel.back!;
+  a.load("row", "line_first", size.queries, { q: query, t: back.cotangent }, {
+    lse: back.lse,
+    delta: back.delta,
+  });
+  top.lines.push(...a.each((i, c) => `var g${i}_${c} = vec4f();`));
+  const { common, last, sees, ragged } = horizon(a);
+  const scope = top.inner(["key"]);
+  w.row("k", key, scope);
+  w.row("v", value, scope);
+  const one = (j: number | undefined) => {
+    const { lines, other } = a.other(j, ["k", "v"], [], j === undefined ? (i) => `sees${i}` : undefined);
+    return [
+      ...lines,
+      ...(j === undefined ? a.own.map((i) => `let sees${i} = ${sees(i)};`) : []),
+      ...pair(a, other, ["q", "t"], ["k", "v"], (i) => `lse${i}`, (i) => `delta${i}`),
+      ...a.add("g", other, "k", (i) => `d${i}${other.tag}`),
+    ];
+  };
+  top.lines.push(...a.blocks("key", "0u", common, scope.lines, range(a.s.block).flatMap(one)));
+  if (ragged) {
+    top.lines.push(
+      ...block(a.singles("key", size.keys, [common, last, "", ""], scope.lines, one(undefined))),
+    );
+  }
+  a.own.forEach((i) => {
+    const at = `((batch * ${size.heads}u + head) * ${size.queries}u + line${i})`;
+    top.lines.push(
+      ...(size.queries % (a.s.lanes * a.s.own) === 0 ? ["{"] : [`if (line${i} < ${size.queries}u) {`]),
+      ...w.store(at, size.width, 0, (c) => `g${i}_${c}`),
+      "}",
+    );
+  });
+};
+
+/** Writes the gradients of keys and values. */
+const gradKeyValue = (a: Spread): void => {
+  const { w, s } = a, { top, kernel: { size, node, query, key, value } } = w, back = w.kernel.back!;
+  const causal = node.attributes.causal, behind = size.keys - size.queries;
+  a.load("key", "line_first", size.keys, { k: key, v: value });
+  top.lines.push(
+    ...a.each((i, c) => `var f${i}_${c} = vec4f();`),
+    ...a.each((i, c) => `var g${i}_${c} = vec4f();`),
+  );
+  // queries from `start` on see some of the tile's keys, from `all` to below `stop` whole blocks see all
+  const least = (key: string) => `u32(clamp(i32(${key}) - ${behind}i, 0i, ${size.queries}i))`;
+  const furthest = `min(line_first + ${s.own * s.lanes - 1}u, ${size.keys - 1}u)`;
+  if (causal) {
+    top.lines.push(
+      `let start = ${least("line_first")};`,
+      `let all = min(${size.queries}u, start + (${least(furthest)} - start + ${
+        s.block - 1
+      }u) / ${s.block}u * ${s.block}u);`,
+      `let stop = all + (${size.queries}u - all) / ${s.block}u * ${s.block}u;`,
+    );
+  }
+  const scope = top.inner(["head", "row"]);
+  w.row("q", query, scope);
+  w.row("t", back.cotangent, scope);
+  scope.lines.push(`let lse = ${scope.value(back.lse)};`, `let delta = ${scope.value(back.delta)};`);
+  const sees = (i: number) =>
+    causal
+      ? `first + turn < ${size.queries}u && i32(line${i}) <= i32(first + turn) + ${behind}i`
+      : `first + turn < ${size.queries}u`;
+  const one = (j: number | undefined) => {
+    const { lines, other } = a.other(
+      j,
+      ["q", "t"],
+      ["lse", "delta"],
+      j === undefined ? (i) => `sees${i}` : undefined,
+    );
+    return [
+      ...lines,
+      ...(j === undefined ? a.own.map((i) => `let sees${i} = ${sees(i)};`) : []),
+      ...pair(a, other, ["k", "v"], ["q", "t"], () => other.scalar("lse"), () => other.scalar("delta")),
+      ...a.add("f", other, "q", (i) => `d${i}${other.tag}`),
+      ...a.add("g", other, "t", (i) => `p${i}${other.tag}`),
+    ];
+  };
+  const whole = `${Math.floor(size.queries / s.block) * s.block}u`, share = size.heads / size.groups;
+  const [start, all, stop] = causal ? ["start", "all", "stop"] : ["0u", "0u", whole];
+  top.lines.push(
+    `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
+    ...a.blocks("row", all!, stop!, scope.lines, range(s.block).flatMap(one)),
+    ...(causal || size.queries % s.block !== 0
+      ? block(
+        a.singles(
+          "row",
+          size.queries,
+          [start!, `${size.queries}u`, all!, stop!],
+          scope.lines,
+          one(undefined),
+        ),
+      )
+      : []),
+    "}",
+  );
+  a.own.forEach((i) => {
+    const at = `((batch * ${size.groups}u + kv) * ${size.keys}u + line${i})`;
+    top.lines.push(
+      ...(size.keys % (s.lanes * s.own) === 0 ? ["{"] : [`if (line${i} < ${size.keys}u) {`]),
+      ...w.store(at, 2 * size.width, 0, (c) => `f${i}_${c}`),
+      ...w.store(at, 2 * size.width, size.width, (c) => `g${i}_${c}`),
+      "}",
+    );
+  });
+};
+
+/** Writes the body of a kernel whose tile starts at the line `line_first` of `batch` and `head` (or `kv`). */
+export const writeSpread = (w: AttentionWriter, schedule: SpreadAttention): void => {
+  const a = new Spread(w, schedule);
+  if (w.kernel.node.op === "attention") forward(a);
+  else if (w.kernel.node.op === "attentionGradQuery") gradQuery(a);
+  else gradKeyValue(a);
+};
