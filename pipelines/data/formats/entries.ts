@@ -1,5 +1,5 @@
 /** The entries of JSON, JSON lines, plain lines and tables. */
-import type { Refusal } from "../../bridge.ts";
+import { jsonOf, textOf, wrong } from "./decoding.ts";
 import { brokenFile, type Entry, type Format } from "./format.ts";
 import { type JsonLayout, jsonSplitter } from "./json_split.ts";
 import type { FileSource } from "./source.ts";
@@ -7,31 +7,6 @@ import { fieldsOf, type TextPiece, textSplitter } from "./text_split.ts";
 
 /** How a format opens its files. */
 export type Opener = Format<unknown>["open"];
-
-const wrong = (got: string, expected: string): Refusal => ({ path: "(root)", got, expected });
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-/** Text of bytes, or why they are none. */
-const textOf = (bytes: Uint8Array): { readonly value: string } | { readonly fault: Refusal } => {
-  try {
-    return { value: decoder.decode(bytes) };
-  } catch {
-    return { fault: wrong("bytes that are not UTF-8", "text in UTF-8") };
-  }
-};
-
-/** The JSON value of bytes, or why they have none. */
-export const jsonOf = (bytes: Uint8Array): { readonly value: unknown } | { readonly fault: Refusal } => {
-  const text = textOf(bytes);
-  if ("fault" in text) return text;
-  try {
-    return { value: JSON.parse(text.value) as unknown };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return { fault: wrong(`a text that is not JSON (${why.slice(0, 120)})`, "JSON") };
-  }
-};
 
 /** Opens JSON files, by role, or all in one way. */
 export const jsonFile = (layout: JsonLayout | Readonly<Record<string, JsonLayout>>): Opener =>

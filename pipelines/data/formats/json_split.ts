@@ -3,6 +3,7 @@
  * each value is then parsed by itself, so that one that is not JSON is refused alone, at its place. Parsers of whole
  * streams end at the first wrong byte, which is why none is used.
  */
+import { jsonOf } from "./decoding.ts";
 import { brokenFile } from "./format.ts";
 import { joined } from "./source.ts";
 
@@ -12,7 +13,7 @@ export type JsonLayout =
   | { readonly root: "list" }
   /** Under the keys of an object that is the whole file. */
   | { readonly root: "dictionary" }
-  /** In lists under these keys of an object; its other members are passed over. All must be there. */
+  /** In lists under these keys of an object; its other members must be JSON and are passed over. All must be there. */
   | { readonly root: "sections"; readonly names: readonly string[] };
 
 /** One value, not yet parsed. */
@@ -37,8 +38,8 @@ export interface JsonSplitter {
   readonly end: () => void;
 }
 
-/** Most bytes of one value. */
-const MOST = 1 << 26;
+/** Most bytes of one value, and of a member that is passed over if it is to be checked. */
+const MOST = 1 << 26, MOST_CHECKED = 1 << 20;
 
 const enum At {
   Start,
@@ -187,8 +188,11 @@ export const jsonSplitter = (file: string, layout: JsonLayout): JsonSplitter => 
     return -1;
   };
   const keep = (chunk: Uint8Array, from: number, to: number): void => {
-    if (state === At.InValue && !kept) return;
     held += to - from;
+    if (state === At.InValue && !kept && held > MOST_CHECKED) {
+      parts = [];
+      return;
+    }
     if (held > MOST) throw brokenFile(file, `a value of more than ${MOST} bytes at byte ${start}`, "records");
     parts.push(chunk.slice(from, to));
   };
@@ -205,6 +209,8 @@ export const jsonSplitter = (file: string, layout: JsonLayout): JsonSplitter => 
     if (kept) {
       const named = key === undefined ? {} : { key };
       out.push({ section: top.section, index: top.count, ...named, at: start, bytes: joined(parts) });
+    } else if (held <= MOST_CHECKED && "fault" in jsonOf(joined(parts))) {
+      throw brokenFile(file, `${JSON.stringify(key)} at byte ${start}, which is not JSON`, "JSON");
     }
     top.count++;
     [key, state, parts] = [undefined, At.After, []];

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { Readable } from "node:stream";
 import tar from "tar-stream";
 import { nullable, wordsCodec } from "./codecs.ts";
-import { jsonOf } from "./entries.ts";
+import { jsonOf } from "./decoding.ts";
 import { brokenFile, type Entry, type Format, FormatError } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
 import { type FileSource, joined } from "./source.ts";
