@@ -1,0 +1,206 @@
+/** Tuning on a device: every form of kernel of a program, those that take most of its time first, within a budget. */
+import type { NdArray, TreeError } from "@chain-of-sight/core";
+import { ndarray, sizeOf, type Tensor } from "@chain-of-sight/core";
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import { type Device, theDevice } from "../device/device.ts";
+import type { DeviceError } from "../device/errors.ts";
+import type { Program } from "../device/program.ts";
+import type { PlainKernel } from "../graph/kernel.ts";
+import { compile, type CompileOptions, type Plan, type Source } from "../plan/plan.ts";
+import { stepsOf } from "../plan/steps.ts";
+import { kernelSubject, piecesSubject, type Subject } from "./alone.ts";
+import { type Measurements, searchSpace } from "./search.ts";
+import { schedulesOf, type Tuned, type TuningTable } from "./table.ts";
+
+/** What to tune, and for how long. */
+export interface TuneOptions {
+  /** Seconds for all of it. The form in work when they are over is finished with what was measured. */
+  readonly budget: number;
+  /** What is known already: its forms are not measured again. */
+  readonly known: TuningTable;
+  /** Switches of the compiler. */
+  readonly options?: CompileOptions;
+  /** Called with every form that was tuned. */
+  readonly onTuned?: (form: string, tuned: Tuned) => void;
+}
+
+/** What tuning did. */
+export interface TuneReport {
+  /** New entries, by form. */
+  readonly entries: TuningTable["entries"];
+  /** Forms that there was no time for. */
+  readonly left: number;
+}
+
+/** Comparisons of a winner with the untuned schedule. */
+const PAIRS = 9;
+
+/** Most elements of an operand that are filled with numbers; more stay zero. */
+const MOST_FILLED = 2 ** 24;
+
+/** Least seconds between two waits where a device has no clock of its own. */
+const LEAST = 0.05;
+
+const filled = (t: Tensor): NdArray | undefined => {
+  const n = sizeOf(t.shape);
+  if (t.dtype !== "f32" || n > MOST_FILLED) return undefined;
+  const data = new Float32Array(n);
+  for (let i = 0, x = 1; i < n; i++) {
+    x = Math.imul(x, 1664525) + 1013904223 | 0;
+    data[i] = x / 2 ** 31;
+  }
+  return ndarray("f32", t.shape, data);
+};
+
+const loaded = (plan: Plan) =>
+  Effect.gen(function* () {
+    const program = yield* (yield* theDevice()).load(plan);
+    for (const [path, t] of Object.entries(plan.inputs)) {
+      const value = filled(t);
+      if (value !== undefined) yield* program.write({ [path]: value });
+    }
+    return program;
+  });
+
+/** Seconds by the difference of two numbers of repeats, between two waits each. */
+const byDifference = (program: Program) =>
+  Effect.gen(function* () {
+    const name = Object.keys(program.plan.outputs)[0]!;
+    const window = (runs: number) =>
+      Effect.gen(function* () {
+        const began = yield* Clock.currentTimeNanos;
+        for (let i = 0; i < runs; i++) yield* program.run;
+        yield* program.read([name]);
+        return Number((yield* Clock.currentTimeNanos) - began) / 1e9;
+      });
+    const once = yield* window(1);
+    for (let runs = 4;; runs *= 2) {
+      const more = yield* window(runs);
+      if (more - once >= LEAST || runs >= 4096) return Math.max(1e-9, (more - once) / (runs - 1));
+    }
+  });
+
+/** Seconds of a program, from the device's clock where it has one. */
+const secondsOf = (program: Program, repeats: number) =>
+  program.profile(repeats).pipe(
+    Effect.map((timed) => timed.reduce((n, k) => n + k.seconds, 0)),
+    Effect.catchIf((e) => e.fault === "refused", () => byDifference(program)),
+  );
+
+const measurements = (
+  { under }: Subject,
+  until: number,
+): Measurements<DeviceError | TreeError, Device> => ({
+  seconds: (s, repeats) =>
+    Effect.scoped(Effect.gen(function* () {
+      return yield* secondsOf(yield* loaded(under(s)), repeats);
+    })).pipe(
+      // a driver may refuse what the limits allow: then it is no candidate
+      Effect.catchIf((e) => "fault" in e && e.fault === "rejected kernel", () => Effect.succeed(Infinity)),
+    ),
+  paired: (a, b) =>
+    Effect.scoped(Effect.gen(function* () {
+      const first = yield* loaded(under(a)), second = yield* loaded(under(b));
+      const pairs: (readonly [number, number])[] = [];
+      for (let i = 0; i < PAIRS; i++) {
+        // whoever runs second may find a warmer device
+        if (i % 2 === 0) {
+          const x = yield* secondsOf(first, 1);
+          pairs.push([x, yield* secondsOf(second, 1)]);
+        } else {
+          const y = yield* secondsOf(second, 1);
+          pairs.push([yield* secondsOf(first, 1), y]);
+        }
+      }
+      return pairs;
+    })),
+  timeLeft: Effect.map(Clock.currentTimeMillis, (now) => now < until),
+});
+
+interface Weighed {
+  readonly subject: Subject;
+  readonly seconds: number;
+  readonly count: number;
+}
+
+/** Subjects that are not known yet, with their untuned times, those that take most of a run first. */
+const weighed = (
+  kernels: readonly PlainKernel[],
+  known: TuningTable["entries"],
+  subjectOf: (k: PlainKernel) => Subject | undefined,
+  until: number,
+) =>
+  Effect.gen(function* () {
+    const counts = new Map<string, { readonly subject: Subject; readonly count: number }>();
+    for (const kernel of kernels) {
+      const subject = subjectOf(kernel);
+      if (subject === undefined || Object.hasOwn(known, subject.form)) continue;
+      const count = (counts.get(subject.form)?.count ?? 0) + 1;
+      counts.set(subject.form, { subject: counts.get(subject.form)?.subject ?? subject, count });
+    }
+    const found: Weighed[] = [];
+    for (const { subject, count } of counts.values()) {
+      const { seconds, timeLeft } = measurements(subject, until);
+      if (!(yield* timeLeft)) break;
+      const untuned = yield* seconds(subject.space.standard, 2);
+      if (Number.isFinite(untuned)) found.push({ subject, count, seconds: untuned });
+    }
+    return {
+      found: found.toSorted((a, b) => b.count * b.seconds - a.count * a.seconds),
+      missed: counts.size - found.length,
+    };
+  });
+
+/**
+ * Tunes a program on the device of the context. First the pieces of products, then every kernel of what they become.
+ * Each gets time in proportion to what it takes of a run.
+ */
+export const tune = (
+  source: Source,
+  { budget, known, options = {}, onTuned }: TuneOptions,
+): Effect.Effect<TuneReport, DeviceError | TreeError, Device> =>
+  Effect.gen(function* () {
+    const { profile } = yield* theDevice(), began = yield* Clock.currentTimeMillis;
+    const entries: Record<string, Tuned> = {};
+    let left = 0;
+    const stages = [
+      {
+        share: 0.2,
+        subjectOf: (k: PlainKernel) => k.kind === "contraction" ? piecesSubject(k, profile) : undefined,
+      },
+      { share: 1, subjectOf: (k: PlainKernel) => kernelSubject(k, profile) },
+    ];
+    for (const { share, subjectOf } of stages) {
+      const until = began + 1000 * budget * share;
+      const before = { ...known, entries: { ...known.entries, ...entries } };
+      const plan = compile(source, profile, { ...options, schedules: schedulesOf(before) });
+      const kernels = stepsOf(plan).map((step) => step.kernel);
+      const { found, missed } = yield* weighed(kernels, before.entries, subjectOf, until);
+      left += missed;
+      let rest = found.reduce((n, w) => n + w.count * w.seconds, 0);
+      for (const { subject, count, seconds } of found) {
+        const now = yield* Clock.currentTimeMillis, weight = count * seconds / Math.max(1e-12, rest);
+        rest -= count * seconds;
+        if (now >= until) {
+          left++;
+          continue;
+        }
+        const result = yield* searchSpace(subject.space, measurements(subject, now + weight * (until - now)));
+        // a search that was cut short and found nothing says nothing
+        if (!result.complete && result.ratio === 1) {
+          left++;
+          continue;
+        }
+        const tuned: Tuned = {
+          schedule: result.schedule,
+          ratio: result.ratio,
+          untuned: seconds,
+          tried: result.tried,
+        };
+        entries[subject.form] = tuned;
+        onTuned?.(subject.form, tuned);
+      }
+    }
+    return { entries, left };
+  });
