@@ -2,8 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { EvalError, listed } from "./error.ts";
 import type { Answered, BenchmarkRecord, RecordKind } from "./records.ts";
-import type { ScoreReport } from "./report.ts";
-import type { Credit } from "./slices.ts";
+import type { Credit, ScoreReport } from "./report.ts";
 import type { SubmissionFormat } from "./submission/format.ts";
 
 /** A function as a scorer of answers. */

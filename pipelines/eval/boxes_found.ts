@@ -1,4 +1,5 @@
 /** Scores of boxes from their overlaps with the true ones. */
+import type { parseBox } from "../data/grid.ts";
 import { type Box, centre, holds, iou } from "../data/box.ts";
 import * as O from "fp-ts/lib/Option.js";
 import { mean } from "./report.ts";
@@ -6,7 +7,7 @@ import { mean } from "./report.ts";
 /** One answer beside the true box; both in the same units. */
 export interface BoxPair {
   /** The box that was read from the answer; `none` if there is none. */
-  readonly said: O.Option<Box>;
+  readonly said: ReturnType<typeof parseBox>;
   /** The true box. */
   readonly truth: Box;
 }

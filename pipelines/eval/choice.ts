@@ -2,6 +2,7 @@
 import * as O from "fp-ts/lib/Option.js";
 import { letterOf } from "../text/prompts.ts";
 import type { ChoiceRecord } from "./records.ts";
+import type { Credit } from "./report.ts";
 
 /** The place of a letter among some number of choices. */
 const placeOf = (letter: string, choices: number): O.Option<number> => {
@@ -64,7 +65,7 @@ export const choiceText = (record: ChoiceRecord, answer: string): O.Option<numbe
 export type ReadChoice = typeof bareLetter;
 
 /** 1 if the answer is read as the right choice. */
-export const choiceAccuracy = (read: ReadChoice) => (record: ChoiceRecord, answer: string): number => {
+export const choiceAccuracy = (read: ReadChoice): Credit<ChoiceRecord> => (record, answer) => {
   const place = read(record, answer);
   return O.isSome(place) && place.value === record.answer ? 1 : 0;
 };

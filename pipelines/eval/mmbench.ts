@@ -1,7 +1,7 @@
 /** MMBench's CircularEval (Liu et al., arXiv 2307.06281), after VLMEvalKit's multiple_choice.py. */
 import { choiceAccuracy, inferredChoice } from "./choice.ts";
 import type { Answered, ChoiceRecord } from "./records.ts";
-import { groupBy, mean, meansBy, type ScoreReport } from "./report.ts";
+import { type Credit, groupBy, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** How far MMBench's indexes of one circle are apart. */
 const STEP = 1_000_000;
@@ -22,10 +22,8 @@ export const circleOf = (record: ChoiceRecord): readonly ChoiceRecord[] =>
     };
   });
 
-const right = choiceAccuracy(inferredChoice);
-
 /** 1 if an answer is read as the right choice, its circle aside. */
-export const mmbenchAccuracy = right;
+export const mmbenchAccuracy: Credit<ChoiceRecord> = choiceAccuracy(inferredChoice);
 
 interface Circle {
   readonly first: ChoiceRecord;
@@ -41,7 +39,7 @@ export const scoreMmbench = (answered: readonly Answered<ChoiceRecord>[]): Score
   const groups = [...groupBy(answered, ({ record }) => record.circle ?? record.id).values()];
   const circles = groups.map((items): Circle => ({
     first: items[0]!.record,
-    hit: items.every(({ record, answer }) => right(record, answer) === 1) ? 1 : 0,
+    hit: items.every(({ record, answer }) => mmbenchAccuracy(record, answer) === 1) ? 1 : 0,
   }));
   const hit = ({ hit }: Circle): number => hit;
   return {
@@ -49,7 +47,7 @@ export const scoreMmbench = (answered: readonly Answered<ChoiceRecord>[]): Score
     main: "accuracy",
     values: {
       accuracy: mean(circles.map(hit)),
-      vanilla: mean(groups.map(([item]) => right(item!.record, item!.answer))),
+      vanilla: mean(groups.map(([item]) => mmbenchAccuracy(item!.record, item!.answer))),
       ...meansBy("l2-category", circles, ({ first }) => first.parent, hit),
       ...meansBy("category", circles, ({ first }) => first.category, hit),
     },

@@ -84,19 +84,21 @@ export const predictionCodec = (): t.Type<Prediction, unknown, unknown> =>
  * Reads a file of one JSON object a line; empty lines are passed over. The error names the file, the line and the field.
  * @param file - the name that errors use.
  */
-export const parseLines =
-  <A>(codec: t.Type<A, unknown, unknown>, file: string) =>
-  (text: string): E.Either<DecodeError, readonly A[]> => {
-    const out: A[] = [];
-    for (const [i, line] of text.split("\n").entries()) {
-      if (line.trim() === "") continue;
-      const op = `${file}, line ${i + 1}`;
-      const read = pipe(line, parseJson(op), E.flatMap(decodeEither(codec, op)));
-      if (E.isLeft(read)) return read;
-      out.push(read.right);
-    }
-    return E.right(out);
-  };
+export const parseLines = <A>(
+  codec: t.Type<A, unknown, unknown>,
+  file: string,
+): (text: string) => E.Either<DecodeError, readonly A[]> =>
+(text) => {
+  const out: A[] = [];
+  for (const [i, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const op = `${file}, line ${i + 1}`;
+    const read = pipe(line, parseJson(op), E.flatMap(decodeEither(codec, op)));
+    if (E.isLeft(read)) return read;
+    out.push(read.right);
+  }
+  return E.right(out);
+};
 
 /** Writes values one a line, with a newline at the end of each. */
 export const printLines = (values: readonly unknown[]): string =>

@@ -4,7 +4,7 @@ import type { Box } from "../data/box.ts";
 import { boxParser } from "../text/boxes.ts";
 import { type BoxPair, pairFound, scoreBoxes } from "./boxes_found.ts";
 import type { Answered, BoxRecord } from "./records.ts";
-import type { ScoreReport } from "./report.ts";
+import type { Credit, Scores } from "./report.ts";
 
 /** How a box in shares of the picture is read from an answer: the `parse` of a format of `text/boxes.ts`. */
 export type ReadBox = ReturnType<typeof boxParser>;
@@ -31,11 +31,11 @@ const pairOf =
   });
 
 /** 1 if the answer's box counts as found. */
-export const refCocoAccuracy = (read: ReadBox) => (record: BoxRecord, answer: string): number =>
+export const refCocoAccuracy = (read: ReadBox): Credit<BoxRecord> => (record, answer) =>
   pairFound(pairOf(read)({ record, answer })) ? 1 : 0;
 
 /** Accuracy at 0.5, mean IoU, share of boxes whose middle hits, share of answers that are no box. */
-export const scoreRefCoco = (read: ReadBox) => (answered: readonly Answered<BoxRecord>[]): ScoreReport => {
+export const scoreRefCoco = (read: ReadBox): Scores<BoxRecord> => (answered) => {
   const { n, accuracy, meanIou, centreHit, unparsable } = scoreBoxes(answered.map(pairOf(read)));
   return { n, main: "accuracy", values: { accuracy, mean_iou: meanIou, centre_hit: centreHit, unparsable } };
 };

@@ -1,4 +1,5 @@
 /** What a score says: named numbers. */
+import type { Answered, BenchmarkRecord } from "./records.ts";
 
 /** The numbers of one benchmark. */
 export interface ScoreReport {
@@ -12,6 +13,12 @@ export interface ScoreReport {
    */
   readonly values: Readonly<Record<string, number>>;
 }
+
+/** A function that gives one answer's credit, 0 to 1. */
+export type Credit<R extends BenchmarkRecord> = (record: R, answer: string) => number;
+
+/** A function that scores answers. */
+export type Scores<R extends BenchmarkRecord> = (answered: readonly Answered<R>[]) => ScoreReport;
 
 /** The mean; 0 of nothing. */
 export const mean = (values: readonly number[]): number =>

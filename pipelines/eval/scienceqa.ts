@@ -1,10 +1,10 @@
 /** ScienceQA (Lu et al., arXiv 2209.09513): answers read as in LLaVA's eval_science_qa.py, parts as in the authors' evaluate_acc.py. */
 import { choiceAccuracy, statedLetter } from "./choice.ts";
 import type { Answered, ChoiceRecord } from "./records.ts";
-import { mean, meansBy, type ScoreReport } from "./report.ts";
+import { type Credit, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** 1 if the answer states the right letter. */
-export const scienceQaAccuracy = choiceAccuracy(statedLetter);
+export const scienceQaAccuracy: Credit<ChoiceRecord> = choiceAccuracy(statedLetter);
 
 /**
  * Accuracy over all; over questions with an image (`IMG`), with a hint in text (`TXT`; both may hold), with neither

@@ -1,13 +1,13 @@
 /** SEED-Bench (Li et al., arXiv 2307.16125), after LLaVA's convert_seed_for_submission.py. */
 import { bareLetter, choiceAccuracy } from "./choice.ts";
 import type { Answered, ChoiceRecord } from "./records.ts";
-import { mean, meansBy, type ScoreReport } from "./report.ts";
+import { type Credit, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** Dimensions 1 to 9 ask about images, 10 to 12 about videos. */
 export const seedImageDimensions: readonly string[] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /** 1 if the answer is the right letter and nothing else. */
-export const seedAccuracy = choiceAccuracy(bareLetter);
+export const seedAccuracy: Credit<ChoiceRecord> = choiceAccuracy(bareLetter);
 
 /** Accuracy over the questions of dimensions 1 to 9, over those of 10 to 12, over all, and by dimension. */
 export const scoreSeed = (answered: readonly Answered<ChoiceRecord>[]): ScoreReport => {

@@ -1,6 +1,6 @@
 /** A score over parts of the questions: by the size of the object in question, by template. */
 import type { Answered, BenchmarkRecord } from "./records.ts";
-import { groupBy, mean } from "./report.ts";
+import { type Credit, groupBy, mean } from "./report.ts";
 
 /** The mean credit over some questions. */
 export interface Slice {
@@ -11,9 +11,6 @@ export interface Slice {
   /** Mean credit, 0 to 1. */
   readonly value: number;
 }
-
-/** A function that gives an answer's credit, 0 to 1. */
-export type Credit<R extends BenchmarkRecord> = (record: R, answer: string) => number;
 
 const sliced = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],

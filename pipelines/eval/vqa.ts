@@ -1,6 +1,6 @@
 /** Accuracy against several people's answers (Antol et al., arXiv 1505.00468), with the rules of four evaluators. */
-import { mean, meansBy, type ScoreReport } from "./report.ts";
-import type { Answered, OpenRecord } from "./records.ts";
+import { type Credit, mean, meansBy, type Scores } from "./report.ts";
+import type { OpenRecord } from "./records.ts";
 import { evalAiNormal, flatten, vqaNormal, withoutMarks } from "./vqa_normal.ts";
 
 /** How one evaluator compares a prediction with people's answers. */
@@ -49,7 +49,7 @@ export const aokVqaRules: VqaRules = {
  * Accuracy of one answer, 0 to 1. With ten people and `k` matches: 0, 0.3, 0.6, 0.9, then 1. A question without people's
  * answers gives 0; an empty prediction matches only an empty answer.
  */
-export const vqaAccuracy = (rules: VqaRules) => (record: OpenRecord, answer: string): number => {
+export const vqaAccuracy = (rules: VqaRules): Credit<OpenRecord> => (record, answer) => {
   const said = rules.prediction(answer), people = rules.answers(record.answers);
   const matches = people.filter((text) => text === said).length;
   if (!rules.leaveOneOut) return Math.min(1, matches / 3);
@@ -57,7 +57,7 @@ export const vqaAccuracy = (rules: VqaRules) => (record: OpenRecord, answer: str
 };
 
 /** Overall accuracy, by `answer_type` and by question type. */
-export const scoreVqa = (rules: VqaRules) => (answered: readonly Answered<OpenRecord>[]): ScoreReport => {
+export const scoreVqa = (rules: VqaRules): Scores<OpenRecord> => (answered) => {
   const scored = answered.map(({ record, answer }) => ({
     record,
     value: vqaAccuracy(rules)(record, answer),

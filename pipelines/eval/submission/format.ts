@@ -51,7 +51,7 @@ export const onlyFile = (files: ResultFiles, name: string): E.Either<EvalError, 
 };
 
 /** JSON, or the fault. */
-export const json = (file: string) => (text: string): E.Either<EvalError, unknown> =>
+export const json = (file: string): (text: string) => E.Either<EvalError, unknown> => (text) =>
   E.tryCatch(
     () => JSON.parse(text) as unknown,
     (cause) => badFile(file, cause instanceof Error ? cause.message : String(cause), "JSON"),

@@ -1,0 +1,117 @@
+/** The command `score`, run as a process. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { printLines } from "../../pipelines/eval/record_codec.ts";
+import type { Board } from "../../pipelines/eval/board.ts";
+import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
+
+const command = suite("score");
+
+const root = new URL("../..", import.meta.url).pathname;
+
+const score = async (args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${root}pipelines/cli/score.ts`, ...args],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+};
+
+const records: readonly BenchmarkRecord[] = ["a", "b"].flatMap((image, i) =>
+  [true, false].map((answer): BenchmarkRecord => ({
+    kind: "yes-no",
+    id: `${image}-${answer}`,
+    image: `${image}.jpg`,
+    question: answer ? "Is there a dog?" : "Is there a cat?",
+    part: i === 0 ? "existence" : "count",
+    template: answer ? "dog" : "cat",
+    answer,
+  }))
+);
+
+const inFolder = async (use: (path: (name: string) => string) => Promise<void>): Promise<void> => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/records.jsonl`, printLines(records));
+    const said = (answer: (r: BenchmarkRecord) => string) =>
+      printLines(records.map((r) => ({ id: r.id, answer: answer(r) })));
+    await Deno.writeTextFile(`${folder}/yes.jsonl`, said(() => "Yes"));
+    await Deno.writeTextFile(
+      `${folder}/right.jsonl`,
+      said((r) => r.kind === "yes-no" && r.answer ? "yes" : "no"),
+    );
+    await Deno.writeTextFile(`${folder}/short.jsonl`, said(() => "Yes").split("\n").slice(1).join("\n"));
+    await Deno.mkdir(`${folder}/mme`);
+    const lines = (image: string) =>
+      `${image}\tIs there a dog?\tYes\tYes\n${image}\tIs there a cat?\tNo\tno\n`;
+    await Deno.writeTextFile(`${folder}/mme/existence.txt`, lines("a.jpg"));
+    await Deno.writeTextFile(`${folder}/mme/count.txt`, lines("b.jpg"));
+    await use((name) => `${folder}/${name}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+};
+
+command("prints scores, controls and a comparison, as JSON and as text", () =>
+  inFolder(async (path) => {
+    const args = [
+      ...["--benchmark", "mme", "--annotations", path("records.jsonl"), "--predictions", path("right.jsonl")],
+      ...["--against", path("yes.jsonl"), "--train", path("records.jsonl")],
+    ];
+    const { code, out, err } = await score([...args, "--json"]);
+    assert.is(code, 0, err);
+    const board = JSON.parse(out) as Board;
+    assert.is(board.report.values["perception"], 400);
+    // The template gives the answer away, which is what this control is for.
+    assert.is(board.majority?.values["perception"], 400);
+    assert.is(board.comparison?.difference.value, 0.5);
+    assert.is(board.comparison?.mcNemar?.onlyFirst, 2);
+    const text = await score(args);
+    assert.is(text.code, 0);
+    for (const part of ["MME", "perception", "majority", "template", "McNemar: 2 right only here"]) {
+      assert.ok(text.out.includes(part), part);
+    }
+  }));
+
+command("reads the folder of official result files", () =>
+  inFolder(async (path) => {
+    const { code, out, err } = await score([
+      ...["--benchmark", "mme", "--annotations", path("records.jsonl"), "--predictions", path("mme")],
+      ...["--format", "official", "--json"],
+    ]);
+    assert.is(code, 0, err);
+    assert.is((JSON.parse(out) as Board).report.values["total"], 400);
+  }));
+
+command(
+  "a missing answer, a foreign record, a missing file end with a paragraph and code 1",
+  () =>
+    inFolder(async (path) => {
+      const short = await score([
+        ...[
+          "--benchmark",
+          "mme",
+          "--annotations",
+          path("records.jsonl"),
+          "--predictions",
+          path("short.jsonl"),
+        ],
+      ]);
+      assert.is(short.code, 1);
+      assert.match(short.err, "no prediction: a-true");
+      const foreign = await score([
+        ...["--benchmark", "gqa", "--annotations", path("records.jsonl"), "--predictions", path("yes.jsonl")],
+      ]);
+      assert.is(foreign.code, 1);
+      assert.match(foreign.err, "records.jsonl, line 1");
+      const gone = await score([
+        ...["--benchmark", "mme", "--annotations", path("gone.jsonl"), "--predictions", path("yes.jsonl")],
+      ]);
+      assert.is(gone.code, 1);
+      assert.match(gone.err, "gone.jsonl");
+    }),
+);
+
+command.run();
