@@ -6,17 +6,20 @@ import * as Effect from "effect/Effect";
 import type { Schedule } from "../schedule/chosen.ts";
 import type { Space } from "../schedule/space.ts";
 
+/** A measurement that was made before. */
+export const measured = <A, E = never, R = never>(value: A): Effect.Effect<A, E, R> => Effect.succeed(value);
+
 /** How schedules are measured. */
 export interface Measurements<E, R> {
   /** Seconds under a schedule, from so many repeats; Infinity for one that the device refuses. */
-  readonly seconds: (s: Schedule, repeats: number) => Effect.Effect<number, E, R>;
+  readonly seconds: (s: Schedule, repeats: number) => ReturnType<typeof measured<number, E, R>>;
   /** Seconds under two schedules, taken in turns. */
   readonly paired: (
     a: Schedule,
     b: Schedule,
-  ) => Effect.Effect<readonly (readonly [number, number])[], E, R>;
+  ) => ReturnType<typeof measured<readonly (readonly [number, number])[], E, R>>;
   /** Whether there is time for another measurement. */
-  readonly timeLeft: Effect.Effect<boolean>;
+  readonly timeLeft: ReturnType<typeof measured<boolean>>;
 }
 
 /** What a search found. */
