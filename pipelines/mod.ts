@@ -47,10 +47,45 @@ export * from "./data/scene.ts";
 export * from "./data/scene_set.ts";
 export * from "./data/tasks.ts";
 export { renderDataset, type RenderOptions } from "./data/workers.ts";
+export * from "./eval/anls.ts";
+export * from "./eval/bleu.ts";
+export * from "./eval/board.ts";
 export * from "./eval/bootstrap.ts";
+export * from "./eval/boxes_found.ts";
+export * from "./eval/caption.ts";
+export * from "./eval/cer.ts";
+export * from "./eval/chair.ts";
+export * from "./eval/choice.ts";
+export * from "./eval/cider.ts";
+export * from "./eval/controls.ts";
 export * from "./eval/count.ts";
+export * from "./eval/error.ts";
+export * from "./eval/exact.ts";
+export * from "./eval/gqa.ts";
+export * from "./eval/mcnemar.ts";
+export * from "./eval/mmbench.ts";
+export * from "./eval/mme.ts";
+export * from "./eval/ngrams.ts";
+export * from "./eval/pope.ts";
 export * from "./eval/presence.ts";
+export * from "./eval/ptb.ts";
+export * from "./eval/record_codec.ts";
+export * from "./eval/refcoco.ts";
+export * from "./eval/refer.ts";
+export * from "./eval/registry.ts";
+export * from "./eval/scienceqa.ts";
+export * from "./eval/seed.ts";
+export * from "./eval/slices.ts";
+export * from "./eval/vizwiz.ts";
+export * from "./eval/vqa.ts";
+export * from "./eval/vqa_normal.ts";
+export * from "./eval/yes_no.ts";
+export * from "./eval/benchmark.ts";
+export * from "./eval/evaluation.ts";
+export { answeredOf } from "./eval/join.ts";
+export type { Credit, ScoreReport } from "./eval/report.ts";
 export type {
+  Answered as AnsweredRecord,
   BenchmarkRecord,
   BoxRecord,
   CaptionRecord,
@@ -63,7 +98,11 @@ export type {
   RecordKind,
   YesNoRecord,
 } from "./eval/records.ts";
-export * from "./eval/refer.ts";
+export { type ResultFiles, resultParser, type SubmissionFormat } from "./eval/submission/format.ts";
+export * from "./eval/submission/formats.ts";
+export * from "./eval/submission/keyed.ts";
+export { mmbenchTable } from "./eval/submission/mmbench_table.ts";
+export { mmeFiles } from "./eval/submission/mme_text.ts";
 export * from "./figures/loss_chart.ts";
 export * from "./figures/plan_chart.ts";
 export { display, type Figure } from "./figures/plot.ts";

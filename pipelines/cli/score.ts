@@ -13,7 +13,7 @@ import * as Option from "effect/Option";
 import { fromEither } from "../bridge.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
 import { blindPredictions, majorityAnswer } from "../eval/controls.ts";
-import { compare, evaluate } from "../eval/evaluation.ts";
+import { compareAnswers, evaluateAnswers } from "../eval/evaluation.ts";
 import { answeredOf } from "../eval/join.ts";
 import { parseLines, recordCodec } from "../eval/record_codec.ts";
 import type { BenchmarkRecord } from "../eval/records.ts";
@@ -99,7 +99,7 @@ const command = Command.make("score", parts, (flags) =>
     const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes.parse)));
     const records = yield* recordsOf(of, flags.annotations);
     const answered = yield* answersOf(of, records, flags.predictions, flags.format);
-    const evaluation = yield* fromEither(evaluate(of, answered));
+    const evaluation = yield* fromEither(evaluateAnswers(of, answered));
     const majority = Option.isNone(flags.train) ? {} : yield* Effect.gen(function* () {
       const train = yield* recordsOf(of, Option.getOrThrow(flags.train));
       const blind = blindPredictions(records, majorityAnswer(train, boxes.print));
@@ -108,7 +108,7 @@ const command = Command.make("score", parts, (flags) =>
     });
     const comparison = Option.isNone(flags.against) ? {} : yield* Effect.gen(function* () {
       const other = yield* answersOf(of, records, Option.getOrThrow(flags.against), flags.format);
-      return { comparison: compare(of, answered, other) };
+      return { comparison: compareAnswers(of, answered, other) };
     });
     const board: Board = { benchmark: of.name, ...evaluation, ...majority, ...comparison };
     console.log(flags.json ? JSON.stringify(board, null, 2) : boardText(of, board));

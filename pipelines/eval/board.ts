@@ -2,18 +2,18 @@
 import { table } from "../terminal/table.ts";
 import type { Benchmark } from "./benchmark.ts";
 import type { Interval } from "./bootstrap.ts";
-import type { Comparison, Evaluation } from "./evaluation.ts";
+import type { AnswerComparison, AnswerEvaluation } from "./evaluation.ts";
 import type { ScoreReport } from "./report.ts";
-import type { Slice } from "./slices.ts";
+import type { PartScore } from "./slices.ts";
 
 /** What the command `score` prints. */
-export interface Board extends Evaluation {
+export interface Board extends AnswerEvaluation {
   /** Name of the benchmark. */
   readonly benchmark: string;
   /** Scores of the majority answers. */
   readonly majority?: ScoreReport;
-  /** Comparison with other answers. */
-  readonly comparison?: Comparison;
+  /** AnswerComparison with other answers. */
+  readonly comparison?: AnswerComparison;
 }
 
 const range = ({ value, low, high }: Interval): string =>
@@ -29,13 +29,13 @@ const scores = ({ values }: ScoreReport, majority: ScoreReport | undefined): str
     Object.entries(values).map(([name, value]) => [name, value, majority?.values[name]]),
   );
 
-const parts = (name: string, slices: readonly Slice[]): string =>
+const parts = (name: string, slices: readonly PartScore[]): string =>
   table(
     [{ name }, { name: "questions", align: "right" }, { name: "credit", digits: 4, align: "right" }],
     slices.map((slice) => [slice.name, slice.n, slice.value]),
   );
 
-const comparisonText = ({ difference, mcNemar }: Comparison): string =>
+const comparisonText = ({ difference, mcNemar }: AnswerComparison): string =>
   `less the other answers: ${range(difference)}${
     mcNemar === undefined
       ? ""

@@ -6,22 +6,22 @@ import type { EvalError } from "./error.ts";
 import { type McNemar, mcNemar } from "./mcnemar.ts";
 import type { Answered } from "./records.ts";
 import { groupBy, ratio, type ScoreReport } from "./report.ts";
-import { byObjectSize, byTemplate, type Slice } from "./slices.ts";
+import { byObjectSize, byTemplate, type PartScore } from "./slices.ts";
 
 /** What is said about some answers. */
-export interface Evaluation {
+export interface AnswerEvaluation {
   /** The benchmark's numbers. */
   readonly report: ScoreReport;
   /** Mean credit of single answers with its interval; pictures are drawn, each with its questions. */
   readonly credit: Interval;
   /** Mean credit by size of the object in question. */
-  readonly bySize: readonly Slice[];
+  readonly bySize: readonly PartScore[];
   /** Mean credit by template. */
-  readonly byTemplate: readonly Slice[];
+  readonly byTemplate: readonly PartScore[];
 }
 
 /** Two lists of answers to the same questions, compared. */
-export interface Comparison {
+export interface AnswerComparison {
   /** Mean credit of the first less that of the second, with its paired interval. */
   readonly difference: Interval;
   /** McNemar's test; absent if some credits are neither 0 nor 1. */
@@ -52,12 +52,12 @@ const meanCredit = (totals: readonly Total[]): number =>
   ratio(totals.reduce((sum, t) => sum + t.sum, 0), totals.reduce((n, t) => n + t.n, 0));
 
 /** Scores, parts and interval of some answers; fails as the benchmark's score does. */
-export const evaluate = (
+export const evaluateAnswers = (
   of: Benchmark,
   answered: readonly Answered[],
   options: BootstrapOptions = {},
-): E.Either<EvalError, Evaluation> =>
-  E.map((report: ScoreReport): Evaluation => ({
+): E.Either<EvalError, AnswerEvaluation> =>
+  E.map((report: ScoreReport): AnswerEvaluation => ({
     report,
     credit: bootstrap(byImage(answered, credits(of, answered)), meanCredit, options),
     bySize: byObjectSize(answered, of.credit),
@@ -65,12 +65,12 @@ export const evaluate = (
   }))(of.score(answered));
 
 /** Compares two lists of answers to the same questions in the same order, as {@link answeredOf} of join.ts gives them. */
-export const compare = (
+export const compareAnswers = (
   of: Benchmark,
   first: readonly Answered[],
   second: readonly Answered[],
   options: BootstrapOptions = {},
-): Comparison => {
+): AnswerComparison => {
   const a = credits(of, first), b = credits(of, second);
   const difference = pairedDifference(byImage(first, a), byImage(second, b), meanCredit, options);
   const isWhole = [...a, ...b].every((value) => value === 0 || value === 1);

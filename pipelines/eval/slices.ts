@@ -3,7 +3,7 @@ import type { Answered, BenchmarkRecord } from "./records.ts";
 import { type Credit, groupBy, mean } from "./report.ts";
 
 /** The mean credit over some questions. */
-export interface Slice {
+export interface PartScore {
   /** What they have in common. */
   readonly name: string;
   /** Number of questions. */
@@ -16,7 +16,7 @@ const sliced = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],
   credit: Credit<R>,
   key: (record: R) => string,
-): ReadonlyMap<string, Slice> =>
+): ReadonlyMap<string, PartScore> =>
   new Map(
     [...groupBy(answered, ({ record }) => key(record))].map(([name, items]) => [
       name,
@@ -47,7 +47,7 @@ export const byObjectSize = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],
   credit: Credit<R>,
   edges: readonly SizeEdge[] = cocoSizes,
-): readonly Slice[] => {
+): readonly PartScore[] => {
   const nameOf = ({ objectArea }: R): string =>
     objectArea === undefined ? "unknown" : edges.find(({ below }) => objectArea < below)?.name ?? "beyond";
   const slices = sliced(answered, credit, nameOf);
@@ -61,6 +61,6 @@ export const byObjectSize = <R extends BenchmarkRecord>(
 export const byTemplate = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],
   credit: Credit<R>,
-): readonly Slice[] =>
+): readonly PartScore[] =>
   [...sliced(answered, credit, ({ template }) => template ?? "unnamed").values()]
     .toSorted((a, b) => a.name < b.name ? -1 : 1);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compare, evaluate } from "../../pipelines/eval/evaluation.ts";
+import { compareAnswers, evaluateAnswers } from "../../pipelines/eval/evaluation.ts";
 import { answeredOf } from "../../pipelines/eval/join.ts";
 import { parseLines, predictionCodec, printLines, recordCodec } from "../../pipelines/eval/record_codec.ts";
 import type { Answered, BenchmarkRecord } from "../../pipelines/eval/records.ts";
@@ -255,7 +255,9 @@ evaluations("the interval is that of pictures, parts add up, and a comparison is
   }));
   const first = records.map((record, i) => ({ record, answer: i < 30 ? "yes" : "no" }));
   const second = records.map((record, i) => ({ record, answer: i < 20 || i === 39 ? "yes" : "no" }));
-  const { report, credit, bySize, byTemplate } = right(evaluate(of, first, { seed: 3, resamples: 200 }));
+  const { report, credit, bySize, byTemplate } = right(
+    evaluateAnswers(of, first, { seed: 3, resamples: 200 }),
+  );
   close(report.values["accuracy"], 0.75);
   close(credit.value, 0.75);
   assert.ok(credit.low <= 0.75 && credit.high >= 0.75);
@@ -265,10 +267,10 @@ evaluations("the interval is that of pictures, parts add up, and a comparison is
     { name: "large", n: 15, value: 2 / 3 },
     { name: "unknown", n: 5, value: 0 },
   ]);
-  const { difference, mcNemar } = compare(of, first, second, { seed: 3, resamples: 200 });
+  const { difference, mcNemar } = compareAnswers(of, first, second, { seed: 3, resamples: 200 });
   close(difference.value, 9 / 40);
   assert.equal([mcNemar?.onlyFirst, mcNemar?.onlySecond], [10, 1]);
-  assert.is(compare(right(benchmarkNamed("vqav2")), first, second).mcNemar?.exact, 1);
+  assert.is(compareAnswers(right(benchmarkNamed("vqav2")), first, second).mcNemar?.exact, 1);
 });
 
 every.run();
