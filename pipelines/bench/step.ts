@@ -4,12 +4,13 @@ import {
   compile,
   type Device,
   type DeviceError,
-  type DeviceService,
   explain,
+  type Plan,
   type Program,
   theDevice,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import { BenchError } from "./fault.ts";
 import { type PresetName, presets } from "./presets.ts";
 import { spreadOf } from "./spread.ts";
@@ -41,10 +42,15 @@ export interface StepOptions {
 const MOST_STEPS = 200;
 const WARM_UP = 3;
 
-interface Built {
+/** A step on a device. */
+export interface Built {
+  /** What it computes. */
   readonly work: StepWork;
-  readonly plan: Parameters<DeviceService["load"]>[0];
+  /** What it was compiled to. */
+  readonly plan: Plan;
+  /** The program. */
   readonly program: Program;
+  /** How long that took. */
   readonly time: CompileTime;
 }
 
@@ -93,6 +99,12 @@ const start = (program: Program, work: StepWork, { preset, batch, precision }: S
     yield* program.write(batchNumbers(presets[preset], batch ?? presets[preset].batch));
   });
 
+/** A step in the middle of training as one program on the device of the context. */
+export const startedStep = (
+  options: StepOptions,
+): Effect.Effect<Built, BenchError | DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.tap(build(options), ({ program, work }) => start(program, work, options));
+
 const finite = (loss: number): Effect.Effect<void, BenchError> =>
   Number.isFinite(loss) ? Effect.void : Effect.fail(
     new BenchError({
@@ -111,8 +123,7 @@ export const timeStep = (
     const { preset, tokens, precision, device, remat, windows } = options, size = presets[preset];
     const { profile } = yield* theDevice();
     const cold = (yield* Effect.scoped(build(options))).time;
-    const { work, plan, program, time: warm } = yield* build(options);
-    yield* start(program, work, options);
+    const { work, plan, program, time: warm } = yield* startedStep(options);
     const first = (yield* window(program, 1)).loss;
     let ms = Infinity;
     for (let i = 1; i < WARM_UP; i++) ms = Math.min(ms, (yield* window(program, 1)).ms);

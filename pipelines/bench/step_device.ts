@@ -1,6 +1,7 @@
 /** Devices of the timed step, by name: where another is plugged in. */
 import {
   cpu,
+  dawn,
   type Device,
   type DeviceError,
   type DeviceProfile,
@@ -20,27 +21,14 @@ export type StepDevice = "deno" | "dawn" | "cpu";
 /** Every device name. */
 export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
-const lacking = (got: string, expected: readonly string[]): BenchError =>
-  new BenchError({
-    op: "bench:step",
-    got,
-    expected: expected.join(" or "),
-    mend: "this build does not have it yet: choose one that it has",
-  });
-
-type Open = () => Layer.Layer<Device, DeviceError>;
-
-const opens: { readonly [name in StepDevice]?: Open } = { deno: webGpu, cpu };
-
-/** The device of a name. Fails with BenchError for one that this build does not have. */
-export const stepDevice = (
-  name: StepDevice,
-): Effect.Effect<Layer.Layer<Device, DeviceError>, BenchError> => {
-  const open = opens[name];
-  return open === undefined
-    ? Effect.fail(lacking(`--device ${name}`, Object.keys(opens)))
-    : Effect.succeed(open());
+const opens: { readonly [name in StepDevice]: () => Layer.Layer<Device, DeviceError> } = {
+  deno: webGpu,
+  dawn,
+  cpu,
 };
+
+/** The device of a name. */
+export const stepDevice = (name: StepDevice): Layer.Layer<Device, DeviceError> => opens[name]();
 
 /** Fails with BenchError where a device cannot do a precision. */
 export const canStep = (

@@ -2,7 +2,8 @@
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
  *     deno task bench:step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
- *       [--device deno|dawn|cpu] [--batch N] [--remat] [--steps N] [--windows N] [--json]
+ *       [--device deno|dawn|cpu] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
+ *       [--profile] [--svg FILE] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
@@ -12,8 +13,12 @@ import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
 import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { profileStep, type StepProfile, stepProfileText } from "../bench/step_profile.ts";
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
 import { precisions } from "../train/precision.ts";
+import { profileChart } from "../figures/profile_chart.ts";
+import { atomicWrite } from "../runs/disk.ts";
+import { tuned } from "../tune/store.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
@@ -44,6 +49,17 @@ const flags = {
     Flag.withDescription("steps between two waits; as many as take a second by default"),
   ),
   windows: Flag.Int("windows").pipe(Flag.withDefault(7), Flag.withDescription("windows of that many steps")),
+  untuned: Flag.Boolean("untuned").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("leave out the schedules that deno task tune found"),
+  ),
+  profile: Flag.Boolean("profile").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("also time every kernel, against what the device was measured to reach"),
+  ),
+  svg: Flag.optional(Flag.String("svg")).pipe(
+    Flag.withDescription("write the last profile as a picture to a file; means --profile"),
+  ),
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
@@ -56,33 +72,44 @@ const command = Command.make(
       const windows = yield* countOf("windows", given.windows);
       const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
       const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
-      const layer = yield* stepDevice(device);
+      const plain = stepDevice(device), layer = device === "cpu" || given.untuned ? plain : tuned(plain);
+      const profiled = given.profile || Option.isSome(given.svg);
       const run = Effect.gen(function* () {
-        const { profile } = yield* theDevice(), results: StepReport[] = [];
+        const { profile } = yield* theDevice(), results: StepReport[] = [], profiles: StepProfile[] = [];
         for (const count of tokens) {
-          results.push(
-            yield* timeStep({
-              preset,
-              tokens: count,
-              precision,
-              device,
-              remat,
-              windows,
-              ...(batch === undefined ? {} : { batch }),
-              ...(steps === undefined ? {} : { steps }),
-            }),
-          );
+          const options = {
+            preset,
+            tokens: count,
+            precision,
+            device,
+            remat,
+            windows,
+            ...(batch === undefined ? {} : { batch }),
+            ...(steps === undefined ? {} : { steps }),
+          };
+          results.push(yield* timeStep(options));
+          if (profiled) profiles.push(yield* profileStep(options));
         }
-        return {
+        const run = {
           what: "step",
           device,
           deviceName: profile.name,
           versions: { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno },
           results,
         } satisfies StepRun;
+        return { run, profiles };
       });
-      const result = yield* Effect.provide(run, layer);
-      console.log(json ? JSON.stringify(result, null, 2) : stepText(result));
+      const { run: result, profiles } = yield* Effect.provide(run, layer);
+      const drawn = profiles.at(-1);
+      if (Option.isSome(given.svg) && drawn !== undefined) {
+        const { svg } = profileChart({ ...drawn, title: `${drawn.title}: ${result.deviceName}` });
+        yield* atomicWrite(given.svg.value, [new TextEncoder().encode(svg)]);
+      }
+      console.log(
+        json
+          ? JSON.stringify(profiled ? { ...result, profiles } : result, null, 2)
+          : [stepText(result), ...profiles.map(stepProfileText)].join("\n\n"),
+      );
     }),
 ).pipe(Command.withDescription("Times a whole Chain-of-Sight training step."));
 

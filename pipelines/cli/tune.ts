@@ -91,7 +91,7 @@ const command = Command.make("tune", flags, ({ preset, device, json, ...given })
           : `${faster} of ${result.forms} forms have a schedule of their own; ${path}`,
       );
     });
-    yield* Effect.provide(run as Effect.Effect<void, unknown, Device>, yield* stepDevice(device));
+    yield* Effect.provide(run as Effect.Effect<void, unknown, Device>, stepDevice(device));
   })).pipe(Command.withDescription("Measures schedules of kernels on this machine's device."));
 
 if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

@@ -1,0 +1,29 @@
+/** The profile of a step: beside its time, as text, JSON and a picture. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type StepRun, stepRunCodec } from "../../pipelines/bench/step_report.ts";
+import type { StepProfile } from "../../pipelines/bench/step_profile.ts";
+import { ran, read } from "./command.ts";
+
+const test = suite("bench:step --profile");
+
+const small = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps", "1"];
+
+test("times every kernel of the step against the ceilings of the device", async () => {
+  const folder = await Deno.makeTempDir(), file = `${folder}/profile.svg`;
+  const { code, out, err } = await ran("pipelines/cli/bench_step.ts", ...small, "--svg", file, "--json");
+  const svg = await Deno.readTextFile(file).finally(() => Deno.remove(folder, { recursive: true }));
+  assert.is(code, 0, err);
+  const run: StepRun = read(stepRunCodec(), out);
+  const [found] = (JSON.parse(out) as { readonly profiles: readonly StepProfile[] }).profiles;
+  const { ceilings, profile } = found!;
+  assert.ok(ceilings.flops > 1e6 && ceilings.bytes > 1e6);
+  assert.is(profile.reduce((n, p) => n + p.count, 0), run.results[0]!.dispatches);
+  const winnable = profile.map((p) => p.winnable);
+  assert.equal(winnable, winnable.toSorted((a, b) => b - a), "what could be won most of comes first");
+  assert.ok(profile.some((p) => p.label.startsWith("matmul")) && profile.every((p) => p.seconds >= 0));
+  assert.match(svg, /tiny, 32 visual tokens, f32/);
+  assert.match(svg, /further forms/);
+});
+
+test.run();
