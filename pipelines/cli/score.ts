@@ -3,14 +3,18 @@
  *
  *     deno task score --benchmark NAME --annotations FILE --predictions FILE [--json]
  *
- * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each; predictions are lines of
- * `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for MME the folder of its texts).
+ * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each, or with `--source FORMAT` official
+ * files. Predictions are lines of `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for
+ * MME and POPE the folder of them).
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as FileSystem from "effect/FileSystem";
 import * as Option from "effect/Option";
+import * as Stream from "effect/Stream";
 import { fromEither } from "../bridge.ts";
+import { benchmarkFormats } from "../data/formats/formats.ts";
+import { readFormat } from "../data/formats/read.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
 import { blindPredictions, majorityAnswer } from "../eval/controls.ts";
 import { compareAnswers, evaluateAnswers } from "../eval/evaluation.ts";
@@ -22,6 +26,7 @@ import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts"
 import { type Board, boardText } from "../eval/board.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
+import { popeIds } from "../eval/submission/pope_lines.ts";
 import member from "../deno.json" with { type: "json" };
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
 import { runCommand } from "./main.ts";
@@ -34,11 +39,23 @@ const boxReaders = {
   location: locationBoxes,
 } as const;
 
+const formatNames = ["records", ...benchmarkFormats.map(({ name }) => name)] as const;
+
 const parts = {
   benchmark: Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]).pipe(
     Flag.withDescription("which benchmark the records belong to"),
   ),
-  annotations: Flag.String("annotations").pipe(Flag.withDescription("records, a line of JSON each")),
+  annotations: Flag.String("annotations").pipe(
+    Flag.withDescription("files of the questions, or a folder of them, with commas between"),
+  ),
+  source: Flag.Literals("source", formatNames).pipe(
+    Flag.withDefault("records"),
+    Flag.withDescription("form of the annotations: records, or the official files of a format"),
+  ),
+  split: Flag.String("split").pipe(
+    Flag.optional,
+    Flag.withDescription("the split to take, where official files hold several"),
+  ),
   predictions: Flag.String("predictions").pipe(Flag.withDescription("what the model wrote")),
   format: Flag.Literals("format", ["plain", "official"]).pipe(
     Flag.withDefault("plain" as const),
@@ -75,11 +92,35 @@ const filesOf = (path: string) =>
     return Object.fromEntries(names.map((name, i) => [name, texts[i]!])) as ResultFiles;
   });
 
-const recordsOf = (of: Benchmark, path: string) =>
-  Effect.flatMap(
-    textOf(path),
-    (text) => fromEither(parseLines<BenchmarkRecord>(recordCodec(of.kind), path)(text)),
-  );
+// A folder stands for its files, by name.
+const pathsOf = (given: readonly string[]) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem;
+    const paths = yield* Effect.forEach(given, (path) =>
+      Effect.gen(function* () {
+        const info = yield* fs.stat(path);
+        if (info.type !== "Directory") return [path];
+        return (yield* fs.readDirectory(path)).toSorted().map((name) => `${path}/${name}`);
+      }));
+    return paths.flat();
+  });
+
+const recordsOf = (of: Benchmark, source: string, split: Option.Option<string>, given: string) =>
+  Effect.gen(function* () {
+    const paths = yield* pathsOf(given.split(","));
+    const format = benchmarkFormats.find(({ name }) => name === source);
+    if (format !== undefined) {
+      const verdicts = readFormat(format, paths, Option.isNone(split) ? {} : { split: split.value });
+      const read = yield* Stream.runCollect(verdicts);
+      return popeIds(read.flatMap((verdict) => verdict.verdict === "taken" ? verdict.records : []));
+    }
+    const read = yield* Effect.forEach(paths, (path) =>
+      Effect.flatMap(
+        textOf(path),
+        (text) => fromEither(parseLines<BenchmarkRecord>(recordCodec(of.kind), path)(text)),
+      ));
+    return read.flat();
+  });
 
 const answersOf = (
   of: Benchmark,
@@ -97,11 +138,11 @@ const command = Command.make("score", parts, (flags) =>
   Effect.gen(function* () {
     const boxes = boxReaders[flags.boxes];
     const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes.parse)));
-    const records = yield* recordsOf(of, flags.annotations);
+    const records = yield* recordsOf(of, flags.source, flags.split, flags.annotations);
     const answered = yield* answersOf(of, records, flags.predictions, flags.format);
     const evaluation = yield* fromEither(evaluateAnswers(of, answered));
     const majority = Option.isNone(flags.train) ? {} : yield* Effect.gen(function* () {
-      const train = yield* recordsOf(of, Option.getOrThrow(flags.train));
+      const train = yield* recordsOf(of, flags.source, Option.none(), Option.getOrThrow(flags.train));
       const blind = blindPredictions(records, majorityAnswer(train, boxes.print));
       const answers = yield* fromEither(answeredOf(records, blind));
       return { majority: yield* fromEither(of.score(answers)) };

@@ -32,7 +32,6 @@ import {
   captionFile,
   gqaFile,
   plainFile,
-  popeFile,
   refCocoFile,
   seedFile,
   vizWizFile,
@@ -41,6 +40,7 @@ import {
 import { aokVqaFile, scienceQaFile } from "./submission/keyed.ts";
 import { mmbenchTable } from "./submission/mmbench_table.ts";
 import { mmeFiles } from "./submission/mme_text.ts";
+import { popeFiles } from "./submission/pope_lines.ts";
 import { scoreVizWiz } from "./vizwiz.ts";
 import {
   aokVqaRules,
@@ -196,7 +196,7 @@ export const benchmarksWith = (read: ReadBox = firstQwenBox): readonly Benchmark
     promptSuffix: SHORT,
     citation: "Li et al., arXiv 2305.10355",
     script: "RUCAIBox/POPE evaluate.py; LLaVA eval_pope.py",
-    submission: popeFile,
+    submission: popeFiles,
     credit: popeAccuracy,
     score: always(scorePope),
   }),

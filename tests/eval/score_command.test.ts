@@ -85,6 +85,63 @@ command("reads the folder of official result files", () =>
     assert.is((JSON.parse(out) as Board).report.values["total"], 400);
   }));
 
+command("scores official annotations with official results", () =>
+  inFolder(async (path) => {
+    const lines = (values: readonly unknown[]) => values.map((v) => JSON.stringify(v)).join("\n");
+    // The splits of POPE count their questions from 1 each.
+    await Deno.mkdir(path("pope"));
+    await Deno.mkdir(path("answers"));
+    for (const part of ["random", "popular"]) {
+      const asked = ["yes", "no"].map((label, i) => ({
+        question_id: i + 1,
+        image: `COCO_val2014_${i}.jpg`,
+        text: `Is there a ${part} dog?`,
+        label,
+      }));
+      await Deno.writeTextFile(path(`pope/coco_pope_${part}.json`), lines(asked));
+      const said = asked.map(({ question_id, label }) => ({
+        question_id,
+        text: part === "random" ? label : "yes",
+      }));
+      await Deno.writeTextFile(path(`answers/coco_pope_${part}.jsonl`), lines(said));
+    }
+    const pope = await score([
+      ...["--benchmark", "pope", "--source", "pope", "--annotations", path("pope")],
+      ...["--predictions", path("answers"), "--format", "official", "--json"],
+    ]);
+    assert.is(pope.code, 0, pope.err);
+    const { values } = (JSON.parse(pope.out) as Board).report;
+    assert.is(values["random/f1"], 1);
+    assert.is(values["popular/precision"], 0.5);
+
+    const question = { image_id: 9, question: "What is it?", question_id: 9000 };
+    const answers = Array.from({ length: 10 }, (_, i) => ({
+      answer: i < 2 ? "dog" : "cat",
+      answer_confidence: "yes",
+      answer_id: i + 1,
+    }));
+    const annotation = {
+      ...{ question_id: 9000, image_id: 9, question_type: "what is", answer_type: "other", answers },
+      multiple_choice_answer: "cat",
+    };
+    await Deno.writeTextFile(path("q.json"), JSON.stringify({ questions: [question] }));
+    await Deno.writeTextFile(path("a.json"), JSON.stringify({ annotations: [annotation] }));
+    await Deno.writeTextFile(path("r.json"), JSON.stringify([{ question_id: 9000, answer: "A dog." }]));
+    const vqa = await score([
+      ...[
+        "--benchmark",
+        "vqav2",
+        "--source",
+        "vqav2",
+        "--annotations",
+        `${path("q.json")},${path("a.json")}`,
+      ],
+      ...["--predictions", path("r.json"), "--format", "official", "--json"],
+    ]);
+    assert.is(vqa.code, 0, vqa.err);
+    assert.ok(Math.abs((JSON.parse(vqa.out) as Board).report.values["accuracy/other"]! - 0.6) < 1e-12);
+  }));
+
 command(
   "a missing answer, a foreign record, a missing file end with a paragraph and code 1",
   () =>

@@ -38,16 +38,6 @@ export const captionFile: SubmissionFormat = entryFormat({
   answer: "caption",
 });
 
-/** POPE as LLaVA's eval_pope.py reads it: lines of `{question_id, prompt, text}`. */
-export const popeFile: SubmissionFormat = entryFormat({
-  name: "pope",
-  file: "answers.jsonl",
-  id: "question_id",
-  answer: "text",
-  lines: true,
-  more: ({ record }) => ({ prompt: record.question }),
-});
-
 /** SEED-Bench: lines of `{question_id, prediction}`. */
 export const seedFile: SubmissionFormat = entryFormat({
   name: "seed",
