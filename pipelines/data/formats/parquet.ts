@@ -5,6 +5,7 @@ import * as t from "io-ts";
 import { idCodec, wordsCodec } from "./codecs.ts";
 import { brokenFile, type Entry, type Format, FormatError } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
+import { checkPages } from "./parquet_pages.ts";
 import type { FileSource } from "./source.ts";
 import type { PairRecord } from "./training.ts";
 
@@ -99,6 +100,7 @@ async function* rows(source: FileSource, role: string): AsyncGenerator<readonly 
     }
     let values: readonly Record<string, unknown>[];
     try {
+      await checkPages(source, group, wanted.map(([, name]) => name));
       values = await parquetReadObjects({
         file,
         metadata,
@@ -109,6 +111,7 @@ async function* rows(source: FileSource, role: string): AsyncGenerator<readonly 
         rowEnd: first + count,
       });
     } catch (cause) {
+      if (cause instanceof FormatError) throw cause;
       throw brokenFile(source.name, `${reasonOf(cause)} in group ${i}`, "a group of rows");
     }
     if (values.length !== count) {

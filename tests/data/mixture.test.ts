@@ -1,0 +1,154 @@
+/** Laws of mixtures: shares, epochs, the same order for a seed, and resuming anywhere. */
+import fc from "fast-check";
+import * as E from "fp-ts/lib/Either.js";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  type Draw,
+  drawsFrom,
+  type Mixture,
+  mixtureOf,
+  type MixturePart,
+  type MixtureState,
+  resumeFrom,
+  shuffled,
+} from "../../pipelines/data/mixture.ts";
+import { bucketed, packed } from "../../pipelines/data/mixture_packing.ts";
+
+const right = <A>(either: E.Either<Error, A>): A => {
+  if (E.isLeft(either)) throw either.left;
+  return either.right;
+};
+const take = (mixture: Mixture, state: MixtureState, count: number) => {
+  const out: (readonly [Draw, MixtureState])[] = [];
+  for (const drawn of drawsFrom(mixture, state)) {
+    if (out.length === count) break;
+    out.push(drawn);
+  }
+  return out;
+};
+const parts = fc.uniqueArray(
+  fc.record({
+    name: fc.string({ minLength: 1 }),
+    count: fc.integer({ min: 1, max: 40 }),
+    weight: fc.double({ min: 0.01, max: 10, noNaN: true }),
+  }),
+  { minLength: 1, maxLength: 5, selector: (p) => p.name },
+);
+
+test("shuffling is a bijection, and another one for another key", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 700 }), fc.integer(), (count, key) => {
+      const places = Array.from({ length: count }, (_, i) => shuffled(count, key, i));
+      assert.is(new Set(places).size, count);
+      assert.ok(places.every((p) => Number.isInteger(p) && p >= 0 && p < count));
+    }),
+    { numRuns: 60 },
+  );
+  const order = (key: number) => Array.from({ length: 200 }, (_, i) => shuffled(200, key, i)).join();
+  assert.is(new Set(Array.from({ length: 50 }, (_, key) => order(key))).size, 50);
+  const big = 2 ** 39 + 17, places = Array.from({ length: 1000 }, (_, i) => shuffled(big, 5, i));
+  assert.is(new Set(places).size, 1000);
+  assert.ok(Math.max(...places) > big / 2 && Math.max(...places) < big);
+});
+
+test("shuffled places are spread evenly: chi-squared of first places over keys", () => {
+  const counts = new Array<number>(16).fill(0);
+  for (let key = 0; key < 16_000; key++) counts[shuffled(16, key, 3)]!++;
+  const chi = counts.reduce((sum, n) => sum + (n - 1000) ** 2 / 1000, 0);
+  assert.ok(chi < 45, `${chi}, 15 degrees of freedom`);
+});
+
+test("every epoch of a part has each of its examples once, and shares hold at every step", () => {
+  fc.assert(
+    fc.property(parts, fc.integer(), (given: readonly MixturePart[], seed) => {
+      const mixture = right(mixtureOf(given, seed)), drawn = take(mixture, mixture.start, 300);
+      const sum = mixture.parts.reduce((n, p) => n + p.weight, 0);
+      mixture.parts.forEach(({ count, weight }, part) => {
+        const own = drawn.map(([d]) => d).filter((d) => d.part === part);
+        own.forEach((d, i) => assert.is(d.epoch, Math.floor(i / count)));
+        for (let from = 0; from + count <= own.length; from += count) {
+          assert.is(new Set(own.slice(from, from + count).map((d) => d.index)).size, count);
+        }
+        drawn.forEach(([, { drawn }], i) =>
+          assert.ok(Math.abs(drawn[part]! - (i + 1) * weight / sum) < mixture.parts.length, `step ${i}`)
+        );
+      });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("resumed anywhere, from JSON, a mixture goes on with the very same examples", () => {
+  fc.assert(
+    fc.property(parts, fc.integer(), fc.nat(200), (given, seed, stop) => {
+      const whole = take(right(mixtureOf(given, seed)), right(mixtureOf(given, seed)).start, 240);
+      const saved = stop === 0 ? right(mixtureOf(given, seed)).start : whole[stop - 1]![1];
+      const again = right(mixtureOf(given, seed));
+      const state = right(resumeFrom(again, JSON.parse(JSON.stringify(saved))));
+      assert.equal(take(again, state, 240 - stop), whole.slice(stop));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("the order is the same on every machine", () => {
+  const mixture = right(
+    mixtureOf([{ name: "a", count: 5, weight: 2 }, { name: "b", count: 3, weight: 1 }], 7),
+  );
+  assert.is(
+    take(mixture, mixture.start, 12).map(([d]) => `${"ab"[d.part]}${d.index}`).join(" "),
+    "a0 b1 a1 a4 b0 a3 a2 b2 a3 a2 b1 a1",
+  );
+});
+
+test("states of other mixtures, and mixtures that cannot be, are refused", () => {
+  const one = right(mixtureOf([{ name: "a", count: 5 }], 1)),
+    other = right(mixtureOf([{ name: "a", count: 5 }], 2));
+  const refused = (either: E.Either<Error, unknown>): string => E.isLeft(either) ? either.left.message : "";
+  assert.match(refused(resumeFrom(one, other.start)), "a state of the mixture");
+  assert.match(refused(resumeFrom(one, { mixture: one.hash, drawn: [-1] })), "drawn.0: -1");
+  assert.match(refused(mixtureOf([], 1)), "no parts");
+  assert.match(refused(mixtureOf([{ name: "a", count: 0 }], 1)), "the part a of 0 examples");
+  assert.match(refused(mixtureOf([{ name: "a", count: 1, weight: NaN }], 1)), "weight NaN");
+  assert.match(refused(mixtureOf([{ name: "a", count: 1 }, { name: "a", count: 2 }], 1)), "a name twice");
+});
+
+const lengths = fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 200 });
+const sized = (all: readonly number[]) => all.map((length, item) => ({ item, length }));
+
+test("packing holds everything once, within rows, and wastes less than padding", () => {
+  fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 20 }), (all, open) => {
+    const rows = [...packed(sized(all), 100, open)];
+    assert.equal(
+      rows.flatMap((r) => r.items.map((i) => i.item)).toSorted((a, b) => a - b),
+      all.map((_, i) => i),
+    );
+    for (const { items, used } of rows) {
+      assert.is(used, items.reduce((n, i) => n + i.length, 0));
+      assert.ok(used <= 100 && used > 0);
+    }
+  }));
+  const all = Array.from({ length: 2000 }, (_, i) => 1 + (i * 37) % 60);
+  const rows = [...packed(sized(all), 100)], used = rows.reduce((n, r) => n + r.used, 0);
+  assert.ok(used / (rows.length * 100) > 0.97, `${used / (rows.length * 100)} of the rows' tokens are used`);
+  assert.throws(() => [...packed(sized([101]), 100)], /an example of 101 tokens; expected 1 to 100/);
+});
+
+test("buckets hold everything once, at the least edge", () => {
+  fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 9 }), (all, batch) => {
+    const edges = [25, 50, 100], given = [...bucketed(sized(all), edges, batch)];
+    assert.equal(
+      given.flatMap((b) => b.items.map((i) => i.item)).toSorted((a, b) => a - b),
+      all.map((_, i) => i),
+    );
+    for (const { edge, items } of given) {
+      assert.ok(items.length <= batch);
+      assert.ok(items.every((i) => edges.find((e) => i.length <= e) === edge));
+    }
+    assert.ok(edges.every((e) => given.filter((b) => b.edge === e && b.items.length < batch).length <= 1));
+  }));
+  assert.throws(() => [...bucketed(sized([101]), [100], 2)], /101 tokens/);
+});
+
+test.run();
