@@ -1,18 +1,21 @@
 /**
  * Renders contractions as WGSL: each worker accumulates a tile of rows and columns in registers, four steps of the
  * summed index at a time, reading both operands as 4-vectors where their layout allows. Edges are clamped when read
- * and skipped when stored. Large products on GPUs go through workgroup memory instead (`staged.ts`).
+ * and skipped when stored. Large products on GPUs go through workgroup memory instead (`staged.ts`), or through matrix
+ * units (`subgroup_matrix.ts`).
  */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleContraction } from "../schedule/contraction.ts";
+import { matrixSchedule } from "../schedule/matrix.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { type Access, accessOf, pointers } from "./operand.ts";
 import { Scope } from "./scope.ts";
 import { renderSpread } from "./spread.ts";
 import { renderStaged } from "./staged.ts";
+import { renderMatrices } from "./subgroup_matrix.ts";
 import { storeTile, tileGrid } from "./tile.ts";
 
 /** Renders a contraction kernel. */
@@ -22,6 +25,8 @@ export const renderContraction = (
   profile: DeviceProfile,
 ): Dispatch => {
   const { batch, m, n, k } = kernel.size;
+  const matrices = matrixSchedule(kernel, profile);
+  if (matrices !== undefined) return renderMatrices(kernel, matrices, homes, profile);
   const schedule = scheduleContraction(kernel, profile);
   if (schedule.kind === "staged") return renderStaged(kernel, schedule, homes, profile);
   if (schedule.kind === "spread") return renderSpread(kernel, schedule, homes, profile);

@@ -127,6 +127,12 @@ export class Bindings {
       : `${this.#helper("store", t, false, names)}(${at}, ${held});`;
   }
 
+  /** The name of a tensor's array of elements; undefined where it lies in several. */
+  array(t: Tensor): string | undefined {
+    const names = this.#windows(t, false);
+    return names.length === 1 ? names[0] : undefined;
+  }
+
   /** How a scope of the kernel spells loads, stores and results. */
   spelling(result: Spelling["result"]): Spelling {
     return {

@@ -1,0 +1,155 @@
+/**
+ * Renders contractions for matrix units. A workgroup stages blocks of both operands as f16 in workgroup memory, each
+ * the way its own memory runs, so that nothing is transposed; every subgroup multiplies its part of them and keeps sums
+ * in f32. Results go straight to memory where the kernel stores nothing but the product, else through workgroup memory,
+ * where each lane finishes elements as in other contractions.
+ */
+import type { DeviceProfile } from "../device_profile.ts";
+import type { ContractionKernel } from "../graph/kernel.ts";
+import { separate } from "../ir/index_expr.ts";
+import { kernelLabel } from "../plan/explain.ts";
+import { matrixBytes, type MatrixSchedule } from "../schedule/matrix.ts";
+import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
+import { Scope } from "./scope.ts";
+import { type Staged, stagedOperand } from "./subgroup_matrix_stage.ts";
+import { tileGrid } from "./tile.ts";
+
+/** Extensions that the device wants named. */
+export const MATRIX_EXTENSIONS: readonly string[] = ["subgroups", "chromium_experimental_subgroup_matrix"];
+
+// positions are the same for all lanes of a subgroup, which the analysis cannot see
+const UNIFORM = "diagnostic(off, chromium.subgroup_matrix_uniformity);";
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Renders a contraction through matrix units. */
+export const renderMatrices = (
+  kernel: ContractionKernel,
+  schedule: MatrixSchedule,
+  homes: Homes,
+  profile: DeviceProfile,
+): Dispatch => {
+  const { batch, m, n, k } = kernel.size, { rows, columns, each, depth, lanes, unit } = schedule;
+  const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
+  const across = columns / each.columns, subgroups = (rows / each.rows) * across, workers = subgroups * lanes;
+  const down = each.rows / unit.M, wide = each.columns / unit.N;
+  const origin = tileGrid(batch, Math.ceil(m / rows), Math.ceil(n / columns), profile);
+  const top = new Scope(bindings.spelling(() => "acc"), ["batch"]);
+  const left = stagedOperand(kernel.left, "row", { lines: m, width: rows, depth, k, workers, bindings });
+  const right = stagedOperand(kernel.right, "col", { lines: n, width: columns, depth, k, workers, bindings });
+  const each2 = (line: (i: number, j: number) => string): string[] =>
+    range(down).flatMap((i) => range(wide).map((j) => line(i, j)));
+  top.lines.push(
+    ...origin.lines,
+    `let tile_row = ${origin.tileRow} * ${rows}u;`,
+    `let tile_col = ${origin.tileColumn} * ${columns}u;`,
+    `let subgroup = lane.x / ${lanes}u;`,
+    `let sub_row = (subgroup / ${across}u) * ${each.rows}u;`,
+    `let sub_col = (subgroup % ${across}u) * ${each.columns}u;`,
+    ...each2((i, j) => `var c${i}_${j}: subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>;`),
+    `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
+    ...left.copy,
+    ...right.copy,
+    "workgroupBarrier();",
+    ...range(depth / unit.K).flatMap((step) => [
+      "{",
+      ...range(down).map((i) =>
+        `let a${i} = ${
+          matrixLoad("left", `${unit.K}, ${unit.M}`, left, `sub_row + ${i * unit.M}u`, step * unit.K)
+        };`
+      ),
+      ...range(wide).map((j) =>
+        `let b${j} = ${
+          matrixLoad("right", `${unit.N}, ${unit.K}`, right, `sub_col + ${j * unit.N}u`, step * unit.K)
+        };`
+      ),
+      ...each2((i, j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, c${i}_${j});`),
+      "}",
+    ]),
+    "workgroupBarrier();",
+    "}",
+  );
+  const straight = storedStraight(top, kernel, bindings, m % rows === 0 && n % columns === 0);
+  const band = matrixBytes(schedule, wide) <= profile.workgroupBytes ? wide : 1;
+  if (straight === undefined) top.lines.push(...finish(top, kernel, schedule, band));
+  else top.lines.push(...straight(schedule));
+  const results = `var<workgroup> results: array<f32, ${subgroups * unit.M * unit.N * band}>;`;
+  const code = moduleText(
+    bindings,
+    [workers, 1],
+    top.lines,
+    [left.declaration, right.declaration, ...(straight === undefined ? [results] : [])],
+    MATRIX_EXTENSIONS,
+  );
+  return {
+    label: kernelLabel(kernel),
+    code: `${UNIFORM}\n${code}`,
+    bindings: bindings.list(),
+    workgroups: origin.workgroups,
+  };
+};
+
+/** Reads a matrix of an operand's block: lines from `line` on, steps from `step` on. */
+const matrixLoad = (side: "left" | "right", shape: string, s: Staged, line: string, step: number): string => {
+  // a left operand has lines as rows, a right one has them as columns
+  const layout = (side === "left") === s.linesOutside ? "row_major" : "col_major";
+  const at = s.linesOutside ? `(${line}) * ${s.stride}u + ${step}u` : `${step * s.stride}u + ${line}`;
+  return `subgroupMatrixLoad<subgroup_matrix_${side}<f16, ${shape}>, ${layout}>(&${s.name}, ${at}, ${s.stride}u)`;
+};
+
+/** Writes every sum to its place in memory, where whole tiles of the product itself are stored row by row. */
+const storedStraight = (
+  top: Scope,
+  { outputs }: ContractionKernel,
+  bindings: Bindings,
+  whole: boolean,
+): ((s: MatrixSchedule) => string[]) | undefined => {
+  const [output, ...more] = outputs;
+  if (!whole || more.length > 0 || output?.value.kind !== "accumulator" || output.tensor.dtype !== "f32") {
+    return undefined;
+  }
+  const byColumn = separate(output.at, "col"), byRow = byColumn && separate(byColumn.rest, "row");
+  const name = bindings.array(output.tensor);
+  if (byColumn?.by !== 1 || byRow === undefined || byRow.by <= 0 || name === undefined) return undefined;
+  const start = top.index(byRow.rest);
+  return ({ each, unit }) =>
+    range(each.rows / unit.M).flatMap((i) =>
+      range(each.columns / unit.N).map((j) => {
+        const row = `(tile_row + sub_row + ${i * unit.M}u) * ${byRow.by}u`;
+        const at = `${start} + ${row} + tile_col + sub_col + ${j * unit.N}u`;
+        return `subgroupMatrixStore<row_major>(&${name}, ${at}, c${i}_${j}, ${byRow.by}u);`;
+      })
+    );
+};
+
+/** Passes sums through workgroup memory, `band` matrices of each subgroup side by side, to lanes that finish them. */
+const finish = (
+  top: Scope,
+  kernel: ContractionKernel,
+  { rows, columns, each, lanes, unit }: MatrixSchedule,
+  band: number,
+): string[] => {
+  const { m, n } = kernel.size, width = band * unit.N, part = unit.M * width;
+  const guards = [...(m % rows === 0 ? [] : [`row < ${m}u`]), ...(n % columns === 0 ? [] : [`col < ${n}u`])];
+  return range(each.rows / unit.M).flatMap((i) =>
+    range(each.columns / width).flatMap((b) => {
+      const inner = top.inner(["row", "col", "acc"]);
+      for (const o of kernel.outputs) inner.store(o.tensor, o.at, o.value);
+      return [
+        ...range(band).map((j) =>
+          `subgroupMatrixStore<row_major>(&results, subgroup * ${part}u + ${j * unit.N}u, c${i}_${
+            b * band + j
+          }, ${width}u);`
+        ),
+        "workgroupBarrier();",
+        `for (var e = lane.x % ${lanes}u; e < ${part}u; e += ${lanes}u) {`,
+        `let row = tile_row + sub_row + ${i * unit.M}u + e / ${width}u;`,
+        `let col = tile_col + sub_col + ${b * width}u + e % ${width}u;`,
+        `let acc = results[subgroup * ${part}u + e];`,
+        ...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...inner.lines, "}"] : inner.lines),
+        "}",
+        "workgroupBarrier();",
+      ];
+    })
+  );
+};

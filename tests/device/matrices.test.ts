@@ -1,0 +1,203 @@
+/**
+ * Products on matrix units. Texts are compared with golden ones, checked by Dawn's own compiler, and run with the units
+ * emulated; where the adapter of Dawn lists units, the kernels run on them.
+ *
+ *     deno run -A tests/device/matrices.test.ts --update    writes the golden texts
+ */
+import * as cs from "@chain-of-sight/core";
+import {
+  compile,
+  type DeviceProfile,
+  type DeviceService,
+  dispatchesOf,
+  type Plan,
+  portableProfile,
+  theDevice,
+} from "@chain-of-sight/kernels";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
+import { emulate } from "../support/matrix_emulation.ts";
+import { near } from "../support/near.ts";
+import { floats } from "../support/random.ts";
+
+const test = suite("matrix units");
+const unit = { M: 16, N: 16, K: 16 }, LANES = 4;
+
+/** What the compiler is told of a device with units. */
+const withUnits = (lanes: number, shape = unit): Partial<DeviceProfile> => ({
+  provider: "dawn",
+  software: false,
+  f16: true,
+  halfProducts: true,
+  subgroups: { least: lanes, most: lanes },
+  matrices: [{ ...shape, componentType: "f16", resultComponentType: "f32" }],
+});
+
+/** Batch, rows, columns, summed length, whether the operands are stored transposed. */
+type Size = readonly [number, number, number, number, boolean, boolean];
+
+const sizes: readonly Size[] = [
+  [1, 64, 64, 64, false, false],
+  [1, 128, 128, 32, true, true],
+  [1, 130, 100, 50, false, false],
+  [1, 130, 100, 50, true, true],
+  [1, 68, 72, 44, false, true],
+  [2, 68, 72, 44, true, false],
+  [3, 33, 35, 17, false, true],
+  [96, 100, 97, 20, false, false],
+];
+
+interface Described {
+  readonly outputs: Readonly<Record<string, cs.Tensor>>;
+  readonly bindings: Readonly<Record<string, cs.NdArray>>;
+}
+
+const half = (x: cs.NdArray): cs.NdArray => ({ ...x, data: Float32Array.from(x.data, Math.f16round) });
+
+/** The product alone, or with all that may follow it. */
+const described = ([b, m, n, k, ta, tb]: Size, epilogue: boolean): Described => {
+  const a = cs.input("a", ta ? [b, k, m] : [b, m, k]), w = cs.input("w", tb ? [b, n, k] : [b, k, n]);
+  const product = cs.matmul(tb ? cs.transpose(w) : w)(ta ? cs.transpose(a) : a);
+  // as f16, so that the reference multiplies the same numbers
+  const bindings = { a: half(floats("a", a.shape)), w: half(floats("w", w.shape)) };
+  if (!epilogue) return { outputs: { y: product }, bindings };
+  const y = cs.tanh(cs.mul(cs.add(product, cs.input("bias", [n])), 0.2));
+  return { outputs: { y }, bindings: { ...bindings, bias: floats("b", [n]) } };
+};
+
+const usesUnits = (plan: Plan, profile: DeviceProfile): boolean =>
+  dispatchesOf(plan, profile).some((d) => d.code.includes("subgroupMatrixMultiplyAccumulate"));
+
+const tolerance = { rtol: 1e-5, atol: 4e-6 };
+
+const check = (load: DeviceService["load"], profile: DeviceProfile, d: Described) =>
+  Effect.gen(function* () {
+    const plan = compile({ outputs: d.outputs }, profile);
+    assert.ok(usesUnits(plan, profile), "the product goes through the units");
+    const program = yield* load(plan);
+    yield* program.write(d.bindings);
+    yield* program.run;
+    const { y } = yield* program.read(["y"]);
+    near("y", y!, cs.interpret([d.outputs.y!], d.bindings)[0]!, tolerance);
+  });
+
+/** Runs a description with the units emulated, and gives the text of its kernel. */
+const checkEmulated = (profile: DeviceProfile, lanes: number, d: Described): string => {
+  const plan = compile({ outputs: d.outputs }, profile), { slotOf, slots } = plan.memory;
+  const memory = new Map(slots.map(({ id, bytes }) => [id, new Float64Array(bytes / 4)]));
+  for (const [path, value] of Object.entries(d.bindings)) {
+    memory.get(slotOf.get(plan.inputs[path]!)!)!.set(value.data);
+  }
+  const [dispatch, ...more] = dispatchesOf(plan, profile);
+  assert.is(more.length, 0, "one kernel with its epilogue");
+  assert.match(dispatch!.code, "subgroupMatrixMultiplyAccumulate");
+  emulate(dispatch!, lanes, memory);
+  const y = plan.outputs.y!, expected = cs.interpret([d.outputs.y!], d.bindings)[0]!;
+  const data = memory.get(slotOf.get(y)!)!.subarray(0, expected.data.length);
+  near("y", { dtype: "f32", shape: y.shape, data }, expected, tolerance);
+  return dispatch!.code;
+};
+
+const shapes = [unit, { M: 16, N: 8, K: 16 }, { M: 16, N: 8, K: 8 }];
+for (const [i, size] of sizes.entries()) {
+  for (const epilogue of [false, true]) {
+    test(`emulated, ${size.join(" ")}${epilogue ? ", epilogue" : ""}`, () => {
+      const profile = {
+        ...portableProfile,
+        workgroupBytes: 49152,
+        ...withUnits(LANES, shapes[i % shapes.length]),
+      };
+      const code = checkEmulated(profile, LANES, described(size, epilogue));
+      const whole = !epilogue && size[1] % 64 === 0 && size[2] % 64 === 0;
+      assert.is(!code.includes("results"), whole, "plain products of whole tiles are stored straight");
+    });
+  }
+}
+
+test("results that do not fit side by side pass one by one", () => {
+  const profile = { ...portableProfile, ...withUnits(LANES), workgroupBytes: 16000 };
+  const code = checkEmulated(profile, LANES, described([1, 130, 100, 50, false, false], true));
+  assert.match(code, /results: array<f32, 1024>/);
+});
+
+test("f32 operands are rounded only on request, and units are not used where they do not fit", () => {
+  const { outputs } = described([1, 128, 128, 64, false, false], false);
+  const base: DeviceProfile = { ...portableProfile, workgroupBytes: 49152, ...withUnits(32) };
+  const uses = (as: Partial<DeviceProfile>): boolean => {
+    const profile = { ...base, ...as };
+    return usesUnits(compile({ outputs }, profile), profile);
+  };
+  assert.is(uses({}), true);
+  assert.is(uses({ halfProducts: false }), false);
+  assert.is(uses({ f16: false }), false);
+  assert.is(uses({ subgroups: undefined }), false);
+  assert.is(uses({ subgroups: { least: 8, most: 32 } }), false);
+  assert.is(uses({ workgroupBytes: 8192 }), false);
+  assert.is(uses({ matrices: [] }), false);
+  assert.is(uses({ matrices: [{ ...unit, componentType: "f16", resultComponentType: "f16" }] }), false);
+  const small = described([1, 16, 128, 64, false, false], false);
+  assert.is(usesUnits(compile({ outputs: small.outputs }, base), base), false);
+});
+
+test("f16 operands need no request", () => {
+  const base: DeviceProfile = {
+    ...portableProfile,
+    ...withUnits(32),
+    workgroupBytes: 49152,
+    halfProducts: false,
+  };
+  const product = cs.matmul(cs.input("w", [64, 64], "f16"))(cs.input("a", [64, 64], "f16"));
+  assert.is(usesUnits(compile({ outputs: { product } }, base), base), true);
+});
+
+test("Dawn's compiler takes every text", async () => {
+  for (const shape of shapes) {
+    const services = await dawnServices(withUnits(32, shape), { backend: "null" });
+    const { load, profile } = Context.get(services, theDevice());
+    for (const size of sizes) {
+      for (const epilogue of [false, true]) {
+        const plan = compile({ outputs: described(size, epilogue).outputs }, profile);
+        assert.ok(usesUnits(plan, profile));
+        await Effect.runPromise(Effect.scoped(Effect.asVoid(load(plan))));
+      }
+    }
+  }
+});
+
+const golden = [
+  ["product", [1, 256, 256, 64, false, false], false],
+  ["ragged_epilogue", [1, 130, 100, 50, false, true], true],
+  ["batched_transposed", [96, 128, 128, 96, true, false], false],
+] as const;
+
+for (const [name, size, epilogue] of golden) {
+  test(`golden text: ${name}`, () => {
+    const profile: DeviceProfile = { ...portableProfile, ...withUnits(32), workgroupBytes: 49152 };
+    const plan = compile({ outputs: described(size, epilogue).outputs }, profile);
+    const text = dispatchesOf(plan, profile).map((d) => `${d.code}\n`).join("\n");
+    const path = new URL(`../golden/wgsl/matrix_${name}.wgsl`, import.meta.url);
+    if (Deno.args.includes("--update")) Deno.writeTextFileSync(path, text);
+    assert.fixture(text, Deno.readTextFileSync(path));
+  });
+}
+
+// tensor cores, where there are some; SwiftShader has none
+const real = swiftShader === undefined
+  ? await dawnServices({ halfProducts: true }).catch(() => undefined)
+  : undefined;
+const device = real === undefined ? undefined : Context.get(real, theDevice());
+if (device !== undefined && device.profile.matrices.length > 0) {
+  for (const size of sizes) {
+    for (const epilogue of [false, true]) {
+      test(`on ${device.profile.name}, ${size.join(" ")}${epilogue ? ", epilogue" : ""}`, async () =>
+        await Effect.runPromise(
+          Effect.scoped(check(device.load, device.profile, described(size, epilogue))),
+        ));
+    }
+  }
+}
+test.run();
+endWithTests();
