@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { cpu } from "./cpu.ts";
-import { type Device, webGpu } from "./device.ts";
+import { dawn, type Device, webGpu } from "./device.ts";
 import type { DeviceError } from "./errors.ts";
 
 /** Names of devices, as settings and command lines spell them. */
-export type DeviceName = "webgpu" | "cpu" | "auto";
+export type DeviceName = "webgpu" | "dawn" | "cpu" | "auto";
 
 /** Every device name. */
-export const deviceNames: readonly DeviceName[] = ["auto", "webgpu", "cpu"];
+export const deviceNames: readonly DeviceName[] = ["auto", "webgpu", "dawn", "cpu"];
 
 /** A device, or the CPU where it has no adapter; the change is said once. Other failures stay failures. */
 export const orCpu = (
@@ -29,8 +29,17 @@ export const orCpu = (
 /** WebGPU where there is an adapter, the CPU otherwise. */
 export const anyDevice = (): Layer.Layer<Device, DeviceError> => orCpu(webGpu());
 
-/** The device of a name. `threads` counts for the CPU alone. */
+/** The device of a name. `threads` counts for the CPU alone; `auto` never takes Dawn, which is asked for by name. */
 export const deviceNamed = (name: DeviceName, threads?: number): Layer.Layer<Device, DeviceError> => {
   const ours = cpu(threads === undefined ? {} : { threads });
-  return name === "cpu" ? ours : name === "webgpu" ? webGpu() : orCpu(webGpu(), ours);
+  switch (name) {
+    case "cpu":
+      return ours;
+    case "webgpu":
+      return webGpu();
+    case "dawn":
+      return dawn();
+    case "auto":
+      return orCpu(webGpu(), ours);
+  }
 };

@@ -1,10 +1,10 @@
 /**
  * Benchmarks against other libraries on the same back end: every round times everyone once, in one process.
  *
- *     deno task bench [--device webgpu|cpu] [--sizes 512,1024] [--preset software] [--tokens 80] [--only matmul]
+ *     deno task bench [--device webgpu|dawn|cpu] [--sizes 512,1024] [--preset software] [--tokens 80] [--only matmul]
  *       [--opponents jax-js,tfjs] [--rounds 7] [--series 400] [--json]
  */
-import { cpu, theDevice, webGpu } from "@chain-of-sight/kernels";
+import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -17,9 +17,9 @@ import { type PresetName, presetNames, presets } from "../bench/presets.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
-  device: Flag.Literals("device", ["webgpu", "cpu"]).pipe(
+  device: Flag.Literals("device", ["webgpu", "dawn", "cpu"]).pipe(
     Flag.withDefault("webgpu" as const),
-    Flag.withDescription("what computes, on both sides"),
+    Flag.withDescription("what computes, on both sides; the others stay on Deno's WebGPU where it is dawn"),
   ),
   sizes: Flag.optional(Flag.String("sizes")).pipe(
     Flag.withDescription("sides of the matrix products, with commas between"),
@@ -93,7 +93,7 @@ const command = Command.make(
         cases: results,
       };
       console.log(json ? JSON.stringify(run, null, 2) : contestText(run));
-    }).pipe(Effect.provide(device === "cpu" ? cpu() : webGpu())),
+    }).pipe(Effect.provide(deviceNamed(device))),
 ).pipe(Command.withDescription("Compares with other libraries on the same back end."));
 
 if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

@@ -1,7 +1,7 @@
 /**
  * Times the steps of a decoder with a cache against the time to read its weights once.
  *
- *     deno task bench:decode [--preset research] [--device deno|cpu] [--rows 1] [--prefix 144] [--tokens 64]
+ *     deno task bench:decode [--preset research] [--device deno|dawn|cpu] [--rows 1] [--prefix 144] [--tokens 64]
  *       [--rounds N] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
@@ -48,7 +48,7 @@ const command = Command.make(
         const { profile } = yield* theDevice();
         return { deviceName: profile.name, report: yield* timeDecode(bench) };
       });
-      const { deviceName, report } = yield* Effect.provide(run, yield* stepDevice(device));
+      const { deviceName, report } = yield* Effect.provide(run, stepDevice(device));
       const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno };
       if (json) {
         console.log(JSON.stringify({ what: "decode", device, deviceName, versions, ...report }, null, 2));

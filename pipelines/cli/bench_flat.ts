@@ -1,7 +1,7 @@
 /**
  * Shows that memory stays flat over many training steps on a device.
  *
- *     deno task bench:flat [--device deno|cpu] [--steps 10000] [--samples 20] [--json]
+ *     deno task bench:flat [--device deno|dawn|cpu] [--steps 10000] [--samples 20] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -29,7 +29,7 @@ const command = Command.make(
   ({ device, json, ...given }) =>
     Effect.gen(function* () {
       const steps = yield* countOf("steps", given.steps), samples = yield* countOf("samples", given.samples);
-      const report = yield* Effect.provide(runFlat(steps, samples), yield* stepDevice(device));
+      const report = yield* Effect.provide(runFlat(steps, samples), stepDevice(device));
       console.log(json ? JSON.stringify(report, null, 2) : flatText(report));
     }),
 ).pipe(Command.withDescription("Shows that memory stays flat over many training steps."));

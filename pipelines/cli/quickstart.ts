@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task quickstart [--scale micro|software|gpu] [--device auto|webgpu|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { BenchError } from "../../pipelines/bench/fault.ts";
 import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/bench/presets.ts";
-import { canStep, stepDevice, stepDevices } from "../../pipelines/bench/step_device.ts";
+import { canStep } from "../../pipelines/bench/step_device.ts";
 import { type StepRun, stepRunCodec, stepText } from "../../pipelines/bench/step_report.ts";
 import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/bench/step_work.ts";
 import { precisions } from "../../pipelines/train/precision.ts";
@@ -180,7 +180,6 @@ const names = suite("devices and precisions");
 names("are opened, or refused by a fault that names those that there are", async () => {
   for (
     const [name, found] of [
-      ...stepDevices.map((d) => [`--device ${d}`, Effect.result(stepDevice(d))] as const),
       ...precisions.map((p) =>
         [`--precision ${p} on portable`, Effect.result(canStep(p, portableProfile))] as const
       ),

@@ -1,0 +1,64 @@
+/**
+ * Dawn on SwiftShader for tests. Where `SWIFTSHADER_ICD` names the driver's file, it must be there and work; without
+ * it, Debian's place is tried, and tests that need the driver are left out where that is empty.
+ */
+import {
+  type CompileOptions,
+  dawn,
+  type DawnOptions,
+  type Device,
+  type DeviceProfile,
+  evaluate,
+  theDevice,
+} from "@chain-of-sight/kernels";
+import process from "node:process";
+import { Effect, Scope } from "effect";
+import * as Context from "effect/Context";
+import * as Layer from "effect/Layer";
+import type { MakeStepper } from "../trajectory/suite.ts";
+import type { Evaluate } from "./evaluate.ts";
+import { stepOn } from "./stepper.ts";
+
+const DEBIAN = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+const exists = (path: string): boolean => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+};
+
+const asked = Deno.env.get("SWIFTSHADER_ICD");
+
+/** The driver's file, if tests shall run on it. */
+export const swiftShader: string | undefined = asked ?? (exists(DEBIAN) ? DEBIAN : undefined);
+
+const scope = Scope.makeUnsafe(), opened = new Map<string, Promise<Context.Context<Device>>>();
+
+/** The services of a device of Dawn of which the compiler is told something else than is true; opened once. */
+export const dawnServices = (
+  as: Partial<DeviceProfile> = {},
+  options: DawnOptions = {},
+): Promise<Context.Context<Device>> => {
+  // the Vulkan loader looks at it whenever someone begins with it, as Dawn does here
+  if (swiftShader !== undefined) Deno.env.set("VK_DRIVER_FILES", swiftShader);
+  const key = JSON.stringify([as, options]);
+  const found = opened.get(key) ?? Effect.runPromise(Layer.buildWithScope(dawn(as, options), scope));
+  opened.set(key, found);
+  return found;
+};
+
+/** An evaluator on Dawn. */
+export const onDawn =
+  (options: CompileOptions = {}, as: Partial<DeviceProfile> = {}): Evaluate => async (roots, bindings) =>
+    await Effect.runPromise(Effect.provide(evaluate(roots, bindings, options), await dawnServices(as)));
+
+/** A stepper on Dawn. */
+export const stepOnDawn = (options: CompileOptions = {}): MakeStepper =>
+  stepOn(dawnServices().then((context) => Context.get(context, theDevice())), scope, options);
+
+/** Ends the process with its tests: Dawn's threads would keep it alive. */
+export const endWithTests = (): void => {
+  setInterval(() => process.exitCode !== undefined && Deno.exit(Number(process.exitCode)), 50);
+};
