@@ -23,8 +23,22 @@ export interface SpreadAttention {
   readonly block: number;
 }
 
+/** Workers own queries (or keys); a workgroup copies blocks of the others into its memory. */
+export interface StagedAttention {
+  /** Discriminates schedules. */
+  readonly kind: "staged";
+  /** Workers of a workgroup. */
+  readonly workers: number;
+  /** Queries, or keys, of one worker. */
+  readonly own: number;
+  /** Keys, or queries, of one block. */
+  readonly block: number;
+  /** Of a block, those that one turn takes together; divides it. */
+  readonly together: number;
+}
+
 /** How an attention kernel is tiled. */
-export type AttentionSchedule = SingleAttention | SpreadAttention;
+export type AttentionSchedule = SingleAttention | SpreadAttention | StagedAttention;
 
 /** Most multiply-adds of 4-vectors that one turn of a loop spells out: longer text takes drivers long to compile. */
 const LONGEST_TURN = 512;
@@ -37,6 +51,13 @@ export const scheduleAttention = (
   const perKey = node.op === "attentionGradKeyValue", lines = perKey ? size.keys : size.queries;
   const lanes = lanesOf(profile);
   if (lanes === 0) {
+    // few lines leave most of a workgroup idle, and blocks of wide heads do not fit
+    const bytes = 2 * 16 * Math.ceil(size.width / 4) + 8, room = Math.floor(profile.workgroupBytes / bytes);
+    const most = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(64, room))));
+    if (!profile.software && lines > 16 && most >= 8) {
+      const own = node.op === "attention" && size.width <= 32 && lines >= 128 ? 2 : 1;
+      return { kind: "staged", workers: lines > 32 ? 64 : 32, own, block: most, together: 4 };
+    }
     return { kind: "single", workers: Math.min(profile.software ? 16 : 64, Math.max(8, lines)) };
   }
   const products = { attention: 2, attentionGradQuery: 3, attentionGradKeyValue: 4 }[node.op];

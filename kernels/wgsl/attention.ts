@@ -1,13 +1,15 @@
 /**
- * Renders attention and its gradients as WGSL. A worker owns one query (or, for the gradients of keys and values, one
- * key) with its accumulators in registers, and walks over the others; scores never reach memory.
+ * Renders attention and its gradients as WGSL; scores never reach memory. Tiles of queries (or of keys, for their
+ * gradients) share what they read of the others: over the lanes of a subgroup on software devices, in workgroup memory
+ * on GPUs. Where neither pays, a worker owns one query or key and walks over the others by itself.
  */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleAttention } from "../schedule/attention.ts";
 import { AttentionWriter, range, scaleText } from "./attention_parts.ts";
-import { writeSpread } from "./attention_spread.ts";
+import { Spread, writeTile } from "./attention_spread.ts";
+import { Staged } from "./attention_staged.ts";
 import { literal } from "./dialect.ts";
 import { type Dispatch, type Homes, moduleText } from "./module.ts";
 
@@ -57,7 +59,9 @@ const forward = (w: AttentionWriter): void => {
   range(TOGETHER).forEach((j) => {
     body.push(...block(j, (scope) => {
       w.row("v", w.kernel.value, scope);
-      scope.lines.push(...w.each((c) => `o${c} = fma(v${c}, vec4f(p${j}), o${c});`));
+      scope.lines.push(
+        ...w.each((c) => `o${c} = fma(select(vec4f(), v${c}, first + ${j}u < seen), vec4f(p${j}), o${c});`),
+      );
     }));
   });
   const stride = size.width + 1, at = `((batch * ${size.heads}u + head) * ${size.queries}u + row)`;
@@ -150,7 +154,7 @@ export const renderAttention = (
     perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"],
   );
   const schedule = scheduleAttention(kernel, profile), single = schedule.kind === "single";
-  const workers = single ? schedule.workers : schedule.lanes;
+  const workers = schedule.kind === "spread" ? schedule.lanes : schedule.workers;
   const side = single ? workers : workers * schedule.own, groups = Math.ceil(lines / side);
   const z = size.batch * heads, most = profile.maxWorkgroups, deep = Math.min(z, most);
   w.top.lines.push(
@@ -166,13 +170,15 @@ export const renderAttention = (
       ]
       : [`let line_first = group.x * ${side}u;`]),
   );
-  if (!single) writeSpread(w, schedule);
+  const staged = schedule.kind === "staged" ? new Staged(w, schedule) : undefined;
+  if (schedule.kind === "spread") writeTile(new Spread(w, schedule));
+  else if (staged !== undefined) writeTile(staged);
   else if (node.op === "attention") forward(w);
   else if (node.op === "attentionGradQuery") gradQuery(w);
   else gradKeyValue(w);
   return {
     label: kernelLabel(kernel),
-    code: moduleText(w.bindings, [workers, 1], w.top.lines),
+    code: moduleText(w.bindings, [workers, 1], w.top.lines, staged?.globals ?? []),
     bindings: w.bindings.list(),
     workgroups: [groups, Math.ceil(z / most), deep],
   };

@@ -4,32 +4,62 @@
  * together and pass each on to all. Blocks that all lines of the tile see run without masks; the rest go one by one.
  */
 import type { LoadValue } from "../graph/kernel.ts";
-import type { SpreadAttention } from "../schedule/attention.ts";
 import type { Value } from "../ir/value.ts";
 import { type AttentionWriter, range, scaleText } from "./attention_parts.ts";
 import { literal } from "./dialect.ts";
 
-/** Names of the accumulators, of the own operands and of the operands that are passed around. */
-type Pick = (name: string, c: number) => string;
-
-/** One other line: how its parts are spelt, and whether the own line `i` sees it; undefined where all do. */
-interface Other {
+/** One other line. */
+export interface Other {
   /** Distinguishes names. */
   readonly tag: string;
-  readonly pick: Pick;
+  /** Spelling of a 4-vector of one of its rows. */
+  readonly pick: (name: string, c: number) => string;
+  /** Spelling of one of its numbers. */
   readonly scalar: (name: string) => string;
+  /** Whether the own line `i` of a lane sees it; undefined where all do. */
   readonly sees: ((i: number) => string) | undefined;
 }
 
 const sum = (v: string): string => `(${v}.x + ${v}.y) + (${v}.z + ${v}.w)`;
 
+/** What the loops over the others need. */
+export interface Walk {
+  /** Name of the position of another line. */
+  readonly variable: string;
+  /** Number of other lines. */
+  readonly length: number;
+  /** The first that any own line sees, as text. */
+  readonly from: string;
+  /** The first of the whole blocks that all own lines see. */
+  readonly low: string;
+  /** The end of those. */
+  readonly high: string;
+  /** The end of what any own line sees. */
+  readonly to: string;
+  /** Operands whose rows are passed around. */
+  readonly rows: Readonly<Record<string, LoadValue>>;
+  /** Numbers of other lines that are passed around. */
+  readonly values: Readonly<Record<string, Value>>;
+  /** Statements for some others that all own lines see. */
+  readonly fast: (js: readonly number[]) => string[];
+  /** Statements for the other `first + turn`; undefined where there are whole blocks alone. */
+  readonly slow: readonly string[] | undefined;
+}
+
 /** Text of one kernel. */
-class Spread {
+export class Spread {
+  /** What all attention kernels share. */
   readonly w: AttentionWriter;
-  readonly s: SpreadAttention;
+  /** The tile. */
+  readonly s: { readonly lanes: number; readonly own: number; readonly block: number };
+  /** Indices of the own lines of a lane. */
   readonly own: readonly number[];
 
-  constructor(w: AttentionWriter, s: SpreadAttention) {
+  /** The text of a kernel with a tile; `block` others are spelt out in one turn. */
+  constructor(
+    w: AttentionWriter,
+    s: { readonly lanes: number; readonly own: number; readonly block: number },
+  ) {
     this.w = w;
     this.s = s;
     this.own = range(s.own);
@@ -105,50 +135,43 @@ class Spread {
     });
   }
 
-  /** A loop over whole blocks from `from` to below `to`. */
-  blocks(
-    variable: string,
-    from: string,
-    to: string,
-    load: readonly string[],
-    body: readonly string[],
-  ): string[] {
+  /** The loops over the others: whole blocks that all own lines see, and the rest one by one. */
+  walk({ variable, length, from, low, high, to, rows, values, fast, slow }: Walk): string[] {
     const { lanes, block } = this.s, lane = block === lanes ? "lane.x" : `(lane.x & ${block - 1}u)`;
+    const scope = this.scope(variable, rows, values);
+    const gap = low === from ? [] : [`first = select(first, ${high}, first == ${low});`];
     return [
-      `for (var first = ${from}; first < ${to}; first += ${block}u) {`,
+      `for (var first = ${low}; first < ${high}; first += ${block}u) {`,
       `let ${variable} = first + ${lane};`,
-      ...load,
-      ...body,
+      ...scope.lines,
+      ...fast(range(block)),
       "}",
+      ...(slow === undefined ? [] : [
+        "{",
+        `var first = ${low === from ? high : from};`,
+        "loop {",
+        ...gap,
+        `if (first >= ${to}) { break; }`,
+        `let ${variable} = min(first + ${lane}, ${length - 1}u);`,
+        ...scope.lines,
+        `for (var turn = 0u; turn < ${block}u; turn++) {`,
+        ...slow,
+        "}",
+        `first += ${block}u;`,
+        "}",
+        "}",
+      ]),
     ];
   }
 
-  /** A loop over the others from `from` to below `to`, without those from `gap` to below `after`, one by one. */
-  singles(
-    variable: string,
-    length: number,
-    [from, to, gap, after]: readonly [string, string, string, string],
-    load: readonly string[],
-    body: readonly string[],
-  ): string[] {
-    const { lanes, block } = this.s, lane = block === lanes ? "lane.x" : `(lane.x & ${block - 1}u)`;
-    return [
-      `var first = ${from};`,
-      "loop {",
-      ...(gap === "" ? [] : [`first = select(first, ${after}, first == ${gap});`]),
-      `if (first >= ${to}) { break; }`,
-      `let ${variable} = min(first + ${lane}, ${length - 1}u);`,
-      ...load,
-      `for (var turn = 0u; turn < ${block}u; turn++) {`,
-      ...body,
-      "}",
-      `first += ${block}u;`,
-      "}",
-    ];
+  /** Statements that read one other line: rows of operands into `name{c}`, values into `name`. */
+  scope(variable: string, rows: Walk["rows"], values: Walk["values"]): AttentionWriter["top"] {
+    const scope = this.w.top.inner(variable === "row" ? ["head", "row"] : [variable]);
+    Object.entries(rows).forEach(([name, load]) => this.w.row(name, load, scope));
+    Object.entries(values).forEach(([name, v]) => scope.lines.push(`let ${name} = ${scope.value(v)};`));
+    return scope;
   }
 }
-
-const block = (lines: readonly string[]): string[] => ["{", ...lines, "}"];
 
 /** How far own queries see: `common` keys are seen by all, `last` by some; `sees` says it of one. */
 const horizon = ({ w: { kernel: { size, node }, top }, s, own }: Spread) => {
@@ -182,45 +205,52 @@ const forward = (a: Spread): void => {
     ...a.own.flatMap((i) => [`var most${i} = -3e38f;`, `var total${i} = 0f;`]),
   );
   const { common, last, sees, ragged } = horizon(a);
-  const scope = top.inner(["key"]);
-  w.row("k", key, scope);
-  w.row("v", value, scope);
-  const js = range(a.s.block);
-  const scores = js.flatMap((j) => {
-    const { lines, other } = a.other(j, ["k"], []);
-    return [...lines, ...a.dots("s", "q", other, "k")];
-  });
-  const softmax = a.own.flatMap((i) => [
-    `let next${i} = max(most${i}, ${js.map((j) => `s${i}n${j}`).reduce((x, y) => `max(${x}, ${y})`)});`,
-    `let shrink${i} = exp(most${i} - next${i});`,
-    `most${i} = next${i};`,
-    ...js.map((j) => `let p${i}n${j} = exp(s${i}n${j} - next${i});`),
-    `total${i} = fma(total${i}, shrink${i}, ${js.map((j) => `p${i}n${j}`).join(" + ")});`,
-    ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
-  ]);
-  const values = js.flatMap((j) => {
-    const { lines, other } = a.other(j, ["v"], []);
-    return [...lines, ...a.add("o", other, "v", (i) => `p${i}n${j}`)];
-  });
-  top.lines.push(...a.blocks("key", "0u", common, scope.lines, [...scores, ...softmax, ...values]));
-  if (ragged) {
-    const { lines, other } = a.other(undefined, ["k", "v"], [], (i) => `sees${i}`);
-    const body = [
-      ...lines,
-      ...a.dots("s", "q", other, "k"),
-      ...a.own.flatMap((i) => [
-        `let sees${i} = ${sees(i)};`,
-        `let next${i} = select(most${i}, max(most${i}, s${i}), sees${i});`,
-        `let shrink${i} = exp(most${i} - next${i});`,
-        `let p${i} = select(0f, exp(s${i} - next${i}), sees${i});`,
-        `most${i} = next${i};`,
-        `total${i} = fma(total${i}, shrink${i}, p${i});`,
-        ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
-      ]),
-      ...a.add("o", other, "v", (i) => `p${i}`),
-    ];
-    top.lines.push(...block(a.singles("key", size.keys, [common, last, "", ""], scope.lines, body)));
-  }
+  const scores = (js: readonly number[]) =>
+    js.flatMap((j) => {
+      const { lines, other } = a.other(j, ["k"], []);
+      return [...lines, ...a.dots("s", "q", other, "k")];
+    });
+  const softmax = (js: readonly number[]) =>
+    a.own.flatMap((i) => [
+      `let next${i} = max(most${i}, ${js.map((j) => `s${i}n${j}`).reduce((x, y) => `max(${x}, ${y})`)});`,
+      `let shrink${i} = exp(most${i} - next${i});`,
+      `most${i} = next${i};`,
+      ...js.map((j) => `let p${i}n${j} = exp(s${i}n${j} - next${i});`),
+      `total${i} = fma(total${i}, shrink${i}, ${js.map((j) => `p${i}n${j}`).join(" + ")});`,
+      ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
+    ]);
+  const values = (js: readonly number[]) =>
+    js.flatMap((j) => {
+      const { lines, other } = a.other(j, ["v"], []);
+      return [...lines, ...a.add("o", other, "v", (i) => `p${i}n${j}`)];
+    });
+  const { lines, other } = a.other(undefined, ["k", "v"], [], (i) => `sees${i}`);
+  const one = [
+    ...lines,
+    ...a.dots("s", "q", other, "k"),
+    ...a.own.flatMap((i) => [
+      `let sees${i} = ${sees(i)};`,
+      `let next${i} = select(most${i}, max(most${i}, s${i}), sees${i});`,
+      `let shrink${i} = exp(most${i} - next${i});`,
+      `let p${i} = select(0f, exp(s${i} - next${i}), sees${i});`,
+      `most${i} = next${i};`,
+      `total${i} = fma(total${i}, shrink${i}, p${i});`,
+      ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
+    ]),
+    ...a.add("o", other, "v", (i) => `p${i}`),
+  ];
+  top.lines.push(...a.walk({
+    variable: "key",
+    length: size.keys,
+    from: "0u",
+    low: "0u",
+    high: common,
+    to: last,
+    rows: { k: key, v: value },
+    values: {},
+    fast: (js) => [...scores(js), ...softmax(js), ...values(js)],
+    slow: ragged ? one : undefined,
+  }));
   const stride = size.width + 1;
   const blind = node.attributes.causal && size.keys < size.queries;
   a.own.forEach((i) => {
@@ -280,9 +310,6 @@ const gradQuery = (a: Spread): void => {
   });
   top.lines.push(...a.each((i, c) => `var g${i}_${c} = vec4f();`));
   const { common, last, sees, ragged } = horizon(a);
-  const scope = top.inner(["key"]);
-  w.row("k", key, scope);
-  w.row("v", value, scope);
   const one = (j: number | undefined) => {
     const { lines, other } = a.other(j, ["k", "v"], [], j === undefined ? (i) => `sees${i}` : undefined);
     return [
@@ -292,12 +319,18 @@ const gradQuery = (a: Spread): void => {
       ...a.add("g", other, "k", (i) => `d${i}${other.tag}`),
     ];
   };
-  top.lines.push(...a.blocks("key", "0u", common, scope.lines, range(a.s.block).flatMap(one)));
-  if (ragged) {
-    top.lines.push(
-      ...block(a.singles("key", size.keys, [common, last, "", ""], scope.lines, one(undefined))),
-    );
-  }
+  top.lines.push(...a.walk({
+    variable: "key",
+    length: size.keys,
+    from: "0u",
+    low: "0u",
+    high: common,
+    to: last,
+    rows: { k: key, v: value },
+    values: {},
+    fast: (js) => js.flatMap(one),
+    slow: ragged ? one(undefined) : undefined,
+  }));
   a.own.forEach((i) => {
     const at = `((batch * ${size.heads}u + head) * ${size.queries}u + line${i})`;
     top.lines.push(
@@ -329,10 +362,6 @@ const gradKeyValue = (a: Spread): void => {
       `let stop = all + (${size.queries}u - all) / ${s.block}u * ${s.block}u;`,
     );
   }
-  const scope = top.inner(["head", "row"]);
-  w.row("q", query, scope);
-  w.row("t", back.cotangent, scope);
-  scope.lines.push(`let lse = ${scope.value(back.lse)};`, `let delta = ${scope.value(back.delta)};`);
   const sees = (i: number) =>
     causal
       ? `first + turn < ${size.queries}u && i32(line${i}) <= i32(first + turn) + ${behind}i`
@@ -356,18 +385,18 @@ const gradKeyValue = (a: Spread): void => {
   const [start, all, stop] = causal ? ["start", "all", "stop"] : ["0u", "0u", whole];
   top.lines.push(
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
-    ...a.blocks("row", all!, stop!, scope.lines, range(s.block).flatMap(one)),
-    ...(causal || size.queries % s.block !== 0
-      ? block(
-        a.singles(
-          "row",
-          size.queries,
-          [start!, `${size.queries}u`, all!, stop!],
-          scope.lines,
-          one(undefined),
-        ),
-      )
-      : []),
+    ...a.walk({
+      variable: "row",
+      length: size.queries,
+      from: start!,
+      low: all!,
+      high: stop!,
+      to: `${size.queries}u`,
+      rows: { q: query, t: back.cotangent },
+      values: { lse: back.lse, delta: back.delta },
+      fast: (js) => js.flatMap(one),
+      slow: causal || size.queries % s.block !== 0 ? one(undefined) : undefined,
+    }),
     "}",
   );
   a.own.forEach((i) => {
@@ -382,9 +411,8 @@ const gradKeyValue = (a: Spread): void => {
 };
 
 /** Writes the body of a kernel whose tile starts at the line `line_first` of `batch` and `head` (or `kv`). */
-export const writeSpread = (w: AttentionWriter, schedule: SpreadAttention): void => {
-  const a = new Spread(w, schedule);
-  if (w.kernel.node.op === "attention") forward(a);
-  else if (w.kernel.node.op === "attentionGradQuery") gradQuery(a);
+export const writeTile = (a: Spread): void => {
+  if (a.w.kernel.node.op === "attention") forward(a);
+  else if (a.w.kernel.node.op === "attentionGradQuery") gradQuery(a);
   else gradKeyValue(a);
 };
