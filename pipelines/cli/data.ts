@@ -1,0 +1,83 @@
+/**
+ * Validates annotation files: counts, what was refused and where, and a sample.
+ *
+ *     deno task data <format> <file> ... [--policy stop|skip] [--split name] [--sample 3] [--json]
+ */
+import { Argument, Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import * as Stream from "effect/Stream";
+import { formats } from "../data/formats/formats.ts";
+import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../data/formats/read.ts";
+import member from "../deno.json" with { type: "json" };
+import { table } from "../terminal/table.ts";
+import { runCommand } from "./main.ts";
+
+const names = formats.map((f) => f.name);
+
+const parts = {
+  format: Argument.Literals("format", names).pipe(
+    Argument.withDescription(
+      `what the files are: ${formats.map((f) => `${f.name} (${f.reads})`).join("; ")}`,
+    ),
+  ),
+  files: Argument.String("file").pipe(
+    Argument.variadic({ min: 1 }),
+    Argument.withDescription("the files, in the format's order"),
+  ),
+  policy: Flag.Literals("policy", ["stop", "skip"] as const).pipe(
+    Flag.withDefault("skip" as const),
+    Flag.withDescription("what a wrong record does: stop ends with its error, skip counts it and goes on"),
+  ),
+  split: Flag.String("split").pipe(
+    Flag.optional,
+    Flag.withDescription("only this split, in formats whose files hold several"),
+  ),
+  sample: Flag.Int("sample").pipe(
+    Flag.withDefault(3),
+    Flag.withDescription("records that are shown"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const countsText = (report: ReadReport): string =>
+  table(["", "count"], [
+    ["entries", report.entries],
+    ["taken", report.taken],
+    ...Object.entries(report.leftOut).map(([rule, n]): [string, number] => [`left out: ${rule}`, n]),
+    ["refused", report.refused],
+    ...Object.entries(report.fields).map(([path, n]): [string, number] => [`  ${path}`, n]),
+    ["records", report.records],
+  ]);
+
+const command = Command.make(
+  "data",
+  parts,
+  ({ format: name, files, policy, split, sample, json }) =>
+    Effect.gen(function* () {
+      const format = formats.find((f) => f.name === name)!, add = addVerdict(name), shown: unknown[] = [];
+      const options = { policy, ...(Option.isSome(split) ? { split: split.value } : {}) };
+      const report = yield* Stream.runFold(
+        readFormat(format, files, options),
+        () => emptyReport,
+        (sum, verdict) => {
+          if (shown.length < sample) {
+            shown.push(...recordsOf(verdict).map((r) => r.record).slice(0, sample - shown.length));
+          }
+          return add(sum, verdict);
+        },
+      );
+      if (json) console.log(JSON.stringify({ format: name, files, ...report, sample: shown }, null, 2));
+      else {
+        console.log(countsText(report));
+        for (const refusal of report.refusals) console.log(`refused: ${refusal}`);
+        const more = report.refused - report.refusals.length;
+        if (more > 0) console.log(`and ${more} more`);
+        for (const record of shown) console.log(JSON.stringify(record));
+      }
+    }),
+).pipe(Command.withDescription("Validates annotation files, and shows what they hold."));
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: member.version }), "stopped");
+}

@@ -1,0 +1,60 @@
+/** `deno task data`: what it prints, and how it ends. */
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = await Deno.makeTempDir();
+const file = `${folder}/val.json`;
+await Deno.writeTextFile(
+  file,
+  JSON.stringify({
+    data: [["a"], ["a", 5], ["b"]].map((answers, question_id) => ({
+      question_id,
+      image_id: "i",
+      question: "q?",
+      answers,
+      set_name: question_id === 2 ? "test" : "val",
+    })),
+  }),
+);
+
+const data = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "pipelines/cli/data.ts", ...args],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+};
+
+test("counts, refusals and a sample, for people and as JSON", async () => {
+  const { code, out } = await data("textvqa", file, "--sample", "1");
+  assert.is(code, 0);
+  assert.match(out, /│ refused\s+│\s+1 │/);
+  assert.match(out, "data[1] at byte");
+  assert.match(out, '{"kind":"open","id":"0","image":"i","question":"q?","answers":["a"]}');
+  const json = JSON.parse((await data("textvqa", file, "--json", "--split", "test")).out);
+  assert.equal(
+    [json.entries, json.taken, json.refused, json.leftOut, json.fields],
+    [3, 1, 1, { "split val": 1 }, { "answers.*": 1 }],
+  );
+  assert.equal(json.sample.map((r: { id: string }) => r.id), ["2"]);
+});
+
+test("with the policy stop the first refusal is the error", async () => {
+  const { code, err } = await data("textvqa", file, "--policy", "stop");
+  assert.is(code, 1);
+  assert.match(err, /data\[1\] at byte \d+\n  got:      answers\.1: 5\n  expected: answers\.1: string/);
+});
+
+test("unknown formats and absent files are errors", async () => {
+  assert.match((await data("textvq", file)).err, '"textvqa"');
+  const absent = await data("textvqa", `${folder}/none.json`);
+  assert.is(absent.code, 1);
+  assert.match(absent.err, "no such file or folder");
+});
+
+test.after(() => Deno.remove(folder, { recursive: true }));
+test.run();
