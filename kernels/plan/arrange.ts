@@ -35,15 +35,21 @@ const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 /** Most bytes of a buffer, in whole steps. */
 const roomOf = (limits: MemoryLimits): number => Math.floor(limits.maxBufferBytes / ALIGNMENT) * ALIGNMENT;
 
-/** A slot in pieces that one binding can hold. */
+/** No device binds so many windows: what takes more is refused when it is loaded. */
+const MOST_WINDOWS = 64;
+
+/**
+ * A slot in pieces that one binding can hold. What no device can hold in any case is not cut to the end: the last piece
+ * is all the rest.
+ */
 const piecesOf = (slot: Unplaced, limits: MemoryLimits): Piece[] => {
   const window = windowBytesOf(limits);
-  return slot.bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))
-    ? [{ slot, bytes: slot.bytes }]
-    : Array.from({ length: Math.ceil(slot.bytes / window) }, (_, i) => ({
-      slot,
-      bytes: Math.min(window, slot.bytes - i * window),
-    }));
+  if (slot.bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))) return [{ slot, bytes: slot.bytes }];
+  const count = Math.ceil(slot.bytes / window), cut = Math.min(count, MOST_WINDOWS + 1);
+  return Array.from({ length: cut }, (_, i) => ({
+    slot,
+    bytes: i === cut - 1 ? slot.bytes - i * window : window,
+  }));
 };
 
 /** Gives every slot its ranges, and lists the buffers, which begin with those of temporaries. */

@@ -98,4 +98,20 @@ test("too many bindings for one kernel: refused by name, and the device lives on
   });
 });
 
+test("tensors that nothing can hold: planned in few pieces with all their bytes, and out of memory when loaded", async () => {
+  const device = Context.get(await servicesAs({}), theDevice()), side = 2 ** 21, bytes = 4 * side ** 2;
+  const plan = compile(
+    { outputs: { y: cs.add(cs.input("x", [side, side]), cs.input("z", [side, side])) } },
+    device.profile,
+  );
+  for (const { ranges } of plan.memory.slots) {
+    assert.ok(ranges.length <= 65, `${ranges.length} pieces`);
+    assert.is(ranges.reduce((n, r) => n + r.bytes, 0), bytes);
+  }
+  const error = await Effect.runPromise(Effect.flip(Effect.scoped(device.load(plan))));
+  assert.ok(error instanceof DeviceError);
+  assert.is(error.fault, "out of memory");
+  assert.match(error.message, /limits\.test\.ts/);
+});
+
 test.run();
