@@ -139,6 +139,7 @@ export class Bindings {
       load: (t, at) => this.load(t, at),
       store: (t, at, value) => this.store(t, at, value),
       result,
+      define: (name, text) => void this.#helpers.set(name, text),
     };
   }
 
@@ -181,7 +182,8 @@ export const moduleText = (
   globals: readonly string[] = [],
   named: readonly string[] = [],
 ): string => {
-  const text = indent(body), before = [preludeOf(text), bindings.declare(), ...globals];
+  const text = indent(body), declared = bindings.declare();
+  const before = [preludeOf(`${declared}\n${text}`), declared, ...globals];
   const asked = Object.entries(places).filter(([name]) => text.includes(name))
     .map(([name, builtin]) => `, @builtin(${builtin}) ${name}: u32`).join("");
   return [

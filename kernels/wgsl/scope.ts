@@ -15,6 +15,8 @@ export interface Spelling {
   readonly store: (t: Tensor, at: string, value: string) => string;
   /** A reduction's result or the accumulator. */
   readonly result: (v: Extract<Value, { kind: "reduced" | "accumulator" }>) => string;
+  /** Declares a function of the module. */
+  readonly define: (name: string, text: string) => void;
 }
 
 const unspelt = (): never => {
@@ -22,7 +24,7 @@ const unspelt = (): never => {
 };
 
 /** Spelling for indices of loop variables alone. */
-export const indexOnly: Spelling = { load: unspelt, store: unspelt, result: unspelt };
+export const indexOnly: Spelling = { load: unspelt, store: unspelt, result: unspelt, define: unspelt };
 
 /** One block of statements. */
 export class Scope {
@@ -45,6 +47,19 @@ export class Scope {
   /** A scope inside this one. */
   inner(variables: readonly string[]): Scope {
     return new Scope(this.#spelling, variables, this);
+  }
+
+  /** A scope outside of all others, for the body of a function. */
+  apart(variables: readonly string[]): Scope {
+    return new Scope(this.#spelling, variables);
+  }
+
+  /** Declares a function of the module. */
+  define(head: string, name: string, body: readonly string[]): void {
+    this.#spelling.define(
+      name,
+      [`fn ${name}(${head}) {`, ...body.map((line) => `  ${line}`), "}"].join("\n"),
+    );
   }
 
   #find(key: string): string | undefined {

@@ -64,6 +64,30 @@ export interface Apart {
   readonly columns: number;
 }
 
+const VARIABLES = ["row", "col", "acc"] as const, FINISH = "finish";
+
+/** What finishes an element: statements on `row`, `col` and `acc`, or a function of them. */
+type Finish = { readonly kind: "inline"; readonly lines: () => readonly string[] } | {
+  readonly kind: "call";
+};
+
+/**
+ * The text that finishes an element is written once, as a function that drivers inline; but where something is the same
+ * for all elements, it is computed before, once, and each element has its own text.
+ */
+const finisher = (top: Scope, kernel: ContractionKernel): Finish => {
+  const storeIn = (scope: Scope): readonly string[] => {
+    for (const o of kernel.outputs) scope.store(o.tensor, o.at, o.value);
+    return scope.lines;
+  };
+  const before = top.lines.length, lines = (): readonly string[] => storeIn(top.inner(VARIABLES));
+  lines();
+  if (top.lines.length > before) return { kind: "inline", lines };
+  const body = storeIn(top.apart(["batch", ...VARIABLES]));
+  top.define("batch: u32, row: u32, col: u32, acc: f32", FINISH, body);
+  return { kind: "call" };
+};
+
 /** Stores the accumulators `c{row}_{quad}` of a worker whose tile starts at (`row0`, `col0`). */
 export const storeTile = (
   top: Scope,
@@ -73,24 +97,21 @@ export const storeTile = (
   always = false,
   apart: Apart = { rows: 4, columns: 4 },
 ): void => {
-  const { m, n } = kernel.size;
+  const { m, n } = kernel.size, finish = finisher(top, kernel);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
-      const inner = top.inner(["row", "col", "acc"]);
-      for (const o of kernel.outputs) inner.store(o.tensor, o.at, o.value);
+      const row = `row0 + ${(i >> 2) * apart.rows + (i & 3)}u`;
+      const col = `col0 + ${(j >> 2) * apart.columns + (j & 3)}u`;
+      const acc = `c${i}_${j >> 2}.${"xyzw"[j & 3]}`;
       // the first row and column of a tile are inside unless whole tiles may lie outside
       const guards = [
-        ...(m % rows !== 0 && i > 0 || always ? [`row < ${m}u`] : []),
-        ...(n % columns !== 0 && j > 0 || always ? [`col < ${n}u`] : []),
+        ...(m % rows !== 0 && i > 0 || always ? [`${row} < ${m}u`] : []),
+        ...(n % columns !== 0 && j > 0 || always ? [`${col} < ${n}u`] : []),
       ];
-      top.lines.push(
-        "{",
-        `let row = row0 + ${(i >> 2) * apart.rows + (i & 3)}u;`,
-        `let col = col0 + ${(j >> 2) * apart.columns + (j & 3)}u;`,
-        `let acc = c${i}_${j >> 2}.${"xyzw"[j & 3]};`,
-        ...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...inner.lines, "}"] : inner.lines),
-        "}",
-      );
+      const lines = finish.kind === "call"
+        ? [`${FINISH}(batch, ${row}, ${col}, ${acc});`]
+        : ["{", `let row = ${row};`, `let col = ${col};`, `let acc = ${acc};`, ...finish.lines(), "}"];
+      top.lines.push(...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...lines, "}"] : lines));
     }
   }
 };
