@@ -51,7 +51,11 @@ const halved = (c: DeviceCase): Pick<DeviceCase, "roots" | "bindings"> | undefin
   };
 };
 
-const evaluators = { fused: onWebGpu(), naive: onWebGpu({ fuse: false, simplify: false }) };
+const evaluators = {
+  fused: onWebGpu(),
+  naive: onWebGpu({ fuse: false, simplify: false }),
+  "schedules of GPUs": onWebGpu({}, { software: false }),
+};
 
 for (const c of [...deviceCases, ...attentionCases]) {
   const half = halved(c);
