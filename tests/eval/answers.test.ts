@@ -63,7 +63,7 @@ answers("MME: the first four letters decide, yes before no", () => {
   ) {
     assert.is(mmeAnswer(text), want, text);
   }
-  for (const text of ["", "maybe", "   yes", "I think yes", "nyes"]) {
+  for (const text of ["", "maybe", "   yes", "I think yes", "oh yes", "he no", "nyes"]) {
     assert.is(mmeAnswer(text), text === "nyes" ? true : undefined, text);
   }
 });

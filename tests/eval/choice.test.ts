@@ -57,6 +57,7 @@ choice("MMBench takes the only letter, else the only choice named", () => {
   for (const no of ["", "c", "A or C", "cat and dog", "spider", "Z", "Cannot determine the answer"]) {
     reads(inferredChoice, no, undefined);
   }
+  reads(inferredChoice, "Z cat", undefined);
   // Longer than twice the choices: their text no longer counts.
   reads(inferredChoice, `cat ${"so ".repeat(20)}`, undefined);
 });
