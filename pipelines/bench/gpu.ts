@@ -1,0 +1,228 @@
+/** Everything that is asked of a GPU, measured on the device of the context: rates of kernels, then whole steps. */
+import {
+  add,
+  attention,
+  cast,
+  grad,
+  input,
+  matmul,
+  mul,
+  rmsNorm,
+  softmax,
+  sum,
+  type Tensor,
+  transpose,
+} from "@chain-of-sight/core";
+import {
+  type Ceilings,
+  compile,
+  type Device,
+  type DeviceService,
+  explain,
+  schedulesOf,
+  theDevice,
+  tune,
+  type TuningTable,
+  withEntries,
+} from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { type Precision, precisions } from "../train/precision.ts";
+import { attentionBar, type GpuProvider, memoryBar, productBar, stepBars } from "./gpu_bars.ts";
+import { type GpuLine, lineOf } from "./gpu_report.ts";
+import { type PresetName, presets } from "./presets.ts";
+import { timeStep } from "./step.ts";
+import { stepWork } from "./step_work.ts";
+
+/** What to measure. */
+export interface GpuOptions {
+  /** Who computes; it must be the one in the context. */
+  readonly provider: GpuProvider;
+  /** Seconds of tuning before each measurement; 0 for the schedules that are known. */
+  readonly tuning: number;
+  /** What is known of the device. */
+  readonly known: TuningTable;
+  /** Whether to time steps too. */
+  readonly steps: boolean;
+  /** Only the product of 16-bit numbers, on a device whose profile sums them in f16 within blocks. */
+  readonly halfSums?: boolean;
+  /** Called with every line. */
+  readonly onLine?: (line: GpuLine) => void;
+}
+
+/** What was measured. */
+export interface GpuMeasured {
+  /** Every line. */
+  readonly lines: readonly GpuLine[];
+  /** What is known of the device by now. */
+  readonly known: TuningTable;
+}
+
+const REPEATS = 7;
+
+const GIB = 2 ** 30;
+
+interface Timing {
+  readonly seconds: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** The best time of a description's kernels under the schedules of a service. */
+const timed = (outputs: Readonly<Record<string, Tensor>>, { profile, load }: DeviceService) =>
+  Effect.scoped(Effect.gen(function* () {
+    const plan = compile({ outputs }, profile), program = yield* load(plan);
+    const times: number[] = [];
+    for (let i = 0; i < REPEATS; i++) {
+      times.push((yield* program.profile(1)).reduce((n, k) => n + k.seconds, 0));
+    }
+    const { flops, bytes } = explain(plan);
+    return { seconds: Math.min(...times), flops, bytes } satisfies Timing;
+  }));
+
+const square = (path: string, side: number, dtype: "f32" | "f16"): Tensor => input(path, [side, side], dtype);
+
+const productOf = (side: number, dtype: "f32" | "f16"): Tensor =>
+  cast("f32")(matmul(square("b", side, dtype))(square("a", side, dtype)));
+
+/** Kernels that memory bounds, over `rows` rows of `width`. */
+const memoryKernels = (rows: number, width: number): Readonly<Record<string, Tensor>> => {
+  const x = input("x", [rows, width]), y = input("y", [rows, width]), z = input("z", [rows, width]);
+  return {
+    "multiply and add": add(mul(x, y), z),
+    "sums of rows": sum({ axes: [-1] })(x),
+    "sums of columns": sum({ axes: [0] })(x),
+    softmax: softmax(-1)(x),
+    "root mean square norm": rmsNorm({ weight: input("w", [width]) })(x),
+    transpose: transpose(mul(x, 2)),
+  };
+};
+
+const attentionOutputs = (batch: number, heads: number, queries: number, width: number) => {
+  const [q, k, v] = ["q", "k", "v"].map((path) => input(path, [batch, heads, queries, width])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const weights = input("weights", [batch, heads, queries, width]);
+  const gradients = grad((p: Readonly<Record<string, Tensor>>) =>
+    sum({})(mul(attention(p.q!, p.k!, p.v!, {}), weights))
+  )({ q, k, v });
+  return { y: attention(q, k, v, {}), ...gradients as Readonly<Record<string, Tensor>> };
+};
+
+/** Measures everything on the device of the context. What fails is a line that says why. */
+export const measureGpu = (
+  { provider, tuning, steps, halfSums = false, onLine, ...given }: GpuOptions,
+): Effect.Effect<GpuMeasured, never, Device> =>
+  Effect.gen(function* () {
+    const plain = yield* theDevice(), { software, f16 } = plain.profile, lines: GpuLine[] = [];
+    let known = given.known;
+    const service = (): DeviceService => ({
+      ...plain,
+      profile: { ...plain.profile, schedules: schedulesOf(known) },
+    });
+    const say = (line: Omit<GpuLine, "met" | "provider">): void => {
+      const judged = lineOf({ ...line, provider }, !software);
+      lines.push(judged);
+      onLine?.(judged);
+    };
+    /** Runs a part; its failure is a line. */
+    const part = <A, E>(
+      what: string,
+      unit: string,
+      run: Effect.Effect<A, E, Device>,
+    ): Effect.Effect<A | undefined, never, Device> =>
+      Effect.catch(Effect.map(run, (a): A | undefined => a), (e: E) =>
+        Effect.sync(() => {
+          say({ what, unit, others: "", note: (e instanceof Error ? e.message : String(e)).split("\n")[0]! });
+          return undefined;
+        }));
+    const tuned = (source: Parameters<typeof tune>[0]) =>
+      tuning <= 0 ? Effect.void : Effect.map(tune(source, { budget: tuning, known }), ({ entries }) => {
+        known = withEntries(known, entries);
+      });
+    const measure = (what: string, unit: string, outputs: Readonly<Record<string, Tensor>>) =>
+      part(what, unit, Effect.flatMap(tuned({ outputs }), () => timed(outputs, service())));
+
+    const side = software ? 256 : 4096, rates: Partial<Record<"f32" | "f16", number>> = {};
+    for (const dtype of halfSums ? ["f16"] as const : ["f32", "f16"] as const) {
+      const how = dtype === "f32"
+        ? ""
+        : halfSums
+        ? " in blocks, f32 from block to block"
+        : " with f32 results";
+      const what = `product ${side}, ${dtype}${how}`;
+      if (dtype === "f16" && !f16) {
+        say({ what, unit: "TFLOP/s", others: "", note: "the device has no 16-bit numbers" });
+        continue;
+      }
+      const found = yield* measure(what, "TFLOP/s", { y: productOf(side, dtype) });
+      if (found === undefined) continue;
+      rates[dtype] = found.flops / found.seconds;
+      say({ what, unit: "TFLOP/s", value: rates[dtype]! / 1e12, ...productBar(provider, dtype) });
+    }
+    if (halfSums) return { lines, known };
+
+    const [rows, width] = software ? [512, 1024] : [32768, 2048];
+    const copied = yield* measure("copy", "GB/s", { y: add(input("x", [rows, width]), 1) });
+    const ceilings: Pick<Ceilings, "bytes"> | undefined = copied && { bytes: copied.bytes / copied.seconds };
+    if (ceilings !== undefined) {
+      say({ what: "copy", unit: "GB/s", value: ceilings.bytes / 1e9, others: "" });
+      for (const [name, y] of Object.entries(memoryKernels(rows, width))) {
+        const what = `${name}, share of copy`, found = yield* measure(what, "", { y });
+        if (found === undefined) continue;
+        const value = found.bytes / found.seconds / ceilings.bytes;
+        say({ what, unit: "", value, bar: memoryBar, others: "" });
+      }
+    }
+
+    const shape: readonly [number, number, number, number] = software ? [1, 2, 128, 32] : [8, 16, 1024, 64];
+    const both = yield* measure("attention", "TFLOP/s", attentionOutputs(...shape));
+    if (both !== undefined && rates.f32 !== undefined) {
+      const rate = both.flops / both.seconds, what = `attention ${shape.join("x")} forward and backward`;
+      say({ what, unit: "TFLOP/s", value: rate / 1e12, others: "" });
+      say({
+        what: `${what}, share of product`,
+        unit: "",
+        value: rate / rates.f32,
+        bar: attentionBar,
+        others: "",
+      });
+    }
+
+    const cases: readonly (readonly [PresetName, number, Precision])[] = software
+      ? [["tiny", 32, "f32"]]
+      : (["base", "research"] as const).flatMap((preset) =>
+        [32, 80, 336].flatMap((tokens) =>
+          precisions.filter((p) => p === "f32" || f16).map((p) => [preset, tokens, p] as const)
+        )
+      );
+    for (const [preset, tokens, precision] of steps ? cases : []) {
+      const what = `step ${preset}, ${tokens} tokens, ${precision}`,
+        bars = stepBars(provider, preset, tokens, precision);
+      const timing = Effect.gen(function* () {
+        yield* tuned(stepWork(presets[preset], tokens, { precision }).source);
+        const options = {
+          preset,
+          tokens,
+          precision,
+          device: provider,
+          remat: false,
+          windows: software ? 2 : 5,
+        };
+        return yield* Effect.provideService(timeStep(options), theDevice(), service());
+      });
+      const report = yield* part(what, "ms", timing);
+      if (report === undefined) continue;
+      const { ms, GiB, others } = bars;
+      say({ what, unit: "ms", value: report.ms.median, others, ...(ms === undefined ? {} : { bar: ms }) });
+      say({
+        what: `${what}, memory`,
+        unit: "GiB",
+        value: report.peakBytes / GIB,
+        others: "",
+        ...(GiB === undefined ? {} : { bar: GiB }),
+      });
+    }
+    return { lines, known };
+  });
