@@ -10,6 +10,7 @@ export * from "./graph/kernel.ts";
 export * from "./graph/fuse.ts";
 export type { Inside, Part, Place } from "./graph/repeat.ts";
 export * from "./plan/blame.ts";
+export * from "./plan/bounds.ts";
 export * from "./plan/cost.ts";
 export * from "./plan/explain.ts";
 export * from "./plan/memory.ts";

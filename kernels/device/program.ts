@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import { type Plan, profileFor } from "../plan/plan.ts";
 import { greatest, madeBy } from "../plan/blame.ts";
+import { unproved } from "../plan/bounds.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
@@ -114,7 +115,8 @@ export const loadProgram = (
       writeSlot(device, places[memory.slotOf.get(tensor)!]!, table as BufferSource);
     }
     const here: Homes = { ...homesOf(memory), buffersOf: (slot) => places[slot]!.map((r) => r.buffer) };
-    const steps: Recorded[] = [], dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
+    const steps: Recorded[] = [],
+      dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
     for (const dispatch of dispatches) {
       if (dispatch.bindings.length > profile.maxBindings) {
         return yield* Effect.fail(
@@ -127,6 +129,20 @@ export const loadProgram = (
           }),
         );
       }
+    }
+    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile)), first = outside[0];
+    if (first !== undefined) {
+      return yield* Effect.fail(
+        new DeviceError({
+          fault: "refused",
+          got: `${outside.length} accesses not proved in range on an unchecked device: ${
+            outside.slice(0, 4).map((u) => `${u.access} (${u.label})`).join("; ")
+          }`,
+          mend: "open the device without `unchecked`",
+          kernel: first.label,
+          made: madeBy(plan, [first.kernel]),
+        }),
+      );
     }
     const turns = (d: KernelDispatch): number => turnsOf(d.kernel, profileFor(plan, profile));
     const endless = dispatches.find((d) => turns(d) > profile.maxTurns);
