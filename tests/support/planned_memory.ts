@@ -1,0 +1,57 @@
+/**
+ * The memory of a small configuration's step, in a process of its own: as planned, or as the CPU takes it from its
+ * arena for the compiled program. Prints bytes.
+ *
+ *     deno run -A tests/support/planned_memory.ts planned|taken <config> <stage> <images> kept|again
+ */
+import { compile, cpuProfile, type Plan } from "@chain-of-sight/kernels";
+import { Effect, Exit, Scope } from "effect";
+import * as E from "fp-ts/lib/Either.js";
+import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
+import { Arena } from "../../kernels/device/cpu_memory.ts";
+import { Pool } from "../../kernels/device/cpu_pool.ts";
+import { loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
+import type { NamedConfig, StageName } from "../../pipelines/configs/config.ts";
+import { trainedInStage } from "../../pipelines/configs/model.ts";
+import { configNamed } from "../../pipelines/configs/named.ts";
+import { memoryOf } from "../../pipelines/plan/memory.ts";
+import { unlimitedProfile } from "../../pipelines/plan/profile.ts";
+import { plannedStep } from "../../pipelines/plan/step.ts";
+
+const THREADS = 2;
+
+/** Bytes that a program takes of the device's memory. */
+const taken = async (plan: Plan): Promise<number> => {
+  const arena = new Arena(), pool = new Pool(arena.memory, THREADS), scope = Scope.makeUnsafe();
+  const assembler = await Effect.runPromise(openAssembler);
+  const device = { arena, pool, assembler, inTurn: turns(), nextId: () => 0 };
+  await Effect.runPromise(Scope.provide(loadCpuProgram(device, plan), scope));
+  const used = arena.used();
+  await Effect.runPromise(Scope.close(scope, Exit.void));
+  await pool.close();
+  return used;
+};
+
+/** A small configuration with some images in the steps of both stages. */
+export const smallConfig = (name: string, batch: number): NamedConfig => {
+  const found = configNamed(name, "small");
+  if (E.isLeft(found)) throw found.left;
+  const { pretrain, finetune } = found.right;
+  return { ...found.right, pretrain: { ...pretrain, batch }, finetune: { ...finetune, batch } };
+};
+
+if (import.meta.main) {
+  const [what, name, stage, images, blocks] = Deno.args as [string, string, StageName, string, string];
+  const config = smallConfig(name, Number(images)),
+    { source, prefixes } = plannedStep(config, stage, blocks === "again");
+  const bytes = what === "taken"
+    ? await taken(compile(source, cpuProfile(THREADS)))
+    : memoryOf(compile(source, unlimitedProfile), {
+      precision: "f32",
+      images: Number(images),
+      prefixes,
+      trained: trainedInStage(config, stage),
+      vocabulary: config.model.decoder.vocabulary,
+    }).peak;
+  console.log(bytes);
+}
