@@ -54,8 +54,13 @@ const COPY =
   `(func $copy (export "copy") (param $begin i32) (param $end i32) (param $args i32) (param $scratch i32)
  (memory.copy (i32.load (local.get $args)) (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))))`;
 
+const relaxed: Dialect = { relaxed: true }, plain: Dialect = { relaxed: false };
+
 /** The module of a plan. Equal kernels share a function. */
-export const renderModule: (plan: Plan, dialect: Dialect) => WasmModule = oncePerPair((plan, dialect) => {
+export const renderModule = (plan: Plan, dialect: Dialect): WasmModule =>
+  renderedOnce(plan, dialect.relaxed ? relaxed : plain);
+
+const renderedOnce = oncePerPair((plan: Plan, dialect: Dialect): WasmModule => {
   const names = new Map<string, string>(), functions: string[] = [];
   const known = new Map<PlainKernel, readonly Phase[]>();
   const each = stepsOf(plan).flatMap(({ kernel, frame }) => {

@@ -1,0 +1,41 @@
+/**
+ * Times the way from a model to a program on a device, in a new process and again in the same one.
+ *
+ *     deno task bench:compile [--preset base] [--tokens 336] [--batch 1] [--device deno|dawn|cpu] [--json]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { compileText, timeCompile } from "../bench/compile.ts";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { presetNames } from "../bench/presets.ts";
+import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { runCommand } from "./main.ts";
+
+const flags = {
+  preset: Flag.Literals("preset", presetNames).pipe(
+    Flag.withDefault("base" as const),
+    Flag.withDescription("the model"),
+  ),
+  tokens: Flag.Int("tokens").pipe(Flag.withDefault(336), Flag.withDescription("number of visual tokens")),
+  batch: Flag.Int("batch").pipe(Flag.withDefault(1), Flag.withDescription("sequences of a step")),
+  device: Flag.Literals("device", stepDevices).pipe(
+    Flag.withDefault("deno" as const),
+    Flag.withDescription("what computes"),
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const command = Command.make(
+  "bench:compile",
+  flags,
+  ({ preset, device, json, ...given }) =>
+    Effect.gen(function* () {
+      const tokens = yield* countOf("tokens", given.tokens), batch = yield* countOf("batch", given.batch);
+      const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno };
+      const timed = timeCompile({ preset, tokens, batch, device }, versions);
+      const report = yield* Effect.provide(timed, stepDevice(device));
+      console.log(json ? JSON.stringify(report, null, 2) : compileText(report));
+    }),
+).pipe(Command.withDescription("Times the way from a model to a program."));
+
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

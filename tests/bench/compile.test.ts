@@ -1,0 +1,41 @@
+/** The timing of the way to a program: in words, as JSON that its codec reads back, and warm where it should be. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileReportCodec, compileText } from "../../pipelines/bench/compile.ts";
+import { ran, read } from "./command.ts";
+
+const test = suite("bench:compile");
+const CLI = "pipelines/cli/bench_compile.ts";
+
+test("the second time in a process compiles and renders nothing, and says so in JSON", async () => {
+  const { code, out, err } = await ran(
+    CLI,
+    "--preset",
+    "tiny",
+    "--tokens",
+    "32",
+    "--device",
+    "cpu",
+    "--json",
+  );
+  assert.is(code, 0, err);
+  const report = read(compileReportCodec, out);
+  assert.ok(report.loaded && report.kernels > 50 && report.characters > 10_000 && report.bytes > 10_000);
+  const { cold, warm } = report;
+  assert.ok(cold.compile > 0 && cold.render > 0);
+  // not a bound on time but on work: keys are compared, nothing is made
+  assert.ok(warm.compile + warm.render < (cold.compile + cold.render) / 2, JSON.stringify({ cold, warm }));
+  const text = compileText({ ...report, loaded: false });
+  assert.match(text, /tiny, 32 visual tokens, batch 1: \d+ kernels/);
+  assert.match(text, /more than the device holds/);
+});
+
+test("numbers that mean nothing are refused", async () => {
+  for (const flags of [["--tokens", "33"], ["--batch", "0"]]) {
+    const { code, err, out } = await ran(CLI, "--preset", "tiny", "--device", "cpu", ...flags);
+    assert.is.not(code, 0);
+    assert.match(err + out, /33 visual tokens|--batch/);
+  }
+});
+
+test.run();
