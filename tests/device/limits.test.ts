@@ -14,11 +14,9 @@ import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
 import { onWebGpu, servicesAs, stepOnWebGpu } from "../support/webgpu.ts";
 import { trajectoryProgram, trajectorySuite } from "../trajectory/suite.ts";
-import { deviceSuite } from "./suite.ts";
 
 const small = { maxBindingBytes: 16_384, maxBufferBytes: 65_536 };
 
-deviceSuite("webgpu, bindings of 16 KiB", onWebGpu({}, small));
 trajectorySuite("webgpu, bindings of 16 KiB", stepOnWebGpu({}, small));
 
 const test = suite("webgpu, small bindings");
