@@ -4,7 +4,7 @@ import type { Benchmark } from "./benchmark.ts";
 import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
 import type { EvalError } from "./error.ts";
 import { type McNemar, mcNemar } from "./mcnemar.ts";
-import type { Answered } from "./records.ts";
+import type { Answered, BenchmarkRecord } from "./records.ts";
 import { groupBy, ratio, type ScoreReport } from "./report.ts";
 import { byObjectSize, byTemplate, type PartScore } from "./slices.ts";
 
@@ -57,12 +57,17 @@ export const evaluateAnswers = (
   answered: readonly Answered[],
   options: BootstrapOptions = {},
 ): E.Either<EvalError, AnswerEvaluation> =>
-  E.map((report: ScoreReport): AnswerEvaluation => ({
-    report,
-    credit: bootstrap(byImage(answered, credits(of, answered)), meanCredit, options),
-    bySize: byObjectSize(answered, of.credit),
-    byTemplate: byTemplate(answered, of.credit),
-  }))(of.score(answered));
+  E.map((report: ScoreReport): AnswerEvaluation => {
+    const values = credits(of, answered);
+    const known = new Map(answered.map(({ record }, i) => [record, values[i]!]));
+    const credit = (record: BenchmarkRecord): number => known.get(record) ?? 0;
+    return {
+      report,
+      credit: bootstrap(byImage(answered, values), meanCredit, options),
+      bySize: byObjectSize(answered, credit),
+      byTemplate: byTemplate(answered, credit),
+    };
+  })(of.score(answered));
 
 /** Compares two lists of answers to the same questions in the same order, as {@link answeredOf} of join.ts gives them. */
 export const compareAnswers = (

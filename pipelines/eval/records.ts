@@ -40,7 +40,7 @@ export interface ExactRecord extends RecordBase {
   readonly structural?: string;
   /** GQA's `types.semantic`: obj, attr, cat, rel, global. */
   readonly semantic?: string;
-  /** GQA's number of reasoning steps: the length of `semantic`. */
+  /** GQA's number of reasoning steps: those of `semantic` but the one that asks. */
   readonly steps?: number;
   /** GQA's `groups.global`, over which the distribution of answers is compared. */
   readonly group?: string;

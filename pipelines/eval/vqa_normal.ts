@@ -9,6 +9,7 @@ export const flatten = (text: string): string => text.replace(/[\n\t]/g, " ").tr
 const POINTS = 32;
 
 const withoutPoints = (text: string): string => {
+  if (!text.includes(".")) return text;
   let left = POINTS;
   return text.replace(/\.(?!\p{Nd})/gu, (point) => left-- > 0 ? "" : point);
 };
@@ -18,6 +19,7 @@ const withoutPoints = (text: string): string => {
  * Points go unless a digit follows. Apostrophes and colons stay.
  */
 export const withoutMarks = (text: string): string => {
+  if (!marks.some((mark) => text.includes(mark))) return withoutPoints(text);
   const comma = /\p{Nd},\p{Nd}/u.test(text);
   const replaced = marks.reduce(
     (out, mark) =>

@@ -465,7 +465,7 @@ export const loadSamples = async (): Promise<readonly Sample[]> => [
         template: "weatherVerify",
         structural: "verify",
         semantic: "global",
-        steps: 2,
+        steps: 1,
         entailed: ["201307251", "201640614"],
       },
       { kind: "exact", id: "220602949", image: "n286929", question: "Who is wearing a dress?", answer: "" },
