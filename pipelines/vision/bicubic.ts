@@ -43,26 +43,47 @@ const tapsOf = (from: number, to: number): readonly Taps[] => {
   });
 };
 
-const byte = (sum: number): number => Math.max(0, Math.min(255, Math.floor(sum / UNIT)));
-
-/** One pass along an axis: `lines` lines whose elements lie `step` apart, of `from` elements each. */
+/**
+ * One pass along an axis: `lines` lines whose elements lie `across` apart, of `from` elements each. Sums stay below 2^31:
+ * weights that are above zero add up to less than 1.5.
+ */
 const pass = (
   bytes: Uint8Array,
   [from, to]: readonly [number, number],
   [lines, across]: readonly [number, number],
 ): Uint8Array => {
-  const out = new Uint8Array(lines * to * across), taps = tapsOf(from, to);
-  for (let line = 0; line < lines; line++) {
-    for (let i = 0; i < to; i++) {
-      const { start, weights } = taps[i]!, first = (line * from + start) * across;
-      for (let c = 0; c < across; c++) {
-        let sum = UNIT / 2;
-        for (let k = 0; k < weights.length; k++) sum += weights[k]! * bytes[first + k * across + c]!;
-        out[(line * to + i) * across + c] = byte(sum);
+  const taps = tapsOf(from, to), out = new Uint8ClampedArray(lines * to * across);
+  const starts = Int32Array.from(taps, (t) => t.start),
+    counts = Int32Array.from(taps, (t) => t.weights.length);
+  const weights = Int32Array.from(taps.flatMap((t) => t.weights));
+  for (let line = 0, at = 0; line < lines; line++) {
+    for (let i = 0, tap = 0; i < to; i++) {
+      const count = counts[i]!, first = (line * from + starts[i]!) * across;
+      if (across === 3) {
+        let r = UNIT / 2, g = r, b = r;
+        for (let k = tap, p = first; k < tap + count; k++, p += 3) {
+          const weight = weights[k]!;
+          r = (r + Math.imul(weight, bytes[p]!)) | 0;
+          g = (g + Math.imul(weight, bytes[p + 1]!)) | 0;
+          b = (b + Math.imul(weight, bytes[p + 2]!)) | 0;
+        }
+        out[at] = r >> 22;
+        out[at + 1] = g >> 22;
+        out[at + 2] = b >> 22;
+        at += 3;
+      } else {
+        for (let c = 0; c < across; c++) {
+          let sum = UNIT / 2;
+          for (let k = 0, p = first + c; k < count; k++, p += across) {
+            sum = (sum + Math.imul(weights[tap + k]!, bytes[p]!)) | 0;
+          }
+          out[at++] = sum >> 22;
+        }
       }
+      tap += count;
     }
   }
-  return out;
+  return new Uint8Array(out.buffer);
 };
 
 /**

@@ -1,0 +1,105 @@
+/**
+ * JPEG, PNG and WebP files as RGB bytes, through one pinned decoder (libvips of the `sharp` in deno.json), since decoders
+ * differ in their last bits. What is done to unusual pictures is decided here and nowhere else:
+ *
+ * - turned upright by their EXIF orientation
+ * - grey ones get three equal colours; 16 bits are brought down to 8
+ * - CMYK goes to sRGB by its own profile, or libvips's; profiles of other pictures are not applied, as in Pillow
+ * - transparent ones stand on white
+ * - of animated ones the first frame is taken
+ * - files that end early or whose data is damaged are refused, never filled with grey
+ * - pictures of too many pixels are refused by their header, before anything is decoded
+ */
+import { Buffer } from "node:buffer";
+import sharp from "sharp";
+import { FaultError } from "../../runs/fault.ts";
+import type { Picture } from "../../vision/bicubic.ts";
+
+/** Why a picture was refused. */
+export type ImageReason = "not a picture" | "format" | "too large" | "damaged";
+
+/** A file that is no picture that can be used. */
+export class ImageError extends FaultError<{
+  /** The file. */
+  readonly file: string;
+  /** Why. */
+  readonly reason: ImageReason;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "ImageError";
+  /** The class name shown in stack traces. */
+  override readonly name = "ImageError";
+}
+
+/** Formats that are read. Others (vector formats among them) are refused though the decoder knows some. */
+export const imageFormats: readonly string[] = ["jpeg", "png", "webp"];
+
+/** Most pixels of a picture unless said, 64 million. */
+export const MOST_PIXELS: number = 1 << 26;
+
+// one thread for each picture: many pictures are decoded at once, in Workers
+sharp.concurrency(1);
+sharp.cache(false);
+
+const refuse = (file: string, reason: ImageReason, got: string, expected: string, mend: string): ImageError =>
+  new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason });
+
+const said = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).trim().replaceAll("\n", "; ").slice(0, 200);
+
+/** Decodes a picture. Rejects with an {@link ImageError} that names the file. */
+export const decodeImage = async (
+  file: string,
+  bytes: Uint8Array,
+  mostPixels: number = MOST_PIXELS,
+): Promise<Picture> => {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const limits = { limitInputPixels: mostPixels, failOn: "error" } as const;
+  const read = async () => await sharp(buffer, { ...limits, limitInputPixels: false }).metadata();
+  const header = await read().catch((cause) => {
+    throw refuse(
+      file,
+      "not a picture",
+      `${bytes.length} bytes that are no picture (${said(cause)})`,
+      "a JPEG, PNG or WebP file",
+      "check the file",
+    );
+  });
+  const { format, width, height, space } = header;
+  if (!imageFormats.includes(format)) {
+    throw refuse(file, "format", `a ${format} file`, imageFormats.join(", "), "convert the file");
+  }
+  if (width * height > mostPixels) {
+    throw refuse(
+      file,
+      "too large",
+      `${width} x ${height} pixels`,
+      `at most ${mostPixels} pixels`,
+      "make the picture smaller, or raise the limit if it is trusted",
+    );
+  }
+  try {
+    const { data, info } = await sharp(buffer, { ...limits, ignoreIcc: space !== "cmyk" })
+      .autoOrient()
+      .flatten({ background: "#ffffff" })
+      .toColourspace("srgb")
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    const rgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return {
+      width: info.width,
+      height: info.height,
+      rgb: info.channels === 3 ? rgb : threeOf(rgb, info.channels),
+    };
+  } catch (cause) {
+    throw refuse(file, "damaged", said(cause), "a whole picture", "get the file again, or leave it out");
+  }
+};
+
+const threeOf = (bytes: Uint8Array, channels: number): Uint8Array => {
+  const out = new Uint8Array(bytes.length / channels * 3);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = bytes[Math.floor(i / 3) * channels + (channels < 3 ? 0 : i % 3)]!;
+  }
+  return out;
+};

@@ -1,0 +1,178 @@
+/** Pictures of every kind through the one decoder, and those that are refused. */
+import * as Effect from "effect/Effect";
+import { Buffer } from "node:buffer";
+import { crc32 } from "node:zlib";
+import sharp from "sharp";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { decodeImage, ImageError, type ImageReason } from "../../../pipelines/data/images/decode.ts";
+import { squaresOf } from "../../../pipelines/data/images/squares.ts";
+import { sha256 } from "../../../pipelines/runs/hash.ts";
+import { squareBicubic } from "../../../pipelines/vision/bicubic.ts";
+
+const W = 48, H = 32;
+/** Left half red, right half blue, the top eight rows green. */
+const scene = new Uint8Array(W * H * 3).map((_, i) => {
+  const x = Math.floor(i / 3) % W, y = Math.floor(i / 3 / W), c = i % 3;
+  return y < 8 ? (c === 1 ? 255 : 0) : x < W / 2 ? (c === 0 ? 255 : 0) : c === 2 ? 255 : 0;
+});
+const image = () => sharp(Buffer.from(scene), { raw: { width: W, height: H, channels: 3 } });
+const bytesOf = async (made: { toBuffer: () => Promise<Uint8Array> }): Promise<Uint8Array> =>
+  new Uint8Array(await made.toBuffer());
+const at = (picture: { rgb: Uint8Array; width: number }, x: number, y: number): readonly number[] => [
+  ...picture.rgb.subarray((y * picture.width + x) * 3, (y * picture.width + x) * 3 + 3),
+];
+const near = (a: readonly number[], b: readonly number[], by: number): void =>
+  assert.ok(a.every((v, i) => Math.abs(v - b[i]!) <= by), `${a} is not near ${b}`);
+const refused = async (
+  bytes: Uint8Array,
+  reasons: readonly ImageReason[],
+  most?: number,
+): Promise<string> => {
+  try {
+    await decodeImage("photos/a.jpg", bytes, most);
+  } catch (error) {
+    assert.instance(error, ImageError);
+    assert.is((error as ImageError).file, "photos/a.jpg");
+    assert.ok(reasons.includes((error as ImageError).reason), (error as ImageError).message);
+    assert.match((error as ImageError).message, "photos/a.jpg");
+    return (error as ImageError).message;
+  }
+  throw new Error(`not refused: ${reasons}`);
+};
+
+test("lossless files give their own bytes", async () => {
+  for (const bytes of [await bytesOf(image().png()), await bytesOf(image().webp({ lossless: true }))]) {
+    const { width, height, rgb } = await decodeImage("a", bytes);
+    assert.equal([width, height, sha256(rgb)], [W, H, sha256(scene)]);
+  }
+});
+
+test("JPEG: the same bytes as the pinned decoder gave", async () => {
+  const picture = await decodeImage(
+    "a",
+    await bytesOf(image().jpeg({ quality: 90, chromaSubsampling: "4:4:4" })),
+  );
+  assert.equal([picture.width, picture.height, picture.rgb.length], [W, H, W * H * 3]);
+  near(at(picture, 4, 20), [255, 0, 0], 4);
+  near(at(picture, 40, 20), [0, 0, 255], 4);
+  assert.is(sha256(picture.rgb), "b0ea2acb74219bd3acdd041e156fd4b13f774e326a99122b3da2a968a8edf0a7");
+});
+
+test("every EXIF orientation comes out upright", async () => {
+  // where the stored picture's top left corner (green) and left edge (red) come to lie
+  for (let orientation = 1; orientation <= 8; orientation++) {
+    const stored = await bytesOf(image().withMetadata({ orientation }).jpeg({ quality: 100 }));
+    const picture = await decodeImage("a", stored);
+    const turned = orientation >= 5;
+    assert.equal([picture.width, picture.height], turned ? [H, W] : [W, H], `orientation ${orientation}`);
+    const [w, h] = [picture.width, picture.height];
+    const green = {
+      1: [w / 2, 2],
+      2: [w / 2, 2],
+      3: [w / 2, h - 3],
+      4: [w / 2, h - 3],
+      5: [2, h / 2],
+      6: [w - 3, h / 2],
+      7: [w - 3, h / 2],
+      8: [2, h / 2],
+    }[orientation]!;
+    near(at(picture, green[0]!, green[1]!), [0, 255, 0], 12);
+    const red = {
+      1: [4, h - 4],
+      2: [w - 5, h - 4],
+      3: [w - 5, 4],
+      4: [4, 4],
+      5: [w - 5, 4],
+      6: [4, 4],
+      7: [4, h - 5],
+      8: [w - 5, h - 5],
+    }[orientation]!;
+    near(at(picture, red[0]!, red[1]!), [255, 0, 0], 12);
+  }
+});
+
+test("grey, 16 bits, palettes and CMYK become RGB of 8 bits", async () => {
+  const grey = await decodeImage("a", await bytesOf(image().greyscale().png()));
+  const [r, g, b] = at(grey, 4, 20);
+  assert.ok(r === g && g === b);
+  const deep = await decodeImage("a", await bytesOf(image().toColourspace("rgb16").png()));
+  assert.equal([deep.width, sha256(deep.rgb)], [W, sha256(scene)]);
+  const deepGrey = await decodeImage("a", await bytesOf(image().toColourspace("grey16").png()));
+  assert.is(deepGrey.rgb.length, W * H * 3);
+  const palette = await decodeImage("a", await bytesOf(image().png({ palette: true })));
+  near(at(palette, 40, 20), [0, 0, 255], 3);
+  const cmyk = await decodeImage("a", await bytesOf(image().toColourspace("cmyk").jpeg({ quality: 100 })));
+  assert.is(cmyk.rgb.length, W * H * 3);
+  const [red, green, blue] = at(cmyk, 4, 20);
+  assert.ok(red! > 180 && green! < 90 && blue! < 90, `red comes back as ${[red, green, blue]}`);
+});
+
+test("transparent pictures stand on white; of moving ones the first frame is taken", async () => {
+  const rgba = new Uint8Array(W * H * 4).map((_, i) =>
+    i % 4 === 3 ? [0, 128, 255][Math.floor(i / 4) % 3]! : 0
+  );
+  const raw = sharp(Buffer.from(rgba), { raw: { width: W, height: H, channels: 4 } });
+  const clear = await decodeImage("a", await bytesOf(raw.png()));
+  assert.equal([at(clear, 0, 0), at(clear, 2, 0)], [[255, 255, 255], [0, 0, 0]]);
+  near(at(clear, 1, 0), [127, 127, 127], 1);
+  const frames = Buffer.from(Uint8Array.from([...scene, ...new Uint8Array(W * H * 3)]));
+  const moving = await bytesOf(
+    sharp(frames, { raw: { width: W, height: H * 2, channels: 3, pageHeight: H } }).webp({
+      lossless: true,
+      loop: 0,
+    }),
+  );
+  assert.is((await sharp(Buffer.from(moving)).metadata()).pages, 2);
+  const first = await decodeImage("a", moving);
+  assert.equal([first.width, first.height, sha256(first.rgb)], [W, H, sha256(scene)]);
+});
+
+test("truncated files are refused wherever they end", async () => {
+  const noise = new Uint8Array(96 * 96 * 3).map((_, i) => (i * 7919) % 251);
+  const source = () => sharp(Buffer.from(noise), { raw: { width: 96, height: 96, channels: 3 } });
+  const files = [
+    await bytesOf(source().jpeg()),
+    await bytesOf(source().png()),
+    await bytesOf(source().webp()),
+  ];
+  for (const whole of files) {
+    for (const share of [0.9, 0.6, 0.3]) {
+      // a header that is cut is no picture at all
+      await refused(whole.slice(0, Math.floor(whole.length * share)), ["damaged", "not a picture"]);
+    }
+  }
+  await refused(new Uint8Array(0), ["not a picture"]);
+  await refused(new TextEncoder().encode("hello, this is no picture"), ["not a picture"]);
+});
+
+test("bombs are refused by their header; other formats by their name", async () => {
+  const bomb = await bytesOf(image().png()), header = new DataView(bomb.buffer, bomb.byteOffset);
+  header.setUint32(16, 60_000);
+  header.setUint32(20, 60_000);
+  header.setUint32(29, crc32(bomb.subarray(12, 29)));
+  assert.match(await refused(bomb, ["too large"]), "60000 x 60000 pixels; expected at most 67108864");
+  assert.match(await refused(await bytesOf(image().png()), ["too large"], 1000), "at most 1000");
+  const svg = new TextEncoder().encode(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
+  );
+  assert.match(await refused(svg, ["format"]), "a svg file; expected jpeg, png, webp");
+  assert.match(await refused(await bytesOf(image().gif()), ["format"]), "a gif file");
+});
+
+test("workers give the same squares in order, whatever their number, and name what they refuse", async () => {
+  const whole = await Promise.all([80, 90, 100].map((quality) => bytesOf(image().jpeg({ quality }))));
+  const images = [...whole, Uint8Array.of(1, 2, 3), ...whole].map((bytes, i) => ({
+    file: `${i}.jpg`,
+    bytes,
+  }));
+  const expected = await Promise.all(whole.map(async (b) => squareBicubic(await decodeImage("a", b), 24)));
+  for (const workers of [1, 3]) {
+    const squares = await Effect.runPromise(squaresOf(images, { side: 24, workers }));
+    const hashes = squares.map((s) => s instanceof ImageError ? `${s.file} ${s.reason}` : sha256(s));
+    const good = expected.map((s) => sha256(s));
+    assert.equal(hashes, [...good, "3.jpg not a picture", ...good]);
+  }
+});
+
+test.run();
