@@ -49,7 +49,7 @@ interface Temporary {
 }
 
 /** Whether a kernel writes new state in place of the old. */
-export const isUpdate = ({ memory: { slots, slotOf } }: Plan) => (kernel: Kernel): boolean =>
+export const isUpdate = ({ memory: { slots, slotOf } }: Plan): (kernel: Kernel) => boolean => (kernel) =>
   kernel.outputs.some(({ tensor }) => slots[slotOf.get(tensor) ?? -1]?.role === "input");
 
 /** The slot that a slot is a part of, or itself. */

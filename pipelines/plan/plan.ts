@@ -193,7 +193,10 @@ const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings)
 
 const keptSeconds = ({ time }: StagePlan): number => time.find(({ remat }) => !remat)!.stepSeconds;
 
-/** The plan of a configuration. Throws ConfigError for a configuration whose parts do not fit. */
+/**
+ * The plan of a configuration. Throws ConfigError for a configuration whose parts do not fit. Memory with blocks computed
+ * again is that of a process which described nothing before: the order of a loop's kernels depends on what it did.
+ */
 export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<PlanError, ConfigPlan> =>
   E.map((config: NamedConfig): ConfigPlan => {
     const { device, gpus, utilisation } = settings;

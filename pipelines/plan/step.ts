@@ -3,6 +3,7 @@
  * decoder is a loop over its blocks, so that 32 of them are described and compiled as fast as two.
  */
 import {
+  type PathPredicate,
   placeholders,
   type Tensor,
   tensors,
@@ -20,7 +21,7 @@ import { decoderOfConfig, modelOfStage } from "../configs/model.ts";
 import { batchOfStage, stepOfStage } from "../configs/training.ts";
 
 /** Regions whose inside the backward pass computes again: every block of the encoder and of the decoder. */
-export const blocksAgain = under("encoder.layers", "model.layers");
+export const blocksAgain: PathPredicate = under("encoder.layers", "model.layers");
 
 /** The model of a stage whose decoder is a loop. Throws ConfigError. */
 export const loopedModel = (config: NamedConfig, stage: StageName): VisionLanguage =>
