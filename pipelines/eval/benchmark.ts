@@ -61,9 +61,25 @@ const none = (op: string): EvalError =>
     ids: [],
   });
 
+const isHidden = (record: BenchmarkRecord): boolean =>
+  record.kind === "open" || record.kind === "reading"
+    ? record.answers.length === 0
+    : record.kind === "exact" && record.answer === "";
+
+const hidden = (op: string, records: readonly BenchmarkRecord[]): EvalError => {
+  const ids = records.filter(isHidden).map(({ id }) => id);
+  return new EvalError({
+    op,
+    got: `questions without an answer: ${listed(ids)}`,
+    expected: "the answers of people",
+    mend: "send the result file to the benchmark's server if the split hides them",
+    ids,
+  });
+};
+
 /**
- * A benchmark that checks its records: scoring no question, or records of another kind, is an {@link EvalError}; the
- * credit of a record of another kind is 0.
+ * A benchmark that checks its records: scoring no question, records of another kind, or questions whose answers the
+ * split hides is an {@link EvalError}; the credit of a record of another kind is 0.
  */
 export const benchmark = <R extends BenchmarkRecord>(of: BenchmarkOf<R>): Benchmark => {
   const fits = (record: BenchmarkRecord): record is R => record.kind === of.kind;
@@ -73,9 +89,10 @@ export const benchmark = <R extends BenchmarkRecord>(of: BenchmarkOf<R>): Benchm
     score: scorer((answered) => {
       if (answered.length === 0) return E.left(none(of.title));
       const records = answered.map(({ record }) => record);
-      return records.every(fits)
-        ? of.score(answered as readonly Answered<R>[])
-        : E.left(otherKind(of.title, of.kind, records));
+      if (!records.every(fits)) return E.left(otherKind(of.title, of.kind, records));
+      return records.some(isHidden)
+        ? E.left(hidden(of.title, records))
+        : of.score(answered as readonly Answered<R>[]);
     }),
   };
 };

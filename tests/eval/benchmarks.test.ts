@@ -124,6 +124,20 @@ for (const of of benchmarks) {
   });
 }
 
+every("questions whose answers the split hides are refused, not counted as wrong", () => {
+  const base = { id: "h", question: "?" };
+  const cases: readonly (readonly [string, BenchmarkRecord])[] = [
+    ["vqav2", { kind: "open", ...base, answers: [] }],
+    ["gqa", { kind: "exact", ...base, answer: "" }],
+    ["reading", { kind: "reading", ...base, answers: [] }],
+    ["coco", { kind: "caption", ...base, references: [] }],
+  ];
+  for (const [name, record] of cases) {
+    const error = left(right(benchmarkNamed(name)).score([{ record, answer: "x" }]));
+    assert.equal(error.ids, ["h"], name);
+  }
+});
+
 every("names are unique, and an unknown one lists them", () => {
   assert.is(new Set(benchmarks.map(({ name }) => name)).size, benchmarks.length);
   assert.match(left(benchmarkNamed("vqav3")).message, "vqav2");
