@@ -1,0 +1,142 @@
+/** What a machine has to compute with, as JSON that a codec reads back, and as text. */
+import { bytesText } from "@chain-of-sight/kernels";
+import * as t from "io-ts";
+
+/** Devices that are looked at. */
+export const examined = ["webgpu", "dawn", "cpu"] as const;
+
+/** A device that is looked at. */
+export type Examined = typeof examined[number];
+
+const nameCodec = t.keyof({ webgpu: null, dawn: null, cpu: null });
+const option = <C extends t.Mixed>(codec: C) => t.union([codec, t.null]);
+
+const matrixCodec = t.readonly(t.type({
+  M: t.number,
+  N: t.number,
+  K: t.number,
+  componentType: t.string,
+  resultComponentType: t.string,
+}));
+
+const adapterCodec = t.readonly(t.type({
+  name: t.string,
+  software: t.boolean,
+  features: t.readonlyArray(t.string),
+  limits: t.readonly(t.record(t.string, t.number)),
+  f16: t.boolean,
+  subgroups: option(t.readonly(t.type({ least: t.number, most: t.number }))),
+  matrices: t.readonlyArray(matrixCodec),
+}));
+
+const measuredCodec = t.readonly(t.type({
+  bytesPerSecond: t.number,
+  flopsPerSecond: t.number,
+  waitMs: t.number,
+}));
+
+const deviceCodec = t.readonly(t.type({
+  device: nameCodec,
+  adapter: option(adapterCodec),
+  problem: option(t.readonly(t.type({ got: t.string, mend: t.string }))),
+  measured: option(measuredCodec),
+}));
+
+/** Reads a report back. */
+export const doctorCodec = t.readonly(t.type({
+  what: t.literal("doctor"),
+  versions: t.readonly(t.record(t.string, t.string)),
+  machine: t.readonly(t.type({ os: t.string, arch: t.string, cores: t.number, memoryBytes: t.number })),
+  wasm: t.readonly(t.type({ simd: t.boolean, relaxedSimd: t.boolean, threads: t.boolean })),
+  drivers: t.readonlyArray(t.string),
+  devices: t.readonlyArray(deviceCodec),
+  fastest: option(nameCodec),
+  advice: t.readonlyArray(t.string),
+}));
+
+/** What one device is and reaches; what is missing is `null`. */
+export type DeviceReport = t.TypeOf<typeof deviceCodec>;
+
+/** The whole report. */
+export type DoctorReport = t.TypeOf<typeof doctorCodec>;
+
+/** A report before it is judged. */
+export type Findings = Omit<DoctorReport, "fastest" | "advice">;
+
+/** The device that does most arithmetic, of those that were measured. */
+export const fastestOf = (devices: readonly DeviceReport[]): Examined | null =>
+  devices.reduce<DeviceReport | undefined>(
+    (best, d) =>
+      d.measured !== null && d.measured.flopsPerSecond > (best?.measured?.flopsPerSecond ?? 0) ? d : best,
+    undefined,
+  )?.device ?? null;
+
+/** What to do, most important first; nothing where nothing is missing. */
+export const adviceOf = ({ devices, wasm, machine, drivers }: Findings): readonly string[] => {
+  const of = (name: Examined) => devices.find((d) => d.device === name), out: string[] = [];
+  const web = of("webgpu"), dawn = of("dawn"), fastest = fastestOf(devices);
+  for (const { device, problem } of devices) {
+    if (problem !== null) out.push(`${device}: ${problem.got}; ${problem.mend}`);
+  }
+  if (web?.adapter?.software) {
+    out.push(
+      "webgpu: a software adapter; a GPU needs its vendor's Vulkan driver (Debian: mesa-vulkan-drivers for AMD and " +
+        "Intel, nvidia-driver for NVIDIA), and VK_DRIVER_FILES where it is not found",
+    );
+  }
+  if (drivers.length === 0) {
+    out.push("no Vulkan driver is installed (Debian: mesa-vulkan-drivers, libvulkan1)");
+  }
+  if (web?.adapter !== undefined && web.adapter !== null && !web.adapter.software && !web.adapter.f16) {
+    out.push("webgpu: no 16-bit floating point (shader-f16): mixed precision needs a newer driver");
+  }
+  if ((dawn?.adapter?.matrices.length ?? 0) > 0) {
+    out.push("dawn: this GPU has matrix units: --device dawn --precision mixed uses them");
+  }
+  if (!wasm.simd || !wasm.threads) out.push("cpu: WebAssembly SIMD and threads are missing: update Deno");
+  if (wasm.simd && !wasm.relaxedSimd) {
+    out.push("cpu: no relaxed SIMD: products take a multiply and an add each");
+  }
+  if (machine.cores === 1) out.push("cpu: one core only");
+  if (fastest !== null && devices.filter((d) => d.measured !== null).length > 1) {
+    out.push(`fastest here for large products: --device ${fastest}`);
+  }
+  return out;
+};
+
+const deviceText = ({ device, adapter, problem, measured }: DeviceReport): readonly string[] => [
+  `${device}: ${adapter?.name ?? `not available (${problem?.got})`}`,
+  ...(adapter === null ? [] : [
+    `  features   ${adapter.features.join(", ") || "none"}`,
+    ...(adapter.subgroups === null
+      ? []
+      : [`  subgroups  ${adapter.subgroups.least} to ${adapter.subgroups.most} lanes`]),
+    ...(adapter.matrices.length === 0 ? [] : [
+      `  matrices   ${
+        adapter.matrices.map((m) => `${m.componentType} to ${m.resultComponentType} ${m.M}x${m.N}x${m.K}`)
+          .join(", ")
+      }`,
+    ]),
+    ...Object.entries(adapter.limits).map(([name, n]) =>
+      `  ${name}  ${/bytes/i.test(name) ? bytesText(n) : n}`
+    ),
+  ]),
+  ...(measured === null ? [] : [
+    `  measured   ${(measured.flopsPerSecond / 1e9).toFixed(1)} GFLOP/s, ${
+      (measured.bytesPerSecond / 1e9).toFixed(1)
+    } GB/s, ${measured.waitMs.toFixed(2)} ms for a small program and its result`,
+  ]),
+];
+
+/** The report for people. */
+export const doctorText = (r: DoctorReport): string =>
+  [
+    Object.entries(r.versions).map(([name, v]) => `${name} ${v}`).join(", "),
+    `${r.machine.os} ${r.machine.arch}, ${r.machine.cores} cores, ${bytesText(r.machine.memoryBytes)}`,
+    `WebAssembly: ${Object.entries(r.wasm).map(([name, has]) => `${name} ${has ? "yes" : "no"}`).join(", ")}`,
+    `Vulkan drivers: ${r.drivers.join(", ") || "none"}`,
+    "",
+    ...r.devices.flatMap(deviceText),
+    "",
+    ...(r.advice.length === 0 ? ["nothing is missing"] : r.advice.map((line) => `- ${line}`)),
+  ].join("\n");
