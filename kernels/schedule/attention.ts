@@ -40,8 +40,11 @@ export interface StagedAttention {
 /** How an attention kernel is tiled. */
 export type AttentionSchedule = SingleAttention | SpreadAttention | StagedAttention;
 
-/** Most multiply-adds of 4-vectors that one turn of a loop spells out: longer text takes drivers long to compile. */
-const LONGEST_TURN = 512;
+/** Most multiply-adds of 4-vectors that one turn of a loop spells out: drivers take long to compile long text. */
+const LONGEST_TURN = { usual: 256, large: 512 } as const;
+
+/** Multiply-adds of one product from which long text pays. */
+const LARGE = 2 ** 26;
 
 /** The default schedule: what all lanes need is loaded once where lanes can pass it on. */
 export const scheduleAttention = (
@@ -63,8 +66,14 @@ export const scheduleAttention = (
   const products = { attention: 2, attentionGradQuery: 3, attentionGradKeyValue: 4 }[node.op];
   const turn = products * Math.ceil(size.width / 4);
   const others = perKey ? size.queries : size.keys;
-  let block = lanes;
-  while (block > 1 && (block * turn > LONGEST_TURN || block / 2 >= others)) block /= 2;
-  const own = lines > lanes && 2 * block * turn <= LONGEST_TURN ? 2 : 1;
+  const work = size.batch * size.heads * size.queries * size.keys * size.width;
+  const longest = LONGEST_TURN[work >= LARGE ? "large" : "usual"];
+  const blockOf = (own: number): number => {
+    let block = lanes;
+    while (block > 1 && (own * block * turn > longest || block / 2 >= others)) block /= 2;
+    return block;
+  };
+  // two lines of a lane share what is passed around, unless text is then short of others
+  const own = lines > lanes && blockOf(2) >= Math.min(4, blockOf(1)) ? 2 : 1, block = blockOf(own);
   return { kind: "spread", lanes, own, block };
 };
