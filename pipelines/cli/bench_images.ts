@@ -1,0 +1,36 @@
+/**
+ * Times how many pictures a second become squares in Workers, beside the bare decoder.
+ *
+ *     deno task bench:images [--images 96] [--workers 2] [--side 224] [--rounds 5] [--json]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { imagesText, timeImages } from "../bench/images.ts";
+import { runCommand } from "./main.ts";
+
+const count = (name: string, by: number, what: string) =>
+  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+const flags = {
+  images: count("images", 96, "pictures of one round"),
+  workers: count("workers", 2, "workers"),
+  side: count("side", 224, "side of the squares, pixels"),
+  rounds: count("rounds", 5, "rounds, each of which times both"),
+  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+};
+
+const command = Command.make("bench:images", flags, ({ json, ...given }) =>
+  Effect.gen(function* () {
+    const report = yield* timeImages({
+      images: yield* countOf("images", given.images),
+      workers: yield* countOf("workers", given.workers),
+      side: yield* countOf("side", given.side),
+      rounds: yield* countOf("rounds", given.rounds),
+    });
+    console.log(json ? JSON.stringify({ what: "images", ...report }, null, 2) : imagesText(report));
+  })).pipe(Command.withDescription("Times how many pictures a second become squares in Workers."));
+
+if (import.meta.main) {
+  await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
+}
