@@ -1,6 +1,7 @@
 /** How attention and its gradients are tiled. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel } from "../graph/kernel.ts";
+import { chosen, type Schedule } from "./chosen.ts";
 import { lanesOf } from "./lanes.ts";
 
 /** A worker owns one query, or one key for the gradients of keys and values, and reads the others for itself. */
@@ -40,6 +41,31 @@ export interface StagedAttention {
 /** How an attention kernel is tiled. */
 export type AttentionSchedule = SingleAttention | SpreadAttention | StagedAttention;
 
+/** Tiles that measurements found for an attention kernel. */
+export interface AttentionTiles {
+  /** Discriminates schedules. */
+  readonly kind: "attention";
+  /** The tiles. */
+  readonly tiles: SingleAttention | StagedAttention;
+}
+
+/** Bytes of workgroup memory of one line of a block: two rows and two numbers. */
+const lineBytes = (width: number): number => 2 * 16 * Math.ceil(width / 4) + 8;
+
+/** Whether tiles are well formed and within the limits of the device. */
+export const attentionFits = (
+  { tiles }: AttentionTiles,
+  { size }: AttentionKernel,
+  { maxInvocations, workgroupBytes }: DeviceProfile,
+): boolean => {
+  const whole = (n: number): boolean => Number.isInteger(n) && n >= 1;
+  if (!whole(tiles.workers) || tiles.workers > maxInvocations) return false;
+  if (tiles.kind === "single") return true;
+  const { own, block, together } = tiles;
+  return whole(own) && whole(block) && whole(together) && block % together === 0 &&
+    block * lineBytes(size.width) <= workgroupBytes;
+};
+
 /** Most multiply-adds of 4-vectors that one turn of a loop spells out: drivers take long to compile long text. */
 const LONGEST_TURN = { usual: 256, large: 512 } as const;
 
@@ -47,7 +73,7 @@ const LONGEST_TURN = { usual: 256, large: 512 } as const;
 const LARGE = 2 ** 26;
 
 /** The default schedule: what all lanes need is loaded once where lanes can pass it on. */
-export const scheduleAttention = (
+export const defaultAttention = (
   { size, node }: AttentionKernel,
   profile: DeviceProfile,
 ): AttentionSchedule => {
@@ -55,7 +81,7 @@ export const scheduleAttention = (
   const lanes = lanesOf(profile);
   if (lanes === 0) {
     // few lines leave most of a workgroup idle, and blocks of wide heads do not fit
-    const bytes = 2 * 16 * Math.ceil(size.width / 4) + 8, room = Math.floor(profile.workgroupBytes / bytes);
+    const bytes = lineBytes(size.width), room = Math.floor(profile.workgroupBytes / bytes);
     const most = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(64, room))));
     if (!profile.software && lines > 16 && most >= 8) {
       const own = node.op === "attention" && size.width <= 32 && lines >= 128 ? 2 : 1;
@@ -76,4 +102,11 @@ export const scheduleAttention = (
   // two lines of a lane share what is passed around, unless text is then short of others
   const own = lines > lanes && blockOf(2) >= Math.min(4, blockOf(1)) ? 2 : 1, block = blockOf(own);
   return { kind: "spread", lanes, own, block };
+};
+
+/** How an attention kernel is tiled: as measured, where the profile says so, else by default. */
+export const scheduleAttention = (kernel: AttentionKernel, profile: DeviceProfile): AttentionSchedule => {
+  const passes = (s: Schedule): s is AttentionTiles =>
+    s.kind === "attention" && attentionFits(s, kernel, profile);
+  return chosen(kernel, profile, passes)?.tiles ?? defaultAttention(kernel, profile);
 };

@@ -1,6 +1,7 @@
 /** Which products go through matrix units, and in which tiles. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
+import { chosen, type Schedule } from "./chosen.ts";
 
 /** Operands staged as f16 in workgroup memory, multiplied by subgroups together, summed in f32. */
 export interface MatrixSchedule {
@@ -34,6 +35,28 @@ export const matrixBytes = ({ rows, columns, each, depth, unit }: MatrixSchedule
   return block(rows) + block(columns) + 4 * subgroups * unit.M * unit.N * across;
 };
 
+/** Most accumulators of one subgroup: with more, registers spill. */
+const MOST_UNITS = 32;
+
+/** Units of a device that sum products of f16 in f32, and whose sides divide those of tiles; the largest first. */
+export const matrixUnits = ({ matrices }: DeviceProfile): readonly MatrixSchedule["unit"][] =>
+  matrices.filter((c) =>
+    c.componentType === "f16" && c.resultComponentType === "f32" && 32 % c.M === 0 && 32 % c.N === 0 &&
+    DEPTH % c.K === 0
+  ).toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K).map(({ M, N, K }) => ({ M, N, K }));
+
+/** Whether a schedule for matrix units is well formed and within the limits of the device. */
+export const matrixFits = (s: MatrixSchedule, profile: DeviceProfile): boolean => {
+  const { rows, columns, each, depth, lanes, unit } = s;
+  const divides = (small: number, large: number): boolean => small >= 1 && large % small === 0;
+  return matrixUnits(profile).some(({ M, N, K }) => unit.M === M && unit.N === N && unit.K === K) &&
+    lanes === profile.subgroups?.most && divides(each.rows, rows) && divides(each.columns, columns) &&
+    divides(unit.M, each.rows) && divides(unit.N, each.columns) && divides(unit.K, depth) &&
+    depth % 4 === 0 &&
+    each.rows * each.columns <= MOST_UNITS * unit.M * unit.N && matrixBytes(s, 1) <= profile.workgroupBytes &&
+    (rows / each.rows) * (columns / each.columns) * lanes <= profile.maxInvocations;
+};
+
 const halfOperand = ({ from }: LoadValue, { halfProducts }: DeviceProfile): boolean =>
   from.dtype === "f16" || from.dtype === "f32" && halfProducts;
 
@@ -42,18 +65,21 @@ const halfOperand = ({ from }: LoadValue, { halfProducts }: DeviceProfile): bool
  * no fixed size, where the product is small, or where an operand is f32 that the profile does not allow to be rounded.
  */
 export const matrixSchedule = (
-  { left, right, size: { batch, m, n, k } }: ContractionKernel,
+  kernel: ContractionKernel,
   profile: DeviceProfile,
 ): MatrixSchedule | undefined => {
-  const { f16, subgroups, matrices, maxInvocations, workgroupBytes } = profile;
+  const { left, right, size: { batch, m, n, k } } = kernel;
+  const { f16, subgroups } = profile;
   if (!f16 || subgroups === undefined || subgroups.least !== subgroups.most) return undefined;
-  const fitting = matrices.filter((c) =>
-    c.componentType === "f16" && c.resultComponentType === "f32" && 32 % c.M === 0 && 32 % c.N === 0 &&
-    DEPTH % c.K === 0
-  );
-  const unit = fitting.toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K)[0];
+  const unit = matrixUnits(profile)[0];
   if (unit === undefined || m < 32 || n < 32 || k < 16) return undefined;
   if (!halfOperand(left, profile) || !halfOperand(right, profile)) return undefined;
+  const tuned = chosen(
+    kernel,
+    profile,
+    (s: Schedule): s is MatrixSchedule => s.kind === "matrices" && matrixFits(s, profile),
+  );
+  if (tuned !== undefined) return tuned;
   const tiled = (side: number, each: number): MatrixSchedule => ({
     kind: "matrices",
     rows: side,
@@ -63,9 +89,7 @@ export const matrixSchedule = (
     lanes: subgroups.most,
     unit: { M: unit.M, N: unit.N, K: unit.K },
   });
-  const fits = (s: MatrixSchedule): boolean =>
-    matrixBytes(s, 1) <= workgroupBytes &&
-    (s.rows / s.each.rows) * (s.columns / s.each.columns) * s.lanes <= maxInvocations;
+  const fits = (s: MatrixSchedule): boolean => matrixFits(s, profile);
   const large = tiled(128, 64), small = tiled(64, 32);
   const tiles = batch * Math.ceil(m / 128) * Math.ceil(n / 128);
   if (m >= 96 && n >= 96 && tiles >= 96 && fits(large)) return large;

@@ -3,7 +3,7 @@
  * on from the best so far. All of them fit the device and compute the same sums; what differs is their speed.
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { ContractionKernel, LoopKernel, PlainKernel } from "../graph/kernel.ts";
+import type { AttentionKernel, ContractionKernel, LoopKernel, PlainKernel } from "../graph/kernel.ts";
 import type { Schedule } from "./chosen.ts";
 import {
   type ContractionSchedule,
@@ -11,7 +11,9 @@ import {
   scheduleContraction,
   type StagedSchedule,
 } from "./contraction.ts";
+import { attentionFits, type AttentionTiles, defaultAttention } from "./attention.ts";
 import { contractionFits, loopFits } from "./fits.ts";
+import { matrixFits, type MatrixSchedule, matrixSchedule, matrixUnits } from "./matrix.ts";
 import { type LoopSchedule, scheduleLoop } from "./loop.ts";
 
 /** A search space. */
@@ -76,7 +78,8 @@ const axesOf = <S extends Schedule>(
 const FEWEST = 32, MOST = 512;
 
 const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Space => {
-  const { m, n } = kernel.size, untuned = untunedOf(profile);
+  const { m, n } = kernel.size, untuned = untunedOf(profile), matrices = matrixSchedule(kernel, untuned);
+  if (matrices !== undefined) return matrixSpace(matrices, kernel.size, profile);
   const standard = scheduleContraction(kernel, untuned);
   const fits = (s: ContractionSchedule): boolean => {
     if (!contractionFits(s, kernel, profile)) return false;
@@ -138,6 +141,41 @@ const loopSpace = (kernel: LoopKernel, profile: DeviceProfile): Space => {
   return { standard, starts: [], axes: axesOf("loop", loopPatches, fits) };
 };
 
+const attentionPatches: Patches<AttentionTiles> = {
+  single: [16, 32, 64, 128].map((workers) => ({ tiles: { kind: "single", workers } })),
+  staged: pairs(pairs([32, 64, 128], [1, 2]), pairs([8, 16, 32, 64], [2, 4, 8]))
+    .map(([[workers, own], [block, together]]) => ({
+      tiles: { kind: "staged", workers, own, block, together },
+    })),
+};
+
+/** Software devices have a way of their own, with nothing to choose. */
+const attentionSpace = (kernel: AttentionKernel, profile: DeviceProfile): Space | undefined => {
+  const tiles = defaultAttention(kernel, profile);
+  if (tiles.kind === "spread") return undefined;
+  const fits = (s: AttentionTiles): boolean => attentionFits(s, kernel, profile);
+  return {
+    standard: { kind: "attention", tiles },
+    starts: [],
+    axes: axesOf("attention", attentionPatches, fits),
+  };
+};
+
+const matrixSpace = (
+  standard: MatrixSchedule,
+  { m, n }: ContractionKernel["size"],
+  profile: DeviceProfile,
+): Space => {
+  const fits = (s: MatrixSchedule): boolean => matrixFits(s, profile) && s.rows < 2 * m && s.columns < 2 * n;
+  const patches: Patches<MatrixSchedule> = {
+    tile: pairs(pairs([32, 64, 128, 256], [32, 64, 128, 256]), pairs([32, 64], [32, 64]))
+      .map(([[rows, columns], [r, c]]) => ({ rows, columns, each: { rows: r, columns: c } })),
+    depth: [16, 32, 64].map((depth) => ({ depth })),
+    unit: matrixUnits(profile).map((unit) => ({ unit })),
+  };
+  return { standard, starts: [], axes: axesOf("matrices", patches, fits) };
+};
+
 /** A profile as it is before anything is measured. */
 export const untunedOf = ({ schedules: _, ...profile }: DeviceProfile): DeviceProfile => profile;
 
@@ -148,7 +186,9 @@ export const spaceOf = (kernel: PlainKernel, profile: DeviceProfile): Space | un
       return contractionSpace(kernel, profile);
     case "loop":
       return loopSpace(kernel, profile);
-    default:
+    case "attention":
+      return attentionSpace(kernel, profile);
+    case "scatter":
       return undefined;
   }
 };

@@ -101,6 +101,22 @@ const scheduleType = t.union([
     apart: t.boolean,
     band: t.Int,
   }),
+  t.strict({
+    kind: t.literal("matrices"),
+    rows: t.Int,
+    columns: t.Int,
+    each: t.strict({ rows: t.Int, columns: t.Int }),
+    depth: t.Int,
+    lanes: t.Int,
+    unit: t.strict({ M: t.Int, N: t.Int, K: t.Int }),
+  }),
+  t.strict({
+    kind: t.literal("attention"),
+    tiles: t.union([
+      t.strict({ kind: t.literal("single"), workers: t.Int }),
+      t.strict({ kind: t.literal("staged"), workers: t.Int, own: t.Int, block: t.Int, together: t.Int }),
+    ]),
+  }),
   t.strict({ kind: t.literal("spread"), rows: t.Int, quads: t.Int, lanes: t.Int }),
   t.strict({
     kind: t.literal("loop"),

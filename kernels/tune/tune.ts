@@ -7,6 +7,7 @@ import { type Device, theDevice } from "../device/device.ts";
 import type { DeviceError } from "../device/errors.ts";
 import type { Program } from "../device/program.ts";
 import type { PlainKernel } from "../graph/kernel.ts";
+import { explain, kernelLabel } from "../plan/explain.ts";
 import { compile, type CompileOptions, type Plan, type Source } from "../plan/plan.ts";
 import { stepsOf } from "../plan/steps.ts";
 import { kernelSubject, piecesSubject, type Subject } from "./alone.ts";
@@ -124,32 +125,39 @@ interface Weighed {
   readonly count: number;
 }
 
+/** Seconds of one kernel by label: of a profile of the whole program, or in proportion to its work without one. */
+const secondsByLabel = (plan: Plan) =>
+  Effect.scoped(Effect.flatMap(loaded(plan), (program) => program.profile(1))).pipe(
+    Effect.catchIf(
+      (e) => "fault" in e && e.fault === "refused",
+      () =>
+        Effect.succeed(
+          explain(plan).kernels.map((k) => ({ ...k, seconds: 1e-13 * k.flops + 1e-12 * k.bytes })),
+        ),
+    ),
+    Effect.map((timed) => new Map(timed.map((k) => [k.label, k.seconds / k.count]))),
+  );
+
 /** Subjects that are not known yet, with their untuned times, those that take most of a run first. */
 const weighed = (
-  kernels: readonly PlainKernel[],
+  plan: Plan,
   known: TuningTable["entries"],
   subjectOf: (k: PlainKernel) => Subject | undefined,
-  until: number,
 ) =>
   Effect.gen(function* () {
-    const counts = new Map<string, { readonly subject: Subject; readonly count: number }>();
-    for (const kernel of kernels) {
+    const found = new Map<string, Weighed>();
+    const subjects = stepsOf(plan).flatMap(({ kernel }) => {
       const subject = subjectOf(kernel);
-      if (subject === undefined || Object.hasOwn(known, subject.form)) continue;
-      const count = (counts.get(subject.form)?.count ?? 0) + 1;
-      counts.set(subject.form, { subject: counts.get(subject.form)?.subject ?? subject, count });
+      return subject === undefined || Object.hasOwn(known, subject.form) ? [] : [{ kernel, subject }];
+    });
+    if (subjects.length === 0) return [];
+    const seconds = yield* secondsByLabel(plan);
+    for (const { kernel, subject } of subjects) {
+      const before = found.get(subject.form) ??
+        { subject, count: 0, seconds: seconds.get(kernelLabel(kernel)) ?? 0 };
+      found.set(subject.form, { ...before, count: before.count + 1 });
     }
-    const found: Weighed[] = [];
-    for (const { subject, count } of counts.values()) {
-      const { seconds, timeLeft } = measurements(subject, until);
-      if (!(yield* timeLeft)) break;
-      const untuned = yield* seconds(subject.space.standard, 2);
-      if (Number.isFinite(untuned)) found.push({ subject, count, seconds: untuned });
-    }
-    return {
-      found: found.toSorted((a, b) => b.count * b.seconds - a.count * a.seconds),
-      missed: counts.size - found.length,
-    };
+    return [...found.values()].toSorted((a, b) => b.count * b.seconds - a.count * a.seconds);
   });
 
 /**
@@ -175,9 +183,7 @@ export const tune = (
       const until = began + 1000 * budget * share;
       const before = { ...known, entries: { ...known.entries, ...entries } };
       const plan = compile(source, profile, { ...options, schedules: schedulesOf(before) });
-      const kernels = stepsOf(plan).map((step) => step.kernel);
-      const { found, missed } = yield* weighed(kernels, before.entries, subjectOf, until);
-      left += missed;
+      const found = yield* weighed(plan, before.entries, subjectOf);
       let rest = found.reduce((n, w) => n + w.count * w.seconds, 0);
       for (const { subject, count, seconds } of found) {
         const now = yield* Clock.currentTimeMillis, weight = count * seconds / Math.max(1e-12, rest);

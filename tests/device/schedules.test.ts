@@ -4,6 +4,7 @@ import {
   compile,
   type CompileOptions,
   type ContractionKernel,
+  type DeviceProfile,
   dispatchesOf,
   formOf,
   loopFits,
@@ -174,6 +175,69 @@ test("NaN and infinities pass through maxima in subgroups", async () => {
   const s: LoopSchedule = { kind: "loop", rows: 1, splits: 64, join: "subgroups" };
   const found = await under(c, { [formOf(kernel)]: s });
   assert.equal([...found.data], [-Infinity, NaN, Infinity]);
+});
+
+test("attention and its gradients under many tiles", async () => {
+  const [b, h, q, k, d] = [2, 2, 33, 41, 12];
+  const inputs = [
+    cs.input("q", [b, h, q, d]),
+    cs.input("k", [b, h, k, d]),
+    cs.input("v", [b, h, k, d]),
+  ] as const;
+  const y = cs.attention(...inputs, { causal: false }), ct = cs.input("ct", y.shape);
+  const roots = [y, ...cs.pullback([y], [ct], inputs)];
+  const bindings = Object.fromEntries(
+    ["q", "k", "v", "ct"].map((name, i) => [name, floats(name, (inputs[i] ?? ct).shape, -1, 1)] as const),
+  );
+  const want = cs.interpret(roots, bindings);
+  const outputs = Object.fromEntries(roots.map((t, i) => [`y${i}`, t]));
+  const kernels = compile({ outputs }, profile, { attention: true }).kernels.filter((x) =>
+    x.kind === "attention"
+  );
+  assert.is(kernels.length, 3);
+  const spaces = kernels.map((x) => [formOf(x), within(spaceOf(x, profile)!, 1)] as const);
+  assert.ok(spaces.every(([, all]) => all.length > 20 && all.every((s) => s.kind === "attention")));
+  for (const share of [0.2, 0.5, 0.7, 0.9]) {
+    const schedules = Object.fromEntries(
+      spaces.map(([form, all]) => [form, all[Math.floor(share * all.length)]!] as const),
+    );
+    const got = await Effect.runPromise(Effect.provide(
+      Effect.scoped(Effect.gen(function* () {
+        const plan = compile({ outputs }, profile, { attention: true, schedules });
+        const program = yield* (yield* theDevice()).load(plan);
+        yield* program.write(bindings);
+        yield* program.run;
+        return yield* program.read(Object.keys(outputs));
+      })),
+      await services,
+    ));
+    roots.forEach((_, i) => near(`${share}, ${i}`, got[`y${i}`]!, want[i]!, { rtol: 2e-4, atol: 2e-5 }));
+  }
+});
+
+test("products on matrix units have tiles to choose among, all within the limits", () => {
+  const unit = { M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" } as const;
+  const card: DeviceProfile = {
+    ...portableProfile,
+    provider: "dawn",
+    f16: true,
+    subgroups: { least: 32, most: 32 },
+    matrices: [unit, { ...unit, N: 8 }],
+    workgroupBytes: 49152,
+    maxInvocations: 1024,
+  };
+  const y = cs.matmul(cs.input("w", [500, 1000], "f16"))(cs.input("a", [700, 500], "f16"));
+  const kernel = compile({ outputs: { y } }, card).kernels[0] as PlainKernel,
+    all = within(spaceOf(kernel, card)!, 1);
+  assert.ok(all.length > 10 && all.every((s) => s.kind === "matrices"), `${all.length}`);
+  const texts = new Set(all.map((s) => {
+    const [d] = dispatchesOf(compile({ outputs: { y } }, card, { schedules: { [formOf(kernel)]: s } }), card);
+    assert.match(d!.code, /subgroupMatrixMultiplyAccumulate/);
+    const [, x, down] = /@workgroup_size\((\d+), (\d+)/.exec(d!.code)!;
+    assert.ok(Number(x) * Number(down) <= 1024);
+    return d!.code;
+  }));
+  assert.is(texts.size, all.length, "each has a text of its own");
 });
 
 test("equal kernels over other tensors have one form; other layouts, sizes and results have others", () => {
