@@ -21,14 +21,20 @@ export type StepDevice = "deno" | "dawn" | "cpu";
 /** Every device name. */
 export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
-const opens: { readonly [name in StepDevice]: () => Layer.Layer<Device, DeviceError> } = {
-  deno: webGpu,
-  dawn,
-  cpu,
-};
+/** The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range. */
+export const stepDevice = (name: StepDevice, unchecked = false): Layer.Layer<Device, DeviceError> =>
+  name === "dawn" ? dawn({}, { unchecked }) : name === "cpu" ? cpu() : webGpu();
 
-/** The device of a name. */
-export const stepDevice = (name: StepDevice): Layer.Layer<Device, DeviceError> => opens[name]();
+/** Fails with BenchError where bounds checks shall be left out of a device that has no such switch. */
+export const canLeaveOut = (name: StepDevice, unchecked: boolean): Effect.Effect<void, BenchError> =>
+  name === "dawn" || !unchecked ? Effect.void : Effect.fail(
+    new BenchError({
+      op: "bench:step",
+      got: `--unchecked with --device ${name}`,
+      expected: "--device dawn, whose bounds checks can be left out",
+      mend: "leave out --unchecked, or choose dawn",
+    }),
+  );
 
 /** Fails with BenchError where a device cannot do a precision. */
 export const canStep = (

@@ -2,7 +2,7 @@
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
  *     deno task bench:step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
- *       [--device deno|dawn|cpu] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
+ *       [--device deno|dawn|cpu] [--unchecked] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
  *       [--profile] [--svg FILE] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
@@ -12,7 +12,7 @@ import * as Option from "effect/Option";
 import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
-import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { canLeaveOut, stepDevice, stepDevices } from "../bench/step_device.ts";
 import { profileStep, type StepProfile, stepProfileText } from "../bench/step_profile.ts";
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
 import { precisions } from "../train/precision.ts";
@@ -37,6 +37,10 @@ const flags = {
   device: Flag.Literals("device", stepDevices).pipe(
     Flag.withDefault("deno" as const),
     Flag.withDescription("what computes"),
+  ),
+  unchecked: Flag.Boolean("unchecked").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("leave out the bounds checks of dawn, if every access is proved in range"),
   ),
   batch: Flag.optional(Flag.Int("batch")).pipe(
     Flag.withDescription("sequences of a step; the preset's by default"),
@@ -72,7 +76,9 @@ const command = Command.make(
       const windows = yield* countOf("windows", given.windows);
       const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
       const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
-      const plain = stepDevice(device), layer = device === "cpu" || given.untuned ? plain : tuned(plain);
+      yield* canLeaveOut(device, given.unchecked);
+      const plain = stepDevice(device, given.unchecked),
+        layer = device === "cpu" || given.untuned ? plain : tuned(plain);
       const profiled = given.profile || Option.isSome(given.svg);
       const run = Effect.gen(function* () {
         const { profile } = yield* theDevice(), results: StepReport[] = [], profiles: StepProfile[] = [];
