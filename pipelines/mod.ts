@@ -42,6 +42,7 @@ export * from "./data/formats/vqa.ts";
 export * from "./data/formats/webdataset.ts";
 export * from "./data/grid.ts";
 export * from "./data/images/decode.ts";
+export * from "./data/images/photo_set.ts";
 export * from "./data/images/squares.ts";
 export * from "./data/mixture.ts";
 export * from "./data/mixture_packing.ts";

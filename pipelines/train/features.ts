@@ -15,7 +15,7 @@ import {
 } from "@chain-of-sight/core";
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { SceneSet } from "../data/scene_set.ts";
+import { countAt, type PictureSet } from "../data/scene_set.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
@@ -59,12 +59,12 @@ const setOf = (tensors: readonly NdArray[], key: string): FeatureSet => {
 };
 
 const compute = (
-  set: SceneSet,
+  set: PictureSet,
   weights: VisionWeights,
   { side, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* theDevice(), count = set.scenes.length, size = Math.min(batch, count);
+    const device = yield* theDevice(), count = countAt(set, side), size = Math.min(batch, count);
     const images = input("images", [size, side, side, 3]);
     const params = placeholders("vit", vitSpecs(tower) as Tree<ParameterSpec>) as VitParams<Tensor>;
     const states = vitFeatures(tower, levels)(params, images);
@@ -96,7 +96,7 @@ export type FeatureError = CheckpointError | DeviceError | DiskError | TreeError
 
 /** Features of a set at one resolution, from the cache where they are. A damaged file is computed again. */
 export const featuresOf = (
-  set: SceneSet,
+  set: PictureSet,
   weights: VisionWeights,
   options: FeatureOptions,
 ): Effect.Effect<FeatureSet, FeatureError, Device> =>

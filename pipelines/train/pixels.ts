@@ -1,6 +1,6 @@
 /** Pixels as the encoder reads them. */
 import { type NdArray, ndarray } from "@chain-of-sight/core";
-import { imageAt, type SceneSet } from "../data/scene_set.ts";
+import { imageAt, type PictureSet } from "../data/scene_set.ts";
 
 /** Mean and deviation of each colour, as CLIP normalises them (Radford et al. 2021). */
 export const clipColours = {
@@ -29,8 +29,8 @@ export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => {
   return ndarray("f32", [1, side, side, 3], out);
 };
 
-/** The pictures of some scenes at one side, `[b, side, side, 3]`, normalised. */
-export const pixelsOf = (set: SceneSet, side: number, indices: readonly number[]): NdArray => {
+/** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
+export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray => {
   const size = side * side * 3, out = new Float32Array(indices.length * size);
   indices.forEach((index, row) => normalise(imageAt(set, side, index), out, row * size));
   return ndarray("f32", [indices.length, side, side, 3], out);
