@@ -57,12 +57,16 @@ const evaluators = {
   "schedules of GPUs": onWebGpu({}, { software: false }),
 };
 
+const attentionOfProducts = { ...evaluators, "attention of products": onWebGpu({ attention: false }) };
+
 for (const c of [...deviceCases, ...attentionCases]) {
   const half = halved(c);
   if (half === undefined || !half.roots.some((t) => cs.topological([t]).some((x) => x.dtype === "f16"))) {
     continue;
   }
-  for (const [name, evaluate] of Object.entries(evaluators)) {
+  for (
+    const [name, evaluate] of Object.entries(attentionCases.includes(c) ? attentionOfProducts : evaluators)
+  ) {
     test(`${c.name}, ${name}`, async () => {
       const expected = cs.interpret(half.roots, half.bindings);
       const actual = await evaluate(half.roots, half.bindings);
