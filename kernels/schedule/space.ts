@@ -9,10 +9,12 @@ import {
   type ContractionSchedule,
   type DirectSchedule,
   scheduleContraction,
+  type SpreadSchedule,
   type StagedSchedule,
 } from "./contraction.ts";
 import { attentionFits, type AttentionTiles, defaultAttention } from "./attention.ts";
 import { contractionFits, loopFits } from "./fits.ts";
+import { lanesOf } from "./lanes.ts";
 import { matrixFits, type MatrixSchedule, matrixSchedule, matrixUnits } from "./matrix.ts";
 import { type LoopSchedule, scheduleLoop } from "./loop.ts";
 
@@ -55,6 +57,10 @@ const directPatches: Patches<DirectSchedule> = {
   workers: pairs([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16]).map(([across, down]) => ({ across, down })),
   products: [1, 2, 4, 8, 16, 32, 64].map((products) => ({ products })),
 };
+
+const spreadPatches = (lanes: number): Patches<SpreadSchedule> => ({
+  each: pairs([1, 2, 4], [1, 2, 4]).map(([times, quads]) => ({ rows: times * lanes, quads })),
+});
 
 const loopPatches: Patches<LoopSchedule> = {
   workers: pairs([1, 2, 4, 8, 16, 32, 64, 128, 256], [1, 2, 4, 8, 16, 32, 64, 128, 256])
@@ -128,7 +134,11 @@ const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Sp
   return {
     standard,
     starts: starts.filter(fits).filter((s) => JSON.stringify(s) !== JSON.stringify(standard)),
-    axes: [...axesOf("staged", stagedPatches, fits), ...axesOf("direct", directPatches, fits)],
+    axes: [
+      ...axesOf("staged", stagedPatches, fits),
+      ...axesOf("direct", directPatches, fits),
+      ...axesOf("spread", spreadPatches(lanesOf(profile)), fits),
+    ],
   };
 };
 

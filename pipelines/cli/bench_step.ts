@@ -78,7 +78,7 @@ const command = Command.make(
       const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
       yield* canLeaveOut(device, given.unchecked);
       const plain = stepDevice(device, given.unchecked),
-        layer = device === "cpu" || given.untuned ? plain : tuned(plain);
+        layer = given.untuned ? plain : tuned(plain);
       const profiled = given.profile || Option.isSome(given.svg);
       const run = Effect.gen(function* () {
         const { profile } = yield* theDevice(), results: StepReport[] = [], profiles: StepProfile[] = [];

@@ -17,6 +17,7 @@ import { presets } from "../quickstart/presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
 import { quickstart, type QuickstartError } from "../quickstart/run.ts";
 import { duration } from "../terminal/progress.ts";
+import { tuned } from "../tune/store.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
@@ -86,12 +87,12 @@ const command = Command.make("quickstart", flags, ({ scale, device: name, ...giv
   Option.match(scale, {
     onSome: (size) =>
       Effect.flatMap(configured(size, given), (config) =>
-        show(config, given).pipe(Effect.provide(deviceNamed(name)))),
+        show(config, given).pipe(Effect.provide(tuned(deviceNamed(name))))),
     onNone: () =>
       Effect.gen(function* () {
         const device = yield* theDevice();
         yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-      }).pipe(Effect.provide(deviceNamed(name))),
+      }).pipe(Effect.provide(tuned(deviceNamed(name)))),
   })).pipe(
     Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
   );

@@ -103,7 +103,10 @@ export interface TuningFolders {
   readonly shipped?: string;
 }
 
-/** A device whose profile has the schedules that are known for it: shipped ones, then those measured here. */
+/**
+ * A device whose profile has the schedules that are known for it: shipped ones, then those measured here. The CPU has
+ * none.
+ */
 export const tuned = (
   device: Layer.Layer<Device, DeviceError>,
   { measured, shipped }: TuningFolders = {},
@@ -111,7 +114,9 @@ export const tuned = (
   Layer.effect(
     theDevice(),
     Effect.gen(function* () {
-      const service = yield* theDevice(), identity = yield* identityHere(service.profile);
+      const service = yield* theDevice();
+      if (service.profile.provider === "cpu") return service;
+      const identity = yield* identityHere(service.profile);
       const tables = [...yield* readShipped(identity, shipped), yield* readTuning(identity, measured)];
       const schedules = schedulesOf(...tables);
       return Object.keys(schedules).length === 0
