@@ -14,6 +14,7 @@ import {
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
+import process from "node:process";
 import type { BenchError } from "./fault.ts";
 import { type PresetName, presetNames, presets } from "./presets.ts";
 import { type StepDevice, stepDevices } from "./step_device.ts";
@@ -42,6 +43,8 @@ export interface CompileTimes {
   readonly render: number;
   /** The driver's or assembler's work, and memory; up to the refusal where the device is too small. */
   readonly load: number;
+  /** What the processor spent on all of it, in every thread: the same on a machine that does other things too. */
+  readonly processor: number;
 }
 
 /** What was found. */
@@ -66,7 +69,13 @@ export interface CompileReport extends CompileOptions {
   readonly warm: CompileTimes;
 }
 
-const timesType = t.strict({ describe: t.number, compile: t.number, render: t.number, load: t.number });
+const timesType = t.strict({
+  describe: t.number,
+  compile: t.number,
+  render: t.number,
+  load: t.number,
+  processor: t.number,
+});
 
 const literals = <T extends string>(names: readonly T[]) =>
   t.keyof(Object.fromEntries(names.map((n) => [n, null])));
@@ -107,9 +116,16 @@ interface Way {
   readonly times: CompileTimes;
 }
 
+/** Milliseconds of processor time since the process began. */
+const spent = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
 const way = (service: DeviceService, { preset, tokens, batch, device }: CompileOptions) =>
   Effect.gen(function* () {
-    const start = performance.now(),
+    const before = spent(),
+      start = performance.now(),
       work = yield* Effect.try({
         try: () => stepWork(presets[preset], tokens, { batch }),
         catch: (e) => e as BenchError,
@@ -129,6 +145,7 @@ const way = (service: DeviceService, { preset, tokens, batch, device }: CompileO
       compile: compiled - described,
       render: written - compiled,
       load: performance.now() - written,
+      processor: spent() - before,
     };
     return { work, plan, characters, loaded, times } satisfies Way;
   });
@@ -159,9 +176,12 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2);
 
 /** A report as Markdown. */
 export const compileText = (r: CompileReport): string => {
-  const row = (name: string, { describe, compile, render, load }: CompileTimes): readonly string[] => [
+  const row = (
+    name: string,
+    { describe, compile, render, load, processor }: CompileTimes,
+  ): readonly string[] => [
     name,
-    ...[describe, compile, render, load, describe + compile + render + load].map(seconds),
+    ...[describe, compile, render, load, describe + compile + render + load, processor].map(seconds),
   ];
   return [
     aboutLine(r),
@@ -169,7 +189,7 @@ export const compileText = (r: CompileReport): string => {
       bytesText(r.bytes)
     }${r.loaded ? "" : " (more than the device holds: refused after its kernels were ready)"}`,
     "",
-    markdownTable(["seconds", "describe", "compile", "render", "load", "all"], [
+    markdownTable(["seconds", "describe", "compile", "render", "load", "all", "processor"], [
       row("cold", r.cold),
       row("warm", r.warm),
     ]),

@@ -122,7 +122,7 @@ export const timeStep = (
   Effect.scoped(Effect.gen(function* () {
     const { preset, tokens, precision, device, remat, windows } = options, size = presets[preset];
     const { profile } = yield* theDevice();
-    const cold = (yield* Effect.scoped(build(options))).time;
+    const cold = yield* Effect.scoped(build(options));
     const { work, plan, program, time: warm } = yield* startedStep(options);
     const first = (yield* window(program, 1)).loss;
     let ms = Infinity;
@@ -153,6 +153,6 @@ export const timeStep = (
       dispatches: dispatchCount(plan, profile, device),
       modelFlops: work.modelFlops,
       tflops: work.modelFlops / (spread.median / 1000) / 1e12,
-      compileMs: { cold, warm },
+      compileMs: { cold: cold.time, warm },
     };
   }));
