@@ -22,6 +22,7 @@ export * from "./schedule/contraction.ts";
 export * from "./schedule/fits.ts";
 export * from "./schedule/form.ts";
 export * from "./schedule/loop.ts";
+export type { MatrixSchedule } from "./schedule/matrix.ts";
 export * from "./schedule/pieces.ts";
 export * from "./schedule/space.ts";
 export * from "./tune/search.ts";

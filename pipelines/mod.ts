@@ -52,6 +52,19 @@ export * from "./data/scene.ts";
 export * from "./data/scene_set.ts";
 export * from "./data/tasks.ts";
 export { renderDataset, type RenderOptions } from "./data/workers.ts";
+export * from "./doctor/examine.ts";
+export {
+  type AdapterReport,
+  adviceOf,
+  type DeviceReport,
+  type DoctorReport,
+  doctorText,
+  type Examined,
+  examined,
+  fastestOf,
+  type Findings,
+  type MatrixUnit,
+} from "./doctor/report.ts";
 export * from "./eval/anls.ts";
 export * from "./eval/bleu.ts";
 export * from "./eval/board.ts";

@@ -2,66 +2,120 @@
 import { bytesText } from "@chain-of-sight/kernels";
 import * as t from "io-ts";
 
-/** Devices that are looked at. */
-export const examined = ["webgpu", "dawn", "cpu"] as const;
-
 /** A device that is looked at. */
-export type Examined = typeof examined[number];
+export type Examined = "webgpu" | "dawn" | "cpu";
+
+/** Every device that is looked at. */
+export const examined: readonly Examined[] = ["webgpu", "dawn", "cpu"];
+
+/** One shape of product of a matrix unit. */
+export interface MatrixUnit {
+  /** Rows of the result. */
+  readonly M: number;
+  /** Columns of the result. */
+  readonly N: number;
+  /** Length of the sums. */
+  readonly K: number;
+  /** Type of the operands. */
+  readonly componentType: string;
+  /** Type of the result. */
+  readonly resultComponentType: string;
+}
+
+/** An adapter, as far as programs can tell. */
+export interface AdapterReport {
+  /** What it calls itself. */
+  readonly name: string;
+  /** Whether it is a software device. */
+  readonly software: boolean;
+  /** Features that were granted. */
+  readonly features: readonly string[];
+  /** Its limits by name: bytes, bindings, invocations of a workgroup, workgroups along an axis. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Whether it holds 16-bit floating point. */
+  readonly f16: boolean;
+  /** Lanes of a subgroup, or `null`. */
+  readonly subgroups: { readonly least: number; readonly most: number } | null;
+  /** Shapes of its matrix units. */
+  readonly matrices: readonly MatrixUnit[];
+}
+
+/** One device; what is missing is `null`. */
+export interface DeviceReport {
+  /** Which. */
+  readonly device: Examined;
+  /** What was found. */
+  readonly adapter: AdapterReport | null;
+  /** Why nothing was found, and what to do. */
+  readonly problem: { readonly got: string; readonly mend: string } | null;
+  /** What it reaches: memory, arithmetic, and milliseconds to the result of a small program. */
+  readonly measured:
+    | { readonly bytesPerSecond: number; readonly flopsPerSecond: number; readonly waitMs: number }
+    | null;
+}
+
+/** What was found on a machine. */
+export interface Findings {
+  /** Discriminates reports. */
+  readonly what: "doctor";
+  /** Versions by name. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** The machine: operating system, architecture, cores, bytes of memory. */
+  readonly machine: {
+    readonly os: string;
+    readonly arch: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+  };
+  /** What WebAssembly can do here. */
+  readonly wasm: { readonly simd: boolean; readonly relaxedSimd: boolean; readonly threads: boolean };
+  /** Files that describe Vulkan drivers. */
+  readonly drivers: readonly string[];
+  /** The devices, in the order of looking. */
+  readonly devices: readonly DeviceReport[];
+}
+
+/** The whole report. */
+export interface DoctorReport extends Findings {
+  /** The device that does most arithmetic; `null` where nothing was measured. */
+  readonly fastest: Examined | null;
+  /** What to do, most important first. */
+  readonly advice: readonly string[];
+}
 
 const nameCodec = t.keyof({ webgpu: null, dawn: null, cpu: null });
 const option = <C extends t.Mixed>(codec: C) => t.union([codec, t.null]);
 
-const matrixCodec = t.readonly(t.type({
-  M: t.number,
-  N: t.number,
-  K: t.number,
-  componentType: t.string,
-  resultComponentType: t.string,
-}));
-
-const adapterCodec = t.readonly(t.type({
+const adapterCodec = t.type({
   name: t.string,
   software: t.boolean,
   features: t.readonlyArray(t.string),
-  limits: t.readonly(t.record(t.string, t.number)),
+  limits: t.record(t.string, t.number),
   f16: t.boolean,
-  subgroups: option(t.readonly(t.type({ least: t.number, most: t.number }))),
-  matrices: t.readonlyArray(matrixCodec),
-}));
+  subgroups: option(t.type({ least: t.number, most: t.number })),
+  matrices: t.readonlyArray(
+    t.type({ M: t.number, N: t.number, K: t.number, componentType: t.string, resultComponentType: t.string }),
+  ),
+});
 
-const measuredCodec = t.readonly(t.type({
-  bytesPerSecond: t.number,
-  flopsPerSecond: t.number,
-  waitMs: t.number,
-}));
-
-const deviceCodec = t.readonly(t.type({
+const deviceCodec = t.type({
   device: nameCodec,
   adapter: option(adapterCodec),
-  problem: option(t.readonly(t.type({ got: t.string, mend: t.string }))),
-  measured: option(measuredCodec),
-}));
+  problem: option(t.type({ got: t.string, mend: t.string })),
+  measured: option(t.type({ bytesPerSecond: t.number, flopsPerSecond: t.number, waitMs: t.number })),
+});
 
 /** Reads a report back. */
-export const doctorCodec = t.readonly(t.type({
+export const doctorCodec: t.Type<DoctorReport, unknown> = t.type({
   what: t.literal("doctor"),
-  versions: t.readonly(t.record(t.string, t.string)),
-  machine: t.readonly(t.type({ os: t.string, arch: t.string, cores: t.number, memoryBytes: t.number })),
-  wasm: t.readonly(t.type({ simd: t.boolean, relaxedSimd: t.boolean, threads: t.boolean })),
+  versions: t.record(t.string, t.string),
+  machine: t.type({ os: t.string, arch: t.string, cores: t.number, memoryBytes: t.number }),
+  wasm: t.type({ simd: t.boolean, relaxedSimd: t.boolean, threads: t.boolean }),
   drivers: t.readonlyArray(t.string),
   devices: t.readonlyArray(deviceCodec),
   fastest: option(nameCodec),
   advice: t.readonlyArray(t.string),
-}));
-
-/** What one device is and reaches; what is missing is `null`. */
-export type DeviceReport = t.TypeOf<typeof deviceCodec>;
-
-/** The whole report. */
-export type DoctorReport = t.TypeOf<typeof doctorCodec>;
-
-/** A report before it is judged. */
-export type Findings = Omit<DoctorReport, "fastest" | "advice">;
+});
 
 /** The device that does most arithmetic, of those that were measured. */
 export const fastestOf = (devices: readonly DeviceReport[]): Examined | null =>
