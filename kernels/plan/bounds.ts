@@ -9,7 +9,7 @@ import type { Index } from "../ir/index_expr.ts";
 import { scheduleContraction } from "../schedule/contraction.ts";
 import { matrixSchedule } from "../schedule/matrix.ts";
 import { kernelLabel } from "./explain.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, profileFor } from "./plan.ts";
 import { stepsOf } from "./steps.ts";
 
 /** An access that may lie outside of its tensor. */
@@ -63,4 +63,5 @@ export const unprovedIn = (kernel: PlainKernel, profile: DeviceProfile): readonl
 
 /** Accesses of a plan that may lie outside of their tensors, kernel by kernel; none for a plan proved in range. */
 export const unproved = (plan: Plan, profile: DeviceProfile): readonly Unproved[] =>
-  [...new Set(stepsOf(plan).map((s) => s.kernel))].flatMap((kernel) => unprovedIn(kernel, profile));
+  [...new Set(stepsOf(plan).map((s) => s.kernel))]
+    .flatMap((kernel) => unprovedIn(kernel, profileFor(plan, profile)));
