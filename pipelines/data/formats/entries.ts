@@ -19,7 +19,7 @@ export const jsonFile = (layout: JsonLayout | Readonly<Record<string, JsonLayout
         section,
         index,
         at,
-        record: key === undefined ? `${section}[${index}]` : key,
+        record: key === undefined ? `${section}[${index}]` : key || "the empty key",
         ...(key === undefined ? {} : { key }),
         ...jsonOf(bytes),
       }));

@@ -27,7 +27,7 @@ const partsOf = (name: string): readonly [string, string] => {
 
 const entryOf = (source: FileSource, role: string, index: number, members: readonly Member[]): Entry => {
   const key = partsOf(members[0]!.name)[0];
-  const base = { file: source.name, role, section: "", index, key, record: key };
+  const base = { file: source.name, role, section: "", index, key, record: key || "the empty name" };
   const value: Record<string, unknown> = {};
   for (const { name, bytes } of members) {
     const kind = partsOf(name)[1], place = pictures.includes(kind) ? "picture" : kind;
