@@ -56,7 +56,7 @@ export const fuse = (
     kept: new Set(families.flatMap((f) => f.leaves)),
     bindingsOf: (t) => windowsOf(t, limits),
   });
-  const single = fusedKernels(outputs, roots, families, limits);
+  const single = fusedKernels(outputs, roots, families, limits, donated);
   if (!limits.batch) return { kernels: inOrder(single, []), packs: [], tables: new Map() };
   const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
   const wanted = new Set(outputs), apart = new Set<Kernel>();
@@ -98,6 +98,7 @@ const fusedKernels = (
   roots: Roots,
   families: readonly SumFamily[],
   limits: FusionLimits,
+  donated: ReadonlyMap<Tensor, Tensor>,
 ): Kernel[] => {
   const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !is("input", t));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
@@ -146,6 +147,7 @@ const fusedKernels = (
         const producer = groupOf.get(s), consumer = groupOf.get(t)!;
         if (producer === undefined || producer === consumer) continue;
         if (sums.has(s) || sums.has(t) || !mayShare(producer, consumer)) continue;
+        if (!keepsUpdates(producer, consumer, donated)) continue;
         if (producer.members.some((m) => consumer.apart.has(m))) continue;
         if (passesThroughOthers(producer, consumer, groupOf)) continue;
         const members = [...producer.members, ...consumer.members].sort((a, b) => a.id - b.id);
@@ -199,6 +201,19 @@ const mayShare = (producer: Group, consumer: Group): boolean => {
     !all.some((t) => is("scatterAdd", t) || is("scanned", t) || isAttention(t.op)) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
+};
+
+/**
+ * Whether updates of donated state stay maps of their own. Only maps write over what they read; in one kernel with a
+ * product or a sum, the new state would need memory of its own, and a copy.
+ */
+const keepsUpdates = (
+  producer: Group,
+  consumer: Group,
+  donated: ReadonlyMap<Tensor, Tensor>,
+): boolean => {
+  const all = [...producer.members, ...consumer.members];
+  return !all.some((t) => donated.has(t)) || !all.some((t) => is("matmul", t) || isReduce(t.op));
 };
 
 /** Whether the consumer also depends on the producer through a third group: merging would close a cycle. */
