@@ -116,4 +116,20 @@ test("inputs that change places are not lost", () => {
   assert.equal([held.get(memory.slotOf.get(a)!), held.get(memory.slotOf.get(b)!)], ["b", "a"]);
 });
 
+test("state that is updated by products and sums is written in place", () => {
+  const w = cs.input("w", [48, 32]), b = cs.input("b", [48]), x = cs.input("x", [64, 32]);
+  const loss = (p: { readonly weight: cs.Tensor; readonly bias: cs.Tensor }) =>
+    cs.mean()(cs.tanh(cs.linear(p)(x)));
+  const gradient = cs.grad(loss)({ weight: w, bias: b });
+  const outputs = {
+    w: cs.sub(w, cs.mul(gradient.weight, 0.1)),
+    b: cs.sub(b, cs.mul(gradient.bias, 0.1)),
+  };
+  for (const options of [{}, { batch: false }, { fuse: false }]) {
+    const { memory } = compile({ outputs, donate: { w: "w", b: "b" } }, portableProfile, options);
+    assert.equal(memory.copies, [], JSON.stringify(options));
+    assert.is(memory.buffers.filter((one) => one.role === "output").length, 0);
+  }
+});
+
 test.run();
