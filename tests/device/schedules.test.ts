@@ -130,6 +130,19 @@ test("a product in pieces is added in order, the same every time", async () => {
   near("pieces", first, cs.interpret([c.y], c.bindings)[0]!, { rtol: 1e-5, atol: 2e-5 });
 });
 
+test("products with few results and long sums are cut by default on GPUs, batched ones and ragged ones too", async () => {
+  const cut = (m: number, n: number, k: number): number =>
+    compile({ outputs: { y: product(1, m, n, k).y } }, portableProfile).kernels.length;
+  assert.equal([cut(64, 64, 8192), cut(64, 64, 8190), cut(1024, 1024, 8192), cut(64, 64, 512)], [2, 1, 1, 1]);
+  const c = product(3, 5, 7, 1024, false, true), form = productForm({ batch: 3, m: 5, n: 7, k: 1024 }, "f32");
+  for (const pieces of [2, 8]) {
+    const found = await under(c, { [form]: { kind: "pieces", pieces } });
+    near(`${pieces}`, found, cs.interpret([c.y], c.bindings)[0]!, { rtol: 1e-5, atol: 2e-5 });
+  }
+  // pieces of unequal length are no schedule
+  assert.is(textUnder(c, { [form]: { kind: "pieces", pieces: 3 } }), textUnder(c, {}));
+});
+
 const rowCases: readonly Case[] = [
   {
     y: cs.softmax(-1)(cs.input("x", [37, 75])),

@@ -34,7 +34,14 @@ import * as Effect from "effect/Effect";
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { identityHere, readTuning, saveTuning, tablePath, tuned } from "../../pipelines/tune/store.ts";
+import {
+  identityHere,
+  readShipped,
+  readTuning,
+  saveTuning,
+  tablePath,
+  tuned,
+} from "../../pipelines/tune/store.ts";
 import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
 import { closeDevice, services } from "../support/webgpu.ts";
@@ -174,6 +181,31 @@ test("tables are written whole, read back, joined, and passed over when damaged"
       Deno.writeTextFileSync(path, text);
       assert.equal((await Effect.runPromise(readTuning(identity, folder))).entries, {});
     }
+  }));
+
+test("files that come with the library hold for their device whatever its driver, and nowhere else", async () =>
+  await inFolder(async (folder) => {
+    const there = identityOf(profile, "another driver", "Deno 0");
+    const table = (identity: TuningTable["identity"], form: string): string =>
+      JSON.stringify({ identity, entries: { [form]: entry(loop(1, 1), 0.5) } });
+    Deno.writeTextFileSync(`${folder}/a.json`, table(there, "theirs"));
+    Deno.writeTextFileSync(
+      `${folder}/b.json`,
+      table(identityOf({ ...profile, name: "other" }, "", ""), "others"),
+    );
+    Deno.writeTextFileSync(`${folder}/c.json`, "no table");
+    Deno.writeTextFileSync(`${folder}/README.md`, "about");
+    const here = identityOf(profile, "", "Deno 1"),
+      found = await Effect.runPromise(readShipped(here, folder));
+    assert.equal(found.map((t) => Object.keys(t.entries)), [["theirs"]]);
+    const measured = { identity: here, entries: { theirs: entry(loop(2, 1), 0.7) } };
+    assert.equal(
+      schedulesOf(...found, measured),
+      { theirs: loop(2, 1) },
+      "what was measured here goes first",
+    );
+    assert.equal(await Effect.runPromise(readShipped(here, `${folder}/none`)), []);
+    assert.equal((await Effect.runPromise(readShipped(here))).every((t) => akin(t.identity, here)), true);
   }));
 
 const source = () => {
