@@ -89,6 +89,10 @@ const secondsOf = (program: Program, repeats: number) =>
     Effect.catchIf((e) => e.fault === "refused", () => byDifference(program)),
   );
 
+/** What a device will not run, though its limits allow it; other failures end the tuning. */
+const impossible = (e: DeviceError | TreeError): boolean =>
+  "fault" in e && (["rejected kernel", "refused", "out of memory"] as readonly unknown[]).includes(e.fault);
+
 const measurements = (
   { under }: Subject,
   until: number,
@@ -97,8 +101,7 @@ const measurements = (
     Effect.scoped(Effect.gen(function* () {
       return yield* secondsOf(yield* loaded(under(s)), repeats);
     })).pipe(
-      // a driver may refuse what the limits allow: then it is no candidate
-      Effect.catchIf((e) => "fault" in e && e.fault === "rejected kernel", () => Effect.succeed(Infinity)),
+      Effect.catchIf(impossible, () => Effect.succeed(Infinity)),
     ),
   paired: (a, b) =>
     Effect.scoped(Effect.gen(function* () {
@@ -115,7 +118,10 @@ const measurements = (
         }
       }
       return pairs;
-    })),
+    })).pipe(
+      // no room for both at once: nothing is known, and nothing is kept
+      Effect.catchIf(impossible, () => Effect.succeed<readonly (readonly [number, number])[]>([])),
+    ),
   timeLeft: Effect.map(Clock.currentTimeMillis, (now) => now < until),
 });
 
@@ -129,7 +135,7 @@ interface Weighed {
 const secondsByLabel = (plan: Plan) =>
   Effect.scoped(Effect.flatMap(loaded(plan), (program) => program.profile(1))).pipe(
     Effect.catchIf(
-      (e) => "fault" in e && e.fault === "refused",
+      impossible,
       () =>
         Effect.succeed(
           explain(plan).kernels.map((k) => ({ ...k, seconds: 1e-13 * k.flops + 1e-12 * k.bytes })),

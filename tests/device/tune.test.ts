@@ -44,7 +44,7 @@ import {
 } from "../../pipelines/tune/store.ts";
 import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
-import { closeDevice, services } from "../support/webgpu.ts";
+import { closeDevice, services, servicesAs } from "../support/webgpu.ts";
 
 const test = suite("tuning");
 
@@ -261,6 +261,22 @@ test("a device is tuned for real, within a budget, and computes the same with wh
     assert.equal(Object.keys(found.schedules ?? {}).toSorted(), Object.keys(entries).toSorted());
     near("y", found.y, cs.interpret([source().outputs.y], bindings)[0]!, { rtol: 1e-5, atol: 1e-6 });
   }));
+
+test("schedules that the device would cut short are no candidates, and end no tuning", async () => {
+  const y = cs.sum({ axes: [-1] })(cs.input("x", [3, 100000])), identity = identityOf(profile, "", "test");
+  // one worker for each of these rows takes more turns than the device gives it
+  const limited: DeviceProfile = { ...profile, longestSum: Infinity, maxTurns: 65535 };
+  const report = await Effect.runPromise(Effect.provide(
+    tune({ outputs: { y } }, { budget: 5, known: { identity, entries: {} } }),
+    await servicesAs({ longestSum: Infinity, maxTurns: 65535 }),
+  ));
+  const kernel = kernelsOf({ outputs: { y } }, limited)[0]!;
+  assert.ok(within(spaceOf(kernel, limited)!, 1).some((s) => s.kind === "loop" && s.splits === 1));
+  const found = report.entries[formOf(kernel)];
+  assert.ok(
+    found === undefined ? report.left === 1 : found.schedule.kind === "loop" && found.schedule.splits > 1,
+  );
+});
 
 /** For every kernel of a program a schedule that is not the untuned one. */
 const otherSchedules = (
