@@ -61,7 +61,9 @@ const offset = (ids: Tensor, rows: number): Tensor =>
 const sameForAll = (node: Tensor): Tensor => node;
 
 /** The rules of all primitives but the elementwise ones, which share one. A missing one does not compile. */
-const rules: { readonly [P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | ScanOp>]: BatchRule<P> } = {
+const rules: {
+  readonly [P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | ScanOp>]: BatchRule<P>;
+} = {
   input: sameForAll,
   constant: sameForAll,
   iota: sameForAll,

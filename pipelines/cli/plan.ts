@@ -20,11 +20,10 @@ import {
   planDeviceNames,
   planDevices,
   PlanError,
-  type PlanPrecision,
-  planPrecisions,
 } from "../plan/device.ts";
 import { planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
+import { type Precision, precisions } from "../train/precision.ts";
 import { runCommand } from "./main.ts";
 
 const parts = {
@@ -41,7 +40,7 @@ const parts = {
   ceilings: Flag.optional(Flag.String("device-ceilings")).pipe(
     Flag.withDescription("another device: FLOP/s,bytes/s or FLOP/s,bytes/s,bytes of memory"),
   ),
-  precision: Flag.optional(Flag.Literals("precision", planPrecisions)).pipe(
+  precision: Flag.optional(Flag.Literals("precision", precisions)).pipe(
     Flag.withDescription("element types that the given ceilings are for; f32 by default"),
   ),
   gpus: Flag.Int("gpus").pipe(Flag.withDefault(1), Flag.withDescription("devices that share the batch")),
@@ -58,7 +57,7 @@ const parts = {
 interface DeviceFlags {
   readonly device: Option.Option<PlanDeviceName>;
   readonly ceilings: Option.Option<string>;
-  readonly precision: Option.Option<PlanPrecision>;
+  readonly precision: Option.Option<Precision>;
 }
 
 const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanError, PlanDevice> => {

@@ -33,7 +33,9 @@ const blocksOf = ({ kernels, memory }: Plan): readonly Block[] => {
     k.outputs.flatMap(({ tensor }): Block[] => {
       const slot = memory.slots[memory.slotOf.get(tensor) ?? -1];
       if (slot === undefined || slot.role === "input") return [];
-      const to = slot.role === "output" ? kernels.length : Math.max(i, memory.lives.lastRead.get(tensor) ?? i) + 1;
+      const to = slot.role === "output"
+        ? kernels.length
+        : Math.max(i, memory.lives.lastRead.get(tensor) ?? i) + 1;
       return slot.ranges.map(({ buffer, offset, bytes }) => ({
         from: i,
         to,

@@ -1,22 +1,17 @@
 /** Devices as plans know them: two ceilings, a precision and perhaps a memory. */
 import { FaultError } from "../runs/fault.ts";
+import type { Precision } from "../train/precision.ts";
 import * as E from "fp-ts/lib/Either.js";
-
-/**
- * Element types of a step: all of it f32; or half precision (f16 and bf16 are alike here) for activations, frozen
- * weights and a copy of the trained ones, with trained weights, gradients, the optimiser's memory and logits in f32.
- */
-export type PlanPrecision = "f32" | "mixed";
-
-/** Every precision. */
-export const planPrecisions: readonly PlanPrecision[] = ["f32", "mixed"];
 
 /** A device by its ceilings. */
 export interface PlanDevice {
   /** Its name. */
   readonly name: string;
-  /** Element types that its ceilings are for. */
-  readonly precision: PlanPrecision;
+  /**
+   * Element types that its ceilings are for; `mixed` has half precision (f16 and bf16 are alike here) for activations,
+   * frozen weights and a copy of the trained ones.
+   */
+  readonly precision: Precision;
   /** Most floating-point operations per second. */
   readonly flops: number;
   /** Most bytes read and written per second. */
@@ -53,7 +48,7 @@ export class PlanError extends FaultError {
 /** A device from `FLOP/s,bytes/s` or `FLOP/s,bytes/s,bytes of memory`, such as `51.5e12,3.13e12,80e9`. */
 export const deviceOfCeilings = (
   text: string,
-  precision: PlanPrecision = "f32",
+  precision: Precision = "f32",
 ): E.Either<PlanError, PlanDevice> => {
   const parts = text.split(",").map((part) => part.trim());
   const numbers = parts.map(Number);

@@ -4,7 +4,7 @@
  */
 import { bytesOf, is, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Kernel, type Plan, readsOf } from "@chain-of-sight/kernels";
-import type { PlanPrecision } from "./device.ts";
+import type { Precision } from "../train/precision.ts";
 import type { PlannedStep } from "./step.ts";
 
 /** Bytes on one device at the moment when most memory is needed. */
@@ -30,7 +30,7 @@ export interface ElementSizes {
   /** Images of the step. */
   readonly images: number;
   /** Element types of the step. */
-  readonly precision: PlanPrecision;
+  readonly precision: Precision;
   /** Whether a parameter is trained, by its path in the model. */
   readonly trained: (path: string) => boolean;
   /** What the paths of inputs begin with. */

@@ -3,7 +3,8 @@ import { compile } from "@chain-of-sight/kernels";
 import * as E from "fp-ts/lib/Either.js";
 import type { Geometry, NamedConfig, StageName } from "../configs/config.ts";
 import { trainedInStage } from "../configs/model.ts";
-import { type PlanDevice, PlanError, type PlanPrecision, planPrecisions } from "./device.ts";
+import { type Precision, precisions } from "../train/precision.ts";
+import { type PlanDevice, PlanError } from "./device.ts";
 import { type StepFlops, stepFlops } from "./flops.ts";
 import { imagesThatFit, type MemoryNeed, memoryOf } from "./memory.ts";
 import { type ParameterCounts, parameterCounts } from "./parameters.ts";
@@ -27,7 +28,7 @@ export interface PlanSettings {
 /** Memory of a stage in one precision, blocks kept or computed again. */
 export interface StageMemory extends MemoryNeed {
   /** Element types. */
-  readonly precision: PlanPrecision;
+  readonly precision: Precision;
   /** Whether the backward pass computes the blocks of encoder and decoder again. */
   readonly remat: boolean;
   /** Most images at a time that the device's memory holds, 0 for none; null where its memory is not known. */
@@ -177,7 +178,7 @@ const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings)
     trainableParameters: trainable.total,
     flops,
     stageFlops: steps * flops.step.all,
-    memory: planPrecisions.flatMap((precision) =>
+    memory: precisions.flatMap((precision) =>
       plans.map(({ plan, prefixes, remat }): StageMemory => {
         const need = memoryOf(plan, { precision, images, trained, prefixes, vocabulary });
         const fits = device.memory === null ? null : imagesThatFit(need, 4 * trainable.total, device.memory);

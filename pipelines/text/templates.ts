@@ -10,6 +10,9 @@ export interface NamedTemplate {
   readonly eos: string;
 }
 
+/** Name of a template. */
+export type TemplateName = "plain" | "vicuna" | "llama2" | "llama3" | "chatml";
+
 const system = (open: string, close: string): string =>
   `{% if messages[0].role == 'system' %}{{ '${open}' + messages[0].content + '${close}' }}{% endif %}`;
 
@@ -18,7 +21,7 @@ const system = (open: string, close: string): string =>
  * (github.com/lm-sys/FastChat, vicuna_v1.1). `llama2`: github.com/meta-llama/llama, `chat_completion`. `llama3`:
  * github.com/meta-llama/llama3, `ChatFormat`. `chatml`: Qwen and others.
  */
-export const namedTemplates = {
+export const namedTemplates: Readonly<Record<TemplateName, NamedTemplate>> = {
   plain: {
     source:
       "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ ' ' + m.content + eos_token }}" +
@@ -53,7 +56,4 @@ export const namedTemplates = {
     bos: "",
     eos: "<|im_end|>",
   },
-} as const satisfies Readonly<Record<string, NamedTemplate>>;
-
-/** Name of a template. */
-export type TemplateName = keyof typeof namedTemplates;
+};
