@@ -44,8 +44,14 @@ const show = (value: unknown): string => {
 
 // Members of unions and intersections stand in the context under their index in the type, not in the value.
 const isBranch = (entry: t.ContextEntry | undefined): boolean => {
-  const tag = (entry?.type as { _tag?: string } | undefined)?._tag;
-  return tag === "UnionType" || tag === "IntersectionType";
+  interface Tagged {
+    readonly _tag?: string;
+    readonly type?: Tagged;
+  }
+  let type = entry?.type as Tagged | undefined;
+  // what only narrows a type adds nothing to the context
+  while (/^(Exact|Readonly|Refinement)Type$/.test(type?._tag ?? "")) type = type?.type;
+  return type?._tag === "UnionType" || type?._tag === "IntersectionType";
 };
 
 const refusalOf = (error: t.ValidationError): Refusal => {
