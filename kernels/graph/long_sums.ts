@@ -2,21 +2,8 @@
  * Long sums and maxima with few results, such as the norm of a large table, in two steps: many pieces side by side,
  * then the pieces. One workgroup alone would leave a device idle, and add small numbers to a large one for long.
  */
-import {
-  cameFrom,
-  cast,
-  intern,
-  is,
-  mapBody,
-  max,
-  pad,
-  permute,
-  reshape,
-  sizeOf,
-  sum,
-  type Tensor,
-  topological,
-} from "@chain-of-sight/core";
+import { cast, is, max, pad, permute, reshape, sizeOf, sum, type Tensor } from "@chain-of-sight/core";
+import { rewrite } from "./rewrite.ts";
 
 /** Most results: with more of them, there is work for all lanes. */
 const RESULTS = 64;
@@ -56,20 +43,7 @@ export const shortened = (longest: number, except: ReadonlySet<Tensor> = new Set
   roots: readonly Tensor[],
 ): readonly Tensor[] => {
   if (longest === Infinity) return roots;
-  const becomes = new Map<Tensor, Tensor>();
-  for (const t of topological(roots)) {
-    const args = t.args.map((a) => becomes.get(a)!);
-    becomes.set(
-      t,
-      cameFrom(t.origin, () => {
-        const same = args.every((a, i) => a === t.args[i]);
-        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
-        if (is("scan", node)) return mapBody(node, shortened(longest));
-        return isLong(node, longest) && !except.has(t)
-          ? inPieces(node as Tensor<"sum" | "max">, longest)
-          : node;
-      }),
-    );
-  }
-  return roots.map((t) => becomes.get(t)!);
+  return rewrite((node, before) =>
+    isLong(node, longest) && !except.has(before) ? inPieces(node as Tensor<"sum" | "max">, longest) : node
+  )(roots);
 };

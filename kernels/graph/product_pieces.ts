@@ -2,21 +2,11 @@
  * Products with few results and long sums in pieces: products of slices of the sum side by side, then their results
  * added in order, so that the same numbers come out every time. One product alone would leave most of a device idle.
  */
-import {
-  cameFrom,
-  intern,
-  is,
-  mapBody,
-  matmul,
-  permute,
-  reshape,
-  sizeOf,
-  sum,
-  type Tensor,
-  topological,
-} from "@chain-of-sight/core";
+import { is, matmul, permute, reshape, sizeOf, sum, type Tensor } from "@chain-of-sight/core";
+
 import type { DeviceProfile } from "../device_profile.ts";
 import { type ProductSize, schedulePieces } from "../schedule/pieces.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** Sizes of a product, all leading axes together. */
 export const productSize = (t: Tensor<"matmul">): ProductSize => ({
@@ -38,21 +28,10 @@ const inPieces = (t: Tensor<"matmul">, pieces: number): Tensor => {
 /** The roots with products in pieces, as the profile has them. */
 export const piecedProducts = (profile: DeviceProfile) => (roots: readonly Tensor[]): readonly Tensor[] => {
   if (profile.software && profile.schedules === undefined) return roots;
-  const becomes = new Map<Tensor, Tensor>();
-  for (const t of topological(roots)) {
-    const args = t.args.map((a) => becomes.get(a)!);
-    becomes.set(
-      t,
-      cameFrom(t.origin, () => {
-        const same = args.every((a, i) => a === t.args[i]);
-        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
-        if (is("scan", node)) return mapBody(node, piecedProducts(profile));
-        if (!is("matmul", node)) return node;
-        // f16 results of pieces would be rounded before they are added
-        const pieces = node.dtype === "f32" ? schedulePieces(productSize(node), node.dtype, profile) : 1;
-        return pieces > 1 ? inPieces(node, pieces) : node;
-      }),
-    );
-  }
-  return roots.map((t) => becomes.get(t)!);
+  return rewrite((node) => {
+    if (!is("matmul", node)) return node;
+    // f16 results of pieces would be rounded before they are added
+    const pieces = node.dtype === "f32" ? schedulePieces(productSize(node), node.dtype, profile) : 1;
+    return pieces > 1 ? inPieces(node, pieces) : node;
+  })(roots);
 };

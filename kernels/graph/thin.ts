@@ -3,20 +3,8 @@
  * A tile of a product shares what it reads among its rows; where there are none to share with, a workgroup to each
  * result reads its row of weights side by side, and there are enough of them to keep the memory busy.
  */
-import {
-  cameFrom,
-  intern,
-  is,
-  mapBody,
-  mul,
-  operandsOf,
-  reshape,
-  sizeOf,
-  sum,
-  type Tensor,
-  topological,
-  transpose,
-} from "@chain-of-sight/core";
+import { is, mul, operandsOf, reshape, sizeOf, sum, type Tensor, transpose } from "@chain-of-sight/core";
+import { rewrite } from "./rewrite.ts";
 
 /** Most rows of all batches together. */
 const ROWS = 4;
@@ -47,19 +35,6 @@ const summed = (t: Tensor): Tensor => {
 };
 
 /** The roots with thin products as sums. */
-export const thinned = (roots: readonly Tensor[]): readonly Tensor[] => {
-  const becomes = new Map<Tensor, Tensor>();
-  for (const t of topological(roots)) {
-    const args = t.args.map((a) => becomes.get(a)!);
-    becomes.set(
-      t,
-      cameFrom(t.origin, () => {
-        const same = args.every((a, i) => a === t.args[i]);
-        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
-        if (is("scan", node)) return mapBody(node, thinned);
-        return isThin(node) ? summed(node) : node;
-      }),
-    );
-  }
-  return roots.map((t) => becomes.get(t)!);
-};
+export const thinned: (roots: readonly Tensor[]) => readonly Tensor[] = rewrite((node) =>
+  isThin(node) ? summed(node) : node
+);

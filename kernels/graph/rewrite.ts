@@ -1,0 +1,24 @@
+/** Rewriting of descriptions from the arguments up, bodies of scans included. */
+import { cameFrom, intern, is, mapBody, type Tensor, topological } from "@chain-of-sight/core";
+
+/**
+ * What a node becomes, once its arguments have: another of the same shape and element type, or itself. `before` is the
+ * node as it stands in the description.
+ */
+export type Rule = (node: Tensor, before: Tensor) => Tensor;
+
+/** The roots with a rule applied to every node. New nodes have the origin of what they stand for. */
+export const rewrite = (rule: Rule) => (roots: readonly Tensor[]): Tensor[] => {
+  const becomes = new Map<Tensor, Tensor>();
+  for (const t of topological(roots)) {
+    const args = t.args.map((a) => becomes.get(a)!), same = args.every((a, i) => a === t.args[i]);
+    becomes.set(
+      t,
+      cameFrom(t.origin, () => {
+        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+        return is("scan", node) ? mapBody(node, rewrite(rule)) : rule(node, t);
+      }),
+    );
+  }
+  return roots.map((t) => becomes.get(t)!);
+};
