@@ -1,9 +1,22 @@
 /** Settings of benchmarks from a command line. */
+import { Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
+import member from "../deno.json" with { type: "json" };
 import { BenchError } from "./fault.ts";
+import { stepDevices } from "./step_device.ts";
 
 /** Version of this library, as results name it. */
-export const PRODUCT_VERSION = "0.1.0";
+export const PRODUCT_VERSION: string = member.version;
+
+/** The flag that says what computes: Deno's own WebGPU by default. */
+export const deviceFlag = Flag.Literals("device", stepDevices).pipe(
+  Flag.withDefault("deno" as const),
+  Flag.withDescription("what computes"),
+);
+
+/** A flag for a number with a default. */
+export const countFlag = (name: string, by: number, what: string) =>
+  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
 
 const refuse = (flag: string, got: string, expected: string): Effect.Effect<never, BenchError> =>
   Effect.fail(new BenchError({ op: `--${flag}`, got, expected, mend: "see --help" }));

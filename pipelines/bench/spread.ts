@@ -1,5 +1,6 @@
 /** Medians and quartiles of repeated measurements. */
 import * as t from "io-ts";
+import { quantile } from "../eval/quantile.ts";
 
 /** Where repeated measurements lie. */
 export interface Spread {
@@ -16,12 +17,6 @@ export interface Spread {
   /** The greatest. */
   readonly greatest: number;
 }
-
-/** The value below which a part of sorted numbers lies, between neighbours in proportion. */
-const quantile = (sorted: readonly number[], part: number): number => {
-  const at = (sorted.length - 1) * part, low = Math.floor(at), high = Math.ceil(at);
-  return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
-};
 
 /** The spread of at least one number. */
 export const spreadOf = (values: readonly number[]): Spread => {

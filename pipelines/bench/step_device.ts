@@ -1,14 +1,13 @@
 /** Devices of the timed step, by name: where another is plugged in. */
 import {
-  cpu,
   dawn,
   type Device,
   type DeviceError,
+  deviceNamed,
   type DeviceProfile,
   dispatchesOf,
   type Plan,
   renderModule,
-  webGpu,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Layer from "effect/Layer";
@@ -23,7 +22,7 @@ export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
 /** The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range. */
 export const stepDevice = (name: StepDevice, unchecked = false): Layer.Layer<Device, DeviceError> =>
-  name === "dawn" ? dawn({}, { unchecked }) : name === "cpu" ? cpu() : webGpu();
+  name === "dawn" && unchecked ? dawn({}, { unchecked }) : deviceNamed(name === "deno" ? "webgpu" : name);
 
 /** Fails with BenchError where bounds checks shall be left out of a device that has no such switch. */
 export const canLeaveOut = (name: StepDevice, unchecked: boolean): Effect.Effect<void, BenchError> =>

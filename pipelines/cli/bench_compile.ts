@@ -6,9 +6,9 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { compileText, timeCompile } from "../bench/compile.ts";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
-import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { stepDevice } from "../bench/step_device.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
@@ -18,10 +18,7 @@ const flags = {
   ),
   tokens: Flag.Int("tokens").pipe(Flag.withDefault(336), Flag.withDescription("number of visual tokens")),
   batch: Flag.Int("batch").pipe(Flag.withDefault(1), Flag.withDescription("sequences of a step")),
-  device: Flag.Literals("device", stepDevices).pipe(
-    Flag.withDefault("deno" as const),
-    Flag.withDescription("what computes"),
-  ),
+  device: deviceFlag,
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 

@@ -8,27 +8,21 @@ import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { decodeText, timeDecode } from "../bench/decode.ts";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
-import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { stepDevice } from "../bench/step_device.ts";
 import { runCommand } from "./main.ts";
-
-const count = (name: string, by: number, what: string) =>
-  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
     Flag.withDefault("research" as const),
     Flag.withDescription("the model"),
   ),
-  device: Flag.Literals("device", stepDevices).pipe(
-    Flag.withDefault("deno" as const),
-    Flag.withDescription("what computes"),
-  ),
-  rows: count("rows", 1, "texts that are written at once"),
-  prefix: count("prefix", 144, "tokens before, visual ones included"),
-  tokens: count("tokens", 64, "tokens that there is room for"),
-  rounds: count("rounds", 9, "rounds, each of which times everything once"),
+  device: deviceFlag,
+  rows: countFlag("rows", 1, "texts that are written at once"),
+  prefix: countFlag("prefix", 144, "tokens before, visual ones included"),
+  tokens: countFlag("tokens", 64, "tokens that there is room for"),
+  rounds: countFlag("rounds", 9, "rounds, each of which times everything once"),
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 

@@ -5,16 +5,13 @@
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
-import { stepDevice, stepDevices } from "../bench/step_device.ts";
+import { stepDevice } from "../bench/step_device.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
-  device: Flag.Literals("device", stepDevices).pipe(
-    Flag.withDefault("deno" as const),
-    Flag.withDescription("what computes"),
-  ),
+  device: deviceFlag,
   steps: Flag.Int("steps").pipe(Flag.withDefault(10000), Flag.withDescription("steps in all")),
   samples: Flag.Int("samples").pipe(
     Flag.withDefault(20),

@@ -5,18 +5,15 @@
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { imagesText, timeImages } from "../bench/images.ts";
 import { runCommand } from "./main.ts";
 
-const count = (name: string, by: number, what: string) =>
-  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
-
 const flags = {
-  images: count("images", 96, "pictures of one round"),
-  workers: count("workers", 2, "workers"),
-  side: count("side", 224, "side of the squares, pixels"),
-  rounds: count("rounds", 5, "rounds, each of which times both"),
+  images: countFlag("images", 96, "pictures of one round"),
+  workers: countFlag("workers", 2, "workers"),
+  side: countFlag("side", 224, "side of the squares, pixels"),
+  rounds: countFlag("rounds", 5, "rounds, each of which times both"),
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 

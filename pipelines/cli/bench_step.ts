@@ -9,10 +9,10 @@ import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf, countsOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
-import { canLeaveOut, stepDevice, stepDevices } from "../bench/step_device.ts";
+import { canLeaveOut, stepDevice } from "../bench/step_device.ts";
 import { profileStep, type StepProfile, stepProfileText } from "../bench/step_profile.ts";
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
 import { precisions } from "../train/precision.ts";
@@ -34,10 +34,7 @@ const flags = {
     Flag.withDefault("f32" as const),
     Flag.withDescription("element types of the step"),
   ),
-  device: Flag.Literals("device", stepDevices).pipe(
-    Flag.withDefault("deno" as const),
-    Flag.withDescription("what computes"),
-  ),
+  device: deviceFlag,
   unchecked: Flag.Boolean("unchecked").pipe(
     Flag.withDefault(false),
     Flag.withDescription("leave out the bounds checks of dawn, if every access is proved in range"),

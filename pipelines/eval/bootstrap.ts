@@ -1,5 +1,6 @@
 /** Percentile bootstrap intervals (Efron 1979) over items, seeded. */
 import { rngOf } from "../data/rng.ts";
+import { quantile } from "./quantile.ts";
 
 /** A number computed from a list of items. */
 export type Statistic<A> = (items: readonly A[]) => number;
@@ -23,12 +24,6 @@ export interface BootstrapOptions {
   /** Share that the interval covers, 0.95 if absent. */
   readonly level?: number;
 }
-
-/** Linear interpolation between order statistics. */
-const quantile = (sorted: readonly number[], q: number): number => {
-  const at = q * (sorted.length - 1), low = Math.floor(at), high = Math.ceil(at);
-  return sorted[low]! + (at - low) * (sorted[high]! - sorted[low]!);
-};
 
 /**
  * The interval of a statistic over resampled items. Several answers about one picture are not independent: pass the

@@ -1,6 +1,7 @@
 /** Scores of counting. */
 import * as O from "fp-ts/lib/Option.js";
 import { pipe } from "fp-ts/lib/function.js";
+import { share } from "./report.ts";
 
 /** One counting question and what the model wrote. */
 export interface CountItem {
@@ -37,9 +38,6 @@ export const parseCount = (answer: string): O.Option<number> => {
 /** Whether one answer is right. */
 export const countRight = (item: CountItem): boolean =>
   pipe(parseCount(item.answer), O.exists((n) => n === item.truth));
-
-const share = <A>(items: readonly A[], is: (item: A) => boolean): number =>
-  items.length === 0 ? 0 : items.filter(is).length / items.length;
 
 /** Scores answers to counting questions. */
 export const scoreCount = (items: readonly CountItem[]): CountScore => {

@@ -27,6 +27,10 @@ export const mean = (values: readonly number[]): number =>
 /** `a / b`; 0 where b is 0. */
 export const ratio = (a: number, b: number): number => b === 0 ? 0 : a / b;
 
+/** The share of the items that are something; 0 of nothing. */
+export const share = <A>(items: readonly A[], is: (item: A) => boolean): number =>
+  ratio(items.filter(is).length, items.length);
+
 /** The items by a key, keys in order of appearance; items without a key are left out. */
 export const groupBy = <A>(
   items: readonly A[],

@@ -1,10 +1,7 @@
 /** VizWiz (Gurari et al., arXiv 1802.08218): accuracy, and whether unanswerable questions are found. */
-import { ratio, type ScoreReport } from "./report.ts";
+import { ratio, type ScoreReport, share } from "./report.ts";
 import type { Answered, OpenRecord } from "./records.ts";
 import { saysUnanswerable, scoreVqa, vizWizRules } from "./vqa.ts";
-
-const share = <A>(items: readonly A[], is: (item: A) => boolean): number =>
-  ratio(items.filter(is).length, items.length);
 
 /**
  * Accuracy with parts by answer type, and F1 and average precision of `unanswerable`. The official script takes a score

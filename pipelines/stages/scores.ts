@@ -6,6 +6,7 @@ import { bootstrap, type Interval, pairedDifference } from "../eval/bootstrap.ts
 import { type CountItem, countRight } from "../eval/count.ts";
 import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } from "../eval/presence.ts";
 import { type ReferItem, scoreRefer } from "../eval/refer.ts";
+import { share } from "../eval/report.ts";
 
 /** A question and what was answered. */
 export interface Answered {
@@ -71,9 +72,6 @@ const countItems = (answered: readonly Answered[]): readonly CountItem[] =>
   answered.flatMap(({ question: q, answer }) => q.kind === "count" ? [{ truth: q.truth, answer }] : []);
 const referItems = (answered: readonly Answered[]): readonly ReferItem[] =>
   answered.flatMap(({ question: q, answer }) => q.kind === "refer" ? [{ truth: q.truth, answer }] : []);
-
-const share = <A>(items: readonly A[], right: (item: A) => boolean): number =>
-  items.length === 0 ? 0 : items.filter(right).length / items.length;
 
 /** F1 of the presence answers among some. */
 export const presenceF1 = (answered: readonly Answered[]): number =>

@@ -1,5 +1,5 @@
 /** Tables of names: how tensors of another project's files become parameters of a model here, and back. */
-import { type ParameterSpec, type PathPredicate, specTrees, type Tree } from "@chain-of-sight/core";
+import { type ParameterSpec, type PathPredicate, show, specTrees, type Tree } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { misfit, type MisfitError, type Misshapen } from "./misfit.ts";
 import type { StoredTensor, WeightSource } from "./source.ts";
@@ -91,8 +91,6 @@ export const namesOf = (table: NameTable, specs: Tree<ParameterSpec>): readonly 
 /** The shape in which a parameter is stored. */
 export const storedShape = ({ shape, transposed }: Pick<Named, "shape" | "transposed">): readonly number[] =>
   transposed ? shape.toReversed() : shape;
-
-const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 const prefixOf = (
   table: NameTable,

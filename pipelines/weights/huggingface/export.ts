@@ -4,6 +4,7 @@ import {
   type LlamaConfig,
   type LlamaParams,
   type NdArray,
+  show,
   sizeOf,
   specTrees,
   type Tree,
@@ -44,8 +45,6 @@ const torchNames: Readonly<Record<FloatFormat, string>> = {
   BF16: "bfloat16",
 };
 const widths: Readonly<Record<FloatFormat, number>> = { F32: 4, F16: 2, BF16: 2 };
-
-const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 const turned = ([rows = 1, columns = 1]: readonly number[], data: Float32Array): Float32Array =>
   Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);

@@ -5,6 +5,7 @@ import {
   type LowRank,
   type NdArray,
   type ParameterSpec,
+  show,
   specTrees,
   type Tree,
 } from "@chain-of-sight/core";
@@ -80,8 +81,6 @@ const factorOf = (from: StoredTensor): Factor | undefined => {
   const match = /^(.+)\.(lora_[AB])(?:\.default)?(?:\.weight)?$/.exec(bare);
   return match === null ? undefined : { map: match[1]!, side: match[2] as Factor["side"], from };
 };
-
-const show = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 const check = (
   folder: string,
