@@ -11,7 +11,7 @@ import noto from "npm:@iconify-json/noto@1.2.9/package.json" with { type: "json"
 import twemoji from "npm:@iconify-json/twemoji@1.2.5/package.json" with { type: "json" };
 import roboto from "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import { concepts } from "./concepts.ts";
-import { type Style, styles } from "./config.ts";
+import type { Style } from "./config.ts";
 import { DataError } from "./error.ts";
 
 /** Drawings as text, ready to be sent to a worker. */
@@ -25,7 +25,7 @@ export interface Art {
 /** Name of the drawing of a concept in a style. */
 export const artKey = (concept: number, style: Style): string => `${style}/${concept}`;
 
-const packages: Readonly<Record<Style, string>> = {
+const packages: Readonly<Partial<Record<Style, string>>> = {
   "fluent-flat": "@iconify-json/fluent-emoji-flat",
   noto: "@iconify-json/noto",
   twemoji: "@iconify-json/twemoji",
@@ -60,7 +60,7 @@ const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataErr
   });
 
 const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, string])[], DataError> =>
-  attempt(packages[style], async () => {
+  attempt(packages[style] ?? `of the style ${style}`, async () => {
     const path = fileOf(`${packages[style]}/icons.json`);
     const set = JSON.parse(await Deno.readTextFile(path)) as IconSet;
     return concepts.map(({ id, slug }) => {
@@ -78,8 +78,11 @@ const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, stri
 /** The TrueType file of the plates and of sheets. */
 export const loadFont = (): Uint8Array => Deno.readFileSync(fileOf(fontFile));
 
+/** Styles of worlds without {@link DataConfig.world}. */
+export const smallStyles: readonly Style[] = ["fluent-flat", "noto", "twemoji"];
+
 /** Loads the drawings of the whole vocabulary in the given styles, and the font. */
-export const loadArt = (wanted: readonly Style[] = styles): Effect.Effect<Art, DataError> =>
+export const loadArt = (wanted: readonly Style[] = smallStyles): Effect.Effect<Art, DataError> =>
   Effect.gen(function* () {
     const drawings = yield* Effect.forEach([...new Set(wanted)], loadStyle);
     return {

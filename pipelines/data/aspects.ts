@@ -3,7 +3,7 @@ import type { Style } from "./config.ts";
 
 /** Width over height of the visible part of every concept, in the order of the vocabulary. A test measures them. */
 // deno-fmt-ignore
-const table: Readonly<Record<Style, readonly number[]>> = {
+const table: Readonly<Partial<Record<Style, readonly number[]>>> = {
   "fluent-flat": [
     1.057, 0.998, 1.474, 1.002, 1, 0.715, 1, 0.998, 1.214, 1, 1.333, 1.12,
     0.786, 1.009, 0.993, 0.895, 0.789, 0.888, 0.429, 0.793, 0.75, 0.929, 0.824, 0.786,
@@ -25,4 +25,4 @@ const table: Readonly<Record<Style, readonly number[]>> = {
 };
 
 /** Width over height of the visible part of a concept's picture. */
-export const aspectOf = (concept: number, style: Style): number => table[style][concept]!;
+export const aspectOf = (concept: number, style: Style): number => table[style]![concept]!;

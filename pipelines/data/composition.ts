@@ -18,3 +18,15 @@ export const heldOutPairs = (k: number, share: number): readonly (readonly [numb
 /** Whether a set of concepts contains a held-out pair. */
 export const showsHeldOut = (present: readonly number[], share: number): boolean =>
   present.some((a, i) => present.slice(i + 1).some((b) => isHeldOut(a, b, share)));
+
+/**
+ * Whether a number of equal objects is held out for a concept. For every concept a fixed hash, independent of every
+ * seed, picks `heldOut` of the numbers 2 to `most`; which numbers differs between concepts, so that training shows
+ * every number, but not of everything.
+ */
+export const isHeldOutCount = (concept: number, count: number, most: number, heldOut: number): boolean => {
+  if (count < 2 || count > most) return false;
+  const rank = (n: number): number => hashWords("count", concept, n);
+  const before = Array.from({ length: most - 1 }, (_, i) => i + 2).filter((n) => rank(n) < rank(count));
+  return before.length < heldOut;
+};

@@ -1,13 +1,31 @@
 /**
- * The vocabulary of EmojiScenes: everyday things, grouped in themes so that co-occurrence is real.
- * The list is ordered: a configuration with K concepts uses the first K, an equal share of every theme.
+ * The vocabulary of EmojiScenes: things with names, grouped in themes so that co-occurrence is real.
+ * The table is `vocabulary.json`, made by `vocabulary/make.ts`. Its first 48 rows are ordered so that a configuration
+ * with few concepts has an equal share of each of the first eight themes; the others follow in Unicode's order.
  */
 import * as O from "fp-ts/lib/Option.js";
+import rows from "./vocabulary.json" with { type: "json" };
 
 /** Where things are found together. */
-export type Theme = "farm" | "kitchen" | "street" | "sea" | "forest" | "party" | "sport" | "home";
+export type Theme =
+  | "farm"
+  | "kitchen"
+  | "street"
+  | "sea"
+  | "forest"
+  | "party"
+  | "sport"
+  | "home"
+  | "savanna"
+  | "office"
+  | "workshop"
+  | "wardrobe"
+  | "sky"
+  | "travel"
+  | "clinic"
+  | "legend";
 
-/** Every theme, in the order in which concepts are dealt. */
+/** Every theme; the first eight in the order in which the first concepts are dealt. */
 export const themes: readonly Theme[] = [
   "farm",
   "kitchen",
@@ -17,107 +35,101 @@ export const themes: readonly Theme[] = [
   "party",
   "sport",
   "home",
+  "savanna",
+  "office",
+  "workshop",
+  "wardrobe",
+  "sky",
+  "travel",
+  "clinic",
+  "legend",
+];
+
+/** What a thing is, coarsely. */
+export type Group =
+  | "animal"
+  | "plant"
+  | "food"
+  | "drink"
+  | "vehicle"
+  | "building"
+  | "nature"
+  | "person"
+  | "body"
+  | "clothing"
+  | "instrument"
+  | "tool"
+  | "household"
+  | "office"
+  | "electronics"
+  | "sport"
+  | "toy"
+  | "sign"
+  | "flag";
+
+/** Every group. */
+export const groups: readonly Group[] = [
+  "animal",
+  "plant",
+  "food",
+  "drink",
+  "vehicle",
+  "building",
+  "nature",
+  "person",
+  "body",
+  "clothing",
+  "instrument",
+  "tool",
+  "household",
+  "office",
+  "electronics",
+  "sport",
+  "toy",
+  "sign",
+  "flag",
 ];
 
 /** One kind of thing that scenes are made of. */
 export interface Concept {
   /** Its place in the vocabulary; scenes and questions refer to it by this number. */
   readonly id: number;
-  /** English name, one or two lower-case words. */
+  /** English name, lower-case words but for names of countries; no two concepts share one. */
   readonly name: string;
   /** Plural, for captions. */
   readonly plural: string;
-  /** Where it is found. */
+  /** Where it is found most: the first of `themes`. */
   readonly theme: Theme;
-  /** Name of the picture in the three art packages. */
+  /** Everywhere that it is found, the first most. */
+  readonly themes: readonly Theme[];
+  /** What it is. */
+  readonly group: Group;
+  /** The character of Unicode, as names in other languages (CLDR) and keywords are filed; without U+FE0F. */
+  readonly emoji: string;
+  /** Name of the picture in the art packages. */
   readonly slug: string;
+  /** Other names that people may use for it; none is a name or a synonym of another concept. */
+  readonly synonyms: readonly string[];
+  /** Offset of its noun synset in WordNet 3.1 (`data.noun`), eight digits; absent where WordNet has none. */
+  readonly synset?: string;
+  /** Kept out of every split of worlds at full strength but `held-out-concepts`. */
+  readonly heldOut: boolean;
+  /** Styles that draw it, of those that npm ships. */
+  readonly styles: readonly string[];
 }
 
-/** `name` or `name=plural`, then the slug of the picture. The first rows are the easiest to tell apart. */
-const rows: readonly (readonly [Theme, ...(readonly [string, string])[]])[] = [
-  [
-    "farm",
-    ["cow", "cow"],
-    ["tractor", "tractor"],
-    ["sunflower", "sunflower"],
-    ["pig", "pig-face"],
-    ["rooster", "rooster"],
-    ["horse", "horse-face"],
-  ],
-  [
-    "kitchen",
-    ["apple", "red-apple"],
-    ["banana", "banana"],
-    ["pizza", "pizza"],
-    ["cheese", "cheese-wedge"],
-    ["carrot", "carrot"],
-    ["cup", "hot-beverage"],
-  ],
-  [
-    "street",
-    ["car", "automobile"],
-    ["bicycle", "bicycle"],
-    ["traffic light", "vertical-traffic-light"],
-    ["bus", "bus=buses"],
-    ["stop sign", "stop-sign"],
-    ["scooter", "motor-scooter"],
-  ],
-  [
-    "sea",
-    ["sailboat", "sailboat"],
-    ["crab", "crab"],
-    ["dolphin", "dolphin"],
-    ["octopus", "octopus=octopuses"],
-    ["turtle", "turtle"],
-    ["anchor", "anchor"],
-  ],
-  [
-    "forest",
-    ["mushroom", "mushroom"],
-    ["owl", "owl"],
-    ["pine tree", "evergreen-tree"],
-    ["fox", "fox=foxes"],
-    ["butterfly", "butterfly=butterflies"],
-    ["hedgehog", "hedgehog"],
-  ],
-  [
-    "party",
-    ["balloon", "balloon"],
-    ["guitar", "guitar"],
-    ["gift", "wrapped-gift"],
-    ["cake", "birthday-cake"],
-    ["drum", "drum"],
-    ["crown", "crown"],
-  ],
-  [
-    "sport",
-    ["football", "soccer-ball"],
-    ["kite", "kite"],
-    ["trophy", "trophy=trophies"],
-    ["basketball", "basketball"],
-    ["skateboard", "skateboard"],
-    ["tent", "tent"],
-  ],
-  [
-    "home",
-    ["umbrella", "umbrella"],
-    ["alarm clock", "alarm-clock"],
-    ["green book", "green-book"],
-    ["key", "key"],
-    ["chair", "chair"],
-    ["light bulb", "light-bulb"],
-  ],
-];
+interface Row extends Omit<Concept, "id" | "theme"> {
+  readonly popularity: number;
+}
 
-const rowsPerTheme = 6;
+const table = rows as unknown as readonly Row[];
 
-/** The whole vocabulary: concept `i` belongs to theme `i % 8`, so that a prefix is balanced over themes. */
-export const concepts: readonly Concept[] = Array.from({ length: rowsPerTheme * rows.length }, (_, id) => {
-  const [theme, ...entries] = rows[id % rows.length]!;
-  const [name, art] = entries[Math.floor(id / rows.length)]!;
-  const [slug, plural] = art.split("=");
-  return { id, name, plural: plural ?? `${name}s`, theme, slug: slug! };
-});
+/** The whole vocabulary, by number. */
+export const concepts: readonly Concept[] = table.map(({ popularity: _, ...row }, id) => ({
+  id,
+  theme: row.themes[0]!,
+  ...row,
+}));
 
 /** The concept of a name, as an answer may speak of it. */
 export const conceptNamed = (name: string): O.Option<Concept> =>
@@ -126,9 +138,12 @@ export const conceptNamed = (name: string): O.Option<Concept> =>
 /** Name of a concept that is known to exist. */
 export const nameOf = (id: number): string => concepts[id]!.name;
 
-/** How often a concept is drawn, relative to others: the first of every theme is the most popular. */
-export const popularity = (id: number): number => 1 / Math.sqrt(1 + Math.floor(id / rows.length));
+const DEALT = 48, dealtThemes = 8;
 
-/** The concept numbers of a theme among the first `k`. */
+/** How often a concept is drawn, relative to others: of the first 48, the first of every theme is the most popular. */
+export const popularity = (id: number): number =>
+  id < DEALT ? 1 / Math.sqrt(1 + Math.floor(id / dealtThemes)) : table[id]!.popularity;
+
+/** The concept numbers among the first `k` that are found most in a theme. */
 export const inTheme = (theme: Theme, k: number): readonly number[] =>
   concepts.slice(0, k).filter((c) => c.theme === theme).map((c) => c.id);

@@ -1,16 +1,106 @@
 /** The configuration of EmojiScenes: everything that decides its bytes, and nothing else. */
 import * as t from "io-ts";
 import { concepts } from "./concepts.ts";
+import { type Pattern, patterns } from "./pattern.ts";
 
 /** Drawing styles; each is an art package. */
-export type Style = "fluent-flat" | "noto" | "twemoji";
-/** What a scene is drawn for. The first three are training splits. */
-export type Split = "vision" | "pretrain" | "finetune" | "eval";
+export type Style = "fluent-flat" | "noto" | "twemoji" | "fluent-3d" | "openmoji" | "stamp";
 
-/** Every style. */
-export const styles: readonly Style[] = ["fluent-flat", "noto", "twemoji"];
+/**
+ * What a scene is drawn for. The first three are training splits, the others are for evaluation. Of those, `eval` has
+ * the rules of training (and, by `evalHeldOut`, held-out pairs); each of the others breaks one rule in every scene:
+ * it shows a pair of concepts, concepts, styles, a background or a number of equal objects that no training scene
+ * shows. `large-objects` is the control: every object is large, so that more tokens should not help.
+ */
+export type Split =
+  | "vision"
+  | "pretrain"
+  | "finetune"
+  | "eval"
+  | "held-out-compositions"
+  | "held-out-concepts"
+  | "held-out-styles"
+  | "held-out-backgrounds"
+  | "held-out-counts"
+  | "large-objects";
+
+/** Every style. `stamp` is drawn only with the realism pack. */
+export const styles: readonly Style[] = [
+  "fluent-flat",
+  "noto",
+  "twemoji",
+  "fluent-3d",
+  "openmoji",
+  "stamp",
+];
+
+/** The splits that models are trained on. */
+export const trainingSplits: readonly Split[] = ["vision", "pretrain", "finetune"];
+
+/** The splits that models are scored on. Worlds without {@link DataConfig.world} have the first only. */
+export const evaluationSplits: readonly Split[] = [
+  "eval",
+  "held-out-compositions",
+  "held-out-concepts",
+  "held-out-styles",
+  "held-out-backgrounds",
+  "held-out-counts",
+  "large-objects",
+];
+
 /** Every split. */
-export const splits: readonly Split[] = ["vision", "pretrain", "finetune", "eval"];
+export const splits: readonly Split[] = [...trainingSplits, ...evaluationSplits];
+
+/** Whether models are trained on a split. */
+export const isTraining = (split: Split): boolean => trainingSplits.includes(split);
+
+/** A cut-out photograph or drawing of the realism pack that shows a concept. */
+export interface StampSource {
+  /** What it shows. */
+  readonly concept: number;
+  /** Path under the pack's folder of stamps. */
+  readonly file: string;
+  /** The sha-256 of the file, hexadecimal. */
+  readonly sha256: string;
+  /** Width over height of its visible part. */
+  readonly aspect: number;
+}
+
+/** A picture of the realism pack that backgrounds are cut from. */
+export interface PhotoSource {
+  /** Absolute path. */
+  readonly file: string;
+  /** The sha-256 of the file, hexadecimal. */
+  readonly sha256: string;
+}
+
+/** What scenes use of Debian's packages of pictures; an exact record, so that it decides the bytes. */
+export interface RealismPack {
+  /** Names and versions of the packages. */
+  readonly packages: readonly string[];
+  /** Stamps, at most one for a concept, in the order of concepts. */
+  readonly stamps: readonly StampSource[];
+  /** Photos, in the order of their paths. */
+  readonly photos: readonly PhotoSource[];
+}
+
+/** What only worlds at full strength have: more sizes, patterns, texts, and a split for every rule. */
+export interface WorldConfig {
+  /** Styles of `held-out-styles`, which no other split shows. */
+  readonly heldOutStyles: readonly Style[];
+  /** Patterns of backgrounds, and those of `held-out-backgrounds`, which no other split shows. */
+  readonly patterns: { readonly train: readonly Pattern[]; readonly heldOut: readonly Pattern[] };
+  /** How many of the numbers 2 to `sameConcept` are held out for every concept: see `isHeldOutCount`. */
+  readonly heldOutCounts: number;
+  /** Objects and sizes of `large-objects`. */
+  readonly large: { readonly objects: readonly [number, number]; readonly size: readonly [number, number] };
+  /** Least and greatest height of capital letters on plates, as a share of the side of the picture. */
+  readonly letters: readonly [number, number];
+  /** Greatest share of the picture that the boxes of objects cover together; larger draws are shrunk. */
+  readonly cover: number;
+  /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
+  readonly realism?: RealismPack;
+}
 
 /** How scenes are made. Two configurations that are equal give equal bytes. */
 export interface DataConfig {
@@ -40,6 +130,8 @@ export interface DataConfig {
   readonly styles: { readonly train: readonly Style[]; readonly eval: readonly Style[] };
   /** Cells per side of the grid on which boxes are spoken. */
   readonly grid: number;
+  /** Present in worlds at full strength; absent in the small benchmark. */
+  readonly world?: WorldConfig;
 }
 
 /** The benchmark as it is run by default. */
@@ -59,6 +151,34 @@ export const defaultData: DataConfig = {
   grid: 16,
 };
 
+/** Scenes at full strength: hundreds of concepts in several styles, 10 to 160 pixels of 448, and texts. */
+export const fullData: DataConfig = {
+  seed: 1,
+  master: 448,
+  concepts: concepts.length,
+  objects: [8, 40],
+  sameConcept: 9,
+  size: [10 / 448, 160 / 448],
+  overlap: 0.05,
+  plates: 3,
+  themed: 0.75,
+  heldOut: 0.05,
+  evalHeldOut: 0,
+  styles: { train: ["fluent-flat", "fluent-3d", "noto"], eval: ["fluent-flat", "fluent-3d", "noto"] },
+  grid: 64,
+  world: {
+    heldOutStyles: ["twemoji", "openmoji"],
+    patterns: {
+      train: ["solid", "gradient", "stripes", "checks", "blobs", "clouds", "grain", "dots", "waves"],
+      heldOut: ["bricks", "rings", "weave"],
+    },
+    heldOutCounts: 2,
+    large: { objects: [3, 8], size: [100 / 448, 160 / 448] },
+    letters: [11 / 448, 36 / 448],
+    cover: 0.4,
+  },
+};
+
 const bounded = (name: string, low: number, high: number, integer = false): t.Type<number> => {
   const is = (u: unknown): u is number =>
     typeof u === "number" && u >= low && u <= high && (!integer || Number.isInteger(u));
@@ -73,16 +193,14 @@ const ordered = (name: string, item: t.Type<number>): t.Type<readonly [number, n
   return new t.Type(message, is, (u, c) => is(u) ? t.success(u) : t.failure(u, c, message), t.identity);
 };
 
-const styleType: t.Type<Style> = t.keyof({ "fluent-flat": null, noto: null, twemoji: null });
+const keys = <K extends string>(names: readonly K[]): t.Type<K> =>
+  t.keyof(Object.fromEntries(names.map((n) => [n, null])) as Record<K, null>) as t.Type<K>;
+
+const styleType: t.Type<Style> = keys(styles);
 
 /** Codec of {@link Style}. */
 export const styleCodec = (): t.Type<Style> => styleType;
-const splitType: t.Type<Split> = t.keyof({
-  vision: null,
-  pretrain: null,
-  finetune: null,
-  eval: null,
-});
+const splitType: t.Type<Split> = keys(splits);
 
 /** Codec of {@link Split}. */
 export const splitCodec = (): t.Type<Split> => splitType;
@@ -97,12 +215,36 @@ const styleList: t.Type<readonly Style[]> = new t.Type(
   t.identity,
 );
 
-const dataConfigType: t.Type<DataConfig> = t.strict({
+const shares = ordered("shares of the side", bounded("a share of the side", 0.02, 0.6));
+const realismType: t.Type<RealismPack> = t.strict({
+  packages: t.readonlyArray(t.string),
+  stamps: t.readonlyArray(
+    t.strict({ concept: t.number, file: t.string, sha256: t.string, aspect: t.number }),
+  ),
+  photos: t.readonlyArray(t.strict({ file: t.string, sha256: t.string })),
+});
+const patternList = t.readonlyArray(keys(patterns));
+const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
+  t.type({
+    heldOutStyles: styleList,
+    patterns: t.strict({ train: patternList, heldOut: patternList }),
+    heldOutCounts: bounded("heldOutCounts", 0, 4, true),
+    large: t.strict({
+      objects: ordered("large.objects", bounded("large.objects", 2, 16, true)),
+      size: shares,
+    }),
+    letters: shares,
+    cover: bounded("cover", 0.05, 1),
+  }),
+  t.partial({ realism: realismType }),
+]));
+
+const smallConfig = {
   seed: bounded("seed", 0, Number.MAX_SAFE_INTEGER, true),
   master: bounded("master", 16, 2048, true),
   concepts: bounded("concepts", 4, concepts.length, true),
-  objects: ordered("objects", bounded("objects", 2, 16, true)),
-  sameConcept: bounded("sameConcept", 1, 4, true),
+  objects: ordered("objects", bounded("objects", 2, 64, true)),
+  sameConcept: bounded("sameConcept", 1, 9, true),
   size: ordered("size", bounded("size", 0.02, 0.45)),
   overlap: bounded("overlap", 0, 1),
   plates: bounded("plates", 0, 3, true),
@@ -111,7 +253,10 @@ const dataConfigType: t.Type<DataConfig> = t.strict({
   evalHeldOut: bounded("evalHeldOut", 0, 1),
   styles: t.strict({ train: styleList, eval: styleList }),
   grid: bounded("grid", 2, 64, true),
-});
+};
+const dataConfigType: t.Type<DataConfig> = t.exact(
+  t.intersection([t.type(smallConfig), t.partial({ world: worldType })]),
+);
 
 /** Codec of {@link DataConfig}; ranges are checked. */
 export const dataConfigCodec = (): t.Type<DataConfig> => dataConfigType;

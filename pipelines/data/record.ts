@@ -3,15 +3,10 @@ import * as t from "io-ts";
 import type { Box } from "./box.ts";
 import { type Theme, themes } from "./concepts.ts";
 import { type Split, splitCodec, type Style, styleCodec } from "./config.ts";
+import { type Pattern, patterns } from "./pattern.ts";
 
 /** Red, green and blue, 0 to 255. */
 export type Colour = readonly [number, number, number];
-
-/** Patterns that backgrounds are drawn with. */
-export type Pattern = "solid" | "gradient" | "stripes" | "checks" | "blobs";
-
-/** Every pattern. */
-export const patterns: readonly Pattern[] = ["solid", "gradient", "stripes", "checks", "blobs"];
 
 /** What lies behind the objects. */
 export interface Background {
@@ -19,12 +14,14 @@ export interface Background {
   readonly pattern: Pattern;
   /** Its main colour and its second one. */
   readonly colours: readonly [Colour, Colour];
-  /** Direction of gradients and stripes, in radians. */
+  /** Direction of gradients, stripes and waves, in radians. */
   readonly angle: number;
-  /** Period of stripes and checks and size of blobs, as a share of the side. */
+  /** Period of what repeats and size of blobs and clouds, as a share of the side. */
   readonly scale: number;
-  /** Key of the places of blobs. */
+  /** Key of what is random in it: the places of blobs, clouds, grain. */
   readonly key: number;
+  /** The number of a `photo` in the realism pack; absent for other patterns. */
+  readonly photo?: number;
 }
 
 /** One thing in a scene. */
@@ -49,9 +46,16 @@ export interface Plate {
   readonly box: Box;
   /** Letters and ground. */
   readonly colours: readonly [Colour, Colour];
+  /** The number of the typeface in `plateFonts`; absent in worlds without `DataConfig.world`. */
+  readonly font?: number;
+  /** Height of the capital letters as a share of the side; absent where `font` is. */
+  readonly letters?: number;
 }
 
-/** Everything about one picture. Later objects are drawn over earlier ones, plates last. */
+/**
+ * Everything about one picture. Later objects are drawn over earlier ones, plates last.
+ * At full strength the smaller objects come later, so that no large one hides them.
+ */
 export interface Scene {
   /** `split-index`. */
   readonly id: string;
@@ -83,13 +87,10 @@ const sceneType: t.Type<Scene> = t.strict({
   index: t.number,
   theme: keys(themes),
   composition: keys(["seen", "held-out"] as const),
-  background: t.strict({
-    pattern: keys(patterns),
-    colours,
-    angle: t.number,
-    scale: t.number,
-    key: t.number,
-  }),
+  background: t.exact(t.intersection([
+    t.type({ pattern: keys(patterns), colours, angle: t.number, scale: t.number, key: t.number }),
+    t.partial({ photo: t.number }),
+  ])),
   objects: t.readonlyArray(t.strict({
     concept: t.number,
     style: styleCodec(),
@@ -97,7 +98,10 @@ const sceneType: t.Type<Scene> = t.strict({
     size: t.number,
     flip: t.boolean,
   })),
-  plates: t.readonlyArray(t.strict({ text: t.string, box: boxCodec, colours })),
+  plates: t.readonlyArray(t.exact(t.intersection([
+    t.type({ text: t.string, box: boxCodec, colours }),
+    t.partial({ font: t.number, letters: t.number }),
+  ]))),
 });
 
 /** Codec of {@link Scene}, for records read from disk. */

@@ -4,14 +4,8 @@ import { type Box, covered } from "./box.ts";
 import { heldOutPairs, isHeldOut, showsHeldOut } from "./composition.ts";
 import { concepts, inTheme, popularity, type Theme } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
-import {
-  type Background,
-  type Colour,
-  patterns,
-  type Plate,
-  type Scene,
-  type SceneObject,
-} from "./record.ts";
+import { smallPatterns } from "./pattern.ts";
+import type { Background, Colour, Plate, Scene, SceneObject } from "./record.ts";
 import { type Rng, rngOf } from "./rng.ts";
 
 const TRIES = 60;
@@ -33,7 +27,7 @@ const background = (rng: Rng): Background => {
   const hue = rng.range(0, 360), light = rng.range(0.45, 0.92), saturation = rng.range(0.05, 0.5);
   const second = Math.min(0.95, Math.max(0.35, light + rng.range(-0.18, 0.18)));
   return {
-    pattern: rng.pick(patterns),
+    pattern: rng.pick(smallPatterns),
     colours: [hsl(hue, saturation, light), hsl((hue + rng.range(-50, 50) + 360) % 360, saturation, second)],
     angle: round(rng.range(0, Math.PI)),
     scale: round(rng.range(0.06, 0.25)),

@@ -5,19 +5,13 @@ import * as O from "fp-ts/lib/Option.js";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { artKey, loadArt, loadFont } from "../../pipelines/data/art.ts";
+import { artKey, loadArt, loadFont, smallStyles } from "../../pipelines/data/art.ts";
 import { aspectOf } from "../../pipelines/data/aspects.ts";
 import { type Box, covered, iou } from "../../pipelines/data/box.ts";
 import { setName } from "../../pipelines/data/cache.ts";
 import { heldOutPairs, isHeldOut } from "../../pipelines/data/composition.ts";
 import { concepts, popularity, themes } from "../../pipelines/data/concepts.ts";
-import {
-  type DataConfig,
-  dataConfigCodec,
-  defaultData,
-  type Split,
-  styles,
-} from "../../pipelines/data/config.ts";
+import { type DataConfig, dataConfigCodec, defaultData, type Split } from "../../pipelines/data/config.ts";
 import { contactSheet } from "../../pipelines/data/contact_sheet.ts";
 import { boxWords, dequantise, parseBox, quantise } from "../../pipelines/data/grid.ts";
 import { countsOf, sceneCodec } from "../../pipelines/data/record.ts";
@@ -39,7 +33,7 @@ test("the vocabulary is balanced over themes and its names are unique", () => {
   assert.is(concepts.length, 48);
   assert.is(new Set(concepts.flatMap((c) => [c.name, c.slug])).size >= 48, true);
   assert.is(new Set(concepts.map((c) => c.name)).size, 48);
-  for (const theme of themes) {
+  for (const theme of themes.slice(0, 8)) {
     assert.is(concepts.slice(0, 24).filter((c) => c.theme === theme).length, 3, theme);
   }
   concepts.forEach((c, i) => assert.is(c.id, i));
@@ -49,7 +43,7 @@ test("the vocabulary is balanced over themes and its names are unique", () => {
 test("the table of aspects is what the pictures measure", async () => {
   const art = await Effect.runPromise(loadArt());
   assert.is(Object.keys(art.svgs).length, 48 * 3);
-  for (const style of styles) {
+  for (const style of smallStyles) {
     for (const id of [0, 5, 9, 18, 23, 31, 39, 47]) {
       const { aspect, levels } = await spriteOf(art.svgs[artKey(id, style)]!);
       assert.ok(
