@@ -1,7 +1,7 @@
 /**
  * A question to a trained model about a photo.
  *
- *     deno task ask --checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"
+ *     deno task cos ask --checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"
  *         [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
  *         [--beams N] [--json] [--show out.png]
  *
@@ -11,11 +11,9 @@ import { deviceNamed, deviceNames } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import member from "../deno.json" with { type: "json" };
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../generate/ask.ts";
-import { runCommand } from "./main.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
@@ -95,7 +93,8 @@ const notes = ({ unknown, arm, visualTokens, device, ids, seconds }: Answer): re
   `${arm}, ${visualTokens} visual tokens, on ${device}; ${ids.length} tokens in ${seconds.toFixed(2)} s`,
 ];
 
-const command = Command.make(
+/** The command. */
+export const command = Command.make(
   "ask",
   flags,
   ({ device, json, arm, beams, show, temperature, topP, topK, seed, ...rest }) =>
@@ -111,8 +110,4 @@ const command = Command.make(
       for (const line of notes(answer)) console.error(line);
       if (Option.isSome(show)) console.error(`where it looked: ${show.value}`);
     }).pipe(Effect.provide(deviceNamed(device))),
-).pipe(Command.withDescription("Answers a question about a photo with a trained model."));
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: member.version }), "stopped");
-}
+);

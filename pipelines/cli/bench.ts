@@ -1,99 +1,15 @@
-/**
- * Benchmarks against other libraries on the same back end: every round times everyone once, in one process.
- *
- *     deno task bench [--device webgpu|dawn|cpu] [--sizes 512,1024] [--preset software] [--tokens 80] [--only matmul]
- *       [--opponents jax-js,tfjs] [--rounds 7] [--series 400] [--json]
- */
-import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
-import { Command, Flag } from "effect/cli";
-import * as Effect from "effect/Effect";
-import * as Option from "effect/Option";
-import { cases, type CaseSizes } from "../bench/cases.ts";
-import { contest, openContender } from "../bench/contest.ts";
-import { type CaseReport, type ContestRun, contestText } from "../bench/contest_report.ts";
-import { countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
-import { opponentNames } from "../bench/opponents/opponent.ts";
-import { type PresetName, presetNames, presets } from "../bench/presets.ts";
-import { runCommand } from "./main.ts";
+/** The benchmarks: against other libraries, and below that those of this library alone. */
+import { Command } from "effect/cli";
+import { command as compile } from "./bench_compile.ts";
+import { command as contest } from "./bench_contest.ts";
+import { command as decode } from "./bench_decode.ts";
+import { command as flat } from "./bench_flat.ts";
+import { command as gpu } from "./bench_gpu.ts";
+import { command as images } from "./bench_images.ts";
+import { command as load } from "./bench_load.ts";
+import { command as step } from "./bench_step.ts";
 
-const flags = {
-  device: Flag.Literals("device", ["webgpu", "dawn", "cpu"]).pipe(
-    Flag.withDefault("webgpu" as const),
-    Flag.withDescription("what computes, on both sides; the others stay on Deno's WebGPU where it is dawn"),
-  ),
-  sizes: Flag.optional(Flag.String("sizes")).pipe(
-    Flag.withDescription("sides of the matrix products, with commas between"),
-  ),
-  preset: Flag.optional(Flag.Literals("preset", presetNames)).pipe(
-    Flag.withDescription("the model of the decoder layer and the step"),
-  ),
-  tokens: Flag.Int("tokens").pipe(Flag.withDefault(80), Flag.withDescription("visual tokens of the step")),
-  only: Flag.String("only").pipe(
-    Flag.withDefault(""),
-    Flag.withDescription("cases whose names contain one of these parts, with commas between"),
-  ),
-  opponents: Flag.String("opponents").pipe(
-    Flag.withDefault(opponentNames.join(",")),
-    Flag.withDescription("who else, with commas between"),
-  ),
-  rounds: Flag.Int("rounds").pipe(Flag.withDefault(7), Flag.withDescription("rounds of every case")),
-  series: Flag.Int("series").pipe(
-    Flag.withDefault(400),
-    Flag.withDescription("milliseconds between two waits that are aimed at"),
-  ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
-};
-
-const sizesFor = (preset: PresetName, tokens: number, products: readonly number[]): CaseSizes => {
-  const small = preset === "tiny";
-  return {
-    products,
-    rows: small ? [8, 16] : [2048, 1024],
-    attention: small ? [1, 2, 8, 16] : preset === "software" ? [4, 4, 256, 64] : [16, 16, 512, 64],
-    model: [preset, presets[preset]],
-    tokens,
-  };
-};
-
-const command = Command.make(
-  "bench",
-  flags,
-  ({ device, tokens, json, ...given }) =>
-    Effect.gen(function* () {
-      const rounds = yield* countOf("rounds", given.rounds),
-        seriesMs = yield* countOf("series", given.series);
-      const names = yield* namesOf("opponents", given.opponents, opponentNames);
-      const wanted = given.only.split(",").map((part) => part.trim());
-      const { profile } = yield* theDevice(), onCpu = device === "cpu";
-      const usual = onCpu ? "512,1024,2048" : profile.software ? "512,1024" : "1024,2048,4096";
-      const products = yield* countsOf("sizes", Option.getOrElse(given.sizes, () => usual));
-      const preset = Option.getOrElse(given.preset, () => profile.software ? "software" : "research");
-      const contenders = yield* Effect.forEach(
-        names,
-        (name) => openContender(name, onCpu ? "wasm" : "webgpu"),
-      );
-      const results: CaseReport[] = [];
-      for (const make of cases(sizesFor(preset, tokens, products))) {
-        const c = make();
-        if (!wanted.some((part) => c.name.includes(part))) continue;
-        results.push(yield* contest(c, contenders, { rounds, seriesMs }));
-        console.error(`${c.name}: done`);
-      }
-      const run: ContestRun = {
-        what: "paired",
-        deviceName: profile.name,
-        versions: {
-          "chain-of-sight": PRODUCT_VERSION,
-          Deno: Deno.version.deno,
-          ...Object.fromEntries(
-            contenders.map((c) => [c.name, "opponent" in c ? c.opponent.version : c.reason]),
-          ),
-        },
-        rounds,
-        cases: results,
-      };
-      console.log(json ? JSON.stringify(run, null, 2) : contestText(run));
-    }).pipe(Effect.provide(deviceNamed(device))),
-).pipe(Command.withDescription("Compares with other libraries on the same back end."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
+/** The command. */
+export const command = contest.pipe(
+  Command.withSubcommands([step, gpu, compile, flat, load, decode, images]),
+);

@@ -1,7 +1,7 @@
 /**
  * Times the way from a model to a program on a device, in a new process and again in the same one.
  *
- *     deno task bench:compile [--preset base] [--tokens 336] [--batch 1] [--device deno|dawn|cpu] [--json]
+ *     deno task cos bench compile [--preset base] [--tokens 336] [--batch 1] [--device deno|dawn|cpu] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -9,7 +9,6 @@ import { compileText, timeCompile } from "../bench/compile.ts";
 import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -22,8 +21,9 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make(
-  "bench:compile",
+/** The command. */
+export const command = Command.make(
+  "compile",
   flags,
   ({ preset, device, json, ...given }) =>
     Effect.gen(function* () {
@@ -34,5 +34,3 @@ const command = Command.make(
       console.log(json ? JSON.stringify(report, null, 2) : compileText(report));
     }),
 ).pipe(Command.withDescription("Times the way from a model to a program."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

@@ -1,7 +1,7 @@
 /**
  * Times the steps of a decoder with a cache against the time to read its weights once.
  *
- *     deno task bench:decode [--preset research] [--device deno|dawn|cpu] [--rows 1] [--prefix 144] [--tokens 64]
+ *     deno task cos bench decode [--preset research] [--device deno|dawn|cpu] [--rows 1] [--prefix 144] [--tokens 64]
  *       [--rounds N] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
@@ -11,7 +11,6 @@ import { decodeText, timeDecode } from "../bench/decode.ts";
 import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -26,8 +25,9 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make(
-  "bench:decode",
+/** The command. */
+export const command = Command.make(
+  "decode",
   flags,
   ({ device, json, preset, ...given }) =>
     Effect.gen(function* () {
@@ -49,7 +49,3 @@ const command = Command.make(
       } else console.log(`${deviceName}\n${decodeText(report)}`);
     }),
 ).pipe(Command.withDescription("Times the steps of a decoder against the time to read its weights once."));
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
-}

@@ -1,14 +1,13 @@
 /**
  * Shows that memory stays flat over many training steps on a device.
  *
- *     deno task bench:flat [--device deno|dawn|cpu] [--steps 10000] [--samples 20] [--json]
+ *     deno task cos bench flat [--device deno|dawn|cpu] [--steps 10000] [--samples 20] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf, deviceFlag } from "../bench/flags.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
 import { stepDevice } from "../bench/step_device.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   device: deviceFlag,
@@ -20,8 +19,9 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make(
-  "bench:flat",
+/** The command. */
+export const command = Command.make(
+  "flat",
   flags,
   ({ device, json, ...given }) =>
     Effect.gen(function* () {
@@ -30,5 +30,3 @@ const command = Command.make(
       console.log(json ? JSON.stringify(report, null, 2) : flatText(report));
     }),
 ).pipe(Command.withDescription("Shows that memory stays flat over many training steps."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

@@ -1,7 +1,7 @@
 /**
  * Measures everything that is asked of a GPU, on Deno's own WebGPU and on Dawn's, beside the bars and what others reach.
  *
- *     deno task bench:gpu [--device deno|dawn|both] [--tune SECONDS] [--no-steps] [--json]
+ *     deno task cos bench gpu [--device deno|dawn|both] [--tune SECONDS] [--no-steps] [--json]
  *
  * On a software device sizes are small and no bar is judged.
  */
@@ -14,7 +14,6 @@ import type { GpuProvider } from "../bench/gpu_bars.ts";
 import { type GpuLine, type GpuRun, gpuText } from "../bench/gpu_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { identityHere, readShipped, readTuning, saveTuning } from "../tune/store.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   device: Flag.Literals("device", ["both", "deno", "dawn"] as const).pipe(
@@ -29,7 +28,8 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make("bench:gpu", flags, ({ device, tune, steps, json }) =>
+/** The command. */
+export const command = Command.make("gpu", flags, ({ device, tune, steps, json }) =>
   Effect.gen(function* () {
     const devices: Record<string, string> = {}, lines: GpuLine[] = [];
     let software = false;
@@ -82,5 +82,3 @@ const command = Command.make("bench:gpu", flags, ({ device, tune, steps, json })
     };
     console.log(json ? JSON.stringify(run, null, 2) : gpuText(run));
   })).pipe(Command.withDescription("Measures everything that is asked of a GPU."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

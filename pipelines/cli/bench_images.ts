@@ -1,13 +1,12 @@
 /**
  * Times how many pictures a second become squares in Workers, beside the bare decoder.
  *
- *     deno task bench:images [--images 96] [--workers 2] [--side 224] [--rounds 5] [--json]
+ *     deno task cos bench images [--images 96] [--workers 2] [--side 224] [--rounds 5] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countFlag, countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf } from "../bench/flags.ts";
 import { imagesText, timeImages } from "../bench/images.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   images: countFlag("images", 96, "pictures of one round"),
@@ -17,7 +16,8 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make("bench:images", flags, ({ json, ...given }) =>
+/** The command. */
+export const command = Command.make("images", flags, ({ json, ...given }) =>
   Effect.gen(function* () {
     const report = yield* timeImages({
       images: yield* countOf("images", given.images),
@@ -27,7 +27,3 @@ const command = Command.make("bench:images", flags, ({ json, ...given }) =>
     });
     console.log(json ? JSON.stringify({ what: "images", ...report }, null, 2) : imagesText(report));
   })).pipe(Command.withDescription("Times how many pictures a second become squares in Workers."));
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
-}

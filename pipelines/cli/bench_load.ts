@@ -1,13 +1,12 @@
 /**
  * Loads a synthetic sharded bf16 checkpoint and reports the memory that it took beside the parameters.
  *
- *     deno task bench:load [--megabytes 2000] [--to host|stream] [--json]
+ *     deno task cos bench load [--megabytes 2000] [--to host|stream] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf } from "../bench/flags.ts";
 import { type LoadReport, measureLoad } from "../bench/load.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   megabytes: Flag.Int("megabytes").pipe(
@@ -32,10 +31,9 @@ const text = (r: LoadReport): string =>
     `time         ${r.seconds.toFixed(1)} s`,
   ].join("\n");
 
-const command = Command.make("bench:load", flags, ({ megabytes, to, json }) =>
+/** The command. */
+export const command = Command.make("load", flags, ({ megabytes, to, json }) =>
   Effect.gen(function* () {
     const report = yield* measureLoad((yield* countOf("megabytes", megabytes)) * 1e6, to);
     console.log(json ? JSON.stringify(report, null, 2) : text(report));
   })).pipe(Command.withDescription("Measures the memory of loading a checkpoint."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

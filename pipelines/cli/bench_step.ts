@@ -1,7 +1,7 @@
 /**
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
- *     deno task bench:step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
+ *     deno task cos bench step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
  *       [--device deno|dawn|cpu] [--unchecked] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
  *       [--profile] [--svg FILE] [--json]
  */
@@ -19,7 +19,6 @@ import { precisions } from "../train/precision.ts";
 import { profileChart } from "../figures/profile_chart.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { tuned } from "../tune/store.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -52,7 +51,7 @@ const flags = {
   windows: Flag.Int("windows").pipe(Flag.withDefault(7), Flag.withDescription("windows of that many steps")),
   untuned: Flag.Boolean("untuned").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("leave out the schedules that deno task tune found"),
+    Flag.withDescription("leave out the schedules that deno task cos tune found"),
   ),
   profile: Flag.Boolean("profile").pipe(
     Flag.withDefault(false),
@@ -64,8 +63,9 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make(
-  "bench:step",
+/** The command. */
+export const command = Command.make(
+  "step",
   flags,
   ({ preset, precision, device, remat, json, ...given }) =>
     Effect.gen(function* () {
@@ -115,5 +115,3 @@ const command = Command.make(
       );
     }),
 ).pipe(Command.withDescription("Times a whole Chain-of-Sight training step."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");

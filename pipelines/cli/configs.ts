@@ -1,7 +1,7 @@
 /**
  * The named configurations: every row of the paper's tables, rivals and controls.
  *
- *     deno task configs [--json] [--geometry full|small] [name]
+ *     deno task cos configs [--json] [--geometry full|small] [name]
  */
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -10,8 +10,6 @@ import { fromEither } from "../bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed, configsOf } from "../configs/named.ts";
 import { configJson, configTable, configText } from "../configs/show.ts";
-import member from "../deno.json" with { type: "json" };
-import { runCommand } from "./main.ts";
 
 const parts = {
   name: Argument.String("name").pipe(
@@ -28,7 +26,8 @@ const parts = {
   ),
 };
 
-const command = Command.make("configs", parts, ({ name, json, geometry }) =>
+/** The command. */
+export const command = Command.make("configs", parts, ({ name, json, geometry }) =>
   Option.match(name, {
     onNone: () =>
       Effect.sync(() => {
@@ -39,10 +38,4 @@ const command = Command.make("configs", parts, ({ name, json, geometry }) =>
       Effect.map(fromEither(configNamed(given, geometry)), (config) => {
         console.log(json ? JSON.stringify(configJson(config), null, 2) : configText(config));
       }),
-  })).pipe(
-    Command.withDescription("Lists the configurations of the paper's tables, of rivals and controls."),
-  );
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: member.version }), "stopped");
-}
+  }));

@@ -1,7 +1,7 @@
 /**
  * Validates annotation files: counts, what was refused and where, and a sample.
  *
- *     deno task data <format> <file> ... [--policy stop|skip] [--split name] [--sample 3] [--json]
+ *     deno task cos data <format> <file> ... [--policy stop|skip] [--split name] [--sample 3] [--json]
  */
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -9,9 +9,7 @@ import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
 import { formats } from "../data/formats/formats.ts";
 import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../data/formats/read.ts";
-import member from "../deno.json" with { type: "json" };
 import { table } from "../terminal/table.ts";
-import { runCommand } from "./main.ts";
 
 const names = formats.map((f) => f.name);
 
@@ -50,7 +48,8 @@ const countsText = (report: ReadReport): string =>
     ["records", report.records],
   ]);
 
-const command = Command.make(
+/** The command. */
+export const command = Command.make(
   "data",
   parts,
   ({ format: name, files, policy, split, sample, json }) =>
@@ -76,8 +75,4 @@ const command = Command.make(
         for (const record of shown) console.log(JSON.stringify(record));
       }
     }),
-).pipe(Command.withDescription("Validates annotation files, and shows what they hold."));
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: member.version }), "stopped");
-}
+);

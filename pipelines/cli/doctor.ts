@@ -1,14 +1,12 @@
 /**
  * What this machine has to compute with: adapters, features, limits, drivers, threads, and what they reach.
  *
- *     deno task doctor [--device all|webgpu|dawn|cpu] [--no-measure] [--json]
+ *     deno task cos doctor [--device all|webgpu|dawn|cpu] [--no-measure] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import member from "../deno.json" with { type: "json" };
 import { examine } from "../doctor/examine.ts";
 import { doctorText, examined } from "../doctor/report.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   device: Flag.Literals("device", ["all", ...examined]).pipe(
@@ -22,13 +20,12 @@ const flags = {
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
 };
 
-const command = Command.make(
+/** The command. */
+export const command = Command.make(
   "doctor",
   flags,
   ({ device, measure, json }) =>
     Effect.map(examine(device === "all" ? examined : [device], measure), (report) => {
       console.log(json ? JSON.stringify(report, null, 2) : doctorText(report));
     }),
-).pipe(Command.withDescription("Says what this machine has to compute with, and what is missing."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: member.version }), "stopped");
+);

@@ -2,9 +2,11 @@
 import { LanguageError } from "@chain-of-sight/core";
 import * as NodeServices from "@effect/platform-node/NodeServices";
 import * as Cause from "effect/Cause";
+import { CliOutput } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
+import * as Logger from "effect/Logger";
 
 interface FaultLike {
   readonly op: string;
@@ -31,7 +33,18 @@ export const paragraph = (error: unknown): string => {
   return String(error);
 };
 
-// The command line's own errors were printed with the help.
+// Standard output is for results alone: what is wrong with a command line goes to standard error, in a few lines.
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.sync(() => {
+        const said = event.errors.map((error) => error.message).join("\n");
+        console.error(`error: ${said}\n\nsee ${event.commandPath.join(" ")} --help`);
+      })
+      : CliOutput.defaultPresenter.present(event),
+};
+
+// The command line's own errors were printed before.
 const saidAlready = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp";
 
@@ -46,7 +59,13 @@ export const runCommand = async (
   command: Effect.Effect<unknown, unknown, NodeServices.NodeServices>,
   onInterrupted: string,
 ): Promise<never> => {
-  const fiber = Effect.runFork(command.pipe(Effect.provide(NodeServices.layer)));
+  const fiber = Effect.runFork(
+    command.pipe(
+      Effect.provide(NodeServices.layer),
+      Effect.provideService(Logger.LogToStderr, true),
+      Effect.provideService(CliOutput.Presenter, presenter),
+    ),
+  );
   let signals = 0;
   const interrupt = (): void => {
     signals++;

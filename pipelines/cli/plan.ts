@@ -1,7 +1,7 @@
 /**
  * What a named configuration costs, from its description alone: no weights, no device.
  *
- *     deno task plan <config> [--geometry full|small] [--device h100-f32|h100-bf16]
+ *     deno task cos plan <config> [--geometry full|small] [--device h100-f32|h100-bf16]
  *       [--device-ceilings FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
  *       [--batch N] [--json]
  */
@@ -12,7 +12,6 @@ import * as Option from "effect/Option";
 import { fromEither } from "../bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed } from "../configs/named.ts";
-import member from "../deno.json" with { type: "json" };
 import {
   deviceOfCeilings,
   type PlanDevice,
@@ -24,11 +23,12 @@ import {
 import { planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
 import { type Precision, precisions } from "../train/precision.ts";
-import { runCommand } from "./main.ts";
 
 const parts = {
   name: Argument.String("config").pipe(
-    Argument.withDescription("a configuration by name; cos-80-1296 is CoS-7B; deno task configs lists all"),
+    Argument.withDescription(
+      "a configuration by name; cos-80-1296 is CoS-7B; deno task cos configs lists all",
+    ),
   ),
   geometry: Flag.Literals("geometry", geometries).pipe(
     Flag.withDefault("full" as const),
@@ -77,7 +77,8 @@ const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanEr
   return E.right(planDevices[Option.getOrElse(device, () => "h100-f32" as const)]);
 };
 
-const command = Command.make(
+/** The command. */
+export const command = Command.make(
   "plan",
   parts,
   ({ name, geometry, gpus, utilisation, batch, json, ...flags }) =>
@@ -92,12 +93,4 @@ const command = Command.make(
       }));
       console.log(json ? JSON.stringify(plan, null, 2) : planText(plan));
     }),
-).pipe(
-  Command.withDescription(
-    "Plans a configuration: parameters, work, memory and time of both stages, without weights or a device.",
-  ),
 );
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: member.version }), "stopped");
-}

@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
@@ -11,14 +11,13 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { type DecodeError, fromEither } from "../bridge.ts";
 import member from "../deno.json" with { type: "json" };
-import { type QuickstartConfig, type Scale, scales } from "../quickstart/config.ts";
-import { override } from "../quickstart/overrides.ts";
+import { quickstartCodec, type QuickstartConfig, type Scale, scales } from "../quickstart/config.ts";
+import { override } from "../configs/override.ts";
 import { presets } from "../quickstart/presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
 import { quickstart, type QuickstartError } from "../quickstart/run.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   scale: Flag.Literals("scale", scales).pipe(
@@ -58,7 +57,9 @@ interface Given {
 
 const configured = (size: Scale, { seed, set }: Given): Effect.Effect<QuickstartConfig, DecodeError> => {
   const seeded = Option.match(seed, { onNone: () => [], onSome: (n) => [`seed=${n}`] });
-  return fromEither(override(presets[size], [...seeded, ...set]));
+  return fromEither(
+    override(quickstartCodec(), "quickstart configuration")(presets[size], [...seeded, ...set]),
+  );
 };
 
 const show = (
@@ -83,23 +84,21 @@ const show = (
   });
 
 // A scale that is given is checked with its settings before any device is opened.
-const command = Command.make("quickstart", flags, ({ scale, device: name, ...given }) =>
-  Option.match(scale, {
-    onSome: (size) =>
-      Effect.flatMap(configured(size, given), (config) =>
-        show(config, given).pipe(Effect.provide(tuned(deviceNamed(name))))),
-    onNone: () =>
-      Effect.gen(function* () {
-        const device = yield* theDevice();
-        yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-      }).pipe(Effect.provide(tuned(deviceNamed(name)))),
-  })).pipe(
-    Command.withDescription("Pre-trains, expands, fine-tunes and evaluates every rival, and compares them."),
-  );
-
-if (import.meta.main) {
-  await runCommand(
-    Command.run(command, { version: member.version }),
-    "stopped; the last checkpoint is kept, and the same command goes on from there",
-  );
-}
+/** The command. */
+export const command = Command.make(
+  "quickstart",
+  flags,
+  ({ scale, device: name, ...given }) =>
+    Option.match(scale, {
+      onSome: (size) =>
+        Effect.flatMap(
+          configured(size, given),
+          (config) => show(config, given).pipe(Effect.provide(tuned(deviceNamed(name)))),
+        ),
+      onNone: () =>
+        Effect.gen(function* () {
+          const device = yield* theDevice();
+          yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
+        }).pipe(Effect.provide(tuned(deviceNamed(name)))),
+    }),
+);

@@ -1,7 +1,7 @@
 /**
  * Scores predictions by the rules of a benchmark's official script.
  *
- *     deno task score --benchmark NAME --annotations FILE --predictions FILE [--json]
+ *     deno task cos score --benchmark NAME --annotations FILE --predictions FILE [--json]
  *
  * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each, or with `--source FORMAT` official
  * files. Predictions are lines of `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for
@@ -27,9 +27,7 @@ import { type Board, boardText } from "../eval/board.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
 import { popeIds } from "../eval/submission/pope_lines.ts";
-import member from "../deno.json" with { type: "json" };
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
-import { runCommand } from "./main.ts";
 
 const boxReaders = {
   qwen: { parse: firstQwenBox, print: thousandBoxes.print },
@@ -134,7 +132,8 @@ const answersOf = (
     return yield* fromEither(answeredOf(records, yield* fromEither(form.parse(files, records))));
   });
 
-const command = Command.make("score", parts, (flags) =>
+/** The command. */
+export const command = Command.make("score", parts, (flags) =>
   Effect.gen(function* () {
     const boxes = boxReaders[flags.boxes];
     const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes.parse)));
@@ -153,8 +152,4 @@ const command = Command.make("score", parts, (flags) =>
     });
     const board: Board = { benchmark: of.name, ...evaluation, ...majority, ...comparison };
     console.log(flags.json ? JSON.stringify(board, null, 2) : boardText(of, board));
-  })).pipe(Command.withDescription("Scores predictions by the rules of a benchmark's official script."));
-
-if (import.meta.main) {
-  await runCommand(Command.run(command, { version: member.version }), "stopped");
-}
+  }));

@@ -1,7 +1,7 @@
 /**
  * Measures schedules for the kernels of a training step on this machine's device, and remembers them.
  *
- *     deno task tune --preset software|research|base --tokens 32,80,336 [--device deno|dawn]
+ *     deno task cos tune --preset software|research|base --tokens 32,80,336 [--device deno|dawn]
  *       [--batch N] [--budget SECONDS] [--out FILE] [--json]
  */
 import {
@@ -16,13 +16,12 @@ import {
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countOf, countsOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countOf, countsOf } from "../bench/flags.ts";
 import { presetNames, presets } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { stepWork } from "../bench/step_work.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
-import { runCommand } from "./main.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -52,46 +51,49 @@ const line = (form: string, { schedule, ratio, untuned, tried }: Tuned): string 
     String(tried).padStart(3)
   }  ${form}${ratio < 1 ? `  ${JSON.stringify(schedule)}` : ""}`;
 
-const command = Command.make("tune", flags, ({ preset, device, json, ...given }) =>
-  Effect.gen(function* () {
-    const tokens = yield* countsOf("tokens", given.tokens), budget = yield* countOf("budget", given.budget);
-    const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
-    const run = Effect.gen(function* () {
-      const { profile } = yield* theDevice(), identity = yield* identityHere(profile);
-      let table: TuningTable = yield* readTuning(identity), left = 0;
-      if (!json) console.log(`${profile.name}: untuned time, best over untuned, schedules tried, kernel`);
-      for (const [i, count] of tokens.entries()) {
-        const { source } = yield* Effect.try({
-          try: () => stepWork(presets[preset], count, batch === undefined ? {} : { batch }),
-          catch: (e) => e,
-        });
-        const report = yield* tune(source, {
-          budget: budget / tokens.length,
-          known: table,
-          onTuned: (form, entry) => json || console.log(line(form, entry)),
-        });
-        left += report.left;
-        table = withEntries(table, report.entries);
-        yield* saveTuning(table);
-        if (!json && report.left > 0 && i === tokens.length - 1) {
-          console.log(`${left} further forms had no time: run again to go on, or raise --budget`);
+/** The command. */
+export const command = Command.make(
+  "tune",
+  flags,
+  ({ preset, device, json, ...given }) =>
+    Effect.gen(function* () {
+      const tokens = yield* countsOf("tokens", given.tokens), budget = yield* countOf("budget", given.budget);
+      const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
+      const run = Effect.gen(function* () {
+        const { profile } = yield* theDevice(), identity = yield* identityHere(profile);
+        let table: TuningTable = yield* readTuning(identity), left = 0;
+        if (!json) console.log(`${profile.name}: untuned time, best over untuned, schedules tried, kernel`);
+        for (const [i, count] of tokens.entries()) {
+          const { source } = yield* Effect.try({
+            try: () => stepWork(presets[preset], count, batch === undefined ? {} : { batch }),
+            catch: (e) => e,
+          });
+          const report = yield* tune(source, {
+            budget: budget / tokens.length,
+            known: table,
+            onTuned: (form, entry) => json || console.log(line(form, entry)),
+          });
+          left += report.left;
+          table = withEntries(table, report.entries);
+          yield* saveTuning(table);
+          if (!json && report.left > 0 && i === tokens.length - 1) {
+            console.log(`${left} further forms had no time: run again to go on, or raise --budget`);
+          }
         }
-      }
-      const path = yield* saveTuning(table);
-      if (Option.isSome(given.out)) {
-        yield* atomicWrite(given.out.value, [
-          new TextEncoder().encode(`${JSON.stringify(table, null, 2)}\n`),
-        ]);
-      }
-      const faster = Object.keys(schedulesOf(table)).length;
-      const result = { path, forms: Object.keys(table.entries).length, faster, left };
-      console.log(
-        json
-          ? JSON.stringify({ ...result, table }, null, 2)
-          : `${faster} of ${result.forms} forms have a schedule of their own; ${path}`,
-      );
-    });
-    yield* Effect.provide(run as Effect.Effect<void, unknown, Device>, stepDevice(device));
-  })).pipe(Command.withDescription("Measures schedules of kernels on this machine's device."));
-
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
+        const path = yield* saveTuning(table);
+        if (Option.isSome(given.out)) {
+          yield* atomicWrite(given.out.value, [
+            new TextEncoder().encode(`${JSON.stringify(table, null, 2)}\n`),
+          ]);
+        }
+        const faster = Object.keys(schedulesOf(table)).length;
+        const result = { path, forms: Object.keys(table.entries).length, faster, left };
+        console.log(
+          json
+            ? JSON.stringify({ ...result, table }, null, 2)
+            : `${faster} of ${result.forms} forms have a schedule of their own; ${path}`,
+        );
+      });
+      yield* Effect.provide(run as Effect.Effect<void, unknown, Device>, stepDevice(device));
+    }),
+);

@@ -1,7 +1,7 @@
 /**
  * Makes the shipped weights of the encoder again.
  *
- *     deno task vision [--steps N] [--batch N] [--batch224 N] [--scenes N] [--rate R] [--seed N] [--out folder]
+ *     deno task cos vision [--steps N] [--batch N] [--batch224 N] [--scenes N] [--rate R] [--seed N] [--out folder]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
@@ -17,7 +17,6 @@ import { defaultVision, visionConfigCodec } from "../stages/vision_config.ts";
 import { timingOf } from "../train/timing.ts";
 import { visionTower } from "../vision/tower.ts";
 import { saveVision } from "../vision/weights.ts";
-import { runCommand } from "./main.ts";
 
 const d = defaultVision;
 const flags = {
@@ -50,7 +49,8 @@ const flags = {
   ),
 };
 
-const command = Command.make(
+/** The command. */
+export const command = Command.make(
   "vision",
   flags,
   ({ device, ...given }) =>
@@ -73,7 +73,7 @@ const command = Command.make(
       const { records } = result.trained, timing = timingOf(records);
       const manifest = {
         what: "region-text contrast: pooled patch features of every object against a table of concept names",
-        command: `deno task vision --steps ${config.steps} --batch ${batch} --batch224 ${batch224} ` +
+        command: `deno task cos vision --steps ${config.steps} --batch ${batch} --batch224 ${batch224} ` +
           `--scenes ${config.scenes} --concepts ${concepts} --rate ${config.rate} --warmup ${config.warmup} ` +
           `--seed ${config.seed}`,
         tower: visionTower,
@@ -90,13 +90,4 @@ const command = Command.make(
         `weights: ${out}/vit.safetensors; copy them and vit.json to pipelines/vision/weights to ship them`,
       );
     })).pipe(Effect.provide(deviceNamed(device))),
-).pipe(
-  Command.withDescription("Pre-trains the small vision encoder on drawn scenes."),
 );
-
-if (import.meta.main) {
-  await runCommand(
-    Command.run(command, { version: "0.1.0" }),
-    "stopped: the same command goes on from the checkpoint",
-  );
-}

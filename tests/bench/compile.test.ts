@@ -5,11 +5,11 @@ import { compileReportCodec, compileText } from "../../pipelines/bench/compile.t
 import { ran, read } from "./command.ts";
 
 const test = suite("bench:compile");
-const CLI = "pipelines/cli/bench_compile.ts";
+const CLI = ["pipelines/cli/cos.ts", "bench", "compile"] as const;
 
 test("the second time in a process compiles and renders nothing, and says so in JSON", async () => {
   const { code, out, err } = await ran(
-    CLI,
+    ...CLI,
     "--preset",
     "tiny",
     "--tokens",
@@ -32,7 +32,7 @@ test("the second time in a process compiles and renders nothing, and says so in 
 
 test("numbers that mean nothing are refused", async () => {
   for (const flags of [["--tokens", "33"], ["--batch", "0"]]) {
-    const { code, err, out } = await ran(CLI, "--preset", "tiny", "--device", "cpu", ...flags);
+    const { code, err, out } = await ran(...CLI, "--preset", "tiny", "--device", "cpu", ...flags);
     assert.is.not(code, 0);
     assert.match(err + out, /33 visual tokens|--batch/);
   }

@@ -7,8 +7,7 @@ import { disagreement, timeRounds } from "../../pipelines/bench/rounds.ts";
 import { spreadOf } from "../../pipelines/bench/spread.ts";
 import { ran, read } from "./command.ts";
 
-const bench = (...args: readonly string[]) =>
-  ran("--lock=pipelines/bench/opponents/deno.lock", "pipelines/cli/bench.ts", ...args);
+const bench = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "bench", ...args);
 
 const tiny = ["--preset", "tiny", "--sizes", "33", "--tokens", "32", "--rounds", "2", "--series", "1"];
 

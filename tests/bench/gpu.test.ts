@@ -48,7 +48,9 @@ test("a report counts the bars that are met; what could not be measured misses i
 
 test("a software device is measured in small and judges nothing", async () => {
   const { code, out, err } = await ran(
-    "pipelines/cli/bench_gpu.ts",
+    "pipelines/cli/cos.ts",
+    "bench",
+    "gpu",
     "--device",
     "deno",
     "--no-steps",

@@ -13,7 +13,7 @@ import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines
 import { precisions } from "../../pipelines/train/precision.ts";
 import { ran, read } from "./command.ts";
 
-const step = (...args: readonly string[]) => ran("pipelines/cli/bench_step.ts", ...args);
+const step = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "bench", "step", ...args);
 
 /** Parameters of the PyTorch yardstick, counted from its modules by hand. */
 const byHand = (name: PresetName, tokens: number): number => {

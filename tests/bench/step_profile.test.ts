@@ -11,7 +11,15 @@ const small = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps"
 
 test("times every kernel of the step against the ceilings of the device", async () => {
   const folder = await Deno.makeTempDir(), file = `${folder}/profile.svg`;
-  const { code, out, err } = await ran("pipelines/cli/bench_step.ts", ...small, "--svg", file, "--json");
+  const { code, out, err } = await ran(
+    "pipelines/cli/cos.ts",
+    "bench",
+    "step",
+    ...small,
+    "--svg",
+    file,
+    "--json",
+  );
   const svg = await Deno.readTextFile(file).finally(() => Deno.remove(folder, { recursive: true }));
   assert.is(code, 0, err);
   const run: StepRun = read(stepRunCodec(), out);

@@ -21,7 +21,7 @@ await Deno.writeTextFile(
 
 const data = async (...args: readonly string[]) => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "pipelines/cli/data.ts", ...args],
+    args: ["run", "-A", "pipelines/cli/cos.ts", "data", ...args],
     cwd: root,
     env: { NO_COLOR: "1" },
   }).output();

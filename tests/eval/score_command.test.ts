@@ -11,7 +11,7 @@ const root = new URL("../..", import.meta.url).pathname;
 
 const score = async (args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${root}pipelines/cli/score.ts`, ...args],
+    args: ["run", "-A", `${root}pipelines/cli/cos.ts`, "score", ...args],
     cwd: root,
     env: { NO_COLOR: "1" },
   }).output();

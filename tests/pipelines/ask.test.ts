@@ -49,7 +49,7 @@ test.before(async () => {
 
 const command = async (...args: readonly string[]) => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "pipelines/cli/ask.ts", "--device", "cpu", ...args],
+    args: ["run", "-A", "pipelines/cli/cos.ts", "ask", "--device", "cpu", ...args],
     env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder();

@@ -12,7 +12,7 @@ import {
 } from "../../pipelines/doctor/report.ts";
 import { ran, read } from "../bench/command.ts";
 
-const doctor = (...args: readonly string[]) => ran("pipelines/cli/doctor.ts", ...args);
+const doctor = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "doctor", ...args);
 
 const command = suite("doctor, the command");
 

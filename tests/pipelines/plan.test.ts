@@ -260,7 +260,7 @@ const command = async (
   ...args: readonly string[]
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "pipelines/cli/plan.ts", ...args],
+    args: ["run", "-A", "pipelines/cli/cos.ts", "plan", ...args],
     env: { NO_COLOR: "1" },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

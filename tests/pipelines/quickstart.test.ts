@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { by, cos } from "../../pipelines/configs/entry.ts";
 import { quickstartCodec, type QuickstartConfig, scales } from "../../pipelines/quickstart/config.ts";
-import { override } from "../../pipelines/quickstart/overrides.ts";
+import { override as overrideBy } from "../../pipelines/configs/override.ts";
 import { presets, quickstartArms } from "../../pipelines/quickstart/presets.ts";
 import { summaryTable } from "../../pipelines/quickstart/report.ts";
 import { quickstart, stageNames } from "../../pipelines/quickstart/run.ts";
@@ -25,6 +25,8 @@ test("every preset is a complete configuration, and JSON", () => {
   }
   assert.is(stageNames(presets.micro).length, 1 + 4 * quickstartArms.length);
 });
+
+const override = overrideBy(quickstartCodec(), "quickstart configuration");
 
 const said = (settings: readonly string[]): string => {
   const made = override(presets.micro, settings);
@@ -60,7 +62,7 @@ const command = async (
   ...args: readonly string[]
 ): Promise<{ readonly code: number; readonly text: string }> => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "pipelines/cli/quickstart.ts", ...args],
+    args: ["run", "-A", "pipelines/cli/cos.ts", "quickstart", ...args],
     env: { NO_COLOR: "1" },
   }).output();
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };

@@ -1,0 +1,20 @@
+/**
+ * The command line.
+ *
+ *     deno task cos <command> [flags]
+ *     deno task cos --help
+ *
+ * The tasks of single commands (`deno task quickstart`) are short names of the same.
+ */
+import { Command } from "effect/cli";
+import type * as Effect from "effect/Effect";
+import type * as NodeServices from "@effect/platform-node/NodeServices";
+import member from "../deno.json" with { type: "json" };
+import { runCommand } from "./main.ts";
+import { stoppedWords, treeFor } from "./tree.ts";
+
+const tree = await treeFor(Deno.args, "deno task cos") as Command.Command<"cos", unknown>;
+const program: Effect.Effect<void, unknown, NodeServices.NodeServices> = Command.run(tree, {
+  version: member.version,
+});
+await runCommand(program, stoppedWords(Deno.args));

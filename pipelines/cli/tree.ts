@@ -1,0 +1,172 @@
+/**
+ * The commands by name. A command's module is loaded when its name stands among the words of the command line, or
+ * when all are asked for; until then the name and the line of the help stand in for it.
+ */
+import { Command } from "effect/cli";
+
+/** A command of whatever flags, errors and services. */
+export type AnyCommand = Command.Command.Any;
+
+/** A command that is not loaded yet. */
+export interface Entry {
+  /** What it is called. */
+  readonly name: string;
+  /** What it does, in a line. */
+  readonly about: string;
+  /** Command lines that show how it is used, without the words before its name, and what each does. */
+  readonly examples: readonly (readonly [line: string, does: string])[];
+  /** Its module. */
+  readonly load: () => Promise<{ readonly command: AnyCommand }>;
+  /** What is said when it was stopped; `stopped` unless said. */
+  readonly stopped?: string;
+}
+
+/** Commands that belong together, as the help lists them. */
+export interface Group {
+  /** Heading. */
+  readonly group: string;
+  /** The commands. */
+  readonly entries: readonly Entry[];
+}
+
+const GOES_ON = "stopped; the last checkpoint is kept, and the same command goes on from there";
+
+/** Every command. */
+export const groups: readonly Group[] = [
+  {
+    group: "Experiments",
+    entries: [
+      {
+        name: "quickstart",
+        about: "Pre-trains, expands, fine-tunes and evaluates every rival, and compares them.",
+        examples: [
+          ["", "the whole experiment at the size of this machine"],
+          ["--scale micro --set pretrain.steps=8", "the smallest size, with one field changed"],
+        ],
+        load: () => import("./quickstart.ts"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "vision",
+        about: "Trains the small vision encoder on drawn scenes.",
+        examples: [["--steps 2000 --out runs/vision", "makes weights like the shipped ones"]],
+        load: () => import("./vision.ts"),
+        stopped: GOES_ON,
+      },
+    ],
+  },
+  {
+    group: "Models",
+    entries: [
+      {
+        name: "ask",
+        about: "Answers a question about a photo with a trained model.",
+        examples: [[
+          '--checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"',
+          "an answer, token by token",
+        ]],
+        load: () => import("./ask.ts"),
+      },
+      {
+        name: "configs",
+        about: "Lists the configurations of the paper's tables, of rivals and controls.",
+        examples: [["", "all of them in a table"], ["cos-80-1296", "one in full"]],
+        load: () => import("./configs.ts"),
+      },
+      {
+        name: "plan",
+        about:
+          "Plans a configuration: parameters, work, memory and time of both stages, without weights or a device.",
+        examples: [["cos-80-1296", "what CoS-7B costs on an H100"]],
+        load: () => import("./plan.ts"),
+      },
+    ],
+  },
+  {
+    group: "Data and scores",
+    entries: [
+      {
+        name: "data",
+        about: "Validates annotation files, and shows what they hold.",
+        examples: [['refcoco "refs(unc).p" instances.json --split testA', "counts, refusals and a sample"]],
+        load: () => import("./data.ts"),
+      },
+      {
+        name: "score",
+        about: "Scores predictions by the rules of a benchmark's official script.",
+        examples: [[
+          "--benchmark vqav2 --source vqav2 --annotations questions.json,annotations.json " +
+          "--predictions results.json --format official",
+          "VQA accuracy of a result file",
+        ]],
+        load: () => import("./score.ts"),
+      },
+    ],
+  },
+  {
+    group: "Machine",
+    entries: [
+      {
+        name: "doctor",
+        about: "Says what this machine has to compute with, what it reaches, and what is missing.",
+        examples: [["", "every device, measured"], ["--no-measure --json", "the same as data, at once"]],
+        load: () => import("./doctor.ts"),
+      },
+      {
+        name: "tune",
+        about: "Measures schedules of kernels on this machine's device, and remembers them.",
+        examples: [["--preset base --tokens 80,336 --budget 600", "ten minutes for one step"]],
+        load: () => import("./tune.ts"),
+      },
+      {
+        name: "bench",
+        about:
+          "Compares with other libraries on the same back end; below it, measures steps, memory and more.",
+        examples: [
+          ["--device cpu --sizes 512,1024", "matrix products on the CPU, beside the others"],
+          ["step --preset research --tokens 32,80,336", "whole training steps"],
+        ],
+        load: () => import("./bench.ts"),
+      },
+    ],
+  },
+];
+
+/** Every command in one list. */
+export const entries: readonly Entry[] = groups.flatMap((group) => group.entries);
+
+const described = (command: AnyCommand, { about, examples }: Entry, before: string): AnyCommand =>
+  (command as Command.Command<string, unknown>).pipe(
+    Command.withDescription(about),
+    Command.withExamples(examples.map(([line, description]) => ({
+      command: [before, command.name, line].filter((part) => part !== "").join(" "),
+      description,
+    }))),
+  );
+
+const wanted = (args: readonly string[]): (entry: Entry) => boolean =>
+  args.some((arg) => arg.startsWith("--completions")) ? () => true : ({ name }) => args.includes(name);
+
+/**
+ * The tree of commands for a command line: the modules of those it names are loaded, the others are names.
+ * @param before - what people type before the name of a command, such as `deno task cos`.
+ */
+export const treeFor = async (args: readonly string[], before: string): Promise<AnyCommand> => {
+  const loads = wanted(args);
+  const made = async (entry: Entry): Promise<AnyCommand> =>
+    described(loads(entry) ? (await entry.load()).command : Command.make(entry.name), entry, before);
+  const listed = await Promise.all(groups.map(async ({ group, entries }) => ({
+    group,
+    commands: await Promise.all(entries.map(made)),
+  })));
+  return Command.make("cos").pipe(
+    Command.withDescription(
+      "Chain-of-Sight: pre-training of vision-language models on few visual tokens, and everything around it.",
+    ),
+    Command.withSubcommands(listed),
+  );
+};
+
+/** What is said when the command of a command line was stopped. */
+export const stoppedWords = (args: readonly string[]): string =>
+  entries.find(({ name }) => args.includes(name))?.stopped ?? "stopped";
