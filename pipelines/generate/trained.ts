@@ -9,7 +9,6 @@ import {
   type TreeError,
   unflatten,
   type VisionLanguage,
-  vitFeatures,
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
@@ -22,10 +21,10 @@ import { type DiskError, onDisk } from "../runs/disk.ts";
 import { readManifest, type RunError } from "../runs/run_directory.ts";
 import { writerOf } from "../stages/answer.ts";
 import { vocabularyOf } from "../stages/language.ts";
-import { type Arm, grownBridge, modelOf, type PlacedBridge } from "../stages/model.ts";
+import { type Arm, grownBridge, modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { PARAMS } from "../train/saved_state.ts";
-import { visionTower } from "../vision/tower.ts";
+import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights } from "../vision/weights.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
 import { GenerateError } from "./fault.ts";
@@ -131,18 +130,20 @@ const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
   tree as Readonly<Record<string, Tree<A>>>;
 
 /** The same writer with the encoder before it, so that it reads pictures: the input `images`, `[rows, side, side, 3]`. */
-const seeing = (writer: Writer, model: VisionLanguage, side: number, encoder: Tree<NdArray>): Writer => ({
+const seeing = (
+  writer: Writer,
+  model: VisionLanguage,
+  views: EncoderViews,
+  encoder: Tree<NdArray>,
+): Writer => ({
   ...writer,
   specs: { vision: vitSpecs(visionTower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
   params: { vision: encoder, ...named(writer.params) },
   prefix: {
     tokens: model.visualTokens,
     describe: (held, rows) => {
-      const { vision, ...rest } = named(held), images = input("images", [rows, side, side, 3]);
-      const features = vitFeatures(visionTower.config, visionTower.levels)(
-        vision as unknown as VitParams<Tensor>,
-        images,
-      );
+      const { vision, ...rest } = named(held), images = input("images", [rows, views.side, views.side, 3]);
+      const features = encodedViews(views)(vision as unknown as VitParams<Tensor>, images);
       return model.visual(rest, { features });
     },
   },
@@ -192,5 +193,5 @@ export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedM
     const params = yield* treeOf(whole.specs, tensors, PARAMS);
     const writer = writerOf({ model, bridge, params, tokenizer });
     const encoder = yield* encoderOf(config, run);
-    return { run, arm, bridge, config, tokenizer, writer: seeing(writer, whole, bridge.resolution, encoder) };
+    return { run, arm, bridge, config, tokenizer, writer: seeing(writer, whole, viewsRead(bridge), encoder) };
   });

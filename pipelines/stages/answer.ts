@@ -9,8 +9,8 @@ import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { vocabularyOf } from "./language.ts";
-import { visionTower } from "../vision/tower.ts";
-import { decoderOf, levelsRead, type ModelConfig, modelOf, type PlacedBridge } from "./model.ts";
+import { cellsOf, visionTower } from "../vision/tower.ts";
+import { decoderOf, levelsRead, type ModelConfig, modelOf, type PlacedBridge, viewsRead } from "./model.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -62,7 +62,7 @@ export const writerOf = (
   >,
 ): Writer => {
   const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, bridge);
-  const cells = (bridge.resolution / visionTower.config.patch) ** 2, width = visionTower.config.width;
+  const cells = cellsOf(viewsRead(bridge)), width = visionTower.config.width;
   return {
     decoder: decoderOf(config, vocabulary),
     specs: model.specs,

@@ -1,10 +1,10 @@
 /** The vision-language model of an arm: a bridge, its expansion, and the decoder behind it. */
 import {
+  asTheyAre,
   type Bridge,
   type BridgeDescription,
   bridgeOf,
   type BridgeSite,
-  ConfigError,
   expandBridge,
   type ExpandedBridge,
   expandedSite,
@@ -17,7 +17,7 @@ import {
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
-import { visionTower } from "../vision/tower.ts";
+import { type EncoderViews, visionTower } from "../vision/tower.ts";
 
 /** One way of pre-training with few tokens and fine-tuning with many. */
 export interface Arm {
@@ -25,8 +25,8 @@ export interface Arm {
   readonly name: string;
   /** The bridge of pre-training, on the small grid. */
   readonly bridge: BridgeDescription;
-  /** How it grows between pre-training and fine-tuning. */
-  readonly expansion: Expansion;
+  /** How it grows between pre-training and fine-tuning; null where it does not, and the resolution stays. */
+  readonly expansion: Expansion | null;
 }
 
 /** The decoder, and the bridge's heads. */
@@ -55,7 +55,7 @@ const positive = t.refinement(t.number, (n) => n > 0 && n < 1, "a number between
 const armType = t.strict({
   name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
   bridge: bridgeCodec(),
-  expansion: expansionCodec(),
+  expansion: t.union([expansionCodec(), t.null]),
 });
 
 /** Codec of {@link Arm}. */
@@ -103,6 +103,7 @@ export const expandedBridge = (
   config: ModelConfig,
   { description, resolution }: PlacedBridge,
 ): PlacedBridge & Pick<ExpandedBridge, "inherit"> => {
+  if (expansion === null) return { description, resolution, inherit: asTheyAre };
   const site = siteOf(config, resolution);
   return {
     ...expandBridge(description, expansion, site),
@@ -133,20 +134,15 @@ const deepest = (bridge: Bridge): Bridge => ({
   apply: (params, features) => bridge.apply(params, features.slice(-bridge.levels)),
 });
 
-/**
- * The bridge on stored features of its resolution.
- * @throws {ConfigError} where it does not fit the grid, or sees more than one picture: features are stored of one.
- */
-export const bridgeAt = (config: ModelConfig, { description, resolution }: PlacedBridge): Bridge => {
-  const bridge = bridgeOf(description, siteOf(config, resolution));
-  if (bridge.views === undefined) return deepest(bridge);
-  throw new ConfigError({
-    op: "bridgeAt",
-    got: `${bridge.name}, which sees ${bridge.views.count} pictures`,
-    expected: "a bridge that sees one picture, as features are stored",
-    mend: "train a tiled bridge on images, as named configurations do",
-  });
-};
+/** What the encoder must see of pictures for a bridge. */
+export const viewsRead = ({ description, resolution }: PlacedBridge): EncoderViews => ({
+  side: resolution,
+  tiles: description.kind === "tiled" ? description.tiles : 1,
+});
+
+/** The bridge on stored features of {@link viewsRead}. Throws a ConfigError where it does not fit the grid. */
+export const bridgeAt = (config: ModelConfig, { description, resolution }: PlacedBridge): Bridge =>
+  deepest(bridgeOf(description, siteOf(config, resolution)));
 
 /** The decoder behind the bridge. */
 export const decoderOf = (

@@ -9,7 +9,6 @@ import {
   type Tensor,
   type Tree,
   type TreeError,
-  vitFeatures,
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
@@ -19,7 +18,7 @@ import { countAt, type PictureSet } from "../data/scene_set.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
-import { visionTower } from "../vision/tower.ts";
+import { cellsOf, encodedViews, visionTower } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { pixelsOf } from "./pixels.ts";
@@ -42,6 +41,8 @@ export interface FeatureSet {
 export interface FeatureOptions {
   /** Side of the pictures in pixels. */
   readonly side: number;
+  /** What the encoder sees of them: 1 (the default) as they are; more, a thumbnail and so many tiles per side. */
+  readonly tiles?: number;
   /** Pictures per submit. */
   readonly batch: number;
   /** Folder where they are kept. */
@@ -61,19 +62,19 @@ const setOf = (tensors: readonly NdArray[], key: string): FeatureSet => {
 const compute = (
   set: PictureSet,
   weights: VisionWeights,
-  { side, batch, label }: FeatureOptions,
+  { side, tiles = 1, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const device = yield* theDevice(), count = countAt(set, side), size = Math.min(batch, count);
     const images = input("images", [size, side, side, 3]);
     const params = placeholders("vit", vitSpecs(tower) as Tree<ParameterSpec>) as VitParams<Tensor>;
-    const states = vitFeatures(tower, levels)(params, images);
+    const states = encodedViews({ side, tiles })(params, images);
     const outputs = Object.fromEntries(states.map((t, i) => [nameOf(i), t]));
     const program = yield* device.load(compile({ outputs }, device.profile));
     const known = program.plan.inputs;
     const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
     yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
-    const cells = (side / tower.patch) ** 2, row = cells * tower.width;
+    const cells = cellsOf({ side, tiles }), row = cells * tower.width;
     const out = levels.map(() => new Float32Array(count * row));
     const report = yield* startProgress({ stage: label, total: count, unit: "pictures" });
     for (let from = 0; from < count; from += size) {
@@ -101,7 +102,9 @@ export const featuresOf = (
   options: FeatureOptions,
 ): Effect.Effect<FeatureSet, FeatureError, Device> =>
   Effect.gen(function* () {
-    const key = hashOf({ scenes: set.hash, weights: weights.hash, side: options.side, levels });
+    // what whole pictures were known by before there were tiles stays
+    const { side, tiles = 1 } = options, tiled = tiles === 1 ? {} : { tiles };
+    const key = hashOf({ scenes: set.hash, weights: weights.hash, side, levels, ...tiled });
     const path = `${options.cache}/${key.slice(0, 24)}.safetensors`;
     const found = yield* load(path).pipe(
       Effect.catch((error) =>

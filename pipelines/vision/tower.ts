@@ -1,5 +1,12 @@
 /** The small encoder of this repository: a quarter of the tokens of the paper's, in the same proportions. */
-import type { VisionTower } from "@chain-of-sight/core";
+import {
+  reshape,
+  type Tensor,
+  viewsOf,
+  type VisionTower,
+  vitFeatures,
+  type VitParams,
+} from "@chain-of-sight/core";
 
 /**
  * Patches of 14 px; a grid of 8 at 112 px (pre-training) and, with an interpolated position table, of 16 at 224 px
@@ -9,3 +16,27 @@ export const visionTower: VisionTower = {
   config: { resolution: 112, patch: 14, width: 128, layers: 5, heads: 4, classToken: false },
   levels: [2, 4],
 };
+
+/** What the encoder sees of a picture. */
+export interface EncoderViews {
+  /** Side of the whole picture in pixels. */
+  readonly side: number;
+  /** 1: the picture as a whole; more: a thumbnail, then so many tiles per side. */
+  readonly tiles: number;
+}
+
+/** Cells of the patch grids of all views together. */
+export const cellsOf = ({ side, tiles }: EncoderViews): number => {
+  const cells = (side / tiles / visionTower.config.patch) ** 2;
+  return tiles === 1 ? cells : (1 + tiles * tiles) * cells;
+};
+
+/** Feature levels `[b, views cells, c]` of pictures `[b, side, side, 3]`, the views of a picture one after the other. */
+export const encodedViews =
+  ({ tiles }: EncoderViews): (params: VitParams<Tensor>, images: Tensor) => readonly Tensor[] =>
+  (params, images) => {
+    const encode = vitFeatures(visionTower.config, visionTower.levels);
+    return tiles === 1
+      ? encode(params, images)
+      : encode(params, viewsOf(tiles)(images)).map((f) => reshape([images.shape[0]!, -1, f.shape[2]!])(f));
+  };

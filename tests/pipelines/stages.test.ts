@@ -1,7 +1,6 @@
 /** Stages: expansion, answers, scores and controls, region contrast, and the order in which stages run. */
 import {
   arrayTrees,
-  ConfigError,
   f32,
   i32,
   input,
@@ -13,9 +12,11 @@ import {
 } from "@chain-of-sight/core";
 import { evaluate as onDevice, webGpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { decodeEither } from "../../pipelines/bridge.ts";
 import { defaultData } from "../../pipelines/data/config.ts";
 import { coordinateWords } from "../../pipelines/data/grid.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
@@ -26,7 +27,15 @@ import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
 import { type LanguageData, vocabularyOf } from "../../pipelines/stages/language.ts";
-import { type Arm, bridgeAt, grownBridge, modelOf, smallBridge } from "../../pipelines/stages/model.ts";
+import {
+  type Arm,
+  armCodec,
+  bridgeAt,
+  grownBridge,
+  modelOf,
+  smallBridge,
+  viewsRead,
+} from "../../pipelines/stages/model.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import { type RegionHead, regionHeadSpecs, regionScore } from "../../pipelines/stages/region_contrast.ts";
 import { followedBy, type Stage } from "../../pipelines/stages/stage.ts";
@@ -34,6 +43,7 @@ import { trainBpe } from "../../pipelines/text/bpe.ts";
 import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures, meanFeatures } from "../../pipelines/train/features.ts";
 import { trainingRow, turnsOf } from "../../pipelines/train/rows.ts";
+import { cellsOf } from "../../pipelines/vision/tower.ts";
 
 const test = suite("stages");
 const data = { ...defaultData, concepts: 8 };
@@ -94,7 +104,7 @@ test("expansion copies weights and gives each child window its parent's queries"
   assert.equal(row(after[2].queries, 63), row(before[1].queries, 15));
 });
 
-test("an arm may have any bridge that sees one picture, in each growth that it has", () => {
+test("an arm may have any bridge, in each growth that it has", () => {
   const features = [0, 1].map((l) => input(`f${l}`, [2, 256, 128]));
   const arms = [
     { bridge: { kind: "average-pool", side: 4 }, expansion: by({ resolution: 2, global: 1, local: 4 }) },
@@ -120,11 +130,23 @@ test("an arm may have any bridge that sees one picture, in each growth that it h
     return model.visualTokens;
   });
   assert.equal(tokens, [256, 8, 64, 84]);
-  const tiled = { name: "tiled", bridge: { kind: "mlp" }, expansion: { kind: "tile", tiles: 2 } } as const;
-  assert.throws(
-    () => bridgeAt(small, grownBridge(tiled, small)),
-    (e: Error) => e instanceof ConfigError && /5 pictures/.test(e.message),
-  );
+});
+
+test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion stays as it is", () => {
+  const resampler = { kind: "resampler", queries: 20, levels: 1 } as const;
+  const tiled = { name: "tiled", bridge: resampler, expansion: { kind: "tile", tiles: 2 } } as const;
+  const given = freshModel(tiled, small, 64, 1), grown = grownBridge(tiled, small);
+  assert.equal(viewsRead(smallBridge(tiled)), { side: 112, tiles: 1 });
+  assert.equal(viewsRead(grown), { side: 224, tiles: 2 });
+  const model = modelOf(small, 64, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
+  const features = [0, 1].map((l) => input(`f${l}`, [2, cellsOf(viewsRead(grown)), 128]));
+  assert.equal(model.visual(held, { features }).shape, [2, 100, 16]);
+  assert.equal(expanded({ arm: tiled, model: small, seed: 1 }, given), given.params);
+
+  const still = { name: "still", bridge: resampler, expansion: null };
+  assert.equal(grownBridge(still, small), smallBridge(still));
+  assert.equal(expanded({ arm: still, model: small, seed: 1 }, given), given.params);
+  assert.equal(decodeEither(armCodec(), "arm")(still), E.right(still));
 });
 
 test("stages compose from left to right", async () => {
@@ -191,14 +213,22 @@ const oneLevel: Arm = {
   expansion: by({ resolution: 2, global: 1, local: 1 }),
 };
 
-for (const arm of [quickstartArms[2]!, oneLevel]) {
+const tiled: Arm = { name: "tiled", bridge: cos([8, 4], [4, 1]), expansion: { kind: "tile", tiles: 2 } };
+
+for (
+  const [arm, bridge] of [
+    [quickstartArms[2]!, smallBridge(quickstartArms[2]!)],
+    [oneLevel, smallBridge(oneLevel)],
+    [tiled, grownBridge(tiled, small)],
+  ] as const
+) {
   test(`answers of ${arm.name} on a device do not depend on how questions are grouped`, async () => {
-    const bridge = smallBridge(arm), vocabulary = vocabularyOf(tokenizer);
+    const vocabulary = vocabularyOf(tokenizer), cells = cellsOf(viewsRead(bridge));
     const { params } = freshModel(arm, small, vocabulary, 3);
     // Wide random output weights, so that answers differ from question to question.
     const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
     wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
-    const features = featuresFor(4, 64, 128);
+    const features = featuresFor(4, cells, 128);
     const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
       [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))
     );
@@ -210,7 +240,7 @@ for (const arm of [quickstartArms[2]!, oneLevel]) {
         yield* (yield* open(1))(features, askings),
       ] as const;
     })));
-    assert.is(modelOf(small, vocabulary, bridge).visualTokens, 8);
+    assert.is(modelOf(small, vocabulary, bridge).visualTokens, arm === tiled ? 40 : 8);
     assert.equal(answers[0], answers[1]);
   });
 }
