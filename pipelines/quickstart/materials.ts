@@ -71,7 +71,7 @@ export const scenesFor = (
 const CORPUS_SCENES = 400;
 
 /** The encoding of a configuration; it remembers what it has encoded, since questions repeat. */
-export const tokenizerFor = (config: QuickstartConfig): Tokenizer => {
+export const tokenizerFor = (config: Pick<QuickstartConfig, "data" | "vocabulary">): Tokenizer => {
   const texts = corpusOf(config.data, sampleScenes(config.data, "pretrain", CORPUS_SCENES));
   const plain = tokenizerOf(trainBpe(texts, config.vocabulary, coordinateWords(config.data.grid)));
   const known = new Map<string, readonly number[]>();

@@ -1,0 +1,101 @@
+/**
+ * One run as a value: everything that decides its numbers on a given device, and nothing else. An ablation is a list of
+ * these, derived from one base.
+ */
+import * as t from "io-ts";
+import { type DataConfig, dataConfigCodec } from "../data/config.ts";
+import type { QuestionKind } from "../data/tasks.ts";
+import type { EvaluateConfig } from "../stages/evaluate.ts";
+import { languageCodec, type LanguageConfig } from "../stages/language.ts";
+import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
+import type { TextConfig } from "../train/rows.ts";
+
+/** What all runs of a comparison share. */
+export interface ExperimentBase {
+  /** How scenes are made. */
+  readonly data: DataConfig;
+  /** Scenes of each split. */
+  readonly scenes: { readonly pretrain: number; readonly finetune: number; readonly eval: number };
+  /** The vision stage: 0 steps take the shipped weights, more train the encoder here. */
+  readonly vision: {
+    /** Optimiser steps. */
+    readonly steps: number;
+    /** Pictures of a step at 112 px and at 224 px. */
+    readonly batch: readonly [number, number];
+    /** Training scenes. */
+    readonly scenes: number;
+  };
+  /** The decoder. */
+  readonly model: ModelConfig;
+  /** Greatest size of the vocabulary. */
+  readonly vocabulary: number;
+  /** Rows of training text in either stage. */
+  readonly text: { readonly pretrain: TextConfig; readonly finetune: TextConfig };
+  /** Pictures per submit when features are computed, at 112 px; a quarter of them at 224 px. */
+  readonly featureBatch: number;
+  /** Pre-training. */
+  readonly pretrain: LanguageConfig;
+  /** Fine-tuning. */
+  readonly finetune: LanguageConfig;
+  /** Evaluation. */
+  readonly evaluate: EvaluateConfig;
+}
+
+/** One run: an arm and a seed on a base. */
+export interface Experiment extends ExperimentBase {
+  /** The bridge, and how it grows. */
+  readonly arm: Arm;
+  /** Key of initial weights and of the order of examples. */
+  readonly seed: number;
+}
+
+const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
+const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
+const turns: Record<QuestionKind, typeof whole> = {
+  caption: whole,
+  presence: whole,
+  count: whole,
+  refer: whole,
+};
+const text = t.strict({ length: natural, turns: t.strict(turns) });
+
+const baseFields = {
+  data: dataConfigCodec(),
+  scenes: t.strict({ pretrain: natural, finetune: natural, eval: natural }),
+  vision: t.strict({ steps: whole, batch: t.readonly(t.tuple([natural, natural])), scenes: natural }),
+  model: modelCodec(),
+  vocabulary: natural,
+  text: t.strict({ pretrain: text, finetune: text }),
+  featureBatch: natural,
+  pretrain: languageCodec(),
+  finetune: languageCodec(),
+  evaluate: t.strict({ batch: natural, resamples: natural, seed: whole, samples: natural }),
+};
+
+/** Codec of what extends {@link ExperimentBase} by some fields; it takes complete values only. */
+export const baseAnd = <A extends ExperimentBase>(
+  fields: { readonly [K in Exclude<keyof A, keyof ExperimentBase>]: t.Type<A[K], unknown, unknown> },
+): t.Type<A, unknown, unknown> =>
+  t.strict({ ...baseFields, ...fields as unknown as t.Props }) as unknown as t.Type<A, unknown, unknown>;
+
+const experimentType = baseAnd<Experiment>({
+  arm: armCodec(),
+  seed: whole as unknown as t.Type<number, unknown, unknown>,
+});
+
+/** Codec of {@link Experiment}; it takes complete configurations only. */
+export const experimentCodec = (): t.Type<Experiment, unknown, unknown> => experimentType;
+
+/** What a run of this form is decided by, with arm and seed left out. */
+export const baseOf = (of: ExperimentBase): ExperimentBase => ({
+  data: of.data,
+  scenes: of.scenes,
+  vision: of.vision,
+  model: of.model,
+  vocabulary: of.vocabulary,
+  text: of.text,
+  featureBatch: of.featureBatch,
+  pretrain: of.pretrain,
+  finetune: of.finetune,
+  evaluate: of.evaluate,
+});

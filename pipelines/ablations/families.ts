@@ -1,0 +1,178 @@
+/**
+ * Families of arms, each after a table or a question of arXiv 2407.15819. Arms are named configurations at a quarter of
+ * the paper's token counts (geometry `small`), so that a row of the paper and an arm have one name.
+ */
+import type { Expansion } from "@chain-of-sight/core";
+import { configsOf } from "../configs/named.ts";
+import type { NamedConfig } from "../configs/config.ts";
+import { by } from "../configs/entry.ts";
+import type { PaperTable } from "../configs/paper_row.ts";
+import { quickstartArms } from "../quickstart/presets.ts";
+import type { AblationArm, FamilyName } from "./config.ts";
+
+/** A family of arms. */
+export interface Family {
+  /** Its name. */
+  readonly name: FamilyName;
+  /** What it shows. */
+  readonly about: string;
+  /** The table of the paper that it follows; null for questions that the paper leaves open. */
+  readonly table: PaperTable | null;
+  /** The arms, in the order of the table. */
+  readonly arms: readonly AblationArm[];
+  /** The arm that the others are compared with. */
+  readonly baseline: string;
+  /** Arms that are enough for the points of the table where there is no GPU, those first without which it has none. */
+  readonly few: readonly string[];
+  /** Rows of the table that are no arms here, each with the reason. */
+  readonly absent: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** A growth that changes nothing: fine-tuning goes on as pre-training ended. */
+const unchanged: Expansion = by({ resolution: 1, global: 1, local: 1 });
+
+const small: ReadonlyMap<string, NamedConfig> = new Map(configsOf("small").map((c) => [c.name, c]));
+
+const armOf = (name: string): AblationArm => {
+  const { bridge, expansion } = small.get(name)!;
+  return { name, bridge, expansion: expansion ?? unchanged };
+};
+
+const ofTable = (table: PaperTable): readonly NamedConfig[] =>
+  [...small.values()]
+    .flatMap((config) => config.rows.filter((row) => row.table === table).map((row) => ({ config, row })))
+    .toSorted((a, b) => a.row.row - b.row.row)
+    .map(({ config }) => config);
+
+const tiles = ({ expansion }: NamedConfig): boolean => expansion?.kind === "tile";
+
+const ofRows = (table: PaperTable): Pick<Family, "arms" | "absent"> => ({
+  arms: ofTable(table).filter((config) => !tiles(config)).map(({ name }) => armOf(name)),
+  absent: ofTable(table).filter(tiles).map(({ name }) => ({
+    name,
+    why: "it looks at tiles, and features are kept of whole pictures",
+  })),
+});
+
+const main: Family = {
+  name: "main",
+  about: "Few tokens in pre-training and many in fine-tuning, against many or few all the way (section 4.1).",
+  table: "main",
+  ...ofRows("main"),
+  baseline: "resampler-336-336",
+  few: [
+    "resampler-336-336",
+    "cos-80-80",
+    "cos-80-336",
+    "resampler-80-80",
+    "cos-32-528",
+    "linear-256-256-at-224",
+  ],
+};
+
+const tokenScaling: Family = {
+  name: "token-scaling",
+  about:
+    "Which lineage grows, by smaller windows, by resolution or by both, from one pre-training (section 4.3).",
+  table: "token-scaling",
+  ...ofRows("token-scaling"),
+  baseline: "cos-80-80",
+  few: ["cos-80-80", "cos-80-80-at-224", "cos-80-336", "cos-80-144", "cos-80-272", "cos-80-336-at-224"],
+};
+
+const inflationNames = [
+  "cos-80-336",
+  "cos-80-336-fresh",
+  "cos-80-336-reversed",
+  "cos-80-336-one-level",
+  "cos-80-1296",
+  "cos-80-1296-fresh",
+  "cos-80-1296-fresh-queries",
+  "cos-80-1296-reversed",
+  "resampler-80-80",
+  "resampler-80-80-one-level",
+  "resampler-336-336",
+  "resampler-336-336-one-level",
+] as const;
+
+const inflation: Family = {
+  name: "inflation",
+  about:
+    "What inflation is worth against a random start, what the order of tokens is, and one level against two.",
+  table: null,
+  arms: inflationNames.map(armOf),
+  baseline: "cos-80-336",
+  few: ["cos-80-336", "cos-80-336-fresh", "cos-80-336-reversed", "cos-80-336-one-level"],
+  absent: [],
+};
+
+/** The rivals: those that keep their tokens, those that grow, and Chain-of-Sight and the resampler as both. */
+const bridgeNames = [
+  "resampler-336-336",
+  "resampler-80-80",
+  "cos-80-80",
+  "cos-80-336",
+  "mlp-256-256-at-224",
+  "average-pool-64-64",
+  "average-pool-256-256",
+  "pool-then-grow-64-256",
+  "c-abstractor-64-64",
+  "c-abstractor-64-256",
+  "token-packer-64-64",
+  "token-packer-64-256",
+  "pixel-shuffle-64-256",
+  "nested-pool-64-256",
+  "nested-queries-64-256",
+] as const;
+
+/** Ending of the names of arms that are pre-trained for as much work as the baseline. */
+export const EQUAL_COMPUTE = "-equal-compute";
+
+const bridges: Family = {
+  name: "bridges",
+  about:
+    "Every rival bridge with as many steps, and again with as much work in pre-training as the baseline has.",
+  table: null,
+  arms: [
+    ...bridgeNames.map(armOf),
+    ...bridgeNames.slice(1).map((name) => ({
+      ...armOf(name),
+      name: `${name}${EQUAL_COMPUTE}`,
+      equalWork: true,
+    })),
+  ],
+  baseline: "resampler-336-336",
+  few: [
+    "resampler-336-336",
+    "cos-80-336",
+    `cos-80-336${EQUAL_COMPUTE}`,
+    "pool-then-grow-64-256",
+    "token-packer-64-256",
+    `pool-then-grow-64-256${EQUAL_COMPUTE}`,
+  ],
+  absent: [],
+};
+
+const quick: Family = {
+  name: "quickstart",
+  about:
+    "The arms of the quickstart: the resampler with many tokens, and Chain-of-Sight that grows from 20 and 8.",
+  table: null,
+  arms: quickstartArms,
+  baseline: quickstartArms[0]!.name,
+  few: quickstartArms.map(({ name }) => name),
+  absent: [],
+};
+
+/** All families by name. */
+export const families: Readonly<Record<FamilyName, Family>> = {
+  main,
+  "token-scaling": tokenScaling,
+  inflation,
+  bridges,
+  quickstart: quick,
+};
+
+/** The named configuration that an arm is, by its name; none for arms of the quickstart. */
+export const configOfArm = (name: string): NamedConfig | undefined =>
+  small.get(name.endsWith(EQUAL_COMPUTE) ? name.slice(0, -EQUAL_COMPUTE.length) : name);

@@ -1,0 +1,157 @@
+/**
+ * From experiments to jobs. A job makes one artefact, and its key is the hash of the part of the experiment that decides
+ * the artefact: arms that are pre-trained alike share one pre-training, in one ablation and between them.
+ *
+ * Jobs of one experiment: `scenes` of three splits, `encoder` (where the vision stage has steps), `features` of each
+ * set, then `pretrain`, `expand`, `finetune`, `evaluate`.
+ *
+ * On disk an artefact is a run directory, `<store>/<stage>-<first 16 digits of its key>/`:
+ *
+ *     manifest.json   of the usual kind (`runs/manifest.ts`); `config` is that part of the experiment
+ *     lock            held by the process that makes it; others wait
+ *     metrics/        <stage>.jsonl of a training, growing line by line
+ *     checkpoints/    <stage>.safetensors; features and pictures of those stages
+ *     samples/        answers and a contact sheet of an evaluation
+ *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
+ */
+import { hashOf, type Json } from "../runs/hash.ts";
+import { grownBridge } from "../stages/model.ts";
+import { visionTower } from "../vision/tower.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** What a job makes. */
+export type JobStage = "scenes" | "encoder" | "features" | "pretrain" | "expand" | "finetune" | "evaluate";
+
+/** Every stage, in the order in which an experiment goes through them. */
+export const jobStages: readonly JobStage[] = [
+  "scenes",
+  "encoder",
+  "features",
+  "pretrain",
+  "expand",
+  "finetune",
+  "evaluate",
+];
+
+/** Splits that a language model learns from and is asked about. */
+export type LanguageSplit = "pretrain" | "finetune" | "eval";
+
+/** One artefact to be made. */
+export interface Job {
+  /** Hash of all that decides it, hexadecimal. */
+  readonly key: string;
+  /** What it makes. */
+  readonly stage: JobStage;
+  /** The experiment that first wanted it. What it does not depend on is another's, and is not read. */
+  readonly experiment: Experiment;
+  /** Which pictures; of scenes and features alone. */
+  readonly pictures?: { readonly split: LanguageSplit; readonly side: number };
+  /** The part of the experiment that decides it: the configuration in its manifest. */
+  readonly config: Json;
+  /** Keys of the artefacts that it reads, directly. */
+  readonly needs: readonly string[];
+}
+
+/** Name of an artefact's directory in the store. */
+export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string =>
+  `${stage}-${key.slice(0, 16)}`;
+
+/** Changes whenever artefacts of before could not be read any more. */
+const FORMAT = 1;
+
+/** Sides of the pictures of an experiment: of pre-training, and of fine-tuning and evaluation. */
+export const sidesOf = ({ arm, model }: Experiment): { readonly small: number; readonly grown: number } => ({
+  small: visionTower.config.resolution,
+  grown: grownBridge(arm, model).resolution,
+});
+
+/** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that cannot grow. */
+export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
+  const { small, grown } = sidesOf(e);
+  const made: Job[] = [];
+  const add = (
+    stage: JobStage,
+    config: object,
+    needs: readonly Job[],
+    pictures?: Job["pictures"],
+  ): Job => {
+    const drawn = stage === "scenes"; // drawn by the processor, whatever else computes
+    const whole = { format: FORMAT, stage, ...(drawn ? {} : { device }), ...config } as unknown as Json;
+    const job: Job = {
+      key: hashOf(whole),
+      stage,
+      experiment: e,
+      ...(pictures === undefined ? {} : { pictures }),
+      config: whole,
+      needs: [...new Set(needs.map(({ key }) => key))],
+    };
+    made.push(job);
+    return job;
+  };
+  // only an encoder that is trained here has a seed
+  const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
+  const encoder = e.vision.steps === 0 ? [] : [add("encoder", { data: e.data, vision }, [])];
+  const featuresFor = (split: LanguageSplit, side: number): Job => {
+    const pictures = { split, side }, count = e.scenes[split];
+    const scenes = add("scenes", { data: e.data, pictures, scenes: { [split]: count } }, [], pictures);
+    return add(
+      "features",
+      { data: e.data, pictures, scenes: { [split]: count }, vision },
+      [scenes, ...encoder],
+      pictures,
+    );
+  };
+  const seen = {
+    pretrain: featuresFor("pretrain", small),
+    finetune: featuresFor("finetune", grown),
+    eval: featuresFor("eval", grown),
+  };
+  const first = {
+    seed: e.seed,
+    data: e.data,
+    scenes: { pretrain: e.scenes.pretrain },
+    vision,
+    vocabulary: e.vocabulary,
+    model: e.model,
+    bridge: e.arm.bridge,
+    text: { pretrain: e.text.pretrain },
+    pretrain: e.pretrain,
+  };
+  const pretrain = add("pretrain", first, [seen.pretrain]);
+  const second = { ...first, expansion: e.arm.expansion };
+  const expand = add("expand", second, [pretrain]);
+  const third = {
+    ...second,
+    scenes: { ...first.scenes, finetune: e.scenes.finetune },
+    text: e.text,
+    finetune: e.finetune,
+  };
+  const finetune = add("finetune", third, [expand, seen.finetune]);
+  add("evaluate", { ...third, scenes: e.scenes, evaluate: e.evaluate }, [finetune, seen.finetune, seen.eval]);
+  return made;
+};
+
+/** The artefact of a stage of an experiment; of features and scenes, those of evaluation. */
+export const jobOf = (e: Experiment, stage: JobStage, device: string): Job | undefined =>
+  jobsOf(e, device).findLast((job) => job.stage === stage);
+
+/** Jobs of many experiments, each once, in an order in which every job comes after those that it needs. */
+export const jobGraph = (experiments: readonly Experiment[], device: string): readonly Job[] => {
+  const byKey = new Map<string, Job>();
+  for (const e of experiments) {
+    for (const job of jobsOf(e, device)) if (!byKey.has(job.key)) byKey.set(job.key, job);
+  }
+  return [...byKey.values()];
+};
+
+/** A job and all that it needs, directly or not, in the order of the graph. */
+export const neededFor = (jobs: readonly Job[], keys: readonly string[]): readonly Job[] => {
+  const byKey = new Map(jobs.map((job) => [job.key, job])), wanted = new Set<string>();
+  const walk = (key: string): void => {
+    if (wanted.has(key)) return;
+    wanted.add(key);
+    byKey.get(key)?.needs.forEach(walk);
+  };
+  keys.forEach(walk);
+  return jobs.filter(({ key }) => wanted.has(key));
+};

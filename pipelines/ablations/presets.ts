@@ -1,0 +1,70 @@
+/** The sizes of ablations: everything but the arms. */
+import { defaultData } from "../data/config.ts";
+import { presets as quickstarts } from "../quickstart/presets.ts";
+import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
+import { baseOf, type ExperimentBase } from "./experiment.ts";
+import { families } from "./families.ts";
+
+/** A size. */
+export interface Preset {
+  /** What it is for, and how long the main family takes. */
+  readonly about: string;
+  /** What all runs share. */
+  readonly base: ExperimentBase;
+  /** Seeds unless others are asked for. */
+  readonly seeds: number;
+  /** Which arms of a family: all, those that are enough for its points, or only the first three of those. */
+  readonly arms: "all" | "few" | "three";
+}
+
+/** Learns nothing much, but goes through every stage in seconds. */
+const smoke: ExperimentBase = {
+  ...baseOf(quickstarts.micro),
+  scenes: { pretrain: 8, finetune: 6, eval: 4 },
+  vision: { steps: 0, batch: [4, 2], scenes: 16 },
+  pretrain: { ...quickstarts.micro.pretrain, steps: 6, every: 2 },
+  finetune: { ...quickstarts.micro.finetune, steps: 4, every: 2 },
+  evaluate: { ...quickstarts.micro.evaluate, samples: 4 },
+};
+
+/** The quickstart's size for two cores, every arm with three seeds. */
+const micro: ExperimentBase = baseOf(quickstarts.software);
+
+/** One GPU: as the quickstart there, with plates of text in the scenes. */
+const lab: ExperimentBase = { ...baseOf(quickstarts.gpu), data: { ...defaultData, plates: 1 } };
+
+/** One GPU for a day: a wider and deeper decoder, and ten times as long. */
+const base: ExperimentBase = {
+  ...lab,
+  scenes: { pretrain: 32768, finetune: 8192, eval: 1024 },
+  model: { width: 384, layers: 6, heads: 6, ff: 1024, bridgeHeads: 4, init: 0.05 },
+  pretrain: { ...lab.pretrain, steps: 12_000, batch: 64, rate: 6e-4, warmup: 600, every: 2000 },
+  finetune: { ...lab.finetune, steps: 3000, batch: 64, rate: 3e-4, warmup: 150, every: 1000 },
+};
+
+/** All presets by name. */
+export const ablationPresets: Readonly<Record<PresetName, Preset>> = {
+  smoke: { about: "seconds, for tests of the whole", base: smoke, seeds: 2, arms: "three" },
+  micro: { about: "two cores, about eight minutes", base: micro, seeds: 3, arms: "few" },
+  lab: { about: "one GPU, under an hour", base: lab, seeds: 3, arms: "all" },
+  base: { about: "one GPU, a day", base, seeds: 3, arms: "all" },
+};
+
+/** The configuration of a family at the size of a preset, with as many seeds as are asked for. */
+export const ablationOf = (
+  family: FamilyName,
+  preset: PresetName,
+  seeds: number = ablationPresets[preset].seeds,
+): AblationConfig => {
+  const { arms, baseline, few } = families[family], size = ablationPresets[preset];
+  const wanted = size.arms === "all" ? undefined : size.arms === "few" ? few : few.slice(0, 3);
+  const chosen = wanted === undefined ? arms : arms.filter(({ name }) => wanted.includes(name));
+  return {
+    ...size.base,
+    family,
+    preset,
+    seeds: Array.from({ length: seeds }, (_, i) => i + 1),
+    arms: chosen,
+    baseline,
+  };
+};

@@ -1,0 +1,68 @@
+/** Operations of the trainings of an experiment, from their descriptions alone. Pure. */
+import {
+  adamw,
+  costOf,
+  input,
+  placeholders,
+  type Tensor,
+  tensors,
+  type TrainState,
+  trainStateSpecs,
+  trainStep,
+  type Tree,
+  type VisionLanguageBatch,
+  warmupCosine,
+} from "@chain-of-sight/core";
+import { tokenizerFor } from "../quickstart/materials.ts";
+import { hashOf } from "../runs/hash.ts";
+import { trainedBy, vocabularyOf } from "../stages/language.ts";
+import { grownBridge, modelOf, smallBridge } from "../stages/model.ts";
+import { visionTower } from "../vision/tower.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** Work of one training. */
+export interface Work {
+  /** Visual tokens of a picture. */
+  readonly visualTokens: number;
+  /** Operations of a step, forward, backward and update; a multiplication with an addition is two. */
+  readonly flops: number;
+}
+
+const known = new Map<string, Work>(), vocabularies = new Map<string, number>();
+
+const remembered = <A>(memory: Map<string, A>, key: string, make: () => A): A => {
+  const value = memory.get(key) ?? make();
+  memory.set(key, value);
+  return value;
+};
+
+/** Rows of the embedding of an experiment. */
+export const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): number =>
+  remembered(vocabularies, hashOf([e.data, e.vocabulary]), () => vocabularyOf(tokenizerFor(e)));
+
+/** Work of a step of pre-training or fine-tuning. Throws ConfigError for an arm that does not fit. */
+export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
+  const vocabulary = vocabularyOfExperiment(e), config = e[stage], { length } = e.text[stage];
+  const bridge = stage === "pretrain" ? smallBridge(e.arm) : grownBridge(e.arm, e.model);
+  const { batch, maxNorm, weightDecay } = config;
+  return remembered(known, hashOf({ vocabulary, config, length, bridge, model: e.model }), () => {
+    const model = modelOf(e.model, vocabulary, bridge), optimiser = adamw({ weightDecay });
+    const trainable = trainedBy(config);
+    const cells = (bridge.resolution / visionTower.config.patch) ** 2, { width } = visionTower.config;
+    const inputs: VisionLanguageBatch = {
+      features: visionTower.levels.map((_, i) => input(`features.${i}`, [batch, cells, width])),
+      ids: input("ids", [batch, length], "i32"),
+      labels: input("labels", [batch, length], "i32"),
+    };
+    const state = placeholders("work", trainStateSpecs(optimiser, model.specs, trainable));
+    const step = trainStep<VisionLanguageBatch>({
+      loss: model.loss,
+      optimiser,
+      schedule: warmupCosine({ peak: 1, warmup: 1, total: 2 }),
+      maxNorm,
+      trainable,
+    })(state as TrainState<Tensor>, inputs);
+    const results = tensors.leaves({ state: step.state, loss: step.metrics.loss } as Tree<Tensor>);
+    return { visualTokens: model.visualTokens, flops: costOf(results).flops };
+  });
+};
