@@ -2,10 +2,8 @@
  * Families of arms, each after a table or a question of arXiv 2407.15819. Arms are named configurations at a quarter of
  * the paper's token counts (geometry `small`), so that a row of the paper and an arm have one name.
  */
-import type { Expansion } from "@chain-of-sight/core";
 import { configsOf } from "../configs/named.ts";
 import type { NamedConfig } from "../configs/config.ts";
-import { by } from "../configs/entry.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
 import { quickstartArms } from "../quickstart/presets.ts";
 import type { AblationArm, FamilyName } from "./config.ts";
@@ -24,18 +22,13 @@ export interface Family {
   readonly baseline: string;
   /** Arms that are enough for the points of the table where there is no GPU, those first without which it has none. */
   readonly few: readonly string[];
-  /** Rows of the table that are no arms here, each with the reason. */
-  readonly absent: readonly { readonly name: string; readonly why: string }[];
 }
-
-/** A growth that changes nothing: fine-tuning goes on as pre-training ended. */
-const unchanged: Expansion = by({ resolution: 1, global: 1, local: 1 });
 
 const small: ReadonlyMap<string, NamedConfig> = new Map(configsOf("small").map((c) => [c.name, c]));
 
 const armOf = (name: string): AblationArm => {
   const { bridge, expansion } = small.get(name)!;
-  return { name, bridge, expansion: expansion ?? unchanged };
+  return { name, bridge, expansion };
 };
 
 const ofTable = (table: PaperTable): readonly NamedConfig[] =>
@@ -44,14 +37,8 @@ const ofTable = (table: PaperTable): readonly NamedConfig[] =>
     .toSorted((a, b) => a.row.row - b.row.row)
     .map(({ config }) => config);
 
-const tiles = ({ expansion }: NamedConfig): boolean => expansion?.kind === "tile";
-
-const ofRows = (table: PaperTable): Pick<Family, "arms" | "absent"> => ({
-  arms: ofTable(table).filter((config) => !tiles(config)).map(({ name }) => armOf(name)),
-  absent: ofTable(table).filter(tiles).map(({ name }) => ({
-    name,
-    why: "it looks at tiles, and features are kept of whole pictures",
-  })),
+const ofRows = (table: PaperTable): Pick<Family, "arms"> => ({
+  arms: ofTable(table).map(({ name }) => armOf(name)),
 });
 
 const main: Family = {
@@ -103,7 +90,6 @@ const inflation: Family = {
   arms: inflationNames.map(armOf),
   baseline: "cos-80-336",
   few: ["cos-80-336", "cos-80-336-fresh", "cos-80-336-reversed", "cos-80-336-one-level"],
-  absent: [],
 };
 
 /** The rivals: those that keep their tokens, those that grow, and Chain-of-Sight and the resampler as both. */
@@ -150,7 +136,6 @@ const bridges: Family = {
     "token-packer-64-256",
     `pool-then-grow-64-256${EQUAL_COMPUTE}`,
   ],
-  absent: [],
 };
 
 const quick: Family = {
@@ -161,7 +146,6 @@ const quick: Family = {
   arms: quickstartArms,
   baseline: quickstartArms[0]!.name,
   few: quickstartArms.map(({ name }) => name),
-  absent: [],
 };
 
 /** All families by name. */

@@ -15,8 +15,8 @@
  *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
  */
 import { hashOf, type Json } from "../runs/hash.ts";
-import { grownBridge } from "../stages/model.ts";
-import { visionTower } from "../vision/tower.ts";
+import { grownBridge, smallBridge, viewsRead } from "../stages/model.ts";
+import type { EncoderViews } from "../vision/tower.ts";
 import type { Experiment } from "./experiment.ts";
 
 /** What a job makes. */
@@ -44,8 +44,8 @@ export interface Job {
   readonly stage: JobStage;
   /** The experiment that first wanted it. What it does not depend on is another's, and is not read. */
   readonly experiment: Experiment;
-  /** Which pictures; of scenes and features alone. */
-  readonly pictures?: { readonly split: LanguageSplit; readonly side: number };
+  /** Which pictures, and what the encoder sees of them; of scenes and features alone. */
+  readonly pictures?: { readonly split: LanguageSplit } & EncoderViews;
   /** The part of the experiment that decides it: the configuration in its manifest. */
   readonly config: Json;
   /** Keys of the artefacts that it reads, directly. */
@@ -59,15 +59,17 @@ export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string
 /** Changes whenever artefacts of before could not be read any more. */
 const FORMAT = 1;
 
-/** Sides of the pictures of an experiment: of pre-training, and of fine-tuning and evaluation. */
-export const sidesOf = ({ arm, model }: Experiment): { readonly small: number; readonly grown: number } => ({
-  small: visionTower.config.resolution,
-  grown: grownBridge(arm, model).resolution,
+/** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
+export const viewsOf = (
+  { arm, model }: Experiment,
+): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
+  small: viewsRead(smallBridge(arm)),
+  grown: viewsRead(grownBridge(arm, model)),
 });
 
 /** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that cannot grow. */
 export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
-  const { small, grown } = sidesOf(e);
+  const { small, grown } = viewsOf(e);
   const made: Job[] = [];
   const add = (
     stage: JobStage,
@@ -91,15 +93,11 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
   // only an encoder that is trained here has a seed
   const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
   const encoder = e.vision.steps === 0 ? [] : [add("encoder", { data: e.data, vision }, [])];
-  const featuresFor = (split: LanguageSplit, side: number): Job => {
-    const pictures = { split, side }, count = e.scenes[split];
-    const scenes = add("scenes", { data: e.data, pictures, scenes: { [split]: count } }, [], pictures);
-    return add(
-      "features",
-      { data: e.data, pictures, scenes: { [split]: count }, vision },
-      [scenes, ...encoder],
-      pictures,
-    );
+  const featuresFor = (split: LanguageSplit, views: EncoderViews): Job => {
+    const set = { data: e.data, scenes: { [split]: e.scenes[split] } };
+    const whole = { split, side: views.side, tiles: 1 }, seen = { split, ...views };
+    const scenes = add("scenes", { ...set, pictures: { split, side: views.side } }, [], whole);
+    return add("features", { ...set, pictures: seen, vision }, [scenes, ...encoder], seen);
   };
   const seen = {
     pretrain: featuresFor("pretrain", small),

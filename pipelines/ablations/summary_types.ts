@@ -167,8 +167,6 @@ export interface AblationSummary {
   readonly arms: readonly ArmSummary[];
   /** What could not be done. */
   readonly failures: readonly Failure[];
-  /** Rows of the paper's table that are no arms, with the reason. */
-  readonly absent: readonly { readonly name: string; readonly why: string }[];
 }
 
 const texts = t.readonlyArray(t.string);
@@ -254,7 +252,6 @@ const summaryType = t.strict({
     })),
   })),
   failures: t.readonlyArray(t.strict({ artefact: t.string, label: t.string, reason: t.string })),
-  absent: t.readonlyArray(t.strict({ name: t.string, why: t.string })),
 });
 
 /** Codec of {@link AblationSummary}. */

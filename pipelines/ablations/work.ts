@@ -15,9 +15,10 @@ import {
 } from "@chain-of-sight/core";
 import { tokenizerFor } from "../quickstart/materials.ts";
 import { hashOf } from "../runs/hash.ts";
-import { trainedBy, vocabularyOf } from "../stages/language.ts";
-import { grownBridge, modelOf, smallBridge } from "../stages/model.ts";
-import { visionTower } from "../vision/tower.ts";
+import { trainedBy } from "../stages/language.ts";
+import { grownBridge, modelOf, smallBridge, viewsRead } from "../stages/model.ts";
+import { vocabularyOf } from "../stages/scene_source.ts";
+import { cellsOf, visionTower } from "../vision/tower.ts";
 import type { Experiment } from "./experiment.ts";
 
 /** Work of one training. */
@@ -48,7 +49,7 @@ export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
   return remembered(known, hashOf({ vocabulary, config, length, bridge, model: e.model }), () => {
     const model = modelOf(e.model, vocabulary, bridge), optimiser = adamw({ weightDecay });
     const trainable = trainedBy(config);
-    const cells = (bridge.resolution / visionTower.config.patch) ** 2, { width } = visionTower.config;
+    const cells = cellsOf(viewsRead(bridge)), { width } = visionTower.config;
     const inputs: VisionLanguageBatch = {
       features: visionTower.levels.map((_, i) => input(`features.${i}`, [batch, cells, width])),
       ids: input("ids", [batch, length], "i32"),
