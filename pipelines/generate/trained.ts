@@ -20,7 +20,7 @@ import { tokenizerFor } from "../quickstart/materials.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { readManifest, type RunError } from "../runs/run_directory.ts";
 import { writerOf } from "../stages/answer.ts";
-import { vocabularyOf } from "../stages/language.ts";
+import { vocabularyOf } from "../stages/scene_source.ts";
 import { type Arm, grownBridge, modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { PARAMS } from "../train/saved_state.ts";

@@ -9,7 +9,7 @@ import type { SceneSet } from "../data/scene_set.ts";
 import { corpusOf } from "../data/tasks.ts";
 import { renderDataset } from "../data/workers.ts";
 import { hashOf } from "../runs/hash.ts";
-import type { LanguageData } from "../stages/language.ts";
+import type { LanguageData } from "../stages/scene_source.ts";
 import { stagePlaces, type StageRun } from "../stages/stage.ts";
 import { runVision } from "../stages/vision.ts";
 import { defaultVision } from "../stages/vision_config.ts";

@@ -15,7 +15,7 @@ import { timeScoreChart } from "../figures/time_score.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import { type RunDirectory, writeJson } from "../runs/run_directory.ts";
 import { questionsFor } from "../stages/evaluate.ts";
-import type { LanguageData } from "../stages/language.ts";
+import type { LanguageData } from "../stages/scene_source.ts";
 import { table } from "../terminal/table.ts";
 import type { ArmResult, Summary } from "./summary.ts";
 

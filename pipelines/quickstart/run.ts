@@ -15,9 +15,9 @@ import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { evaluate } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
-import { vocabularyOf } from "../stages/language.ts";
 import { type Arm, bridgeAt, grownBridge, smallBridge } from "../stages/model.ts";
 import { freshModel, pretrain, type TrainedState } from "../stages/pretrain.ts";
+import { sceneSource, vocabularyOf } from "../stages/scene_source.ts";
 import { followedBy, noted, type Stage, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
 import type { TrainingError } from "../train/fault.ts";
@@ -89,7 +89,7 @@ export const runArm = (
           name: named("pretrain"),
           config: config.pretrain,
           model,
-          data: materials.pretrain,
+          source: sceneSource(materials.pretrain),
           seed,
         }),
       ),
@@ -105,7 +105,7 @@ export const runArm = (
             name: named("finetune"),
             config: config.finetune,
             model,
-            data: materials.finetune,
+            source: sceneSource(materials.finetune),
             seed: seed + 1,
           }),
         ),

@@ -8,7 +8,7 @@ import type { Writer } from "../generate/programs.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
-import { vocabularyOf } from "./language.ts";
+import { vocabularyOf } from "./scene_source.ts";
 import { cellsOf, visionTower } from "../vision/tower.ts";
 import { decoderOf, levelsRead, type ModelConfig, modelOf, type PlacedBridge, viewsRead } from "./model.ts";
 

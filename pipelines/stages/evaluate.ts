@@ -17,7 +17,7 @@ import { readJson, writeJson } from "../runs/run_directory.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { FeatureSet } from "../train/features.ts";
 import { type Answerer, openAnswerer } from "./answer.ts";
-import type { LanguageData } from "./language.ts";
+import type { LanguageData } from "./scene_source.ts";
 import type { ModelConfig, ModelState } from "./model.ts";
 import {
   type Answered,

@@ -1,13 +1,11 @@
-/** Training a vision-language model on stored features: what pre-training and fine-tuning have in common. */
+/** Training a vision-language model: what pre-training and fine-tuning have in common. */
 import {
   adamw,
   cast,
   crossEntropy,
   div,
   equal,
-  input,
   maximum,
-  type NdArray,
   or,
   type ParameterSpec,
   type PathPredicate,
@@ -20,19 +18,12 @@ import {
   type VisionLanguageBatch,
   warmupCosine,
 } from "@chain-of-sight/core";
-import * as Effect from "effect/Effect";
-import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import type { DataConfig } from "../data/config.ts";
-import type { Scene } from "../data/record.ts";
 import { hashOf } from "../runs/hash.ts";
-import { batchAt, type BatchError, batchOf } from "../text/batch.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import type { Precision } from "../train/precision.ts";
-import { type TextConfig, trainingRow } from "../train/rows.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
-import { type ModelConfig, modelOf, type ModelState } from "./model.ts";
+import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
+import { type LanguageSource, sourceInputs } from "./source.ts";
 
 /** How a stage trains. */
 export interface LanguageConfig {
@@ -76,22 +67,8 @@ const languageType = t.exact(t.intersection([
 export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> =>
   languageType as unknown as t.Type<LanguageConfig, unknown, unknown>;
 
-/** What models of a run learn from at one resolution. */
-export interface LanguageData {
-  /** The scenes. */
-  readonly scenes: readonly Scene[];
-  /** Their features. */
-  readonly features: FeatureSet;
-  /** How scenes and questions are made. */
-  readonly data: DataConfig;
-  /** How rows are made. */
-  readonly text: TextConfig;
-  /** The encoding. */
-  readonly tokenizer: Tokenizer;
-}
-
 /** One stage of one arm. */
-export interface LanguageStage {
+export interface LanguageStage<E = never, R = never> {
   /** Name of the stage in the run. */
   readonly name: string;
   /** How it trains. */
@@ -99,35 +76,19 @@ export interface LanguageStage {
   /** The model behind the bridge. */
   readonly model: ModelConfig;
   /** What it learns from. */
-  readonly data: LanguageData;
+  readonly source: LanguageSource<E, R>;
   /** Key of the order of examples. */
   readonly seed: number;
 }
-
-/** Rows of an embedding for an encoding: a multiple of 8. */
-export const vocabularyOf = (tokenizer: Tokenizer): number => Math.ceil(tokenizer.size / 8) * 8;
-
-/** The batch of a step as inputs. */
-export const languageInputs = (
-  { cells, width }: FeatureSet,
-  levels: number,
-  batch: number,
-  length: number,
-): VisionLanguageBatch => ({
-  features: Array.from({ length: levels }, (_, i) => input(`features.${i}`, [batch, cells, width])),
-  ids: input("ids", [batch, length], "i32"),
-  labels: input("labels", [batch, length], "i32"),
-});
 
 /** Whether a path is trained. */
 export const trainedBy = (config: LanguageConfig): PathPredicate => under(...config.trainable);
 
 /** Hash of all that decides the numbers of a stage. */
-export const languageIdentity = (stage: LanguageStage, given: ModelState): string => {
+export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string => {
   // what f32 trainings were known by before they could be anything else stays
   const { every: _every, precision = "f32", ...others } = stage.config;
   const config = precision === "f32" ? others : { ...others, precision };
-  const { data, text, features, tokenizer } = stage.data;
   return hashOf({
     stage: stage.name,
     from: given.identity,
@@ -135,10 +96,7 @@ export const languageIdentity = (stage: LanguageStage, given: ModelState): strin
     model: stage.model,
     config,
     seed: stage.seed,
-    data,
-    text,
-    features: features.key,
-    vocabulary: tokenizer.json,
+    ...stage.source.identity,
   });
 };
 
@@ -148,55 +106,41 @@ export const languageIdentity = (stage: LanguageStage, given: ModelState): strin
  */
 export const presenceAccuracy = (
   model: VisionLanguage,
-  tokenizer: Tokenizer,
+  { yes, no }: LanguageSource["words"],
 ): (params: Tree<Tensor>, batch: VisionLanguageBatch) => Tensor =>
 (params: Tree<Tensor>, batch: VisionLanguageBatch): Tensor => {
-  const [yes, no] = ["yes", "no"].map((word) => tokenizer.encode(word)[0] ?? tokenizer.unk) as [
-    number,
-    number,
-  ];
   const asked = or(equal(batch.labels, yes), equal(batch.labels, no));
   const { correct } = crossEntropy(model.logits(params, batch, batch.ids), batch.labels);
   return div(sum()(select(asked, correct, 0)), maximum(sum()(cast("f32")(asked)), 1));
 };
 
+/** The model that a stage trains: with the encoder where its source gives pictures. */
+export const stageModel = <E, R>(
+  { model, source }: Pick<LanguageStage<E, R>, "model" | "source">,
+  bridge: PlacedBridge,
+): VisionLanguage =>
+  source.sight.kind === "pictures"
+    ? seeingModelOf(model, source.vocabulary, bridge)
+    : modelOf(model, source.vocabulary, bridge);
+
 /** The training of a stage from a model's state. */
-export const languageTraining = (
-  stage: LanguageStage,
+export const languageTraining = <E, R>(
+  stage: LanguageStage<E, R>,
   given: ModelState,
   places: TrainingPlaces,
-): Training<VisionLanguageBatch, BatchError> => {
-  const { config, data } = stage, { scenes, features, text, tokenizer } = data;
-  const model = modelOf(stage.model, vocabularyOf(tokenizer), given.bridge);
-  const order = batchAt(stage.seed, scenes.length, config.batch);
-  const arraysAt = (step: number): E.Either<BatchError, Readonly<Record<string, NdArray>>> => {
-    const examples = order(step);
-    const rows = examples.map(({ index, epoch }) =>
-      trainingRow(tokenizer, scenes[index]!, data.data, text, epoch)
-    );
-    return E.map((batch: { readonly ids: NdArray; readonly labels: NdArray }) => ({
-      ...Object.fromEntries(
-        gatherFeatures(features, examples.map((e) => e.index)).map((level, i) => [`features.${i}`, level]),
-      ),
-      ids: batch.ids,
-      labels: batch.labels,
-    }))(batchOf(rows));
-  };
+): Training<VisionLanguageBatch, E, R> => {
+  const { config, source } = stage, model = stageModel(stage, given.bridge);
   return {
     stage: stage.name,
     identity: languageIdentity(stage, given),
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
-    batch: languageInputs(features, features.levels.length, config.batch, text.length),
+    batch: sourceInputs(source, config.batch),
     loss: (params, batch) => {
       const [loss, metrics] = model.loss(params, batch);
-      return [loss, { ...metrics, presence: presenceAccuracy(model, tokenizer)(params, batch) }];
+      return [loss, { ...metrics, presence: presenceAccuracy(model, source.words)(params, batch) }];
     },
-    batchAt: (step) =>
-      Effect.suspend(() => {
-        const made = arraysAt(step);
-        return E.isLeft(made) ? Effect.fail(made.left) : Effect.succeed(made.right);
-      }),
+    batchAt: source.batches(stage.seed, config.batch),
     trainable: trainedBy(config),
     optimiser: adamw({ weightDecay: config.weightDecay, betas: [0.9, 0.98] }),
     schedule: warmupCosine({
@@ -208,7 +152,7 @@ export const languageTraining = (
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     total: config.steps,
-    work: { amount: config.batch * (model.visualTokens + text.length), unit: "tokens" },
+    work: { amount: config.batch * (model.visualTokens + source.length), unit: "tokens" },
     places,
   };
 };

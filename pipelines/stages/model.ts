@@ -154,6 +154,18 @@ export const decoderOf = (
 export const modelOf = (config: ModelConfig, vocabulary: number, bridge: PlacedBridge): VisionLanguage =>
   visionLanguage({ bridge: bridgeAt(config, bridge), decoder: decoderOf(config, vocabulary) });
 
+/** The model on pictures: the same with the encoder before it, its parameters under `vision`. */
+export const seeingModelOf = (
+  config: ModelConfig,
+  vocabulary: number,
+  bridge: PlacedBridge,
+): VisionLanguage =>
+  visionLanguage({
+    bridge: bridgeAt(config, bridge),
+    decoder: decoderOf(config, vocabulary),
+    vision: visionTower,
+  });
+
 /** What goes from stage to stage: a model's bridge and parameters. */
 export interface ModelState {
   /** Its bridge. */

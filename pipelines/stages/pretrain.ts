@@ -4,9 +4,8 @@ import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
-import type { BatchError } from "../text/batch.ts";
 import { train, type TrainError } from "../train/trainer.ts";
-import { type LanguageStage, languageTraining, vocabularyOf } from "./language.ts";
+import { type LanguageStage, languageTraining } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
 import { spread } from "./spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
@@ -28,10 +27,10 @@ export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, se
 };
 
 /** A stage that trains a model where it is: pre-training and fine-tuning are both of this kind. */
-export const languageStage = (
+export const languageStage = <E, R>(
   run: StageRun,
-  stage: LanguageStage,
-): Stage<ModelState, TrainedState, TrainError | BatchError, Device> =>
+  stage: LanguageStage<E, R>,
+): Stage<ModelState, TrainedState, TrainError | E, Device | R> =>
 (given) =>
   Effect.gen(function* () {
     const places = { ...stagePlaces(run, stage.name), every: stage.config.every };
@@ -47,6 +46,3 @@ export const languageStage = (
 
 /** Pre-training as a stage: from a fresh model, or from any model of the same bridge. */
 export const pretrain: typeof languageStage = languageStage;
-
-/** The vocabulary that a stage's models have. */
-export const stageVocabulary = (stage: LanguageStage): number => vocabularyOf(stage.data.tokenizer);

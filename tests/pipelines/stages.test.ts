@@ -26,7 +26,7 @@ import { by, cos } from "../../pipelines/configs/entry.ts";
 import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
-import { type LanguageData, vocabularyOf } from "../../pipelines/stages/language.ts";
+import { type LanguageData, vocabularyOf } from "../../pipelines/stages/scene_source.ts";
 import {
   type Arm,
   armCodec,
