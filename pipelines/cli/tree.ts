@@ -104,6 +104,20 @@ export const groups: readonly Group[] = [
     ],
   },
   {
+    group: "Results",
+    entries: [
+      {
+        name: "report",
+        about: "Makes tables, figures and a page of HTML from the directory of a run or an ablation.",
+        examples: [[
+          "runs/quickstart-software-1",
+          "writes report.html there, one file that needs nothing else",
+        ]],
+        load: () => import("./report.ts"),
+      },
+    ],
+  },
+  {
     group: "Machine",
     entries: [
       {

@@ -142,3 +142,18 @@ export const override = <A>(
       )
     ),
   );
+
+const settingsBetween = (from: unknown, to: unknown, path: readonly string[]): readonly string[] => {
+  if (JSON.stringify(from) === JSON.stringify(to)) return [];
+  const inside = isRecord(from) && isRecord(to) && !Array.isArray(to) && !Array.isArray(from) &&
+    Object.keys(from).every((name) => Object.hasOwn(to, name));
+  return inside
+    ? Object.keys(to).flatMap((name) => settingsBetween(from[name], to[name], [...path, name]))
+    : [`${path.join(".")}=${JSON.stringify(to)}`];
+};
+
+/**
+ * The settings that make one configuration of another: `override(codec, what)(from, settingsOf(from, to))` is `to`.
+ * Both are JSON, and `to` has every field that `from` has.
+ */
+export const settingsOf = (from: unknown, to: unknown): readonly string[] => settingsBetween(from, to, []);

@@ -12,7 +12,7 @@ export const display: unique symbol = Symbol.for("Jupyter.display") as never;
 export interface Figure {
   /** SVG text, complete with its namespace. */
   readonly svg: string;
-  /** PNG bytes on white. */
+  /** PNG bytes on white, rendered when they are first asked for. */
   readonly png: Uint8Array;
   /** What a notebook shows, by media type. */
   readonly [display]: () => Readonly<Record<string, string>>;
@@ -73,5 +73,12 @@ const stableIds = (svg: string): string => {
 /** A figure from its SVG text; the ids of its clip paths are made to depend on its content alone. */
 export const figureOf = (svg: string): Figure => {
   const stable = stableIds(svg);
-  return { svg: stable, png: svgToPng(stable), [display]: () => ({ "image/svg+xml": stable }) };
+  let png: Uint8Array | undefined;
+  return {
+    svg: stable,
+    get png() {
+      return png ??= svgToPng(stable);
+    },
+    [display]: () => ({ "image/svg+xml": stable }),
+  };
 };

@@ -1,0 +1,23 @@
+/** Flags that many commands have. */
+import { deviceNames } from "@chain-of-sight/kernels";
+import { Flag } from "effect/cli";
+
+/** Prints data instead of text. */
+export const jsonFlag = Flag.Boolean("json").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("print the results as JSON, and nothing else, on standard output"),
+);
+
+/** What computes. */
+export const computeFlag = Flag.Literals("device", deviceNames).pipe(
+  Flag.withDefault("auto" as const),
+  Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
+);
+
+/** Fields of a configuration, by path. */
+export const setFlag = Flag.String("set").pipe(
+  Flag.atLeast(0),
+  Flag.withDescription(
+    "a field of the configuration, such as pretrain.steps=100; may be given more than once",
+  ),
+);

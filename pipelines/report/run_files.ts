@@ -1,0 +1,121 @@
+/** What a run directory holds for its readers: read leniently, so that a run that is going on can be read too. */
+import * as Effect from "effect/Effect";
+import * as t from "io-ts";
+import type { DecodeError } from "../bridge.ts";
+import type { Interval } from "../eval/bootstrap.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import type { Manifest } from "../runs/manifest.ts";
+import type { MetricRecord } from "../runs/metrics.ts";
+import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
+import { feed, noSeries } from "../runs/tail.ts";
+
+/** One arm of a summary, as far as reports show it. */
+export interface SummaryArm {
+  /** Name. */
+  readonly name: string;
+  /** Kind of its bridge. */
+  readonly bridge: string;
+  /** Visual tokens in pre-training. */
+  readonly pretrainTokens: number;
+  /** Visual tokens in fine-tuning. */
+  readonly finetuneTokens: number;
+  /** Time of pre-training relative to the first arm. */
+  readonly relativePretrainTime: number;
+  /** Losses by moment. */
+  readonly loss: Readonly<Record<string, number>>;
+  /** Every score; those with an interval are shown. */
+  readonly scores: Readonly<Record<string, unknown>>;
+  /** Presence F1 beyond each control. */
+  readonly gain: Readonly<Record<string, Interval>>;
+}
+
+/** `summary.json`, as far as reports show it. */
+export interface SummaryFile {
+  /** The arms. */
+  readonly arms: readonly SummaryArm[];
+  /** The size. */
+  readonly scale: string;
+  /** Seconds of the whole command. */
+  readonly wallSeconds: number;
+}
+
+const interval = t.type({ value: t.number, low: t.number, high: t.number });
+
+/** Whether a value is a number with an interval. */
+export const isInterval = (value: unknown): value is Interval => interval.is(value);
+
+const summaryType = t.type({
+  scale: t.string,
+  wallSeconds: t.number,
+  arms: t.readonlyArray(t.type({
+    name: t.string,
+    bridge: t.string,
+    pretrainTokens: t.number,
+    finetuneTokens: t.number,
+    relativePretrainTime: t.number,
+    loss: t.record(t.string, t.number),
+    scores: t.record(t.string, t.unknown),
+    gain: t.record(t.string, interval),
+  })),
+});
+
+/** Codec of {@link SummaryFile}. */
+export const summaryFileCodec = (): t.Type<SummaryFile, unknown, unknown> =>
+  summaryType as unknown as t.Type<SummaryFile, unknown, unknown>;
+
+/** A run as it stands on disk. */
+export interface RunFiles {
+  /** Its folder. */
+  readonly path: string;
+  /** Its manifest. */
+  readonly manifest: Manifest;
+  /** Its summary, if it has one. */
+  readonly summary?: SummaryFile;
+  /** Metrics by stage, in the order of the stages. */
+  readonly metrics: Readonly<Record<string, readonly MetricRecord[]>>;
+  /** Sheets of answers by arm or stage: bytes of a PNG. */
+  readonly samples: Readonly<Record<string, Uint8Array>>;
+}
+
+const orNothing = <A>(read: () => Promise<A>): Promise<A | undefined> =>
+  read().catch((cause) => {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw cause;
+  });
+
+/** Whether there is something at a path. */
+export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
+  Effect.map(onDisk("look for", path, () => orNothing(() => Deno.stat(path))), (info) => info !== undefined);
+
+/** Names of the files in a folder that end in a certain way, without the ending, sorted; none where there is no folder. */
+export const namesIn = async (folder: string, ending: string): Promise<readonly string[]> => {
+  const found: string[] = [];
+  await orNothing(async () => {
+    for await (const entry of Deno.readDir(folder)) {
+      if (entry.isFile && entry.name.endsWith(ending)) found.push(entry.name.slice(0, -ending.length));
+    }
+  });
+  return found.toSorted();
+};
+
+/** Reads a run directory. Half-written lines of metrics are left out; the summary is read of a quickstart. */
+export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError | DiskError | RunError> =>
+  Effect.gen(function* () {
+    const manifest = yield* readManifest(path);
+    const stages = yield* onDisk("list", `${path}/metrics`, () => namesIn(`${path}/metrics`, ".jsonl"));
+    const order = (name: string): number => manifest.stages.findIndex((stage) => stage.name === name);
+    const metrics: Record<string, readonly MetricRecord[]> = {};
+    for (const stage of stages.toSorted((a, b) => order(a) - order(b))) {
+      const file = `${path}/metrics/${stage}.jsonl`;
+      metrics[stage] = feed(noSeries, yield* onDisk("read", file, () => Deno.readFile(file))).records;
+    }
+    const samples: Record<string, Uint8Array> = {};
+    for (const name of yield* onDisk("list", `${path}/samples`, () => namesIn(`${path}/samples`, ".png"))) {
+      const file = `${path}/samples/${name}.png`;
+      samples[name] = yield* onDisk("read", file, () => Deno.readFile(file));
+    }
+    const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")
+      ? yield* readJson(`${path}/summary.json`, summaryFileCodec())
+      : undefined;
+    return { path, manifest, metrics, samples, ...(summary === undefined ? {} : { summary }) };
+  });
