@@ -98,6 +98,8 @@ export interface WorldConfig {
   readonly letters: readonly [number, number];
   /** Greatest share of the picture that the boxes of objects cover together; larger draws are shrunk. */
   readonly cover: number;
+  /** How questions speak boxes: as words of the grid if absent, or as whole numbers from 0 to 999. */
+  readonly boxes?: "grid" | "thousand";
   /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
   readonly realism?: RealismPack;
 }
@@ -176,6 +178,7 @@ export const fullData: DataConfig = {
     large: { objects: [3, 8], size: [100 / 448, 160 / 448] },
     letters: [11 / 448, 36 / 448],
     cover: 0.4,
+    boxes: "thousand",
   },
 };
 
@@ -236,7 +239,7 @@ const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
     letters: shares,
     cover: bounded("cover", 0.05, 1),
   }),
-  t.partial({ realism: realismType }),
+  t.partial({ realism: realismType, boxes: t.keyof({ grid: null, thousand: null }) }),
 ]));
 
 const smallConfig = {
