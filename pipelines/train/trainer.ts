@@ -30,7 +30,7 @@ export interface Trained {
   readonly params: Tree<NdArray>;
   /** Optimiser steps. */
   readonly steps: number;
-  /** The metrics of every step, with `seconds` of its window per step. */
+  /** The metrics of every step, with `seconds` of its window per step, and `deviceBytes` that it held. */
   readonly records: readonly MetricRecord[];
   /** Seconds from the start of this process's part to its end, compilation and saving included. */
   readonly wallSeconds: number;
@@ -65,6 +65,8 @@ interface Running<B, E, R> {
   readonly report: ProgressReport;
   readonly at: Position;
   readonly records: MetricRecord[];
+  /** Bytes that the program holds on the device. */
+  readonly deviceBytes: number;
 }
 
 const notFinite = (stage: string, row: MetricRecord, name: string): TrainingError =>
@@ -95,6 +97,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError>
       step: at.known + i + 1,
       ...metrics,
       seconds,
+      deviceBytes: run.deviceBytes,
       ...(at.first ? { warmup: true } : {}),
     }));
     yield* appendMetrics(run.log, rows);
@@ -182,14 +185,24 @@ export const train = <B, E, R>(
       return yield* Effect.fail(noHalf(stage, device.profile.name, from));
     }
     const step = stepSource(training);
-    const program = yield* device.load(compile(step.source, device.profile));
+    const plan = compile(step.source, device.profile), program = yield* device.load(plan);
     yield* program.write({
       ...(saved?.tensors ?? step.bind(step.start)),
       [RING]: zerosArray("f32", step.ring.spec.shape),
     });
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, windowBegan: began, first: true };
-    const run: Running<B, E, R> = { training, step, program, log, report, at, records: [...log.kept] };
+    const deviceBytes = plan.memory.buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+    const run: Running<B, E, R> = {
+      training,
+      step,
+      program,
+      log,
+      report,
+      at,
+      records: [...log.kept],
+      deviceBytes,
+    };
     yield* loop(run).pipe(
       Effect.onInterrupt(() => Effect.andThen(settle(run), keep(run)).pipe(Effect.ignore)),
     );
