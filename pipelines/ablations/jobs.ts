@@ -2,7 +2,7 @@
  * From experiments to jobs. A job makes one artefact, and its key is the hash of the part of the experiment that decides
  * the artefact: arms that are pre-trained alike share one pre-training, in one ablation and between them.
  *
- * Jobs of one experiment: `scenes` of three splits, `encoder` (where the vision stage has steps), `features` of each
+ * Jobs of one experiment: `scenes` of three splits, `vision` (where that stage has steps), `features` of each
  * set, then `pretrain`, `expand`, `finetune`, `evaluate`.
  *
  * On disk an artefact is a run directory, `<store>/<stage>-<first 16 digits of its key>/`:
@@ -20,12 +20,12 @@ import type { EncoderViews } from "../vision/tower.ts";
 import type { Experiment } from "./experiment.ts";
 
 /** What a job makes. */
-export type JobStage = "scenes" | "encoder" | "features" | "pretrain" | "expand" | "finetune" | "evaluate";
+export type JobStage = "scenes" | "vision" | "features" | "pretrain" | "expand" | "finetune" | "evaluate";
 
 /** Every stage, in the order in which an experiment goes through them. */
 export const jobStages: readonly JobStage[] = [
   "scenes",
-  "encoder",
+  "vision",
   "features",
   "pretrain",
   "expand",
@@ -48,8 +48,8 @@ export interface Job {
   readonly pictures?: { readonly split: LanguageSplit } & EncoderViews;
   /** The part of the experiment that decides it: the configuration in its manifest. */
   readonly config: Json;
-  /** Keys of the artefacts that it reads, directly. */
-  readonly needs: readonly string[];
+  /** The artefacts that it reads, directly. */
+  readonly needs: readonly Pick<Job, "stage" | "key">[];
 }
 
 /** Name of an artefact's directory in the store. */
@@ -85,14 +85,14 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
       experiment: e,
       ...(pictures === undefined ? {} : { pictures }),
       config: whole,
-      needs: [...new Set(needs.map(({ key }) => key))],
+      needs: needs.map((need) => ({ stage: need.stage, key: need.key })),
     };
     made.push(job);
     return job;
   };
   // only an encoder that is trained here has a seed
   const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
-  const encoder = e.vision.steps === 0 ? [] : [add("encoder", { data: e.data, vision }, [])];
+  const encoder = e.vision.steps === 0 ? [] : [add("vision", { data: e.data, vision }, [])];
   const featuresFor = (split: LanguageSplit, views: EncoderViews): Job => {
     const set = { data: e.data, scenes: { [split]: e.scenes[split] } };
     const whole = { split, side: views.side, tiles: 1 }, seen = { split, ...views };
@@ -148,7 +148,7 @@ export const neededFor = (jobs: readonly Job[], keys: readonly string[]): readon
   const walk = (key: string): void => {
     if (wanted.has(key)) return;
     wanted.add(key);
-    byKey.get(key)?.needs.forEach(walk);
+    byKey.get(key)?.needs.forEach((need) => walk(need.key));
   };
   keys.forEach(walk);
   return jobs.filter(({ key }) => wanted.has(key));

@@ -174,7 +174,7 @@ const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
 const stage = t.keyof({
   scenes: null,
-  encoder: null,
+  vision: null,
   features: null,
   pretrain: null,
   expand: null,

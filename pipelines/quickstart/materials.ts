@@ -85,9 +85,9 @@ export const tokenizerFor = (config: Pick<QuickstartConfig, "data" | "vocabulary
 
 /** The encoder: the shipped one, or one trained in this run. */
 export const encoderFor = (
-  config: QuickstartConfig,
+  config: Pick<QuickstartConfig, "data" | "seed" | "vision">,
   run: StageRun,
-  caches: Caches,
+  caches: Pick<Caches, "scenes">,
 ): Effect.Effect<VisionWeights, TrainError | DataError | TreeError, Device> => {
   if (config.vision.steps === 0) return loadVision(shippedWeights());
   const { steps, batch, scenes } = config.vision;

@@ -158,10 +158,15 @@ export const openOrCreateRun = (
   manifest: Manifest,
 ): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
   Effect.gen(function* () {
-    if (!(yield* exists(`${path}/manifest.json`))) {
-      return { directory: yield* createRun(path, manifest), manifest };
+    // a run that cannot be read is refused before anything is made; looked at again under the lock, as others make runs too
+    if (yield* exists(`${path}/manifest.json`)) yield* readManifest(path);
+    yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
+    const directory = yield* locked(path);
+    if (!(yield* exists(directory.manifest))) {
+      yield* writeManifest(directory, manifest);
+      return { directory, manifest };
     }
-    const opened = yield* openRun(path);
+    const opened = { directory, manifest: yield* readManifest(path) };
     for (const key of ["configHash", "dataHash"] as const) {
       if (opened.manifest[key] === manifest[key]) continue;
       return yield* Effect.fail(

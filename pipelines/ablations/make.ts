@@ -1,0 +1,253 @@
+/** Making one artefact from those that it needs, in its own run directory, whoever else would like to make it too. */
+import type { ConfigError, TreeError } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Schedule from "effect/Schedule";
+import type { DecodeError } from "../bridge.ts";
+import type { DataError } from "../data/error.ts";
+import type { GenerationError } from "../generate/generator.ts";
+import { encoderFor } from "../quickstart/materials.ts";
+import { sheetOf } from "../quickstart/report.ts";
+import { lastMean } from "../quickstart/summary.ts";
+import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { hashOf } from "../runs/hash.ts";
+import { newManifest } from "../runs/manifest.ts";
+import type { MetricRecord, MetricsError } from "../runs/metrics.ts";
+import { openOrCreateRun, RunError } from "../runs/run_directory.ts";
+import type { LockError } from "../runs/run_lock.ts";
+import { evaluate, questionsFor } from "../stages/evaluate.ts";
+import { expand } from "../stages/expand.ts";
+import { finetune } from "../stages/finetune.ts";
+import type { ModelState } from "../stages/model.ts";
+import { freshModel, pretrain } from "../stages/pretrain.ts";
+import { sceneSource, vocabularyOf } from "../stages/scene_source.ts";
+import { noted, type StageRun, stageRun } from "../stages/stage.ts";
+import type { BatchError } from "../text/batch.ts";
+import type { TrainingError } from "../train/fault.ts";
+import { meanFeatures } from "../train/features.ts";
+import { timingOf } from "../train/timing.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import { artefactPath, type ArtefactResult, readResult, writeResult } from "./artefact.ts";
+import type { Experiment } from "./experiment.ts";
+import { artefactName, type Job, jobsOf, type JobStage, neededFor } from "./jobs.ts";
+import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./materials.ts";
+import type { Workshop } from "./workshop.ts";
+import { modelAfter } from "./models.ts";
+import { outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+
+/** What making an artefact can fail with. */
+export type MakeError =
+  | BatchError
+  | CheckpointError
+  | ConfigError
+  | DataError
+  | DecodeError
+  | DiskError
+  | GenerationError
+  | LockError
+  | MetricsError
+  | RunError
+  | TrainingError
+  | TreeError;
+
+type Found = Pick<ArtefactResult, "numbers" | "outcomes">;
+type Making = Effect.Effect<Found, MakeError, Device>;
+
+/** What a training found out. */
+const trainingNumbers = (records: readonly MetricRecord[]): Found => {
+  const { stepSeconds, measuredSeconds } = timingOf(records);
+  const skipped = records.at(-1)?.skipped;
+  return {
+    numbers: {
+      firstLoss: records[0]!.loss as number,
+      loss: lastMean(records, "loss"),
+      secondsPerStep: stepSeconds,
+      measuredSeconds,
+      ...(typeof skipped === "number" ? { skipped } : {}),
+    },
+  };
+};
+
+const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
+  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
+
+const trained = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+  Effect.gen(function* () {
+    const data = yield* dataOf(shop, e, stage as "pretrain" | "finetune"), source = sceneSource(data);
+    const { model, seed } = e;
+    if (stage === "pretrain") {
+      const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed));
+      const done = yield* pretrain(run, { name: stage, config: e.pretrain, model, source, seed })(fresh);
+      return trainingNumbers(done.records);
+    }
+    const given = yield* modelAfter(shop, e, "expand", source.vocabulary);
+    const settings = { name: stage, config: e.finetune, model, source, seed: seed + 1 };
+    return trainingNumbers((yield* finetune(run, settings)(given)).records);
+  });
+
+const grown = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+  Effect.gen(function* () {
+    const { arm, model, seed } = e, vocabulary = vocabularyOf(yield* tokenizerOf(shop, e));
+    const given = yield* modelAfter(shop, e, "pretrain", vocabulary);
+    yield* expand(run, { name: stage, arm, model, vocabulary, seed })(given);
+    return { numbers: {} };
+  });
+
+const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+  Effect.gen(function* () {
+    const data = yield* dataOf(shop, e, "eval");
+    const training = yield* seenScenes(shop, pictureJob(shop, e, "features", "finetune"));
+    const given: ModelState = yield* modelAfter(shop, e, "finetune", vocabularyOf(data.tokenizer));
+    // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
+    const { answers, blind, shuffled } = yield* evaluate(run, {
+      name: stage,
+      config: { ...e.evaluate, samples: data.scenes.length },
+      model: e.model,
+      data,
+      average: meanFeatures(training.features),
+    })(given);
+    const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
+    const job = pictureJob(shop, e, "scenes", "eval"), set = yield* scenesOf(shop, job);
+    const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);
+    yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, job.pictures!.side)]);
+    const seen = outcomesOf(answered, e.data.grid), numbers = scoresOfOutcomes(seen);
+    const valueOf = (scores: object): Readonly<Record<string, number>> =>
+      Object.fromEntries(
+        Object.keys(numbers).flatMap((name) => {
+          const score = (scores as Readonly<Record<string, unknown>>)[name];
+          const value = typeof score === "number" ? score : (score as { value?: number } | undefined)?.value;
+          return value === undefined ? [] : [[name, value] as const];
+        }),
+      );
+    return { numbers, outcomes: { seen, blind: valueOf(blind), shuffled: valueOf(shuffled) } };
+  });
+
+const drawn = (shop: Workshop, job: Job): Making =>
+  Effect.map(scenesOf(shop, job), ({ scenes }) => ({ numbers: { scenes: scenes.length } }));
+
+const seen = (shop: Workshop, job: Job): Making =>
+  Effect.map(seenScenes(shop, job), ({ features }) => ({
+    numbers: { scenes: features.count, cells: features.cells },
+  }));
+
+const taught = (_shop: Workshop, { experiment: e }: Job, run: StageRun): Making =>
+  Effect.as(encoderFor(e, run, { scenes: `${run.directory.path}/pictures` }), { numbers: {} });
+
+const makers: Readonly<Record<Job["stage"], (shop: Workshop, job: Job, run: StageRun) => Making>> = {
+  scenes: drawn,
+  vision: taught,
+  features: seen,
+  pretrain: trained,
+  expand: grown,
+  finetune: trained,
+  evaluate: evaluated,
+};
+
+/** Hash of the pictures that an artefact comes from, by those of what it needs; scenes are known by what decides them. */
+const dataHashOf = (job: Job, needs: readonly ArtefactResult[]): string => {
+  const hashes = [...new Set(needs.map(({ dataHash }) => dataHash))];
+  return hashes.length === 0 ? job.key : hashes.length === 1 ? hashes[0]! : hashOf(hashes);
+};
+
+/** A function that hears which process is waited for. */
+export const waiting = (heard: (holder: string) => void): (holder: string) => void => heard;
+
+/** Time between two tries at a lock. */
+const PATIENCE = "250 millis";
+
+/** Results of what a job needs; one that is not there is an error. */
+const needsOf = (
+  shop: Workshop,
+  job: Job,
+): Effect.Effect<readonly ArtefactResult[], DecodeError | DiskError | RunError> =>
+  Effect.forEach(
+    job.needs,
+    (need) =>
+      Effect.flatMap(readResult(artefactPath(shop.store, need)), (result) =>
+        result === undefined
+          ? Effect.fail(
+            new RunError({
+              op: `make ${artefactName(job)}`,
+              got: `no finished ${artefactName(need)}`,
+              expected: "everything that it needs in the store",
+              mend: "make that first; whole experiments do",
+              path: shop.store,
+            }),
+          )
+          : Effect.succeed(result)),
+  );
+
+/**
+ * The artefact of a job whose needs are there: read where it is finished, made or gone on with where it is not. One that
+ * another process makes is waited for.
+ */
+export const makeArtefact = (
+  shop: Workshop,
+  job: Job,
+  onWait: ReturnType<typeof waiting> = () => {},
+): Effect.Effect<ArtefactResult, MakeError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const path = artefactPath(shop.store, job), before = yield* readResult(path);
+    if (before !== undefined) return before;
+    const needs = yield* needsOf(shop, job), dataHash = dataHashOf(job, needs);
+    const { seed, data, evaluate: { seed: evaluation } } = job.experiment;
+    const manifest = newManifest({
+      name: artefactName(job),
+      config: job.config,
+      dataHash,
+      codeVersion: shop.version,
+      device: shop.device,
+      seeds: { data: data.seed, model: seed, evaluation },
+      stages: [job.stage],
+    }, new Date().toISOString());
+    const opened = yield* openOrCreateRun(path, manifest).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error._tag === "LockError") onWait(error.got);
+        })
+      ),
+      Effect.retry({
+        while: (error) => error._tag === "LockError",
+        schedule: Schedule.spaced(PATIENCE),
+      }),
+    );
+    const meanwhile = yield* readResult(path);
+    if (meanwhile !== undefined) return meanwhile;
+    const began = performance.now(), run = stageRun(opened);
+    const found = yield* noted(run, job.stage, () => makers[job.stage](shop, job, run))(undefined);
+    const drawnHash = job.stage === "scenes" ? (yield* scenesOf(shop, job)).hash : dataHash;
+    const result: ArtefactResult = {
+      format: 1,
+      key: job.key,
+      dataHash: drawnHash,
+      seconds: (performance.now() - began) / 1000,
+      ...found,
+    };
+    yield* writeResult(path, result);
+    return result;
+  }));
+
+/** An artefact of an experiment and all that it needs, one after the other in this process. */
+export const makeStage = (
+  shop: Workshop,
+  experiment: Experiment,
+  stage: JobStage,
+): Effect.Effect<ArtefactResult & { readonly directory: string }, MakeError, Device> =>
+  Effect.gen(function* () {
+    const jobs = yield* tried(() => jobsOf(experiment, shop.device));
+    const wanted = jobs.findLast((job) => job.stage === stage);
+    if (wanted === undefined) {
+      return yield* Effect.fail(
+        new RunError({
+          op: `make ${stage}`,
+          got: "an experiment that takes the shipped encoder",
+          expected: "one that trains its own",
+          mend: "give it steps: vision.steps=400",
+          path: shop.store,
+        }),
+      );
+    }
+    for (const job of neededFor(jobs, [wanted.key])) yield* makeArtefact(shop, job);
+    const directory = artefactPath(shop.store, wanted), result = yield* makeArtefact(shop, wanted);
+    return { ...result, directory };
+  });

@@ -1,0 +1,96 @@
+/** Scenes, encoder and features of experiments, kept in memory for the jobs of one process that need them again. */
+import type { NdArray, TreeError } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type { DataError } from "../data/error.ts";
+import type { SceneSet } from "../data/scene_set.ts";
+import { renderDataset } from "../data/workers.ts";
+import { tokenizerFor } from "../quickstart/materials.ts";
+import { hashOf } from "../runs/hash.ts";
+import type { LanguageData } from "../stages/scene_source.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { type FeatureError, type FeatureSet, featuresOf } from "../train/features.ts";
+import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
+import { load } from "../weights/checkpoint.ts";
+import { artefactPath } from "./artefact.ts";
+import type { Experiment } from "./experiment.ts";
+import { type Job, jobsOf, type LanguageSplit } from "./jobs.ts";
+import { encoderParams } from "./models.ts";
+import { keeping, type Workshop } from "./workshop.ts";
+
+/** The artefact of scenes or features of a split. */
+export const pictureJob = (
+  shop: Workshop,
+  e: Experiment,
+  stage: "scenes" | "features",
+  split: LanguageSplit,
+): Job => jobsOf(e, shop.device).find((job) => job.stage === stage && job.pictures?.split === split)!;
+
+/** The scenes of an artefact, drawn, or read from where they were kept. */
+export const scenesOf = (shop: Workshop, job: Job): Effect.Effect<SceneSet, DataError> => {
+  const { split, side } = job.pictures!, { data, scenes } = job.experiment;
+  const cache = `${artefactPath(shop.store, job)}/pictures`;
+  return renderDataset(data, split, scenes[split], { sides: [side], cache });
+};
+
+/** The encoder of an experiment: the shipped one, or the one that was trained for it. */
+export const encoderOf = (
+  shop: Workshop,
+  e: Experiment,
+): Effect.Effect<VisionWeights, FeatureError> => {
+  const job = jobsOf(e, shop.device).find(({ stage }) => stage === "vision");
+  if (job === undefined) return keeping(shop, "shipped encoder", loadVision(shippedWeights()));
+  const path = `${artefactPath(shop.store, job)}/checkpoints/vision.safetensors`;
+  return Effect.gen(function* () {
+    const { tensors, hash } = yield* load(path);
+    return { params: yield* encoderParams(tensors as Readonly<Record<string, NdArray>>), hash };
+  });
+};
+
+/** Pictures in memory are many bytes: only records, hash and features are kept. */
+export interface SeenScenes {
+  /** The records. */
+  readonly scenes: SceneSet["scenes"];
+  /** Hash of the pictures. */
+  readonly hash: string;
+  /** What the encoder saw. */
+  readonly features: FeatureSet;
+}
+
+/** Features of an artefact, computed, or read from where they were kept. */
+export const seenScenes = (
+  shop: Workshop,
+  job: Job,
+): Effect.Effect<SeenScenes, DataError | FeatureError | TreeError, Device> =>
+  keeping(
+    shop,
+    job.key,
+    Effect.gen(function* () {
+      const e = job.experiment, { split, side, tiles } = job.pictures!;
+      const set = yield* scenesOf(shop, pictureJob(shop, e, "scenes", split));
+      const features = yield* featuresOf(set, yield* encoderOf(shop, e), {
+        side,
+        tiles,
+        batch: side === 112 ? e.featureBatch : Math.max(1, e.featureBatch >> 2),
+        cache: `${artefactPath(shop.store, job)}/checkpoints`,
+        label: `features of ${split}`,
+      });
+      return { scenes: set.scenes, hash: set.hash, features };
+    }),
+  );
+
+/** The encoding of an experiment. */
+export const tokenizerOf = (shop: Workshop, e: Experiment): Effect.Effect<Tokenizer> =>
+  keeping(shop, hashOf([e.data, e.vocabulary]), Effect.sync(() => tokenizerFor(e)));
+
+/** What a stage of an experiment learns from or is asked about. */
+export const dataOf = (
+  shop: Workshop,
+  e: Experiment,
+  split: LanguageSplit,
+): Effect.Effect<LanguageData & { readonly hash: string }, DataError | FeatureError | TreeError, Device> =>
+  Effect.gen(function* () {
+    const { scenes, features, hash } = yield* seenScenes(shop, pictureJob(shop, e, "features", split));
+    const text = split === "pretrain" ? e.text.pretrain : e.text.finetune;
+    return { scenes, features, hash, data: e.data, text, tokenizer: yield* tokenizerOf(shop, e) };
+  });

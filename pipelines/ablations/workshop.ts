@@ -1,0 +1,45 @@
+/** What the jobs of one process share: the store, the device by name, and what they keep in memory. */
+import * as Effect from "effect/Effect";
+
+/** Where jobs find each other's artefacts, and what this process keeps in memory. */
+export interface Workshop {
+  /** The store. */
+  readonly store: string;
+  /** Version of the code, for manifests. */
+  readonly version: string;
+  /** Name of the device. */
+  readonly device: string;
+  /** What was read, by key, the latest last. */
+  readonly kept: Map<string, unknown>;
+}
+
+/** A workshop with nothing in memory. */
+export const workshop = (store: string, device: string, version: string): Workshop => ({
+  store,
+  device,
+  version,
+  kept: new Map(),
+});
+
+/** Things kept in memory: those of one experiment. */
+const KEPT = 8;
+
+/** The value of a key, kept in memory for the next who wants it. */
+export const keeping = <A, E, R>(
+  { kept }: Workshop,
+  key: string,
+  make: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const before = kept.get(key) as { readonly value: A } | undefined;
+    if (before !== undefined) {
+      kept.delete(key);
+      kept.set(key, before);
+      return Effect.succeed(before.value);
+    }
+    return Effect.tap(make, (value) =>
+      Effect.sync(() => {
+        kept.set(key, { value });
+        for (const old of kept.keys()) if (kept.size > KEPT) kept.delete(old);
+      }));
+  });
