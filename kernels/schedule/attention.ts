@@ -1,6 +1,7 @@
 /** How attention and its gradients are tiled. */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel } from "../graph/kernel.ts";
+import { type MatrixAttention, matrixAttention, matrixAttentionFits } from "./attention_matrices.ts";
 import { chosen, type Schedule } from "./chosen.ts";
 import { lanesOf } from "./lanes.ts";
 
@@ -39,14 +40,14 @@ export interface StagedAttention {
 }
 
 /** How an attention kernel is tiled. */
-export type AttentionSchedule = SingleAttention | SpreadAttention | StagedAttention;
+export type AttentionSchedule = SingleAttention | SpreadAttention | StagedAttention | MatrixAttention;
 
 /** Tiles that measurements found for an attention kernel. */
 export interface AttentionTiles {
   /** Discriminates schedules. */
   readonly kind: "attention";
   /** The tiles. */
-  readonly tiles: SingleAttention | StagedAttention;
+  readonly tiles: SingleAttention | StagedAttention | MatrixAttention;
 }
 
 /** Bytes of workgroup memory of one line of a block: two rows and two numbers. */
@@ -55,9 +56,11 @@ const lineBytes = (width: number): number => 2 * 16 * Math.ceil(width / 4) + 8;
 /** Whether tiles are well formed and within the limits of the device. */
 export const attentionFits = (
   { tiles }: AttentionTiles,
-  { size }: AttentionKernel,
-  { maxInvocations, workgroupBytes }: DeviceProfile,
+  kernel: AttentionKernel,
+  profile: DeviceProfile,
 ): boolean => {
+  if (tiles.kind === "matrices") return matrixAttentionFits(tiles, kernel, profile);
+  const { size } = kernel, { maxInvocations, workgroupBytes } = profile;
   const whole = (n: number): boolean => Number.isInteger(n) && n >= 1;
   if (!whole(tiles.workers) || tiles.workers > maxInvocations) return false;
   if (tiles.kind === "single") return true;
@@ -72,11 +75,11 @@ const LONGEST_TURN = { usual: 256, large: 512 } as const;
 /** Multiply-adds of one product from which long text pays. */
 const LARGE = 2 ** 26;
 
-/** The default schedule: what all lanes need is loaded once where lanes can pass it on. */
-export const defaultAttention = (
+/** The default schedule without matrix units: what all lanes need is loaded once where lanes can pass it on. */
+export const plainAttention = (
   { size, node }: AttentionKernel,
   profile: DeviceProfile,
-): AttentionSchedule => {
+): Exclude<AttentionSchedule, MatrixAttention> => {
   const perKey = node.op === "attentionGradKeyValue", lines = perKey ? size.keys : size.queries;
   const lanes = lanesOf(profile);
   if (lanes === 0) {
@@ -103,6 +106,10 @@ export const defaultAttention = (
   const own = lines > lanes && blockOf(2) >= Math.min(4, blockOf(1)) ? 2 : 1, block = blockOf(own);
   return { kind: "spread", lanes, own, block };
 };
+
+/** The default schedule: through matrix units where they take the kernel. */
+export const defaultAttention = (kernel: AttentionKernel, profile: DeviceProfile): AttentionSchedule =>
+  matrixAttention(kernel, profile) ?? plainAttention(kernel, profile);
 
 /** How an attention kernel is tiled: as measured, where the profile says so, else by default. */
 export const scheduleAttention = (kernel: AttentionKernel, profile: DeviceProfile): AttentionSchedule => {

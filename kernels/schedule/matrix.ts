@@ -57,7 +57,8 @@ export const matrixFits = (s: MatrixSchedule, profile: DeviceProfile): boolean =
     (rows / each.rows) * (columns / each.columns) * lanes <= profile.maxInvocations;
 };
 
-const halfOperand = ({ from }: LoadValue, { halfProducts }: DeviceProfile): boolean =>
+/** Whether an operand may be f16 on its way to the units: it is, or the profile allows to round it. */
+export const halfOperand = ({ from }: LoadValue, { halfProducts }: DeviceProfile): boolean =>
   from.dtype === "f16" || from.dtype === "f32" && halfProducts;
 
 /**

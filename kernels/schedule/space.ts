@@ -12,7 +12,7 @@ import {
   type SpreadSchedule,
   type StagedSchedule,
 } from "./contraction.ts";
-import { attentionFits, type AttentionTiles, defaultAttention } from "./attention.ts";
+import { attentionFits, type AttentionTiles, defaultAttention, plainAttention } from "./attention.ts";
 import { contractionFits, loopFits } from "./fits.ts";
 import { lanesOf } from "./lanes.ts";
 import { matrixFits, type MatrixSchedule, matrixSchedule, matrixUnits } from "./matrix.ts";
@@ -151,23 +151,39 @@ const loopSpace = (kernel: LoopKernel, profile: DeviceProfile): Space => {
   return { standard, starts: [], axes: axesOf("loop", loopPatches, fits) };
 };
 
-const attentionPatches: Patches<AttentionTiles> = {
+const attentionPatches = (profile: DeviceProfile): Patches<AttentionTiles> => ({
   single: [16, 32, 64, 128].map((workers) => ({ tiles: { kind: "single", workers } })),
   staged: pairs(pairs([32, 64, 128], [1, 2]), pairs([8, 16, 32, 64], [2, 4, 8]))
     .map(([[workers, own], [block, together]]) => ({
       tiles: { kind: "staged", workers, own, block, together },
     })),
-};
+  matrices: matrixUnits(profile).flatMap((unit) =>
+    pairs(pairs([8, 16, 32], [1, 2, 4, 8]), [16, 32, 64, 128]).map(([[each, subgroups], block]) => ({
+      tiles: {
+        kind: "matrices",
+        rows: each * subgroups,
+        each,
+        block,
+        lanes: profile.subgroups?.most ?? 0,
+        unit,
+      },
+    }))
+  ),
+});
 
 /** Software devices have a way of their own, with nothing to choose. */
 const attentionSpace = (kernel: AttentionKernel, profile: DeviceProfile): Space | undefined => {
-  const tiles = defaultAttention(kernel, profile);
-  if (tiles.kind === "spread") return undefined;
-  const fits = (s: AttentionTiles): boolean => attentionFits(s, kernel, profile);
+  const tiles = defaultAttention(kernel, profile), plain = plainAttention(kernel, profile);
+  if (tiles.kind === "spread" || plain.kind === "spread") return undefined;
+  // no more than twice as many lines as there are
+  const { keys, queries } = kernel.size, longest = 2 * Math.max(32, keys, queries);
+  const fits = (s: AttentionTiles): boolean =>
+    attentionFits(s, kernel, profile) &&
+    (s.tiles.kind !== "matrices" || s.tiles.rows < longest && s.tiles.block < longest);
   return {
     standard: { kind: "attention", tiles },
-    starts: [],
-    axes: axesOf("attention", attentionPatches, fits),
+    starts: tiles.kind === "matrices" ? [{ kind: "attention", tiles: plain }] : [],
+    axes: axesOf("attention", attentionPatches(profile), fits),
   };
 };
 

@@ -6,7 +6,7 @@ import type { Schedule, Schedules } from "../schedule/chosen.ts";
 import { untunedOf } from "../schedule/space.ts";
 
 /** Raised with every change of what kernels are rendered as, since old measurements say nothing of new text. */
-export const RENDERERS = 1;
+export const RENDERERS = 2;
 
 /** What measurements depend on beside the form of a kernel. */
 export interface TuningIdentity {
@@ -115,6 +115,14 @@ const scheduleType = t.union([
     tiles: t.union([
       t.strict({ kind: t.literal("single"), workers: t.Int }),
       t.strict({ kind: t.literal("staged"), workers: t.Int, own: t.Int, block: t.Int, together: t.Int }),
+      t.strict({
+        kind: t.literal("matrices"),
+        rows: t.Int,
+        each: t.Int,
+        block: t.Int,
+        lanes: t.Int,
+        unit: t.strict({ M: t.Int, N: t.Int, K: t.Int }),
+      }),
     ]),
   }),
   t.strict({ kind: t.literal("spread"), rows: t.Int, quads: t.Int, lanes: t.Int }),

@@ -1,29 +1,24 @@
 /**
  * Renders attention and its gradients as WGSL; scores never reach memory. Tiles of queries (or of keys, for their
  * gradients) share what they read of the others: over the lanes of a subgroup on software devices, in workgroup memory
- * on GPUs. Where neither pays, a worker owns one query or key and walks over the others by itself.
+ * on GPUs, and on matrix units where there are some for f16. Where none pays, a worker owns one query or key and walks
+ * over the others by itself.
  */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleAttention } from "../schedule/attention.ts";
-import { AttentionWriter, range, scaleText } from "./attention_parts.ts";
+import { writeMatrixTile } from "./attention_matrices.ts";
+import { MatrixTile } from "./attention_matrix_tile.ts";
+import { AttentionWriter, range, scaleText, seenText } from "./attention_parts.ts";
 import { Spread, writeTile } from "./attention_spread.ts";
 import { Staged } from "./attention_staged.ts";
 import { literal } from "./dialect.ts";
 import { type Dispatch, type Homes, moduleText } from "./module.ts";
+import { MATRIX_EXTENSIONS, UNIFORM } from "./subgroup_matrix.ts";
 
 /** Keys that one turn of the forward loop takes together: one rescaling of the accumulators for all. */
 const TOGETHER = 4;
-
-/** Number of keys that the current query sees. */
-const seenText = ({ size, node }: AttentionKernel): string => {
-  if (!node.attributes.causal) return `${size.keys}u`;
-  const ahead = 1 + size.keys - size.queries;
-  return ahead > 0
-    ? `min(${size.keys}u, row + ${ahead}u)`
-    : `u32(clamp(i32(row) - ${-ahead}i, 0i, ${size.keys}i))`;
-};
 
 const forward = (w: AttentionWriter): void => {
   const { kernel: { size, node }, top } = w;
@@ -154,8 +149,13 @@ export const renderAttention = (
     perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"],
   );
   const schedule = scheduleAttention(kernel, profile), single = schedule.kind === "single";
-  const workers = schedule.kind === "spread" ? schedule.lanes : schedule.workers;
-  const side = single ? workers : workers * schedule.own, groups = Math.ceil(lines / side);
+  const workers = schedule.kind === "spread"
+    ? schedule.lanes
+    : schedule.kind === "matrices"
+    ? schedule.rows / schedule.each * schedule.lanes
+    : schedule.workers;
+  const side = single ? workers : schedule.kind === "matrices" ? schedule.rows : workers * schedule.own;
+  const groups = Math.ceil(lines / side);
   const z = size.batch * heads, most = profile.maxWorkgroups, deep = Math.min(z, most);
   w.top.lines.push(
     z <= most ? "let pair_index = group.z;" : `let pair_index = group.z + group.y * ${most}u;`,
@@ -171,14 +171,19 @@ export const renderAttention = (
       : [`let line_first = group.x * ${side}u;`]),
   );
   const staged = schedule.kind === "staged" ? new Staged(w, schedule) : undefined;
-  if (schedule.kind === "spread") writeTile(new Spread(w, schedule));
+  const matrices = schedule.kind === "matrices" ? new MatrixTile(w, schedule) : undefined;
+  if (matrices !== undefined) writeMatrixTile(matrices);
+  else if (schedule.kind === "spread") writeTile(new Spread(w, schedule));
   else if (staged !== undefined) writeTile(staged);
   else if (node.op === "attention") forward(w);
   else if (node.op === "attentionGradQuery") gradQuery(w);
   else gradKeyValue(w);
+  const globals = matrices?.globals ?? staged?.globals ?? [],
+    units = matrices === undefined ? [] : MATRIX_EXTENSIONS;
+  const code = moduleText(w.bindings, [workers, 1], w.top.lines, globals, units);
   return {
     label: kernelLabel(kernel),
-    code: moduleText(w.bindings, [workers, 1], w.top.lines, staged?.globals ?? []),
+    code: matrices === undefined ? code : `${UNIFORM}\n${code}`,
     bindings: w.bindings.list(),
     workgroups: [groups, Math.ceil(z / most), deep],
   };

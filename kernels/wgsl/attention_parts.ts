@@ -68,3 +68,12 @@ export class AttentionWriter {
 
 /** A factor as text. */
 export const scaleText = (x: number): string => `${Math.fround(x)}f`;
+
+/** Number of keys that a query sees, as text. */
+export const seenText = ({ size, node }: AttentionKernel, row = "row"): string => {
+  if (!node.attributes.causal) return `${size.keys}u`;
+  const ahead = 1 + size.keys - size.queries;
+  return ahead > 0
+    ? `min(${size.keys}u, ${row} + ${ahead}u)`
+    : `u32(clamp(i32(${row}) - ${-ahead}i, 0i, ${size.keys}i))`;
+};

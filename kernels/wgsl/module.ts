@@ -51,6 +51,13 @@ interface Bound extends Binding {
   readonly type: string;
 }
 
+/** Elements that are read together. Eight are of f16. */
+type Wide = 1 | 4 | 8;
+
+/** The type of as many elements of a tensor: eight f16 are 16 bytes, which no vector of f16 has. */
+const wideType = (t: Tensor, wide: Wide): string =>
+  wide === 8 ? "vec4<u32>" : wide === 4 ? `vec4<${storedAs(t.dtype)}>` : storedAs(t.dtype);
+
 /** Collects the buffers that a kernel binds, and spells what it reads and writes there. */
 export class Bindings {
   readonly #bound = new Map<string, Bound>();
@@ -71,8 +78,8 @@ export class Bindings {
   }
 
   /** Names of the windows of a tensor. */
-  #windows(t: Tensor, vector: boolean): readonly string[] {
-    const slot = this.#slot(t), stored = storedAs(t.dtype), type = vector ? `vec4<${stored}>` : stored;
+  #windows(t: Tensor, wide: Wide): readonly string[] {
+    const slot = this.#slot(t), type = wideType(t, wide);
     return this.#homes.buffersOf(slot).map((buffer, window) => {
       const key = `${slot}.${window}:${type}`;
       const known = this.#bound.get(key);
@@ -84,11 +91,9 @@ export class Bindings {
   }
 
   /** Defines a function over the windows of a tensor, once. */
-  #helper(kind: "load" | "store", t: Tensor, vector: boolean, names: readonly string[]): string {
-    const stored = storedAs(t.dtype),
-      type = vector ? `vec4<${stored}>` : stored,
-      name = `${kind}_${names[0]}`;
-    const each = this.#homes.windowBytes / (bytesOf(t.dtype) * (vector ? 4 : 1)), at = `at & ${each - 1}u`;
+  #helper(kind: "load" | "store", t: Tensor, wide: Wide, names: readonly string[]): string {
+    const type = wideType(t, wide), name = `${kind}_${names[0]}`;
+    const each = this.#homes.windowBytes / (bytesOf(t.dtype) * wide), at = `at & ${each - 1}u`;
     const act = (x: string) => kind === "load" ? `return ${x}[${at}];` : `${x}[${at}] = value;`;
     const cases = names.slice(1).map((x, i) => `  case ${i + 1}u: { ${act(x)} }`);
     const head = kind === "load" ? `(at: u32) -> ${type}` : `(at: u32, value: ${type})`;
@@ -107,29 +112,29 @@ export class Bindings {
     return name;
   }
 
-  /** Reads the element, or the 4-vector, at a position, as memory has it: f16 may be wanted as it is. */
-  raw(t: Tensor, at: string, vector = false): string {
-    const names = this.#windows(t, vector);
-    return names.length === 1 ? `${names[0]}[${at}]` : `${this.#helper("load", t, vector, names)}(${at})`;
+  /** Reads the element, the 4-vector, or eight f16, at a position, as memory has it: f16 may be wanted as it is. */
+  raw(t: Tensor, at: string, wide: Wide = 1): string {
+    const names = this.#windows(t, wide);
+    return names.length === 1 ? `${names[0]}[${at}]` : `${this.#helper("load", t, wide, names)}(${at})`;
   }
 
   /** Reads the element, or the 4-vector, at a position, as it is computed with. */
   load(t: Tensor, at: string, vector = false): string {
-    const raw = this.raw(t, at, vector);
+    const raw = this.raw(t, at, vector ? 4 : 1);
     return t.dtype === "f16" ? `${vector ? "vec4f" : "f32"}(${raw})` : raw;
   }
 
   /** A statement that writes an element. */
   store(t: Tensor, at: string, value: string): string {
-    const names = this.#windows(t, false), held = t.dtype === "f16" ? `f16(${value})` : value;
+    const names = this.#windows(t, 1), held = t.dtype === "f16" ? `f16(${value})` : value;
     return names.length === 1
       ? `${names[0]}[${at}] = ${held};`
-      : `${this.#helper("store", t, false, names)}(${at}, ${held});`;
+      : `${this.#helper("store", t, 1, names)}(${at}, ${held});`;
   }
 
   /** The name of a tensor's array of elements; undefined where it lies in several. */
   array(t: Tensor): string | undefined {
-    const names = this.#windows(t, false);
+    const names = this.#windows(t, 1);
     return names.length === 1 ? names[0] : undefined;
   }
 
@@ -196,6 +201,10 @@ export const moduleText = (
     "}",
   ].filter((l) => l !== "").join("\n");
 };
+
+/** Statements under conditions. */
+export const when = (conditions: readonly string[], lines: readonly string[]): readonly string[] =>
+  conditions.length === 0 ? lines : [`if (${conditions.join(" && ")}) {`, ...lines, "}"];
 
 const indent = (lines: readonly string[]): string => {
   let depth = 1;

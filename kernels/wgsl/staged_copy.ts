@@ -82,7 +82,7 @@ export const blockCopy = (
   };
   const read = ({ load, access }: Side, at: string): string =>
     half
-      ? bindings.raw(load.from, at, access !== "scalar")
+      ? bindings.raw(load.from, at, access !== "scalar" ? 4 : 1)
       : bindings.load(load.from, at, access !== "scalar");
 
   const before = turns.flatMap((t) => [
@@ -108,8 +108,12 @@ export const blockCopy = (
 
   const readTurn = (t: number, k0: string, side: Side): string[] => {
     const { load, access } = side, { by } = separate(load.at, "k")!, far = Math.abs(by);
+    // beyond the sum the last step is read, and not kept
+    const near = (at: string, last: number): string => k % depth === 0 ? at : `min(${at}, ${last}u)`;
     const at = (name: string, u: number): string =>
-      by === 0 ? name : `${name}${by < 0 ? " - " : " + "}(kk + ${u}u)${far === 1 ? "" : ` * ${far}u`}`;
+      by === 0
+        ? name
+        : `${name}${by < 0 ? " - " : " + "}${near(`(kk + ${u}u)`, k - 1)}${far === 1 ? "" : ` * ${far}u`}`;
     const inside = (u: number): string => k % depth === 0 ? "true" : `kk + ${u}u < ${k}u`;
     const kept = (u: number, value: string): string =>
       k % depth === 0 ? value : `select(${vector}(), ${value}, ${inside(u)})`;
@@ -121,7 +125,12 @@ export const blockCopy = (
           ...four.map((u) => `v${t}_${u} = ${kept(u, read(side, `(${at(`p${t}_0`, u)}) >> 2u`))};`),
         ];
       case "along k":
-        return [head, ...four.map((j) => `v${t}_${j} = ${kept(0, read(side, `(p${t}_${j} + kk) >> 2u`))};`)];
+        return [
+          head,
+          ...four.map((j) =>
+            `v${t}_${j} = ${kept(0, read(side, `(p${t}_${j} + ${near("kk", k - 4)}) >> 2u`))};`
+          ),
+        ];
       case "scalar":
         return [
           head,

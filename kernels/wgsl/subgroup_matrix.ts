@@ -17,8 +17,8 @@ import { tileGrid } from "./tile.ts";
 /** Extensions that the device wants named. */
 export const MATRIX_EXTENSIONS: readonly string[] = ["subgroups", "chromium_experimental_subgroup_matrix"];
 
-// positions are the same for all lanes of a subgroup, which the analysis cannot see
-const UNIFORM = "diagnostic(off, chromium.subgroup_matrix_uniformity);";
+/** Asks for no proof that positions are the same for all lanes of a subgroup, which the analysis cannot see. */
+export const UNIFORM = "diagnostic(off, chromium.subgroup_matrix_uniformity);";
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 

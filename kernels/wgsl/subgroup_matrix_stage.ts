@@ -50,7 +50,7 @@ export const stagedOperand = (
   const linesOutside = access !== "along axis", inside = linesOutside ? depth : width;
   const stride = inside + PADDING, outside = linesOutside ? width : depth, quads = inside / 4;
   const wide = access !== "scalar", ragged = k % depth !== 0;
-  const read = (at: string): string => bindings.raw(load.from, at, wide);
+  const read = (at: string): string => bindings.raw(load.from, at, wide ? 4 : 1);
   const scope = new Scope(indexOnly, ["batch", axis]), start = scope.index(rest);
   const line = linesOutside ? "outer" : "inner", step = linesOutside ? "inner" : "outer";
   // a group of four lines is whole where memory runs along them

@@ -1,0 +1,171 @@
+/** Attention through matrix units: its tiles, what they take, and which are taken untuned. */
+import type { AttentionOp } from "@chain-of-sight/core";
+import type { DeviceProfile } from "../device_profile.ts";
+import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
+import { halfOperand, type MatrixSchedule, matrixUnits, PADDING } from "./matrix.ts";
+
+/**
+ * Subgroups own queries (or keys, for their gradients) and walk with their workgroup over blocks of the others. Products
+ * are of f16 with sums in f32; scores pass through workgroup memory, where lanes make weights of them.
+ */
+export interface MatrixAttention {
+  /** Discriminates schedules. */
+  readonly kind: "matrices";
+  /** Queries, or keys, of a workgroup; a multiple of those of a subgroup. */
+  readonly rows: number;
+  /** Queries, or keys, of a subgroup: a multiple of the unit's rows that divides the lanes. */
+  readonly each: number;
+  /** Keys, or queries, of one block: a multiple of what the unit takes as columns and as steps. */
+  readonly block: number;
+  /** Lanes of a subgroup. */
+  readonly lanes: number;
+  /** The product that the unit computes at once. */
+  readonly unit: MatrixSchedule["unit"];
+}
+
+/** What the three kernels hold: operands whose rows are owned, scores, weights made of them, and results. */
+export const heldBy: {
+  readonly [P in AttentionOp]: Readonly<Record<"own" | "scores" | "weights" | "sums", 1 | 2>>;
+} = {
+  attention: { own: 1, scores: 1, weights: 1, sums: 1 },
+  attentionGradQuery: { own: 2, scores: 2, weights: 1, sums: 1 },
+  attentionGradKeyValue: { own: 2, scores: 2, weights: 2, sums: 2 },
+};
+
+/** Elements that a column of scores is longer than its content, so that neighbours lie in different banks. */
+const SCORE_PADDING = 4;
+
+/** How a tile lies in workgroup memory; all numbers are elements. */
+export interface MatrixAttentionLayout {
+  /** Channels of a head, with those that fill up the last product. */
+  readonly channels: number;
+  /** From one line of the others to the next. */
+  readonly stride: number;
+  /** Channels of the own rows that are staged at once. */
+  readonly chunk: number;
+  /** From one column of scores to the next, and from one row of results to the next. */
+  readonly scoreStride: number;
+  /** From one column of weights to the next. */
+  readonly weightStride: number;
+  /** Scores of one subgroup. */
+  readonly scores: number;
+  /** Weights of one subgroup. */
+  readonly weights: number;
+  /** f16 elements of staged operands. */
+  readonly staged: number;
+  /** Columns of results that pass through the memory of scores at once. */
+  readonly band: number;
+}
+
+const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
+
+/** What both a number of columns and a number of steps of the unit divide. */
+const common = ({ N, K }: MatrixSchedule["unit"]): number => N * K / gcd(N, K);
+
+/** The layout of a tile of heads of `width` channels. */
+export const matrixAttentionLayout = (
+  { rows, each, block, unit }: MatrixAttention,
+  op: AttentionOp,
+  width: number,
+): MatrixAttentionLayout => {
+  const held = heldBy[op], channels = Math.ceil(width / common(unit)) * common(unit);
+  const stride = channels + PADDING, scoreStride = each + SCORE_PADDING, weightStride = each + PADDING;
+  const others = 2 * block * stride, scores = held.scores * block * scoreStride;
+  const chunks = [...Array(channels / unit.K).keys()].map((i) => (i + 1) * unit.K)
+    .filter((c) => channels % c === 0 && rows * (c + PADDING) <= others);
+  const chunk = chunks.at(-1) ?? unit.K;
+  const bands = [...Array(channels / unit.N).keys()].map((i) => (i + 1) * unit.N)
+    .filter((b) => channels % b === 0 && each * (b + SCORE_PADDING) <= scores && b <= held.scores * block);
+  return {
+    channels,
+    stride,
+    chunk,
+    scoreStride,
+    weightStride,
+    scores,
+    weights: held.weights * block * weightStride,
+    staged: Math.max(others, rows * (chunk + PADDING)),
+    band: bands.at(-1) ?? 0,
+  };
+};
+
+/** Bytes of workgroup memory of a tile. */
+const bytesOf = (s: MatrixAttention, op: AttentionOp, width: number): number => {
+  const { staged, weights, scores } = matrixAttentionLayout(s, op, width), subgroups = s.rows / s.each;
+  const numbers = op === "attention" ? s.rows + subgroups : op === "attentionGradKeyValue" ? 2 * s.block : 0;
+  return 2 * (staged + subgroups * weights) + 4 * (subgroups * scores + numbers);
+};
+
+/** Registers of a lane that hold own operands and results. */
+const registersOf = ({ each, lanes, unit }: MatrixAttention, op: AttentionOp, width: number): number => {
+  const { own, sums } = heldBy[op], channels = Math.ceil(width / common(unit)) * common(unit);
+  return each * channels * (2 * own + 4 * sums) / (4 * lanes);
+};
+
+/** Most registers of a lane for matrices: beyond, some would lie in memory. */
+const MOST_REGISTERS = 208;
+
+const operandsOf = ({ query, key, value, back }: AttentionKernel): readonly LoadValue[] => [
+  query,
+  key,
+  value,
+  ...(back === undefined ? [] : [back.cotangent]),
+];
+
+/** Whether tiles are well formed, right for the kernel and within the limits of the device. */
+export const matrixAttentionFits = (
+  s: MatrixAttention,
+  kernel: AttentionKernel,
+  profile: DeviceProfile,
+): boolean => {
+  const { rows, each, block, lanes, unit } = s, { node: { op }, size: { width } } = kernel;
+  const { f16, subgroups, maxInvocations, workgroupBytes } = profile;
+  const divides = (small: number, large: number): boolean =>
+    Number.isInteger(small) && Number.isInteger(large) && small >= 1 && large >= 1 && large % small === 0;
+  if (!f16 || subgroups === undefined || subgroups.least !== subgroups.most || lanes !== subgroups.most) {
+    return false;
+  }
+  return matrixUnits(profile).some(({ M, N, K }) => unit.M === M && unit.N === N && unit.K === K) &&
+    operandsOf(kernel).every((o) => halfOperand(o, profile)) &&
+    // lanes that share a row are next to each other when halved again and again
+    divides(unit.M, each) && divides(each, rows) && divides(each, lanes) &&
+    Math.log2(lanes / each) % 1 === 0 &&
+    divides(lanes / each, unit.N) && divides(common(unit), block) && divides(8, unit.K) &&
+    rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
+    matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, op, width) <= workgroupBytes;
+};
+
+/** Registers that leave a device room for many workgroups. */
+const EASY_REGISTERS = 144;
+
+/**
+ * The default tiles of attention on matrix units: the most rows for a subgroup that leave registers free, four
+ * subgroups where there are rows for them. Undefined where there are no units for the kernel's numbers, where nothing
+ * fits, or where more than half of every product would be filling.
+ */
+export const matrixAttention = (
+  kernel: AttentionKernel,
+  profile: DeviceProfile,
+): MatrixAttention | undefined => {
+  const { size: { queries, keys, width }, node: { op } } = kernel, unit = matrixUnits(profile)[0];
+  if (unit === undefined) return undefined;
+  const [lines, others] = op === "attentionGradKeyValue" ? [keys, queries] : [queries, keys];
+  if (2 * lines < unit.M || 2 * others < unit.N || 2 * width < unit.K) return undefined;
+  const lanes = profile.subgroups?.most ?? 0, fewest = unit.M;
+  const candidates = [32, 16, 8].filter((each) => each >= fewest && (each === fewest || each / 2 < lines))
+    .flatMap((each) =>
+      [4, 2, 1].filter((subgroups) => subgroups === 1 || (subgroups - 1) * each < lines)
+        .flatMap((subgroups) =>
+          [32, 16].filter((block) => block === 16 || others > 16).map((block): MatrixAttention => ({
+            kind: "matrices",
+            rows: subgroups * each,
+            each,
+            block,
+            lanes,
+            unit,
+          }))
+        )
+    );
+  const fits = candidates.filter((s) => matrixAttentionFits(s, kernel, profile));
+  return fits.find((s) => registersOf(s, op, width) <= EASY_REGISTERS) ?? fits.at(0);
+};

@@ -1,0 +1,361 @@
+/**
+ * What attention kernels for matrix units are made of. Subgroups own queries (or keys, for their gradients), whose rows
+ * they keep as matrices; a workgroup copies blocks of the others into its memory as f16. Scores leave the units through
+ * workgroup memory column by column, so that a lane that owns a row reads beside its neighbours; it makes f16 weights
+ * of them, which go back to the units. All sums are f32.
+ */
+import type { AttentionOp } from "@chain-of-sight/core";
+import type { LoadValue } from "../graph/kernel.ts";
+import { divisible, separate } from "../ir/index_expr.ts";
+import {
+  heldBy,
+  type MatrixAttention,
+  type MatrixAttentionLayout,
+  matrixAttentionLayout,
+} from "../schedule/attention_matrices.ts";
+import { type AttentionWriter, range, scaleText, seenText } from "./attention_parts.ts";
+import { EIGHT, eightHalves, widest } from "./halves.ts";
+import { when } from "./module.ts";
+import type { Scope } from "./scope.ts";
+
+/** A result that a subgroup sums: the weights that multiply rows of an other operand. */
+interface Sum {
+  readonly name: string;
+  readonly weights: number;
+  readonly other: number;
+  /** What a row is multiplied by in the end. */
+  readonly factor: (line: string) => string;
+}
+
+/** Text of one kernel through matrix units. */
+export class MatrixTile {
+  readonly w: AttentionWriter;
+  readonly s: MatrixAttention;
+  readonly at: MatrixAttentionLayout;
+  /** Lanes that share a row. */
+  readonly parts: number;
+  readonly workers: number;
+  readonly perKey: boolean;
+
+  /** The text of a kernel with a tile. */
+  constructor(w: AttentionWriter, s: MatrixAttention) {
+    const { node: { op }, size: { width } } = w.kernel;
+    this.w = w;
+    this.s = s;
+    this.at = matrixAttentionLayout(s, op, width);
+    this.parts = s.lanes / s.each;
+    this.workers = s.rows / s.each * s.lanes;
+    this.perKey = op === "attentionGradKeyValue";
+  }
+
+  /** Declarations of workgroup memory. */
+  get globals(): string[] {
+    const { rows, each, block } = this.s, { staged, weights, scores } = this.at, subgroups = rows / each;
+    const { op } = this.w.kernel.node;
+    return [
+      `var<workgroup> staged: array<vec4<u32>, ${staged / EIGHT}>;`,
+      `var<workgroup> weights: array<f16, ${subgroups * weights}>;`,
+      `var<workgroup> scores: array<f32, ${subgroups * scores}>;`,
+      ...(op === "attention"
+        ? [
+          `var<workgroup> shares: array<f32, ${rows}>;`,
+          `var<workgroup> grown: array<u32, ${subgroups}>;`,
+        ]
+        : []),
+      ...(this.perKey ? [`var<workgroup> numbers: array<f32, ${2 * block}>;`] : []),
+    ];
+  }
+
+  /** Number of matrices of the own rows, of scores of a block, and of channels as columns and as steps. */
+  get counts() {
+    const { each, block, unit } = this.s, { channels } = this.at;
+    return {
+      down: range(each / unit.M),
+      across: range(block / unit.N),
+      steps: range(block / unit.K),
+      columns: range(channels / unit.N),
+      depth: range(channels / unit.K),
+    };
+  }
+
+  /** Own operands, other operands, names of their positions, and how many of each there are. */
+  get sides() {
+    const { query, key, value, back, size: { queries, keys } } = this.w.kernel;
+    const byQuery = back === undefined ? [query] : [query, back.cotangent], byKey = [key, value];
+    return this.perKey
+      ? { own: byKey, others: byQuery, mine: "key", theirs: "row", lines: keys, length: queries }
+      : { own: byQuery, others: byKey, mine: "row", theirs: "key", lines: queries, length: keys };
+  }
+
+  /** What is summed. */
+  get sums(): readonly Sum[] {
+    const { op, attributes } = this.w.kernel.node, scale = () => ` * ${scaleText(attributes.scale)}`;
+    const share = (line: string) => ` * shares[subgroup * ${this.s.each}u + ${line}]`;
+    const sums: { readonly [P in AttentionOp]: readonly Sum[] } = {
+      attention: [{ name: "y", weights: 0, other: 1, factor: share }],
+      attentionGradQuery: [{ name: "dq", weights: 0, other: 0, factor: scale }],
+      attentionGradKeyValue: [
+        { name: "dk", weights: 0, other: 0, factor: scale },
+        { name: "dv", weights: 1, other: 1, factor: () => "" },
+      ],
+    };
+    return sums[op];
+  }
+
+  /** Copies some channels of `count` lines of an operand, 0 where there are none. */
+  stage(
+    load: LoadValue,
+    { variable, from, count, length, exact }: {
+      readonly variable: string;
+      readonly from: string;
+      readonly count: number;
+      readonly length: number;
+      readonly exact: boolean;
+    },
+    { first, channels, to, stride }: {
+      readonly first: number;
+      readonly channels: number;
+      readonly to: number;
+      readonly stride: number;
+    },
+    parent: Scope,
+  ): string[] {
+    const { width } = this.w.kernel.size, { rest, by } = separate(load.at, "d")!;
+    const scope = parent.inner([variable]), start = scope.index(rest), eights = channels / EIGHT;
+    return [
+      `for (var turn = lane.x; turn < ${count * eights}u; turn += ${this.workers}u) {`,
+      `let line = turn / ${eights}u;`,
+      `let eight = turn % ${eights}u;`,
+      `let place = ${from} + line;`,
+      `let channel = eight * ${EIGHT}u${first === 0 ? "" : ` + ${first}u`};`,
+      `let ${variable} = ${exact ? "place" : `min(place, ${length - 1}u)`};`,
+      ...scope.lines,
+      `let start = ${start};`,
+      ...eightHalves("v", {
+        load,
+        bindings: this.w.bindings,
+        position: (at) => by === 1 ? `start + ${at}` : `start + ${at} * ${by}u`,
+        first: "channel",
+        length: width,
+        ragged: first + channels > width,
+        wide: widest((lanes) => by === 1 && width % lanes === 0 && divisible(rest, lanes)),
+        when: exact ? undefined : `place < ${length}u`,
+      }),
+      `staged[line * ${stride / EIGHT}u + eight${to === 0 ? "" : ` + ${to / EIGHT}u`}] = v;`,
+      "}",
+    ];
+  }
+
+  /** Reads own rows into matrices `own{operand}_{rows}_{channels}`, as many channels at once as there is room for. */
+  own(): string[] {
+    const { rows, each, unit } = this.s, { chunk, channels } = this.at, { down } = this.counts;
+    const { own, mine, lines } = this.sides, stride = chunk + (this.at.stride - channels);
+    const type = `subgroup_matrix_left<f16, ${unit.K}, ${unit.M}>`;
+    return own.flatMap((load, o) =>
+      range(channels / chunk).flatMap((part) => [
+        ...this.stage(
+          load,
+          { variable: mine, from: "line_first", count: rows, length: lines, exact: lines % rows === 0 },
+          { first: part * chunk, channels: chunk, to: 0, stride },
+          this.w.top,
+        ),
+        "workgroupBarrier();",
+        ...down.flatMap((i) =>
+          range(chunk / unit.K).map((t) => {
+            const at = `(subgroup * ${each}u + ${i * unit.M}u) * ${stride / EIGHT}u + ${t * unit.K / EIGHT}u`;
+            const name = `own${o}_${i}_${part * chunk / unit.K + t}`;
+            return `let ${name} = subgroupMatrixLoad<${type}, row_major>(&staged, ${at}, ${
+              stride / EIGHT
+            }u);`;
+          })
+        ),
+        "workgroupBarrier();",
+      ])
+    );
+  }
+
+  /** Copies a block of the others from `first` on. */
+  others(parent: Scope): string[] {
+    const { block } = this.s, { channels, stride } = this.at, { others, theirs, length } = this.sides;
+    const lines = { variable: theirs, from: "first", count: block, length, exact: length % block === 0 };
+    return others.flatMap((load, o) =>
+      this.stage(load, lines, { first: 0, channels, to: o * block * stride, stride }, parent)
+    );
+  }
+
+  /** Products of own rows and rows of the others, into workgroup memory, column by column. */
+  scores(): string[] {
+    const { block, unit } = this.s, { stride, scoreStride } = this.at;
+    const { down, across, depth } = this.counts, right = `subgroup_matrix_right<f16, ${unit.N}, ${unit.K}>`;
+    const lines = stride / EIGHT;
+    return range(heldBy[this.w.kernel.node.op].scores).flatMap((o) =>
+      across.flatMap((j) => [
+        "{",
+        ...down.map((i) => `var c${i} = subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>();`),
+        ...depth.flatMap((t) => {
+          const at = (o * block + j * unit.N) * lines + t * unit.K / EIGHT;
+          return [
+            `let b${t} = subgroupMatrixLoad<${right}, col_major>(&staged, ${at}u, ${lines}u);`,
+            ...down.map((i) => `c${i} = subgroupMatrixMultiplyAccumulate(own${o}_${i}_${t}, b${t}, c${i});`),
+          ];
+        }),
+        ...down.map((i) => {
+          const at = (o * block + j * unit.N) * scoreStride + i * unit.M;
+          return `subgroupMatrixStore<col_major>(&scores, score_base + ${at}u, c${i}, ${scoreStride}u);`;
+        }),
+        "}",
+      ])
+    );
+  }
+
+  /** Adds weights times rows of the others to the sums. */
+  add(): string[] {
+    const { block, unit } = this.s, { stride, weightStride } = this.at;
+    const { down, steps, columns } = this.counts, lines = stride / EIGHT;
+    const left = `subgroup_matrix_left<f16, ${unit.K}, ${unit.M}>`,
+      right = `subgroup_matrix_right<f16, ${unit.N}, ${unit.K}>`;
+    return this.sums.flatMap(({ name, weights, other }) =>
+      steps.flatMap((t) => [
+        "{",
+        ...down.map((i) => {
+          const at = `weight_base + ${(weights * block + t * unit.K) * weightStride + i * unit.M}u`;
+          return `let a${i} = subgroupMatrixLoad<${left}, col_major>(&weights, ${at}, ${weightStride}u);`;
+        }),
+        ...columns.flatMap((j) => {
+          const at = (other * block + t * unit.K) * lines + j * unit.N / EIGHT;
+          return [
+            `let b${j} = subgroupMatrixLoad<${right}, row_major>(&staged, ${at}u, ${lines}u);`,
+            ...down.map((i) =>
+              `${name}${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, ${name}${i}_${j});`
+            ),
+          ];
+        }),
+        "}",
+      ])
+    );
+  }
+
+  /** Stores results times their factors: through the memory of scores, so that neighbours store side by side. */
+  finish(): string[] {
+    const { each, lanes, unit } = this.s,
+      { channels, band, scoreStride } = this.at,
+      stride = band + scoreStride - each;
+    const { kernel: { node, size }, bindings } = this.w, { down } = this.counts;
+    const { mine, lines } = this.sides, { width, heads, groups } = size;
+    const pair = this.perKey ? `batch * ${groups}u + kv` : `batch * ${heads}u + head`;
+    const long = node.op === "attention" ? width + 1 : this.perKey ? 2 * width : width;
+    const whole = lines % this.s.rows === 0;
+    return this.sums.flatMap(({ name, factor }, n) =>
+      range(Math.ceil(width / band)).flatMap((part) => {
+        const guards = [
+          ...(whole ? [] : [`${mine} < ${lines}u`]),
+          ...((part + 1) * band <= width ? [] : [`channel < ${width}u`]),
+        ];
+        const at = `((${pair}) * ${lines}u + ${mine}) * ${long}u + channel${
+          n === 0 ? "" : ` + ${n * width}u`
+        }`;
+        const store = bindings.store(
+          node,
+          at,
+          `scores[score_base + line * ${stride}u + column]${factor("line")}`,
+        );
+        return [
+          ...down.flatMap((i) =>
+            range(band / unit.N).map((j) => {
+              const to = `score_base + ${i * unit.M * stride + j * unit.N}u`,
+                c = `${name}${i}_${part * band / unit.N + j}`;
+              return `subgroupMatrixStore<row_major>(&scores, ${to}, ${c}, ${stride}u);`;
+            })
+          ),
+          "workgroupBarrier();",
+          `for (var e = subgroup_lane; e < ${each * band}u; e += ${lanes}u) {`,
+          `let line = e / ${band}u;`,
+          `let column = e % ${band}u;`,
+          `let channel = column${part === 0 ? "" : ` + ${part * band}u`};`,
+          `let ${mine} = line_first + subgroup * ${each}u + line;`,
+          ...when(guards, [store]),
+          "}",
+          ...(n + 1 < this.sums.length || (part + 1) * band < channels ? ["workgroupBarrier();"] : []),
+        ];
+      })
+    );
+  }
+
+  /** Text of the `i`-th column of a lane. */
+  column(i: number): string {
+    const at = `${i * this.parts}u`;
+    return this.parts === 1 ? at : `part + ${at}`;
+  }
+
+  /** The score of a lane in its `i`-th column. */
+  score(i: number, o = 0): string {
+    const { scoreStride } = this.at;
+    return `scores[score_at + ${(o * this.s.block + i * this.parts) * scoreStride}u]`;
+  }
+
+  /** A statement that makes an f16 weight of a lane's `i`-th column. */
+  weigh(i: number, value: string, which = 0): string {
+    const { weightStride } = this.at;
+    return `weights[weight_at + ${(which * this.s.block + i * this.parts) * weightStride}u] = f16(${value});`;
+  }
+
+  /** Whether a lane's row and its `i`-th column see each other; undefined where all do. */
+  sees(i: number): string | undefined {
+    const { node, size: { queries } } = this.w.kernel, { length } = this.sides, { block } = this.s;
+    const at = `first + ${this.column(i)}`;
+    if (!this.perKey) {
+      return node.attributes.causal || length % block !== 0 ? `${at} < seen` : undefined;
+    }
+    const conditions = [
+      ...(node.attributes.causal ? [`${at} >= lowest`] : []),
+      ...(length % block === 0 ? [] : [`${at} < ${queries}u`]),
+    ];
+    return conditions.length === 0 ? undefined : conditions.join(" && ");
+  }
+
+  /** The product of all lanes that share a row, of a number of each. */
+  joined(name: string, by: (a: string, b: string) => string): string[] {
+    return range(Math.log2(this.parts)).flatMap((i) => [
+      `let ${name}_over${i} = subgroupShuffleXor(${name}, ${this.s.each << i}u);`,
+      `${name} = ${by(name, `${name}_over${i}`)};`,
+    ]);
+  }
+
+  /** Where a lane and its subgroup find their own. */
+  places(): string[] {
+    const { each, lanes } = this.s, { scores, weights, scoreStride, weightStride } = this.at;
+    const shared = this.parts > 1;
+    const from = (base: string, stride: number) =>
+      `${base}${shared ? ` + part * ${stride}u` : ""} + own_line`;
+    return [
+      `let subgroup = lane.x / ${lanes}u;`,
+      shared ? `let own_line = subgroup_lane % ${each}u;` : "let own_line = subgroup_lane;",
+      ...(shared ? [`let part = subgroup_lane / ${each}u;`] : []),
+      `let score_base = subgroup * ${scores}u;`,
+      `let weight_base = subgroup * ${weights}u;`,
+      `let score_at = ${from("score_base", scoreStride)};`,
+      `let weight_at = ${from("weight_base", weightStride)};`,
+      `let ${this.sides.mine} = line_first + subgroup * ${each}u + own_line;`,
+    ];
+  }
+
+  /** Variables of the sums. */
+  zeros(): string[] {
+    const { unit } = this.s, { down, columns } = this.counts;
+    return this.sums.flatMap(({ name }) =>
+      down.flatMap((i) =>
+        columns.map((j) => `var ${name}${i}_${j} = subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>();`)
+      )
+    );
+  }
+
+  /** The end of the keys that any own query sees. */
+  end(): string[] {
+    const { size: { queries, keys }, node } = this.w.kernel, { rows } = this.s;
+    if (!node.attributes.causal) return [`let end = ${keys}u;`];
+    return [
+      `let last_row = min(line_first + ${rows - 1}u, ${queries - 1}u);`,
+      `let end = ${seenText(this.w.kernel, "last_row")};`,
+    ];
+  }
+}
