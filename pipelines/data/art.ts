@@ -59,11 +59,14 @@ const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataErr
       }),
   });
 
+/** Concepts that worlds without {@link DataConfig.world} can show. */
+export const FIRST = 48;
+
 const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, string])[], DataError> =>
   attempt(packages[style] ?? `of the style ${style}`, async () => {
     const path = fileOf(`${packages[style]}/icons.json`);
     const set = JSON.parse(await Deno.readTextFile(path)) as IconSet;
-    return concepts.map(({ id, slug }) => {
+    return concepts.slice(0, FIRST).map(({ id, slug }) => {
       const icon = set.icons[slug];
       if (icon === undefined) throw new Error(`no picture ${slug}`);
       const w = icon.width ?? set.width ?? 16, h = icon.height ?? set.height ?? 16;
@@ -81,7 +84,7 @@ export const loadFont = (): Uint8Array => Deno.readFileSync(fileOf(fontFile));
 /** Styles of worlds without {@link DataConfig.world}. */
 export const smallStyles: readonly Style[] = ["fluent-flat", "noto", "twemoji"];
 
-/** Loads the drawings of the whole vocabulary in the given styles, and the font. */
+/** Loads the drawings of the first concepts in the given styles, and the font: all that small worlds are drawn with. */
 export const loadArt = (wanted: readonly Style[] = smallStyles): Effect.Effect<Art, DataError> =>
   Effect.gen(function* () {
     const drawings = yield* Effect.forEach([...new Set(wanted)], loadStyle);

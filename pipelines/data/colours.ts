@@ -1,5 +1,6 @@
 /** Names of colours, and the dominant colour of every drawing. */
 import * as O from "fp-ts/lib/Option.js";
+import { drawnIn } from "./aspects.ts";
 import type { Style } from "./config.ts";
 
 /** The basic colour terms of English (Berlin and Kay 1969). */
@@ -31,5 +32,9 @@ export const colourNames: readonly ColourName[] = [
   "white",
 ];
 
-/** The colour that most of a drawing has, if one clearly dominates; `none` where people would disagree. */
-export const colourOf = (_concept: number, _style: Style): O.Option<ColourName> => O.none;
+/**
+ * The colour that most of a drawing has, if one clearly dominates; `none` where people would disagree, and for stamps,
+ * whose colours were not measured. Measured on the art by `vocabulary/palette.ts`.
+ */
+export const colourOf = (concept: number, style: Style): O.Option<ColourName> =>
+  O.fromNullable(colourNames[drawnIn(style)?.colours[concept] ?? -1]);

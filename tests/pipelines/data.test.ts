@@ -29,15 +29,15 @@ const draw = (config: DataConfig, split: Split, count: number, options: RenderOp
 const training: readonly Split[] = ["vision", "pretrain", "finetune"];
 const evaluation = sampleScenes(defaultData, "eval", 2000);
 
-test("the vocabulary is balanced over themes and its names are unique", () => {
-  assert.is(concepts.length, 48);
-  assert.is(new Set(concepts.flatMap((c) => [c.name, c.slug])).size >= 48, true);
-  assert.is(new Set(concepts.map((c) => c.name)).size, 48);
+test("the first concepts are balanced over themes, and all names are unique", () => {
+  const first = concepts.slice(0, 48);
+  assert.is(new Set(concepts.map((c) => c.name)).size, concepts.length);
   for (const theme of themes.slice(0, 8)) {
-    assert.is(concepts.slice(0, 24).filter((c) => c.theme === theme).length, 3, theme);
+    assert.is(first.slice(0, 24).filter((c) => c.theme === theme).length, 3, theme);
+    assert.is(first.filter((c) => c.theme === theme).length, 6, theme);
   }
   concepts.forEach((c, i) => assert.is(c.id, i));
-  assert.ok(concepts.every((c) => /^[a-z]+( [a-z]+)?$/.test(c.name)));
+  assert.ok(first.every((c) => /^[a-z]+( [a-z]+)?$/.test(c.name)));
 });
 
 test("the table of aspects is what the pictures measure", async () => {
