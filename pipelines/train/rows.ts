@@ -1,13 +1,23 @@
 /** Training rows from scenes: a chosen number of turns of each kind, other questions at every pass. */
+import * as t from "io-ts";
 import type { DataConfig } from "../data/config.ts";
 import type { Scene } from "../data/record.ts";
 import { rngOf } from "../data/rng.ts";
-import { type QuestionKind, questionsOf } from "../data/tasks.ts";
+import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
 import { type Row, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
-/** How many questions of each kind a row asks at most. */
-export type Turns = Readonly<Record<QuestionKind, number>>;
+/** How many questions of each kind a row asks at most; none of those left out. */
+export type Turns = Readonly<Partial<Record<QuestionKind, number>>>;
+
+const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
+const turnsType = t.exact(t.partial(
+  Object.fromEntries(questionKinds.map((kind) => [kind, whole])) as Record<QuestionKind, typeof whole>,
+));
+
+/** Codec of {@link Turns}. */
+export const turnsCodec = (): t.Type<Turns, unknown, unknown> =>
+  turnsType as unknown as t.Type<Turns, unknown, unknown>;
 
 /** What rows are made of. */
 export interface TextConfig {
@@ -27,8 +37,12 @@ export const turnsOf = (
   turns: Turns,
   pass: number,
 ): ReturnType<typeof questionsOf> => {
-  const left = { ...turns };
-  const chosen = questionsOf(scene, data, pass).filter(({ kind }) => left[kind]-- > 0);
+  const asked = new Map<QuestionKind, number>();
+  const chosen = questionsOf(scene, data, pass).filter(({ kind }) => {
+    const before = asked.get(kind) ?? 0;
+    asked.set(kind, before + 1);
+    return before < (turns[kind] ?? 0);
+  });
   return rngOf("turns", scene.id, pass).shuffle(chosen);
 };
 

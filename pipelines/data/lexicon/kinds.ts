@@ -1,0 +1,81 @@
+/**
+ * What things are kinds of, after WordNet 3.1 (Princeton University; `kinds.json`, made by `make.ts`). One thing is a
+ * kind of another if the other's synset is among its direct or indirect hypernyms.
+ */
+import * as O from "fp-ts/lib/Option.js";
+import { type Concept, concepts } from "../concepts.ts";
+import table from "./kinds.json" with { type: "json" };
+
+const parents: Readonly<Record<string, readonly string[]>> = table.parents;
+const kinds: Readonly<Record<string, readonly string[]>> = table.kinds;
+const disputed: Readonly<Record<string, readonly string[]>> = table.disputed;
+
+/** The kinds that questions name, each in the singular. */
+export const kindNames: readonly string[] = Object.keys(kinds);
+
+const above = (synset: string, found = new Set<string>()): ReadonlySet<string> => {
+  if (found.has(synset)) return found;
+  found.add(synset);
+  (parents[synset] ?? []).forEach((parent) => above(parent, found));
+  return found;
+};
+
+const synsets: readonly (ReadonlySet<string> | undefined)[] = concepts.map(({ synset }) =>
+  synset === undefined ? undefined : above(synset)
+);
+
+const membersOf = (kind: string): ReadonlySet<number> =>
+  new Set(concepts.filter(({ id }) => kinds[kind]!.some((k) => synsets[id]?.has(k))).map(({ id }) => id));
+
+const members = new Map(kindNames.map((kind) => [kind, membersOf(kind)]));
+const groups = new Map(
+  kindNames.map((kind) => [kind, new Set([...members.get(kind)!].map((id) => concepts[id]!.group))]),
+);
+
+/**
+ * Whether a concept is of one of the {@link kindNames}. `none` where people may disagree, and where WordNet does not
+ * have the concept but its group (animal, food) has members of the kind.
+ */
+export const isKind = (concept: number, kind: string): O.Option<boolean> => {
+  const { name, group, synset } = concepts[concept]!;
+  if (disputed[kind]?.includes(name)) return O.none;
+  if (synset === undefined) return groups.get(kind)!.has(group) ? O.none : O.some(false);
+  return O.some(members.get(kind)!.has(concept));
+};
+
+/** `name` and every shorter name that ends as it does: `pine tree`, `tree`. */
+const endings = (name: string): readonly string[] => {
+  const words = name.split(" ");
+  return words.map((_, i) => words.slice(i).join(" "));
+};
+
+const namesOf = ({ name, synonyms }: Concept): readonly string[] => [name, ...synonyms];
+
+const grouped = <K>(pairs: Iterable<readonly [K, number]>): ReadonlyMap<K, readonly number[]> => {
+  const out = new Map<K, number[]>();
+  for (const [key, id] of pairs) out.set(key, [...out.get(key) ?? [], id]);
+  return out;
+};
+
+const confused = (): readonly ReadonlySet<number>[] => {
+  const byName = grouped(concepts.flatMap((c) => namesOf(c).map((name) => [name, c.id] as const)));
+  const bySynset = grouped(
+    concepts.flatMap(({ synset, id }) => synset === undefined ? [] : [[synset, id] as const]),
+  );
+  const out = concepts.map(() => new Set<number>());
+  const join = (a: number, others: readonly number[] = []): void =>
+    others.filter((b) => a !== b).forEach((b) => (out[a]!.add(b), out[b]!.add(a)));
+  concepts.forEach((c) => {
+    namesOf(c).flatMap(endings).forEach((name) => join(c.id, byName.get(name)));
+    synsets[c.id]?.forEach((synset) => join(c.id, bySynset.get(synset)));
+  });
+  return out;
+};
+
+let known: readonly ReadonlySet<number>[] | undefined;
+
+/**
+ * The concepts that a concept's name may be taken for, without itself: one is a kind of the other or the same (WordNet),
+ * or one name ends with the other. With a poodle in the picture nobody can be asked whether there is a dog.
+ */
+export const confusedWith = (concept: number): ReadonlySet<number> => (known ??= confused())[concept]!;

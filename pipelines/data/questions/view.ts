@@ -1,0 +1,165 @@
+/** A scene as the rules of questions see it: what may be spoken of by name, how large it is, where it is. */
+import * as O from "fp-ts/lib/Option.js";
+import { pipe } from "fp-ts/lib/function.js";
+import type { Box } from "../box.ts";
+import { type ColourName, colourOf } from "../colours.ts";
+import { concepts, popularity, type Theme, themes } from "../concepts.ts";
+import { type DataConfig, isTraining } from "../config.ts";
+import { isHeldOut } from "../composition.ts";
+import { confusedWith } from "../lexicon/kinds.ts";
+import { poolOf } from "../pool.ts";
+import { countsOf, type Scene } from "../record.ts";
+import type { Relation } from "./question.ts";
+
+/** An object with what rules ask of it. */
+export interface Thing {
+  /** Place in the scene's list. */
+  readonly object: number;
+  /** Its concept. */
+  readonly concept: number;
+  /** Its box, shares of the side. */
+  readonly box: Box;
+  /** Its longer side, pixels of the master. */
+  readonly size: number;
+  /** Its colour; `none` where people would disagree. */
+  readonly colour: ReturnType<typeof colourOf>;
+}
+
+/** A scene as rules see it. */
+export interface SceneView {
+  /** The record. */
+  readonly scene: Scene;
+  /** How it was made. */
+  readonly config: DataConfig;
+  /** All objects. */
+  readonly things: readonly Thing[];
+  /** The objects of each concept. */
+  readonly byConcept: ReadonlyMap<number, readonly Thing[]>;
+  /** Concepts in the picture that nothing else in it may be taken for. */
+  readonly nameable: readonly number[];
+  /** Objects that their names alone single out. */
+  readonly unique: readonly Thing[];
+  /** Concepts of the split's pool that are not in the picture, nor is anything that may be taken for them. */
+  readonly absent: readonly number[];
+}
+
+const thingsOf = (scene: Scene, master: number): readonly Thing[] =>
+  scene.objects.map(({ concept, style, box, size }, object) => ({
+    object,
+    concept,
+    box,
+    size: size * master,
+    colour: colourOf(concept, style),
+  }));
+
+/** The view of a scene. */
+export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
+  const things = thingsOf(scene, config.master), byConcept = new Map<number, Thing[]>();
+  for (const thing of things) byConcept.set(thing.concept, [...byConcept.get(thing.concept) ?? [], thing]);
+  const present = [...countsOf(scene).keys()];
+  const blurred = new Set(present.flatMap((c) => [...confusedWith(c)]));
+  const nameable = present.filter((c) => !blurred.has(c));
+  return {
+    scene,
+    config,
+    things,
+    byConcept,
+    nameable,
+    unique: nameable.flatMap((c) => byConcept.get(c)!.length === 1 ? byConcept.get(c)! : []),
+    absent: poolOf(config, scene.split).filter((c) => !byConcept.has(c) && !blurred.has(c)),
+  };
+};
+
+/** Least distance of things that are called left, right, above or below, in shares of the side: 20 px of 448. */
+export const MARGIN = 20 / 448;
+
+/** How far `a` is beyond `b` in a direction: the gap between their boxes, negative where they overlap. */
+export const gap = (relation: Relation, a: Box, b: Box): number => {
+  switch (relation) {
+    case "left":
+      return b[0] - a[2];
+    case "right":
+      return a[0] - b[2];
+    case "above":
+      return b[1] - a[3];
+    case "below":
+      return a[1] - b[3];
+  }
+};
+
+/** Greatest ratio of sizes that is not called a difference. */
+export const ALIKE = 1.25;
+
+/** The largest of some things, or the smallest with `-1`; `none` unless it differs clearly from the next. */
+export const extreme = (things: readonly Thing[], sign: 1 | -1): O.Option<Thing> => {
+  const [first, second] = things.toSorted((a, b) => sign * (b.size - a.size));
+  if (first === undefined) return O.none;
+  if (second === undefined) return O.some(first);
+  return (first.size / second.size) ** sign >= ALIKE ? O.some(first) : O.none;
+};
+
+/** The smaller of two sizes. */
+export const smaller = (a: Thing, b: Thing): number => Math.min(a.size, b.size);
+
+/** Whether a thing's colour is known and is this one. */
+export const hasColour = ({ colour }: Thing, name: ColourName): boolean =>
+  pipe(colour, O.exists((c) => c === name));
+
+const shares = (
+  config: DataConfig,
+  pool: readonly number[],
+): ReadonlyMap<Theme, ReadonlyMap<number, number>> => {
+  const total = pool.reduce((sum, c) => sum + popularity(c), 0);
+  return new Map(themes.map((theme) => {
+    const own = pool.filter((c) => concepts[c]!.themes.includes(theme));
+    const ownTotal = own.reduce((sum, c) => sum + popularity(c), 0) || 1;
+    const inTheme = new Set(own);
+    return [
+      theme,
+      new Map(pool.map((c) => [
+        c,
+        popularity(c) *
+        ((inTheme.has(c) ? config.themed / ownTotal : 0) + (1 - config.themed) / total),
+      ])),
+    ];
+  }));
+};
+
+const remembered = new WeakMap<DataConfig, Map<string, ReturnType<typeof shares>>>();
+
+/** How often the next object of a scene is of a concept, by the scene's theme; kept by configuration and pool. */
+export const conceptShares = (config: DataConfig, split: Scene["split"]): ReturnType<typeof shares> => {
+  const kept = remembered.get(config) ?? new Map<string, ReturnType<typeof shares>>();
+  remembered.set(config, kept);
+  const key = split === "held-out-concepts" ? split : "";
+  const found = kept.get(key) ?? shares(config, poolOf(config, split));
+  kept.set(key, found);
+  return found;
+};
+
+/**
+ * How often a concept is expected beside others: the chance of each theme given what is there, times the share of the
+ * concept in scenes of that theme. 0 for pairs that training never shows together, where the scene obeys that rule.
+ */
+export const expectedBeside = (
+  { scene, config }: Pick<SceneView, "scene" | "config">,
+  present: readonly number[],
+): (concept: number) => number => {
+  const byTheme = [...conceptShares(config, scene.split).values()];
+  const logs = byTheme.map((share) => present.reduce((sum, c) => sum + Math.log(share.get(c) ?? 1e-9), 0));
+  const top = Math.max(...logs), weights = logs.map((l) => Math.exp(l - top));
+  const obeys = isTraining(scene.split) || scene.composition === "seen";
+  return (concept) =>
+    obeys && present.some((p) => isHeldOut(p, concept, config.heldOut))
+      ? 0
+      : byTheme.reduce((sum, share, i) => sum + weights[i]! * (share.get(concept) ?? 0), 0);
+};
+
+/** How often a concept is drawn over scenes of all themes, relative to others. */
+export const prior = (
+  { scene, config }: Pick<SceneView, "scene" | "config">,
+): (concept: number) => number => {
+  const byTheme = [...conceptShares(config, scene.split).values()];
+  return (concept) =>
+    byTheme.reduce((sum, share) => sum + (share.get(concept) ?? 0), 0) / byTheme.length || 1e-9;
+};
