@@ -4,11 +4,10 @@
  */
 import * as t from "io-ts";
 import { type DataConfig, dataConfigCodec } from "../data/config.ts";
-import type { QuestionKind } from "../data/tasks.ts";
 import type { EvaluateConfig } from "../stages/evaluate.ts";
 import { languageCodec, type LanguageConfig } from "../stages/language.ts";
 import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
-import type { TextConfig } from "../train/rows.ts";
+import { type TextConfig, turnsCodec } from "../train/rows.ts";
 
 /** What all runs of a comparison share. */
 export interface ExperimentBase {
@@ -51,13 +50,7 @@ export interface Experiment extends ExperimentBase {
 
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
-const turns: Record<QuestionKind, typeof whole> = {
-  caption: whole,
-  presence: whole,
-  count: whole,
-  refer: whole,
-};
-const text = t.strict({ length: natural, turns: t.strict(turns) });
+const text = t.strict({ length: natural, turns: turnsCodec() });
 
 const baseFields = {
   data: dataConfigCodec(),
