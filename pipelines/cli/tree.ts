@@ -115,6 +115,16 @@ export const groups: readonly Group[] = [
         ]],
         load: () => import("./report.ts"),
       },
+      {
+        name: "board",
+        about:
+          "Serves a page about running and finished runs on this machine alone: curves, stages, answers.",
+        examples: [["", "the folder runs, at http://127.0.0.1:8042/"], [
+          "--runs /data/runs --port 0",
+          "another",
+        ]],
+        load: () => import("./board.ts"),
+      },
     ],
   },
   {

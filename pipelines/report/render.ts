@@ -42,7 +42,7 @@ export const tableHtml = (table: ReportTable, cite: (sources: readonly string[])
             values.map((value, i) =>
               html`<td class="${kind(i)}">${valueHtml(value)}${i === 0 ? cite(sources) : ""}</td>`
             )
-          }</tr>\n`
+          }</tr>`
         )}</tbody>
       </table>
     </div>
@@ -66,7 +66,7 @@ const sourceHtml = (source: Source, number: number): Html =>
       <dd>${source.codeVersion}, on ${source.device}</dd>
       <dt>finished</dt>
       <dd>${source.finished ?? "not yet"}</dd>
-    </dl>\\n
+    </dl>
   `;
 
 const sourceTable = (sources: readonly Source[]): Html =>
@@ -92,7 +92,7 @@ const sourceTable = (sources: readonly Source[]): Html =>
               <td><code title="${source.configHash}">${source.configHash.slice(0, 16)}</code></td>
               <td><code title="${source.dataHash}">${source.dataHash.slice(0, 16)}</code></td>
               <td><code>${source.command}</code></td>
-            </tr>\\n
+            </tr>
           `
         )}</tbody>
       </table>
@@ -135,18 +135,18 @@ export const reportPage = (report: ReportDocument): string => {
       ${report.tables.map((table) =>
         html`<section><h2>${table.title}</h2>
 ${tableHtml(table, cite)}
-<p class="soft small">${table.note}</p></section>\n`
+<p class="soft small">${table.note}</p></section>`
       )}
       ${report.figures.length > 0 &&
         html`<section><h2>Figures</h2>${
           report.figures.map(({ figure, caption, sources }) =>
-            html`<figure>${trusted(figure.svg)}<figcaption>${caption}${cite(sources)}</figcaption></figure>\n`
+            html`<figure>${trusted(figure.svg)}<figcaption>${caption}${cite(sources)}</figcaption></figure>`
           )
         }</section>`}
       ${report.samples.length > 0 &&
         html`<section><h2>Sample answers</h2>${
           report.samples.map(({ title, png }) =>
-            html`<figure><img alt="${`Pictures with questions and answers of ${title}`}" src="data:image/png;base64,${png.toBase64()}"><figcaption>${title}</figcaption></figure>\n`
+            html`<figure><img alt="${`Pictures with questions and answers of ${title}`}" src="data:image/png;base64,${png.toBase64()}"><figcaption>${title}</figcaption></figure>`
           )
         }</section>`}
       <section><h2>Where the numbers come from</h2>
@@ -159,7 +159,7 @@ ${tableHtml(table, cite)}
           <details>
             <summary>${id}</summary>
             <pre>${JSON.stringify(config, null, 2)}</pre>
-          </details>\\n
+          </details>
         `
       )}</section>
       </main>

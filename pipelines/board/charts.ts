@@ -1,0 +1,133 @@
+/** The charts of the board, drawn as the reports' are. */
+import { lossChart, type LossCurve, type LossPoint } from "../figures/loss_chart.ts";
+import { thinned } from "../report/curves.ts";
+import { armAndStage } from "../report/run_report.ts";
+import type { MetricRecord } from "../runs/metrics.ts";
+import type { RunView } from "./run_view.ts";
+
+/** Curves that a chart can still show apart; further ones are left out, and said to be. */
+const MOST = 16;
+
+/** Points of a curve. */
+const POINTS = 300;
+
+/** A quantity of a step. */
+export interface Quantity {
+  /** Name, as addresses have it. */
+  readonly name: string;
+  /** Name with its unit, as the axis has it. */
+  readonly label: string;
+  /** Its value on a line of metrics, if it is there. */
+  readonly of: (record: MetricRecord) => number | undefined;
+}
+
+const plain = (name: string): Quantity => ({
+  name,
+  label: name === "loss" ? "Loss (nats per token)" : name,
+  of: (record) => typeof record[name] === "number" ? record[name] : undefined,
+});
+
+/** Steps a second, from the measured seconds of a step; those with the compilation in them left out. */
+export const throughput: Quantity = {
+  name: "throughput",
+  label: "Steps a second",
+  of: ({ seconds, warmup }) =>
+    typeof seconds === "number" && seconds > 0 && warmup !== true ? 1 / seconds : undefined,
+};
+
+/** Memory that the training holds on the device. */
+export const deviceMemory: Quantity = {
+  name: "deviceMemory",
+  label: "Device memory (MB)",
+  of: ({ deviceBytes }) => typeof deviceBytes === "number" ? deviceBytes / 1e6 : undefined,
+};
+
+/** The quantity of a name. */
+export const quantityOf = (name: string): Quantity =>
+  [throughput, deviceMemory].find((quantity) => quantity.name === name) ?? plain(name);
+
+/** Names of what some runs measured, the loss first. */
+export const metricsOf = (runs: readonly RunView[]): readonly string[] => {
+  const names = new Set<string>(["loss"]);
+  for (const run of runs) {
+    for (const { records } of Object.values(run.series)) {
+      for (const [name, value] of Object.entries(records.at(-1) ?? {})) {
+        if (typeof value === "number" && name !== "step") names.add(name);
+      }
+    }
+  }
+  return [...names];
+};
+
+interface Part {
+  readonly label: string;
+  readonly stage: string;
+  readonly records: readonly MetricRecord[];
+}
+
+const partsOf = (run: RunView, alone: boolean): readonly Part[] =>
+  Object.entries(run.series).map(([name, { records }]) => {
+    const [arm, stage] = armAndStage(name), own = arm === stage ? "" : arm;
+    const label = alone && own !== "" ? own : [run.label, own].filter((part) => part !== "").join(" · ");
+    return { label, stage, records };
+  });
+
+// Of an ablation, the trainings of its arms.
+const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
+  run.record?.runs.flatMap(({ arm, seed, artefacts }) =>
+    (["pretrain", "finetune"] as const).flatMap((stage) => {
+      const made = all.find(({ id }) => id.endsWith(`/${artefacts[stage]}`) || id === artefacts[stage]);
+      return Object.values(made?.series ?? {}).map(({ records }) => ({
+        label: `${arm}, seed ${seed}`,
+        stage,
+        records,
+      }));
+    })
+  ) ?? [];
+
+const NAMES: Readonly<Record<string, string>> = { pretrain: "Pre-training", finetune: "Fine-tuning" };
+
+/** The curves of a quantity in some runs; `all` are the runs among which an ablation's artefacts are. */
+export const curvesOf = (
+  drawn: readonly RunView[],
+  all: readonly RunView[],
+  quantity: Quantity,
+): readonly LossCurve[] =>
+  drawn.flatMap((run) => [...partsOf(run, drawn.length === 1), ...trainingsOf(run, all)])
+    .flatMap(({ label, stage, records }) => {
+      const points = records.flatMap((record): readonly LossPoint[] => {
+        const value = quantity.of(record);
+        return value === undefined ? [] : [{ x: record.step, loss: value }];
+      });
+      return points.length === 0
+        ? []
+        : [{ arm: label, stage: NAMES[stage] ?? stage, points: thinned(points, POINTS) }];
+    });
+
+/** A drawn chart, and how many curves there was no room for. */
+export interface Chart {
+  /** SVG text. */
+  readonly svg: string;
+  /** Curves that are left out. */
+  readonly leftOut: number;
+}
+
+/** The chart of a quantity; nothing where nothing was measured. */
+export const chartOf = (
+  drawn: readonly RunView[],
+  all: readonly RunView[],
+  quantity: Quantity,
+  size: { readonly width: number; readonly height: number; readonly smoothing: number },
+): Chart | undefined => {
+  const curves = curvesOf(drawn, all, quantity);
+  const arms = [...new Set(curves.map(({ arm }) => arm))], shown = new Set(arms.slice(0, MOST));
+  return curves.length === 0 ? undefined : {
+    svg: lossChart({
+      title: quantity.label,
+      yLabel: quantity.label,
+      curves: curves.filter(({ arm }) => shown.has(arm)),
+      ...size,
+    }).svg,
+    leftOut: arms.length - shown.size,
+  };
+};

@@ -1,0 +1,10 @@
+/** Why the board cannot be shown. */
+import { FaultError } from "../runs/fault.ts";
+
+/** A port that is taken, or a folder that is none. */
+export class BoardError extends FaultError {
+  /** Discriminates the error. */
+  readonly _tag = "BoardError";
+  /** The class name shown in stack traces. */
+  override readonly name = "BoardError";
+}

@@ -1,0 +1,86 @@
+/** A run as the board sees it: what its files say, and what follows from them. */
+import type { AblationRecord } from "../ablations/summary_types.ts";
+import type { Manifest, StageEntry } from "../runs/manifest.ts";
+import type { Series } from "../runs/tail.ts";
+
+/** How a run stands. */
+export type Status = "running" | "finished" | "failed" | "stopped";
+
+/** Every status. */
+export const statuses: readonly Status[] = ["running", "finished", "failed", "stopped"];
+
+/** A run. */
+export interface RunView {
+  /** Its folder below the runs folder, with slashes. */
+  readonly id: string;
+  /** What it is, in words: of an artefact, what its ablation calls it. */
+  readonly label: string;
+  /** Its manifest. */
+  readonly manifest: Manifest;
+  /** How it stands. */
+  readonly status: Status;
+  /** Metrics by stage. */
+  readonly series: Readonly<Record<string, Series>>;
+  /** Names of its sheets of answers, with their times in milliseconds. */
+  readonly sheets: readonly (readonly [name: string, time: number])[];
+  /** When something in it last changed, milliseconds. */
+  readonly updated: number;
+  /** Of an ablation: what was asked for. */
+  readonly record?: AblationRecord;
+}
+
+/** The status of a run, from its manifest and whether a living process holds its lock. */
+export const statusOf = ({ stages, finished }: Manifest, held: boolean): Status =>
+  held
+    ? "running"
+    : finished !== undefined || stages.every((stage) => stage.status === "done")
+    ? "finished"
+    : stages.some((stage) => stage.status === "failed" && stage.error !== "interrupted")
+    ? "failed"
+    : "stopped";
+
+/** How far a stage is. */
+export interface StageProgress {
+  /** The stage. */
+  readonly stage: StageEntry;
+  /** Steps done; nothing where none are counted. */
+  readonly step: number | undefined;
+  /** Steps in all; nothing where the configuration does not say. */
+  readonly total: number | undefined;
+}
+
+const numberIn = (value: unknown, field: string): number | undefined => {
+  const found = typeof value === "object" && value !== null
+    ? (value as Readonly<Record<string, unknown>>)[field]
+    : undefined;
+  return typeof found === "number" ? found : undefined;
+};
+
+/** The steps of a stage: those of the part of the configuration that it is named for, `pretrain` of `resampler-pretrain`. */
+export const stepsOf = (config: unknown, stage: string): number | undefined => {
+  const part = stage.slice(stage.lastIndexOf("-") + 1);
+  const inner = typeof config === "object" && config !== null && Object.hasOwn(config, part)
+    ? (config as Readonly<Record<string, unknown>>)[part]
+    : undefined;
+  return numberIn(inner, "steps") ?? numberIn(config, "steps");
+};
+
+/** How far every stage of a run is. */
+export const progressOf = ({ manifest, series }: RunView): readonly StageProgress[] =>
+  manifest.stages.map((stage) => {
+    const records = series[stage.name]?.records ?? [], step = records.at(-1)?.step;
+    return { stage, step, total: step === undefined ? undefined : stepsOf(manifest.config, stage.name) };
+  });
+
+/** The share of its stages that a run has done, those that are going on by their steps. */
+export const shareDone = (run: RunView): number => {
+  const all = progressOf(run);
+  const done = all.map(({ stage, step, total }) =>
+    stage.status === "done"
+      ? 1
+      : step !== undefined && total !== undefined && total > 0
+      ? Math.min(1, step / total)
+      : 0
+  );
+  return done.reduce<number>((sum, share) => sum + share, 0) / Math.max(1, all.length);
+};

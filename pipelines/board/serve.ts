@@ -1,0 +1,208 @@
+/** The board's server: loopback only, read only; what changes is sent as it changes. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { stripTypeScriptTypes } from "node:module";
+import { textOfHtml } from "../report/html.ts";
+import { onDisk } from "../runs/disk.ts";
+import { BoardError } from "./fault.ts";
+import { pictureAt } from "./file.ts";
+import { boardPage, boardStyle, partsOf } from "./page.ts";
+import type { BoardQuery } from "./query.ts";
+import { type Route, routeOf, securityHeaders } from "./request.ts";
+import type { RunView } from "./run_view.ts";
+import { newMemory, scanRuns } from "./scan.ts";
+
+/** What is served, and where. */
+export interface BoardOptions {
+  /** The folder of the runs. */
+  readonly folder: string;
+  /** The port; 0 takes a free one. */
+  readonly port: number;
+  /** Milliseconds between two looks at the folder while somebody watches. */
+  readonly every?: number;
+}
+
+/** A board that is being served. */
+export interface Board {
+  /** Its address. */
+  readonly url: string;
+}
+
+const HOST = "127.0.0.1";
+
+/** Milliseconds after which a silent connection is shown to be alive. */
+const BREATH = 15_000;
+
+const answer = (status: number, type: string, body: BodyInit | null): Response =>
+  new Response(body, { status, headers: { ...securityHeaders, "content-type": type } });
+
+const plain = (status: number, text: string): Response =>
+  answer(status, "text/plain; charset=utf-8", `${text}\n`);
+
+type Look = () => Promise<readonly RunView[]>;
+
+// Looks that come close together share one.
+const sharedLook = (folder: string, fresh: number): Look => {
+  const memory = newMemory();
+  let at = -Infinity, now: Promise<readonly RunView[]> | undefined;
+  return () => {
+    if (now === undefined || performance.now() - at >= fresh) {
+      at = performance.now();
+      now = scanRuns(folder, memory);
+    }
+    return now;
+  };
+};
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
+
+const eventsOf = (
+  look: Look,
+  query: BoardQuery,
+  every: number,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> => {
+  const text = new TextEncoder(), gone = new AbortController();
+  const ended = AbortSignal.any([signal, gone.signal]);
+  return new ReadableStream<Uint8Array>({
+    start: async (controller) => {
+      const sent = new Map<string, string>();
+      let spoken = performance.now();
+      const send = (lines: string): void => {
+        if (ended.aborted) return;
+        controller.enqueue(text.encode(lines));
+        spoken = performance.now();
+      };
+      send(": here\n\n");
+      let before: readonly RunView[] | undefined;
+      while (!ended.aborted) {
+        const runs = await look();
+        if (runs !== before && JSON.stringify(stampsOf(runs)) !== JSON.stringify(stampsOf(before ?? []))) {
+          for (const [id, part] of Object.entries(partsOf(query, runs))) {
+            const html = textOfHtml(part);
+            if (sent.get(id) !== html) send(`data: ${JSON.stringify({ id, html })}\n\n`);
+            sent.set(id, html);
+          }
+        }
+        before = runs;
+        if (performance.now() - spoken > BREATH) send(": still here\n\n");
+        await pause(every, ended);
+      }
+      if (!gone.signal.aborted) controller.close();
+    },
+    cancel: () => gone.abort(),
+  });
+};
+
+// What a look must differ in for the page to be drawn again.
+const stampsOf = (runs: readonly RunView[]): unknown =>
+  runs.map((run) => [
+    run.id,
+    run.label,
+    run.status,
+    run.manifest.stages,
+    run.sheets,
+    Object.entries(run.series).map(([stage, series]) => [stage, series.bytes, series.records.length]),
+  ]);
+
+const respond = async (
+  route: Route,
+  { folder, every = 1000 }: BoardOptions,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Response> => {
+  switch (route.kind) {
+    case "page":
+      return answer(200, "text/html; charset=utf-8", boardPage(folder, route.query, await look()));
+    case "events":
+      return answer(200, "text/event-stream", eventsOf(look, route.query, every, signal));
+    case "script":
+      return answer(200, "text/javascript; charset=utf-8", await script());
+    case "style":
+      return answer(200, "text/css; charset=utf-8", boardStyle);
+    case "file": {
+      const picture = await pictureAt(folder, route.segments);
+      return picture === undefined ? plain(404, "no such picture") : answer(200, picture.type, picture.bytes);
+    }
+    case "refused":
+      return plain(route.status, route.why);
+  }
+};
+
+let stripped: Promise<string> | undefined;
+
+/** The script of the page, its types taken off: nothing is bundled, and nothing fetched. */
+const script = (): Promise<string> =>
+  stripped ??= Deno.readTextFile(new URL("./client/live.ts", import.meta.url)).then((text) =>
+    stripTypeScriptTypes(text)
+  );
+
+const listen = (options: BoardOptions, stop: AbortController): Promise<Deno.HttpServer<Deno.NetAddr>> => {
+  const look = sharedLook(options.folder, (options.every ?? 1000) / 2);
+  return new Promise((resolve) => {
+    const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
+      {
+        hostname: HOST,
+        port: options.port,
+        onListen: () => setTimeout(() => resolve(server)),
+        onError: (cause) => {
+          console.error(cause);
+          return plain(500, "the board could not read that");
+        },
+      },
+      (request) =>
+        respond(
+          routeOf(request.method, new URL(request.url), request.headers.get("host")),
+          options,
+          look,
+          stop.signal,
+        ),
+    );
+  });
+};
+
+/** Serves the board of a folder for as long as the scope lives. */
+export const serveBoard = (
+  options: BoardOptions,
+): Effect.Effect<Board, BoardError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { folder, port } = options;
+    yield* onDisk("look into", folder, async () => {
+      for await (const _ of Deno.readDir(folder)) break;
+    }).pipe(Effect.mapError(({ got }) =>
+      new BoardError({
+        op: `board of ${folder}`,
+        got,
+        expected: "the folder of runs",
+        mend: "name it with --runs, or make a run first: deno task cos quickstart",
+      })
+    ));
+    const stop = new AbortController();
+    const server = yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => listen(options, stop),
+        catch: (cause) =>
+          new BoardError({
+            op: `board on port ${port}`,
+            got: cause instanceof Error ? cause.message : String(cause),
+            expected: "a free port",
+            mend: "name another with --port, or 0 for any that is free",
+          }),
+      }),
+      (server) =>
+        Effect.promise(() => {
+          stop.abort();
+          return server.shutdown();
+        }),
+    );
+    return { url: `http://${HOST}:${server.addr.port}/` };
+  });

@@ -1,0 +1,27 @@
+/**
+ * A page about the runs of a folder, that moves while they go on. Loopback only, read only.
+ *
+ *     deno task cos board [--runs folder] [--port N]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { serveBoard } from "../board/serve.ts";
+
+const flags = {
+  runs: Flag.String("runs").pipe(Flag.withDefault("runs"), Flag.withDescription("folder of the runs")),
+  port: Flag.Int("port").pipe(
+    Flag.withDefault(8042),
+    Flag.withDescription("port on this machine; 0 for any that is free"),
+  ),
+};
+
+/** The command. */
+export const command = Command.make("board", flags, ({ runs, port }) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { url } = yield* serveBoard({ folder: runs, port });
+      console.log(url);
+      console.error("Ctrl-C ends it");
+      yield* Effect.never;
+    }),
+  ));
