@@ -32,7 +32,7 @@ const rescale = (t: MatrixTile): string[] => {
       ...range(band / t.parts).map((i) => `${t.score(i)} = ${t.score(i)} * shrink;`),
       "workgroupBarrier();",
       ...each((y, at) => `${y} = subgroupMatrixLoad<${type}, col_major>(&scores, ${at}, ${scoreStride}u);`),
-      "workgroupBarrier();",
+      ...((part + 1) * band < channels ? ["workgroupBarrier();"] : []),
     ];
   });
 };

@@ -1,0 +1,542 @@
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+enable f16;
+var<private> nan_bits: u32 = 0x7fc00000u;
+@group(0) @binding(0) var<storage, read_write> x0: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> x1: array<f32>;
+@group(0) @binding(2) var<storage, read_write> x2: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read_write> x3: array<vec4<u32>>;
+var<workgroup> staged: array<vec4<u32>, 704>;
+var<workgroup> weights: array<f16, 5120>;
+var<workgroup> scores: array<f32, 4608>;
+var<workgroup> shares: array<f32, 128>;
+var<workgroup> grown: array<u32, 4>;
+@compute @workgroup_size(128, 1)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(subgroup_invocation_id) subgroup_lane: u32) {
+  let pair_index = group.z;
+  let batch = pair_index / 4u;
+  let head = pair_index % 4u;
+  let kv = head / 2u;
+  let line_first = group.x * 128u;
+  let subgroup = lane.x / 32u;
+  let own_line = subgroup_lane;
+  let score_base = subgroup * 1152u;
+  let weight_base = subgroup * 1280u;
+  let score_at = score_base + own_line;
+  let weight_at = weight_base + own_line;
+  let row = line_first + subgroup * 32u + own_line;
+  for (var turn = lane.x; turn < 256u; turn += 128u) {
+    let line = turn / 2u;
+    let eight = turn % 2u;
+    let place = line_first + line;
+    let channel = eight * 8u;
+    let row = min(place, 99u);
+    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
+    staged[line * 3u + eight] = v;
+  }
+  workgroupBarrier();
+  let own0_0_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 0u) * 3u + 0u, 3u);
+  let own0_1_0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 16u) * 3u + 0u, 3u);
+  workgroupBarrier();
+  for (var turn = lane.x; turn < 256u; turn += 128u) {
+    let line = turn / 2u;
+    let eight = turn % 2u;
+    let place = line_first + line;
+    let channel = eight * 8u + 16u;
+    let row = min(place, 99u);
+    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
+    staged[line * 3u + eight] = v;
+  }
+  workgroupBarrier();
+  let own0_0_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 0u) * 3u + 0u, 3u);
+  let own0_1_1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 16u) * 3u + 0u, 3u);
+  workgroupBarrier();
+  for (var turn = lane.x; turn < 256u; turn += 128u) {
+    let line = turn / 2u;
+    let eight = turn % 2u;
+    let place = line_first + line;
+    let channel = eight * 8u + 32u;
+    let row = min(place, 99u);
+    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
+    staged[line * 3u + eight] = v;
+  }
+  workgroupBarrier();
+  let own0_0_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 0u) * 3u + 0u, 3u);
+  let own0_1_2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 16u) * 3u + 0u, 3u);
+  workgroupBarrier();
+  for (var turn = lane.x; turn < 256u; turn += 128u) {
+    let line = turn / 2u;
+    let eight = turn % 2u;
+    let place = line_first + line;
+    let channel = eight * 8u + 48u;
+    let row = min(place, 99u);
+    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
+    staged[line * 3u + eight] = v;
+  }
+  workgroupBarrier();
+  let own0_0_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 0u) * 3u + 0u, 3u);
+  let own0_1_3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 16u) * 3u + 0u, 3u);
+  workgroupBarrier();
+  for (var turn = lane.x; turn < 256u; turn += 128u) {
+    let line = turn / 2u;
+    let eight = turn % 2u;
+    let place = line_first + line;
+    let channel = eight * 8u + 64u;
+    let row = min(place, 99u);
+    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let v = select(vec4<u32>(), x0[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
+    staged[line * 3u + eight] = v;
+  }
+  workgroupBarrier();
+  let own0_0_4 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 0u) * 3u + 0u, 3u);
+  let own0_1_4 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, (subgroup * 32u + 16u) * 3u + 0u, 3u);
+  workgroupBarrier();
+  var y0_0 = subgroup_matrix_result<f32, 16, 16>();
+  var y0_1 = subgroup_matrix_result<f32, 16, 16>();
+  var y0_2 = subgroup_matrix_result<f32, 16, 16>();
+  var y0_3 = subgroup_matrix_result<f32, 16, 16>();
+  var y0_4 = subgroup_matrix_result<f32, 16, 16>();
+  var y1_0 = subgroup_matrix_result<f32, 16, 16>();
+  var y1_1 = subgroup_matrix_result<f32, 16, 16>();
+  var y1_2 = subgroup_matrix_result<f32, 16, 16>();
+  var y1_3 = subgroup_matrix_result<f32, 16, 16>();
+  var y1_4 = subgroup_matrix_result<f32, 16, 16>();
+  var most = -1e30f;
+  var total = 0f;
+  let seen = min(100u, row + 1u);
+  let last_row = min(line_first + 127u, 99u);
+  let end = min(100u, last_row + 1u);
+  for (var first = 0u; first < end; first += 32u) {
+    for (var turn = lane.x; turn < 320u; turn += 128u) {
+      let line = turn / 10u;
+      let eight = turn % 10u;
+      let place = first + line;
+      let channel = eight * 8u;
+      let key = min(place, 99u);
+      let start = (batch * 14400u + key * 72u + kv * 7200u);
+      let v = select(vec4<u32>(), x2[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
+      staged[line * 11u + eight] = v;
+    }
+    for (var turn = lane.x; turn < 320u; turn += 128u) {
+      let line = turn / 10u;
+      let eight = turn % 10u;
+      let place = first + line;
+      let channel = eight * 8u;
+      let key = min(place, 99u);
+      let start = (batch * 14400u + key * 72u + kv * 7200u);
+      let v = select(vec4<u32>(), x3[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
+      staged[line * 11u + eight + 352u] = v;
+    }
+    workgroupBarrier();
+    {
+      var c0 = subgroup_matrix_result<f32, 16, 16>();
+      var c1 = subgroup_matrix_result<f32, 16, 16>();
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 0u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_0, b0, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_0, b0, c1);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 2u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_1, b1, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_1, b1, c1);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 4u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_2, b2, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_2, b2, c1);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 6u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_3, b3, c1);
+      let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 8u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_4, b4, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_4, b4, c1);
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, c0, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, c1, 36u);
+    }
+    {
+      var c0 = subgroup_matrix_result<f32, 16, 16>();
+      var c1 = subgroup_matrix_result<f32, 16, 16>();
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 176u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_0, b0, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_0, b0, c1);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 178u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_1, b1, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_1, b1, c1);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 180u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_2, b2, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_2, b2, c1);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 182u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_3, b3, c1);
+      let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 184u, 11u);
+      c0 = subgroupMatrixMultiplyAccumulate(own0_0_4, b4, c0);
+      c1 = subgroupMatrixMultiplyAccumulate(own0_1_4, b4, c1);
+      subgroupMatrixStore<col_major>(&scores, score_base + 576u, c0, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 592u, c1, 36u);
+    }
+    workgroupBarrier();
+    let s0 = select(-3e38f, scores[score_at + 0u] * 0.432808518409729f, first + 0u < seen);
+    let s1 = select(-3e38f, scores[score_at + 36u] * 0.432808518409729f, first + 1u < seen);
+    let s2 = select(-3e38f, scores[score_at + 72u] * 0.432808518409729f, first + 2u < seen);
+    let s3 = select(-3e38f, scores[score_at + 108u] * 0.432808518409729f, first + 3u < seen);
+    let s4 = select(-3e38f, scores[score_at + 144u] * 0.432808518409729f, first + 4u < seen);
+    let s5 = select(-3e38f, scores[score_at + 180u] * 0.432808518409729f, first + 5u < seen);
+    let s6 = select(-3e38f, scores[score_at + 216u] * 0.432808518409729f, first + 6u < seen);
+    let s7 = select(-3e38f, scores[score_at + 252u] * 0.432808518409729f, first + 7u < seen);
+    let s8 = select(-3e38f, scores[score_at + 288u] * 0.432808518409729f, first + 8u < seen);
+    let s9 = select(-3e38f, scores[score_at + 324u] * 0.432808518409729f, first + 9u < seen);
+    let s10 = select(-3e38f, scores[score_at + 360u] * 0.432808518409729f, first + 10u < seen);
+    let s11 = select(-3e38f, scores[score_at + 396u] * 0.432808518409729f, first + 11u < seen);
+    let s12 = select(-3e38f, scores[score_at + 432u] * 0.432808518409729f, first + 12u < seen);
+    let s13 = select(-3e38f, scores[score_at + 468u] * 0.432808518409729f, first + 13u < seen);
+    let s14 = select(-3e38f, scores[score_at + 504u] * 0.432808518409729f, first + 14u < seen);
+    let s15 = select(-3e38f, scores[score_at + 540u] * 0.432808518409729f, first + 15u < seen);
+    let s16 = select(-3e38f, scores[score_at + 576u] * 0.432808518409729f, first + 16u < seen);
+    let s17 = select(-3e38f, scores[score_at + 612u] * 0.432808518409729f, first + 17u < seen);
+    let s18 = select(-3e38f, scores[score_at + 648u] * 0.432808518409729f, first + 18u < seen);
+    let s19 = select(-3e38f, scores[score_at + 684u] * 0.432808518409729f, first + 19u < seen);
+    let s20 = select(-3e38f, scores[score_at + 720u] * 0.432808518409729f, first + 20u < seen);
+    let s21 = select(-3e38f, scores[score_at + 756u] * 0.432808518409729f, first + 21u < seen);
+    let s22 = select(-3e38f, scores[score_at + 792u] * 0.432808518409729f, first + 22u < seen);
+    let s23 = select(-3e38f, scores[score_at + 828u] * 0.432808518409729f, first + 23u < seen);
+    let s24 = select(-3e38f, scores[score_at + 864u] * 0.432808518409729f, first + 24u < seen);
+    let s25 = select(-3e38f, scores[score_at + 900u] * 0.432808518409729f, first + 25u < seen);
+    let s26 = select(-3e38f, scores[score_at + 936u] * 0.432808518409729f, first + 26u < seen);
+    let s27 = select(-3e38f, scores[score_at + 972u] * 0.432808518409729f, first + 27u < seen);
+    let s28 = select(-3e38f, scores[score_at + 1008u] * 0.432808518409729f, first + 28u < seen);
+    let s29 = select(-3e38f, scores[score_at + 1044u] * 0.432808518409729f, first + 29u < seen);
+    let s30 = select(-3e38f, scores[score_at + 1080u] * 0.432808518409729f, first + 30u < seen);
+    let s31 = select(-3e38f, scores[score_at + 1116u] * 0.432808518409729f, first + 31u < seen);
+    var top = s0;
+    top = max(top, s1);
+    top = max(top, s2);
+    top = max(top, s3);
+    top = max(top, s4);
+    top = max(top, s5);
+    top = max(top, s6);
+    top = max(top, s7);
+    top = max(top, s8);
+    top = max(top, s9);
+    top = max(top, s10);
+    top = max(top, s11);
+    top = max(top, s12);
+    top = max(top, s13);
+    top = max(top, s14);
+    top = max(top, s15);
+    top = max(top, s16);
+    top = max(top, s17);
+    top = max(top, s18);
+    top = max(top, s19);
+    top = max(top, s20);
+    top = max(top, s21);
+    top = max(top, s22);
+    top = max(top, s23);
+    top = max(top, s24);
+    top = max(top, s25);
+    top = max(top, s26);
+    top = max(top, s27);
+    top = max(top, s28);
+    top = max(top, s29);
+    top = max(top, s30);
+    top = max(top, s31);
+    let grows = top > most + 8f;
+    let next = select(most, top, grows);
+    let shrink = exp2(most - next);
+    most = next;
+    let p0 = exp2(s0 - next);
+    let p1 = exp2(s1 - next);
+    let p2 = exp2(s2 - next);
+    let p3 = exp2(s3 - next);
+    let p4 = exp2(s4 - next);
+    let p5 = exp2(s5 - next);
+    let p6 = exp2(s6 - next);
+    let p7 = exp2(s7 - next);
+    let p8 = exp2(s8 - next);
+    let p9 = exp2(s9 - next);
+    let p10 = exp2(s10 - next);
+    let p11 = exp2(s11 - next);
+    let p12 = exp2(s12 - next);
+    let p13 = exp2(s13 - next);
+    let p14 = exp2(s14 - next);
+    let p15 = exp2(s15 - next);
+    let p16 = exp2(s16 - next);
+    let p17 = exp2(s17 - next);
+    let p18 = exp2(s18 - next);
+    let p19 = exp2(s19 - next);
+    let p20 = exp2(s20 - next);
+    let p21 = exp2(s21 - next);
+    let p22 = exp2(s22 - next);
+    let p23 = exp2(s23 - next);
+    let p24 = exp2(s24 - next);
+    let p25 = exp2(s25 - next);
+    let p26 = exp2(s26 - next);
+    let p27 = exp2(s27 - next);
+    let p28 = exp2(s28 - next);
+    let p29 = exp2(s29 - next);
+    let p30 = exp2(s30 - next);
+    let p31 = exp2(s31 - next);
+    total = fma(total, shrink, p0 + p1 + p2 + p3 + p4 + p5 + p6 + p7 + p8 + p9 + p10 + p11 + p12 + p13 + p14 + p15 + p16 + p17 + p18 + p19 + p20 + p21 + p22 + p23 + p24 + p25 + p26 + p27 + p28 + p29 + p30 + p31);
+    weights[weight_at + 0u] = f16(p0);
+    weights[weight_at + 40u] = f16(p1);
+    weights[weight_at + 80u] = f16(p2);
+    weights[weight_at + 120u] = f16(p3);
+    weights[weight_at + 160u] = f16(p4);
+    weights[weight_at + 200u] = f16(p5);
+    weights[weight_at + 240u] = f16(p6);
+    weights[weight_at + 280u] = f16(p7);
+    weights[weight_at + 320u] = f16(p8);
+    weights[weight_at + 360u] = f16(p9);
+    weights[weight_at + 400u] = f16(p10);
+    weights[weight_at + 440u] = f16(p11);
+    weights[weight_at + 480u] = f16(p12);
+    weights[weight_at + 520u] = f16(p13);
+    weights[weight_at + 560u] = f16(p14);
+    weights[weight_at + 600u] = f16(p15);
+    weights[weight_at + 640u] = f16(p16);
+    weights[weight_at + 680u] = f16(p17);
+    weights[weight_at + 720u] = f16(p18);
+    weights[weight_at + 760u] = f16(p19);
+    weights[weight_at + 800u] = f16(p20);
+    weights[weight_at + 840u] = f16(p21);
+    weights[weight_at + 880u] = f16(p22);
+    weights[weight_at + 920u] = f16(p23);
+    weights[weight_at + 960u] = f16(p24);
+    weights[weight_at + 1000u] = f16(p25);
+    weights[weight_at + 1040u] = f16(p26);
+    weights[weight_at + 1080u] = f16(p27);
+    weights[weight_at + 1120u] = f16(p28);
+    weights[weight_at + 1160u] = f16(p29);
+    weights[weight_at + 1200u] = f16(p30);
+    weights[weight_at + 1240u] = f16(p31);
+    let grown_here = subgroupAny(grows);
+    if (subgroup_lane == 0u) {
+      grown[subgroup] = select(0u, 1u, grown_here && first > 0u);
+    }
+    let grown_of = workgroupUniformLoad(&grown);
+    if (grown_of[0u] + grown_of[1u] + grown_of[2u] + grown_of[3u] > 0u) {
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_0, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_0, 36u);
+      workgroupBarrier();
+      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
+      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
+      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
+      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
+      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
+      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
+      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
+      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
+      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
+      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
+      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
+      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
+      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
+      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
+      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
+      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      workgroupBarrier();
+      y0_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
+      y1_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      workgroupBarrier();
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_1, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_1, 36u);
+      workgroupBarrier();
+      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
+      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
+      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
+      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
+      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
+      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
+      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
+      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
+      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
+      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
+      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
+      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
+      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
+      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
+      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
+      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      workgroupBarrier();
+      y0_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
+      y1_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      workgroupBarrier();
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_2, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_2, 36u);
+      workgroupBarrier();
+      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
+      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
+      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
+      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
+      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
+      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
+      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
+      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
+      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
+      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
+      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
+      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
+      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
+      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
+      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
+      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      workgroupBarrier();
+      y0_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
+      y1_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      workgroupBarrier();
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_3, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_3, 36u);
+      workgroupBarrier();
+      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
+      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
+      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
+      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
+      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
+      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
+      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
+      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
+      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
+      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
+      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
+      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
+      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
+      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
+      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
+      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      workgroupBarrier();
+      y0_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
+      y1_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      workgroupBarrier();
+      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_4, 36u);
+      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_4, 36u);
+      workgroupBarrier();
+      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
+      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
+      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
+      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
+      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
+      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
+      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
+      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
+      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
+      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
+      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
+      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
+      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
+      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
+      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
+      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      workgroupBarrier();
+      y0_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
+      y1_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+    }
+    {
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 0u, 40u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 16u, 40u);
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 352u, 11u);
+      y0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, y0_0);
+      y1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, y1_0);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 354u, 11u);
+      y0_1 = subgroupMatrixMultiplyAccumulate(a0, b1, y0_1);
+      y1_1 = subgroupMatrixMultiplyAccumulate(a1, b1, y1_1);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 356u, 11u);
+      y0_2 = subgroupMatrixMultiplyAccumulate(a0, b2, y0_2);
+      y1_2 = subgroupMatrixMultiplyAccumulate(a1, b2, y1_2);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 358u, 11u);
+      y0_3 = subgroupMatrixMultiplyAccumulate(a0, b3, y0_3);
+      y1_3 = subgroupMatrixMultiplyAccumulate(a1, b3, y1_3);
+      let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 360u, 11u);
+      y0_4 = subgroupMatrixMultiplyAccumulate(a0, b4, y0_4);
+      y1_4 = subgroupMatrixMultiplyAccumulate(a1, b4, y1_4);
+    }
+    {
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 640u, 40u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 656u, 40u);
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 528u, 11u);
+      y0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, y0_0);
+      y1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, y1_0);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 530u, 11u);
+      y0_1 = subgroupMatrixMultiplyAccumulate(a0, b1, y0_1);
+      y1_1 = subgroupMatrixMultiplyAccumulate(a1, b1, y1_1);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 532u, 11u);
+      y0_2 = subgroupMatrixMultiplyAccumulate(a0, b2, y0_2);
+      y1_2 = subgroupMatrixMultiplyAccumulate(a1, b2, y1_2);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 534u, 11u);
+      y0_3 = subgroupMatrixMultiplyAccumulate(a0, b3, y0_3);
+      y1_3 = subgroupMatrixMultiplyAccumulate(a1, b3, y1_3);
+      let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 536u, 11u);
+      y0_4 = subgroupMatrixMultiplyAccumulate(a0, b4, y0_4);
+      y1_4 = subgroupMatrixMultiplyAccumulate(a1, b4, y1_4);
+    }
+    workgroupBarrier();
+  }
+  var sum = total;
+  shares[subgroup * 32u + own_line] = 1f / sum;
+  if (row < 100u) {
+    x1[((batch * 4u + head) * 100u + row) * 73u + 72u] = select(fma(most, 0.6931471824645996f, log(sum)), bitcast<f32>(nan_bits), sum == 0f);
+  }
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_0, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_0, 20u);
+  workgroupBarrier();
+  for (var e = subgroup_lane; e < 512u; e += 32u) {
+    let line = e / 16u;
+    let column = e % 16u;
+    let channel = column;
+    let row = line_first + subgroup * 32u + line;
+    if (row < 100u) {
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+    }
+  }
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_1, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_1, 20u);
+  workgroupBarrier();
+  for (var e = subgroup_lane; e < 512u; e += 32u) {
+    let line = e / 16u;
+    let column = e % 16u;
+    let channel = column + 16u;
+    let row = line_first + subgroup * 32u + line;
+    if (row < 100u) {
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+    }
+  }
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_2, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_2, 20u);
+  workgroupBarrier();
+  for (var e = subgroup_lane; e < 512u; e += 32u) {
+    let line = e / 16u;
+    let column = e % 16u;
+    let channel = column + 32u;
+    let row = line_first + subgroup * 32u + line;
+    if (row < 100u) {
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+    }
+  }
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_3, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_3, 20u);
+  workgroupBarrier();
+  for (var e = subgroup_lane; e < 512u; e += 32u) {
+    let line = e / 16u;
+    let column = e % 16u;
+    let channel = column + 48u;
+    let row = line_first + subgroup * 32u + line;
+    if (row < 100u) {
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+    }
+  }
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_4, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_4, 20u);
+  workgroupBarrier();
+  for (var e = subgroup_lane; e < 512u; e += 32u) {
+    let line = e / 16u;
+    let column = e % 16u;
+    let channel = column + 64u;
+    let row = line_first + subgroup * 32u + line;
+    if (row < 100u && channel < 72u) {
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+    }
+  }
+}
