@@ -50,7 +50,7 @@ export interface AblationRecord {
   readonly format: 1;
   /** Settings that were given beside family and preset, as on the command line: `pretrain.steps=100`. */
   readonly settings: readonly string[];
-  /** The store, as a path from the ablation's directory or from the root. */
+  /** The store, as a path from the ablation's directory, or from the root of the file system. */
   readonly store: string;
   /** Name of the device. */
   readonly device: string;
@@ -102,7 +102,10 @@ export interface ArmSummary {
   readonly resolution: { readonly pretrain: number; readonly finetune: number };
   /** Steps of pre-training. */
   readonly pretrainSteps: number;
-  /** Time of pre-training relative to the baseline: as measured, mean over seeds, and by operations alone. */
+  /**
+   * Time of pre-training relative to the baseline: as measured, mean over seeds, and by operations alone; NaN, null in
+   * JSON, until the baseline is finished. Seconds: of all its steps.
+   */
   readonly time: { readonly measured: number; readonly predicted: number; readonly seconds: number };
   /** Means over seeds of the mean losses over the last tenth of the steps. */
   readonly loss: { readonly pretrain: number; readonly finetune: number };
@@ -169,6 +172,13 @@ export interface AblationSummary {
   readonly failures: readonly Failure[];
 }
 
+// JSON writes null for what is no number
+const amount = new t.Type<number, number | null, unknown>(
+  "a number, or null for none",
+  t.number.is,
+  (u, context) => u === null ? t.success(NaN) : t.number.validate(u, context),
+  (a) => Number.isFinite(a) ? a : null,
+);
 const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
@@ -207,7 +217,7 @@ const origin = t.strict({
   dataHash: t.string,
   command: t.string,
 });
-const both = t.strict({ pretrain: t.number, finetune: t.number });
+const both = t.strict({ pretrain: amount, finetune: amount });
 const paperRow = t.strict({
   table: t.keyof({ main: null, referring: null, "token-scaling": null }),
   row: t.number,
@@ -237,7 +247,7 @@ const summaryType = t.strict({
     tokens: both,
     resolution: both,
     pretrainSteps: t.number,
-    time: t.strict({ measured: t.number, predicted: t.number, seconds: t.number }),
+    time: t.strict({ measured: amount, predicted: amount, seconds: amount }),
     loss: both,
     scores: t.record(t.string, interval),
     difference: t.record(t.string, interval),

@@ -1,0 +1,277 @@
+/** Runs an ablation: its experiments as jobs, on worker processes or here, then its summary, table and figures. */
+import type { ConfigError } from "@chain-of-sight/core";
+import { type Device, type DeviceName, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { relative } from "node:path";
+import type { DecodeError } from "../bridge.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { hashOf, type Json } from "../runs/hash.ts";
+import { type Manifest, newManifest, stageDone, stageFailed, stageStarted } from "../runs/manifest.ts";
+import type { MetricsError } from "../runs/metrics.ts";
+import {
+  openOrCreateRun,
+  type RunDirectory,
+  type RunError,
+  writeJson,
+  writeManifest,
+} from "../runs/run_directory.ts";
+import type { LockError } from "../runs/run_lock.ts";
+import { type ProgressSink, stderrSink } from "../terminal/progress.ts";
+import { artefactPath, readResult } from "./artefact.ts";
+import { DEFAULT_STORE } from "./commands.ts";
+import { type AblationConfig, experimentsOf } from "./config.ts";
+import { AblationError, JobError } from "./fault.ts";
+import { deviceOf, type Hand, handMakes, openHand } from "./hand.ts";
+import { artefactName, type Job, jobGraph, jobsOf } from "./jobs.ts";
+import { heard, labelOf, startLive, stepsOf } from "./live.ts";
+import { makeArtefact } from "./make.ts";
+import { wireFault } from "./messages.ts";
+import { ablationOf } from "./presets.ts";
+import { type JobEvent, type making, runJobs } from "./scheduler.ts";
+import type { AblationRecord, AblationSummary } from "./summary_types.ts";
+import { workshop } from "./workshop.ts";
+import { writeReport } from "./write.ts";
+
+/** What is run, where to, and on what. */
+export interface AblateOptions {
+  /** The ablation. */
+  readonly config: AblationConfig;
+  /** Settings that made the configuration another than its preset's, for the record: `pretrain.steps=100`. */
+  readonly settings: readonly string[];
+  /** Its directory; `defaultDirectory` unless said. */
+  readonly out?: string;
+  /** The store; `runs/store` unless said. */
+  readonly store?: string;
+  /** Version of the code, for manifests. */
+  readonly version: string;
+  /** How often a job is tried again where that may help; 3 unless said. */
+  readonly retries?: number;
+  /** Seconds before the first new try, doubled with every further one; 2 unless said. */
+  readonly patience?: number;
+  /** Where progress is shown; standard error unless said. */
+  readonly sink?: ProgressSink;
+}
+
+/** Worker processes. */
+export interface Workers {
+  /** The device of each. */
+  readonly device: DeviceName;
+  /** How many; times are those of a machine that they share. */
+  readonly workers: number;
+  /** The program of a worker, for tests. */
+  readonly program?: string;
+}
+
+/** An ablation that was run. */
+export interface AblationResult {
+  /** Its directory. */
+  readonly directory: string;
+  /** What it found out. */
+  readonly summary: AblationSummary;
+}
+
+/** What an ablation can fail with. A job that failed is told in an AblationError once all others are done. */
+export type AblateError =
+  | AblationError
+  | ConfigError
+  | DecodeError
+  | DiskError
+  | JobError
+  | LockError
+  | MetricsError
+  | RunError;
+
+/** Where an ablation goes unless said: family and preset, and a hash where anything differs from the preset. */
+export const defaultDirectory = (config: AblationConfig): string => {
+  const name = `runs/${config.family}-${config.preset}`, hash = hashOf(config);
+  return hash === hashOf(ablationOf(config.family, config.preset)) ? name : `${name}-${hash.slice(0, 8)}`;
+};
+
+interface Team {
+  readonly device: string;
+  readonly deviceName: string;
+  readonly lanes: number;
+}
+
+const recordOf = (
+  { config, settings }: AblateOptions,
+  { device, deviceName, lanes }: Team,
+  store: string,
+  jobs: readonly Job[],
+): AblationRecord => ({
+  format: 1,
+  settings,
+  store,
+  device,
+  deviceName,
+  workers: lanes,
+  jobs: jobs.map((job) => ({
+    artefact: artefactName(job),
+    stage: job.stage,
+    needs: job.needs.map(artefactName),
+    label: labelOf(job),
+    steps: stepsOf(job),
+  })),
+  runs: experimentsOf(config).map((e) => {
+    const own = jobsOf(e, device);
+    const named = (stage: Job["stage"]): string => artefactName(own.find((job) => job.stage === stage)!);
+    return {
+      arm: e.arm.name,
+      seed: e.seed,
+      artefacts: {
+        pretrain: named("pretrain"),
+        expand: named("expand"),
+        finetune: named("finetune"),
+        evaluate: named("evaluate"),
+      },
+    };
+  }),
+});
+
+const now = (): string => new Date().toISOString();
+
+const noted = (event: JobEvent): (manifest: Manifest) => Manifest => {
+  const name = artefactName(event.job);
+  switch (event.kind) {
+    case "found":
+    case "done":
+      return stageDone(name, now());
+    case "started":
+      return stageStarted(name, now());
+    case "failed":
+      return stageFailed(name, now(), event.error.message);
+    case "skipped":
+      return stageFailed(name, now(), `needs ${labelOf(event.because)}`);
+    default:
+      return (manifest) => manifest;
+  }
+};
+
+/** The manifest as an ablation goes: what was found finished is written with the next event. */
+const bookkeeper = (directory: RunDirectory, start: Manifest) => {
+  let manifest = start;
+  return (event: JobEvent): Effect.Effect<void, DiskError> =>
+    Effect.suspend(() => {
+      const after = noted(event)(manifest), changed = after !== manifest;
+      manifest = after;
+      return changed && event.kind !== "found" ? writeManifest(directory, manifest) : Effect.void;
+    });
+};
+
+const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
+  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
+
+const elsewhere = (path: string, got: string, expected: string): AblationError =>
+  new AblationError({
+    op: `run the ablation in ${path}`,
+    got: `artefacts that were made on ${got}`,
+    expected,
+    mend: "give it another directory with --out, or run it on that device",
+    path,
+  });
+
+/** The ablation with a team that is there. */
+const run = <R>(
+  options: AblateOptions,
+  team: Team,
+  make: ReturnType<typeof making<R>>,
+): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;
+    const jobs = yield* tried(() => jobGraph(experimentsOf(config), team.device));
+    const { directory, manifest } = yield* openOrCreateRun(
+      out,
+      newManifest({
+        name: `${config.family}-${config.preset}`,
+        config: config as unknown as Json,
+        // pictures are known by what decides them, as they may not be drawn yet
+        dataHash: hashOf({ data: config.data, scenes: config.scenes }),
+        codeVersion: options.version,
+        device: team.device,
+        seeds: Object.fromEntries(config.seeds.map((seed, i) => [`run${i + 1}`, seed])),
+        stages: jobs.map(artefactName),
+      }, now()),
+    );
+    if (manifest.device !== team.device) {
+      return yield* Effect.fail(elsewhere(out, manifest.device, team.device));
+    }
+    yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
+    yield* writeJson(`${out}/record.json`, recordOf(options, team, relative(out, store), jobs));
+    const done = new Set<string>();
+    for (const job of jobs) {
+      if ((yield* readResult(artefactPath(store, job))) !== undefined) done.add(job.key);
+    }
+    const live = yield* startLive(`${config.family}/${config.preset}`, store, jobs, sink);
+    const note = bookkeeper(directory, manifest);
+    const failed: JobError[] = [];
+    const stopped = yield* runJobs<DiskError, R>(jobs, {
+      lanes: team.lanes,
+      retries: options.retries ?? 3,
+      patience: options.patience ?? 2,
+      isDone: ({ key }) => done.has(key),
+      make,
+      hear: (event) => {
+        if (event.kind === "failed") failed.push(event.error);
+        return Effect.andThen(heard(live, event), note(event));
+      },
+    });
+    if (stopped !== undefined) return yield* Effect.fail(stopped);
+    const summary = yield* writeReport(out);
+    const [first] = failed;
+    if (first === undefined) return { directory: out, summary };
+    return yield* Effect.fail(
+      new AblationError({
+        op: `run the ablation in ${out}`,
+        got: `${failed.length} failed ${failed.length === 1 ? "job" : "jobs"}, first ${first.message}`,
+        expected: "every job to go through",
+        mend: "mend that and give the same command again: what is done is kept, and the summary has the rest",
+        path: out,
+      }),
+    );
+  });
+
+/**
+ * Runs an ablation on worker processes, which end with this one however that ends. The same again goes on where it
+ * stopped: with finished artefacts kept, and trainings from their checkpoints.
+ */
+export const ablate = (
+  options: AblateOptions,
+  { device: deviceName, workers, program }: Workers,
+): Effect.Effect<AblationResult, AblateError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const { config, out = defaultDirectory(config), store = DEFAULT_STORE, version } = options;
+    yield* tried(() => jobGraph(experimentsOf(config), "")); // what cannot be is refused before anything is opened
+    const logs = `${out}/logs`;
+    yield* onDisk("make", logs, () => Deno.mkdir(logs, { recursive: true }));
+    const hands: Hand[] = [];
+    for (let i = 0; i < workers; i++) {
+      const log = `${logs}/worker-${i}.log`;
+      const more = program === undefined ? {} : { program };
+      hands.push(yield* openHand({ store, device: deviceName, version, log, ...more }));
+    }
+    const device = yield* deviceOf(hands[0]!);
+    return yield* run(
+      options,
+      { device, deviceName, lanes: workers },
+      (lane, job, onWait) => handMakes(hands[lane]!, job, onWait),
+    );
+  }));
+
+/** Runs an ablation in this process on its device, one job after the other: for notebooks, and where processes cannot be. */
+export const ablateHere = (
+  options: AblateOptions,
+  deviceName: DeviceName,
+): Effect.Effect<AblationResult, AblateError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const { profile } = yield* theDevice(), { store = DEFAULT_STORE, version } = options;
+    const shop = workshop(store, profile.name, version);
+    return yield* run(options, { device: profile.name, deviceName, lanes: 1 }, (_lane, job, onWait) =>
+      makeArtefact(shop, job, onWait).pipe(
+        Effect.asVoid,
+        Effect.mapError((error) => {
+          const { tag, ...parts } = wireFault(error, "make an artefact");
+          return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
+        }),
+      ));
+  }));

@@ -1,0 +1,169 @@
+/** A worker process as the ablation sees it: it is started when it is needed, and again when it ended. */
+import type { DeviceName } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import { JobError } from "./fault.ts";
+import { artefactName, type Job } from "./jobs.ts";
+import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
+
+/** How workers are started. */
+export interface HandOptions {
+  /** The store. */
+  readonly store: string;
+  /** The device by name. */
+  readonly device: DeviceName;
+  /** Version of the code. */
+  readonly version: string;
+  /** The file that keeps what they say. */
+  readonly log: string;
+  /** The program that is run instead of `worker.ts`; tests put failing ones there. */
+  readonly program?: string;
+}
+
+/** A running worker. */
+interface Running {
+  readonly process: Deno.ChildProcess;
+  readonly input: WritableStreamDefaultWriter<Uint8Array>;
+  /** Name of its device, once it is ready. */
+  readonly ready: Promise<string>;
+  /** How it ended. */
+  readonly ended: Promise<string>;
+  hear: (reply: Reply) => void;
+}
+
+/** A worker that is there, or will be when it is needed. */
+export interface Hand {
+  /** How it is started. */
+  readonly options: HandOptions;
+  running: Running | undefined;
+  next: number;
+}
+
+/** Lines of a worker's log that an error quotes. */
+const QUOTED = 6;
+
+const started = (options: HandOptions): Running => {
+  const program = options.program ?? new URL("./worker.ts", import.meta.url).href;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", program, options.store, options.device, options.version],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const told = Promise.withResolvers<string>(), last: string[] = [];
+  const running: Running = {
+    process,
+    input: process.stdin.getWriter(),
+    ready: told.promise,
+    ended: Promise.resolve(""),
+    hear: () => {},
+  };
+  const note = async (line: string): Promise<void> => {
+    last.push(line);
+    if (last.length > QUOTED) last.shift();
+    await Deno.writeTextFile(options.log, `${line}\n`, { append: true }).catch(() => {}); // a full disk
+  };
+  const errors = (async () => {
+    for await (const line of linesOf(process.stderr)) await note(line);
+  })();
+  const replies = (async () => {
+    for await (const line of linesOf(process.stdout)) {
+      const reply = readReply(line);
+      if (E.isLeft(reply)) await note(line);
+      else if (reply.right.kind === "ready") told.resolve(reply.right.device);
+      else running.hear(reply.right);
+    }
+  })();
+  const ended = Promise.all([process.status, errors, replies]).then(([{ code, signal }]) => {
+    const how = signal === null ? `code ${code}` : `signal ${signal}`;
+    return last.length === 0 ? how : `${how} after saying: ${last.join(" | ")}`;
+  });
+  ended.then((how) => told.reject(new Error(how)));
+  told.promise.catch(() => {}); // whoever waits hears it
+  return Object.assign(running, { ended });
+};
+
+/** Ends a worker: it saves what it is doing when its input closes. */
+const stop = async ({ input, ended }: Running): Promise<void> => {
+  await input.close().catch(() => {});
+  await ended;
+};
+
+const runningOf = (hand: Hand): Running => hand.running ??= started(hand.options);
+
+/** A worker for as long as the scope lives. No process is started yet. */
+export const openHand = (options: HandOptions): Effect.Effect<Hand, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync((): Hand => ({ options, running: undefined, next: 0 })),
+    (hand) => Effect.promise(async () => hand.running === undefined ? undefined : await stop(hand.running)),
+  );
+
+const crash = (artefact: string, how: string): JobError =>
+  new JobError({
+    op: `make ${artefact}`,
+    got: `a worker that ended with ${how}`,
+    expected: "a worker that lives",
+    mend: "look at its log; a machine without free memory ends processes with SIGKILL",
+    artefact,
+    cause: "crash",
+    again: true,
+    everywhere: false,
+  });
+
+/** The name of a worker's device. A worker that cannot open one is a JobError with the end of what it said. */
+export const deviceOf = (hand: Hand): Effect.Effect<string, JobError> =>
+  Effect.tryPromise({
+    try: () => runningOf(hand).ready,
+    catch: (cause) => {
+      hand.running = undefined;
+      return new JobError({
+        op: `start a worker on the device ${hand.options.device}`,
+        got: cause instanceof Error ? cause.message : String(cause),
+        expected: "a worker with a device",
+        mend: "choose another device; `deno task doctor` shows what is there",
+        artefact: "",
+        cause: "start",
+        again: false,
+        everywhere: true,
+      });
+    },
+  });
+
+/** Has a worker make an artefact. A worker whose device failed, or that ended, is replaced before the next. */
+export const handMakes = (
+  hand: Hand,
+  job: Job,
+  onWait: (holder: string) => void,
+): Effect.Effect<void, JobError> =>
+  Effect.callback<void, JobError>((resume) => {
+    const running = runningOf(hand), id = hand.next++, artefact = artefactName(job);
+    let over = false;
+    const end = (result: Effect.Effect<void, JobError>): void => {
+      if (over) return;
+      over = true;
+      resume(result);
+    };
+    running.hear = (reply) => {
+      if (reply.kind === "ready" || reply.id !== id) return;
+      if (reply.kind === "waiting") onWait(reply.holder);
+      else if (reply.kind === "done") end(Effect.void);
+      else {
+        const { tag, op, got, expected, mend, again, everywhere } = reply.fault;
+        if (again && hand.running === running) {
+          hand.running = undefined; // its device is not to be trusted
+          void stop(running);
+        }
+        const failed = { op, got, expected, mend, artefact, cause: tag, again, everywhere };
+        end(Effect.fail(new JobError(failed)));
+      }
+    };
+    running.ended.then((how) => {
+      if (hand.running === running) hand.running = undefined;
+      end(Effect.fail(crash(artefact, how)));
+    });
+    const line = lineOf({ id, experiment: job.experiment, key: job.key });
+    running.ready
+      .then(() => running.input.write(new TextEncoder().encode(line)))
+      .catch(() => {}); // it ended, which is told above
+  });

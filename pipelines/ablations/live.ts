@@ -1,0 +1,176 @@
+/** The live line of an ablation: how much of all work is done, and what is running. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { bar, duration, type ProgressSink } from "../terminal/progress.ts";
+import { progressOf } from "./artefact.ts";
+import type { Job } from "./jobs.ts";
+import type { JobEvent } from "./scheduler.ts";
+import { workOf } from "./work.ts";
+
+/** Words for a job; a shared one is named by the arm that first wanted it. */
+export const labelOf = ({ stage, experiment: { arm, seed }, pictures }: Job): string =>
+  pictures === undefined
+    ? `${stage} ${arm.name}, seed ${seed}`
+    : `${stage} of ${pictures.split} at ${pictures.side} px${pictures.tiles === 1 ? "" : " in tiles"}`;
+
+/** Steps of a job's training, 0 for other jobs. */
+export const stepsOf = ({ stage, experiment }: Job): number =>
+  stage === "pretrain" || stage === "finetune"
+    ? experiment[stage].steps
+    : stage === "vision"
+    ? experiment.vision.steps
+    : 0;
+
+/** Share of a fine-tuning's work that evaluation is about. */
+const ASKING = 0.5;
+
+/** Roughly how much work a job is, in operations; only the remaining time rests on it. */
+const weightOf = (job: Job): number => {
+  const { stage, experiment: e } = job;
+  if (stage === "pretrain" || stage === "finetune") return workOf(e, stage).flops * e[stage].steps;
+  return stage === "evaluate" ? ASKING * workOf(e, "finetune").flops * e.finetune.steps : 0;
+};
+
+interface Lane {
+  readonly job: Job;
+  readonly attempt: number;
+  step: number;
+  loss: number | undefined;
+  waits: string | undefined;
+}
+
+/** A live line. */
+export interface Live {
+  readonly name: string;
+  readonly store: string;
+  readonly sink: ProgressSink;
+  readonly jobs: readonly Job[];
+  readonly weights: ReadonlyMap<string, number>;
+  readonly began: number;
+  readonly lanes: Map<string, Lane>;
+  done: number;
+  /** Work that is done, and how much of it stood before. */
+  work: number;
+  found: number;
+}
+
+const shareOf = (lane: Lane): number => {
+  const total = stepsOf(lane.job);
+  return total === 0 ? 0 : Math.min(1, lane.step / total);
+};
+
+const lossText = (loss: number | undefined): string =>
+  loss === undefined ? "" : ` loss ${loss.toPrecision(3)}`;
+
+/** The line as it stands at a moment, at most `width` places wide. */
+export const liveLine = (live: Live, width: number): string => {
+  const all = live.jobs.reduce((sum, { key }) => sum + live.weights.get(key)!, 0);
+  const inside = [...live.lanes.values()].reduce(
+    (sum, lane) => sum + shareOf(lane) * live.weights.get(lane.job.key)!,
+    0,
+  );
+  const work = live.work + inside, here = work - live.found, elapsed = live.sink.now() - live.began;
+  const share = all === 0 ? live.done / Math.max(1, live.jobs.length) : work / all;
+  const left = here > 0 ? `ETA ${duration(elapsed / here * (all - work))}` : "";
+  const running = [...live.lanes.values()].map((lane) => {
+    const steps = stepsOf(lane.job);
+    const at = lane.waits !== undefined
+      ? " (another process makes it)"
+      : steps === 0
+      ? ""
+      : ` ${lane.step}/${steps}${lossText(lane.loss)}`;
+    return `${labelOf(lane.job)}${at}`;
+  });
+  const parts = [`${live.done}/${live.jobs.length}`, ...running, duration(elapsed), left].filter((x) =>
+    x !== ""
+  );
+  const text = `${live.name} ${bar(share, 16)} ${Math.floor(100 * share)} % · ${parts.join(" · ")}`;
+  return [...text].slice(0, width).join("");
+};
+
+const show = (live: Live, text: string): void => {
+  const { sink } = live;
+  sink.write(sink.isTerminal() ? `\r\u001b[2K${text}\n${liveLine(live, sink.width() - 1)}` : `${text}\n`);
+};
+
+const draw = (live: Live): void =>
+  live.sink.write(`\r\u001b[2K${liveLine(live, Math.max(20, live.sink.width() - 1))}`);
+
+/** Tells the line what happened. */
+export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const { job } = event, weight = live.weights.get(job.key)!;
+    const count = (): string => `${live.done}/${live.jobs.length}`;
+    switch (event.kind) {
+      case "found":
+        live.done++;
+        live.work += weight;
+        live.found += weight;
+        return;
+      case "started":
+        live.lanes.set(job.key, { job, attempt: event.attempt, step: 0, loss: undefined, waits: undefined });
+        break;
+      case "waiting": {
+        const lane = live.lanes.get(job.key), first = lane?.waits === undefined;
+        if (lane !== undefined) lane.waits = event.holder;
+        if (first) show(live, `${labelOf(job)}: waits for ${event.holder}`);
+        return;
+      }
+      case "again":
+        show(live, `${labelOf(job)}: ${event.error.got}; again in ${event.seconds} s`);
+        return;
+      case "done":
+        live.lanes.delete(job.key);
+        live.done++;
+        live.work += weight;
+        show(live, `${count()} ${labelOf(job)} · ${duration(live.sink.now() - live.began)}`);
+        return;
+      case "failed":
+        live.lanes.delete(job.key);
+        show(live, `${labelOf(job)} failed: ${event.error.message}`);
+        return;
+      case "skipped":
+        show(live, `${labelOf(job)} is left out, as it needs ${labelOf(event.because)}`);
+        return;
+    }
+    if (live.sink.isTerminal()) draw(live);
+  });
+
+const look = (live: Live): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const lane of live.lanes.values()) {
+      const at = yield* progressOf(live.store, lane.job).pipe(Effect.catch(() => Effect.succeed(undefined)));
+      if (at === undefined) continue;
+      lane.step = at.step;
+      lane.loss = at.loss;
+      lane.waits = undefined;
+    }
+    draw(live);
+  });
+
+/** Shows a live line until the scope ends: redrawn every second on a terminal, a line per finished job elsewhere. */
+export const startLive = (
+  name: string,
+  store: string,
+  jobs: readonly Job[],
+  sink: ProgressSink,
+): Effect.Effect<Live, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const live: Live = {
+      name,
+      store,
+      sink,
+      jobs,
+      weights: new Map(jobs.map((job) => [job.key, weightOf(job)])),
+      began: sink.now(),
+      lanes: new Map(),
+      done: 0,
+      work: 0,
+      found: 0,
+    };
+    if (sink.isTerminal()) {
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(look(live), Effect.sleep("1 second"))));
+      yield* Effect.addFinalizer(() => Effect.sync(() => sink.write("\n")));
+    }
+    return live;
+  });

@@ -1,0 +1,91 @@
+/** What an ablation and its worker processes say to each other: a line of JSON each way. */
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
+import { experimentCodec } from "./experiment.ts";
+
+const requestType = t.strict({
+  /** Says which reply belongs to it. */
+  id: t.number,
+  /** The experiment that wants the artefact. */
+  experiment: experimentCodec(),
+  /** Key of the artefact. */
+  key: t.string,
+});
+
+const faultType = t.strict({
+  tag: t.string,
+  op: t.string,
+  got: t.string,
+  expected: t.string,
+  mend: t.string,
+  again: t.boolean,
+  everywhere: t.boolean,
+});
+
+const replyType = t.union([
+  t.strict({ kind: t.literal("ready"), device: t.string }),
+  t.strict({ kind: t.literal("waiting"), id: t.number, holder: t.string }),
+  t.strict({ kind: t.literal("done"), id: t.number }),
+  t.strict({ kind: t.literal("failed"), id: t.number, fault: faultType }),
+]);
+
+/** A wish for one artefact. */
+export type Request = t.TypeOf<typeof requestType>;
+/** What a worker says: it is ready, waits for another process, is done with a wish or has failed at it. */
+export type Reply = t.TypeOf<typeof replyType>;
+/** An error as it goes from process to process. */
+export type WireFault = t.TypeOf<typeof faultType>;
+
+const read =
+  <A>(type: t.Type<A, unknown, unknown>, what: string) => (line: string): E.Either<DecodeError, A> =>
+    pipe(line, parseJson(what), E.flatMap(decodeEither(type, what)));
+
+/** Reads a wish. */
+export const readRequest: (line: string) => E.Either<DecodeError, Request> = read(requestType, "request");
+/** Reads what a worker said; other lines on its standard output are a DecodeError. */
+export const readReply: (line: string) => E.Either<DecodeError, Reply> = read(replyType, "reply");
+
+/** A message as a line. */
+export const lineOf = (message: Request | Reply): string => `${JSON.stringify(message)}\n`;
+
+/** The lines of a stream of bytes, without their breaks; a last line without one is left out. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}
+
+interface Parts {
+  readonly _tag?: unknown;
+  readonly fault?: unknown;
+  readonly code?: unknown;
+  readonly check?: unknown;
+  readonly op?: unknown;
+  readonly got?: unknown;
+  readonly expected?: unknown;
+  readonly mend?: unknown;
+}
+
+const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
+const textOr = (x: unknown, other: string): string => typeof x === "string" ? x : other;
+
+/** An error for another process: device errors may pass on a fresh device, a full disk concerns every job. */
+export const wireFault = (error: unknown, op: string): WireFault => {
+  const parts: Parts = typeof error === "object" && error !== null ? error : {};
+  const inner: Parts = typeof parts.fault === "object" && parts.fault !== null ? parts.fault : parts;
+  const tag = textOr(parts._tag, "crash");
+  return {
+    tag,
+    op: textOr(inner.op, op),
+    got: textOr(inner.got, error instanceof Error ? error.message : String(error)),
+    expected: textOr(inner.expected, "it to go through"),
+    mend: textOr(inner.mend, "see the worker's log"),
+    again: tag === "DeviceError" && ["lost", "out of memory", "invalid work"].includes(String(parts.fault)),
+    everywhere: FULL.includes(String(parts.code)) || FULL.includes(String(parts.check)),
+  };
+};

@@ -1,0 +1,160 @@
+/**
+ * Runs jobs that need each other, several at a time: the first of the list that is ready comes next. What fails keeps
+ * only those from running that need it, unless it would fail all of them.
+ */
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Cause from "effect/Cause";
+import * as Queue from "effect/Queue";
+import type * as Scope from "effect/Scope";
+import { JobError } from "./fault.ts";
+import { artefactName, type Job } from "./jobs.ts";
+
+/** What happens to a job. */
+export type JobEvent =
+  /** It stands finished in the store. */
+  | { readonly kind: "found"; readonly job: Job }
+  | { readonly kind: "started"; readonly job: Job; readonly lane: number; readonly attempt: number }
+  | { readonly kind: "waiting"; readonly job: Job; readonly holder: string }
+  /** It failed, and is tried again after some seconds. */
+  | { readonly kind: "again"; readonly job: Job; readonly error: JobError; readonly seconds: number }
+  | { readonly kind: "done"; readonly job: Job }
+  | { readonly kind: "failed"; readonly job: Job; readonly error: JobError }
+  /** It needs what failed. */
+  | { readonly kind: "skipped"; readonly job: Job; readonly because: Job };
+
+/** A function that hears of events. */
+export const hearing = <E>(
+  hear: (event: JobEvent) => Effect.Effect<void, E>,
+): (event: JobEvent) => Effect.Effect<void, E> => hear;
+
+/** A function that makes one job in a lane. */
+export const making = <R>(
+  make: (lane: number, job: Job, onWait: (holder: string) => void) => Effect.Effect<void, JobError, R>,
+): (lane: number, job: Job, onWait: (holder: string) => void) => Effect.Effect<void, JobError, R> => make;
+
+/** How jobs are run. */
+export interface ScheduleOptions<E, R> {
+  /** Jobs at a time. */
+  readonly lanes: number;
+  /** How often a job is tried again where that may help. */
+  readonly retries: number;
+  /** Seconds before the first new try; they double with every further one. */
+  readonly patience: number;
+  /** Whether a job stands finished already. */
+  readonly isDone: (job: Job) => boolean;
+  /** Makes a job. */
+  readonly make: ReturnType<typeof making<R>>;
+  /** Hears what happens, in order. */
+  readonly hear: ReturnType<typeof hearing<E>>;
+}
+
+type State = "open" | "running" | "done" | "failed";
+
+interface Ended {
+  readonly lane: number;
+  readonly job: Job;
+  readonly exit: Exit.Exit<void, JobError>;
+}
+
+type Message = Ended | JobEvent;
+
+const crashed = (job: Job, cause: Cause.Cause<JobError>): JobError => {
+  const error = Cause.squash(cause);
+  return error instanceof JobError ? error : new JobError({
+    op: `make ${artefactName(job)}`,
+    got: error instanceof Error ? error.message : String(error),
+    expected: "it to go through",
+    mend: "report it with the log of its worker",
+    artefact: artefactName(job),
+    cause: "crash",
+    again: false,
+    everywhere: false,
+  });
+};
+
+/** Tries a job as often as it may help. */
+const insistently = <E, R>(
+  { retries, patience, make }: ScheduleOptions<E, R>,
+  lane: number,
+  job: Job,
+  tell: (event: JobEvent) => void,
+  attempt = 1,
+): Effect.Effect<void, JobError, R> =>
+  Effect.suspend(() => {
+    tell({ kind: "started", job, lane, attempt });
+    return make(lane, job, (holder) => tell({ kind: "waiting", job, holder }));
+  }).pipe(
+    Effect.catch((error): Effect.Effect<void, JobError, R> => {
+      if (!error.again || attempt > retries) return Effect.fail(error);
+      const seconds = patience * 2 ** (attempt - 1);
+      tell({ kind: "again", job, error, seconds });
+      return Effect.andThen(
+        Effect.sleep(`${seconds} seconds`),
+        insistently({ retries, patience, make } as ScheduleOptions<E, R>, lane, job, tell, attempt + 1),
+      );
+    }),
+  );
+
+/**
+ * Runs all jobs, each after those that it needs. It ends when nothing can be run any more, and gives the first error that
+ * concerned every job, if there was one; other failures are told as events. Interrupting it interrupts what runs.
+ */
+export const runJobs = <E, R>(
+  jobs: readonly Job[],
+  options: ScheduleOptions<E, R>,
+): Effect.Effect<JobError | undefined, E, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const states = new Map<string, State>(jobs.map(({ key }) => [key, "open"]));
+    const byKey = new Map(jobs.map((job) => [job.key, job]));
+    const free = Array.from({ length: options.lanes }, (_, i) => i);
+    const queue = yield* Queue.unbounded<Message>();
+    const tell = (event: JobEvent): void => void Queue.offerUnsafe(queue, event);
+    let running = 0, stopped: JobError | undefined;
+    for (const job of jobs) {
+      if (!options.isDone(job)) continue;
+      states.set(job.key, "done");
+      yield* options.hear({ kind: "found", job });
+    }
+    const broken = ({ needs }: Job) => needs.find(({ key }) => states.get(key) === "failed");
+    for (;;) {
+      for (const job of jobs) {
+        const because = states.get(job.key) === "open" ? broken(job) : undefined;
+        if (because === undefined) continue;
+        states.set(job.key, "failed");
+        yield* options.hear({ kind: "skipped", job, because: byKey.get(because.key)! });
+      }
+      while (free.length > 0 && stopped === undefined) {
+        const job = jobs.find(({ key, needs }) =>
+          states.get(key) === "open" && needs.every((need) => states.get(need.key) === "done")
+        );
+        if (job === undefined) break;
+        const lane = free.shift()!;
+        states.set(job.key, "running");
+        running++;
+        yield* insistently(options, lane, job, tell).pipe(
+          Effect.exit,
+          Effect.flatMap((exit) => Queue.offer(queue, { lane, job, exit })),
+          Effect.forkScoped,
+        );
+      }
+      if (running === 0) return stopped;
+      const message = yield* Queue.take(queue);
+      if (!("exit" in message)) {
+        yield* options.hear(message);
+        continue;
+      }
+      const { lane, job, exit } = message;
+      running--;
+      free.push(lane);
+      free.sort((a, b) => a - b);
+      states.set(job.key, Exit.isSuccess(exit) ? "done" : "failed");
+      if (Exit.isSuccess(exit)) {
+        yield* options.hear({ kind: "done", job });
+        continue;
+      }
+      const error = crashed(job, exit.cause);
+      if (error.everywhere) stopped ??= error;
+      yield* options.hear({ kind: "failed", job, error });
+    }
+  });

@@ -1,0 +1,72 @@
+/**
+ * Means over seeds with intervals. Seeds and scenes are drawn again independently of each other (the crossed bootstrap of
+ * Owen 2007), since every seed answers about the same scenes; the same draws serve all arms, so that differences are
+ * paired by both. With few seeds the spread between them is underestimated by (n - 1) / n.
+ */
+import { rngOf } from "../data/rng.ts";
+import type { Interval } from "../eval/bootstrap.ts";
+import { quantile } from "../eval/quantile.ts";
+import { type Form, type Outcome, scoreOf, scoreOfAll } from "./outcomes.ts";
+
+/** Draws that serve all arms. */
+export interface Draws {
+  /** Of every resample, which seeds. */
+  readonly seeds: readonly (readonly number[])[];
+  /** Of every resample, how often each scene. */
+  readonly scenes: readonly Uint16Array[];
+}
+
+/** Resamples of so many seeds and scenes, by a key. */
+export const drawsOf = (seeds: number, scenes: number, resamples: number, key: number): Draws => {
+  const rng = rngOf(key, "ablation");
+  const some = (n: number): readonly number[] => Array.from({ length: n }, () => rng.below(n));
+  const times = (): Uint16Array => {
+    const weights = new Uint16Array(scenes);
+    for (const i of some(scenes)) weights[i]!++;
+    return weights;
+  };
+  const rounds = Array.from({ length: resamples }, () => [some(seeds), times()] as const);
+  return { seeds: rounds.map(([s]) => s), scenes: rounds.map(([, w]) => w) };
+};
+
+const weighted = (form: Form, sums: Outcome["sums"], weights: Uint16Array): number => {
+  const total = [0, 0, 0];
+  for (let i = 0; i < sums.length; i++) {
+    const times = weights[i]!, of = sums[i]!;
+    if (times === 0) continue;
+    for (let k = 0; k < of.length; k++) total[k]! += times * of[k]!;
+  }
+  return scoreOf(form, total);
+};
+
+const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** One metric of an arm by seed, in the order of the draws' seeds. */
+export type BySeed = readonly Outcome[];
+
+/** The score in every resample. */
+const resampled = (bySeed: BySeed, { seeds, scenes }: Draws): readonly number[] =>
+  seeds.map((drawn, r) => {
+    const known = new Map<number, number>();
+    return average(drawn.map((seed) => {
+      const score = known.get(seed) ?? weighted(bySeed[seed]!.form, bySeed[seed]!.sums, scenes[r]!);
+      known.set(seed, score);
+      return score;
+    }));
+  });
+
+const intervalOf = (value: number, values: readonly number[]): Interval => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+};
+
+/** The mean of a metric over seeds with its 95 % interval. */
+export const meanWithInterval = (bySeed: BySeed, draws: Draws): Interval =>
+  intervalOf(average(bySeed.map(scoreOfAll)), resampled(bySeed, draws));
+
+/** How much greater the mean of `a` is than that of `b` with the same seeds on the same scenes, with its interval. */
+export const differenceWithInterval = (a: BySeed, b: BySeed, draws: Draws): Interval => {
+  const of = resampled(a, draws), than = resampled(b, draws);
+  const value = average(a.map(scoreOfAll)) - average(b.map(scoreOfAll));
+  return intervalOf(value, of.map((x, i) => x - than[i]!));
+};

@@ -1,0 +1,72 @@
+/**
+ * A worker process of an ablation: opens one device, makes one artefact after the other as it is told on standard input,
+ * and ends when that closes, which it does when the ablation ends in any way. What it is doing then is saved first.
+ *
+ *     deno run -A pipelines/ablations/worker.ts <store> <device> <version>
+ */
+import {
+  type Device,
+  type DeviceError,
+  type DeviceName,
+  deviceNamed,
+  theDevice,
+} from "@chain-of-sight/kernels";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+import * as E from "fp-ts/lib/Either.js";
+import { tuned } from "../tune/store.ts";
+import { jobsOf } from "./jobs.ts";
+import { makeArtefact } from "./make.ts";
+import { lineOf, linesOf, readRequest, type Reply, type Request, wireFault } from "./messages.ts";
+import { type Workshop, workshop } from "./workshop.ts";
+
+const say = (reply: Reply): void => {
+  const bytes = new TextEncoder().encode(lineOf(reply));
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+};
+
+const answered = (shop: Workshop, { id, experiment, key }: Request): Effect.Effect<void, never, Device> =>
+  Effect.gen(function* () {
+    const job = jobsOf(experiment, shop.device).find((one) => one.key === key);
+    if (job === undefined) throw new Error(`no job of the experiment has the key ${key}`);
+    yield* makeArtefact(shop, job, (holder) => say({ kind: "waiting", id, holder }));
+  }).pipe(
+    Effect.exit,
+    Effect.flatMap((exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) return say({ kind: "done", id });
+        if (Cause.hasInterruptsOnly(exit.cause)) return;
+        console.error(Cause.pretty(exit.cause));
+        say({ kind: "failed", id, fault: wireFault(Cause.squash(exit.cause), "make an artefact") });
+      })
+    ),
+  );
+
+const serve = (store: string, version: string): Effect.Effect<void, never, Device> =>
+  Effect.gen(function* () {
+    const { profile } = yield* theDevice(), shop = workshop(store, profile.name, version);
+    say({ kind: "ready", device: profile.name });
+    let current: Fiber.Fiber<void> | undefined;
+    for (const lines = linesOf(Deno.stdin.readable);;) {
+      const next = yield* Effect.promise(() => lines.next());
+      if (next.done === true) break;
+      const request = readRequest(next.value);
+      if (E.isLeft(request)) throw request.left;
+      current = yield* Effect.forkChild(answered(shop, request.right));
+    }
+    // whoever asked is gone
+    if (current !== undefined) yield* Fiber.interrupt(current);
+  });
+
+if (import.meta.main) {
+  const [store, device, version] = Deno.args as [string, DeviceName, string];
+  Deno.addSignalListener("SIGINT", () => {}); // a terminal sends it to all: the ablation decides
+  const program: Effect.Effect<void, DeviceError> = serve(store, version).pipe(
+    Effect.provide(tuned(deviceNamed(device))),
+  ) as Effect.Effect<void, DeviceError>;
+  const exit = await Effect.runPromiseExit(program);
+  if (Exit.isFailure(exit)) console.error(Cause.pretty(exit.cause));
+  Deno.exit(Exit.isSuccess(exit) ? 0 : 1);
+}

@@ -1,0 +1,71 @@
+/** Writes what an ablation found out: summary, tables and figures. */
+import * as Effect from "effect/Effect";
+import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import type { MetricsError } from "../runs/metrics.ts";
+import { writeJson } from "../runs/run_directory.ts";
+import { figuresOf } from "./figures.ts";
+import { readAblation, type StoredError, summarise } from "./summary.ts";
+import { differencesOf, type SummaryTable, summaryText, tableOf } from "./table.ts";
+import type { AblationSummary } from "./summary_types.ts";
+
+const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode(text)];
+const cell = (text: string): string => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+/** A table as comma-separated values (RFC 4180). */
+export const csvOf = ({ columns, rows }: SummaryTable): string =>
+  [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+
+/** One row a seed of every arm: numbers in full. */
+export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => ({
+  title: "every arm and seed",
+  columns: [
+    "arm",
+    "seed",
+    "pretrain_tokens",
+    "finetune_tokens",
+    "resolution",
+    "pretrain_seconds_per_step",
+    "pretrain_loss",
+    "finetune_loss",
+    ...metrics.map(({ name }) => name),
+    "artefact",
+    "config_hash",
+    "data_hash",
+    "command",
+  ],
+  rows: arms.flatMap((arm) =>
+    arm.seeds.map(({ seed, scores, loss, secondsPerStep, origin: { evaluate } }) => [
+      arm.name,
+      String(seed),
+      String(arm.tokens.pretrain),
+      String(arm.tokens.finetune),
+      String(arm.resolution.finetune),
+      String(secondsPerStep.pretrain),
+      String(loss.pretrain),
+      String(loss.finetune),
+      ...metrics.map(({ name }) => String(scores[name])),
+      evaluate.artefact,
+      evaluate.configHash,
+      evaluate.dataHash,
+      evaluate.command,
+    ])
+  ),
+});
+
+/** Summarises an ablation and writes what follows beside it. */
+export const writeReport = (
+  directory: string,
+): Effect.Effect<AblationSummary, DiskError | MetricsError | StoredError> =>
+  Effect.gen(function* () {
+    const summary = yield* summarise(directory), { store } = yield* readAblation(directory);
+    yield* writeJson(`${directory}/summary.json`, summary);
+    yield* atomicWrite(`${directory}/table.txt`, bytes(`${summaryText(summary)}\n`));
+    yield* atomicWrite(`${directory}/table.csv`, bytes(csvOf(tableOf(summary))));
+    yield* atomicWrite(`${directory}/differences.csv`, bytes(csvOf(differencesOf(summary))));
+    yield* atomicWrite(`${directory}/seeds.csv`, bytes(csvOf(seedTable(summary))));
+    for (const [name, figure] of Object.entries(yield* figuresOf(summary, store))) {
+      yield* atomicWrite(`${directory}/figures/${name}.svg`, bytes(figure.svg));
+      yield* atomicWrite(`${directory}/figures/${name}.png`, [figure.png]);
+    }
+    return summary;
+  });
