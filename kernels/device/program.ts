@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
 import { type Plan, profileFor } from "../plan/plan.ts";
 import { greatest, madeBy } from "../plan/blame.ts";
-import { unproved } from "../plan/bounds.ts";
+import { unproved } from "../proof/unproved.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
@@ -130,7 +130,7 @@ export const loadProgram = (
         );
       }
     }
-    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile)), first = outside[0];
+    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile), dispatches), first = outside[0];
     if (first !== undefined) {
       return yield* Effect.fail(
         new DeviceError({

@@ -203,6 +203,10 @@ export const dependsOn = (a: Index, name: string): boolean =>
       : dependsOn(atom.of, name)
   );
 
+/** Whether it changes with numbers in memory: then its range is a promise, not a proof. */
+export const dataDependent = (a: Index): boolean =>
+  a.terms.some(({ atom }) => atom.kind === "value" || atom.kind !== "var" && dataDependent(atom.of));
+
 /** Names of the variables it changes with. */
 export const variablesOf = (a: Index): Set<string> => {
   const out = new Set<string>();

@@ -61,7 +61,8 @@ export class Staged extends Spread {
       "workgroupBarrier();",
       `let low_end = ${below(low)};`,
       `let high_end = ${below(high)};`,
-      `for (var turn = low_end; turn < high_end; turn += ${together}u) {`,
+      // all of a turn lie in the block: there are whole turns alone
+      `for (var turn = low_end; turn + ${together - 1}u < high_end; turn += ${together}u) {`,
       ...fast(range(together)),
       "}",
       ...(slow === undefined ? [] : [

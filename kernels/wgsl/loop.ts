@@ -30,13 +30,16 @@ export const renderLoop = (
   const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
   const result = (v: { readonly of: Tensor }) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`;
   const top = new Scope(bindings.spelling(result), ["row"]);
+  // a grid of two axes may have workgroups to spare
+  const [across, down] = grid(groups, profile), guard = across * down * side !== kernel.rows;
+  const first = `${groupIndex(groups, profile)} * ${side}u`;
   top.lines.push(
-    splits === 1
-      ? `let row = ${groupIndex(groups, profile)} * ${side}u + lane.x;`
-      : `let row = ${groupIndex(groups, profile)} * ${side}u + lane.y;`,
+    ...(splits === 1 ? [`let row = ${first} + lane.x;`] : guard
+      // all workers meet at barriers: those beyond the last row compute it, too, and store nothing
+      ? [`let line = ${first} + lane.y;`, `let row = min(line, ${kernel.rows - 1}u);`]
+      : [`let row = ${first} + lane.y;`]),
   );
-  const guard = kernel.rows % side !== 0;
-  const live = `row < ${kernel.rows}u`;
+  const live = `line < ${kernel.rows}u`;
   if (guard && splits === 1) top.lines.push(`if (row >= ${kernel.rows}u) { return; }`);
   const loopHead = (length: number): string => {
     const c = columnName(length);

@@ -2,8 +2,8 @@
  * Statements in nested scopes. A value is computed in the outermost scope that knows the variables it uses, once:
  * what depends on the row alone leaves the column loop by itself.
  */
-import type { Tensor } from "@chain-of-sight/core";
-import { type Index, variablesOf } from "../ir/index_expr.ts";
+import { sizeOf, type Tensor } from "@chain-of-sight/core";
+import { dataDependent, type Index, variablesOf } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
 import { literal, operators } from "./dialect.ts";
 
@@ -104,6 +104,14 @@ export class Scope {
     return this.#let(atom.key, `${of} ${atom.kind === "div" ? "/" : "%"} ${atom.by}u`, variablesOf(atom.of));
   }
 
+  /** The place of an element. What a guard hides lies outside: it is read, and not used, at the end. */
+  #inside(t: Tensor, at: Index): string {
+    const size = sizeOf(t.shape), text = this.index(at);
+    return at.min >= 0 && at.max < size && !dataDependent(at)
+      ? text
+      : `min(${text}, ${Math.max(0, size - 1)}u)`;
+  }
+
   /** A value as text; anything but a literal or an index is computed into a name first. */
   value(v: Value): string {
     if (v.kind === "literal") return literal(v.value, v.dtype);
@@ -112,7 +120,7 @@ export class Scope {
     if (known !== undefined) return known;
     if (v.kind === "index") return this.#let(v.key, `i32(${this.index(v.at)})`, v.uses);
     if (v.kind === "load") {
-      const raw = this.#spelling.load(v.from, this.index(v.at));
+      const raw = this.#spelling.load(v.from, this.#inside(v.from, v.at));
       return this.#let(v.key, v.dtype === "bool" ? `(${raw} != 0u)` : raw, v.uses);
     }
     if (v.kind === "apply") {
