@@ -25,8 +25,8 @@ tr.ticked { background: var(--wash); } label { cursor: pointer; } tbody td:first
 .status.running { color: var(--mark); } .status.finished, .status.done { color: var(--good); }
 .status.failed { color: var(--bad); } .bad { color: var(--bad); }
 progress { width: 120px; height: 8px; accent-color: var(--mark); vertical-align: middle; }
-.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(380px, 1fr)); gap: 16px; }
-.sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 16px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(520px, 100%), 1fr)); gap: 16px; }
+.sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(520px, 100%), 1fr)); gap: 16px; }
 section.run { border-top: 1px solid var(--line); margin-top: 26px; } h3 { font-size: 15px; margin: 18px 0 8px; }
 `;
 

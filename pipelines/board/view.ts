@@ -54,7 +54,7 @@ const runRow = (run: RunView, ticked: boolean): Html => {
       <td class="number">${rateOf(run)}</td>
       <td class="number">${memoryOf(run)}</td>
       <td class="small soft">${run.manifest.device}</td>
-      <td class="small soft number">${moment(run.updated)}</td>
+      <td class="small soft number">${moment(run.updated).slice(5)}</td>
       </tr>
   `;
 };

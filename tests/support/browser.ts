@@ -1,0 +1,18 @@
+/** Headless Chromium for tests of pages. Where `CHROMIUM` names the program, that one is taken; Debian's otherwise. */
+import { type Browser, chromium } from "playwright-core";
+
+const DEBIAN = "/usr/bin/chromium";
+
+/** Opens the browser; a machine without one is told what to install. */
+export const openBrowser = async (): Promise<Browser> => {
+  const program = Deno.env.get("CHROMIUM") ?? DEBIAN;
+  try {
+    await Deno.stat(program);
+  } catch {
+    throw new Error(
+      `no browser at ${program}: install Debian's chromium (apt-get install chromium), or name one in CHROMIUM`,
+    );
+  }
+  // what runs as root in a container has no sandbox of the browser's own; no page of these tests is from outside
+  return await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"] });
+};
