@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { cpu } from "./cpu.ts";
 import { dawn, type Device, webGpu } from "./device.ts";
-import type { DeviceError } from "./errors.ts";
+import { DeviceError } from "./errors.ts";
 
 /** Names of devices, as settings and command lines spell them. */
 export type DeviceName = "webgpu" | "dawn" | "cpu" | "auto";
@@ -29,8 +29,31 @@ export const orCpu = (
 /** WebGPU where there is an adapter, the CPU otherwise. */
 export const anyDevice = (): Layer.Layer<Device, DeviceError> => orCpu(webGpu());
 
-/** The device of a name. `threads` counts for the CPU alone; `auto` never takes Dawn, which is asked for by name. */
-export const deviceNamed = (name: DeviceName, threads?: number): Layer.Layer<Device, DeviceError> => {
+/** Settings of a device that is opened by name. */
+export interface NamedDeviceOptions {
+  /** Threads of the CPU; the machine's by default. */
+  readonly threads?: number;
+  /** Dawn without its bounds checks: it then refuses programs with an access that is not proved in range. */
+  readonly unchecked?: boolean;
+}
+
+/**
+ * The device of a name; `auto` never takes Dawn, which is asked for by name. Fails with a DeviceError where bounds
+ * checks shall be left out of a device that has no such switch.
+ */
+export const deviceNamed = (
+  name: DeviceName,
+  { threads, unchecked = false }: NamedDeviceOptions = {},
+): Layer.Layer<Device, DeviceError> => {
+  if (unchecked && name !== "dawn") {
+    return Layer.unwrap(Effect.fail(
+      new DeviceError({
+        fault: "refused",
+        got: `device ${name} without bounds checks`,
+        mend: "leave out --unchecked, or choose --device dawn, whose checks can be left out",
+      }),
+    ));
+  }
   const ours = cpu(threads === undefined ? {} : { threads });
   switch (name) {
     case "cpu":
@@ -38,7 +61,7 @@ export const deviceNamed = (name: DeviceName, threads?: number): Layer.Layer<Dev
     case "webgpu":
       return webGpu();
     case "dawn":
-      return dawn();
+      return dawn({}, { unchecked });
     case "auto":
       return orCpu(webGpu(), ours);
   }

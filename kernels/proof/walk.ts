@@ -2,6 +2,7 @@
  * Walks through the text of a kernel as every worker does at once, and asks of each access whether its place lies in
  * its array whatever the data. Loops are walked once, for any turn; branches are joined by their condition.
  */
+import { assigned, spell } from "./spelling.ts";
 import type { Expr, FunctionText, ModuleText, Statement } from "./syntax.ts";
 import { atLeast, atMost, impossible, known, nowhere, type Path, plus, whole } from "./sums.ts";
 import { Arithmetic, type Known } from "./values.ts";
@@ -46,44 +47,11 @@ const elementOf = (type: string): { readonly type: string; readonly bytes: numbe
   return { type, bytes: (SCALARS[scalar] ?? 4) * (vector === undefined ? 1 : 4) };
 };
 
-/** An expression as text. */
-export const spell = (e: Expr): string => {
-  switch (e.kind) {
-    case "number":
-      return `${e.value}${e.suffix}`;
-    case "name":
-      return e.name;
-    case "index":
-      return `${spell(e.of)}[${spell(e.at)}]`;
-    case "member":
-      return `${spell(e.of)}.${e.name}`;
-    case "call":
-      return `${e.name}${e.types}(${e.args.map(spell).join(", ")})`;
-    case "unary":
-      return `${e.op}${spell(e.of)}`;
-    case "binary":
-      return `(${spell(e.left)} ${e.op} ${spell(e.right)})`;
-  }
-};
-
 interface Cell {
   value: Known;
 }
 
 type End = "goes on" | "ends";
-
-/** Names that statements assign, wherever they are declared. */
-const assigned = (body: readonly Statement[], into = new Set<string>()): Set<string> => {
-  const root = (e: Expr): string => e.kind === "name" ? e.name : "of" in e ? root(e.of) : "";
-  for (const s of body) {
-    if (s.kind === "assign") into.add(root(s.to));
-    if (s.kind === "if") assigned([...s.then, ...s.otherwise], into);
-    if (s.kind === "for") assigned([s.first, s.next, ...s.body], into);
-    if (s.kind === "switch") s.cases.forEach((c) => assigned(c.body, into));
-    if (s.kind === "loop" || s.kind === "block") assigned(s.body, into);
-  }
-  return into;
-};
 
 const typeOf = (value: Known): string =>
   value.kind === "integer"

@@ -1,6 +1,5 @@
 /** Devices of the timed step, by name: where another is plugged in. */
 import {
-  dawn,
   type Device,
   type DeviceError,
   deviceNamed,
@@ -22,18 +21,7 @@ export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
 /** The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range. */
 export const stepDevice = (name: StepDevice, unchecked = false): Layer.Layer<Device, DeviceError> =>
-  name === "dawn" && unchecked ? dawn({}, { unchecked }) : deviceNamed(name === "deno" ? "webgpu" : name);
-
-/** Fails with BenchError where bounds checks shall be left out of a device that has no such switch. */
-export const canLeaveOut = (name: StepDevice, unchecked: boolean): Effect.Effect<void, BenchError> =>
-  name === "dawn" || !unchecked ? Effect.void : Effect.fail(
-    new BenchError({
-      op: "bench:step",
-      got: `--unchecked with --device ${name}`,
-      expected: "--device dawn, whose bounds checks can be left out",
-      mend: "leave out --unchecked, or choose dawn",
-    }),
-  );
+  deviceNamed(name === "deno" ? "webgpu" : name, { unchecked });
 
 /** Fails with BenchError where a device cannot do a precision. */
 export const canStep = (

@@ -12,7 +12,7 @@ import * as Option from "effect/Option";
 import { countOf, countsOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
-import { canLeaveOut, stepDevice } from "../bench/step_device.ts";
+import { stepDevice } from "../bench/step_device.ts";
 import { profileStep, type StepProfile, stepProfileText } from "../bench/step_profile.ts";
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
 import { precisions } from "../train/precision.ts";
@@ -73,7 +73,6 @@ export const command = Command.make(
       const windows = yield* countOf("windows", given.windows);
       const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
       const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
-      yield* canLeaveOut(device, given.unchecked);
       const plain = stepDevice(device, given.unchecked),
         layer = given.untuned ? plain : tuned(plain);
       const profiled = given.profile || Option.isSome(given.svg);

@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--seed N] [--out folder] [--set field=value ...] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
@@ -27,6 +27,10 @@ const flags = {
   device: Flag.Literals("device", deviceNames).pipe(
     Flag.withDefault("auto" as const),
     Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
+  ),
+  unchecked: Flag.Boolean("unchecked").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("leave out the bounds checks of dawn, which then takes proved programs alone"),
   ),
   seed: Flag.Int("seed").pipe(
     Flag.optional,
@@ -88,17 +92,17 @@ const show = (
 export const command = Command.make(
   "quickstart",
   flags,
-  ({ scale, device: name, ...given }) =>
+  ({ scale, device: name, unchecked, ...given }) =>
     Option.match(scale, {
       onSome: (size) =>
         Effect.flatMap(
           configured(size, given),
-          (config) => show(config, given).pipe(Effect.provide(tuned(deviceNamed(name)))),
+          (config) => show(config, given).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked })))),
         ),
       onNone: () =>
         Effect.gen(function* () {
           const device = yield* theDevice();
           yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-        }).pipe(Effect.provide(tuned(deviceNamed(name)))),
+        }).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked })))),
     }),
 );

@@ -165,7 +165,7 @@ const refusals: readonly (readonly [args: readonly string[], said: RegExp])[] = 
   [["--presett", "tiny"], /--presett/],
   [["--preset", "huge"], /huge/],
   [["--preset", "tiny", "--precision", "mixed"], /mixed[^]*shader-f16/],
-  [["--preset", "tiny", "--unchecked"], /--unchecked with --device cpu[^]*dawn/],
+  [["--preset", "tiny", "--unchecked"], /device cpu without bounds checks[^]*dawn/],
 ];
 
 for (const [args, said] of refusals) {
