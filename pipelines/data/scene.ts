@@ -4,24 +4,17 @@ import { type Box, covered } from "./box.ts";
 import { heldOutPairs, isHeldOut, showsHeldOut } from "./composition.ts";
 import { concepts, inTheme, popularity, type Theme } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
+import { hsl } from "./hsl.ts";
 import { smallPatterns } from "./pattern.ts";
-import type { Background, Colour, Plate, Scene, SceneObject } from "./record.ts";
+import type { Background, Plate, Scene, SceneObject } from "./record.ts";
 import { type Rng, rngOf } from "./rng.ts";
+import { sampleWorld } from "./world_scene.ts";
 
 const TRIES = 60;
 const words = ["ROUTE", "EXIT", "GATE", "ROOM", "SALE", "OPEN", "STOP", "TAXI", "MILE", "LINE"] as const;
 
 const places = 1e4;
 const round = (x: number): number => Math.round(x * places) / places;
-
-/** A colour from hue (degrees), saturation and lightness (0 to 1). */
-const hsl = (h: number, s: number, l: number): Colour => {
-  const channel = (n: number): number => {
-    const k = (n + h / 30) % 12;
-    return Math.round(255 * (l - s * Math.min(l, 1 - l) * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return [channel(0), channel(8), channel(4)];
-};
 
 const background = (rng: Rng): Background => {
   const hue = rng.range(0, 360), light = rng.range(0.45, 0.92), saturation = rng.range(0.05, 0.5);
@@ -107,11 +100,7 @@ const placePlate = (rng: Rng, taken: readonly Box[]): Plate | undefined => {
   return box === undefined ? undefined : { text, box, colours: dark ? [ground, ink] : [ink, ground] };
 };
 
-/**
- * The scene of an index in a split. Objects that find no room are left out; the first always finds it.
- * Two boxes overlap by at most `config.overlap` of the smaller; plates overlap nothing.
- */
-export const sampleScene = (config: DataConfig, split: Split, index: number): Scene => {
+const sampleSmall = (config: DataConfig, split: Split, index: number): Scene => {
   const rng = rngOf(config.seed, split, index, "scene");
   const pairs = split === "eval" ? heldOutPairs(config.concepts, config.heldOut) : [];
   const pair = pairs.length > 0 && rng.chance(config.evalHeldOut) ? rng.shuffle(rng.pick(pairs)) : [];
@@ -144,6 +133,15 @@ export const sampleScene = (config: DataConfig, split: Split, index: number): Sc
     plates,
   };
 };
+
+/**
+ * The scene of an index in a split. Objects that find no room are left out; the first always finds it.
+ * Two boxes overlap by at most `config.overlap` of the smaller; plates overlap nothing.
+ */
+export const sampleScene = (config: DataConfig, split: Split, index: number): Scene =>
+  config.world === undefined
+    ? sampleSmall(config, split, index)
+    : sampleWorld(config, config.world, split, index);
 
 /** The first `count` scenes of a split. */
 export const sampleScenes = (config: DataConfig, split: Split, count: number): readonly Scene[] =>

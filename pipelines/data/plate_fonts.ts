@@ -1,0 +1,43 @@
+/** The typefaces of plates: which files of npm packages, and how wide their letters are. */
+import table from "./plate_fonts.json" with { type: "json" };
+
+/** One typeface; `vocabulary/make_fonts.ts` measures it. */
+export interface PlateFont {
+  /** Its family, as the file says. */
+  readonly family: string;
+  /** Its weight, 100 to 900. */
+  readonly weight: number;
+  /** Name and version of the npm package. */
+  readonly source: string;
+  /** Path of the file, from the name of the package. */
+  readonly file: string;
+  /** Identifier of the licence (SPDX). */
+  readonly licence: string;
+  /** Height of capital letters, of the font size. */
+  readonly capital: number;
+  /** The characters that plates are written with. */
+  readonly characters: string;
+  /** Advance of each character, of the height of capital letters. */
+  readonly advances: readonly number[];
+}
+
+/** Every typeface; a plate names one by its number. */
+export const plateFonts: readonly PlateFont[] = table;
+
+/**
+ * Where letters start and where the text ends, in whole pixels from its left, for capital letters of `height` pixels:
+ * one more number than characters. Characters that plates do not use take no room.
+ */
+export const letterStarts = (font: PlateFont, text: string, height: number): readonly number[] => {
+  let x = 0;
+  return [
+    0,
+    ...[...text].map((c) => Math.round(x += height * (font.advances[font.characters.indexOf(c)] ?? 0))),
+  ];
+};
+
+/** Distance of the text from the left and right edges of its plate, for capital letters of `height` pixels. */
+export const besideText = (height: number): number => Math.round(height * 0.55) + 1;
+
+/** Distance of the text from the upper and lower edges of its plate. */
+export const aboveText = (height: number): number => Math.round(height * 0.4) + 1;
