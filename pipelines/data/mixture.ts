@@ -51,6 +51,8 @@ export interface Mixture {
   readonly hash: string;
   /** Nothing drawn yet. */
   readonly start: MixtureState;
+  /** Which part the next example is of, after so many of each. */
+  readonly partAfter: (drawn: readonly number[]) => number;
   /** The next example and the state behind it. */
   readonly next: (state: MixtureState) => readonly [Draw, MixtureState];
 }
@@ -104,16 +106,29 @@ export const mixtureOf = (
   const whole = parts.map(({ name, count, weight = count }) => ({ name, count, weight }));
   const sum = whole.reduce((n, p) => n + p.weight, 0), shares = whole.map((p) => p.weight / sum);
   const hash = hashOf({ parts: whole, seed }).slice(0, 16);
+  const partAfter = (drawn: readonly number[]): number => {
+    let step = 0, most = -Infinity, first = 0, tied = 0;
+    for (const count of drawn) step += count;
+    const behind = (i: number): number => shares[i]! * (step + 1) - drawn[i]!;
+    for (let i = 0; i < shares.length; i++) most = Math.max(most, behind(i));
+    for (let i = shares.length - 1; i >= 0; i--) if (behind(i) > most - 1e-9) [first, tied] = [i, tied + 1];
+    if (tied === 1) return first;
+    const among = shares.flatMap((_, i) => behind(i) > most - 1e-9 ? [i] : []);
+    return rngOf(seed, "mixture", step).pick(among);
+  };
   const next = ({ drawn }: MixtureState): readonly [Draw, MixtureState] => {
-    const step = drawn.reduce((a, b) => a + b, 0);
-    const behind = shares.map((share, i) => share * (step + 1) - drawn[i]!);
-    const most = Math.max(...behind), tied = behind.flatMap((b, i) => b > most - 1e-9 ? [i] : []);
-    const part = tied.length === 1 ? tied[0]! : rngOf(seed, "mixture", step).pick(tied);
-    const { count, name } = whole[part]!, done = drawn[part]!, epoch = Math.floor(done / count);
+    const part = partAfter(drawn), { count, name } = whole[part]!;
+    const done = drawn[part]!, epoch = Math.floor(done / count);
     const index = shuffled(count, hashWords(seed, name, epoch), done % count);
     return [{ part, index, epoch }, { mixture: hash, drawn: drawn.with(part, done + 1) }];
   };
-  return E.right({ parts: whole, hash, start: { mixture: hash, drawn: whole.map(() => 0) }, next });
+  return E.right({
+    parts: whole,
+    hash,
+    start: { mixture: hash, drawn: whole.map(() => 0) },
+    partAfter,
+    next,
+  });
 };
 
 /** The examples from a state on, without end, each with the state behind it. */
@@ -124,6 +139,24 @@ export function* drawsFrom(mixture: Mixture, state: MixtureState): Generator<rea
     now = drawn[1];
   }
 }
+
+/**
+ * The examples of any step of `size` each: a function of the step alone. It keeps its place, so that the next step costs
+ * nothing; any other is counted to from the start, which takes a second or so for a million examples.
+ */
+export const drawsAt = (mixture: Mixture, size: number): (step: number) => readonly Draw[] => {
+  let drawn = [...mixture.start.drawn], at = 0;
+  return (step) => {
+    if (step * size < at) [drawn, at] = [[...mixture.start.drawn], 0];
+    for (; at < step * size; at++) drawn[mixture.partAfter(drawn)]!++;
+    let state: MixtureState = { mixture: mixture.hash, drawn };
+    return Array.from({ length: size }, () => {
+      const [draw, after] = mixture.next(state);
+      state = after;
+      return draw;
+    });
+  };
+};
 
 /** Reads a state back; one of another mixture, seed or number of parts is refused. */
 export const resumeFrom = (

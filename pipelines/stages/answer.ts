@@ -56,10 +56,9 @@ export interface AnswererOptions {
 
 /** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
 export const writerOf = (
-  { model: config, bridge, params, tokenizer }: Pick<
-    AnswererOptions,
-    "model" | "bridge" | "params" | "tokenizer"
-  >,
+  { model: config, bridge, params, tokenizer }: Pick<AnswererOptions, "model" | "bridge" | "params"> & {
+    readonly tokenizer: Pick<Tokenizer, "size">;
+  },
 ): Writer => {
   const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, bridge);
   const cells = cellsOf(viewsRead(bridge)), width = visionTower.config.width;

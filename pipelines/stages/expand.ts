@@ -13,7 +13,16 @@ import {
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
-import { type Arm, bridgeAt, expandedBridge, type ModelConfig, modelOf, type ModelState } from "./model.ts";
+import { seesPictures } from "./encoder.ts";
+import {
+  type Arm,
+  bridgeAt,
+  expandedBridge,
+  type ModelConfig,
+  modelOf,
+  type ModelState,
+  seeingModelOf,
+} from "./model.ts";
 import { spread } from "./spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
@@ -68,7 +77,8 @@ export const expand = (
       ),
     );
     if (before?.metadata.identity === identity) {
-      const like = initialise([0, 0], modelOf(model, vocabulary, bridge).specs) as Tree<NdArray>;
+      const whole = seesPictures(given) ? seeingModelOf : modelOf;
+      const like = initialise([0, 0], whole(model, vocabulary, bridge).specs) as Tree<NdArray>;
       return { bridge, params: unflatten(arrayTrees, like, before.tensors) as Tree<NdArray>, identity };
     }
     const params = yield* Effect.try({

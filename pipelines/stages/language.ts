@@ -21,7 +21,7 @@ import {
 import * as t from "io-ts";
 import { hashOf } from "../runs/hash.ts";
 import type { Precision } from "../train/precision.ts";
-import type { Training, TrainingPlaces } from "../train/training.ts";
+import type { OnNonFinite, Training, TrainingPlaces } from "../train/training.ts";
 import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
 
@@ -45,6 +45,8 @@ export interface LanguageConfig {
   readonly every: number;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
+  /** What becomes of a step that is not finite; `stop` by default. */
+  readonly onNonFinite?: OnNonFinite;
 }
 
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
@@ -60,7 +62,10 @@ const languageType = t.exact(t.intersection([
     trainable: t.readonlyArray(t.string),
     every: natural,
   }),
-  t.partial({ precision: t.keyof({ f32: null, mixed: null }) }),
+  t.partial({
+    precision: t.keyof({ f32: null, mixed: null }),
+    onNonFinite: t.keyof({ stop: null, skip: null }),
+  }),
 ]));
 
 /** Codec of {@link LanguageConfig}. */
@@ -87,8 +92,12 @@ export const trainedBy = (config: LanguageConfig): PathPredicate => under(...con
 /** Hash of all that decides the numbers of a stage. */
 export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string => {
   // what f32 trainings were known by before they could be anything else stays
-  const { every: _every, precision = "f32", ...others } = stage.config;
-  const config = precision === "f32" ? others : { ...others, precision };
+  const { every: _every, precision = "f32", onNonFinite = "stop", ...others } = stage.config;
+  const config = {
+    ...others,
+    ...(precision === "f32" ? {} : { precision }),
+    ...(onNonFinite === "stop" ? {} : { onNonFinite }),
+  };
   return hashOf({
     stage: stage.name,
     from: given.identity,
@@ -151,6 +160,7 @@ export const languageTraining = <E, R>(
     }),
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
+    ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     total: config.steps,
     work: { amount: config.batch * (model.visualTokens + source.length), unit: "tokens" },
     places,

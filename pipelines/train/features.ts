@@ -1,26 +1,15 @@
 /** Features of the frozen encoder: computed once per set, resolution and weights, kept on disk, gathered per batch. */
-import {
-  bindingsOf,
-  input,
-  type NdArray,
-  ndarray,
-  type ParameterSpec,
-  placeholders,
-  type Tensor,
-  type Tree,
-  type TreeError,
-  type VitParams,
-  vitSpecs,
-} from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
+import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { countAt, type PictureSet } from "../data/scene_set.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
-import { cellsOf, encodedViews, visionTower } from "../vision/tower.ts";
+import { cellsOf, visionTower } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { openEncoder } from "./encoder.ts";
 import { pixelsOf } from "./pixels.ts";
 
 /** Features of a set, in the order of its scenes. */
@@ -65,26 +54,14 @@ const compute = (
   { side, tiles = 1, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* theDevice(), count = countAt(set, side), size = Math.min(batch, count);
-    const images = input("images", [size, side, side, 3]);
-    const params = placeholders("vit", vitSpecs(tower) as Tree<ParameterSpec>) as VitParams<Tensor>;
-    const states = encodedViews({ side, tiles })(params, images);
-    const outputs = Object.fromEntries(states.map((t, i) => [nameOf(i), t]));
-    const program = yield* device.load(compile({ outputs }, device.profile));
-    const known = program.plan.inputs;
-    const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
-    yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
-    const cells = cellsOf({ side, tiles }), row = cells * tower.width;
-    const out = levels.map(() => new Float32Array(count * row));
+    const count = countAt(set, side), size = Math.min(batch, count), cells = cellsOf({ side, tiles });
+    const encode = yield* openEncoder(weights, { side, tiles }, size);
+    const row = cells * tower.width, out = levels.map(() => new Float32Array(count * row));
     const report = yield* startProgress({ stage: label, total: count, unit: "pictures" });
     for (let from = 0; from < count; from += size) {
       const first = Math.min(from, count - size); // the last batch reaches back so that it is full
-      yield* program.write({
-        images: pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)),
-      });
-      yield* program.run;
-      const got = yield* program.read(Object.keys(outputs));
-      out.forEach((all, i) => all.set(got[nameOf(i)]!.data as Float32Array, first * row));
+      const got = yield* encode(pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)));
+      out.forEach((all, i) => all.set(got[i]!.data as Float32Array, first * row));
       const done = Math.min(count, from + size);
       yield* reportProgress(report, { step: done, done: done - from });
       yield* Effect.sleep(0);

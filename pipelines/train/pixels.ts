@@ -29,6 +29,17 @@ export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => {
   return ndarray("f32", [1, side, side, 3], out);
 };
 
+/** Pictures of `side * side * 3` bytes of RGB as `[b, side, side, 3]`, normalised; the last is repeated up to `batch`. */
+export const stackedPixels = (
+  pictures: readonly Uint8Array[],
+  side: number,
+  batch: number = pictures.length,
+): NdArray => {
+  const size = side * side * 3, out = new Float32Array(batch * size);
+  for (let i = 0; i < batch; i++) normalise(pictures[Math.min(i, pictures.length - 1)]!, out, i * size);
+  return ndarray("f32", [batch, side, side, 3], out);
+};
+
 /** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
 export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray => {
   const size = side * side * 3, out = new Float32Array(indices.length * size);

@@ -69,3 +69,30 @@ export const nullable = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | unde
       u === null || u === undefined ? t.success(undefined) : codec.validate(u, context),
     (a) => a === undefined ? null : codec.encode(a),
   );
+
+/** The codec that refuses fields which the value does not have in this form, such as misspelt ones. */
+export const closed = <A>(
+  codec: t.Type<A, unknown, unknown>,
+  fields: readonly string[],
+): t.Type<A, unknown, unknown> => {
+  const type = new t.Type<A, unknown, unknown>(
+    codec.name,
+    codec.is,
+    (u, context): E.Either<t.Errors, A> => {
+      const unknown = typeof u === "object" && u !== null && !Array.isArray(u)
+        ? Object.keys(u).filter((name) => !fields.includes(name))
+        : [];
+      return unknown.length === 0 ? codec.validate(u, context) : t.failures(unknown.map((key) => ({
+        value: (u as Readonly<Record<string, unknown>>)[key],
+        context: [...context.slice(0, -1), { ...context.at(-1)!, type: t.UnknownRecord }, {
+          key,
+          type: codec,
+        }],
+        message: `no such field; there are ${fields.join(", ")}`,
+      })));
+    },
+    codec.encode,
+  );
+  // as refinements are marked, so that paths of refused fields do not name the branches of what is inside
+  return Object.assign(type, { _tag: "RefinementType", type: codec });
+};

@@ -11,12 +11,17 @@
  * - pictures of too many pixels are refused by their header, before anything is decoded
  */
 import { Buffer } from "node:buffer";
+import * as t from "io-ts";
 import sharp from "sharp";
 import { FaultError } from "../../runs/fault.ts";
 import type { Picture } from "../../vision/bicubic.ts";
 
 /** Why a picture was refused. */
 export type ImageReason = "not a picture" | "format" | "too large" | "damaged";
+
+/** Codec of {@link ImageReason}. */
+export const imageReasonCodec = (): t.Type<ImageReason> =>
+  t.keyof({ "not a picture": null, format: null, "too large": null, damaged: null });
 
 /** A file that is no picture that can be used. */
 export class ImageError extends FaultError<{
@@ -33,6 +38,9 @@ export class ImageError extends FaultError<{
 
 /** Formats that are read. Others (vector formats among them) are refused though the decoder knows some. */
 export const imageFormats: readonly string[] = ["jpeg", "png", "webp"];
+
+/** What makes pixels of files: another version may decode to other bits. */
+export const pictureDecoder: string = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
 /** Most pixels of a picture unless said, 64 million. */
 export const MOST_PIXELS: number = 1 << 26;

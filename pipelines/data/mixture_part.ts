@@ -1,0 +1,258 @@
+/** One data set of a mixture, ready to be drawn from: prepared once by content, its examples read from disk by number. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import { createHash } from "node:crypto";
+import { decodeEither } from "../bridge.ts";
+import { type DiskError, diskError, onDisk, tempName } from "../runs/disk.ts";
+import { hashOf, sha256 } from "../runs/hash.ts";
+import { writeJson } from "../runs/run_directory.ts";
+import { DataError } from "./error.ts";
+import { countCodec } from "./formats/codecs.ts";
+import type { FormatError } from "./formats/format.ts";
+import { type PictureFile, pictureFile, type PictureSpot } from "./images/picture_files.ts";
+import {
+  type KeptPicture,
+  type KeptRecord,
+  type PartReport,
+  prepare,
+  preparedFiles,
+  type PrepareOptions,
+} from "./mixture_prepare.ts";
+
+/** A function as a reader of examples. */
+export const exampleReader = (
+  read: (index: number) => Effect.Effect<readonly KeptRecord[], DiskError>,
+): (index: number) => Effect.Effect<readonly KeptRecord[], DiskError> => read;
+
+/** A prepared data set. */
+export interface MixtureData {
+  /** Hash of its annotation files, the way they were read, and the content of its pictures. */
+  readonly hash: string;
+  /** Number of its examples. */
+  readonly count: number;
+  /** Its pictures; records name them by number. */
+  readonly pictures: readonly PictureFile[];
+  /** The picture of each example. */
+  readonly pictureOf: (index: number) => number;
+  /** The records of an example, all about one picture. */
+  readonly example: ReturnType<typeof exampleReader>;
+  /** What became of the files. */
+  readonly report: PartReport;
+}
+
+const keptPicture = t.union([
+  t.type({ name: t.string, path: t.string }),
+  t.type({ name: t.string, content: t.string, range: t.readonly(t.tuple([t.number, t.number])) }),
+]);
+const counts = t.record(t.string, t.number);
+const reportType = t.type({
+  entries: countCodec(),
+  taken: countCodec(),
+  refused: countCodec(),
+  leftOut: counts,
+  records: countCodec(),
+  fields: counts,
+  refusals: t.readonlyArray(t.string),
+  answersLeftOut: countCodec(),
+  missing: countCodec(),
+});
+const doneType = t.type({ report: reportType, hashes: t.record(t.string, t.string) });
+const printsType = t.readonlyArray(t.type({ size: t.number, changed: t.number, content: t.string }));
+
+/** The sha-256 of a file, read by pieces. */
+export const fileHash = (path: string): Effect.Effect<string, DiskError> =>
+  onDisk("read", path, async () => {
+    const hash = createHash("sha256");
+    using file = await Deno.open(path);
+    const piece = new Uint8Array(1 << 20);
+    for (;;) {
+      const got = await file.read(piece);
+      if (got === null) return hash.digest("hex");
+      hash.update(piece.subarray(0, got));
+    }
+  });
+
+const checked: readonly string[] = [
+  preparedFiles.records,
+  preparedFiles.offsets,
+  preparedFiles.examples,
+  preparedFiles.pictures,
+];
+
+const hashesOf = (folder: string): Effect.Effect<Readonly<Record<string, string>>, DiskError> =>
+  Effect.map(
+    Effect.forEach(checked, (name) => fileHash(`${folder}/${name}`)),
+    (hashes) => Object.fromEntries(checked.map((name, i) => [name, hashes[i]!])),
+  );
+
+/** The report of a folder that is whole; nothing if there is none, or it is damaged, or pictures may have come since. */
+const standing = (folder: string): Effect.Effect<PartReport | undefined, never> =>
+  Effect.gen(function* () {
+    const text = yield* onDisk("read", folder, () => Deno.readTextFile(`${folder}/done.json`));
+    const done = decodeEither(doneType, folder)(JSON.parse(text));
+    if (E.isLeft(done) || done.right.report.missing > 0) return undefined;
+    const hashes = yield* hashesOf(folder);
+    if (checked.every((name) => hashes[name] === done.right.hashes[name])) return done.right.report;
+    yield* Effect.logWarning(`annotations are read again: ${folder} is damaged`);
+    return undefined;
+  }).pipe(Effect.catchCause(() => Effect.succeed(undefined)));
+
+const removed = (folder: string): Effect.Effect<void> =>
+  Effect.promise(() => Deno.remove(folder, { recursive: true }).catch(() => undefined));
+
+/** Prepares into a folder of its own and gives it its name whole: of two processes the later one takes the other's. */
+const prepared = (
+  options: PrepareOptions,
+  folder: string,
+): Effect.Effect<PartReport, FormatError | DiskError> =>
+  Effect.gen(function* () {
+    const before = yield* standing(folder);
+    if (before !== undefined) return before;
+    const temp = tempName(folder);
+    return yield* Effect.gen(function* () {
+      yield* onDisk("make", temp, () => Deno.mkdir(temp, { recursive: true }));
+      const report = yield* prepare(options, temp);
+      yield* writeJson(`${temp}/done.json`, { report, hashes: yield* hashesOf(temp) });
+      yield* removed(folder);
+      yield* onDisk("rename", folder, () => Deno.rename(temp, folder)).pipe(
+        Effect.catch((error) =>
+          Effect.flatMap(standing(folder), (other) => other === undefined ? Effect.fail(error) : Effect.void)
+        ),
+      );
+      return report;
+    }).pipe(Effect.ensuring(removed(temp)));
+  });
+
+const linesIn = (text: string): readonly unknown[] =>
+  text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
+
+type Prints = t.TypeOf<typeof printsType>;
+
+/** Contents of pictures in folders: files whose size and time of change are as they were are not read again. */
+const printed = (
+  folder: string,
+  kept: readonly KeptPicture[],
+): Effect.Effect<readonly string[], DiskError> =>
+  Effect.gen(function* () {
+    const path = `${folder}/prints.json`;
+    const before = yield* onDisk("read", path, () => Deno.readTextFile(path)).pipe(
+      Effect.map((text): Prints =>
+        E.getOrElse((): Prints => [])(decodeEither(printsType, path)(JSON.parse(text)))
+      ),
+      Effect.catchCause(() => Effect.succeed<Prints>([])),
+    );
+    let fresh = 0;
+    const prints = yield* Effect.forEach(kept, (picture, i) =>
+      Effect.gen(function* () {
+        if ("content" in picture) return { size: 0, changed: 0, content: picture.content };
+        const { size, mtime } = yield* onDisk("look at", picture.path, () => Deno.stat(picture.path));
+        const changed = mtime?.getTime() ?? -1, known = before[i];
+        if (
+          known !== undefined && changed >= 0 && known.size === size && known.changed === changed
+        ) return known;
+        fresh++;
+        const bytes = yield* onDisk("read", picture.path, () => Deno.readFile(picture.path));
+        return { size, changed, content: sha256(bytes) };
+      }));
+    if (fresh > 0) yield* writeJson(path, prints);
+    return prints.map(({ content }) => content);
+  });
+
+const spotOf = (folder: string, picture: KeptPicture): PictureSpot =>
+  "path" in picture
+    ? { name: picture.path, path: picture.path }
+    : { name: picture.name, path: `${folder}/${preparedFiles.pack}`, range: picture.range };
+
+/** Where examples begin in the flat list of how many records each has, its picture, and its records. */
+const startsOf = (flat: Uint32Array): Uint32Array => {
+  let count = 0;
+  for (let at = 0; at < flat.length; at += flat[at]! + 2) count++;
+  const starts = new Uint32Array(count);
+  for (let at = 0, i = 0; at < flat.length; at += flat[at]! + 2) starts[i++] = at;
+  return starts;
+};
+
+const reading = (file: Deno.FsFile, offsets: Float64Array) => (record: number): KeptRecord => {
+  const from = offsets[record]!, bytes = new Uint8Array(offsets[record + 1]! - from);
+  file.seekSync(from, Deno.SeekMode.Start);
+  for (let at = 0; at < bytes.length;) {
+    const got = file.readSync(bytes.subarray(at));
+    if (got === null) throw new Deno.errors.UnexpectedEof(`an end at byte ${from + at}`);
+    at += got;
+  }
+  return JSON.parse(new TextDecoder().decode(bytes)) as KeptRecord;
+};
+
+const empty = (name: string, report: PartReport): DataError =>
+  new DataError({
+    op: `mixture part ${name}`,
+    got: `no example: of ${report.entries} entries ${report.refused} were refused${
+      report.refusals[0] === undefined ? "" : `, first ${report.refusals[0]}`
+    }`,
+    expected: "one example or more",
+    mend: "correct the files, or leave the part out",
+  });
+
+/** The key of a part: the content of its files and all that decides how they are read. */
+const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
+  const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
+  return hashOf({
+    prepared: 1,
+    format: format.name,
+    files: hashes,
+    split,
+    images: images as { readonly folder: string } | null,
+    policy,
+    prompts: tasks.prompts,
+    boxes: tasks.boxes.name,
+    language: language.hash,
+    length,
+    turns,
+  });
+};
+
+/**
+ * Opens a data set for as long as the scope lives; its annotations are read once and kept in `cache` by their content.
+ * A part without any example is a DataError.
+ */
+export const openPart = (
+  name: string,
+  options: PrepareOptions,
+  cache: string,
+): Effect.Effect<MixtureData, DataError | DiskError | FormatError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const hashes = yield* Effect.forEach(options.files, fileHash), key = keyOf(options, hashes);
+    const folder = `${cache}/${key.slice(0, 24)}`;
+    yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
+    const report = yield* prepared(options, folder);
+    const file = yield* Effect.acquireRelease(
+      onDisk("open", folder, () => Deno.open(`${folder}/${preparedFiles.records}`)),
+      (open) => Effect.sync(() => open.close()),
+    );
+    const bytes = (part: string) => onDisk("read", folder, () => Deno.readFile(`${folder}/${part}`));
+    const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
+    const flat = new Uint32Array((yield* bytes(preparedFiles.examples)).buffer), starts = startsOf(flat);
+    if (starts.length === 0) return yield* Effect.fail(empty(name, report));
+    const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
+    const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
+    const contents = yield* printed(folder, kept), read = reading(file, offsets);
+    const { images: _images, ...elsewhere } = options; // pictures may be moved; what they hold decides
+    return {
+      hash: hashOf({ key: keyOf(elsewhere, hashes), pictures: sha256(contents.join()) }),
+      count: starts.length,
+      pictures: kept.map((picture, i) => pictureFile(spotOf(folder, picture), contents[i]!)),
+      pictureOf: (index) => flat[starts[index]! + 1]!,
+      example: exampleReader((index) =>
+        Effect.try({
+          try: () => {
+            const at = starts[index]!;
+            return Array.from(flat.subarray(at + 2, at + 2 + flat[at]!), read);
+          },
+          catch: (cause) => diskError("read", `${folder}/${preparedFiles.records}`, cause),
+        })
+      ),
+      report,
+    };
+  });

@@ -1,0 +1,272 @@
+/**
+ * Annotation files made ready to be drawn from: records as lines with their offsets, and which of them make an example.
+ * Files are read once, by stream; what does not fit a row or has no picture is refused here, with its place, before
+ * anything is trained. Of a record memory holds 20 bytes or so, of a picture its name.
+ */
+import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
+import * as E from "fp-ts/lib/Either.js";
+import { type DiskError, onDisk, writeAll } from "../runs/disk.ts";
+import { sha256 } from "../runs/hash.ts";
+import type { Language } from "../text/language.ts";
+import { answerCount, firstTurns, type TaskConfig, variantsOf } from "../text/record_turns.ts";
+import { errorOf, type Format, type FormatError, type Place, type Verdict } from "./formats/format.ts";
+import { field, leftOut, refused } from "./formats/machine.ts";
+import {
+  addVerdict,
+  type AnyRecord,
+  emptyReport,
+  type Policy,
+  readFormat,
+  type ReadReport,
+} from "./formats/read.ts";
+import { type PictureFolder, pictureName } from "./mixture_config.ts";
+
+/** A record as it is kept. */
+export interface KeptRecord {
+  /** The annotation file. */
+  readonly file: string;
+  /** The entry of the file. */
+  readonly entry: string;
+  /** Number of its picture. */
+  readonly picture: number;
+  /** How many of its answers a row has room for. */
+  readonly answers: number;
+  /** The record. */
+  readonly record: AnyRecord;
+}
+
+/** A picture as it is kept: its file, or its content and the bytes that it has in the pack. */
+export type KeptPicture =
+  | { readonly name: string; readonly path: string }
+  | { readonly name: string; readonly content: string; readonly range: readonly [number, number] };
+
+/** What became of a part's files. */
+export interface PartReport extends ReadReport {
+  /** Answers of long conversations that a row has no room for. */
+  readonly answersLeftOut: number;
+  /** Records whose picture was not in its folder. */
+  readonly missing: number;
+}
+
+/** What preparing needs to know. */
+export interface PrepareOptions {
+  /** The format. */
+  readonly format: Format<AnyRecord>;
+  /** Its files. */
+  readonly files: readonly string[];
+  /** The split to take. */
+  readonly split?: string;
+  /** Where pictures lie. */
+  readonly images?: PictureFolder;
+  /** What happens at what cannot be used. */
+  readonly policy: Policy;
+  /** How records are asked about. */
+  readonly tasks: TaskConfig;
+  /** The language. */
+  readonly language: Language;
+  /** Tokens of a row. */
+  readonly length: number;
+  /** Most records about one picture in an example. */
+  readonly turns: number;
+}
+
+/** Names of the files of a prepared part. */
+export const preparedFiles = {
+  records: "records.jsonl",
+  offsets: "offsets.bin",
+  examples: "examples.bin",
+  pictures: "pictures.jsonl",
+  pack: "pictures.bin",
+} as const;
+
+/** A file that is written in large pieces. */
+class Piecewise {
+  #parts: Uint8Array[] = [];
+  #held = 0;
+  written = 0;
+  constructor(readonly file: Deno.FsFile) {}
+
+  async add(bytes: Uint8Array): Promise<void> {
+    this.#parts.push(bytes);
+    this.#held += bytes.length;
+    this.written += bytes.length;
+    if (this.#held >= 1 << 20) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    for (const part of this.#parts) await writeAll(this.file, part);
+    this.#parts = [];
+    this.#held = 0;
+  }
+}
+
+const encoder = new TextEncoder();
+const line = (value: unknown): Uint8Array => encoder.encode(`${JSON.stringify(value)}\n`);
+
+/** Tokens of the longest way in which a record is learnt; of a conversation, as many answers as there is room for. */
+const measured = (
+  record: AnyRecord,
+  { tasks, language, length }: PrepareOptions,
+): { readonly tokens: number; readonly answers: number } | {
+  readonly fault: readonly [string, string, string];
+} => {
+  const variants = variantsOf(record, tasks);
+  if (variants.length === 0) {
+    return { fault: ["answers", "none", "an answer to learn: a split that does not hide them"] };
+  }
+  let tokens = 0;
+  for (const messages of variants) {
+    const count = language.count(messages);
+    if (E.isLeft(count)) return { fault: ["(text)", count.left.got, count.left.expected] };
+    tokens = Math.max(tokens, count.right);
+  }
+  const all = answerCount(variants[0]!);
+  if (tokens <= length) return { tokens, answers: all };
+  for (let answers = all - 1; answers > 0; answers--) {
+    const count = language.count(firstTurns(variants[0]!, answers));
+    if (E.isRight(count) && count.right <= length) return { tokens: count.right, answers };
+  }
+  return { fault: ["(length)", `${tokens} tokens`, `at most ${length}, the length of a row`] };
+};
+
+/** Examples: records about one picture, as many as turns and tokens allow; in the order of their first records. */
+export const grouped = (
+  pictures: ArrayLike<number>,
+  tokens: ArrayLike<number>,
+  { turns, length }: Pick<PrepareOptions, "turns" | "length">,
+): readonly (readonly number[])[] => {
+  const out: number[][] = [], open = new Map<number, { readonly records: number[]; tokens: number }>();
+  for (let i = 0; i < pictures.length; i++) {
+    const picture = pictures[i]!, known = open.get(picture);
+    // tokens of single rows together are more than those of one row with all turns
+    if (known !== undefined && known.records.length < turns && known.tokens + tokens[i]! <= length) {
+      known.records.push(i);
+      known.tokens += tokens[i]!;
+      continue;
+    }
+    const records = [i];
+    out.push(records);
+    open.set(picture, { records, tokens: tokens[i]! });
+  }
+  return out;
+};
+
+const isOutside = (image: string): boolean => image.startsWith("/") || image.split(/[\\/]/).includes("..");
+
+const exists = (path: string): boolean => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+};
+
+interface Numbers {
+  readonly offsets: number[];
+  readonly pictures: number[];
+  readonly tokens: number[];
+}
+
+/** Sees to one verdict after the other: what is used is written, what is not comes back refused. */
+const keeper = (options: PrepareOptions, folder: string) => {
+  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [] }, known = new Map<string, number>();
+  const open = (name: string) =>
+    new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
+  const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
+  const pack = open(preparedFiles.pack), files = [records, pictures, pack];
+  let answersLeftOut = 0, missing = 0;
+
+  const pictureOf = async (image: string, bytes: Uint8Array | undefined): Promise<number | string> => {
+    const before = known.get(image);
+    if (before !== undefined) return before;
+    const number = known.size;
+    if (bytes !== undefined) {
+      const from = pack.written, content = sha256(bytes);
+      await pack.add(bytes);
+      await pictures.add(line({ name: image, content, range: [from, pack.written] } satisfies KeptPicture));
+    } else {
+      if (options.images === undefined) return "a picture in the file, or a folder of pictures under images";
+      const name = pictureName(options.images, image), path = `${options.images.folder}/${name}`;
+      if (isOutside(name)) return `a file in ${options.images.folder}`;
+      if (!exists(path)) {
+        missing++;
+        return `a file: there is no ${path}`;
+      }
+      await pictures.add(line({ name: image, path } satisfies KeptPicture));
+    }
+    known.set(image, number);
+    return number;
+  };
+
+  const keep = async (verdict: Verdict<AnyRecord>): Promise<Verdict<AnyRecord>> => {
+    if (verdict.verdict !== "taken" || verdict.records.length === 0) return verdict;
+    const { place, picture: bytes } = verdict,
+      ready: { readonly kept: KeptRecord; readonly tokens: number }[] = [];
+    let left = 0;
+    for (const record of verdict.records) {
+      if (record.image === undefined) return leftOut(place, "no picture");
+      const size = measured(record, options);
+      if ("fault" in size) return refused(place, field(...size.fault));
+      const picture = await pictureOf(record.image, bytes);
+      if (typeof picture === "string") return refused(place, field("image", record.image, picture));
+      left += record.kind === "conversation" ? answerCount(record.messages) - size.answers : 0;
+      const kept = { file: place.file, entry: entryText(place), picture, answers: size.answers, record };
+      ready.push({ kept, tokens: size.tokens });
+    }
+    for (const { kept, tokens } of ready) {
+      await records.add(line(kept));
+      numbers.offsets.push(records.written);
+      numbers.pictures.push(kept.picture);
+      numbers.tokens.push(tokens);
+    }
+    answersLeftOut += left;
+    return verdict;
+  };
+
+  const end = async (): Promise<void> => {
+    for (const file of files) await file.flush();
+    const examples = grouped(numbers.pictures, numbers.tokens, options);
+    const flat = Uint32Array.from(
+      examples.flatMap((some) => [some.length, numbers.pictures[some[0]!]!, ...some]),
+    );
+    await Deno.writeFile(
+      `${folder}/${preparedFiles.offsets}`,
+      new Uint8Array(Float64Array.from(numbers.offsets).buffer),
+    );
+    await Deno.writeFile(`${folder}/${preparedFiles.examples}`, new Uint8Array(flat.buffer));
+  };
+  return {
+    keep,
+    end,
+    close: () => files.forEach(({ file }) => file.close()),
+    left: () => ({ answersLeftOut, missing }),
+  };
+};
+
+const entryText = ({ record, at }: Place): string => at === undefined ? record : `${record} at byte ${at}`;
+
+/** Reads a part's files into a folder. Fails at the first thing that cannot be used if the policy is `stop`. */
+export const prepare = (
+  options: PrepareOptions,
+  folder: string,
+): Effect.Effect<PartReport, FormatError | DiskError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const { format, files, policy, split } = options, count = addVerdict(format.name);
+    const keeping = yield* Effect.acquireRelease(
+      Effect.sync(() => keeper(options, folder)),
+      (open) => Effect.sync(() => open.close()),
+    );
+    const verdicts = readFormat(format, files, { policy, ...(split === undefined ? {} : { split }) });
+    let report = emptyReport;
+    yield* Stream.runForEach(verdicts, (verdict) =>
+      Effect.gen(function* () {
+        const kept = yield* onDisk("write", folder, () => keeping.keep(verdict));
+        report = count(report, kept);
+        if (kept.verdict === "refused" && policy === "stop") {
+          return yield* Effect.fail(errorOf(format.name, kept));
+        }
+      }));
+    yield* onDisk("write", folder, () => keeping.end());
+    return { ...report, ...keeping.left() };
+  }));

@@ -1,0 +1,39 @@
+/** The encoder as part of a model's state, for stages that train it on pictures. */
+import { type NdArray, type Tree, TreeError, type VitParams } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import { hashOf } from "../runs/hash.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+import type { ModelState } from "./model.ts";
+
+type Parts = Readonly<Record<string, Tree<NdArray>>>;
+
+/** A model with an encoder before it, whose parameters are those under `vision`; an older one is replaced. */
+export const withEncoder = (state: ModelState, weights: VisionWeights): ModelState => ({
+  ...state,
+  params: { ...state.params as Parts, vision: weights.params as Tree<NdArray> },
+  identity: hashOf({ encoder: weights.hash, before: state.identity }),
+});
+
+/** A model without its encoder, and the encoder by itself: features are computed with it, and the model reads them. */
+export const apart = (
+  state: ModelState,
+): E.Either<TreeError, { readonly model: ModelState; readonly encoder: VisionWeights }> => {
+  const { vision, ...params } = state.params as Parts;
+  return vision === undefined
+    ? E.left(
+      new TreeError({
+        op: "apart",
+        got: "a model on features",
+        expected: "parameters under vision",
+        mend: "give the model an encoder with withEncoder, and train it on pictures",
+      }),
+    )
+    : E.right({
+      model: { ...state, params, identity: hashOf({ apart: state.identity }) },
+      encoder: { params: vision as VitParams<NdArray>, hash: hashOf({ encoderOf: state.identity }) },
+    });
+};
+
+/** Whether a model has an encoder before it. */
+export const seesPictures = ({ params }: Pick<ModelState, "params">): boolean =>
+  (params as Parts).vision !== undefined;

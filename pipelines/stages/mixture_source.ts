@@ -1,0 +1,190 @@
+/** Mixtures of real data sets as what a stage learns from: stored features of their pictures, or the pictures themselves. */
+import type { NdArray, TreeError } from "@chain-of-sight/core";
+import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import { fromEither } from "../bridge.ts";
+import type { DataError } from "../data/error.ts";
+import { type ImageError, pictureDecoder } from "../data/images/decode.ts";
+import { undecodable } from "../data/images/picture_checks.ts";
+import { openSquares } from "../data/images/squares.ts";
+import { type Draw, drawsAt, type Mixture, mixtureOf } from "../data/mixture.ts";
+import { type OpenMixture, picturesOf, withoutPictures } from "../data/mixture_open.ts";
+import type { KeptRecord } from "../data/mixture_prepare.ts";
+import { rngOf } from "../data/rng.ts";
+import type { DiskError } from "../runs/disk.ts";
+import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
+import type { Row } from "../text/prompt.ts";
+import { firstTurns, joinedTurns, variantsOf } from "../text/record_turns.ts";
+import type { Message, TemplateError } from "../text/template.ts";
+import { type FeatureStore, type FeatureStoreError, openFeatureStore } from "../train/feature_store.ts";
+import { type FillError, fillFeatures, type FillOptions } from "../train/fill_features.ts";
+import { stackedPixels } from "../train/pixels.ts";
+import type { EncoderViews } from "../vision/tower.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+import { embeddingRows, featureBindings } from "./scene_source.ts";
+import { batchesOf, type LanguageSource, type SightSpec } from "./source.ts";
+
+/** What the batches of a mixture can fail with. */
+export type MixtureBatchError =
+  | BatchError
+  | DataError
+  | DeviceError
+  | DiskError
+  | FeatureStoreError
+  | ImageError
+  | TemplateError;
+
+/** The conversation of an example at a pass: of several prompts and answers, other ones at other passes. */
+export const conversationAt = (
+  part: Pick<OpenMixture["parts"][number], "name" | "tasks">,
+  records: readonly KeptRecord[],
+  { index, epoch }: Pick<Draw, "index" | "epoch">,
+): readonly Message[] => {
+  const rng = rngOf("variants", part.name, index, epoch);
+  return joinedTurns(
+    records.map(({ record, answers }) => firstTurns(rng.pick(variantsOf(record, part.tasks)), answers)),
+  );
+};
+
+const nameOf = (part: string, records: readonly KeptRecord[]): string =>
+  `${part}: ${records[0]!.file}, ${records[0]!.entry}`;
+
+interface Drawn {
+  /** The row of text. */
+  readonly row: Row;
+  /** The sha-256 of the picture's file. */
+  readonly content: string;
+  /** The part, and the number of the picture in it. */
+  readonly at: { readonly part: number; readonly picture: number };
+}
+
+/** The example of a draw as a row. */
+const drawn = (
+  { parts, language, length }: OpenMixture,
+  draw: Draw,
+): Effect.Effect<Drawn, DiskError | TemplateError> =>
+  Effect.gen(function* () {
+    const part = parts[draw.part]!, index = part.used[draw.index]!;
+    const records = yield* part.data.example(index);
+    const messages = conversationAt(part, records, { index, epoch: draw.epoch });
+    const row = yield* fromEither(language.row(nameOf(part.name, records), messages, length));
+    const picture = part.data.pictureOf(index);
+    return { row, content: part.data.pictures[picture]!.content, at: { part: draw.part, picture } };
+  });
+
+const orderOf = (mixture: OpenMixture, seed: number): E.Either<DataError, Mixture> =>
+  mixtureOf(
+    mixture.parts.map(({ name, weight, used }) => ({
+      name,
+      count: used.length,
+      ...(weight === undefined ? {} : { weight }),
+    })),
+    seed,
+  );
+
+/** A function from drawn examples to the arrays before their text. */
+const sightOf = <E>(
+  arrays: (examples: readonly Drawn[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E>,
+): (examples: readonly Drawn[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E> => arrays;
+
+const sourceOf = (
+  mixture: OpenMixture,
+  sight: SightSpec,
+  key: string,
+  arrays: ReturnType<typeof sightOf<MixtureBatchError>>,
+): LanguageSource<MixtureBatchError> => ({
+  identity: { mixture: mixture.hash, sight: key },
+  sight,
+  length: mixture.length,
+  vocabulary: embeddingRows(mixture.language.size),
+  words: { yes: mixture.language.first("yes"), no: mixture.language.first("no") },
+  batches: (seed, size) => {
+    const order = E.map((whole: Mixture) => drawsAt(whole, size))(orderOf(mixture, seed));
+    return batchesOf((step) =>
+      Effect.gen(function* () {
+        const draws = (yield* fromEither(order))(step);
+        const examples = yield* Effect.forEach(draws, (draw) => drawn(mixture, draw));
+        const { ids, labels }: Batch = yield* fromEither(batchOf(examples.map(({ row }) => row)));
+        return { ...(yield* arrays(examples)), ids, labels };
+      })
+    );
+  },
+});
+
+/** A mixture on the features of a store; they must be there, see {@link openMixtureFeatures}. */
+export const featureMixtureSource = (
+  mixture: OpenMixture,
+  store: FeatureStore,
+): LanguageSource<MixtureBatchError> =>
+  sourceOf(
+    mixture,
+    { kind: "features", ...store.shape },
+    store.key,
+    sightOf((examples) => Effect.map(store.read(examples.map(({ content }) => content)), featureBindings)),
+  );
+
+/** An open mixture and the features of its pictures. */
+export interface MixtureFeatures {
+  /** The mixture without examples whose pictures cannot be decoded. */
+  readonly mixture: OpenMixture;
+  /** The features. */
+  readonly store: FeatureStore;
+  /** What a stage learns from. */
+  readonly source: LanguageSource<MixtureBatchError>;
+}
+
+/**
+ * A mixture on stored features: those that are missing are computed first, and kept in `cache` by the content of the
+ * pictures' files, so that mixtures which share pictures share features.
+ */
+export const openMixtureFeatures = (
+  mixture: OpenMixture,
+  weights: VisionWeights,
+  views: EncoderViews,
+  cache: string,
+  options: Omit<FillOptions, "policy">,
+): Effect.Effect<MixtureFeatures, FillError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const store = yield* openFeatureStore(`${cache}/features`, weights.hash, views);
+    const policy = mixture.parts.every((part) => part.policy === "stop") ? "stop" : "skip";
+    yield* fillFeatures(store, picturesOf(mixture), weights, views, { ...options, policy });
+    const usable = yield* withoutPictures(mixture, (content) => store.refusal(content)?.got);
+    return { mixture: usable, store, source: featureMixtureSource(usable, store) };
+  });
+
+/**
+ * A mixture on its pictures, for stages that train the encoder: decoded in workers when a batch asks for them, for as long
+ * as the scope lives. Every picture is decoded once before, unless `cache` knows that it can be.
+ */
+export const openMixturePictures = (
+  mixture: OpenMixture,
+  { side, workers }: { readonly side: number; readonly workers?: number },
+  cache: string,
+): Effect.Effect<
+  { readonly mixture: OpenMixture; readonly source: LanguageSource<MixtureBatchError> },
+  DataError | DiskError | TreeError,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const bad = yield* undecodable(picturesOf(mixture), cache);
+    const usable = yield* withoutPictures(mixture, (content) => bad.get(content));
+    const decode = yield* openSquares({ side, ...(workers === undefined ? {} : { workers }) });
+    const arrays = sightOf<MixtureBatchError>((examples) =>
+      Effect.map(
+        Effect.forEach(examples, ({ at }) => {
+          const { name, load } = usable.parts[at.part]!.data.pictures[at.picture]!;
+          return Effect.flatMap(load, (bytes) => decode({ file: name, bytes }));
+        }, { concurrency: "unbounded" }),
+        (pictures) => ({ images: stackedPixels(pictures, side) }),
+      )
+    );
+    const source = sourceOf(
+      usable,
+      { kind: "pictures", side },
+      `pictures ${side}, ${pictureDecoder}`,
+      arrays,
+    );
+    return { mixture: usable, source };
+  });

@@ -1,0 +1,133 @@
+/** Records of annotation files as turns of a conversation: what is asked, by the kind of the record, and its answer. */
+import type { Box } from "../data/box.ts";
+import type { AnyRecord } from "../data/formats/read.ts";
+import type { BoxRecord, ChoiceRecord } from "../eval/records.ts";
+import type { BoxFormat } from "./boxes.ts";
+import { askCaption, askPlace, letterOf, shortAnswer } from "./prompts.ts";
+import type { Message } from "./template.ts";
+
+/** The kinds of records that a prompt is put around. */
+export type PromptKind = Exclude<AnyRecord["kind"], "conversation">;
+
+/**
+ * Prompts by kind, one or more; of several, each pass draws one. `{question}` stands for the question or expression,
+ * `{choices}` for the lettered choices, a line each, `{hint}` for a hint and a line break, or nothing.
+ */
+export type TaskPrompts = Readonly<Record<PromptKind, readonly string[]>>;
+
+const question = shortAnswer("{question}");
+
+/** The prompts of `prompts.ts`. */
+export const defaultPrompts: TaskPrompts = {
+  open: [question],
+  exact: [question],
+  "yes-no": [question],
+  reading: [question],
+  choice: ["{hint}{question}\n{choices}\nAnswer with the option's letter from the given choices directly."],
+  box: [askPlace("{question}")],
+  caption: [askCaption],
+  pair: [askCaption],
+};
+
+/** What a prompt of a kind must contain. */
+export const placesIn = (kind: PromptKind): readonly string[] =>
+  kind === "caption" || kind === "pair"
+    ? []
+    : kind === "choice"
+    ? ["{question}", "{choices}"]
+    : ["{question}"];
+
+const filled = (prompt: string, values: Readonly<Record<string, string>>): string =>
+  prompt.replace(/\{(question|choices|hint)\}/g, (_, name: string) => values[name] ?? "");
+
+const choicesOf = ({ choices }: ChoiceRecord): string =>
+  choices.map((choice, i) => `${letterOf(i)}. ${choice}`).join("\n");
+
+/** The most frequent text, of several the first; what people agree on is what is learnt, as in LLaVA-1.5. */
+const mostFrequent = (texts: readonly string[]): readonly string[] => {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const most = Math.max(0, ...counts.values());
+  return texts.filter((text) => counts.get(text) === most).slice(0, 1);
+};
+
+const boxOf = ({ box: [x1, y1, x2, y2], width, height }: BoxRecord): Box => [
+  x1 / width,
+  y1 / height,
+  x2 / width,
+  y2 / height,
+];
+
+/** The answers that may be learnt for a record, each as good as any; none where the split hides them. */
+export const answersOf = (
+  record: Exclude<AnyRecord, { kind: "conversation" }>,
+  boxes: BoxFormat,
+): readonly string[] => {
+  const known = ((): readonly string[] => {
+    switch (record.kind) {
+      case "open":
+        return mostFrequent(record.answers);
+      case "exact":
+        return [record.answer];
+      case "reading":
+        return record.answers.slice(0, 1);
+      case "yes-no":
+        return [record.answer ? "yes" : "no"];
+      case "choice":
+        return [letterOf(record.answer)];
+      case "box":
+        return [boxes.print(boxOf(record))];
+      case "caption":
+        return record.references;
+      case "pair":
+        return [record.caption];
+    }
+  })();
+  return known.map((text) => text.trim()).filter((text) => text !== "");
+};
+
+/** How records are asked about. */
+export interface TaskConfig {
+  /** Prompts by kind. */
+  readonly prompts: TaskPrompts;
+  /** How boxes are written. */
+  readonly boxes: BoxFormat;
+}
+
+/** The question of a record around which a prompt is put; conversations have their own. */
+export const askedOf = (record: Exclude<AnyRecord, { kind: "conversation" }>, prompt: string): string =>
+  filled(prompt, {
+    question: "question" in record ? record.question : "",
+    choices: record.kind === "choice" ? choicesOf(record) : "",
+    hint: record.kind === "choice" && record.hint !== undefined && record.hint !== ""
+      ? `${record.hint}\n`
+      : "",
+  });
+
+/** Every way in which a record may be learnt: all its prompts with all its answers, or its own conversation. */
+export const variantsOf = (
+  record: AnyRecord,
+  { prompts, boxes }: TaskConfig,
+): readonly (readonly Message[])[] =>
+  record.kind === "conversation"
+    ? [record.messages]
+    : prompts[record.kind].flatMap((prompt) =>
+      answersOf(record, boxes).map((answer): readonly Message[] => [
+        { role: "user", content: askedOf(record, prompt) },
+        { role: "assistant", content: answer },
+      ])
+    );
+
+/** A conversation without what follows its first so many answers. */
+export const firstTurns = (messages: readonly Message[], answers: number): readonly Message[] => {
+  const ends = messages.flatMap(({ role }, i) => role === "assistant" ? [i] : []);
+  return messages.slice(0, (ends[answers - 1] ?? -1) + 1);
+};
+
+/** How many answers a conversation has. */
+export const answerCount = (messages: readonly Message[]): number =>
+  messages.filter(({ role }) => role === "assistant").length;
+
+/** Several conversations about one picture as one; instructions of the system stay with the first. */
+export const joinedTurns = (parts: readonly (readonly Message[])[]): readonly Message[] =>
+  parts.flatMap((messages, i) => i === 0 ? messages : messages.filter(({ role }) => role !== "system"));

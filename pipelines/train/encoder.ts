@@ -1,0 +1,50 @@
+/** The frozen encoder as a program: pictures in, feature levels out. */
+import {
+  bindingsOf,
+  input,
+  type NdArray,
+  type ParameterSpec,
+  placeholders,
+  type Tensor,
+  type Tree,
+  type TreeError,
+  type VitParams,
+  vitSpecs,
+} from "@chain-of-sight/core";
+import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+
+/** A function as an encoder: normalised pictures `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first. */
+export const encoderOf = (
+  encode: (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError>,
+): (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError> => encode;
+
+/** The encoder on the device for as long as the scope lives, for so many pictures at a time. */
+export const openEncoder = (
+  weights: VisionWeights,
+  views: EncoderViews,
+  batch: number,
+): Effect.Effect<ReturnType<typeof encoderOf>, DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const device = yield* theDevice();
+    const images = input("images", [batch, views.side, views.side, 3]);
+    const params = placeholders("vit", vitSpecs(visionTower.config) as Tree<ParameterSpec>);
+    const states = encodedViews(views)(params as VitParams<Tensor>, images);
+    const names = states.map((_, i) => `level${i}`);
+    const outputs = Object.fromEntries(states.map((t, i) => [names[i]!, t]));
+    const program = yield* device.load(compile({ outputs }, device.profile));
+    const known = program.plan.inputs;
+    const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
+    yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
+    return encoderOf((images) =>
+      Effect.gen(function* () {
+        yield* program.write({ images });
+        yield* program.run;
+        const got = yield* program.read(names);
+        return names.map((name) => got[name]!);
+      })
+    );
+  });

@@ -1,0 +1,132 @@
+/** Features of pictures that a store does not have yet: files are decoded in workers while the device encodes. */
+import type { NdArray, TreeError } from "@chain-of-sight/core";
+import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
+import type { DataError } from "../data/error.ts";
+import type { Policy } from "../data/formats/read.ts";
+import { ImageError } from "../data/images/decode.ts";
+import type { PictureFile } from "../data/images/picture_files.ts";
+import { openSquares } from "../data/images/squares.ts";
+import type { DiskError } from "../runs/disk.ts";
+import { reportProgress, startProgress } from "../terminal/progress.ts";
+import type { EncoderViews } from "../vision/tower.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+import { openEncoder } from "./encoder.ts";
+import type { FeatureStore, NewRow, PictureRefusal } from "./feature_store.ts";
+import { stackedPixels } from "./pixels.ts";
+
+/** How a store is filled. */
+export interface FillOptions {
+  /** Pictures per submit. */
+  readonly batch: number;
+  /** Workers that decode; as many as cores if absent. */
+  readonly workers?: number;
+  /** What happens at a picture that cannot be decoded: `stop` (the default), or `skip`, which notes and counts it. */
+  readonly policy?: Policy;
+  /** What the progress line says. */
+  readonly label: string;
+}
+
+/** What became of the pictures. */
+export interface FillReport {
+  /** Different pictures. */
+  readonly pictures: number;
+  /** Pictures whose features were computed now. */
+  readonly computed: number;
+  /** Pictures that cannot be decoded. */
+  readonly refused: readonly PictureRefusal[];
+}
+
+/** What filling can fail with. */
+export type FillError = DataError | DeviceError | DiskError | ImageError | TreeError;
+
+type Decoded = { readonly content: string; readonly rgb: Uint8Array } | PictureRefusal;
+
+const refusalOf = (content: string, { reason, got }: ImageError): PictureRefusal => ({
+  content,
+  reason,
+  got,
+});
+
+const errorOf = (name: string, { reason, got }: PictureRefusal): ImageError =>
+  new ImageError({
+    op: `decode ${name}`,
+    got,
+    expected: "a whole JPEG, PNG or WebP file",
+    mend: "get the file again, or read with the policy skip, which counts it",
+    file: name,
+    reason,
+  });
+
+const rowsOf = (levels: readonly NdArray[], contents: readonly string[]): readonly NewRow[] =>
+  contents.map((content, i) => {
+    const size = levels[0]!.data.length / levels[0]!.shape[0]!, data = new Float32Array(levels.length * size);
+    levels.forEach((level, l) =>
+      data.set(level.data.subarray(i * size, (i + 1) * size) as Float32Array, l * size)
+    );
+    return { content, data };
+  });
+
+/**
+ * Computes what is missing. It may be killed at any time and goes on from the last batch; other processes may fill the
+ * same store, and what they stored meanwhile is not computed again.
+ */
+export const fillFeatures = (
+  store: FeatureStore,
+  pictures: readonly PictureFile[],
+  weights: VisionWeights,
+  views: EncoderViews,
+  { batch, policy = "stop", label, workers = navigator.hardwareConcurrency }: FillOptions,
+): Effect.Effect<FillReport, FillError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const files = new Map(pictures.map((picture) => [picture.content, picture]));
+    const noted = () =>
+      [...files.keys()].flatMap((content) => {
+        const refusal = store.refusal(content);
+        return refusal === undefined ? [] : [refusal];
+      });
+    const known = noted();
+    if (policy === "stop" && known.length > 0) {
+      return yield* Effect.fail(errorOf(files.get(known[0]!.content)!.name, known[0]!));
+    }
+    const isOpen = (content: string): boolean => !store.has(content) && store.refusal(content) === undefined;
+    const missing = [...files.values()].filter(({ content }) => isOpen(content));
+    let computed = 0, done = 0;
+    if (missing.length > 0) {
+      const decode = yield* openSquares({ side: views.side, workers });
+      const encode = yield* openEncoder(weights, views, batch);
+      const report = yield* startProgress({ stage: label, total: missing.length, unit: "pictures" });
+      const decoded = ({ content, name, load }: PictureFile): Effect.Effect<readonly Decoded[], FillError> =>
+        isOpen(content)
+          ? Effect.flatMap(load, (bytes) => decode({ file: name, bytes })).pipe(
+            Effect.map((rgb): readonly Decoded[] => [{ content, rgb }]),
+            Effect.catch((error) =>
+              error instanceof ImageError && policy === "skip"
+                ? Effect.succeed<readonly Decoded[]>([refusalOf(content, error)])
+                : Effect.fail(error)
+            ),
+          )
+          : Effect.sync(() => (done++, []));
+      const stored = (some: readonly Decoded[]): Effect.Effect<void, FillError> =>
+        Effect.gen(function* () {
+          for (const one of some) if (!("rgb" in one)) yield* store.refuse(one);
+          const good = some.flatMap((one) => "rgb" in one ? [one] : []);
+          if (good.length > 0) {
+            const levels = yield* encode(stackedPixels(good.map(({ rgb }) => rgb), views.side, batch));
+            yield* store.append(rowsOf(levels, good.map(({ content }) => content)));
+            computed += good.length;
+          }
+          yield* store.refresh;
+          done += some.length;
+          yield* reportProgress(report, { step: done, done: some.length });
+        });
+      yield* Stream.fromIterable(missing).pipe(
+        Stream.mapEffect(decoded, { concurrency: 2 * workers }),
+        Stream.flatMap((some) => Stream.fromIterable(some)),
+        Stream.grouped(batch),
+        Stream.runForEach(stored),
+      );
+    }
+    return { pictures: files.size, computed, refused: noted() };
+  }));

@@ -1,0 +1,218 @@
+/** Mixtures from files: what goes in, what is refused and where, and that nothing is read twice or dropped silently. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { FormatError } from "../../../pipelines/data/formats/format.ts";
+import {
+  loadMixture,
+  type MixtureConfig,
+  mixtureUnder,
+  parseMixture,
+  pictureName,
+} from "../../../pipelines/data/mixture_config.ts";
+import {
+  type OpenMixture,
+  openMixture,
+  picturesOf,
+  withoutPictures,
+} from "../../../pipelines/data/mixture_open.ts";
+import { grouped } from "../../../pipelines/data/mixture_prepare.ts";
+import type { KeptRecord } from "../../../pipelines/data/mixture_prepare.ts";
+import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
+
+const test = suite("mixtures from files");
+const folder = await Deno.makeTempDir({ prefix: "mixture" });
+const relative = await writeWorld(folder, 10), config = mixtureUnder(folder, relative);
+const opened = <A>(
+  of: MixtureConfig,
+  cache: string,
+  use: (mixture: OpenMixture) => Effect.Effect<A, unknown>,
+): Promise<A> => Effect.runPromise(Effect.scoped(Effect.flatMap(openMixture(of, cache), use)));
+const refused = (of: MixtureConfig): Promise<unknown> =>
+  Effect.runPromise(Effect.flip(Effect.scoped(openMixture(of, `${folder}/cache`))));
+const records = (
+  mixture: OpenMixture,
+  part: number,
+): Effect.Effect<readonly (readonly KeptRecord[])[], unknown> => {
+  const { used, data } = mixture.parts[part]!;
+  return Effect.forEach([...used], (i) => data.example(i));
+};
+const withPart = (change: Partial<MixtureConfig["parts"][number]>): MixtureConfig => ({
+  ...config,
+  parts: [{ ...config.parts[0]!, ...change }],
+});
+
+test("a file describes a mixture; its paths are relative to it", async () => {
+  await writeValue(`${folder}/mixture.json`, relative);
+  assert.equal(await Effect.runPromise(loadMixture(`${folder}/mixture.json`)), config);
+  assert.is(pictureName({ folder: "f", name: "COCO_{image:12}.jpg" }, "42"), "COCO_000000000042.jpg");
+});
+
+test("what is wrong in it is named by its path; misspelt fields are wrong", () => {
+  const part = relative.parts[0]!;
+  const fieldsOf = (value: unknown): readonly string[] => {
+    const found = parseMixture(JSON.stringify(value));
+    return E.isLeft(found) ? found.left.refusals.map(({ path }) => path) : [];
+  };
+  const change = (fields: object) => ({ ...relative, parts: [{ ...part, ...fields }] });
+  assert.equal(fieldsOf(relative), []);
+  assert.equal(fieldsOf(change({ wieght: 2 })), ["parts.0.wieght"]);
+  assert.equal(fieldsOf(change({ weight: 0 })), ["parts.0.weight"]);
+  assert.equal(fieldsOf(change({ format: "lava" })), ["parts.0.format"]);
+  assert.equal(fieldsOf(change({ prompts: { open: ["What?"] } })), ["parts.0.prompts.open.0"]);
+  assert.equal(fieldsOf(change({ images: { folder: "f", name: "x.jpg" } })), ["parts.0.images.name"]);
+  assert.equal(fieldsOf({ ...relative, parts: [part, part] }), ["parts"]);
+  assert.equal(fieldsOf({ ...relative, text: { ...relative.text, template: "vicunia" } }), ["text.template"]);
+});
+
+test("every entry has its lot; questions about one picture share a row as turns", () =>
+  opened(config, `${folder}/cache`, (mixture) =>
+    Effect.gen(function* () {
+      const [llava, coco, vqa] = mixture.parts;
+      assert.equal([llava!.data.count, coco!.data.count, vqa!.data.count], [10, 10, 10]);
+      assert.equal(llava!.data.report.leftOut, { "no picture": 1 });
+      assert.is(vqa!.data.report.records, 20);
+      const turns = yield* records(mixture, 2);
+      assert.ok(turns.every((some) => some.length === 2 && some[0]!.picture === some[1]!.picture));
+      const contents = picturesOf(mixture).map(({ content }) => content);
+      assert.is(new Set(contents).size, 10, "the same picture has the same content under any name");
+    })));
+
+test("opened again, nothing is prepared again; a damaged file is; other prompts are another mixture", async () => {
+  const cache = `${folder}/again`;
+  const look = (of: MixtureConfig) =>
+    opened(
+      of,
+      cache,
+      (mixture) => Effect.map(records(mixture, 0), (all) => [mixture.hash, JSON.stringify(all)] as const),
+    );
+  const first = await look(config),
+    places = [...Deno.readDirSync(`${cache}/records`)].map(({ name }) => name);
+  assert.is(places.length, 3);
+  const written = places.map((name) => Deno.statSync(`${cache}/records/${name}/done.json`).mtime?.getTime());
+  assert.equal(await look(config), first);
+  assert.equal(
+    places.map((name) => Deno.statSync(`${cache}/records/${name}/done.json`).mtime?.getTime()),
+    written,
+  );
+  for (const name of places) {
+    const path = `${cache}/records/${name}/records.jsonl`, bytes = Deno.readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    Deno.writeFileSync(path, bytes);
+  }
+  assert.equal(await look(config), first);
+  const [other] = await look({ ...config, prompts: { open: ["{question}"] } });
+  assert.is.not(other, first[0]);
+  assert.is([...Deno.readDirSync(`${cache}/records`)].length, 6);
+});
+
+test("a record that cannot be used stops with file, entry and field, or is counted", async () => {
+  const bad = conversations(shapes(10)) as {
+    image?: string;
+    conversations: { from: string; value: string }[];
+  }[];
+  bad[2]!.conversations[1]!.from = "human";
+  bad[4]!.image = "elsewhere.jpg";
+  bad[5]!.image = "../tokenizer.json";
+  bad[6]!.conversations[1]!.value = "red ".repeat(60);
+  bad[7]!.conversations[3]!.value = "circle ".repeat(40);
+  await writeValue(`${folder}/bad.json`, bad);
+  const error = await refused(withPart({ files: [`${folder}/bad.json`] }));
+  assert.instance(error, FormatError);
+  assert.is((error as FormatError).file, `${folder}/bad.json`);
+  assert.match((error as FormatError).record, "2");
+  assert.equal((error as FormatError).fields, ["conversations.1.from"]);
+
+  await opened(
+    withPart({ files: [`${folder}/bad.json`], policy: "skip" }),
+    `${folder}/cache`,
+    (mixture) =>
+      Effect.sync(() => {
+        const { report, count } = mixture.parts[0]!.data;
+        assert.equal([count, report.entries, report.taken, report.refused], [6, 11, 6, 4]);
+        assert.equal(report.fields, { "conversations.*.from": 1, image: 2, "(length)": 1 });
+        assert.is(report.missing, 1);
+        assert.is(report.answersLeftOut, 1, "the second answer of entry 7");
+        assert.match(report.refusals[1]!, "elsewhere.jpg");
+      }),
+  );
+  const missing = await refused(withPart({ images: { folder: `${folder}/nowhere` } }));
+  assert.match(String(missing), /llava\.json.*image.*nowhere/);
+  assert.match(
+    String(await refused(withPart({ images: { folder: `${folder}/nowhere` }, policy: "skip" }))),
+    /no example/,
+  );
+});
+
+test("pictures that come later are found", async () => {
+  const later = `${folder}/later`, part = withPart({ images: { folder: later }, policy: "skip" });
+  await Deno.mkdir(later);
+  const copy = ({ file }: { readonly file: string }) =>
+    Deno.copyFile(`${folder}/pictures/${file}`, `${later}/${file}`);
+  const count = () => opened(part, `${folder}/cache`, ({ parts }) => Effect.sync(() => parts[0]!.data.count));
+  await copy(shapes(10)[0]!);
+  assert.is(await count(), 1);
+  await Promise.all(shapes(10).map(copy));
+  assert.is(await count(), 10);
+});
+
+test("a changed picture is another mixture; one that changes while it is in use is refused", async () => {
+  const moved = `${folder}/moved`, file = shapes(10)[3]!.file;
+  await Deno.mkdir(moved);
+  for (const shape of shapes(10)) {
+    await Deno.copyFile(`${folder}/pictures/${shape.file}`, `${moved}/${shape.file}`);
+  }
+  const hash = (of: MixtureConfig) =>
+    opened(of, `${folder}/cache`, (mixture) => Effect.sync(() => mixture.hash));
+  const part = withPart({ images: { folder: moved } });
+  assert.is(await hash(part), await hash(withPart({})), "where pictures lie does not matter");
+  await opened(part, `${folder}/cache`, (mixture) =>
+    Effect.gen(function* () {
+      const picture = picturesOf(mixture).find(({ name }) => name.endsWith(file))!;
+      yield* picture.load;
+      yield* Effect.promise(() =>
+        Deno.copyFile(`${folder}/pictures/${shapes(10)[0]!.file}`, `${moved}/${file}`)
+      );
+      assert.match(String(yield* Effect.flip(picture.load)), "other bytes");
+    }));
+  assert.is.not(await hash(part), await hash(withPart({})));
+});
+
+test("examples whose pictures cannot be decoded are left out and counted, or stop", () =>
+  opened({ ...config, policy: "skip" }, `${folder}/cache`, (mixture) =>
+    Effect.gen(function* () {
+      const bad = picturesOf(mixture)[2]!.content;
+      const reason = (content: string) => content === bad ? "half a file" : undefined;
+      const left = yield* withoutPictures(mixture, reason);
+      assert.equal(left.parts.map(({ used, undecodable }) => [used.length, undecodable]), [[9, 1], [9, 1], [
+        9,
+        1,
+      ]]);
+      assert.is.not(left.hash, mixture.hash);
+      const strict = {
+        ...mixture,
+        parts: mixture.parts.map((part) => ({ ...part, policy: "stop" as const })),
+      };
+      assert.match(String(yield* Effect.flip(withoutPictures(strict, reason))), "half a file");
+    })));
+
+test("grouping keeps every record once, its picture, its turns and its tokens", () => {
+  fc.assert(fc.property(
+    fc.array(fc.record({ picture: fc.nat(4), tokens: fc.integer({ min: 1, max: 20 }) })),
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 20, max: 60 }),
+    (all, turns, length) => {
+      const groups = grouped(all.map((r) => r.picture), all.map((r) => r.tokens), { turns, length });
+      assert.equal(groups.flat().toSorted((a, b) => a - b), all.map((_, i) => i));
+      for (const group of groups) {
+        assert.ok(group.length <= turns && new Set(group.map((i) => all[i]!.picture)).size === 1);
+        assert.ok(group.reduce((n, i) => n + all[i]!.tokens, 0) <= length);
+      }
+    },
+  ));
+});
+
+test.after(() => Deno.remove(folder, { recursive: true }));
+test.run();
