@@ -31,8 +31,14 @@ const scores = ({ values }: ScoreReport, majority: ScoreReport | undefined): str
 
 const parts = (name: string, slices: readonly PartScore[]): string =>
   table(
-    [{ name }, { name: "questions", align: "right" }, { name: "credit", digits: 4, align: "right" }],
-    slices.map((slice) => [slice.name, slice.n, slice.value]),
+    [
+      { name },
+      { name: "questions", align: "right" },
+      { name: "credit", digits: 4, align: "right" },
+      { name: "low", digits: 4, align: "right" },
+      { name: "high", digits: 4, align: "right" },
+    ],
+    slices.map((slice) => [slice.name, slice.n, slice.value, slice.low, slice.high]),
   );
 
 const comparisonText = ({ difference, mcNemar }: AnswerComparison): string =>

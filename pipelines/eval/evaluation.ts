@@ -5,8 +5,8 @@ import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } fro
 import type { EvalError } from "./error.ts";
 import { type McNemar, mcNemar } from "./mcnemar.ts";
 import type { Answered, BenchmarkRecord } from "./records.ts";
-import { groupBy, ratio, type ScoreReport } from "./report.ts";
-import { byObjectSize, byTemplate, type PartScore } from "./slices.ts";
+import type { ScoreReport } from "./report.ts";
+import { byImage, byObjectSize, byTemplate, meanCredit, type PartScore, type SizeScale } from "./slices.ts";
 
 /** What is said about some answers. */
 export interface AnswerEvaluation {
@@ -28,34 +28,20 @@ export interface AnswerComparison {
   readonly mcNemar?: McNemar;
 }
 
-interface Total {
-  readonly sum: number;
-  readonly n: number;
-}
-
 const credits = ({ credit }: Benchmark, answered: readonly Answered[]): readonly number[] =>
   answered.map(({ record, answer }) => credit(record, answer));
 
-// Answers about one picture are not independent; their sum is all that the mean needs.
-const byImage = (answered: readonly Answered[], values: readonly number[]): readonly Total[] => {
-  const rows = answered.map(({ record }, i) => ({
-    image: record.image ?? `without ${record.id}`,
-    value: values[i]!,
-  }));
-  return [...groupBy(rows, ({ image }) => image).values()].map((items) => ({
-    sum: items.reduce((sum, { value }) => sum + value, 0),
-    n: items.length,
-  }));
-};
-
-const meanCredit = (totals: readonly Total[]): number =>
-  ratio(totals.reduce((sum, t) => sum + t.sum, 0), totals.reduce((n, t) => n + t.n, 0));
+/** How answers are looked at. */
+export interface EvaluationOptions extends BootstrapOptions {
+  /** The sizes of objects that are told apart; COCO's if absent. */
+  readonly sizes?: SizeScale;
+}
 
 /** Scores, parts and interval of some answers; fails as the benchmark's score does. */
 export const evaluateAnswers = (
   of: Benchmark,
   answered: readonly Answered[],
-  options: BootstrapOptions = {},
+  options: EvaluationOptions = {},
 ): E.Either<EvalError, AnswerEvaluation> =>
   E.map((report: ScoreReport): AnswerEvaluation => {
     const values = credits(of, answered);
@@ -64,8 +50,8 @@ export const evaluateAnswers = (
     return {
       report,
       credit: bootstrap(byImage(answered, values), meanCredit, options),
-      bySize: byObjectSize(answered, credit),
-      byTemplate: byTemplate(answered, credit),
+      bySize: byObjectSize(answered, credit, options.sizes, options),
+      byTemplate: byTemplate(answered, credit, options),
     };
   })(of.score(answered));
 

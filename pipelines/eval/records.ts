@@ -18,6 +18,8 @@ export interface RecordBase {
   readonly template?: string;
   /** Share of the picture, 0 to 1, that the object in question covers, where it is known. */
   readonly objectArea?: number;
+  /** Longer side of the object in question in pixels of the picture, where it is known. */
+  readonly objectSide?: number;
 }
 
 /** Answered by several people: VQAv2, OK-VQA, A-OKVQA's direct answers, TextVQA, VizWiz. */

@@ -1,10 +1,9 @@
 /** The benchmarks, by name. */
 import * as E from "fp-ts/lib/Either.js";
 import { chooseLetter, shortAnswer } from "../text/prompts.ts";
-import { anlsCredit, scoreAnls } from "./anls.ts";
+import { anlsCredit } from "./anls.ts";
 import { type Benchmark, benchmark, type BenchmarkOf, scorer } from "./benchmark.ts";
 import { captionCredit, scoreCaptions } from "./caption.ts";
-import { scoreCer } from "./cer.ts";
 import { chairCredit, scoreChair } from "./chair.ts";
 import { choiceAccuracy, choiceText } from "./choice.ts";
 import { exactAccuracy, scoreExact } from "./exact.ts";
@@ -24,6 +23,7 @@ import type {
   ReadingRecord,
   YesNoRecord,
 } from "./records.ts";
+import { scoreReading } from "./reading.ts";
 import { firstQwenBox, type ReadBox, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
 import { mean, type ScoreReport } from "./report.ts";
 import { scienceQaAccuracy, scoreScienceQa } from "./scienceqa.ts";
@@ -107,11 +107,6 @@ const scoreAokVqaChoice = (answered: readonly Answered<ChoiceRecord>[]): ScoreRe
     accuracy: mean(answered.map(({ record, answer }) => choiceAccuracy(choiceText)(record, answer))),
   },
 });
-
-const scoreReading = (answered: readonly Answered<ReadingRecord>[]): ScoreReport => {
-  const { n, main, values } = scoreAnls(answered);
-  return { n, main, values: { ...values, ...scoreCer(answered).values } };
-};
 
 /**
  * All benchmarks, boxes being read by one rule.

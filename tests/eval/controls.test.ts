@@ -11,7 +11,7 @@ import {
 import { answeredOf } from "../../pipelines/eval/join.ts";
 import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
-import { byObjectSize } from "../../pipelines/eval/slices.ts";
+import { byObjectSize, sceneSizes } from "../../pipelines/eval/slices.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { recordsFor } from "./samples.ts";
 import { close, left, right } from "./support.ts";
@@ -135,11 +135,15 @@ controls("sizes: edges belong to the larger part", () => {
   }));
   const edges = [{ name: "small", below: 0.1 }, { name: "large", below: 1 }];
   const credit = (_: BenchmarkRecord, answer: string): number => answer === "x" ? 1 : 0;
-  assert.equal(byObjectSize(answered, credit, edges), [
+  const parts = byObjectSize(answered, credit, { measure: "objectArea", edges });
+  assert.equal(parts.map(({ name, n, value }) => ({ name, n, value })), [
     { name: "small", n: 2, value: 1 },
     { name: "large", n: 2, value: 0.5 },
     { name: "beyond", n: 1, value: 0 },
   ]);
+  assert.equal(parts.map(({ low, high }) => [low, high]), [[1, 1], [0, 1], [0, 0]]);
+  const sided = answered.map(({ record, answer }) => ({ record: { ...record, objectSide: 20 }, answer }));
+  assert.equal(byObjectSize(sided, credit, sceneSizes).map(({ name, n }) => [name, n]), [["16 to 24 px", 5]]);
 });
 
 controls.run();

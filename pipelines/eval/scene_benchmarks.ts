@@ -1,0 +1,170 @@
+/** How answers to each kind of question about scenes are scored. A kind without a score does not compile. */
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as O from "fp-ts/lib/Option.js";
+import { conceptNamed } from "../data/concepts.ts";
+import type { DataConfig } from "../data/config.ts";
+import { boxFormatOf } from "../data/questions/spoken.ts";
+import type { QuestionKind } from "../data/tasks.ts";
+import { anlsCredit } from "./anls.ts";
+import { type Benchmark, benchmark, type BenchmarkOf, scorer } from "./benchmark.ts";
+import { captionCredit, scoreCaptions } from "./caption.ts";
+import { countRight, scoreCount } from "./count.ts";
+import type { EvalError } from "./error.ts";
+import { exactAccuracy, scoreExact } from "./exact.ts";
+import { popeAccuracy, scorePope } from "./pope.ts";
+import type {
+  Answered,
+  BenchmarkRecord,
+  BoxRecord,
+  CaptionRecord,
+  ExactRecord,
+  ReadingRecord,
+  YesNoRecord,
+} from "./records.ts";
+import { scoreReading } from "./reading.ts";
+import { refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
+import { mean, type ScoreReport } from "./report.ts";
+import { scoreMentions } from "./scene_mentions.ts";
+import { plainFile } from "./submission/formats.ts";
+import { vqaNormal } from "./vqa_normal.ts";
+import { saysYes, scoreYesNo } from "./yes_no.ts";
+
+type Parts<R extends BenchmarkRecord> =
+  & Pick<BenchmarkOf<R>, "title" | "kind" | "metric" | "credit" | "script">
+  & {
+    readonly score: (answered: readonly Answered<R>[]) => E.Either<EvalError, ScoreReport>;
+  };
+
+const sceneBenchmark = <R extends BenchmarkRecord>(name: QuestionKind, parts: Parts<R>): Benchmark =>
+  benchmark<R>({
+    name: `scene-${name}`,
+    promptSuffix: "",
+    citation: "the scenes of this project",
+    submission: plainFile,
+    ...parts,
+    score: scorer(parts.score),
+  });
+
+const right = E.right<EvalError, ScoreReport>;
+
+const captions = (name: QuestionKind, title: string): Benchmark =>
+  sceneBenchmark<CaptionRecord>(name, {
+    title,
+    kind: "caption",
+    metric: "CIDEr-D, and what is named but not there (CHAIR)",
+    script: "tylin/coco-caption eval.py; CHAIR on the names of concepts",
+    credit: captionCredit,
+    score: (answered) =>
+      E.map(({ n, main, values }: ScoreReport): ScoreReport => ({
+        n,
+        main,
+        values: { ...values, ...scoreMentions(answered) },
+      }))(scoreCaptions(answered)),
+  });
+
+const judged = (answered: readonly Answered<YesNoRecord>[]): ScoreReport => {
+  const { n, accuracy, precision, recall, f1, yesRate } = scoreYesNo(
+    answered.map(({ record, answer }) => ({ truth: record.answer, said: saysYes(answer) })),
+  );
+  return { n, main: "accuracy", values: { accuracy, precision, recall, f1, yes_ratio: yesRate } };
+};
+
+const yesNo = (name: QuestionKind, title: string): Benchmark =>
+  sceneBenchmark<YesNoRecord>(name, {
+    title,
+    kind: "yes-no",
+    metric: "accuracy",
+    script: "answers read as RUCAIBox/POPE evaluate.py reads them",
+    credit: popeAccuracy,
+    score: (answered) => right(judged(answered)),
+  });
+
+const counted = ({ record, answer }: Answered<ExactRecord>) => ({ truth: Number(record.answer), answer });
+
+const scoreCounts = (answered: readonly Answered<ExactRecord>[]): ScoreReport => {
+  const { n, accuracy, meanError, unparsable, byCount } = scoreCount(answered.map(counted));
+  const parts = Object.entries(byCount).map(([count, value]) => [`accuracy/${count}`, value]);
+  return {
+    n,
+    main: "accuracy",
+    values: { accuracy, mean_error: meanError, unparsable, ...Object.fromEntries(parts) },
+  };
+};
+
+/** The name that is expected, or a synonym of it; articles, case and marks aside as VQA has it. */
+const nameCredit = ({ answer: truth }: ExactRecord, answer: string): number => {
+  const synonyms = pipe(conceptNamed(truth), O.match((): readonly string[] => [], (c) => c.synonyms));
+  return [truth, ...synonyms].map(vqaNormal).includes(vqaNormal(answer)) ? 1 : 0;
+};
+
+const named = (name: QuestionKind, title: string): Benchmark =>
+  sceneBenchmark<ExactRecord>(name, {
+    title,
+    kind: "exact",
+    metric: "accuracy, synonyms accepted",
+    script: "equality after the normalisation of GT-Vision-Lab/VQA vqaEval.py",
+    credit: nameCredit,
+    score: (answered) =>
+      right({
+        n: answered.length,
+        main: "accuracy",
+        values: { accuracy: mean(answered.map(({ record, answer }) => nameCredit(record, answer))) },
+      }),
+  });
+
+/** The scores of all kinds of questions, for the boxes of a configuration. */
+export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKind, Benchmark>> => {
+  const read = boxFormatOf(config).parse;
+  return {
+    caption: captions("caption", "Scenes: captions"),
+    dense: captions("dense", "Scenes: dense captions"),
+    presence: sceneBenchmark<YesNoRecord>("presence", {
+      title: "Scenes: presence",
+      kind: "yes-no",
+      metric: "mean F1 of the settings",
+      script: "RUCAIBox/POPE evaluate.py",
+      credit: popeAccuracy,
+      score: (answered) => right(scorePope(answered)),
+    }),
+    count: sceneBenchmark<ExactRecord>("count", {
+      title: "Scenes: counts",
+      kind: "exact",
+      metric: "accuracy",
+      script: "the first number of the answer, exactly",
+      credit: (record, answer) => countRight(counted({ record, answer })) ? 1 : 0,
+      score: (answered) => right(scoreCounts(answered)),
+    }),
+    compare: yesNo("compare", "Scenes: comparison of numbers"),
+    larger: named("larger", "Scenes: comparison of sizes"),
+    relation: yesNo("relation", "Scenes: spatial relations"),
+    neighbour: named("neighbour", "Scenes: neighbours"),
+    attribute: named("attribute", "Scenes: colours"),
+    refer: sceneBenchmark<BoxRecord>("refer", {
+      title: "Scenes: referring expressions",
+      kind: "box",
+      metric: "accuracy at IoU 0.5, mean IoU, centre hit",
+      script: "QwenLM/Qwen-VL eval_mm/evaluate_grounding.py, boxes in this project's words",
+      credit: refCocoAccuracy(read),
+      score: (answered) => right(scoreRefCoco(read)(answered)),
+    }),
+    name: named("name", "Scenes: what is in a box"),
+    reading: sceneBenchmark<ReadingRecord>("reading", {
+      title: "Scenes: text reading",
+      kind: "reading",
+      metric: "ANLS with threshold 0.5, and character error rate",
+      script: "ST-VQA and DocVQA evaluation",
+      credit: anlsCredit,
+      score: (answered) => right(scoreReading(answered)),
+    }),
+    "kind-of": named("kind-of", "Scenes: kinds of things"),
+    translate: sceneBenchmark<ExactRecord>("translate", {
+      title: "Scenes: names in other languages",
+      kind: "exact",
+      metric: "accuracy",
+      script: "QwenLM/Qwen-VL eval_mm/evaluate_vqa.py, exact match",
+      credit: exactAccuracy,
+      score: (answered) => right(scoreExact(answered)),
+    }),
+  };
+};

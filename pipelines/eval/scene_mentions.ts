@@ -1,0 +1,62 @@
+/** Concepts that captions of scenes name, and CHAIR (arXiv 1809.02156) on them: what is named but not there. */
+import { type Concept, concepts } from "../data/concepts.ts";
+import { ptbTokens } from "./ptb.ts";
+import type { Answered, CaptionRecord } from "./records.ts";
+import { mean, ratio } from "./report.ts";
+
+const wordsOf = (text: string): readonly string[] => ptbTokens(text.toLowerCase());
+
+const spoken = ({ name, plural, synonyms }: Concept): readonly string[] => [name, plural, ...synonyms];
+
+let known: { readonly byWords: ReadonlyMap<string, string>; readonly longest: number } | undefined;
+
+const vocabulary = (): NonNullable<typeof known> => {
+  if (known !== undefined) return known;
+  const byWords = new Map<string, string>();
+  let longest = 1;
+  // Names come after synonyms, so that what is a name is never taken for another's synonym.
+  for (const named of [(c: Concept) => c.synonyms, (c: Concept) => spoken(c).slice(0, 2)]) {
+    for (const concept of concepts) {
+      for (const text of named(concept)) {
+        const words = wordsOf(text);
+        longest = Math.max(longest, words.length);
+        byWords.set(words.join(" "), concept.name);
+      }
+    }
+  }
+  return known = { byWords, longest };
+};
+
+/** The concepts that a caption names, by name, one entry for each mention; of names in one another the longest. */
+export const conceptsNamed = (caption: string): readonly string[] => {
+  const { byWords, longest } = vocabulary(), words = wordsOf(caption), out: string[] = [];
+  for (let i = 0; i < words.length;) {
+    const length = Array.from({ length: longest }, (_, k) => longest - k)
+      .find((n) => byWords.has(words.slice(i, i + n).join(" ")));
+    if (length !== undefined) out.push(byWords.get(words.slice(i, i + length).join(" "))!);
+    i += length ?? 1;
+  }
+  return out;
+};
+
+/**
+ * `CHAIRs`, the share of captions that name a concept that is not there; `CHAIRi`, the share of mentions that do;
+ * `recall`, the share of a scene's concepts that are named. What is there are the record's `objects`.
+ */
+export const scoreMentions = (
+  answered: readonly Answered<CaptionRecord>[],
+): Readonly<Record<"CHAIRs" | "CHAIRi" | "recall", number>> => {
+  const counts = answered.map(({ record, answer }) => {
+    const there = new Set(record.objects), named = conceptsNamed(answer);
+    return {
+      all: named.length,
+      invented: named.filter((name) => !there.has(name)).length,
+      recall: ratio([...there].filter((name) => named.includes(name)).length, there.size),
+    };
+  });
+  return {
+    CHAIRs: mean(counts.map(({ invented }) => invented > 0 ? 1 : 0)),
+    CHAIRi: ratio(counts.reduce((n, c) => n + c.invented, 0), counts.reduce((n, c) => n + c.all, 0)),
+    recall: mean(counts.map(({ recall }) => recall)),
+  };
+};
