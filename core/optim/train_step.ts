@@ -23,13 +23,13 @@ export type TrainState<A> = {
   readonly opt: { readonly [slot: string]: { readonly [path: string]: A } };
   /** Steps done, i32 `[]`. */
   readonly step: A;
-  /** The scale of the loss; in mixed precision alone. */
+  /** The scale of the loss; in mixed precision, and where steps that are not finite are skipped. */
   readonly scaling?: ScaleState<A>;
 };
 
 /**
- * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and what the loss gave beside. In mixed
- * precision also `scale`, the factor of the loss in this step, and `skipped`, the updates left out so far, this one
+ * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and what the loss gave beside. Where the
+ * loss is scaled also `scale`, the factor of the loss in this step, and `skipped`, the updates left out so far, this one
  * included: its `gradNorm` is not finite.
  */
 export type StepMetrics = {
@@ -71,7 +71,15 @@ export interface TrainStepConfig<B> {
    * by default. Its state has the scale: see `trainStateSpecs`.
    */
   readonly mixed?: MixedPrecision;
+  /**
+   * Scales the loss without `mixed` too, so that updates whose gradients are not finite are skipped and counted; with
+   * {@link unscaled} that is all it does. Its state has the scale: see `trainStateSpecs`.
+   */
+  readonly scaling?: LossScaling;
 }
+
+/** A scale of the loss that stays 1: finite steps are what they are without, bit for bit. */
+export const unscaled: LossScaling = { initial: 1, least: 1, most: 1 };
 
 /** What a step gives. */
 export interface StepResult {
@@ -88,8 +96,8 @@ const scaleOf = ({ scaling }: TrainState<Tensor>): ScaleState<Tensor> => {
   throw new TreeError({
     op: "trainStep",
     got: "a state without scale",
-    expected: "`scaling`, as the step is in mixed precision",
-    mend: "give the same `mixed` to trainStateSpecs and startTraining",
+    expected: "`scaling`, as the step scales its loss",
+    mend: "give the same `mixed` or `scaling` to trainStateSpecs and startTraining",
   });
 };
 
@@ -101,7 +109,8 @@ export const trainStep =
   <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
   (state: TrainState<Tensor>, batch: B): StepResult => {
     const { optimiser, schedule, maxNorm, trainable = everything, mixed: half } = config;
-    const scaling = half === undefined ? undefined : scaleOf(state);
+    const settings = half === undefined ? config.scaling : half.scaling ?? {};
+    const scaling = settings === undefined ? undefined : scaleOf(state);
     const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
     const loss = half === undefined ? stated : mixed(half)(stated);
     const trained = Object.fromEntries(
@@ -143,8 +152,8 @@ export const trainStep =
     );
     const params = tensors.map(state.params, (leaf, path): Tensor => updates[path]?.param ?? leaf);
     const next = { params, opt, step: add(state.step, 1) }, metrics = { ...aux, loss: value, gradNorm, lr };
-    if (half === undefined || scaling === undefined) return { state: next, metrics };
-    const after = nextScale(half.scaling ?? {}, scaling, finite!);
+    if (settings === undefined || scaling === undefined) return { state: next, metrics };
+    const after = nextScale(settings, scaling, finite!);
     return {
       state: { ...next, scaling: after },
       metrics: { ...metrics, scale: scaling.scale, skipped: cast("f32")(after.skipped) },
@@ -156,7 +165,7 @@ export const trainStateSpecs = (
   optimiser: Optimiser,
   params: Tree<ParameterSpec>,
   trainable: PathPredicate = everything,
-  precision?: MixedPrecision,
+  precision?: Pick<MixedPrecision, "scaling">,
 ): TrainState<ParameterSpec> => {
   const trained = specTrees.entries(params).filter(([path]) => trainable(path));
   const slot = Object.fromEntries(trained.map(([path, { shape }]) => [path, parameter(shape, zerosInit)]));
@@ -173,7 +182,7 @@ export const startTraining = (
   optimiser: Optimiser,
   params: Tree<NdArray>,
   trainable: PathPredicate = everything,
-  precision?: MixedPrecision,
+  precision?: Pick<MixedPrecision, "scaling">,
 ): TrainState<NdArray> => {
   const trained = arrayTrees.entries(params).filter(([path]) => trainable(path));
   return {

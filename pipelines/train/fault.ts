@@ -7,6 +7,8 @@ export class TrainingError extends FaultError<{
   readonly stage: string;
   /** Optimiser steps done. */
   readonly step: number;
+  /** The file of the batch at which the training stopped, where it did for numbers that are not finite. */
+  readonly batch?: string;
 }> {
   /** Discriminates the error. */
   readonly _tag = "TrainingError";

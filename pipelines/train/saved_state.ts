@@ -61,3 +61,18 @@ export const paramsOf = (state: Bindings, like: Tree<NdArray>): Tree<NdArray> =>
         .map(([path, value]) => [path.slice(PARAMS.length), value]),
     ),
   ) as Tree<NdArray>;
+
+/** The file beside a checkpoint that holds the batch at which its training stopped. */
+export const badBatchPath = (checkpoint: string): string =>
+  `${checkpoint.replace(/\.safetensors$/, "")}.not-finite.safetensors`;
+
+/** Saves a batch whose step was not finite, with the number of the step, counted from 1. Gives the file. */
+export const saveBadBatch = <B, E, R>(
+  training: Training<B, E, R>,
+  step: number,
+): Effect.Effect<string, CheckpointError | E, R> =>
+  Effect.gen(function* () {
+    const path = badBatchPath(training.places.checkpoint), batch = yield* training.batchAt(step - 1);
+    yield* save(path, batch, { stage: training.stage, identity: training.identity, step: String(step) });
+    return path;
+  });

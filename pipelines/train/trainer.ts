@@ -18,7 +18,7 @@ import type { DiskError } from "../runs/disk.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
-import { loadState, paramsOf, saveState } from "./saved_state.ts";
+import { loadState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
 import { type Bindings, RING, RING_ROWS, type StepSource, stepSource, type Training } from "./training.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
@@ -69,14 +69,16 @@ interface Running<B, E, R> {
   readonly deviceBytes: number;
 }
 
-const notFinite = (stage: string, row: MetricRecord, name: string): TrainingError =>
+const notFinite = (stage: string, row: MetricRecord, name: string, batch: string): TrainingError =>
   new TrainingError({
     op: `train ${stage}`,
     got: `${name} ${row[name]} at step ${row.step}`,
     expected: "a finite number",
-    mend: "the last checkpoint is kept: start another run with a lower learning rate or a longer warm-up",
+    mend: `the last checkpoint is kept, and the batch in ${batch}: start another run with a lower learning ` +
+      'rate or a longer warm-up, or with onNonFinite "skip"',
     stage,
     step: row.step,
+    batch,
   });
 
 /** Scale of the loss from which on a step without finite gradients is no matter of the scale any more. */
@@ -85,8 +87,17 @@ const LEAST_SCALE = 1;
 /** Whether a scale of the loss is there to be halved: the step before was skipped, the next may be finite. */
 const mayRecover = ({ scale }: MetricRecord): boolean => typeof scale === "number" && scale > LEAST_SCALE;
 
+/** What a row has that is not finite and that the training does not bear. */
+const badIn = (
+  { precision, onNonFinite }: Pick<Training<unknown>, "precision" | "onNonFinite">,
+  row: MetricRecord,
+): string | undefined =>
+  onNonFinite === "skip" || (precision === "mixed" && mayRecover(row))
+    ? undefined
+    : ["loss", "gradNorm"].find((name) => !Number.isFinite(row[name]));
+
 /** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
-const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
+const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.uninterruptible(Effect.gen(function* () {
     const { at, training, step, program } = run;
     const count = at.submitted - at.known;
@@ -105,9 +116,10 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError>
     at.known = at.submitted;
     at.first = false;
     for (const row of rows) {
-      if (training.precision === "mixed" && mayRecover(row)) continue;
-      const bad = ["loss", "gradNorm"].find((name) => !Number.isFinite(row[name]));
-      if (bad !== undefined) return yield* Effect.fail(notFinite(training.stage, row, bad));
+      const bad = badIn(training, row);
+      if (bad === undefined) continue;
+      const batch = yield* saveBadBatch(training, row.step);
+      return yield* Effect.fail(notFinite(training.stage, row, bad, batch));
     }
     yield* reportProgress(run.report, {
       step: at.known,
@@ -159,8 +171,9 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
 
 /**
  * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
- * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept. In mixed precision
- * such steps change nothing but the scale of the loss, and only end it when that cannot fall any more.
+ * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept, and the batch is saved
+ * beside it. In mixed precision such steps change nothing but the scale of the loss, and only end it when that cannot
+ * fall any more. With `onNonFinite: "skip"` they never end it.
  */
 export const train = <B, E, R>(
   training: Training<B, E, R>,

@@ -17,11 +17,21 @@ import {
   trainStateSpecs,
   trainStep,
   type Tree,
+  unscaled,
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels";
 import type * as Effect from "effect/Effect";
 import type { ProgressSink } from "../terminal/progress.ts";
 import { mixedOf, type Precision } from "./precision.ts";
+
+/**
+ * What becomes of a step whose loss or gradients are not finite: `stop` ends the training and saves the batch beside the
+ * checkpoint, `skip` leaves the update out and counts it in the metric `skipped`.
+ */
+export type OnNonFinite = "stop" | "skip";
+
+/** Every answer to a step that is not finite, the default first. */
+export const onNonFinites: readonly OnNonFinite[] = ["stop", "skip"];
 
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
@@ -69,6 +79,8 @@ export interface Training<B, E = never, R = never> {
   readonly maxNorm: number;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
+  /** What becomes of a step whose loss or gradients are not finite; `stop` by default. */
+  readonly onNonFinite?: OnNonFinite;
   /** Optimiser steps altogether. */
   readonly total: number;
   /** What a step gets done, for rates: 512 `tokens`. */
@@ -101,11 +113,15 @@ export const RING = "ring";
 export const stepSource = <B, E, R>(training: Training<B, E, R>): StepSource => {
   const { optimiser, trainable, specs, batch, loss, schedule, maxNorm } = training;
   const half = mixedOf(training.precision);
+  // in mixed precision steps are skipped anyway
+  const skips = half.mixed === undefined && training.onNonFinite === "skip" ? { scaling: unscaled } : {};
+  const scaled = half.mixed ?? (skips.scaling === undefined ? undefined : skips);
   const state = placeholders(
     "state",
-    trainStateSpecs(optimiser, specs, trainable, half.mixed),
+    trainStateSpecs(optimiser, specs, trainable, scaled),
   ) as TrainState<Tensor>;
-  const result = trainStep<B>({ loss, optimiser, schedule, maxNorm, trainable, ...half })(state, batch);
+  const settings = { loss, optimiser, schedule, maxNorm, trainable, ...half, ...skips };
+  const result = trainStep<B>(settings)(state, batch);
   const { loss: value, gradNorm, lr, ...others } = result.metrics;
   const metrics: Record<string, Tensor> = { loss: value, gradNorm, lr, ...others };
   const ring = metricRing(Object.keys(metrics), RING_ROWS), before = input(RING, ring.spec.shape);
@@ -126,6 +142,6 @@ export const stepSource = <B, E, R>(training: Training<B, E, R>): StepSource => 
     ring,
     changing: changed.map(([path]) => path),
     bind: (values) => bindingsOf("state", values as Tree<NdArray>),
-    start: startTraining(optimiser, training.initial, trainable, half.mixed),
+    start: startTraining(optimiser, training.initial, trainable, scaled),
   };
 };

@@ -2,6 +2,7 @@
 import {
   adamw,
   add,
+  arrayTrees,
   f32,
   initialise,
   input,
@@ -162,15 +163,40 @@ test("a finished training is not trained again", async () => {
   assert.equal(bits(whole), before);
 });
 
-test("a loss that is no number ends the training; the last checkpoint is kept", async () => {
+const poisoned = (step: number): Effect.Effect<Bindings> =>
+  Effect.succeed(step === 7 ? { ...wave(step), y: f32([4, 1], [NaN, 0, 0, 0]) } : wave(step));
+
+test("a loss that is no number ends the training; the last checkpoint and the batch are kept", async () => {
   const folder = temp();
-  const poisoned = (step: number): Effect.Effect<Bindings> =>
-    Effect.succeed(step === 7 ? { ...wave(step), y: f32([4, 1], [NaN, 0, 0, 0]) } : wave(step));
   const error = await failed(train(training(folder, poisoned)));
   assert.instance(error, TrainingError);
   assert.is((error as TrainingError).step, 8);
   assert.match((error as TrainingError).message, /loss NaN at step 8; expected a finite number/);
   assert.is((await Effect.runPromise(load(`${folder}/c.safetensors`))).metadata.step, "5");
+  const { batch } = error as TrainingError;
+  assert.is(batch, `${folder}/c.not-finite.safetensors`);
+  const { tensors, metadata } = await Effect.runPromise(load(batch!));
+  assert.is(metadata.step, "8");
+  assert.equal([...tensors.y!.data], [NaN, 0, 0, 0]);
+  assert.equal([...tensors.x!.data], [...wave(7).x!.data]);
+});
+
+test("skipped steps change nothing and are counted; a training without any is the same, bit for bit", async () => {
+  const folder = temp(), clean = temp();
+  const skipping = { onNonFinite: "skip" } as const;
+  const { params, records } = await run(train({ ...training(folder, poisoned), ...skipping }));
+  assert.is(records.at(-1)!.skipped, 1);
+  assert.equal(records.filter((r) => !Number.isFinite(r.loss)).map((r) => r.step), [8]);
+  for (const [path, { data }] of arrayTrees.entries(params)) assert.ok(data.every(Number.isFinite), path);
+  // what comes after the skipped step starts from what was before it
+  const before = temp(), upTo = { ...training(before, poisoned), ...skipping, total: 7 };
+  const kept = await run(train(upTo)), next = temp();
+  const skipped = await run(train({ ...training(next, poisoned), ...skipping, total: 8 }));
+  assert.equal(arrayTrees.flatten(skipped.params), arrayTrees.flatten(kept.params));
+  const same = await run(train({ ...training(clean), ...skipping }));
+  const usual = await run(train(training(whole)));
+  assert.equal(arrayTrees.flatten(same.params), arrayTrees.flatten(usual.params));
+  assert.is(same.records.at(-1)!.skipped, 0);
 });
 
 test("a corrupt checkpoint is refused, and so is another training's; neither is touched", async () => {
