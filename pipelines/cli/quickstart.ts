@@ -5,7 +5,7 @@
  *
  * Ctrl-C saves; the same command goes on from there.
  */
-import { type Device, deviceNamed, deviceNames, theDevice } from "@chain-of-sight/kernels";
+import { type Device, deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -16,18 +16,18 @@ import { override } from "../configs/override.ts";
 import { presets } from "../quickstart/presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
 import { quickstart, type QuickstartError } from "../quickstart/run.ts";
+import type { ReportError } from "../report/make.ts";
+import { writeReportPage } from "../report/write.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
+import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const flags = {
   scale: Flag.Literals("scale", scales).pipe(
     Flag.optional,
     Flag.withDescription("size of everything; by default the device decides between software and gpu"),
   ),
-  device: Flag.Literals("device", deviceNames).pipe(
-    Flag.withDefault("auto" as const),
-    Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
-  ),
+  device: computeFlag,
   unchecked: Flag.Boolean("unchecked").pipe(
     Flag.withDefault(false),
     Flag.withDescription("leave out the bounds checks of dawn, which then takes proved programs alone"),
@@ -40,16 +40,12 @@ const flags = {
     Flag.optional,
     Flag.withDescription("run directory; runs/quickstart-<scale>-<seed> by default"),
   ),
-  set: Flag.String("set").pipe(
-    Flag.atLeast(0),
-    Flag.withDescription(
-      "a field of the configuration, such as pretrain.steps=100; may be given more than once",
-    ),
-  ),
+  set: setFlag,
   fresh: Flag.Boolean("fresh").pipe(
     Flag.withDefault(false),
     Flag.withDescription("start again; a run that stands there is moved aside"),
   ),
+  json: jsonFlag,
 };
 
 interface Given {
@@ -57,6 +53,7 @@ interface Given {
   readonly out: Option.Option<string>;
   readonly set: readonly string[];
   readonly fresh: boolean;
+  readonly json: boolean;
 }
 
 const configured = (size: Scale, { seed, set }: Given): Effect.Effect<QuickstartConfig, DecodeError> => {
@@ -68,8 +65,8 @@ const configured = (size: Scale, { seed, set }: Given): Effect.Effect<Quickstart
 
 const show = (
   config: QuickstartConfig,
-  { out, fresh }: Given,
-): Effect.Effect<void, QuickstartError, Device> =>
+  { out, fresh, json }: Given,
+): Effect.Effect<void, QuickstartError | ReportError, Device> =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
@@ -80,10 +77,18 @@ const show = (
       fresh,
       version: member.version,
     });
-    console.log(summaryTable(summary));
-    console.log(`pre-training time is relative to the first row, as measured; intervals are bootstrap 95 %`);
+    yield* writeReportPage(folder);
     console.log(
-      `${folder}: summary.json, figures, samples, metrics, checkpoints; ${duration(summary.wallSeconds)}`,
+      json
+        ? JSON.stringify(summary, null, 2)
+        : `${
+          summaryTable(summary)
+        }\npre-training time is relative to the first row, as measured; intervals are ` +
+          "bootstrap 95 %",
+    );
+    console.error(
+      `${folder}: report.html, summary.json, figures, samples, metrics, checkpoints; ` +
+        duration(summary.wallSeconds),
     );
   });
 

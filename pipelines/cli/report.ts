@@ -6,10 +6,11 @@
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { reportOf } from "../report/make.ts";
-import { reportData, reportPage } from "../report/render.ts";
+import { writeReport } from "../ablations/write.ts";
+import { reportData } from "../report/render.ts";
+import { existing } from "../report/run_files.ts";
 import { tableText } from "../report/text.ts";
-import { atomicWrite } from "../runs/disk.ts";
+import { writeReportPage } from "../report/write.ts";
 import { jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -26,9 +27,10 @@ const parts = {
 /** The command. */
 export const command = Command.make("report", parts, ({ directory, out, json }) =>
   Effect.gen(function* () {
-    const path = directory.replace(/(?<=.)\/+$/, ""), report = yield* reportOf(path);
-    const page = Option.getOrElse(out, () => `${path}/report.html`);
-    yield* atomicWrite(page, [new TextEncoder().encode(reportPage(report))]);
+    const path = directory.replace(/(?<=.)\/+$/, ""),
+      page = Option.getOrElse(out, () => `${path}/report.html`);
+    if (yield* existing(`${path}/record.json`)) yield* writeReport(path);
+    const report = yield* writeReportPage(path, page);
     console.log(
       json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
     );

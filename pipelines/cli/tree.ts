@@ -31,6 +31,11 @@ export interface Group {
 
 const GOES_ON = "stopped; the last checkpoint is kept, and the same command goes on from there";
 
+const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate") => async () => {
+  const { stageCommand } = await import("./stage.ts");
+  return { command: stageCommand(name) };
+};
+
 /** Every command. */
 export const groups: readonly Group[] = [
   {
@@ -44,6 +49,61 @@ export const groups: readonly Group[] = [
           ["--scale micro --set pretrain.steps=8", "the smallest size, with one field changed"],
         ],
         load: () => import("./quickstart.ts"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "ablate",
+        about:
+          "Runs a family of arms with several seeds, and compares them: tables with intervals, figures, a page.",
+        examples: [
+          ["--list", "which families and presets there are"],
+          ["--family main --preset micro", "the paper's main comparison on two cores"],
+          [
+            "--family bridges --preset lab --seeds 5 --set pretrain.steps=3000",
+            "one field changed, five seeds",
+          ],
+        ],
+        load: () => import("./ablate.ts"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "pretrain",
+        about: "Pre-trains one arm with few visual tokens.",
+        examples: [[
+          "--family main --preset micro --arm cos-80-336",
+          "and what it needs, if that is not there",
+        ]],
+        load: stage("pretrain"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "expand",
+        about: "Splits the windows of a pre-trained arm: few tokens become many.",
+        examples: [[
+          "--family main --preset micro --arm cos-80-336",
+          "and what it needs, if that is not there",
+        ]],
+        load: stage("expand"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "finetune",
+        about: "Fine-tunes one arm with many visual tokens.",
+        examples: [[
+          "--family main --preset micro --arm cos-80-336",
+          "and what it needs, if that is not there",
+        ]],
+        load: stage("finetune"),
+        stopped: GOES_ON,
+      },
+      {
+        name: "evaluate",
+        about: "Asks a fine-tuned arm about held-out scenes, beside its controls.",
+        examples: [[
+          "--family main --preset micro --arm cos-80-336",
+          "and what it needs, if that is not there",
+        ]],
+        load: stage("evaluate"),
         stopped: GOES_ON,
       },
       {

@@ -1,0 +1,90 @@
+/**
+ * A family of arms, each with several seeds, through all stages; then tables with intervals, figures and a page.
+ *
+ *     deno task cos ablate [--family main] [--preset micro] [--seeds N] [--workers N] [--set field=value ...] [--json]
+ *
+ * Ctrl-C saves; the same command goes on from there. What two arms share is made once, and kept in the store.
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { ablate, defaultDirectory } from "../ablations/ablate.ts";
+import { ablationCodec, familyNames, presetNames } from "../ablations/config.ts";
+import { ablationOf, ablationPresets } from "../ablations/presets.ts";
+import { families } from "../ablations/families.ts";
+import { summaryText } from "../ablations/table.ts";
+import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { fromEither } from "../bridge.ts";
+import { override } from "../configs/override.ts";
+import { existing } from "../report/run_files.ts";
+import { writeReportPage } from "../report/write.ts";
+import { ablationFlags } from "./ablation_flags.ts";
+import { jsonFlag } from "./flags.ts";
+
+const flags = {
+  ...ablationFlags,
+  seeds: Flag.Int("seeds").pipe(
+    Flag.optional,
+    Flag.withDescription("keys 1 to N of weights and batches; the preset's by default"),
+  ),
+  workers: Flag.Int("workers").pipe(
+    Flag.withDefault(1),
+    Flag.withDescription(
+      "processes that train at the same time; times are those of a machine that they share",
+    ),
+  ),
+  out: Flag.String("out").pipe(
+    Flag.optional,
+    Flag.withDescription("directory of the result; runs/<family>-<preset> by default"),
+  ),
+  list: Flag.Boolean("list").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("say which families and presets there are, and run nothing"),
+  ),
+  json: jsonFlag,
+};
+
+const listing = {
+  families: familyNames.map((name) => ({
+    name,
+    about: families[name].about,
+    arms: families[name].arms.map((arm) => arm.name),
+  })),
+  presets: presetNames.map((name) => ({ name, about: ablationPresets[name].about })),
+};
+
+const listText = (): string =>
+  [
+    ...listing.families.map(({ name, about, arms }) => `${name}: ${about}\n  ${arms.join(", ")}`),
+    ...listing.presets.map(({ name, about }) => `${name}: ${about}`),
+  ].join("\n");
+
+/** The command. */
+export const command = Command.make(
+  "ablate",
+  flags,
+  ({ family, preset, device, set, store, json, list, ...given }) =>
+    Effect.gen(function* () {
+      if (list) return console.log(json ? JSON.stringify(listing, null, 2) : listText());
+      const seeds = Option.isSome(given.seeds) ? yield* countOf("seeds", given.seeds.value) : undefined;
+      const workers = yield* countOf("workers", given.workers);
+      const config = yield* fromEither(
+        override(ablationCodec(), "ablation configuration")(ablationOf(family, preset, seeds), set),
+      );
+      const out = Option.getOrElse(given.out, () => defaultDirectory(config));
+      const page = Effect.flatMap(
+        existing(`${out}/summary.json`),
+        (there) => there ? Effect.asVoid(writeReportPage(out)) : Effect.void,
+      );
+      const { summary } = yield* ablate(
+        { config, settings: set, out, store, version: PRODUCT_VERSION },
+        { device, workers },
+      ).pipe(
+        // what could be done has its page, too
+        Effect.tapError((error) => error._tag === "AblationError" ? Effect.ignore(page) : Effect.void),
+      );
+      yield* page;
+      console.log(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
+      console.error(`${out}: report.html, summary.json, tables as text and CSV, figures`);
+    }),
+);

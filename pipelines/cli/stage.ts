@@ -1,0 +1,103 @@
+/**
+ * One artefact of an experiment: what one stage makes of one arm and seed, after everything that it needs.
+ *
+ *     deno task cos pretrain|expand|finetune|evaluate --arm NAME [--family main] [--preset micro] [--seed N]
+ *         [--set field=value ...] [--device NAME] [--store folder] [--json]
+ *
+ * What stands in the store is not made again. Ctrl-C saves; the same command goes on from there.
+ */
+import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
+import type { ConfigError } from "@chain-of-sight/core";
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { artefactPath, readResult } from "../ablations/artefact.ts";
+import { type AblationArm, ablationCodec, type AblationConfig, experimentOf } from "../ablations/config.ts";
+import { artefactName, type Job, jobsOf, neededFor } from "../ablations/jobs.ts";
+import { labelOf } from "../ablations/live.ts";
+import { makeArtefact } from "../ablations/make.ts";
+import { ablationOf } from "../ablations/presets.ts";
+import { workshop } from "../ablations/workshop.ts";
+import { PRODUCT_VERSION } from "../bench/flags.ts";
+import { fromEither } from "../bridge.ts";
+import { override } from "../configs/override.ts";
+import { table } from "../terminal/table.ts";
+import { tuned } from "../tune/store.ts";
+import { ablationFlags } from "./ablation_flags.ts";
+import { jsonFlag } from "./flags.ts";
+import { unknownName, type UsageError } from "./usage.ts";
+
+const flags = {
+  ...ablationFlags,
+  arm: Flag.String("arm").pipe(
+    Flag.optional,
+    Flag.withDescription("which arm of the family; the baseline by default"),
+  ),
+  seed: Flag.Int("seed").pipe(
+    Flag.withDefault(1),
+    Flag.withDescription("key of initial weights and of the order of examples"),
+  ),
+  json: jsonFlag,
+};
+
+const armNamed = ({ arms, family }: AblationConfig, name: string): Effect.Effect<AblationArm, UsageError> => {
+  const found = arms.find((arm) => arm.name === name);
+  return found !== undefined
+    ? Effect.succeed(found)
+    : Effect.fail(unknownName("--arm", name, `an arm of ${family}`, arms.map((arm) => arm.name)));
+};
+
+interface Made {
+  readonly artefact: string;
+  readonly path: string;
+  readonly stage: string;
+  readonly label: string;
+  readonly seconds: number;
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+const text = ({ label, path, numbers, seconds }: Made): string =>
+  [
+    table(["", label], [
+      ...Object.entries(numbers).map(([name, value]) => [name, Number(value.toPrecision(5))] as const),
+      ["seconds", Number(seconds.toPrecision(4))],
+    ]),
+    path,
+  ].join("\n");
+
+/** The command of a stage. */
+export const stageCommand = <const Name extends "pretrain" | "expand" | "finetune" | "evaluate">(
+  stage: Name,
+) =>
+  Command.make(
+    stage,
+    flags,
+    ({ family, preset, device, set, store, arm, seed, json }) =>
+      Effect.gen(function* () {
+        const config = yield* fromEither(
+          override(ablationCodec(), "ablation configuration")(ablationOf(family, preset), set),
+        );
+        const chosen = yield* armNamed(config, Option.getOrElse(arm, () => config.baseline));
+        const { profile } = yield* theDevice(), shop = workshop(store, profile.name, PRODUCT_VERSION);
+        const jobs = yield* Effect.try({
+          try: () => jobsOf(experimentOf(config, chosen, seed), profile.name),
+          catch: (cause) => cause as ConfigError,
+        });
+        const wanted = jobs.find((job) => job.stage === stage)!;
+        for (const job of neededFor(jobs, [wanted.key])) {
+          const there = (yield* readResult(artefactPath(store, job))) !== undefined;
+          console.error(`${labelOf(job)}: ${there ? "is there" : "is made"}, ${artefactName(job)}`);
+          yield* makeArtefact(shop, job, (holder) => console.error(`waits for ${holder}`));
+        }
+        const { seconds, numbers } = yield* makeArtefact(shop, wanted);
+        const made: Made = {
+          artefact: artefactName(wanted),
+          path: artefactPath(store, wanted),
+          stage,
+          label: labelOf(wanted as Job),
+          seconds,
+          numbers,
+        };
+        console.log(json ? JSON.stringify(made, null, 2) : text(made));
+      }).pipe(Effect.provide(tuned(deviceNamed(device)))),
+  );

@@ -1,0 +1,27 @@
+/** Words of a command line that name nothing. */
+import { distance } from "fastest-levenshtein";
+import { FaultError } from "../runs/fault.ts";
+
+/** A flag or argument that does not fit. */
+export class UsageError extends FaultError {
+  /** Discriminates the error. */
+  readonly _tag = "UsageError";
+  /** The class name shown in stack traces. */
+  override readonly name = "UsageError";
+}
+
+/** The error of a name that is none of some, with the nearest of them. */
+export const unknownName = (
+  flag: string,
+  got: string,
+  what: string,
+  names: readonly string[],
+): UsageError => {
+  const nearest = names.toSorted((a, b) => distance(a, got) - distance(b, got))[0];
+  return new UsageError({
+    op: flag,
+    got,
+    expected: `${what}: ${names.join(", ")}`,
+    mend: nearest === undefined ? "see --help" : `the nearest is ${nearest}`,
+  });
+};
