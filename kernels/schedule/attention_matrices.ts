@@ -130,7 +130,7 @@ export const matrixAttentionFits = (
     // lanes that share a row are next to each other when halved again and again
     divides(unit.M, each) && divides(each, rows) && divides(each, lanes) &&
     Math.log2(lanes / each) % 1 === 0 &&
-    divides(lanes / each, unit.N) && divides(common(unit), block) && divides(8, unit.K) &&
+    divides(lanes / each, unit.N) && divides(common(unit), block) &&
     rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
     matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, op, width) <= workgroupBytes;
 };

@@ -38,11 +38,14 @@ export const matrixBytes = ({ rows, columns, each, depth, unit }: MatrixSchedule
 /** Most accumulators of one subgroup: with more, registers spill. */
 const MOST_UNITS = 32;
 
-/** Units of a device that sum products of f16 in f32, and whose sides divide those of tiles; the largest first. */
+/**
+ * Units of a device that sum products of f16 in f32, and whose sides divide those of tiles and are whole vectors of 16
+ * bytes; the largest first.
+ */
 export const matrixUnits = ({ matrices }: DeviceProfile): readonly MatrixSchedule["unit"][] =>
   matrices.filter((c) =>
-    c.componentType === "f16" && c.resultComponentType === "f32" && 32 % c.M === 0 && 32 % c.N === 0 &&
-    DEPTH % c.K === 0
+    c.componentType === "f16" && c.resultComponentType === "f32" &&
+    [c.M, c.N, c.K].every((side) => side % 8 === 0 && DEPTH % side === 0)
   ).toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K).map(({ M, N, K }) => ({ M, N, K }));
 
 /** Whether a schedule for matrix units is well formed and within the limits of the device. */
@@ -52,7 +55,6 @@ export const matrixFits = (s: MatrixSchedule, profile: DeviceProfile): boolean =
   return matrixUnits(profile).some(({ M, N, K }) => unit.M === M && unit.N === N && unit.K === K) &&
     lanes === profile.subgroups?.most && divides(each.rows, rows) && divides(each.columns, columns) &&
     divides(unit.M, each.rows) && divides(unit.N, each.columns) && divides(unit.K, depth) &&
-    depth % 4 === 0 &&
     each.rows * each.columns <= MOST_UNITS * unit.M * unit.N && matrixBytes(s, 1) <= profile.workgroupBytes &&
     (rows / each.rows) * (columns / each.columns) * lanes <= profile.maxInvocations;
 };

@@ -143,12 +143,13 @@ export const renderAttention = (
 ): Dispatch => {
   const { size, node } = kernel, perKey = node.op === "attentionGradKeyValue";
   const heads = perKey ? size.groups : size.heads, lines = perKey ? size.keys : size.queries;
+  const schedule = scheduleAttention(kernel, profile), single = schedule.kind === "single";
   const w = new AttentionWriter(
     kernel,
     homes,
     perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"],
+    schedule.kind === "matrices",
   );
-  const schedule = scheduleAttention(kernel, profile), single = schedule.kind === "single";
   const workers = schedule.kind === "spread"
     ? schedule.lanes
     : schedule.kind === "matrices"

@@ -18,10 +18,10 @@ export class AttentionWriter {
   /** 4-vectors of one row. */
   readonly chunks: number;
 
-  /** Text of a kernel whose body knows some variables. */
-  constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[]) {
+  /** Text of a kernel whose body knows some variables; `sized` where its arrays say how long they are. */
+  constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[], sized = false) {
     this.kernel = kernel;
-    this.bindings = new Bindings(homes, [kernel.node]);
+    this.bindings = new Bindings(homes, [kernel.node], sized);
     this.top = new Scope(this.bindings.spelling(() => ""), variables);
     this.chunks = Math.ceil(kernel.size.width / 4);
   }

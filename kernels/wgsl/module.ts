@@ -1,5 +1,5 @@
 /** A shader module: bindings, helpers and the entry point, and the dispatch that runs it. */
-import { bytesOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { type MemoryPlan, windowBytesOf } from "../plan/memory.ts";
 import { preludeOf, storedAs } from "./dialect.ts";
@@ -62,12 +62,15 @@ const wideType = (t: Tensor, wide: Wide): string =>
 export class Bindings {
   readonly #bound = new Map<string, Bound>();
   readonly #helpers = new Map<string, string>();
+  readonly #lengths = new Map<string, number>();
   readonly #homes: Homes;
+  readonly #sized: boolean;
   readonly #written: ReadonlySet<unknown>;
 
-  /** Bindings of a kernel that writes the given tensors. */
-  constructor(homes: Homes, written: readonly Tensor[]) {
+  /** Bindings of a kernel that writes the given tensors; `sized` where arrays say how long they are. */
+  constructor(homes: Homes, written: readonly Tensor[], sized = false) {
     this.#homes = homes;
+    this.#sized = sized;
     this.#written = new Set(written.flatMap((t) => homes.buffersOf(this.#slot(t))));
   }
 
@@ -79,10 +82,14 @@ export class Bindings {
 
   /** Names of the windows of a tensor. */
   #windows(t: Tensor, wide: Wide): readonly string[] {
-    const slot = this.#slot(t), type = wideType(t, wide);
-    return this.#homes.buffersOf(slot).map((buffer, window) => {
+    const slot = this.#slot(t), type = wideType(t, wide), buffers = this.#homes.buffersOf(slot);
+    return buffers.map((buffer, window) => {
       const key = `${slot}.${window}:${type}`;
       const known = this.#bound.get(key);
+      if (this.#sized && buffers.length === 1) {
+        const length = Math.ceil(sizeOf(t.shape) / wide);
+        this.#lengths.set(key, Math.max(length, this.#lengths.get(key) ?? 0));
+      }
       if (known !== undefined) return known.name;
       const name = `x${this.#bound.size}`;
       this.#bound.set(key, { name, slot, window, type, write: this.#written.has(buffer) });
@@ -150,9 +157,12 @@ export class Bindings {
 
   /** Declarations in order of first use, then functions. */
   declare(): string {
-    const buffers = [...this.#bound.values()].map(({ name, type, write }, i) =>
-      `@group(0) @binding(${i}) var<storage, ${write ? "read_write" : "read"}> ${name}: array<${type}>;`
-    );
+    const buffers = [...this.#bound].map(([key, { name, type, write }], i) => {
+      const length = this.#lengths.get(key), array = length === undefined ? type : `${type}, ${length}`;
+      return `@group(0) @binding(${i}) var<storage, ${
+        write ? "read_write" : "read"
+      }> ${name}: array<${array}>;`;
+    });
     return [...buffers, ...this.#helpers.values()].join("\n");
   }
 

@@ -9,6 +9,7 @@ import type { ContractionKernel } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { matrixBytes, type MatrixSchedule } from "../schedule/matrix.ts";
+import { EIGHT } from "./halves.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 import { type Staged, stagedOperand } from "./subgroup_matrix_stage.ts";
@@ -30,7 +31,7 @@ export const renderMatrices = (
   profile: DeviceProfile,
 ): Dispatch => {
   const { batch, m, n, k } = kernel.size, { rows, columns, each, depth, lanes, unit } = schedule;
-  const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
+  const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor), true);
   const across = columns / each.columns, subgroups = (rows / each.rows) * across, workers = subgroups * lanes;
   const down = each.rows / unit.M, wide = each.columns / unit.N;
   const origin = tileGrid(batch, Math.ceil(m / rows), Math.ceil(n / columns), profile);
@@ -46,6 +47,8 @@ export const renderMatrices = (
     `let subgroup = lane.x / ${lanes}u;`,
     `let sub_row = (subgroup / ${across}u) * ${each.rows}u;`,
     `let sub_col = (subgroup % ${across}u) * ${each.columns}u;`,
+    `let left_first = (subgroup / ${across}u) * ${each.rows / EIGHT * left.next}u;`,
+    `let right_first = (subgroup % ${across}u) * ${each.columns / EIGHT * right.next}u;`,
     ...each2((i, j) => `var c${i}_${j}: subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>;`),
     `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
     ...left.copy,
@@ -54,14 +57,10 @@ export const renderMatrices = (
     ...range(depth / unit.K).flatMap((step) => [
       "{",
       ...range(down).map((i) =>
-        `let a${i} = ${
-          matrixLoad("left", `${unit.K}, ${unit.M}`, left, `sub_row + ${i * unit.M}u`, step * unit.K)
-        };`
+        `let a${i} = ${matrixLoad("left", `${unit.K}, ${unit.M}`, left, i * unit.M, step * unit.K)};`
       ),
       ...range(wide).map((j) =>
-        `let b${j} = ${
-          matrixLoad("right", `${unit.N}, ${unit.K}`, right, `sub_col + ${j * unit.N}u`, step * unit.K)
-        };`
+        `let b${j} = ${matrixLoad("right", `${unit.N}, ${unit.K}`, right, j * unit.N, step * unit.K)};`
       ),
       ...each2((i, j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, c${i}_${j});`),
       "}",
@@ -89,12 +88,15 @@ export const renderMatrices = (
   };
 };
 
-/** Reads a matrix of an operand's block: lines from `line` on, steps from `step` on. */
-const matrixLoad = (side: "left" | "right", shape: string, s: Staged, line: string, step: number): string => {
+/** Reads a matrix of an operand's block: some lines and steps after the first of the subgroup. */
+const matrixLoad = (side: "left" | "right", shape: string, s: Staged, line: number, step: number): string => {
   // a left operand has lines as rows, a right one has them as columns
   const layout = (side === "left") === s.linesOutside ? "row_major" : "col_major";
-  const at = s.linesOutside ? `(${line}) * ${s.stride}u + ${step}u` : `${step * s.stride}u + ${line}`;
-  return `subgroupMatrixLoad<subgroup_matrix_${side}<f16, ${shape}>, ${layout}>(&${s.name}, ${at}, ${s.stride}u)`;
+  const at = s.linesOutside ? line * s.stride + step : step * s.stride + line;
+  const type = `subgroup_matrix_${side}<f16, ${shape}>`;
+  return `subgroupMatrixLoad<${type}, ${layout}>(&${s.name}, ${side}_first + ${at / EIGHT}u, ${
+    s.stride / EIGHT
+  }u)`;
 };
 
 /** Writes every sum to its place in memory, where whole tiles of the product itself are stored row by row. */

@@ -1,7 +1,8 @@
 /** Blocks of an operand as f16 in workgroup memory: how they lie there, and the statements that copy them. */
 import type { LoadValue } from "../graph/kernel.ts";
-import { separate } from "../ir/index_expr.ts";
+import { divisible, separate } from "../ir/index_expr.ts";
 import { PADDING } from "../schedule/matrix.ts";
+import { EIGHT, type Eight, eightHalves, widest } from "./halves.ts";
 import type { Bindings } from "./module.ts";
 import { accessOf } from "./operand.ts";
 import { indexOnly, Scope } from "./scope.ts";
@@ -26,70 +27,77 @@ export interface StageSize {
 export interface Staged {
   /** Name of the array. */
   readonly name: string;
-  /** Its declaration. */
+  /** Its declaration: eight elements to one of the array. */
   readonly declaration: string;
   /** Whether steps of one line lie side by side; otherwise lines of one step do. */
   readonly linesOutside: boolean;
   /** Elements from one line, or one step, to the next. */
   readonly stride: number;
+  /** Elements from one line to the next. */
+  readonly next: number;
   /** Statements that copy the block of steps from `k0` on. */
   readonly copy: readonly string[];
 }
 
-const four = [0, 1, 2, 3] as const;
-
-/** How an operand is staged: four elements a turn along its own memory. Edges are clamped, steps beyond the sum are 0. */
+/** How an operand is staged: eight elements a turn along its own memory, 0 beyond its edges. */
 export const stagedOperand = (
   load: LoadValue,
   axis: "row" | "col",
   { lines, width, depth, k, workers, bindings }: StageSize,
 ): Staged => {
   const { rest, by } = separate(load.at, "k")!, access = accessOf(load, axis, lines, k);
-  const name = axis === "row" ? "left_block" : "right_block",
-    base = axis === "row" ? "tile_row" : "tile_col";
+  const name = axis === "row" ? "left_block" : "right_block", base = axis === "row" ? "tile_row" : "tile_col";
   const linesOutside = access !== "along axis", inside = linesOutside ? depth : width;
-  const stride = inside + PADDING, outside = linesOutside ? width : depth, quads = inside / 4;
-  const wide = access !== "scalar", ragged = k % depth !== 0;
-  const read = (at: string): string => bindings.raw(load.from, at, wide ? 4 : 1);
-  const scope = new Scope(indexOnly, ["batch", axis]), start = scope.index(rest);
-  const line = linesOutside ? "outer" : "inner", step = linesOutside ? "inner" : "outer";
-  // a group of four lines is whole where memory runs along them
-  const last = access === "along axis" ? lines - 4 : lines - 1;
-  const here = lines % width === 0 ? `${base} + ${line}` : `min(${base} + ${line}, ${last}u)`;
-  const moved = (at: string): string =>
+  const stride = inside + PADDING, outside = linesOutside ? width : depth, eights = inside / EIGHT;
+  const whole = { lines: lines % width === 0, steps: k % depth === 0 };
+  const scope = new Scope(indexOnly, ["batch", axis]);
+  // the part of a place that all eight share
+  const along = separate(load.at, axis);
+  const start = scope.index(linesOutside ? rest : separate(along!.rest, "k")!.rest);
+  const stepped = (at: string): string =>
     by === 0
       ? "start"
       : `start ${by < 0 ? "-" : "+"} ${at}${Math.abs(by) === 1 ? "" : ` * ${Math.abs(by)}u`}`;
-  const element = (u: number): string => {
-    const at = `kk + ${u}u`;
-    return ragged
-      ? `select(0h, f16(${read(moved(`min(${at}, ${k - 1}u)`))}), ${at} < ${k}u)`
-      : `f16(${read(moved(`(${at})`))})`;
+  const inLine: Eight = {
+    load,
+    bindings,
+    position: stepped,
+    first: "inner",
+    length: k,
+    ragged: !whole.steps,
+    wide: widest((n) => access === "along k" && k % n === 0 && divisible(rest, n)),
+    when: whole.lines ? undefined : `outer < ${lines}u`,
   };
-  const vector = (): string => {
-    const far = access === "along k" ? k - 4 : k - 1, at = ragged ? `min(kk, ${far}u)` : "kk";
-    const four = `vec4<f16>(${read(`(${moved(at)}) >> 2u`)})`;
-    return ragged ? `select(vec4<f16>(), ${four}, kk < ${k}u)` : four;
+  const inStep: Eight = {
+    load,
+    bindings,
+    position: (at) => `${stepped("step")} + ${at}`,
+    first: "inner",
+    length: lines,
+    ragged: !whole.lines,
+    wide: widest((n) => !linesOutside && lines % n === 0 && divisible(along!.rest, n)),
+    when: whole.steps ? undefined : `outer < ${k}u`,
   };
+  const clamped = (length: number, exact: boolean): string => exact ? "outer" : `min(outer, ${length - 1}u)`;
   return {
     name,
-    declaration: `var<workgroup> ${name}: array<f16, ${outside * stride}>;`,
+    declaration: `var<workgroup> ${name}: array<vec4<u32>, ${outside * stride / EIGHT}>;`,
     linesOutside,
     stride,
+    next: linesOutside ? stride : 1,
     copy: [
-      `for (var turn = lane.x; turn < ${outside * quads}u; turn += ${workers}u) {`,
-      `let outer = turn / ${quads}u;`,
-      `let inner = (turn % ${quads}u) * 4u;`,
-      `let kk = k0 + ${step};`,
-      "var start: u32;",
-      "{",
-      `let ${axis} = ${here};`,
+      `for (var turn = lane.x; turn < ${outside * eights}u; turn += ${workers}u) {`,
+      `let line = turn / ${eights}u;`,
+      `let eight = turn % ${eights}u;`,
+      `let outer = ${linesOutside ? base : "k0"} + line;`,
+      `let inner = ${linesOutside ? "k0" : base} + eight * ${EIGHT}u;`,
+      linesOutside
+        ? `let ${axis} = ${clamped(lines, whole.lines)};`
+        : `let step = ${clamped(k, whole.steps)};`,
       ...scope.lines,
-      `start = ${start};`,
-      "}",
-      wide ? `let v = ${vector()};` : `let v = vec4<f16>(${four.map(element).join(", ")});`,
-      `let to = outer * ${stride}u + inner;`,
-      ...four.map((u) => `${name}[to + ${u}u] = v.${"xyzw"[u]};`),
+      `let start = ${start};`,
+      ...eightHalves("v", linesOutside ? inLine : inStep),
+      `${name}[line * ${stride / EIGHT}u + eight] = v;`,
       "}",
     ],
   };

@@ -169,8 +169,42 @@ test("f16 operands need no request, and give f16 results", () => {
       outputs: { y: cs.matmul(w)(a) },
       bindings: { a: halved("a", a.shape), w: halved("w", w.shape) },
     });
-    assert.match(code, k % 4 === 0 ? "array<vec4<f16>>" : "array<f16>");
+    // as wide as rows allow, in arrays that say how long they are
+    const wide = k % 8 === 0
+      ? `vec4<u32>, ${m * k / 8}`
+      : k % 4 === 0
+      ? `vec4<f16>, ${m * k / 4}`
+      : `f16, ${m * k}`;
+    assert.match(code, `array<${wide}>`);
   }
+});
+
+test("arrays are no longer than what is bound to them, in turns of a scan too", () => {
+  const profile = { ...portableProfile, workgroupBytes: 49152, ...withUnits(32), halfProducts: false };
+  const ends = [[2, 50, 72], [3, 33, 71]].map((shape, i) => {
+    const h = cs.input(`h${i}`, shape, "f16"), width = shape[2]!;
+    const body = (x: cs.Tensor, w: cs.Tensor): [cs.Tensor, cs.Tensor] => {
+      const heads = cs.reshape([shape[0]!, 1, shape[1]!, width])(x);
+      const y = cs.cast("f16")(cs.reshape(shape)(cs.attention(heads, heads, heads, { causal: true })));
+      return [cs.tanh(cs.matmul(w)(y)), y];
+    };
+    return cs.scan(body, { carry: h, xs: cs.input(`w${i}`, [3, width, width], "f16") });
+  });
+  const plan = compile({ outputs: Object.fromEntries(ends.flat().map((t, i) => [`y${i}`, t])) }, profile, {
+    attention: true,
+  });
+  let checked = 0;
+  for (const { code, bindings } of dispatchesOf(plan, profile)) {
+    if (!code.includes("subgroupMatrixMultiplyAccumulate")) continue;
+    const arrays = code.matchAll(/@binding\((\d+)\) .*: array<(vec4)?<?(\w+)>?, (\d+)>;/g);
+    for (const [, i, vector, type, length] of arrays) {
+      const { slot, window, part } = bindings[Number(i)]!;
+      const bytes = part?.bytes ?? plan.memory.slots[slot]!.ranges[window]!.bytes;
+      assert.ok((vector === undefined ? 1 : 4) * (type === "f16" ? 2 : 4) * Number(length) <= bytes, code);
+      checked++;
+    }
+  }
+  assert.ok(checked >= 20, `${checked} arrays`);
 });
 
 test("Dawn's compiler takes every text", async () => {

@@ -2,11 +2,11 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 enable f16;
-@group(0) @binding(0) var<storage, read> x0: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> x1: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> x2: array<f32>;
-var<workgroup> left_block: array<f16, 4352>;
-var<workgroup> right_block: array<f16, 4352>;
+@group(0) @binding(0) var<storage, read> x0: array<vec4<f32>, 294912>;
+@group(0) @binding(1) var<storage, read> x1: array<vec4<f32>, 294912>;
+@group(0) @binding(2) var<storage, read_write> x2: array<f32, 1572864>;
+var<workgroup> left_block: array<vec4<u32>, 544>;
+var<workgroup> right_block: array<vec4<u32>, 544>;
 @compute @workgroup_size(128, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
   let batch = group.z;
@@ -15,6 +15,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   let subgroup = lane.x / 32u;
   let sub_row = (subgroup / 2u) * 64u;
   let sub_col = (subgroup % 2u) * 64u;
+  let left_first = (subgroup / 2u) * 8u;
+  let right_first = (subgroup % 2u) * 8u;
   var c0_0: subgroup_matrix_result<f32, 16, 16>;
   var c0_1: subgroup_matrix_result<f32, 16, 16>;
   var c0_2: subgroup_matrix_result<f32, 16, 16>;
@@ -32,48 +34,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   var c3_2: subgroup_matrix_result<f32, 16, 16>;
   var c3_3: subgroup_matrix_result<f32, 16, 16>;
   for (var k0 = 0u; k0 < 96u; k0 += 32u) {
-    for (var turn = lane.x; turn < 1024u; turn += 128u) {
-      let outer = turn / 32u;
-      let inner = (turn % 32u) * 4u;
-      let kk = k0 + outer;
-      var start: u32;
-      {
-        let row = tile_row + inner;
-        start = (batch * 12288u + row);
-      }
-      let v = vec4<f16>(x0[(start + kk * 128u) >> 2u]);
-      let to = outer * 136u + inner;
-      left_block[to + 0u] = v.x;
-      left_block[to + 1u] = v.y;
-      left_block[to + 2u] = v.z;
-      left_block[to + 3u] = v.w;
+    for (var turn = lane.x; turn < 512u; turn += 128u) {
+      let line = turn / 16u;
+      let eight = turn % 16u;
+      let outer = k0 + line;
+      let inner = tile_row + eight * 8u;
+      let step = outer;
+      let start = batch * 12288u;
+      let v_low = vec4<f16>(x0[(start + step * 128u + inner) >> 2u]);
+      let v_high = vec4<f16>(x0[(start + step * 128u + (inner + 4u)) >> 2u]);
+      let v = vec4<u32>(bitcast<vec2<u32>>(v_low), bitcast<vec2<u32>>(v_high));
+      left_block[line * 17u + eight] = v;
     }
-    for (var turn = lane.x; turn < 1024u; turn += 128u) {
-      let outer = turn / 32u;
-      let inner = (turn % 32u) * 4u;
-      let kk = k0 + outer;
-      var start: u32;
-      {
-        let col = tile_col + inner;
-        start = (batch * 12288u + col);
-      }
-      let v = vec4<f16>(x1[(start + kk * 128u) >> 2u]);
-      let to = outer * 136u + inner;
-      right_block[to + 0u] = v.x;
-      right_block[to + 1u] = v.y;
-      right_block[to + 2u] = v.z;
-      right_block[to + 3u] = v.w;
+    for (var turn = lane.x; turn < 512u; turn += 128u) {
+      let line = turn / 16u;
+      let eight = turn % 16u;
+      let outer = k0 + line;
+      let inner = tile_col + eight * 8u;
+      let step = outer;
+      let start = batch * 12288u;
+      let v_low = vec4<f16>(x1[(start + step * 128u + inner) >> 2u]);
+      let v_high = vec4<f16>(x1[(start + step * 128u + (inner + 4u)) >> 2u]);
+      let v = vec4<u32>(bitcast<vec2<u32>>(v_low), bitcast<vec2<u32>>(v_high));
+      right_block[line * 17u + eight] = v;
     }
     workgroupBarrier();
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 0u + sub_row + 0u, 136u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 0u + sub_row + 16u, 136u);
-      let a2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 0u + sub_row + 32u, 136u);
-      let a3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 0u + sub_row + 48u, 136u);
-      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 0u + sub_col + 0u, 136u);
-      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 0u + sub_col + 16u, 136u);
-      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 0u + sub_col + 32u, 136u);
-      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 0u + sub_col + 48u, 136u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 0u, 17u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 2u, 17u);
+      let a2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 4u, 17u);
+      let a3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 6u, 17u);
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 0u, 17u);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 2u, 17u);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 4u, 17u);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 6u, 17u);
       c0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, c0_0);
       c0_1 = subgroupMatrixMultiplyAccumulate(a0, b1, c0_1);
       c0_2 = subgroupMatrixMultiplyAccumulate(a0, b2, c0_2);
@@ -92,14 +86,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       c3_3 = subgroupMatrixMultiplyAccumulate(a3, b3, c3_3);
     }
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 2176u + sub_row + 0u, 136u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 2176u + sub_row + 16u, 136u);
-      let a2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 2176u + sub_row + 32u, 136u);
-      let a3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, 2176u + sub_row + 48u, 136u);
-      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 2176u + sub_col + 0u, 136u);
-      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 2176u + sub_col + 16u, 136u);
-      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 2176u + sub_col + 32u, 136u);
-      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, 2176u + sub_col + 48u, 136u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 272u, 17u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 274u, 17u);
+      let a2 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 276u, 17u);
+      let a3 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&left_block, left_first + 278u, 17u);
+      let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 272u, 17u);
+      let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 274u, 17u);
+      let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 276u, 17u);
+      let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&right_block, right_first + 278u, 17u);
       c0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, c0_0);
       c0_1 = subgroupMatrixMultiplyAccumulate(a0, b1, c0_1);
       c0_2 = subgroupMatrixMultiplyAccumulate(a0, b2, c0_2);
