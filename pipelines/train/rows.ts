@@ -37,8 +37,9 @@ export const turnsOf = (
   turns: Turns,
   pass: number,
 ): ReturnType<typeof questionsOf> => {
-  const asked = new Map<QuestionKind, number>();
-  const chosen = questionsOf(scene, data, pass).filter(({ kind }) => {
+  const asked = new Map<QuestionKind, number>(),
+    wanted = questionKinds.filter((kind) => (turns[kind] ?? 0) > 0);
+  const chosen = questionsOf(scene, data, pass, wanted).filter(({ kind }) => {
     const before = asked.get(kind) ?? 0;
     asked.set(kind, before + 1);
     return before < (turns[kind] ?? 0);

@@ -1,9 +1,10 @@
 /** Counting: how many there are of a concept, the answers 0 to 9 alike. */
 import * as O from "fp-ts/lib/Option.js";
+import { prior } from "./expected.ts";
 import type { CountQuestion } from "./question.ts";
 import { drawLevel, levelsFor } from "./balance.ts";
 import type { Rule } from "./rule.ts";
-import { prior, type SceneView } from "./view.ts";
+import type { SceneView } from "./view.ts";
 import { pluralOf } from "./words.ts";
 
 /** Counts asked for in a scene. */

@@ -4,9 +4,10 @@ import { nameOf } from "../concepts.ts";
 import { isKind, kindNames } from "../lexicon/kinds.ts";
 import { poolOf } from "../pool.ts";
 import type { DataConfig, Split } from "../config.ts";
+import { prior } from "./expected.ts";
 import type { KindOfQuestion } from "./question.ts";
 import type { Rule } from "./rule.ts";
-import { prior, type SceneView } from "./view.ts";
+import type { SceneView } from "./view.ts";
 
 /** Questions of this kind in a scene. */
 const ASKED = 2;

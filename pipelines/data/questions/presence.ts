@@ -1,10 +1,10 @@
 /** Presence questions after POPE (arXiv 2305.10355): a yes and a no for each way of choosing what is absent. */
-import { nameOf, popularity } from "../concepts.ts";
+import { nameOf } from "../concepts.ts";
 import type { Rng } from "../rng.ts";
-import { poolOf } from "../pool.ts";
+import { expectedBeside, mayMeet, popularIn, prior } from "./expected.ts";
 import { type NegativeKind, negativeKinds, type PresenceQuestion } from "./question.ts";
 import type { Rule } from "./rule.ts";
-import { expectedBeside, prior, type SceneView } from "./view.ts";
+import type { SceneView } from "./view.ts";
 import { withArticle } from "./words.ts";
 
 /** How many of the most expected absent concepts adversarial questions choose from. */
@@ -26,25 +26,27 @@ const presence = (
   answer: truth ? "yes" : "no",
 });
 
-/** The most popular third of a pool. */
-const popularOf = (pool: readonly number[]): ReadonlySet<number> =>
-  new Set(
-    pool.toSorted((a, b) => popularity(b) - popularity(a) || a - b).slice(0, Math.ceil(pool.length / 3)),
-  );
-
 interface Choice {
   readonly yes: readonly number[];
   readonly no: readonly number[];
 }
 
+/** The first of some items, in order, that something holds for. */
+const firstOf = <A>(items: readonly A[], most: number, holds: (item: A) => boolean): readonly A[] => {
+  const out: A[] = [];
+  for (let i = 0; i < items.length && out.length < most; i++) if (holds(items[i]!)) out.push(items[i]!);
+  return out;
+};
+
 /** Absent concepts by their expectation beside the present ones, and present ones that are expected as much. */
 const adversarial = (view: SceneView): Choice => {
   const present = [...view.byConcept.keys()], score = expectedBeside(view, present);
-  const no = view.absent.toSorted((a, b) => score(b) - score(a) || a - b).slice(0, EXPECTED);
-  const least = score(no.at(-1) ?? 0);
+  const ranked = view.absent.map((c) => [c, score(c)] as const).sort(([a, x], [b, y]) => y - x || a - b);
+  const may = mayMeet(view, present), no = firstOf(ranked, EXPECTED, ([c]) => may(c));
+  const least = no.at(-1)?.[1] ?? 0;
   const beside = (c: number): number => expectedBeside(view, present.filter((p) => p !== c))(c);
   const yes = view.nameable.filter((c) => beside(c) >= least);
-  return { yes: yes.length > 0 ? yes : view.nameable, no };
+  return { yes: yes.length > 0 ? yes : view.nameable, no: no.map(([c]) => c) };
 };
 
 const choiceOf = (view: SceneView, kind: NegativeKind): Choice => {
@@ -52,7 +54,7 @@ const choiceOf = (view: SceneView, kind: NegativeKind): Choice => {
     case "random":
       return { yes: view.nameable, no: view.absent };
     case "popular": {
-      const popular = popularOf(poolOf(view.config, view.scene.split));
+      const popular = popularIn(view);
       return {
         yes: view.nameable.filter((c) => popular.has(c)),
         no: view.absent.filter((c) => popular.has(c)),

@@ -4,10 +4,11 @@ import { centre, covered, iou } from "../box.ts";
 import { colourNames } from "../colours.ts";
 import { nameOf } from "../concepts.ts";
 import type { Rng } from "../rng.ts";
+import { prior } from "./expected.ts";
 import { type NameQuestion, type ReferQuestion, type Relation, relations } from "./question.ts";
 import type { Rule } from "./rule.ts";
 import { boxFormatOf } from "./spoken.ts";
-import { extreme, gap, hasColour, MARGIN, prior, type SceneView, type Thing } from "./view.ts";
+import { extreme, gap, hasColour, MARGIN, type SceneView, type Thing } from "./view.ts";
 
 /** An expression and the only object that it is true of. */
 export interface Expression {

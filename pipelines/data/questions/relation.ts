@@ -3,9 +3,10 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../box.ts";
 import { nameOf } from "../concepts.ts";
 import type { Rng } from "../rng.ts";
+import { prior } from "./expected.ts";
 import { type NeighbourQuestion, type Relation, type RelationQuestion, relations } from "./question.ts";
 import type { Rule } from "./rule.ts";
-import { gap, MARGIN, prior, type SceneView, smaller, type Thing } from "./view.ts";
+import { gap, MARGIN, type SceneView, smaller, type Thing } from "./view.ts";
 
 const words: Readonly<Record<Relation, string>> = {
   left: "left of",

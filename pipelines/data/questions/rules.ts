@@ -40,14 +40,20 @@ export const rules: Rules = {
 
 /**
  * The questions about a scene of a world at full strength, of every kind that the scene has. Each kind draws from a
- * source of its own, so that a change of one leaves the others as they are. Training splits ask in random order, and
- * with another `pass` they ask other questions; evaluation splits keep the order of kinds. The split `vision` has the
- * caption alone.
+ * source of its own, so that kinds that are left out change nothing in the others. Training splits ask in random order,
+ * and with another `pass` they ask other questions; evaluation splits keep the order of kinds. The split `vision` has
+ * the caption alone.
+ * @param wanted - the kinds to be asked.
  */
-export const fullQuestions = (scene: Scene, config: DataConfig, pass: number): readonly Question[] => {
+export const fullQuestions = (
+  scene: Scene,
+  config: DataConfig,
+  pass: number,
+  wanted: readonly QuestionKind[] = questionKinds,
+): readonly Question[] => {
   const view = viewOf(scene, config), training = isTraining(scene.split), drawn = training ? pass : 0;
   const key = (part: string) => rngOf(config.seed, scene.split, scene.index, "questions", part, drawn);
-  const kinds = scene.split === "vision" || scene.objects.length === 0 ? ["caption"] as const : questionKinds;
+  const kinds = scene.split === "vision" || scene.objects.length === 0 ? ["caption"] as const : wanted;
   const asked = kinds.flatMap((kind): readonly Question[] => rules[kind].ask(view, key(kind)));
   return training ? key("order").shuffle(asked) : asked;
 };

@@ -1,11 +1,11 @@
 /** Names in other languages: what an object is called there. */
 import * as O from "fp-ts/lib/Option.js";
 import { localeNames, locales, nameIn } from "../lexicon/names.ts";
+import { prior } from "./expected.ts";
 import type { TranslateQuestion } from "./question.ts";
 import { alone } from "./refer.ts";
 import type { Rule } from "./rule.ts";
 import { boxFormatOf } from "./spoken.ts";
-import { prior } from "./view.ts";
 
 /** The name of what is in a box, in one of the languages. */
 export const translateRule: Rule<TranslateQuestion> = {

@@ -3,12 +3,10 @@ import * as O from "fp-ts/lib/Option.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type { Box } from "../box.ts";
 import { type ColourName, colourOf } from "../colours.ts";
-import { concepts, popularity, type Theme, themes } from "../concepts.ts";
-import { type DataConfig, isTraining } from "../config.ts";
-import { isHeldOut } from "../composition.ts";
+import type { DataConfig } from "../config.ts";
 import { confusedWith } from "../lexicon/kinds.ts";
-import { poolOf } from "../pool.ts";
 import { countsOf, type Scene } from "../record.ts";
+import { tablesOf } from "../world_tables.ts";
 import type { Relation } from "./question.ts";
 
 /** An object with what rules ask of it. */
@@ -39,7 +37,7 @@ export interface SceneView {
   readonly nameable: readonly number[];
   /** Objects that their names alone single out. */
   readonly unique: readonly Thing[];
-  /** Concepts of the split's pool that are not in the picture, nor is anything that may be taken for them. */
+  /** Concepts that the split may show that are not in the picture, nor is anything that may be taken for them. */
   readonly absent: readonly number[];
 }
 
@@ -52,7 +50,7 @@ const thingsOf = (scene: Scene, master: number): readonly Thing[] =>
     colour: colourOf(concept, style),
   }));
 
-/** The view of a scene. */
+/** The view of a scene of a world at full strength. */
 export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
   const things = thingsOf(scene, config.master), byConcept = new Map<number, Thing[]>();
   for (const thing of things) byConcept.set(thing.concept, [...byConcept.get(thing.concept) ?? [], thing]);
@@ -66,7 +64,7 @@ export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
     byConcept,
     nameable,
     unique: nameable.flatMap((c) => byConcept.get(c)!.length === 1 ? byConcept.get(c)! : []),
-    absent: poolOf(config, scene.split).filter((c) => !byConcept.has(c) && !blurred.has(c)),
+    absent: tablesOf(config, scene.split).all.items.filter((c) => !byConcept.has(c) && !blurred.has(c)),
   };
 };
 
@@ -104,62 +102,3 @@ export const smaller = (a: Thing, b: Thing): number => Math.min(a.size, b.size);
 /** Whether a thing's colour is known and is this one. */
 export const hasColour = ({ colour }: Thing, name: ColourName): boolean =>
   pipe(colour, O.exists((c) => c === name));
-
-const shares = (
-  config: DataConfig,
-  pool: readonly number[],
-): ReadonlyMap<Theme, ReadonlyMap<number, number>> => {
-  const total = pool.reduce((sum, c) => sum + popularity(c), 0);
-  return new Map(themes.map((theme) => {
-    const own = pool.filter((c) => concepts[c]!.themes.includes(theme));
-    const ownTotal = own.reduce((sum, c) => sum + popularity(c), 0) || 1;
-    const inTheme = new Set(own);
-    return [
-      theme,
-      new Map(pool.map((c) => [
-        c,
-        popularity(c) *
-        ((inTheme.has(c) ? config.themed / ownTotal : 0) + (1 - config.themed) / total),
-      ])),
-    ];
-  }));
-};
-
-const remembered = new WeakMap<DataConfig, Map<string, ReturnType<typeof shares>>>();
-
-/** How often the next object of a scene is of a concept, by the scene's theme; kept by configuration and pool. */
-export const conceptShares = (config: DataConfig, split: Scene["split"]): ReturnType<typeof shares> => {
-  const kept = remembered.get(config) ?? new Map<string, ReturnType<typeof shares>>();
-  remembered.set(config, kept);
-  const key = split === "held-out-concepts" ? split : "";
-  const found = kept.get(key) ?? shares(config, poolOf(config, split));
-  kept.set(key, found);
-  return found;
-};
-
-/**
- * How often a concept is expected beside others: the chance of each theme given what is there, times the share of the
- * concept in scenes of that theme. 0 for pairs that training never shows together, where the scene obeys that rule.
- */
-export const expectedBeside = (
-  { scene, config }: Pick<SceneView, "scene" | "config">,
-  present: readonly number[],
-): (concept: number) => number => {
-  const byTheme = [...conceptShares(config, scene.split).values()];
-  const logs = byTheme.map((share) => present.reduce((sum, c) => sum + Math.log(share.get(c) ?? 1e-9), 0));
-  const top = Math.max(...logs), weights = logs.map((l) => Math.exp(l - top));
-  const obeys = isTraining(scene.split) || scene.composition === "seen";
-  return (concept) =>
-    obeys && present.some((p) => isHeldOut(p, concept, config.heldOut))
-      ? 0
-      : byTheme.reduce((sum, share, i) => sum + weights[i]! * (share.get(concept) ?? 0), 0);
-};
-
-/** How often a concept is drawn over scenes of all themes, relative to others. */
-export const prior = (
-  { scene, config }: Pick<SceneView, "scene" | "config">,
-): (concept: number) => number => {
-  const byTheme = [...conceptShares(config, scene.split).values()];
-  return (concept) =>
-    byTheme.reduce((sum, share) => sum + (share.get(concept) ?? 0), 0) / byTheme.length || 1e-9;
-};
