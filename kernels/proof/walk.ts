@@ -379,7 +379,7 @@ class Walk {
           : this.#arithmetic.any(componentOf(typeOf(of)));
       }
       case "unary": {
-        const of = e.op === "&" && e.of.kind === "name" ? this.#arithmetic.any("") : this.#value(e.of);
+        const of = this.#value(e.of);
         if (e.op === "!") {
           return { kind: "condition", condition: this.#arithmetic.not(this.#arithmetic.condition(of)) };
         }
@@ -436,6 +436,8 @@ class Walk {
         );
       case "select":
         return this.#arithmetic.either(this.#arithmetic.condition(c!), b!, a!);
+      case "subgroupMatrixMultiplyAccumulate":
+        return c!;
       case "any":
       case "all":
       case "subgroupAny":
@@ -445,22 +447,25 @@ class Walk {
         return { kind: "condition", condition: this.#arithmetic.condition(a!) };
     }
     // what else gives integers gives those of its first argument's type; vectors are named by theirs
-    const made = /^(?:vec[234][fuih]?|f32|f16)$/.test(e.name)
+    const made = /^(?:vec[234][fuih]?|f32|f16|subgroup_matrix_\w+)$/.test(e.name)
       ? e.name + e.types
       : typeOf(a ?? this.#arithmetic.any(""));
     return this.#arithmetic.any(made);
   }
 
-  /** Loads and stores of whole matrices: `stride` apart, rows or columns of as many elements as the type says. */
+  /**
+   * Loads and stores of whole matrices: rows or columns `stride` apart, each of as many numbers as the type says. An
+   * element of the array may hold several of these.
+   */
   #matrix(e: Expr & { readonly kind: "call" }, write: boolean): Known {
     const [array, at, third, fourth] = e.args as [Expr, Expr, Expr, Expr?];
     const stride = this.#value(write ? fourth! : third), place = this.#value(at);
     const type = write
       ? typeOf(this.#value(third))
       : /^<(subgroup_matrix_\w+<.+?>),/.exec(e.types)?.[1] ?? "";
-    const [, columns, rows] = /,(\d+),(\d+)>$/.exec(type)?.map(Number) ?? [],
-      byRow = e.types.includes("row_major");
-    const [name, size, , binding] = this.#array(array.kind === "unary" ? array.of : array);
+    const [, number = "", ...sides] = /<(\w+),(\d+),(\d+)>$/.exec(type) ?? [];
+    const [columns, rows] = sides.map(Number), byRow = e.types.includes("row_major");
+    const [name, size, held, binding] = this.#array(array.kind === "unary" ? array.of : array);
     const about = { array: name, binding, write, at: spell(at), size };
     if (
       columns === undefined || rows === undefined || stride.kind !== "integer" || stride.sum.terms.size > 0
@@ -469,7 +474,8 @@ class Walk {
       return this.#arithmetic.any(type);
     }
     const [lines, length] = byRow ? [rows, columns] : [columns, rows];
-    this.#check(about, place, (lines - 1) * stride.sum.constant + length - 1);
+    const each = Math.ceil(length * elementOf(number).bytes / elementOf(held).bytes);
+    this.#check(about, place, (lines - 1) * stride.sum.constant + each - 1);
     return this.#arithmetic.any(type);
   }
 }

@@ -65,6 +65,13 @@ export const wander = (
       const part = /i32|vec\di/.test(type) ? "i32" : /u32|vec\du/.test(type) ? "u32" : "f32";
       return { kind: "many", of: Array.from({ length: Number(type[3]) }, () => any(part)) };
     }
+    const [, each, length] = /^array<(\w+),(\d+)>$/.exec(type) ?? [];
+    if (each !== undefined) {
+      return {
+        kind: "many",
+        of: Array.from({ length: Number(length) }, () => any(each)),
+      };
+    }
     const n = int(3) === 0 ? strange[int(strange.length)]! : int(64);
     return type === "u32"
       ? u(n)
@@ -124,15 +131,14 @@ export const wander = (
         const store = matrix[1] === "Store", [array, at] = e.args as [Expr, Expr];
         const stride = num(this.value(store ? e.args[3]! : e.args[2]!));
         const type = store ? this.cell((e.args[2] as { name: string }).name)?.value : undefined;
-        const sides = /,(\d+),(\d+)>/.exec(
+        const sides = /<(\w+),(\d+),(\d+)>/.exec(
           store ? (type as unknown as { type: string })?.type ?? "" : e.types,
         );
-        const [columns, rows] = sides === null ? [1, 1] : [Number(sides[1]), Number(sides[2])];
+        const [columns, rows] = sides === null ? [1, 1] : [Number(sides[2]), Number(sides[3])];
         const [lines, length] = e.types.includes("row_major") ? [rows, columns] : [columns, rows];
-        this.access(
-          { kind: "index", of: array.kind === "unary" ? array.of : array, at },
-          (lines - 1) * stride + length - 1,
-        );
+        const of = array.kind === "unary" ? array.of : array;
+        const each = Math.ceil(length * bytesOf(sides?.[1] ?? "f32") / bytesOf(this.array(of)[2]));
+        this.access({ kind: "index", of, at }, (lines - 1) * stride + each - 1);
         return other;
       }
       const own = module.functions.get(e.name), args = e.args.map((a) => this.value(a));
@@ -157,6 +163,8 @@ export const wander = (
         case "select":
           return z.kind === "b" ? (z.yes ? y : x) : x;
       }
+      if (/^subgroup_matrix_/.test(e.name)) return { kind: "other", type: e.types } as Value;
+      if (e.name === "subgroupMatrixMultiplyAccumulate") return z;
       if (/^vec/.test(e.name)) return any(e.name + e.types);
       if (/^subgroup(Any|All)$|^any$|^all$/.test(e.name)) return any("bool");
       return x.kind === "u"
