@@ -43,6 +43,8 @@ export const statusOf = ({ stages, finished }: Manifest, held: boolean): Status 
 export interface StageProgress {
   /** The stage. */
   readonly stage: StageEntry;
+  /** What it is, in words. */
+  readonly label: string;
   /** Steps done; nothing where none are counted. */
   readonly step: number | undefined;
   /** Steps in all; nothing where the configuration does not say. */
@@ -65,16 +67,29 @@ export const stepsOf = (config: unknown, stage: string): number | undefined => {
   return numberIn(inner, "steps") ?? numberIn(config, "steps");
 };
 
-/** How far every stage of a run is. */
-export const progressOf = ({ manifest, series }: RunView): readonly StageProgress[] =>
-  manifest.stages.map((stage) => {
-    const records = series[stage.name]?.records ?? [], step = records.at(-1)?.step;
-    return { stage, step, total: step === undefined ? undefined : stepsOf(manifest.config, stage.name) };
+/** How far every stage of a run is; of an ablation, its jobs, whose metrics are those of artefacts among `all`. */
+export const progressOf = (run: RunView, all: readonly RunView[] = []): readonly StageProgress[] => {
+  const { manifest, series, record } = run, jobs = new Map(record?.jobs.map((job) => [job.artefact, job]));
+  return manifest.stages.map((stage) => {
+    const job = jobs.get(stage.name);
+    if (job === undefined) {
+      const step = series[stage.name]?.records.at(-1)?.step;
+      return {
+        stage,
+        label: stage.name,
+        step,
+        total: step === undefined ? undefined : stepsOf(manifest.config, stage.name),
+      };
+    }
+    const made = all.find(({ id }) => id === stage.name || id.endsWith(`/${stage.name}`));
+    const step = Object.values(made?.series ?? {})[0]?.records.at(-1)?.step;
+    return { stage, label: job.label, step, total: step === undefined ? undefined : job.steps };
   });
+};
 
 /** The share of its stages that a run has done, those that are going on by their steps. */
-export const shareDone = (run: RunView): number => {
-  const all = progressOf(run);
+export const shareDone = (run: RunView, among: readonly RunView[] = []): number => {
+  const all = progressOf(run, among);
   const done = all.map(({ stage, step, total }) =>
     stage.status === "done"
       ? 1

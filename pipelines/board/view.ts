@@ -34,12 +34,15 @@ const memoryOf = (run: RunView): Content => {
   return all.length === 0 ? "" : Math.round(Math.max(...all)).toLocaleString("en-US");
 };
 
-const stageNow = (run: RunView): string =>
-  (run.manifest.stages.findLast((stage) => stage.status === "running") ??
-    run.manifest.stages.findLast((stage) => stage.status === "done"))?.name ?? "";
+const stageNow = (run: RunView): string => {
+  const { stages } = run.manifest;
+  const now = stages.findLast((stage) => stage.status === "running") ??
+    stages.findLast((stage) => stage.status === "done");
+  return run.record?.jobs.find(({ artefact }) => artefact === now?.name)?.label ?? now?.name ?? "";
+};
 
-const runRow = (run: RunView, ticked: boolean): Html => {
-  const share = shareDone(run);
+const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html => {
+  const share = shareDone(run, among);
   return html`
     <tr${trusted(ticked ? ' class="ticked"' : "")}>
       <td><input type="checkbox" name="run" value="${run.id}" id="run-${run.id}"${trusted(
@@ -86,7 +89,7 @@ export const listHtml = (query: BoardQuery, runs: readonly RunView[]): Html => {
             <th class="number">changed (UTC)</th>
           </tr>
         </thead>
-        <tbody>${chosen.slice(0, LISTED).map((run) => runRow(run, drawn.has(run.id)))}</tbody>
+        <tbody>${chosen.slice(0, LISTED).map((run) => runRow(run, drawn.has(run.id), runs))}</tbody>
       </table>
     </div>
     ${more > 0 && html`<p class="soft small">and ${more} more: filter to see them</p>`}
@@ -109,14 +112,14 @@ export const chartsHtml = (query: BoardQuery, runs: readonly RunView[]): Html =>
 <div class="pair">${chart("throughput", 580, 240, 0)}${chart("deviceMemory", 580, 240, 0)}</div>`;
 };
 
-const stageRow = (run: RunView, { stage, step, total }: StageProgress): Html => {
+const stageRow = (run: RunView, { stage, label, step, total }: StageProgress): Html => {
   const status = stage.status === "running" && run.status !== "running" ? "stopped" : stage.status;
   const ended = stage.finished === undefined ? run.updated : Date.parse(stage.finished);
   const seconds = stage.started === undefined ? undefined : (ended - Date.parse(stage.started)) / 1000;
   const share = status === "done" ? 1 : step !== undefined && total !== undefined ? step / total : 0;
   return html`
     <tr>
-      <td>${stage.name}</td>
+      <td>${label}</td>
       <td><span class="status ${status}">${status}</span></td>
       <td><progress max="1" value="${Math.min(1, share).toFixed(3)}"></progress></td>
       <td class="number">${step}${total !== undefined && html`<span class="soft"> / ${total}</span>`}</td>
@@ -129,8 +132,8 @@ const stageRow = (run: RunView, { stage, step, total }: StageProgress): Html => 
 /** Stages that a list shows: those of an ablation are many, and those that are going on come first. */
 const STAGES = 24;
 
-const stagesOf = (run: RunView): readonly StageProgress[] => {
-  const all = progressOf(run),
+const stagesOf = (run: RunView, among: readonly RunView[]): readonly StageProgress[] => {
+  const all = progressOf(run, among),
     rank = ({ stage }: StageProgress): number =>
       ["running", "failed", "pending", "done"].indexOf(stage.status);
   return all.length <= STAGES ? all : all.toSorted((a, b) => rank(a) - rank(b)).slice(0, STAGES);
@@ -169,7 +172,7 @@ alt="${`Pictures with questions and answers of ${title}`}"><figcaption>${title}<
 export const detailsHtml = (query: BoardQuery, runs: readonly RunView[]): Html =>
   html`${
     drawnBy(query, runs).map((run) => {
-      const stages = stagesOf(run), more = run.manifest.stages.length - stages.length;
+      const stages = stagesOf(run, runs), more = run.manifest.stages.length - stages.length;
       return html`<section class="run"><h2>${run.label}</h2>
 <p class="soft small">${run.id}, begun ${moment(run.manifest.started)} UTC, config <code>${
         run.manifest.configHash.slice(0, 16)

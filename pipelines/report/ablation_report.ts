@@ -110,8 +110,7 @@ const failureTable = ({ failures }: AblationSummary): readonly ReportTable[] =>
 
 const sourcesOf = (
   summary: AblationSummary,
-  { jobs }: AblationRecord,
-  store: string,
+  { jobs, store }: AblationRecord,
 ): readonly Source[] => {
   const labels = new Map(jobs.map(({ artefact, label }) => [artefact, label]));
   const all = summary.arms.flatMap((arm) => arm.seeds.flatMap(({ origin }) => Object.values(origin)));
@@ -203,7 +202,7 @@ export const ablationReport = (
     const summary = yield* readJson(`${path}/summary.json`, summaryCodec());
     const record = yield* readJson(`${path}/record.json`, recordCodec());
     const store = (yield* existing(`${path}/${record.store}`)) ? `${path}/${record.store}` : record.store;
-    const sources = sourcesOf(summary, record, store), files = new Map<string, RunFiles>();
+    const sources = sourcesOf(summary, record), files = new Map<string, RunFiles>();
     for (const { id } of sources) {
       if (yield* existing(`${store}/${id}/manifest.json`)) {
         files.set(id, yield* readRunFiles(`${store}/${id}`));
@@ -231,7 +230,7 @@ export const ablationReport = (
         {
           id: manifest.name,
           run: manifest.name,
-          path,
+          path: ".",
           configHash: manifest.configHash,
           dataHash: manifest.dataHash,
           codeVersion: manifest.codeVersion,

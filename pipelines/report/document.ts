@@ -9,7 +9,7 @@ export interface Source {
   readonly id: string;
   /** Name of the run. */
   readonly run: string;
-  /** Its folder, relative to what was reported on. */
+  /** Its folder, from the directory that is reported on. */
   readonly path: string;
   /** Hash of its configuration. */
   readonly configHash: string;

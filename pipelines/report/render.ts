@@ -110,16 +110,26 @@ export const reportData = ({ title, about, tables, sources, configs }: ReportDoc
   configs,
 });
 
+/** Numbers as spans of neighbours, in order: 1, 2, 3, 7 are 1 to 3 and 7 to 7. */
+export const spans = (numbers: readonly number[]): readonly (readonly [from: number, to: number])[] =>
+  [...new Set(numbers)].toSorted((a, b) => a - b).reduce<readonly (readonly [number, number])[]>((all, n) => {
+    const last = all.at(-1);
+    return last !== undefined && last[1] === n - 1
+      ? [...all.slice(0, -1), [last[0], n] as const]
+      : [...all, [n, n] as const];
+  }, []);
+
 /** The page of a report. */
 export const reportPage = (report: ReportDocument): string => {
   const numbers = new Map(report.sources.map(({ id }, i) => [id, i + 1]));
-  const cite = (ids: readonly string[]): Content =>
-    ids.length === 0 || report.sources.length === 0 ? "" : html`<sup class="small">${
-      ids.map((id) => {
-        const number = numbers.get(id);
-        return number === undefined ? "" : html`<a href="#source-${number}">[${number}]</a>`;
-      })
-    }</sup>`;
+  const cite = (ids: readonly string[]): Content => {
+    const found = ids.map((id) => numbers.get(id)).filter((n) => n !== undefined);
+    return found.length === 0 ? "" : html`
+      <sup class="small">${spans(found).map(([from, to]) =>
+        html`<a href="#source-${from}">[${from === to ? from : `${from}–${to}`}]</a>`
+      )}</sup>
+    `;
+  };
   return `<!doctype html>\n${
     textOfHtml(html`
       <html lang="en">

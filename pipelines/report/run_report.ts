@@ -195,7 +195,7 @@ const figuresOf = ({ metrics, summary }: RunFiles, id: string): readonly ReportF
 
 /** The report of a run. */
 export const runReport = (run: RunFiles): ReportDocument => {
-  const { manifest, summary, path } = run, id = manifest.name;
+  const { manifest, summary } = run, id = manifest.name;
   const done = manifest.stages.filter((stage) => stage.status === "done").length;
   return {
     title: manifest.name,
@@ -208,7 +208,7 @@ export const runReport = (run: RunFiles): ReportDocument => {
     ],
     figures: figuresOf(run, id),
     samples: Object.entries(run.samples).map(([title, png]) => ({ title, png })),
-    sources: [sourceOf(id, path, manifest)],
+    sources: [sourceOf(id, ".", manifest)],
     configs: [{ id, config: manifest.config as Json }],
   };
 };

@@ -18,6 +18,7 @@ p { margin: 4px 0 12px; } a { color: var(--mark); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: var(--soft); vertical-align: bottom; }
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); }
+td:first-child { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 td .range { color: var(--soft); font-size: 12px; }
 sup a { text-decoration: none; margin-left: 2px; }
