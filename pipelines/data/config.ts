@@ -58,7 +58,7 @@ export const isTraining = (split: Split): boolean => trainingSplits.includes(spl
 export interface StampSource {
   /** What it shows. */
   readonly concept: number;
-  /** Path under the pack's folder of stamps. */
+  /** Absolute path. */
   readonly file: string;
   /** The sha-256 of the file, hexadecimal. */
   readonly sha256: string;

@@ -73,12 +73,15 @@ export const rasterFile = async (bytes: Uint8Array): Promise<Raster> => {
   return trimmed({ width: info.width, height: info.height, rgba });
 };
 
-/** Cells of the source under every target cell, in units of which a source cell has `to`: first cell, then weights. */
-interface Spans {
+/** The cells of a source that lie under every cell of a target: scaling along one side. */
+export interface Spans {
+  /** By target cell: the first source cell. */
   readonly first: Int32Array;
+  /** By target cell: how many source cells. */
   readonly counts: Int32Array;
-  /** `most` weights for every target cell. */
+  /** `most` weights for every target cell; those in use add up to the number of source cells. */
   readonly weights: Int32Array;
+  /** Room for the weights of a target cell. */
   readonly most: number;
 }
 
@@ -96,57 +99,36 @@ const spansOf = (from: number, to: number): Spans => {
 };
 
 const known = new Map<number, Spans>();
-const spans = (from: number, to: number): Spans => {
+
+/** The spans between two numbers of cells; kept, since few sizes occur. */
+export const spansBetween = (from: number, to: number): Spans => {
   const key = from * 8192 + to, found = known.get(key);
   if (found !== undefined) return found;
   const made = spansOf(from, to);
+  if (known.size >= 8192) known.clear();
   known.set(key, made);
   return made;
 };
 
-/**
- * Calls `put` with every pixel of a picture scaled to `width * height`: the means over areas, in whole numbers, halves
- * upwards. Enlarging repeats pixels. Row by row from the top.
- */
-export const scaleInto = (
-  { width: w, height: h, rgba }: Raster,
-  width: number,
-  height: number,
-  put: (x: number, y: number, r: number, g: number, b: number, a: number) => void,
-): void => {
-  const across = spans(w, width), down = spans(h, height), whole = w * h, half = whole / 2;
+/** A picture scaled to `width * height`: means over areas, in whole numbers, halves upwards. Enlarging repeats pixels. */
+export const scaled = ({ width: w, height: h, rgba }: Raster, width: number, height: number): Raster => {
+  const across = spansBetween(w, width), down = spansBetween(h, height), whole = w * h, half = whole / 2;
+  const out = new Uint8Array(width * height * 4);
   for (let y = 0; y < height; y++) {
     const y0 = down.first[y]!, ny = down.counts[y]!, wy = y * down.most;
     for (let x = 0; x < width; x++) {
-      const x0 = across.first[x]!, nx = across.counts[x]!, wx = x * across.most;
-      let r = 0, g = 0, b = 0, a = 0;
-      for (let j = 0; j < ny; j++) {
-        const v = down.weights[wy + j]!;
-        let p = ((y0 + j) * w + x0) * 4;
-        for (let i = 0; i < nx; i++, p += 4) {
-          const weight = v * across.weights[wx + i]!;
-          r += weight * rgba[p]!, g += weight * rgba[p + 1]!, b += weight * rgba[p + 2]!;
-          a += weight * rgba[p + 3]!;
+      const x0 = across.first[x]!, nx = across.counts[x]!, wx = x * across.most, q = (y * width + x) * 4;
+      for (let c = 0; c < 4; c++) {
+        let sum = 0;
+        for (let j = 0; j < ny; j++) {
+          const v = down.weights[wy + j]!;
+          for (let i = 0, p = ((y0 + j) * w + x0) * 4 + c; i < nx; i++, p += 4) {
+            sum += v * across.weights[wx + i]! * rgba[p]!;
+          }
         }
+        out[q + c] = Math.floor((sum + half) / whole);
       }
-      put(
-        x,
-        y,
-        Math.floor((r + half) / whole),
-        Math.floor((g + half) / whole),
-        Math.floor((b + half) / whole),
-        Math.floor((a + half) / whole),
-      );
     }
   }
-};
-
-/** A picture scaled to `width * height`: see {@link scaleInto}. */
-export const scaled = (source: Raster, width: number, height: number): Raster => {
-  const rgba = new Uint8Array(width * height * 4);
-  scaleInto(source, width, height, (x, y, r, g, b, a) => {
-    const p = (y * width + x) * 4;
-    rgba[p] = r, rgba[p + 1] = g, rgba[p + 2] = b, rgba[p + 3] = a;
-  });
-  return { width, height, rgba };
+  return { width, height, rgba: out };
 };

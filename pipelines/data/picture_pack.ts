@@ -1,0 +1,93 @@
+/** Pictures in one block of memory that workers share: each compressed by itself, unpacked when it is wanted. */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+
+/** A picture of some channels. */
+export interface Picture {
+  /** Pixels per row. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** `height * width * channels` bytes. */
+  readonly data: Uint8Array;
+}
+
+/** Where a picture lies in the block: offset, length, width, height. */
+export type PackEntry = readonly [offset: number, length: number, width: number, height: number];
+
+/** Pictures by name, as they are sent to workers and kept on disk. */
+export interface PicturePack {
+  /** Where each lies. */
+  readonly entries: Readonly<Record<string, PackEntry>>;
+  /** The compressed pictures; shared memory, so that no worker copies them. */
+  readonly bytes: Uint8Array;
+  /** The sha-256 of the names and the pictures as they were before compression, hexadecimal. */
+  readonly hash: string;
+}
+
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+
+/** Bytes in memory that threads can share. */
+export const sharedBytes = (length: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(length));
+
+/** Collects pictures, then packs them. */
+export interface Packer {
+  /** Adds a picture under a new name. */
+  readonly add: (name: string, picture: Picture) => void;
+  /** All that were added. */
+  readonly pack: () => PicturePack;
+}
+
+/** A packer without pictures. */
+export const packerOf = (): Packer => {
+  const parts: Uint8Array[] = [], entries: Record<string, PackEntry> = {}, hash = createHash("sha256");
+  let at = 0;
+  return {
+    add: (name, { width, height, data }) => {
+      const part = zstdCompressSync(data, LEVEL);
+      hash.update(`${name} ${width} ${height}\n`).update(data);
+      entries[name] = [at, part.length, width, height];
+      parts.push(part), at += part.length;
+    },
+    pack: () => {
+      const bytes = sharedBytes(at);
+      for (let i = 0, p = 0; i < parts.length; p += parts[i]!.length, i++) bytes.set(parts[i]!, p);
+      return { entries, bytes, hash: hash.digest("hex") };
+    },
+  };
+};
+
+/** Unpacks pictures of packs; the ones used last are kept, up to `room` bytes. */
+export interface PictureStore {
+  /** The picture of a name; undefined if no pack has it. */
+  readonly get: (name: string) => Picture | undefined;
+}
+
+/** A store over packs whose names do not repeat. */
+export const storeOf = (packs: readonly PicturePack[], room = 64 * 2 ** 20): PictureStore => {
+  const kept = new Map<string, Picture>();
+  let held = 0;
+  const unpack = (name: string): Picture | undefined => {
+    const pack = packs.find((p) => p.entries[name] !== undefined);
+    if (pack === undefined) return undefined;
+    const [offset, length, width, height] = pack.entries[name]!;
+    const { buffer, byteOffset } = pack.bytes;
+    const data = zstdDecompressSync(Buffer.from(buffer as ArrayBuffer, byteOffset + offset, length));
+    return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  };
+  return {
+    get: (name) => {
+      const picture = kept.get(name) ?? unpack(name);
+      if (picture === undefined) return undefined;
+      // A map keeps the order of insertion: what is put in again is the youngest.
+      if (!kept.delete(name)) held += picture.data.length;
+      kept.set(name, picture);
+      for (const [oldest, { data }] of kept) {
+        if (held <= room) break;
+        kept.delete(oldest), held -= data.length;
+      }
+      return picture;
+    },
+  };
+};
