@@ -3,7 +3,6 @@
  *
  *     deno run -A tests/support/ablate_smoke.ts <directory> <store> <workers> [settings as JSON]
  */
-import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { ablate } from "../../pipelines/ablations/ablate.ts";
 import { ablationCodec } from "../../pipelines/ablations/config.ts";
