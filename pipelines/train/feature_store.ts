@@ -287,7 +287,7 @@ export const openFeatureStore = (
     yield* doing("list", () => rows.refresh());
     if (rows.damaged > 0) {
       yield* Effect.logWarning(
-        `${rows.damaged} damaged entries in ${folder}: their features are computed again`,
+        `${folder}: features of ${rows.damaged} damaged or removed entries are computed again`,
       );
     }
     return {

@@ -1,0 +1,274 @@
+/** A model trained end to end from annotation files and real pictures: killed, resumed, expanded, evaluated. */
+import type { NdArray, Tree } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { mixtureUnder } from "../../../pipelines/data/mixture_config.ts";
+import { openMixture } from "../../../pipelines/data/mixture_open.ts";
+import { benchmarkNamed } from "../../../pipelines/eval/registry.ts";
+import { answerRecords } from "../../../pipelines/stages/answer_records.ts";
+import { apart, withEncoder } from "../../../pipelines/stages/encoder.ts";
+import { expand } from "../../../pipelines/stages/expand.ts";
+import { finetune } from "../../../pipelines/stages/finetune.ts";
+import type { LanguageConfig } from "../../../pipelines/stages/language.ts";
+import { openMixtureFeatures, openMixturePictures } from "../../../pipelines/stages/mixture_source.ts";
+import { type Arm, type ModelState, viewsRead } from "../../../pipelines/stages/model.ts";
+import { freshModel, pretrain } from "../../../pipelines/stages/pretrain.ts";
+import type { LanguageSource } from "../../../pipelines/stages/source.ts";
+import { followedBy, type StageRun } from "../../../pipelines/stages/stage.ts";
+import type { RunDirectory } from "../../../pipelines/runs/run_directory.ts";
+import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";
+import { closeCpu, cpuServices } from "../../support/cpu.ts";
+import { shapes, writeWorld } from "./world.ts";
+
+const right = <A>(found: E.Either<unknown, A>): A => {
+  if (E.isLeft(found)) throw found.left;
+  return found.right;
+};
+const test = suite("training on mixtures");
+const folder = await Deno.makeTempDir({ prefix: "training" }), cache = `${folder}/cache`;
+const config = mixtureUnder(folder, await writeWorld(folder, 12));
+const weights = await Effect.runPromise(loadVision(shippedWeights()));
+const services = await cpuServices();
+const run = <A, E>(effect: Effect.Effect<A, E, Device | Scope.Scope>): Promise<A> =>
+  Effect.runPromise(Effect.provide(Effect.scoped(effect), services));
+
+const model = { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.09 };
+const arm: Arm = {
+  name: "tiles",
+  bridge: { kind: "resampler", queries: 8, levels: 2 },
+  expansion: { kind: "tile", tiles: 2 },
+};
+const training: LanguageConfig = {
+  steps: 10,
+  batch: 4,
+  rate: 3e-3,
+  warmup: 2,
+  weightDecay: 0,
+  maxNorm: 1,
+  trainable: ["bridge", "model", "lm_head"],
+  every: 3,
+};
+const runIn = (name: string): StageRun => {
+  const path = `${folder}/${name}`;
+  Deno.mkdirSync(path, { recursive: true });
+  const directory = {
+    path,
+    checkpoints: path,
+    metrics: path,
+    samples: path,
+    figures: path,
+  } as unknown as RunDirectory;
+  return { directory, manifest: undefined as never };
+};
+const checkpoint = (name: string, stage: string): Uint8Array =>
+  Deno.readFileSync(
+    [...Deno.readDirSync(`${folder}/${name}`)]
+      .map((entry) => `${folder}/${name}/${entry.name}`)
+      .find((path) => path.endsWith(`${stage}.safetensors`))!,
+  );
+const options = { batch: 4, workers: 2, label: "features" };
+
+/** The source until a step, where the power goes. */
+const cut = <E, R>(source: LanguageSource<E, R>, at: number): LanguageSource<E | "power cut", R> => ({
+  ...source,
+  batches: (seed, size) => {
+    const batchAt = source.batches(seed, size);
+    return (step) => step >= at ? Effect.fail("power cut" as const) : batchAt(step);
+  },
+});
+
+const mixtureAt = (side: number, tiles = 1) =>
+  Effect.gen(function* () {
+    const mixture = yield* openMixture(config, cache);
+    return yield* openMixtureFeatures(mixture, weights, { side, tiles }, cache, options);
+  });
+
+const first = (name: string, source: LanguageSource<unknown>, steps = training.steps) => {
+  const fresh = freshModel(arm, model, source.vocabulary, 1);
+  const stage = { name: "pretrain", config: { ...training, steps }, model, source, seed: 5 };
+  return pretrain(runIn(name), stage)(fresh);
+};
+
+test("a batch is a function of seed and step alone, whatever was asked before", async () => {
+  const batches = await run(Effect.gen(function* () {
+    const { source } = yield* mixtureAt(112);
+    const [a, b, other] = [source.batches(5, 4), source.batches(5, 4), source.batches(6, 4)];
+    const forth = yield* Effect.forEach([0, 1, 2, 7], a);
+    const back = yield* Effect.forEach([7, 2, 1, 0], b);
+    assert.equal(back.toReversed(), forth);
+    const [, differs] = [forth[0]!, (yield* other(0)).ids!];
+    assert.not.equal(differs.data, forth[0]!.ids!.data);
+    return forth;
+  }));
+  for (const { ids, labels, "features.0": shallow, "features.1": deep } of batches) {
+    assert.equal([ids!.shape, labels!.shape], [[4, 48], [4, 48]]);
+    assert.equal([shallow!.shape, deep!.shape], [[4, 64, 128], [4, 64, 128]]);
+    for (let row = 0; row < 4; row++) {
+      assert.ok([...labels!.data.subarray(row * 48, (row + 1) * 48)].some((label) => label >= 0));
+    }
+  }
+});
+
+test("an epoch of a part meets every example once, with its own picture", async () => {
+  await run(Effect.gen(function* () {
+    const mixture = yield* openMixture({ ...config, parts: [config.parts[0]!] }, cache);
+    const { source, store } = yield* openMixtureFeatures(
+      mixture,
+      weights,
+      { side: 112, tiles: 1 },
+      cache,
+      options,
+    );
+    const batchAt = source.batches(3, 4), size = 64 * 128, part = mixture.parts[0]!;
+    const met: string[] = [];
+    for (let step = 0; step < 3; step++) {
+      const batch = yield* batchAt(step);
+      for (let row = 0; row < 4; row++) {
+        const seen = batch["features.1"]!.data.subarray(row * size, (row + 1) * size);
+        const text = mixture.language.decode([...batch.ids!.data.subarray(row * 48, (row + 1) * 48)]);
+        for (const shape of shapes(12)) {
+          const { content } = part.data.pictures.find(({ name }) => name.endsWith(shape.file))!;
+          const own = (yield* store.read([content]))[1]!.data;
+          if (!seen.every((v, i) => v === own[i])) continue;
+          met.push(shape.file);
+          assert.ok(text.includes(shape.colour) && text.includes(shape.kind), `${shape.file}: ${text}`);
+        }
+      }
+    }
+    assert.equal(met.toSorted(), shapes(12).map(({ file }) => file).toSorted());
+  }));
+});
+
+test("stopped anywhere and resumed, a training on a mixture is the uninterrupted one, bit for bit", async () => {
+  const whole = await run(Effect.flatMap(mixtureAt(112), ({ source }) => first("whole", source)));
+  const stopped = await run(
+    Effect.flip(Effect.flatMap(mixtureAt(112), ({ source }) => first("cut", cut(source, 7)))),
+  );
+  assert.is(stopped, "power cut");
+  const resumed = await run(Effect.flatMap(mixtureAt(112), ({ source }) => first("cut", source)));
+  assert.equal(checkpoint("cut", "pretrain"), checkpoint("whole", "pretrain"));
+  assert.is(resumed.identity, whole.identity);
+  const losses = (records: typeof whole.records) => records.map(({ step, loss }) => [step, loss]);
+  assert.equal(losses(resumed.records), losses(whole.records));
+  // a checkpoint of other annotations is refused
+  const fewer = { ...config, parts: config.parts.slice(0, 2) };
+  const other = await run(Effect.flip(Effect.flatMap(
+    Effect.flatMap(
+      openMixture(fewer, cache),
+      (m) => openMixtureFeatures(m, weights, { side: 112, tiles: 1 }, cache, options),
+    ),
+    ({ source }) => first("cut", source),
+  )));
+  assert.match(String(other), "resume pretrain");
+});
+
+test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by the official rules", async () => {
+  const score = await run(Effect.gen(function* () {
+    const at = runIn("tiles"), small = yield* mixtureAt(112), { vocabulary } = small.source;
+    const stages = pipe(
+      pretrain(at, {
+        name: "pretrain",
+        config: { ...training, steps: 150, every: 100 },
+        model,
+        source: small.source,
+        seed: 1,
+      }),
+      followedBy(expand(at, { name: "expand", arm, model, vocabulary, seed: 1 })),
+    );
+    const grown = yield* stages(freshModel(arm, model, vocabulary, 1));
+    assert.equal(viewsRead(grown.bridge), { side: 224, tiles: 2 });
+    const large = yield* mixtureAt(224, 2);
+    assert.is(large.store.shape.cells, 320);
+    const stage = {
+      name: "finetune",
+      config: { ...training, steps: 60, every: 100, rate: 1e-3 },
+      model,
+      source: large.source,
+      seed: 2,
+    };
+    const state = yield* finetune(at, stage)(grown);
+    const losses = state.records.map(({ loss }) => loss as number);
+    assert.ok(Math.max(...losses.slice(-5)) < Math.max(...losses.slice(0, 5)) + 0.2, losses.join());
+    const answering = {
+      model,
+      state,
+      mixture: large.mixture,
+      part: large.mixture.parts[2]!,
+      store: large.store,
+      batch: 8,
+      tokens: 3,
+    };
+    const answered = yield* answerRecords(answering);
+    const benchmark = right(benchmarkNamed("vqav2"));
+    const report = right(benchmark.score(answered));
+    const perfect = right(benchmark.score(
+      answered.map(({ record }) => ({ record, answer: record.kind === "open" ? record.answers[0]! : "" })),
+    ));
+    assert.is(perfect.values[perfect.main], 1);
+    const elsewhere = right(benchmark.score(yield* answerRecords({ ...answering, sees: "next" })));
+    return {
+      n: report.n,
+      value: report.values[report.main]!,
+      elsewhere: elsewhere.values[elsewhere.main]!,
+      answers: answered.map(({ answer }) => answer),
+    };
+  }));
+  assert.is(score.n, 24);
+  // the next picture always shows the other kind
+  assert.ok(
+    score.value > score.elsewhere + 0.2,
+    `${score.value}, of other pictures ${score.elsewhere}: ${score.answers.join(", ")}`,
+  );
+});
+
+test("pictures themselves, where the encoder is trained; then its features are another store's", async () => {
+  await run(Effect.gen(function* () {
+    const mixture = yield* openMixture(config, cache);
+    const { source } = yield* openMixturePictures(mixture, { side: 112, workers: 2 }, cache);
+    const fresh = withEncoder(freshModel(arm, model, source.vocabulary, 1), weights);
+    const stage = {
+      name: "see",
+      config: { ...training, steps: 3, batch: 2, trainable: ["vision", "bridge"] },
+      model,
+      source,
+      seed: 1,
+    };
+    const trained: ModelState = yield* pretrain(runIn("pictures"), stage)(fresh);
+    const vision = (state: ModelState) => (state.params as Record<string, Tree<NdArray>>).vision;
+    assert.not.equal(vision(trained), vision(fresh));
+    const parted = apart(trained);
+    if (E.isLeft(parted)) return assert.unreachable(parted.left.message);
+    const { encoder, model: bare } = parted.right;
+    assert.ok(E.isLeft(apart(bare)));
+    assert.is.not(encoder.hash, weights.hash);
+    const { store, mixture: usable } = yield* openMixtureFeatures(
+      mixture,
+      encoder,
+      { side: 112, tiles: 1 },
+      cache,
+      options,
+    );
+    const answered = yield* answerRecords({
+      model,
+      state: bare,
+      mixture: usable,
+      part: usable.parts[2]!,
+      store,
+      batch: 8,
+      tokens: 2,
+      sees: "next",
+    });
+    assert.is(answered.length, 24);
+  }));
+});
+
+test.after(async () => {
+  await closeCpu();
+  await Deno.remove(folder, { recursive: true });
+});
+test.run();
