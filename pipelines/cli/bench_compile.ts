@@ -9,6 +9,7 @@ import { compileText, timeCompile } from "../bench/compile.ts";
 import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -18,7 +19,7 @@ const flags = {
   tokens: Flag.Int("tokens").pipe(Flag.withDefault(336), Flag.withDescription("number of visual tokens")),
   batch: Flag.Int("batch").pipe(Flag.withDefault(1), Flag.withDescription("sequences of a step")),
   device: deviceFlag,
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

@@ -15,6 +15,7 @@ import { type CaseReport, type ContestRun, contestText } from "../bench/contest_
 import { countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { opponentNames } from "../bench/opponents/opponent.ts";
 import { type PresetName, presetNames, presets } from "../bench/presets.ts";
+import { jsonFlag } from "./flags.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
@@ -42,7 +43,7 @@ const flags = {
     Flag.withDefault(400),
     Flag.withDescription("milliseconds between two waits that are aimed at"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 const sizesFor = (preset: PresetName, tokens: number, products: readonly number[]): CaseSizes => {

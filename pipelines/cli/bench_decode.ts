@@ -11,6 +11,7 @@ import { decodeText, timeDecode } from "../bench/decode.ts";
 import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -22,7 +23,7 @@ const flags = {
   prefix: countFlag("prefix", 144, "tokens before, visual ones included"),
   tokens: countFlag("tokens", 64, "tokens that there is room for"),
   rounds: countFlag("rounds", 9, "rounds, each of which times everything once"),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect";
 import { countOf, deviceFlag } from "../bench/flags.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   device: deviceFlag,
@@ -16,7 +17,7 @@ const flags = {
     Flag.withDefault(20),
     Flag.withDescription("how often memory is looked at"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

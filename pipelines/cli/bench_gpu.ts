@@ -14,6 +14,7 @@ import type { GpuProvider } from "../bench/gpu_bars.ts";
 import { type GpuLine, type GpuRun, gpuText } from "../bench/gpu_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { identityHere, readShipped, readTuning, saveTuning } from "../tune/store.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   device: Flag.Literals("device", ["both", "deno", "dawn"] as const).pipe(
@@ -25,7 +26,7 @@ const flags = {
     Flag.withDescription("seconds of tuning before each measurement on a GPU; 0 for none"),
   ),
   steps: Flag.Boolean("steps").pipe(Flag.withDefault(true), Flag.withDescription("time whole steps too")),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

@@ -3,17 +3,18 @@
  *
  *     deno task cos bench images [--images 96] [--workers 2] [--side 224] [--rounds 5] [--json]
  */
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { countFlag, countOf } from "../bench/flags.ts";
 import { imagesText, timeImages } from "../bench/images.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   images: countFlag("images", 96, "pictures of one round"),
   workers: countFlag("workers", 2, "workers"),
   side: countFlag("side", 224, "side of the squares, pixels"),
   rounds: countFlag("rounds", 5, "rounds, each of which times both"),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { countOf } from "../bench/flags.ts";
 import { type LoadReport, measureLoad } from "../bench/load.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   megabytes: Flag.Int("megabytes").pipe(
@@ -17,7 +18,7 @@ const flags = {
     Flag.withDefault("host" as const),
     Flag.withDescription("keep the arrays, or let each go as an upload does"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

@@ -19,6 +19,7 @@ import { precisions } from "../train/precision.ts";
 import { profileChart } from "../figures/profile_chart.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { tuned } from "../tune/store.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -60,7 +61,7 @@ const flags = {
   svg: Flag.optional(Flag.String("svg")).pipe(
     Flag.withDescription("write the last profile as a picture to a file; means --profile"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

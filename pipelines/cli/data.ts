@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream";
 import { formats } from "../data/formats/formats.ts";
 import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../data/formats/read.ts";
 import { table } from "../terminal/table.ts";
+import { jsonFlag } from "./flags.ts";
 
 const names = formats.map((f) => f.name);
 
@@ -35,7 +36,7 @@ const parts = {
     Flag.withDefault(3),
     Flag.withDescription("records that are shown"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 const countsText = (report: ReadReport): string =>

@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { examine } from "../doctor/examine.ts";
 import { doctorText, examined } from "../doctor/report.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   device: Flag.Literals("device", ["all", ...examined]).pipe(
@@ -17,7 +18,7 @@ const flags = {
     Flag.withDefault(true),
     Flag.withDescription("measure what each device reaches: takes seconds"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 /** The command. */

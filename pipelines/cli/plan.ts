@@ -23,6 +23,7 @@ import {
 import { planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
 import { type Precision, precisions } from "../train/precision.ts";
+import { jsonFlag } from "./flags.ts";
 
 const parts = {
   name: Argument.String("config").pipe(
@@ -51,7 +52,7 @@ const parts = {
   batch: Flag.optional(Flag.Int("batch")).pipe(
     Flag.withDescription("images of a step; as configured by default"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 interface DeviceFlags {

@@ -28,6 +28,7 @@ import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
 import { popeIds } from "../eval/submission/pope_lines.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
+import { jsonFlag } from "./flags.ts";
 
 const boxReaders = {
   qwen: { parse: firstQwenBox, print: thousandBoxes.print },
@@ -71,7 +72,7 @@ const parts = {
     Flag.withDefault("qwen" as const),
     Flag.withDescription("how boxes are read from answers"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 const textOf = (path: string) =>

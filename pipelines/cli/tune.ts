@@ -22,6 +22,7 @@ import { stepDevice } from "../bench/step_device.ts";
 import { stepWork } from "../bench/step_work.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
+import { jsonFlag } from "./flags.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -43,7 +44,7 @@ const flags = {
   out: Flag.optional(Flag.String("out")).pipe(
     Flag.withDescription("also write everything known of this device to a file, such as one to ship"),
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("print JSON")),
+  json: jsonFlag,
 };
 
 const line = (form: string, { schedule, ratio, untuned, tried }: Tuned): string =>

@@ -5,18 +5,22 @@
  *
  * Ctrl-C saves; the same command goes on from there.
  */
-import { deviceNamed, deviceNames } from "@chain-of-sight/kernels";
+import { deviceNamed } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { decode } from "../bridge.ts";
+import { fromEither } from "../bridge.ts";
+import { override, settingsOf } from "../configs/override.ts";
+import { shellLine } from "../report/run_report.ts";
 import { onDisk } from "../runs/disk.ts";
 import type { Json } from "../runs/hash.ts";
 import { acquireLock } from "../runs/run_lock.ts";
 import { runVision } from "../stages/vision.ts";
 import { defaultVision, visionConfigCodec } from "../stages/vision_config.ts";
+import { table } from "../terminal/table.ts";
 import { timingOf } from "../train/timing.ts";
 import { visionTower } from "../vision/tower.ts";
 import { saveVision } from "../vision/weights.ts";
+import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const d = defaultVision;
 const flags = {
@@ -39,14 +43,13 @@ const flags = {
   warmup: Flag.Int("warmup").pipe(Flag.withDefault(d.warmup), Flag.withDescription("steps of warm-up")),
   seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("key of all random numbers")),
   every: Flag.Int("every").pipe(Flag.withDefault(d.every), Flag.withDescription("steps between checkpoints")),
-  device: Flag.Literals("device", deviceNames).pipe(
-    Flag.withDefault("auto" as const),
-    Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
-  ),
+  device: computeFlag,
   out: Flag.String("out").pipe(
     Flag.withDefault("runs/vision"),
     Flag.withDescription("folder of the run and weights"),
   ),
+  set: setFlag,
+  json: jsonFlag,
 };
 
 /** The command. */
@@ -55,13 +58,9 @@ export const command = Command.make(
   flags,
   ({ device, ...given }) =>
     Effect.scoped(Effect.gen(function* () {
-      const { out, batch, batch224, concepts, ...rest } = given;
-      const config = yield* decode(visionConfigCodec(), "vision configuration")({
-        ...d,
-        ...rest,
-        data: { ...d.data, concepts },
-        batch: [batch, batch224],
-      });
+      const { out, batch, batch224, concepts, set, json, ...rest } = given;
+      const flagged = { ...d, ...rest, data: { ...d.data, concepts }, batch: [batch, batch224] as const };
+      const config = yield* fromEither(override(visionConfigCodec(), "vision configuration")(flagged, set));
       yield* onDisk("make", out, () => Deno.mkdir(out, { recursive: true }));
       yield* acquireLock(`${out}/lock`);
       const places = {
@@ -73,9 +72,10 @@ export const command = Command.make(
       const { records } = result.trained, timing = timingOf(records);
       const manifest = {
         what: "region-text contrast: pooled patch features of every object against a table of concept names",
-        command: `deno task cos vision --steps ${config.steps} --batch ${batch} --batch224 ${batch224} ` +
-          `--scenes ${config.scenes} --concepts ${concepts} --rate ${config.rate} --warmup ${config.warmup} ` +
-          `--seed ${config.seed}`,
+        command: shellLine([
+          ...["deno", "task", "cos", "vision"],
+          ...settingsOf(d, config).flatMap((setting) => ["--set", setting]),
+        ]),
         tower: visionTower,
         config,
         dataHash: result.dataHash,
@@ -85,8 +85,15 @@ export const command = Command.make(
         finished: new Date().toISOString(),
       };
       yield* saveVision(out, result.params.vit, manifest as unknown as Json);
-      console.log(JSON.stringify({ loss: manifest.loss, heldOut: result.heldOut }, null, 2));
+      const { loss, heldOut, stepSeconds } = manifest;
       console.log(
+        json ? JSON.stringify({ out, loss, heldOut, stepSeconds }, null, 2) : table(["", "value"], [
+          ["loss, first step", loss.first as number],
+          ["loss, last step", loss.last as number],
+          ...Object.entries(heldOut).map(([name, value]) => [`held out: ${name}`, Number(value)] as const),
+        ]),
+      );
+      console.error(
         `weights: ${out}/vit.safetensors; copy them and vit.json to pipelines/vision/weights to ship them`,
       );
     })).pipe(Effect.provide(deviceNamed(device))),
