@@ -19,22 +19,49 @@ import { when } from "./module.ts";
 import type { Scope } from "./scope.ts";
 
 /** A result that a subgroup sums: the weights that multiply rows of an other operand. */
-interface Sum {
+export interface Sum {
+  /** How its matrices are called. */
   readonly name: string;
+  /** Which weights. */
   readonly weights: number;
+  /** Which other operand. */
   readonly other: number;
   /** What a row is multiplied by in the end. */
   readonly factor: (line: string) => string;
 }
 
+/** Indices of the matrices of a tile. */
+export type Counts = Readonly<Record<"down" | "across" | "steps" | "columns" | "depth", readonly number[]>>;
+
+/** Who owns what: operands, names of their positions, and how many of each there are. */
+export interface Sides {
+  /** Operands whose rows are owned. */
+  readonly own: readonly LoadValue[];
+  /** Operands that the workgroup walks over. */
+  readonly others: readonly LoadValue[];
+  /** Name of the position of an own row. */
+  readonly mine: "row" | "key";
+  /** Name of the position of an other row. */
+  readonly theirs: "row" | "key";
+  /** Number of own rows. */
+  readonly lines: number;
+  /** Number of other rows. */
+  readonly length: number;
+}
+
 /** Text of one kernel through matrix units. */
 export class MatrixTile {
+  /** What all attention kernels share. */
   readonly w: AttentionWriter;
+  /** The tile. */
   readonly s: MatrixAttention;
+  /** How it lies in workgroup memory. */
   readonly at: MatrixAttentionLayout;
   /** Lanes that share a row. */
   readonly parts: number;
+  /** Workers of a workgroup. */
   readonly workers: number;
+  /** Whether keys are owned, not queries. */
   readonly perKey: boolean;
 
   /** The text of a kernel with a tile. */
@@ -67,7 +94,7 @@ export class MatrixTile {
   }
 
   /** Number of matrices of the own rows, of scores of a block, and of channels as columns and as steps. */
-  get counts() {
+  get counts(): Counts {
     const { each, block, unit } = this.s, { channels } = this.at;
     return {
       down: range(each / unit.M),
@@ -79,7 +106,7 @@ export class MatrixTile {
   }
 
   /** Own operands, other operands, names of their positions, and how many of each there are. */
-  get sides() {
+  get sides(): Sides {
     const { query, key, value, back, size: { queries, keys } } = this.w.kernel;
     const byQuery = back === undefined ? [query] : [query, back.cotangent], byKey = [key, value];
     return this.perKey

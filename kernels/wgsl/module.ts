@@ -52,7 +52,7 @@ interface Bound extends Binding {
 }
 
 /** Elements that are read together. Eight are of f16. */
-type Wide = 1 | 4 | 8;
+export type Wide = 1 | 4 | 8;
 
 /** The type of as many elements of a tensor: eight f16 are 16 bytes, which no vector of f16 has. */
 const wideType = (t: Tensor, wide: Wide): string =>

@@ -3,10 +3,10 @@ import {
   add,
   attention,
   cast,
-  grad,
   input,
   matmul,
   mul,
+  pullback,
   rmsNorm,
   softmax,
   sum,
@@ -18,6 +18,7 @@ import {
   compile,
   type Device,
   type DeviceService,
+  dispatchesOf,
   explain,
   schedulesOf,
   theDevice,
@@ -65,6 +66,8 @@ interface Timing {
   readonly seconds: number;
   readonly flops: number;
   readonly bytes: number;
+  /** Whether some kernel goes through matrix units. */
+  readonly units: boolean;
 }
 
 /** The best time of a description's kernels under the schedules of a service. */
@@ -76,7 +79,10 @@ const timed = (outputs: Readonly<Record<string, Tensor>>, { profile, load }: Dev
       times.push((yield* program.profile(1)).reduce((n, k) => n + k.seconds, 0));
     }
     const { flops, bytes } = explain(plan);
-    return { seconds: Math.min(...times), flops, bytes } satisfies Timing;
+    const units = dispatchesOf(plan, profile).some((d) =>
+      d.code.includes("subgroupMatrixMultiplyAccumulate")
+    );
+    return { seconds: Math.min(...times), flops, bytes, units } satisfies Timing;
   }));
 
 const square = (path: string, side: number, dtype: "f32" | "f16"): Tensor => input(path, [side, side], dtype);
@@ -97,17 +103,15 @@ const memoryKernels = (rows: number, width: number): Readonly<Record<string, Ten
   };
 };
 
-const attentionOutputs = (batch: number, heads: number, queries: number, width: number) => {
-  const [q, k, v] = ["q", "k", "v"].map((path) => input(path, [batch, heads, queries, width])) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  const weights = input("weights", [batch, heads, queries, width]);
-  const gradients = grad((p: Readonly<Record<string, Tensor>>) =>
-    sum({})(mul(attention(p.q!, p.k!, p.v!, {}), weights))
-  )({ q, k, v });
-  return { y: attention(q, k, v, {}), ...gradients as Readonly<Record<string, Tensor>> };
+/** Attention and its gradients for a cotangent that is given. */
+const attentionOutputs = (
+  shape: readonly [batch: number, heads: number, queries: number, width: number],
+  dtype: "f32" | "f16",
+): Readonly<Record<string, Tensor>> => {
+  const [q, k, v] = ["q", "k", "v"].map((path) => input(path, shape, dtype)) as [Tensor, Tensor, Tensor];
+  const y = attention(q, k, v, {}),
+    [dq, dk, dv] = pullback([y], [input("cotangent", shape, y.dtype)], [q, k, v]);
+  return { y, dq: dq!, dk: dk!, dv: dv! };
 };
 
 /** Measures everything on the device of the context. What fails is a line that says why. */
@@ -177,15 +181,26 @@ export const measureGpu = (
     }
 
     const shape: readonly [number, number, number, number] = software ? [1, 2, 128, 32] : [8, 16, 1024, 64];
-    const both = yield* measure("attention", "TFLOP/s", attentionOutputs(...shape));
-    if (both !== undefined && rates.f32 !== undefined) {
-      const rate = both.flops / both.seconds, what = `attention ${shape.join("x")} forward and backward`;
-      say({ what, unit: "TFLOP/s", value: rate / 1e12, others: "" });
+    for (const dtype of ["f32", "f16"] as const) {
+      const what = `attention ${shape.join("x")} forward and backward, ${dtype}`, product = rates[dtype];
+      // without 16-bit numbers the product has said so
+      if (product === undefined) continue;
+      const both = yield* measure(what, "TFLOP/s", attentionOutputs(shape, dtype));
+      if (both === undefined) continue;
+      const rate = both.flops / both.seconds;
+      const how = both.units ? "through matrix units" : "without matrix units";
+      say({
+        what,
+        unit: "TFLOP/s",
+        value: rate / 1e12,
+        others: "",
+        ...(dtype === "f16" ? { note: how } : {}),
+      });
       say({
         what: `${what}, share of product`,
         unit: "",
-        value: rate / rates.f32,
-        bar: attentionBar,
+        value: rate / product,
+        ...attentionBar(provider, dtype),
         others: "",
       });
     }

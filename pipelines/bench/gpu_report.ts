@@ -78,7 +78,7 @@ export const gpuText = ({ devices, software, versions, lines }: GpuRun): string 
     l.what,
     l.provider,
     l.value === undefined ? "-" : `${number(l.value)} ${l.unit}`,
-    l.bar === undefined ? "" : `${l.bar.side} ${number(l.bar.value)}`,
+    l.bar === undefined ? software ? "not applicable" : "" : `${l.bar.side} ${number(l.bar.value)}`,
     l.met === undefined ? "" : l.met ? "yes" : "NO",
     l.others,
   ]);

@@ -1,7 +1,7 @@
 /** What is asked of a GPU: bars by hand, the report, and a run on a software device, which judges nothing. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { meets, productBar, stepBars } from "../../pipelines/bench/gpu_bars.ts";
+import { attentionBar, meets, productBar, stepBars } from "../../pipelines/bench/gpu_bars.ts";
 import { type GpuRun, gpuRunCodec, gpuText, lineOf } from "../../pipelines/bench/gpu_report.ts";
 import { ran, read } from "./command.ts";
 
@@ -11,6 +11,11 @@ test("bars are those of the reference card, by hand", () => {
   assert.equal(productBar("deno", "f32").bar, { side: "at least", value: 40 });
   assert.equal(productBar("dawn", "f32").bar, undefined);
   assert.equal([productBar("deno", "f16"), productBar("dawn", "f16")].map((p) => p.bar!.value), [50, 250]);
+  assert.equal([attentionBar("deno", "f32"), attentionBar("dawn", "f16")].map((a) => a.bar!.value), [
+    0.6,
+    0.6,
+  ]);
+  assert.equal(attentionBar("deno", "f16"), {}, "without matrix units nothing is asked");
   const base = [32, 80, 336].map((tokens) => stepBars("deno", "base", tokens, "f32"));
   assert.equal(base.map((b) => b.ms!.value), [1.35 * 97, 1.35 * 140, 1.35 * 371]);
   assert.equal(base.map((b) => b.GiB!.value), [7.4, 9, 18]);
@@ -71,11 +76,14 @@ test("a software device is measured in small and judges nothing", async () => {
     "softmax, share of copy",
     "root mean square norm, share of copy",
     "transpose, share of copy",
-    "attention 1x2x128x32 forward and backward",
-    "attention 1x2x128x32 forward and backward, share of product",
+    "attention 1x2x128x32 forward and backward, f32",
+    "attention 1x2x128x32 forward and backward, f32, share of product",
+    "attention 1x2x128x32 forward and backward, f16",
+    "attention 1x2x128x32 forward and backward, f16, share of product",
     "product 256, f16 in blocks, f32 from block to block",
   ]);
   assert.ok(found.every((l) => l.value! > 0));
+  assert.match(gpuText(run), /attention .* f16, share of product \| deno .* not applicable/);
 });
 
 test.run();
