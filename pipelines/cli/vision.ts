@@ -90,7 +90,11 @@ export const command = Command.make(
         json ? JSON.stringify({ out, loss, heldOut, stepSeconds }, null, 2) : table(["", "value"], [
           ["loss, first step", loss.first as number],
           ["loss, last step", loss.last as number],
-          ...Object.entries(heldOut).map(([name, value]) => [`held out: ${name}`, Number(value)] as const),
+          ...Object.entries(heldOut).flatMap(([side, scores]) =>
+            Object.entries(scores).map(([name, value]) =>
+              [`held out at ${side} px: ${name}`, Number(value)] as const
+            )
+          ),
         ]),
       );
       console.error(
