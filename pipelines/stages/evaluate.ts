@@ -8,7 +8,8 @@ import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
-import { questionsOf } from "../data/tasks.ts";
+import type { DataConfig } from "../data/config.ts";
+import { type QuestionKind, questionsOf } from "../data/tasks.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import type { DiskError } from "../runs/disk.ts";
@@ -19,6 +20,7 @@ import type { FeatureSet } from "../train/features.ts";
 import { type Answerer, openAnswerer } from "./answer.ts";
 import type { LanguageData } from "./scene_source.ts";
 import type { ModelConfig, ModelState } from "./model.ts";
+import { type Answers, type KindScores, kindScoresCodec, kindScoresOf } from "./kind_scores.ts";
 import {
   type Answered,
   evalQuestions,
@@ -56,6 +58,8 @@ export interface Evaluation {
   readonly gainOverBlind: Interval;
   /** Presence F1 beyond the shuffled control, paired by scene. */
   readonly gainOverShuffled: Interval;
+  /** Every kind of question that was asked, by size and template, beside its controls. */
+  readonly kinds: KindScores;
   /** Answers of the model about the first scenes, in the order of the questions. */
   readonly answers: readonly string[];
 }
@@ -68,6 +72,7 @@ const evaluationType = t.strict({
   shuffled: scoresCodec(),
   gainOverBlind: interval,
   gainOverShuffled: interval,
+  kinds: kindScoresCodec(),
   answers: t.readonlyArray(t.string),
 });
 
@@ -75,12 +80,25 @@ const evaluationType = t.strict({
 export const evaluationCodec = (): t.Type<Evaluation, unknown, unknown> =>
   evaluationType as unknown as t.Type<Evaluation, unknown, unknown>;
 
-/** Tokens of an answer by kind of question: a word, a number, four coordinates. */
-const tokensFor: Readonly<Record<string, number>> = { presence: 1, count: 1, refer: 4 };
-
-/** Questions about the scenes of some data. */
+/** Questions about the scenes of some data: in worlds at full strength of every kind, in others all but captions. */
 export const questionsFor = (data: LanguageData): ReturnType<typeof evalQuestions> =>
-  evalQuestions(data.scenes, (scene) => questionsOf(scene, data.data));
+  evalQuestions(
+    data.scenes,
+    (scene) =>
+      questionsOf(scene, data.data).filter((q) => data.data.world !== undefined || q.kind !== "caption"),
+  );
+
+/** Tokens that answers of a kind may have: those of the longest right one. */
+const tokensFor = (
+  tokenizer: LanguageData["tokenizer"],
+  questions: ReturnType<typeof evalQuestions>,
+): ReadonlyMap<QuestionKind, number> => {
+  const out = new Map<QuestionKind, number>();
+  for (const { question: { kind, answer } } of questions) {
+    out.set(kind, Math.max(out.get(kind) ?? 1, tokenizer.encode(answer).length));
+  }
+  return out;
+};
 
 /** Answers all questions, each about the picture that `pictureOf` names. Equal askings are answered once. */
 export const answerAll = (
@@ -90,11 +108,11 @@ export const answerAll = (
   pictureOf: (scene: number) => number,
 ): Effect.Effect<readonly Answered[], GenerationError> =>
   Effect.gen(function* () {
-    const questions = questionsFor(data);
+    const questions = questionsFor(data), tokens = tokensFor(data.tokenizer, questions);
     const keyOf = (scene: number, prompt: string): string => `${pictureOf(scene)} ${prompt}`;
     const askings = new Map(questions.map(({ scene, question }) => [
       keyOf(scene, question.prompt),
-      { picture: pictureOf(scene), prompt: question.prompt, tokens: tokensFor[question.kind]! },
+      { picture: pictureOf(scene), prompt: question.prompt, tokens: tokens.get(question.kind)! },
     ]));
     const answers = yield* answer(features, [...askings.values()]);
     const byKey = new Map([...askings.keys()].map((key, i) => [key, answers[i]!]));
@@ -122,22 +140,22 @@ export interface EvaluateStage {
 /** The pure end of an evaluation: scores from answers. */
 export const judged = (
   identity: string,
-  answers: {
-    readonly seen: readonly Answered[];
-    readonly blind: readonly Answered[];
-    readonly shuffled: readonly Answered[];
-  },
-  options: ScoreOptions,
-  samples: number,
-): Evaluation => ({
-  identity,
-  scores: scoresOf(answers.seen, options),
-  blind: scoresOf(answers.blind, options),
-  shuffled: scoresOf(answers.shuffled, options),
-  gainOverBlind: f1Gain(answers.seen, answers.blind, options),
-  gainOverShuffled: f1Gain(answers.seen, answers.shuffled, options),
-  answers: answers.seen.filter((a) => a.scene < samples).map((a) => a.answer),
-});
+  answers: Answers,
+  config: DataConfig,
+  { resamples, seed, samples }: Pick<EvaluateConfig, "resamples" | "seed" | "samples">,
+): Evaluation => {
+  const options: ScoreOptions = { grid: config.grid, resamples, seed };
+  return {
+    identity,
+    scores: scoresOf(answers.seen, options),
+    blind: scoresOf(answers.blind, options),
+    shuffled: scoresOf(answers.shuffled, options),
+    gainOverBlind: f1Gain(answers.seen, answers.blind, options),
+    gainOverShuffled: f1Gain(answers.seen, answers.shuffled, options),
+    kinds: kindScoresOf(answers, config, { resamples, seed }),
+    answers: answers.seen.filter((a) => a.scene < samples).map((a) => a.answer),
+  };
+};
 
 /** Evaluation as a stage; its result is kept as JSON beside the checkpoints. */
 export const evaluate = (
@@ -160,9 +178,8 @@ export const evaluate = (
       Effect.catch(() => Effect.succeed(undefined)),
     );
     if (before?.identity === identity) return before;
-    const longest = Math.max(
-      ...questionsFor(data).map(({ question: q }) => questionIds(tokenizer, q.prompt).length),
-    );
+    const questions = questionsFor(data);
+    const longest = Math.max(...questions.map(({ question: q }) => questionIds(tokenizer, q.prompt).length));
     return yield* Effect.scoped(Effect.gen(function* () {
       const answer = yield* openAnswerer({
         model,
@@ -171,13 +188,12 @@ export const evaluate = (
         tokenizer,
         batch: config.batch,
         prompt: longest,
-        tokens: Math.max(...Object.values(tokensFor)),
+        tokens: Math.max(...tokensFor(tokenizer, questions).values()),
       });
       const seen = yield* answerAll(answer, features, data, (scene) => scene);
       const blind = yield* answerAll(answer, stage.average, data, () => 0);
       const shuffled = yield* answerAll(answer, features, data, (scene) => (scene + 1) % scenes.length);
-      const options = { grid: data.data.grid, resamples: config.resamples, seed: config.seed };
-      const result = judged(identity, { seen, blind, shuffled }, options, config.samples);
+      const result = judged(identity, { seen, blind, shuffled }, data.data, config);
       yield* writeJson(path, result);
       return result;
     }));

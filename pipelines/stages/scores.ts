@@ -115,11 +115,9 @@ export const f1Gain = (
 ): Interval =>
   pairedDifference(byScene(a), byScene(b), (drawn) => presenceF1(drawn.flat()), { resamples, seed });
 
-/** What questions are asked about some scenes: all kinds but captions. */
+/** What questions are asked about some scenes: those that are wanted, in the order of the scenes. */
 export const evalQuestions = (
   scenes: readonly Scene[],
   ask: (scene: Scene) => readonly Question[],
 ): readonly { readonly scene: number; readonly question: Question }[] =>
-  scenes.flatMap((scene, i) =>
-    ask(scene).filter((q) => q.kind !== "caption").map((question) => ({ scene: i, question }))
-  );
+  scenes.flatMap((scene, i) => ask(scene).map((question) => ({ scene: i, question })));

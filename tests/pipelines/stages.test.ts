@@ -24,7 +24,7 @@ import { corpusOf, questionsOf } from "../../pipelines/data/tasks.ts";
 import { quickstartArms } from "../../pipelines/quickstart/presets.ts";
 import { by, cos } from "../../pipelines/configs/entry.ts";
 import { openAnswerer } from "../../pipelines/stages/answer.ts";
-import { answerAll, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
+import { answerAll, evaluationCodec, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
 import { type LanguageData, vocabularyOf } from "../../pipelines/stages/scene_source.ts";
 import {
@@ -164,8 +164,6 @@ test("rows ask so many questions of each kind, and others at the next pass", () 
   assert.ok(trainingRow(tokenizer, learnt[0]!, data, text, 0).labels.some((l) => l >= 0));
 });
 
-const options = { grid: data.grid, resamples: 200, seed: 1 };
-
 test("a perfect answerer scores 1, beats both controls, and asks a blind question once", async () => {
   const features = featuresFor(scenes.length, 4, 2), all = held(features);
   const truth = new Map(
@@ -186,13 +184,19 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
   const blind = await answers(() => 0);
   assert.ok(asked < questionsFor(all).length, "blind questions repeat");
   const shuffled = await answers((s) => (s + 1) % scenes.length);
-  const result = judged("id", { seen, blind, shuffled }, options, 2);
+  const result = judged("id", { seen, blind, shuffled }, data, { resamples: 200, seed: 1, samples: 2 });
   assert.is(result.scores.presenceF1.value, 1);
   assert.is(result.scores.countAccuracy.value, 1);
   assert.ok(result.scores.referAccuracy.value > 0.8, "boxes lose only what the grid takes");
   assert.ok(result.gainOverBlind.low > 0 && result.gainOverShuffled.low > 0);
   assert.is(result.answers.length, questionsFor(all).filter((q) => q.scene < 2).length);
   assert.is(result.scores.questions.presence, scenes.length * 6);
+  assert.equal(Object.keys(result.kinds).toSorted(), ["count", "presence", "refer"]);
+  const { presence, count } = result.kinds;
+  assert.is(count!.credit.value, 1);
+  assert.equal(presence!.controls.blind.credit.value, result.blind.presenceAccuracy.value);
+  assert.ok(presence!.controls.majority.gain.low > 0);
+  assert.equal(evaluationCodec().decode(JSON.parse(JSON.stringify(result))), E.right(result));
 });
 
 test("the average picture", () => {

@@ -1,0 +1,141 @@
+/** Scores of every kind of question about scenes, by size and template, beside controls that do not look. */
+import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
+import type { DataConfig } from "../data/config.ts";
+import { boxFormatOf } from "../data/questions/spoken.ts";
+import { sampleScenes } from "../data/scene.ts";
+import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
+import type { Benchmark } from "../eval/benchmark.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../eval/bootstrap.ts";
+import { type BlindAnswer, majorityAnswer } from "../eval/controls.ts";
+import type { EvalError } from "../eval/error.ts";
+import { type AnswerEvaluation, evaluateAnswers } from "../eval/evaluation.ts";
+import type { Answered as AnsweredRecord } from "../eval/records.ts";
+import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
+import { byKind, sceneRecord } from "../eval/scene_records.ts";
+import { byImage, meanCredit, sceneSizes } from "../eval/slices.ts";
+import type { Answered } from "./scores.ts";
+
+/** Ways of answering without looking at the picture that is asked about. */
+export type Control = "blind" | "shuffled" | "majority";
+
+/**
+ * Every control: the model before an average picture, the model before another scene's picture, and the most frequent
+ * answer of the template in training.
+ */
+export const controls: readonly Control[] = ["blind", "shuffled", "majority"];
+
+/** A control beside the model. */
+export interface ControlScore {
+  /** Its mean credit. */
+  readonly credit: Interval;
+  /** The model's mean credit less the control's, paired by scene. */
+  readonly gain: Interval;
+}
+
+/** Scores of one kind of question. */
+export interface KindScore extends AnswerEvaluation {
+  /** Number of questions. */
+  readonly n: number;
+  /** The controls on the same questions. */
+  readonly controls: Readonly<Record<Control, ControlScore>>;
+}
+
+/** Scores of the kinds that were asked. */
+export type KindScores = Readonly<Partial<Record<QuestionKind, KindScore>>>;
+
+const interval = { value: t.number, low: t.number, high: t.number };
+const parts = t.readonlyArray(t.strict({ name: t.string, n: t.number, ...interval }));
+const control = t.strict({ credit: t.strict(interval), gain: t.strict(interval) });
+const kindScore = t.strict({
+  n: t.number,
+  report: t.strict({ n: t.number, main: t.string, values: t.record(t.string, t.number) }),
+  credit: t.strict(interval),
+  bySize: parts,
+  byTemplate: parts,
+  controls: t.strict(
+    Object.fromEntries(controls.map((c) => [c, control])) as Record<Control, typeof control>,
+  ),
+});
+const kindScoresType = t.exact(t.partial(
+  Object.fromEntries(questionKinds.map((kind) => [kind, kindScore])) as Record<
+    QuestionKind,
+    typeof kindScore
+  >,
+));
+
+/** Codec of {@link KindScores}. */
+export const kindScoresCodec = (): t.Type<KindScores, unknown, unknown> =>
+  kindScoresType as unknown as t.Type<KindScores, unknown, unknown>;
+
+/** The same questions answered by the model and by the controls that need it, in the same order. */
+export interface Answers {
+  /** The model that sees the scene. */
+  readonly seen: readonly Answered[];
+  /** The model that sees the average picture. */
+  readonly blind: readonly Answered[];
+  /** The model that sees another scene. */
+  readonly shuffled: readonly Answered[];
+}
+
+/** Training scenes whose answers the majority is taken of. */
+const FITTED = 512;
+
+/** The most frequent answer of each template in training, fitted on scenes of the configuration's split `finetune`. */
+export const majorityOf = (config: DataConfig): BlindAnswer => {
+  const records = sampleScenes(config, "finetune", FITTED).flatMap((scene) =>
+    questionsOf(scene, config).map((q, i) => sceneRecord(q, config, scene.id, `${scene.id} ${i}`))
+  );
+  return majorityAnswer(records, boxFormatOf(config).print);
+};
+
+const recordsOf = (answered: readonly Answered[], config: DataConfig): readonly AnsweredRecord[] =>
+  answered.map(({ scene, question, answer }, i) => ({
+    record: sceneRecord(question, config, String(scene), String(i)),
+    answer,
+  }));
+
+const totalsOf = ({ credit }: Benchmark, answered: readonly AnsweredRecord[]): ReturnType<typeof byImage> =>
+  byImage(answered, answered.map(({ record, answer }) => credit(record, answer)));
+
+const scoreOf = (
+  of: Benchmark,
+  seen: readonly AnsweredRecord[],
+  others: Readonly<Record<Control, readonly AnsweredRecord[]>>,
+  options: BootstrapOptions,
+): E.Either<EvalError, KindScore> => {
+  const own = totalsOf(of, seen);
+  const controlOf = (name: Control): ControlScore => {
+    const totals = totalsOf(of, others[name]);
+    return {
+      credit: bootstrap(totals, meanCredit, options),
+      gain: pairedDifference(own, totals, meanCredit, options),
+    };
+  };
+  return E.map((evaluation: AnswerEvaluation): KindScore => ({
+    ...evaluation,
+    n: seen.length,
+    controls: { blind: controlOf("blind"), shuffled: controlOf("shuffled"), majority: controlOf("majority") },
+  }))(evaluateAnswers(of, seen, { ...options, sizes: sceneSizes }));
+};
+
+/**
+ * Scores of every kind among some answers. Intervals draw scenes, each with its questions of the kind.
+ * @throws {EvalError} for a question without an answer to compare with, which {@link questionsOf} never asks.
+ */
+export const kindScoresOf = (answers: Answers, config: DataConfig, options: BootstrapOptions): KindScores => {
+  const majority = majorityOf(config), benchmarks = sceneBenchmarks(config);
+  const [blind, shuffled] = [byKind(answers.blind), byKind(answers.shuffled)];
+  return Object.fromEntries(
+    [...byKind(answers.seen)].map(([kind, items]) => {
+      const seen = recordsOf(items, config);
+      const score = scoreOf(benchmarks[kind], seen, {
+        blind: recordsOf(blind.get(kind)!, config),
+        shuffled: recordsOf(shuffled.get(kind)!, config),
+        majority: seen.map(({ record }) => ({ record, answer: majority(record) })),
+      }, options);
+      if (E.isLeft(score)) throw score.left;
+      return [kind, score.right];
+    }),
+  );
+};
