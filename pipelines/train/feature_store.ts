@@ -74,6 +74,9 @@ export const rowWriter = <A>(
   write: (item: A) => Effect.Effect<void, DiskError>,
 ): (item: A) => Effect.Effect<void, DiskError> => write;
 
+/** An effect as what looks at a folder again. */
+export const refreshing = (look: Effect.Effect<void, DiskError>): Effect.Effect<void, DiskError> => look;
+
 /** One picture's features to be stored. */
 export interface NewRow {
   /** The sha-256 of the picture's file. */
@@ -103,7 +106,7 @@ export interface FeatureStore {
   /** Notes that a picture cannot be decoded. */
   readonly refuse: ReturnType<typeof rowWriter<PictureRefusal>>;
   /** Sees what other processes have stored since. */
-  readonly refresh: Effect.Effect<void, DiskError>;
+  readonly refresh: ReturnType<typeof refreshing>;
 }
 
 interface Segment {
@@ -305,6 +308,6 @@ export const openFeatureStore = (
       ),
       append: rowWriter((some) => doing("write", () => rows.append(some))),
       refuse: rowWriter((refusal) => doing("write", () => rows.refuse(refusal))),
-      refresh: doing("list", () => rows.refresh()),
+      refresh: refreshing(doing("list", () => rows.refresh())),
     };
   });
