@@ -131,7 +131,7 @@ export * from "./eval/submission/formats.ts";
 export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";
 export { mmeFiles } from "./eval/submission/mme_text.ts";
-export { popeFiles, popeIds } from "./eval/submission/pope_lines.ts";
+export { popeFiles } from "./eval/submission/pope_lines.ts";
 export * from "./figures/loss_chart.ts";
 export * from "./figures/plan_chart.ts";
 export { display, type Figure } from "./figures/plot.ts";

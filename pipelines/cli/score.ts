@@ -26,7 +26,6 @@ import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts"
 import { type Board, boardText } from "../eval/board.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
-import { popeIds } from "../eval/submission/pope_lines.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
 import { jsonFlag } from "./flags.ts";
 
@@ -111,7 +110,7 @@ const recordsOf = (of: Benchmark, source: string, split: Option.Option<string>, 
     if (format !== undefined) {
       const verdicts = readFormat(format, paths, Option.isNone(split) ? {} : { split: split.value });
       const read = yield* Stream.runCollect(verdicts);
-      return popeIds(read.flatMap((verdict) => verdict.verdict === "taken" ? verdict.records : []));
+      return read.flatMap((verdict) => verdict.verdict === "taken" ? verdict.records : []);
     }
     const read = yield* Effect.forEach(paths, (path) =>
       Effect.flatMap(

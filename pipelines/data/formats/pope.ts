@@ -26,7 +26,10 @@ const partOf = (file: string): string => {
   return found[1]!;
 };
 
-/** POPE; `part` is the split, which the file's name says. Ids are unique within a part. */
+/**
+ * POPE; `part` is the split, which the file's name says. The splits count their questions from 1 each, so that an id is
+ * `split/question_id`, as in `popular/17`.
+ */
 export const pope: Format<YesNoRecord> = {
   name: "pope",
   reads: "POPE coco_pope_{random,popular,adversarial}.json, lines of JSON",
@@ -35,14 +38,11 @@ export const pope: Format<YesNoRecord> = {
     partOf(source.name);
     yield* jsonLines(source, role);
   },
-  machine: each(Question, ({ question_id, image, text, label }, entry) =>
-    taken<YesNoRecord>(entry, [{
-      kind: "yes-no",
-      id: question_id,
-      image,
-      question: text,
-      answer: label === "yes",
-      part: partOf(entry.file),
-    }])),
+  machine: each(Question, ({ question_id, image, text, label }, entry) => {
+    const part = partOf(entry.file), id = `${part}/${question_id}`;
+    return taken<YesNoRecord>(entry, [
+      { kind: "yes-no", id, image, question: text, answer: label === "yes", part },
+    ]);
+  }),
   unique: true,
 };

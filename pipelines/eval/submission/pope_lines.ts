@@ -7,12 +7,6 @@ import { resultParser, type SubmissionFormat } from "./format.ts";
 
 const isYesNo = (record: BenchmarkRecord): record is YesNoRecord => record.kind === "yes-no";
 
-/** The splits of POPE count from 1 each: where ids repeat, `part/id` makes them unique. */
-export const popeIds = (records: readonly BenchmarkRecord[]): readonly BenchmarkRecord[] => {
-  const unique = new Set(records.map(({ id }) => id)).size === records.length;
-  return unique ? records : records.map((r) => isYesNo(r) ? { ...r, id: `${r.part}/${r.id}` } : r);
-};
-
 const bare = ({ part, id }: YesNoRecord): string =>
   id.startsWith(`${part}/`) ? id.slice(part.length + 1) : id;
 
@@ -30,7 +24,8 @@ const lines = (part: string): SubmissionFormat =>
 
 /**
  * A file for each split, `coco_pope_random.jsonl` and so on; ids lose the split's name. A file of another name is read as
- * ids of the whole benchmark. Law: parsing gives back ids and answers.
+ * ids of the whole benchmark, or of its split where the questions are of one alone. Law: parsing gives back ids and
+ * answers.
  */
 export const popeFiles: SubmissionFormat = {
   name: "pope",
@@ -51,7 +46,7 @@ export const popeFiles: SubmissionFormat = {
     const known = new Set(records.map(({ id }) => id));
     const parts = [...new Set(records.filter(isYesNo).map(({ part }) => part))];
     const all = Object.entries(files).map(([file, text]) => {
-      const part = parts.find((p) => file.includes(p)) ?? "";
+      const part = parts.find((p) => file.includes(p)) ?? (parts.length === 1 ? parts[0]! : "");
       const whole = ({ id, answer }: Prediction): Prediction => {
         const inPart = `${part}/${id}`;
         return { id: known.has(inPart) ? inPart : id, answer };

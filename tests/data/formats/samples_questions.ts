@@ -142,7 +142,7 @@ export const questionsSamples: readonly Sample[] = [
     [
       {
         kind: "yes-no",
-        id: "1",
+        id: "random/1",
         image: "COCO_val2014_000000310196.jpg",
         question: "Is there a snowboard in the image?",
         answer: true,
@@ -150,7 +150,7 @@ export const questionsSamples: readonly Sample[] = [
       },
       {
         kind: "yes-no",
-        id: "1",
+        id: "adversarial/1",
         image: "COCO_val2014_000000310196.jpg",
         question: "Is there a bear in the image?",
         answer: false,
