@@ -1,0 +1,120 @@
+/** Reports: every number named with its source, everything from outside escaped, and nothing outside needed. */
+import * as Effect from "effect/Effect";
+import * as fc from "fast-check";
+import { parseHTML } from "linkedom";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { presets } from "../../pipelines/quickstart/presets.ts";
+import { thinned } from "../../pipelines/report/curves.ts";
+import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
+import { reportOf } from "../../pipelines/report/make.ts";
+import { reportPage, spans } from "../../pipelines/report/render.ts";
+import { commandOf, shellLine, spaced } from "../../pipelines/report/run_report.ts";
+import { linesOf, manifestOf, records, writeRun } from "../board/runs_on_disk.ts";
+
+const test = suite("report");
+const HOSTILE = `</script><script>alert(1)</script><img src=x onerror=alert(1)>"'\`$\{1}&amp;`;
+const folder = await Deno.makeTempDir();
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+test("text is escaped wherever it stands; what was made here is not escaped twice", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (text) => {
+    const clean = [...text].filter((char) => char >= " " && char !== "\u007f").join("");
+    const { document } = parseHTML(
+      `<!doctype html><html><body>${textOfHtml(html`<p title="${clean}">${clean}</p>`)}</body></html>`,
+    ) as unknown as {
+      document: {
+        querySelector: (s: string) => { textContent: string; getAttribute: (n: string) => string };
+      };
+    };
+    const p = document.querySelector("p");
+    assert.is(p.textContent, clean);
+    assert.is(p.getAttribute("title"), clean);
+  }));
+  assert.is(textOfHtml(html`${[html`<b>${"<"}</b>`, " & ", 3, false, undefined]}`), "<b>&lt;</b> &amp; 3");
+  assert.is(escapeHtml("a\u0000b"), "ab");
+});
+
+const interval = (value: number) => ({ value, low: value - 0.05, high: value + 0.05 });
+const arm = (name: string) => ({
+  name,
+  bridge: "resampler",
+  pretrainTokens: 84,
+  finetuneTokens: 336,
+  relativePretrainTime: 1,
+  loss: { first: 6, pretrain: 2, finetune: 1 },
+  scores: { presenceF1: interval(0.75), yesRate: 0.4 },
+  gain: { blind: interval(0.2) },
+});
+
+test("a run's page holds its scores with intervals, its curves, and hostile names as names", async () => {
+  const path = `${folder}/run`, name = `quickstart-${HOSTILE.replaceAll("/", "")}`;
+  await writeRun(path, {
+    name,
+    config: { [HOSTILE]: HOSTILE },
+    stages: ["a-pretrain"],
+    done: 1,
+    metrics: { "a-pretrain": linesOf(records(1, 9)) + '{"step":10,"lo' },
+  });
+  await Deno.writeTextFile(
+    `${path}/summary.json`,
+    JSON.stringify({ scale: "micro", wallSeconds: 3, arms: [arm(HOSTILE), arm("b")] }),
+  );
+  const page = reportPage(await Effect.runPromise(reportOf(path)));
+  assert.match(page, /75\.0\s*<span class="range">\[70\.0, 80\.0\]/);
+  assert.ok(!page.includes("<img src=x") && !page.includes("<script>alert"));
+  assert.is(page.match(/<script/g)!.length, 1, "the block of data alone");
+  assert.is(page.match(/<svg[^>]*role="img"/g)!.length, 2, "loss, and time against score");
+  assert.not.match(page.replaceAll("http://www.w3.org/", ""), /(src|href)\s*=\s*"?\s*(https?:)?\/\//);
+  assert.not.match(page, /@import|url\((?!#)/);
+  const data = page.slice(page.indexOf('id="report-data">') + 17, page.lastIndexOf("</script>"));
+  const read = JSON.parse(data) as {
+    readonly title: string;
+    readonly tables: readonly { readonly rows: unknown[] }[];
+  };
+  assert.is(read.title, name);
+  assert.is(read.tables[0]!.rows.length, 2);
+  for (const hash of [manifestOf({ name, config: { [HOSTILE]: HOSTILE } }).configHash, "d".repeat(64)]) {
+    assert.ok(page.includes(hash), "hashes of configuration and data");
+  }
+});
+
+test("a run without a summary, and one that has done nothing yet, have pages, too", async () => {
+  await writeRun(`${folder}/bare`, { name: "bare" });
+  await Deno.remove(`${folder}/bare/samples`, { recursive: true });
+  await Deno.remove(`${folder}/bare/metrics`, { recursive: true });
+  const report = await Effect.runPromise(reportOf(`${folder}/bare`));
+  assert.equal(report.tables.map(({ title }) => title), ["Stages"]);
+  assert.equal(report.figures, []);
+  assert.match(reportPage(report), /a-pretrain/);
+});
+
+test("the command of a quickstart makes its configuration again", () => {
+  const config = { ...presets.micro, seed: 4, pretrain: { ...presets.micro.pretrain, steps: 9 } };
+  const manifest = {
+    ...manifestOf({ name: "quickstart-micro", config: config as never }),
+    seeds: { model: 4 },
+  };
+  assert.is(commandOf(manifest), "deno task cos quickstart --scale micro --seed 4 --set pretrain.steps=9");
+  assert.is(shellLine(["a b", "it's", "x=1"]), `'a b' 'it'\\''s' x=1`);
+});
+
+test("curves are thinned to means, and what is not finite stays", () => {
+  const points = Array.from({ length: 10 }, (_, i) => ({ x: i, loss: i === 4 ? NaN : i }));
+  assert.equal(thinned(points, 20), points);
+  assert.equal(thinned(points, 5).map(({ x }) => x), [1, 3, 4, 7, 9]);
+  assert.ok(Number.isNaN(thinned(points, 5)[2]!.loss));
+  assert.is(thinned(points, 5)[0]!.loss, 0.5);
+});
+
+test("numbers of sources are said in spans, names of scores in words", () => {
+  assert.equal(spans([7, 1, 2, 3, 3]), [[1, 3], [7, 7]]);
+  assert.equal(spans([]), []);
+  assert.equal(["presenceF1", "countAccuracy", "referIou"].map(spaced), [
+    "presence F1",
+    "count accuracy",
+    "refer iou",
+  ]);
+});
+
+test.run();
