@@ -1,11 +1,12 @@
-/** Artefacts in a store: where they lie, what is known of a finished one, and how far an unfinished one is. */
+/** Artefacts in a store: where they lie, and what is known of a finished one. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import type { DiskError } from "../runs/disk.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { type Outcomes, outcomesCodec } from "./outcomes.ts";
+import { amountCodec } from "./summary_types.ts";
 
 /** `result.json` of a finished artefact. */
 export interface ArtefactResult {
@@ -28,7 +29,7 @@ export interface ArtefactResult {
   };
 }
 
-const numbers = t.record(t.string, t.number);
+const numbers = t.record(t.string, amountCodec());
 const resultType = t.intersection([
   t.strict({ format: t.literal(1), key: t.string, dataHash: t.string, seconds: t.number, numbers }),
   t.partial({ outcomes: t.strict({ seen: outcomesCodec(), blind: numbers, shuffled: numbers }) }),
@@ -55,50 +56,3 @@ export const readResult = (
 /** Writes the result of an artefact, which is finished from then on. */
 export const writeResult = (directory: string, result: ArtefactResult): Effect.Effect<void, DiskError> =>
   writeJson(`${directory}/result.json`, result);
-
-/** Bytes from the end of a metrics file in which its last whole line is looked for. */
-const TAIL = 4096;
-
-/** How far a training is. */
-export interface TrainingProgress {
-  /** Steps whose metrics are written. */
-  readonly step: number;
-  /** Loss of the last of them. */
-  readonly loss: number | undefined;
-}
-
-const progressIn = (text: string): TrainingProgress | undefined => {
-  const lines = text.slice(0, text.lastIndexOf("\n") + 1).trimEnd().split("\n");
-  try {
-    const { step, loss } = JSON.parse(lines.at(-1)!) as Readonly<Record<string, unknown>>;
-    return typeof step !== "number" ? undefined : { step, loss: typeof loss === "number" ? loss : undefined };
-  } catch {
-    return undefined; // being written, or none yet
-  }
-};
-
-/**
- * How far the training of an artefact is, from the end of its metrics, whoever writes them; nothing before its first
- * step and for stages without training.
- */
-export const progressOf = (
-  store: string,
-  job: Pick<Job, "stage" | "key">,
-): Effect.Effect<TrainingProgress | undefined, DiskError> => {
-  const path = `${artefactPath(store, job)}/metrics/${job.stage}.jsonl`;
-  return onDisk("read", path, async () => {
-    try {
-      using file = await Deno.open(path);
-      const { size } = await file.stat(), bytes = new Uint8Array(Math.min(TAIL, size));
-      await file.seek(size - bytes.length, Deno.SeekMode.Start);
-      let at = 0;
-      for (let n = await file.read(bytes); n !== null && n > 0; n = await file.read(bytes.subarray(at))) {
-        at += n;
-      }
-      return progressIn(new TextDecoder().decode(bytes.subarray(0, at)));
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) return undefined;
-      throw cause;
-    }
-  });
-};

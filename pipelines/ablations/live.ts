@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { bar, duration, type ProgressSink } from "../terminal/progress.ts";
-import { progressOf } from "./artefact.ts";
+import { follow, noSeries, type Series } from "../runs/tail.ts";
+import { artefactPath } from "./artefact.ts";
 import type { Job } from "./jobs.ts";
 import type { JobEvent } from "./scheduler.ts";
 import { workOf } from "./work.ts";
@@ -34,8 +35,8 @@ const weightOf = (job: Job): number => {
 interface Lane {
   readonly job: Job;
   readonly attempt: number;
-  step: number;
-  loss: number | undefined;
+  /** Its metrics, whichever process writes them. */
+  series: Series;
   waits: string | undefined;
 }
 
@@ -54,13 +55,17 @@ export interface Live {
   found: number;
 }
 
+const stepOf = ({ series }: Lane): number => series.records.at(-1)?.step ?? 0;
+
 const shareOf = (lane: Lane): number => {
   const total = stepsOf(lane.job);
-  return total === 0 ? 0 : Math.min(1, lane.step / total);
+  return total === 0 ? 0 : Math.min(1, stepOf(lane) / total);
 };
 
-const lossText = (loss: number | undefined): string =>
-  loss === undefined ? "" : ` loss ${loss.toPrecision(3)}`;
+const lossText = ({ series }: Lane): string => {
+  const loss = series.records.at(-1)?.loss;
+  return typeof loss === "number" ? ` loss ${loss.toPrecision(3)}` : "";
+};
 
 /** The line as it stands at a moment, at most `width` places wide. */
 export const liveLine = (live: Live, width: number): string => {
@@ -78,7 +83,7 @@ export const liveLine = (live: Live, width: number): string => {
       ? " (another process makes it)"
       : steps === 0
       ? ""
-      : ` ${lane.step}/${steps}${lossText(lane.loss)}`;
+      : ` ${stepOf(lane)}/${steps}${lossText(lane)}`;
     return `${labelOf(lane.job)}${at}`;
   });
   const parts = [`${live.done}/${live.jobs.length}`, ...running, duration(elapsed), left].filter((x) =>
@@ -108,7 +113,7 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
         live.found += weight;
         return;
       case "started":
-        live.lanes.set(job.key, { job, attempt: event.attempt, step: 0, loss: undefined, waits: undefined });
+        live.lanes.set(job.key, { job, attempt: event.attempt, series: noSeries, waits: undefined });
         break;
       case "waiting": {
         const lane = live.lanes.get(job.key), first = lane?.waits === undefined;
@@ -137,13 +142,13 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
   });
 
 const look = (live: Live): Effect.Effect<void> =>
-  Effect.gen(function* () {
+  Effect.promise(async () => {
     for (const lane of live.lanes.values()) {
-      const at = yield* progressOf(live.store, lane.job).pipe(Effect.catch(() => Effect.succeed(undefined)));
-      if (at === undefined) continue;
-      lane.step = at.step;
-      lane.loss = at.loss;
-      lane.waits = undefined;
+      const path = `${artefactPath(live.store, lane.job)}/metrics/${lane.job.stage}.jsonl`;
+      const before = lane.series;
+      // not there before its first step; whatever else is wrong with it is its job's to tell
+      lane.series = await follow(path, before).catch(() => before);
+      if (lane.series !== before) lane.waits = undefined;
     }
     draw(live);
   });

@@ -60,7 +60,7 @@ const trainingNumbers = (records: readonly MetricRecord[]): Found => {
   return {
     numbers: {
       firstLoss: records[0]!.loss as number,
-      loss: lastMean(records, "loss"),
+      loss: lastMean(records.filter(({ loss }) => Number.isFinite(loss)), "loss"),
       secondsPerStep: stepSeconds,
       measuredSeconds,
       ...(typeof skipped === "number" ? { skipped } : {}),
@@ -110,7 +110,7 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
     const job = pictureJob(shop, e, "scenes", "eval"), set = yield* scenesOf(shop, job);
     const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);
     yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, job.pictures!.side)]);
-    const seen = outcomesOf(answered, e.data.grid), numbers = scoresOfOutcomes(seen);
+    const seen = outcomesOf(answered, e.data), numbers = scoresOfOutcomes(seen);
     const valueOf = (scores: object): Readonly<Record<string, number>> =>
       Object.fromEntries(
         Object.keys(numbers).flatMap((name) => {

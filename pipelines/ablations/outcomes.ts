@@ -3,8 +3,13 @@
  * need no answers, only their sums.
  */
 import * as t from "io-ts";
-import { countRight } from "../eval/count.ts";
-import { referIou, referRight } from "../eval/refer.ts";
+import type { Box } from "../data/box.ts";
+import type { DataConfig } from "../data/config.ts";
+import { boxFormatOf } from "../data/questions/spoken.ts";
+import type { QuestionKind } from "../data/tasks.ts";
+import { pairIou } from "../eval/boxes_found.ts";
+import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
+import { sceneRecord } from "../eval/scene_records.ts";
 import { saysYes } from "../eval/yes_no.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
 import type { MetricInfo } from "./summary_types.ts";
@@ -51,70 +56,88 @@ export const scoreOfAll = ({ form, sums }: Outcome): number => scoreOf(form, add
 interface Metric extends MetricInfo {
   readonly form: Form;
   /** Sums of one answer; nothing where the question is of another kind. */
-  readonly of: (answered: Answered, grid: number) => readonly number[] | undefined;
+  readonly of: (answered: Answered, judge: Judge) => readonly number[] | undefined;
 }
 
-const mean = (
-  name: string,
-  label: string,
-  of: (a: Answered, grid: number) => number | undefined,
-): Metric => ({
-  name,
-  label,
-  form: "mean",
-  of: (answered, grid) => {
-    const value = of(answered, grid);
-    return value === undefined ? undefined : [value, 1];
+/** How answers are judged in a world. */
+interface Judge {
+  /** Credit of an answer from 0 to 1, by the benchmark of its kind. */
+  readonly credit: (answered: Answered) => number;
+  /** Intersection over union of a spoken box with the truth. */
+  readonly iou: (truth: Box, answer: string) => number;
+}
+
+const judgeOf = (data: DataConfig): Judge => {
+  const benchmarks = sceneBenchmarks(data), { parse } = boxFormatOf(data);
+  return {
+    credit: ({ question, scene, answer }) =>
+      benchmarks[question.kind].credit(sceneRecord(question, data, String(scene), question.prompt), answer),
+    iou: (truth, answer) => pairIou({ truth, said: parse(answer) }),
+  };
+};
+
+/** Names of the mean credit of every kind of question. A kind without one does not compile. */
+const credits: Readonly<Record<QuestionKind, readonly [name: string, label: string]>> = {
+  presence: ["presenceAccuracy", "presence acc."],
+  count: ["countAccuracy", "count acc."],
+  refer: ["referAccuracy", "refer acc@0.5"],
+  reading: ["readingAnls", "reading ANLS"],
+  attribute: ["attributeAccuracy", "colour acc."],
+  relation: ["relationAccuracy", "relation acc."],
+  neighbour: ["neighbourAccuracy", "neighbour acc."],
+  compare: ["compareAccuracy", "more acc."],
+  larger: ["largerAccuracy", "larger acc."],
+  name: ["nameAccuracy", "naming acc."],
+  "kind-of": ["kindOfAccuracy", "kind acc."],
+  translate: ["translateAccuracy", "translation acc."],
+  caption: ["captionRougeL", "caption ROUGE-L"],
+  dense: ["denseRougeL", "dense ROUGE-L"],
+};
+
+const presenceF1: Metric = {
+  name: "presenceF1",
+  label: "presence F1",
+  form: "f1",
+  of: ({ question: q, answer }) => {
+    if (q.kind !== "presence") return undefined;
+    const said = saysYes(answer);
+    return [Number(said && q.truth), Number(said && !q.truth), Number(!said && q.truth)];
   },
-});
+};
+
+const referIou: Metric = {
+  name: "referIou",
+  label: "refer IoU",
+  form: "mean",
+  of: ({ question: q, answer }, { iou }) => q.kind === "refer" ? [iou(q.truth, answer), 1] : undefined,
+};
 
 const metrics: readonly Metric[] = [
-  {
-    name: "presenceF1",
-    label: "presence F1",
-    form: "f1",
-    of: ({ question: q, answer }) => {
-      if (q.kind !== "presence") return undefined;
-      const said = saysYes(answer);
-      return [Number(said && q.truth), Number(said && !q.truth), Number(!said && q.truth)];
+  presenceF1,
+  ...(Object.entries(credits) as [QuestionKind, readonly [string, string]][]).flatMap((
+    [kind, [name, label]],
+  ): readonly Metric[] => [
+    {
+      name,
+      label,
+      form: "mean",
+      of: (answered, { credit }) => answered.question.kind === kind ? [credit(answered), 1] : undefined,
     },
-  },
-  mean(
-    "presenceAccuracy",
-    "presence acc.",
-    ({ question: q, answer }) => q.kind === "presence" ? Number(saysYes(answer) === q.truth) : undefined,
-  ),
-  mean(
-    "countAccuracy",
-    "count acc.",
-    ({ question: q, answer }) =>
-      q.kind === "count" ? Number(countRight({ truth: q.truth, answer })) : undefined,
-  ),
-  mean(
-    "referAccuracy",
-    "refer acc@0.5",
-    ({ question: q, answer }, grid) =>
-      q.kind === "refer" ? Number(referRight(grid)({ truth: q.truth, answer })) : undefined,
-  ),
-  mean(
-    "referIou",
-    "refer IoU",
-    ({ question: q, answer }, grid) =>
-      q.kind === "refer" ? referIou(grid)({ truth: q.truth, answer }) : undefined,
-  ),
+    ...(kind === "refer" ? [referIou] : []),
+  ]),
 ];
 
 /** Every metric, in the order of tables. */
 export const metricInfos: readonly MetricInfo[] = metrics.map(({ name, label }) => ({ name, label }));
 
-/** What answers come to, scene by scene; metrics that no question belongs to are left out. */
-export const outcomesOf = (answered: readonly Answered[], grid: number): Outcomes => {
-  const scenes = byScene(answered);
+/** What answers about scenes of a world come to, scene by scene; metrics that no question belongs to are left out. */
+export const outcomesOf = (answered: readonly Answered[], data: DataConfig): Outcomes => {
+  const scenes = byScene(answered), judge = judgeOf(data);
   return Object.fromEntries(metrics.flatMap(({ name, form, of }) => {
     const width = form === "mean" ? 2 : 3;
-    const sums = scenes.map((scene) => added(scene.flatMap((one) => [of(one, grid) ?? []])).slice(0, width));
-    return sums.some((s) => s.some((n) => n > 0)) || answered.some((a) => of(a, grid) !== undefined)
-      ? [[name, { form, sums }] as const]
+    const judged = scenes.map((scene) => scene.flatMap((one) => [of(one, judge) ?? []]));
+    return judged.some((scene) => scene.some(({ length }) => length > 0))
+      ? [[name, { form, sums: judged.map((sums) => added(sums).slice(0, width)) }] as const]
       : [];
   }));
 };

@@ -173,12 +173,16 @@ export interface AblationSummary {
 }
 
 // JSON writes null for what is no number
-const amount = new t.Type<number, number | null, unknown>(
+const amount: t.Type<number, number | null, unknown> = new t.Type<number, number | null, unknown>(
   "a number, or null for none",
   t.number.is,
   (u, context) => u === null ? t.success(NaN) : t.number.validate(u, context),
   (a) => Number.isFinite(a) ? a : null,
 );
+
+/** Codec of numbers that may be none: NaN is null in JSON. */
+export const amountCodec = (): t.Type<number, number | null, unknown> => amount;
+
 const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);

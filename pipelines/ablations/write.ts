@@ -1,5 +1,6 @@
 /** Writes what an ablation found out: summary, tables and figures. */
 import * as Effect from "effect/Effect";
+import { csvOfRows } from "../runs/data_table.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import { writeJson } from "../runs/run_directory.ts";
@@ -9,11 +10,8 @@ import { differencesOf, type SummaryTable, summaryText, tableOf } from "./table.
 import type { AblationSummary } from "./summary_types.ts";
 
 const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode(text)];
-const cell = (text: string): string => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-
-/** A table as comma-separated values (RFC 4180). */
-export const csvOf = ({ columns, rows }: SummaryTable): string =>
-  [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+/** A table as comma-separated values. */
+export const csvOf = ({ columns, rows }: SummaryTable): string => csvOfRows([columns, ...rows]);
 
 /** One row a seed of every arm: numbers in full. */
 export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => ({

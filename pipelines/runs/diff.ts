@@ -1,0 +1,52 @@
+/** What two runs differ in: configuration, data, code, device, stages and scores. */
+import type { IndexedRun } from "./index.ts";
+
+/** What a difference is about. */
+export type DifferenceKind = "configuration" | "data" | "code" | "device" | "seeds" | "stages" | "scores";
+
+/** One field that differs; `undefined` where a run does not have it. */
+export interface Difference {
+  /** What it is about. */
+  readonly kind: DifferenceKind;
+  /** Path of the field. */
+  readonly field: string;
+  /** Its value in the first run. */
+  readonly a: unknown;
+  /** Its value in the second. */
+  readonly b: unknown;
+}
+
+const isBranch = (x: unknown): x is object => typeof x === "object" && x !== null;
+
+const leaves = (value: unknown, path: string): readonly (readonly [string, unknown])[] =>
+  isBranch(value) && Object.keys(value).length > 0
+    ? Object.entries(value).flatMap(([name, inner]) => leaves(inner, path === "" ? name : `${path}.${name}`))
+    : [[path, value]];
+
+const between = (kind: DifferenceKind, a: unknown, b: unknown, at = ""): readonly Difference[] => {
+  const of = new Map(leaves(a, at)), than = new Map(leaves(b, at));
+  return [...new Set([...of.keys(), ...than.keys()])]
+    .filter((field) => JSON.stringify(of.get(field)) !== JSON.stringify(than.get(field)))
+    .map((field) => ({ kind, field, a: of.get(field), b: than.get(field) }));
+};
+
+const stagesOf = ({ manifest: { stages } }: IndexedRun): object =>
+  Object.fromEntries(stages.map(({ name, status }) => [name, status]));
+
+/** Every difference of two runs; times and paths are none. Runs that agree give an empty list. */
+export const diffRuns = (a: IndexedRun, b: IndexedRun): readonly Difference[] => [
+  ...between("configuration", a.manifest.config, b.manifest.config),
+  ...between("data", a.manifest.dataHash, b.manifest.dataHash, "dataHash"),
+  ...between("code", a.manifest.codeVersion, b.manifest.codeVersion, "codeVersion"),
+  ...between("device", a.manifest.device, b.manifest.device, "device"),
+  ...between("seeds", a.manifest.seeds, b.manifest.seeds, "seeds"),
+  ...between("stages", stagesOf(a), stagesOf(b)),
+  ...between("scores", a.scores, b.scores),
+];
+
+const shown = (value: unknown): string =>
+  value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
+
+/** Differences as rows of a table: about, field, first, second. */
+export const diffRows = (differences: readonly Difference[]): readonly (readonly string[])[] =>
+  differences.map(({ kind, field, a, b }) => [kind, field, shown(a), shown(b)]);

@@ -1,0 +1,58 @@
+/** Runs for other programs: tables as CSV and Parquet, trainings as TensorBoard event files. */
+import * as Effect from "effect/Effect";
+import { basename } from "node:path";
+import { csvText, metricsOf, runsTable, stepsTable } from "./data_table.ts";
+import { atomicWrite, type DiskError, onDisk } from "./disk.ts";
+import type { IndexedRun } from "./index.ts";
+import type { MetricsError } from "./metrics.ts";
+import { parquetBytes } from "./parquet.ts";
+import { eventFile, eventFileName } from "./tensorboard.ts";
+
+/** Formats of exports. */
+export type ExportFormat = "csv" | "parquet" | "tensorboard";
+
+/** Every format. */
+export const exportFormats: readonly ExportFormat[] = ["csv", "parquet", "tensorboard"];
+
+const folder = (path: string): Effect.Effect<void, DiskError> =>
+  onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
+
+const tensorboard = (
+  runs: readonly IndexedRun[],
+  out: string,
+): Effect.Effect<readonly string[], DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    const files: string[] = [];
+    for (const { path, manifest } of runs) {
+      const began = Date.parse(manifest.started) / 1000;
+      for (const [stage, records] of Object.entries(yield* metricsOf(path))) {
+        const place = `${out}/${basename(path)}/${stage}`, file = `${place}/${eventFileName(began)}`;
+        yield* folder(place);
+        yield* atomicWrite(file, [eventFile(records, began)]);
+        files.push(file);
+      }
+    }
+    return files;
+  });
+
+/**
+ * Writes runs to a folder and gives the files: `runs.csv` and `steps.csv`, the same as `.parquet`, or for TensorBoard a
+ * folder `<run>/<training>` each.
+ */
+export const exportRuns = (
+  runs: readonly IndexedRun[],
+  format: ExportFormat,
+  out: string,
+): Effect.Effect<readonly string[], DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    if (format === "tensorboard") return yield* tensorboard(runs, out);
+    yield* folder(out);
+    const tables = { runs: runsTable(runs), steps: yield* stepsTable(runs) }, files: string[] = [];
+    for (const [name, table] of Object.entries(tables)) {
+      const file = `${out}/${name}.${format}`;
+      const bytes = format === "csv" ? new TextEncoder().encode(csvText(table)) : parquetBytes(table);
+      yield* atomicWrite(file, [bytes]);
+      files.push(file);
+    }
+    return files;
+  });

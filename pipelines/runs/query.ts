@@ -1,0 +1,120 @@
+/** Which of many runs: by fields of their configurations and by what they scored. */
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import { FaultError } from "./fault.ts";
+import type { Json } from "./hash.ts";
+import type { IndexedRun, RunIndex } from "./index.ts";
+
+/** A question about runs that cannot be understood. */
+export class QueryError extends FaultError {
+  /** Discriminates the error. */
+  readonly _tag = "QueryError";
+  /** The class name shown in stack traces. */
+  override readonly name = "QueryError";
+}
+
+type Relation = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";
+
+/** One condition: a field, how it relates, and to what. */
+export interface Condition {
+  /** Path: of the configuration, `scores.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
+  readonly field: string;
+  /** `~` holds where the field's text contains the value. */
+  readonly relation: Relation;
+  /** As JSON, or text that is no JSON. */
+  readonly value: Json;
+}
+
+const jsonOr = (text: string): Json => {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+};
+
+/** A condition from text such as `finetune.batch=8`, `scores.presenceF1>0.7`, `device~CPU`. */
+export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
+  const parts = /^([\w.-]+)\s*(!=|>=|<=|=|>|<|~)\s*(.+)$/.exec(text.trim());
+  return parts === null
+    ? E.left(
+      new QueryError({
+        op: "query runs",
+        got: text === "" ? "nothing" : text,
+        expected: "a field, one of = != < <= > >= ~, and a value",
+        mend: "write for example finetune.batch=8 or scores.presenceF1>0.7",
+      }),
+    )
+    : E.right({ field: parts[1]!, relation: parts[2] as Relation, value: jsonOr(parts[3]!) });
+};
+
+const at = (value: unknown, names: readonly string[]): unknown =>
+  names.reduce<unknown>(
+    (inner, name) =>
+      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name)
+        ? (inner as Readonly<Record<string, unknown>>)[name]
+        : undefined,
+    value,
+  );
+
+/** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
+export const fieldOf = ({ manifest, scores, status, path }: IndexedRun, field: string): unknown => {
+  const names = field.split(".");
+  if (names[0] === "scores") return scores[names.slice(1).join(".")];
+  return at(manifest.config, names) ?? at({ ...manifest, status, path }, names);
+};
+
+const ordered = (a: unknown, b: unknown): number | undefined =>
+  (typeof a === "number" && typeof b === "number") || (typeof a === "string" && typeof b === "string")
+    ? a < b ? -1 : a > b ? 1 : 0
+    : undefined;
+
+const textOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "";
+
+/** Whether a run meets a condition. A field that it does not have meets none but `!=`. */
+export const meets = (run: IndexedRun, { field, relation, value }: Condition): boolean => {
+  const found = fieldOf(run, field);
+  const same = textOf(found) === textOf(value), order = ordered(found, value);
+  switch (relation) {
+    case "=":
+      return found !== undefined && same;
+    case "!=":
+      return !same;
+    case "~":
+      return found !== undefined && textOf(found).includes(textOf(value));
+    case ">":
+      return order === 1;
+    case "<":
+      return order === -1;
+    case ">=":
+      return order === 1 || order === 0;
+    case "<=":
+      return order === -1 || order === 0;
+  }
+};
+
+/** Which runs are asked for, and in what order. */
+export interface RunQuery {
+  /** Conditions as text; all must be met. */
+  readonly where?: readonly string[];
+  /** The field to sort by, least first; `-field` is greatest first. Runs without it come last. By path unless said. */
+  readonly sort?: string;
+}
+
+/** The runs that meet all conditions, sorted. */
+export const queryRuns = (
+  { runs }: RunIndex,
+  { where = [], sort = "path" }: RunQuery,
+): E.Either<QueryError, readonly IndexedRun[]> => {
+  const down = sort.startsWith("-"), field = down ? sort.slice(1) : sort;
+  const compare = (a: IndexedRun, b: IndexedRun): number => {
+    const x = fieldOf(a, field), y = fieldOf(b, field);
+    if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
+    return (down ? -1 : 1) * (ordered(x, y) ?? ordered(textOf(x), textOf(y))!);
+  };
+  return pipe(
+    where,
+    E.traverseArray(conditionOf),
+    E.map((conditions) => runs.filter((run) => conditions.every((c) => meets(run, c))).toSorted(compare)),
+  );
+};
