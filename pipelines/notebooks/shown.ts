@@ -1,0 +1,67 @@
+/** Tables and figures as cells of notebooks show them, each beside the runs that it comes from. */
+import { display, type Figure } from "../figures/plot.ts";
+import { html, textOfHtml, trusted } from "../report/html.ts";
+import { table } from "../terminal/table.ts";
+
+/** A value that a cell shows as a table. */
+export interface ShownTable {
+  /** The table as text. */
+  readonly text: string;
+  /** What a notebook shows, by media type. */
+  readonly [display]: () => Readonly<Record<string, string>>;
+}
+
+/** What a table shows. */
+export interface TableOf {
+  /** Title; a line above the table. */
+  readonly title: string;
+  /** Headings. */
+  readonly columns: readonly string[];
+  /** Rows, one text a column. */
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** A table to end a cell with: columns after the first to the right, as they hold numbers. */
+export const shownTable = ({ title, columns, rows }: TableOf): ShownTable => {
+  const text = `${title}\n${
+    table(columns.map((name, i) => ({ name, align: i === 0 ? "left" : "right" })), rows)
+  }`;
+  const side = (i: number): string => i === 0 ? "left" : "right";
+  const cells = (tag: "td" | "th", texts: readonly string[]) =>
+    texts.map((cell, i) =>
+      tag === "th"
+        ? html`<th style="text-align: ${side(i)}">${cell}</th>`
+        : html`<td style="text-align: ${side(i)}">${cell}</td>`
+    );
+  const page = textOfHtml(
+    html`
+      <figure>
+        <figcaption>${title}</figcaption>
+        <table>
+          <thead>
+            <tr>${cells("th", columns)}</tr>
+          </thead>
+          <tbody>${rows.map((row) => html`<tr>${cells("td", row)}</tr>`)}</tbody>
+        </table>
+      </figure>
+    `,
+  );
+  return { text, [display]: () => ({ "text/html": page, "text/plain": text }) };
+};
+
+/** A figure that says which runs it comes from: below it in a notebook, and in the metadata of its SVG. */
+export const withRuns = (figure: Figure, runs: readonly string[]): Figure => {
+  const names = [...new Set(runs)], said = `Runs: ${names.join(", ")}`;
+  const metadata = textOfHtml(html`<metadata>${said}</metadata>`);
+  const svg = figure.svg.replace(/^(<svg\b[^>]*>)/, `$1${metadata}`);
+  const page = textOfHtml(
+    html`<figure>${trusted(svg)}<figcaption><details><summary>from ${names.length} ${
+      names.length === 1 ? "run" : "runs"
+    }</summary><code>${names.join(" ")}</code></details></figcaption></figure>`,
+  );
+  return {
+    ...figure,
+    svg,
+    [display]: () => ({ "image/svg+xml": svg, "text/html": page, "text/plain": said }),
+  };
+};
