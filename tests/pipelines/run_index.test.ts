@@ -1,0 +1,218 @@
+/** Runs as a collection: found, asked for, compared, and given to other programs, whose readers find the same again. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { parquetReadObjects } from "hyparquet";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { csvText, runsTable, stepsTable, tableOfRecords } from "../../pipelines/runs/data_table.ts";
+import { diffRows, diffRuns } from "../../pipelines/runs/diff.ts";
+import { exportRuns } from "../../pipelines/runs/export.ts";
+import { hashOf, type Json } from "../../pipelines/runs/hash.ts";
+import { type IndexedRun, indexRuns } from "../../pipelines/runs/index.ts";
+import { newManifest, stageDone, stageFailed } from "../../pipelines/runs/manifest.ts";
+import { metricLine } from "../../pipelines/runs/metrics.ts";
+import { parquetBytes } from "../../pipelines/runs/parquet.ts";
+import { queryRuns } from "../../pipelines/runs/query.ts";
+import { crc32c, eventFile, maskedCrc } from "../../pipelines/runs/tensorboard.ts";
+
+const test = suite("run index");
+const root = Deno.makeTempDirSync({ prefix: "index" });
+const NOW = "2026-01-31T12:00:00.000Z";
+
+const steps = [
+  { step: 1, loss: 4.5, lr: 0.1, seconds: 2, warmup: true },
+  { step: 2, loss: NaN, lr: 0.2, seconds: 0.5 },
+  { step: 300, loss: 1 / 3, lr: 0.05, seconds: 0.25 },
+];
+
+const run = (name: string, config: Json, scores: object | undefined, failed = false): void => {
+  const path = `${root}/${name}`;
+  Deno.mkdirSync(`${path}/metrics`, { recursive: true });
+  const start = newManifest({
+    name,
+    config,
+    dataHash: hashOf(name.endsWith("b") ? "other" : "data"),
+    codeVersion: "1",
+    device: "CPU, 2 threads",
+    seeds: { model: 1 },
+    stages: ["finetune"],
+  }, NOW);
+  const manifest = (failed ? stageFailed("finetune", NOW, "why") : stageDone("finetune", NOW))(start);
+  Deno.writeTextFileSync(`${path}/manifest.json`, JSON.stringify(manifest));
+  Deno.writeTextFileSync(`${path}/metrics/finetune.jsonl`, steps.map(metricLine).join(""));
+  if (scores !== undefined) {
+    Deno.writeTextFileSync(`${path}/result.json`, JSON.stringify({ numbers: scores }));
+  }
+};
+
+const config = (batch: number, rate: number, more: object = {}): Json => ({
+  finetune: { batch, rate },
+  ...more,
+});
+
+run("store/a", config(8, 1e-3), { presenceF1: 0.71, "odd,name": 1 });
+run("store/b", config(16, 1e-3, { arm: "cos" }), { presenceF1: 0.65 });
+run("c", config(8, 2e-3), undefined, true);
+Deno.mkdirSync(`${root}/broken`);
+Deno.writeTextFileSync(`${root}/broken/manifest.json`, "{");
+Deno.mkdirSync(`${root}/c/samples/inner`, { recursive: true });
+Deno.writeTextFileSync(`${root}/c/samples/inner/manifest.json`, "{"); // inside a run nothing is looked for
+
+const index = await Effect.runPromise(indexRuns(`${root}/`));
+const named = (name: string): IndexedRun => index.runs.find(({ path }) => path.endsWith(name))!;
+
+test("runs are found at any depth with how they stand; what cannot be read is told and hides nothing", () => {
+  assert.equal(index.runs.map(({ path, status }) => [path.slice(root.length + 1), status]), [
+    ["c", "failed"],
+    ["store/a", "finished"],
+    ["store/b", "finished"],
+  ]);
+  assert.equal(index.unreadable.map(({ path }) => path), [`${root}/broken`]);
+  assert.match(index.unreadable[0]!.reason, /not JSON/);
+});
+
+const asked = (where: readonly string[], sort?: string): readonly string[] => {
+  const found = queryRuns(index, { where, ...(sort === undefined ? {} : { sort }) });
+  if (E.isLeft(found)) throw found.left;
+  return found.right.map(({ path }) => path.slice(-1));
+};
+
+test("runs are asked for by field, score and status, and sorted; missing fields come last", () => {
+  assert.equal(asked(["finetune.batch=8"]), ["c", "a"]);
+  assert.equal(asked(["finetune.batch=8", "scores.presenceF1>0.7"]), ["a"]);
+  assert.equal(asked(["scores.presenceF1<=0.65"]), ["b"]);
+  assert.equal(asked(["arm!=cos"]), ["c", "a"]);
+  assert.equal(asked(["status=failed"]), ["c"]);
+  assert.equal(asked(["device~threads", "finetune.rate<0.002"]), ["a", "b"]);
+  assert.equal(asked([], "-scores.presenceF1"), ["a", "b", "c"]);
+  assert.equal(asked([], "scores.presenceF1"), ["b", "a", "c"]);
+  assert.equal(asked(["finetune.batch>text"]), [], "no order between numbers and texts");
+  const wrong = queryRuns(index, { where: ["batch"] });
+  assert.ok(E.isLeft(wrong));
+  assert.match(wrong.left.message, /got batch; expected a field, one of = !=/);
+});
+
+test("two runs differ in what they differ in, and in nothing else", () => {
+  assert.equal(diffRuns(named("a"), named("a")), []);
+  assert.equal(
+    diffRows(diffRuns(named("a"), named("b"))),
+    [
+      ["configuration", "finetune.batch", "8", "16"],
+      ["configuration", "arm", "", "cos"],
+      ["data", "dataHash", hashOf("data"), hashOf("other")],
+      ["scores", "presenceF1", "0.71", "0.65"],
+      ["scores", "odd,name", "1", ""],
+    ].filter(([kind]) => kind !== "data"),
+  );
+  const c = { ...named("b"), manifest: { ...named("b").manifest, dataHash: hashOf("x"), device: "GPU" } };
+  assert.equal(diffRuns(named("b"), c).map(({ kind }) => kind), ["data", "device"]);
+});
+
+// RFC 4180
+const parseCsv = (text: string): readonly (readonly string[])[] =>
+  text.trimEnd().split("\r\n").map((line) =>
+    [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
+      quoted === undefined ? plain! : quoted.replaceAll('""', '"')
+    )
+  );
+
+test("CSV reads back, commas, quotes, holes and all digits", async () => {
+  const table = tableOfRecords([{ a: 'x, "y"', b: 1 / 3 }, { a: "z", c: true }]);
+  assert.equal(parseCsv(csvText(table)), [["a", "b", "c"], ['x, "y"', String(1 / 3), ""], ["z", "", "true"]]);
+  const [head, ...rows] = parseCsv(csvText(await Effect.runPromise(stepsTable(index.runs))));
+  assert.equal(head, ["run", "stage", "step", "loss", "lr", "seconds", "warmup"]);
+  assert.is(rows.length, 9);
+  assert.equal(rows[2]!.slice(1), ["finetune", "300", String(1 / 3), "0.05", "0.25", ""]);
+  assert.equal(rows[1]!.slice(3, 4), ["NaN"]);
+});
+
+test("Parquet reads back with its types", async () => {
+  const bytes = parquetBytes(await Effect.runPromise(stepsTable([named("a")])));
+  const rows = await parquetReadObjects({ file: bytes.buffer as ArrayBuffer });
+  assert.equal(rows.map(({ step, loss, warmup, stage }) => [step, loss, warmup ?? undefined, stage]), [
+    [1n, 4.5, true, "finetune"],
+    [2n, NaN, undefined, "finetune"],
+    [300n, 1 / 3, undefined, "finetune"],
+  ]);
+  const runs = await parquetReadObjects({ file: parquetBytes(runsTable(index.runs)).buffer as ArrayBuffer });
+  assert.equal(runs.map((r) => r["config.finetune.batch"]), [8n, 8n, 16n]);
+  assert.equal(runs.map((r) => r["scores.presenceF1"] ?? undefined), [undefined, 0.71, 0.65]);
+});
+
+/** Reads event files by their definition: framing, checksums, and the fields that scalars have. */
+const readEvents = (bytes: Uint8Array): readonly Readonly<Record<string, unknown>>[] => {
+  const events: Record<string, unknown>[] = [], view = new DataView(bytes.buffer, bytes.byteOffset);
+  const fields = (
+    from: number,
+    to: number,
+    see: (field: number, at: number, value: number) => void,
+  ): void => {
+    for (let at = from; at < to;) {
+      const number = (): number => {
+        let value = 0;
+        for (let shift = 0;; shift += 7) {
+          const byte = bytes[at++]!;
+          value += (byte & 127) * 2 ** shift;
+          if (byte < 128) return value;
+        }
+      };
+      const key = number(), field = key >> 3, type = key & 7;
+      if (type === 0) see(field, at, number());
+      else if (type === 1) at = (see(field, at, 8), at + 8);
+      else if (type === 5) at = (see(field, at, 4), at + 4);
+      else {
+        const length = number();
+        see(field, at, length);
+        at += length;
+      }
+    }
+  };
+  const text = (at: number, length: number): string =>
+    new TextDecoder().decode(bytes.subarray(at, at + length));
+  for (let at = 0; at < bytes.length;) {
+    const length = Number(view.getBigUint64(at, true)), data = at + 12;
+    assert.is(view.getUint32(at + 8, true), maskedCrc(bytes.subarray(at, at + 8)));
+    assert.is(view.getUint32(data + length, true), maskedCrc(bytes.subarray(data, data + length)));
+    const event: Record<string, unknown> = { step: 0 };
+    fields(data, data + length, (field, from, value) => {
+      if (field === 1) event.time = view.getFloat64(from, true);
+      if (field === 2) event.step = value;
+      if (field === 3) event.version = text(from, value);
+      if (field !== 5) return;
+      fields(from, from + value, (_, start, size) => {
+        let name = "";
+        fields(start, start + size, (inner, place, n) => {
+          if (inner === 1) name = text(place, n);
+          if (inner === 2) event[name] = view.getFloat32(place, true);
+        });
+      });
+    });
+    events.push(event);
+    at = data + length + 4;
+  }
+  return events;
+};
+
+test("TensorBoard events: checksums and first bytes as TensorFlow writes them, and every scalar", () => {
+  assert.is(crc32c(new TextEncoder().encode("123456789")), 0xe3069283); // the check value of CRC-32C
+  const file = eventFile(steps, 1000);
+  // every event file of TensorFlow begins so: a record of 24 bytes and the checksum of its length
+  assert.equal([...file.subarray(0, 13)], [24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22, 0x09]);
+  const single = Math.fround;
+  assert.equal(readEvents(file), [
+    { step: 0, time: 1000, version: "brain.Event:2" },
+    { step: 1, time: 1002, loss: 4.5, lr: single(0.1), seconds: 2 },
+    { step: 2, time: 1002.5, loss: NaN, lr: single(0.2), seconds: 0.5 },
+    { step: 300, time: 1002.75, loss: single(1 / 3), lr: single(0.05), seconds: 0.25 },
+  ]);
+});
+
+test("exports are files where they are said to be", async () => {
+  for (const format of ["csv", "parquet", "tensorboard"] as const) {
+    const files = await Effect.runPromise(exportRuns(index.runs, format, `${root}/out-${format}`));
+    assert.is(files.length, format === "tensorboard" ? 3 : 2);
+    for (const file of files) assert.ok(Deno.statSync(file).size > 100, file);
+  }
+});
+
+test.run();
