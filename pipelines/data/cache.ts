@@ -5,9 +5,9 @@ import * as t from "io-ts";
 import { decodeEither, parseJson } from "../bridge.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { hashOf, sha256 } from "../runs/hash.ts";
-import { artVersion } from "./art.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { DataError } from "./error.ts";
+import { materialsVersion } from "./materials.ts";
 import { type Scene, sceneCodec } from "./record.ts";
 import { hashImages, type SceneSet } from "./scene_set.ts";
 
@@ -35,7 +35,9 @@ const RecordFile = t.strict({
 
 /** The name of a set's files, without folder and ending. */
 export const setName = (key: SetKey): string =>
-  `${key.split}-${key.count}-${hashOf({ format: FORMAT, artVersion, ...key } as never).slice(0, 16)}`;
+  `${key.split}-${key.count}-${
+    hashOf({ format: FORMAT, artVersion: materialsVersion(key.config), ...key } as never).slice(0, 16)
+  }`;
 
 const recordPath = (folder: string, key: SetKey): string => `${folder}/${setName(key)}.json`;
 const bytesPath = (folder: string, key: SetKey, side: number): string =>

@@ -31,6 +31,8 @@ export interface Drawings {
 export interface StyleSource {
   /** The npm package. */
   readonly package: string;
+  /** Its version. */
+  readonly version: string;
   /** Identifier of the licence (SPDX). */
   readonly licence: string;
   /** Who must be named. */
@@ -41,34 +43,44 @@ export interface StyleSource {
 export const styleSources: Readonly<Record<Exclude<Style, "stamp">, StyleSource>> = {
   "fluent-flat": {
     package: "@iconify-json/fluent-emoji-flat",
+    version: "1.2.6",
     licence: "MIT",
     by: "Microsoft (Fluent Emoji)",
   },
-  "fluent-3d": { package: "@lobehub/fluent-emoji-3d", licence: "MIT", by: "Microsoft (Fluent Emoji)" },
-  noto: { package: "@iconify-json/noto", licence: "Apache-2.0", by: "Google (Noto Emoji)" },
+  "fluent-3d": {
+    package: "@lobehub/fluent-emoji-3d",
+    version: "1.1.0",
+    licence: "MIT",
+    by: "Microsoft (Fluent Emoji)",
+  },
+  noto: { package: "@iconify-json/noto", version: "1.2.9", licence: "Apache-2.0", by: "Google (Noto Emoji)" },
   twemoji: {
     package: "@iconify-json/twemoji",
+    version: "1.2.5",
     licence: "CC-BY-4.0",
     by: "Twitter and contributors (Twemoji)",
   },
-  openmoji: { package: "@iconify-json/openmoji", licence: "CC-BY-SA-4.0", by: "OpenMoji project" },
+  openmoji: {
+    package: "@iconify-json/openmoji",
+    version: "1.2.29",
+    licence: "CC-BY-SA-4.0",
+    by: "OpenMoji project",
+  },
 };
 
-interface Manifest {
-  readonly name: string;
-  readonly version: string;
-}
+/** Name and version of a style's package; empty for `stamp`. */
+export const styleVersion = (style: Style): string =>
+  style === "stamp" ? "" : `${styleSources[style].package}@${styleSources[style].version}`;
 
 // Literal names, so that `deno cache` sees the packages; each is read only when its style is wanted.
-const manifests: Readonly<Record<keyof typeof styleSources, () => Promise<{ readonly default: Manifest }>>> =
-  {
-    "fluent-flat": () =>
-      import("npm:@iconify-json/fluent-emoji-flat@1.2.6/package.json", { with: { type: "json" } }),
-    "fluent-3d": () => import("npm:@lobehub/fluent-emoji-3d@1.1.0/package.json", { with: { type: "json" } }),
-    noto: () => import("npm:@iconify-json/noto@1.2.9/package.json", { with: { type: "json" } }),
-    twemoji: () => import("npm:@iconify-json/twemoji@1.2.5/package.json", { with: { type: "json" } }),
-    openmoji: () => import("npm:@iconify-json/openmoji@1.2.29/package.json", { with: { type: "json" } }),
-  };
+const manifests: Readonly<Record<keyof typeof styleSources, () => Promise<unknown>>> = {
+  "fluent-flat": () =>
+    import("npm:@iconify-json/fluent-emoji-flat@1.2.6/package.json", { with: { type: "json" } }),
+  "fluent-3d": () => import("npm:@lobehub/fluent-emoji-3d@1.1.0/package.json", { with: { type: "json" } }),
+  noto: () => import("npm:@iconify-json/noto@1.2.9/package.json", { with: { type: "json" } }),
+  twemoji: () => import("npm:@iconify-json/twemoji@1.2.5/package.json", { with: { type: "json" } }),
+  openmoji: () => import("npm:@iconify-json/openmoji@1.2.29/package.json", { with: { type: "json" } }),
+};
 
 interface Icon {
   readonly body: string;
@@ -139,9 +151,9 @@ export const openDrawings = (style: Style): Effect.Effect<Drawings, DataError> =
   Effect.tryPromise({
     try: async () => {
       if (style === "stamp") throw new Error("the style stamp");
-      const { default: { name, version } } = await manifests[style]();
+      await manifests[style]();
       const open = style === "fluent-3d" ? fileDrawings : iconDrawings;
-      return await open(styleSources[style].package, `${name}@${version}`);
+      return await open(styleSources[style].package, styleVersion(style));
     },
     catch: (cause) =>
       new DataError({

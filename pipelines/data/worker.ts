@@ -1,27 +1,28 @@
 /** The worker's side of rendering: draws ranges of scenes and sends the bytes without copying them. */
-import type { Art } from "./art.ts";
-import { type Composer, composerOf } from "./compose.ts";
+import type { Composer } from "./compose.ts";
 import type { DataConfig, Split } from "./config.ts";
+import { composerFor, type Materials } from "./materials.ts";
 import { sampleScene } from "./scene.ts";
+import { encodeShard } from "./shards/shard.ts";
 
 /** First message to a worker. */
 export interface Begin {
   /** Discriminates. */
   readonly kind: "begin";
-  /** The drawings. */
-  readonly art: Art;
+  /** What they are drawn with. */
+  readonly materials: Materials;
   /** How scenes are made. */
   readonly config: DataConfig;
-  /** The split to draw. */
-  readonly split: Split;
-  /** Sides to send back. */
-  readonly sides: readonly number[];
 }
 
-/** Asks for the scenes `from` to `to - 1`. */
+/** Asks for the scenes `from` to `to - 1`: as bytes of every side, or as a shard of masters. */
 export interface Draw {
   /** Discriminates. */
-  readonly kind: "draw";
+  readonly kind: "draw" | "shard";
+  /** The split to draw. */
+  readonly split: Split;
+  /** Sides to send back; a shard has the master alone. */
+  readonly sides: readonly number[];
   /** First scene. */
   readonly from: number;
   /** The scene after the last. */
@@ -32,13 +33,14 @@ export interface Draw {
 export type Reply =
   | { readonly kind: "ready" }
   | { readonly kind: "drawn"; readonly from: number; readonly images: Readonly<Record<number, Uint8Array>> }
+  | { readonly kind: "sharded"; readonly bytes: Uint8Array<ArrayBuffer>; readonly content: string }
   | { readonly kind: "failed"; readonly message: string };
 
 /** Draws the scenes of a range into one array per side. */
 export const drawRange = (
   composer: Composer,
-  { config, split, sides }: Pick<Begin, "config" | "split" | "sides">,
-  { from, to }: Pick<Draw, "from" | "to">,
+  config: DataConfig,
+  { split, sides, from, to }: Omit<Draw, "kind">,
 ): Record<number, Uint8Array<ArrayBuffer>> => {
   const out = Object.fromEntries(sides.map((s) => [s, new Uint8Array((to - from) * s * s * 3)]));
   for (let i = from; i < to; i++) {
@@ -46,6 +48,17 @@ export const drawRange = (
     for (const side of sides) out[side]!.set(pictures[side]!, (i - from) * side * side * 3);
   }
   return out;
+};
+
+const shardOf = (composer: Composer, config: DataConfig, { split, from, to }: Omit<Draw, "kind">) => {
+  const { master } = config;
+  const parts = function* () {
+    for (let i = from; i < to; i++) {
+      const scene = sampleScene(config, split, i);
+      yield { record: JSON.stringify(scene), image: composer.render(scene, [master])[master]! };
+    }
+  };
+  return encodeShard(from, master, parts());
 };
 
 /** What a worker's global object adds. */
@@ -58,13 +71,19 @@ const scope = globalThis as unknown as WorkerScope;
 
 const serve = (): void => {
   const send = (reply: Reply, transfer: Transferable[] = []): void => scope.postMessage(reply, transfer);
-  let begun: { readonly composer: Composer; readonly begin: Begin } | undefined;
+  let begun: { readonly composer: Composer; readonly config: DataConfig } | undefined;
   const answer = async (message: Begin | Draw): Promise<void> => {
     if (message.kind === "begin") {
-      begun = { composer: await composerOf(message.art, message.config), begin: message };
+      const { materials, config } = message;
+      begun = { composer: await composerFor(materials, config), config };
       return send({ kind: "ready" });
     }
-    const images = drawRange(begun!.composer, begun!.begin, message);
+    const { composer, config } = begun!;
+    if (message.kind === "shard") {
+      const { bytes, content } = shardOf(composer, config, message);
+      return send({ kind: "sharded", bytes, content }, [bytes.buffer]);
+    }
+    const images = drawRange(composer, config, message);
     send({ kind: "drawn", from: message.from, images }, Object.values(images).map((b) => b.buffer));
   };
   scope.onmessage = (event: MessageEvent<Begin | Draw>) => {

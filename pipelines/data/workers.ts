@@ -1,13 +1,12 @@
 /** Rendering of whole splits in worker threads; bytes and order do not depend on how many there are. */
 import * as Effect from "effect/Effect";
-import type * as Scope from "effect/Scope";
-import { type Art, loadArt } from "./art.ts";
-import { type DataConfig, dataConfigCodec, type Split } from "./config.ts";
+import { type DataConfig, dataConfigCodec, evaluationSplits, type Split } from "./config.ts";
 import { cached } from "./cache.ts";
 import { DataError } from "./error.ts";
+import { loadMaterials, type Materials } from "./materials.ts";
 import { sampleScenes } from "./scene.ts";
 import { hashImages, type SceneSet } from "./scene_set.ts";
-import type { Begin, Draw, Reply } from "./worker.ts";
+import { badReply, openDrawer } from "./worker_pool.ts";
 
 /** How a split is rendered. */
 export interface RenderOptions {
@@ -25,31 +24,6 @@ const CHUNK = 48;
 const refuse = (got: string, expected: string, mend: string): DataError =>
   new DataError({ op: "renderDataset", got, expected, mend });
 
-const fail = (got: string): DataError =>
-  new DataError({
-    op: "renderDataset",
-    got,
-    expected: "a worker that draws its scenes",
-    mend: "check that the npm packages of the art and of the canvas load on this machine",
-  });
-
-/** Sends one message and waits for its reply. */
-const ask = (
-  worker: Worker,
-  message: Begin | Draw,
-): Effect.Effect<Exclude<Reply, { kind: "failed" }>, DataError> =>
-  Effect.callback((resume) => {
-    worker.onmessage = (event: MessageEvent<Reply>) =>
-      resume(
-        event.data.kind === "failed" ? Effect.fail(fail(event.data.message)) : Effect.succeed(event.data),
-      );
-    worker.onerror = (event) => {
-      event.preventDefault();
-      resume(Effect.fail(fail(event.message)));
-    };
-    worker.postMessage(message);
-  });
-
 const allocate = (
   count: number,
   sides: readonly number[],
@@ -64,17 +38,12 @@ const allocate = (
       ),
   });
 
-const openWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })),
-  (worker) => Effect.sync(() => worker.terminate()),
-);
-
 /**
- * Draws scenes with drawings that are at hand, in `threads` workers.
+ * Draws scenes with materials that are at hand, in `threads` workers.
  * Fails with a {@link DataError} if the pictures do not fit in memory or a worker fails.
  */
 export const renderWith = (
-  art: Art,
+  materials: Materials,
   config: DataConfig,
   split: Split,
   count: number,
@@ -85,11 +54,10 @@ export const renderWith = (
     const images = yield* allocate(count, sides);
     const starts = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) => i * CHUNK);
     const run = Effect.gen(function* () {
-      const worker = yield* openWorker;
-      yield* ask(worker, { kind: "begin", art, config, split, sides });
+      const draw = yield* openDrawer(materials, config);
       for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
-        const reply = yield* ask(worker, { kind: "draw", from, to: Math.min(count, from + CHUNK) });
-        if (reply.kind !== "drawn") return yield* Effect.fail(fail(`the reply ${reply.kind}`));
+        const reply = yield* draw({ kind: "draw", split, sides, from, to: Math.min(count, from + CHUNK) });
+        if (reply.kind !== "drawn") return yield* Effect.fail(badReply(reply.kind));
         for (const side of sides) images[side]!.set(reply.images[side]!, from * side * side * 3);
       }
     });
@@ -98,10 +66,10 @@ export const renderWith = (
     return { scenes: sampleScenes(config, split, count), images, hash: hashImages(images) };
   }));
 
-const checked = (
+/** Refuses configurations out of range, and splits that a configuration does not have. */
+export const checkedConfig = (
   config: DataConfig,
-  count: number,
-  sides: readonly number[],
+  wanted: readonly Split[],
 ): Effect.Effect<void, DataError> => {
   if (!dataConfigCodec().is(config)) {
     const bad = dataConfigCodec().decode(config);
@@ -112,15 +80,30 @@ const checked = (
       "start from `defaultData` and change what differs",
     ));
   }
+  const alien = config.world === undefined ? wanted.filter((s) => evaluationSplits.indexOf(s) > 0) : [];
+  return alien.length === 0 ? Effect.void : Effect.fail(refuse(
+    `the split ${alien[0]} of a configuration without \`world\``,
+    "one of vision, pretrain, finetune, eval",
+    "start from `fullData`",
+  ));
+};
+
+const checked = (
+  config: DataConfig,
+  split: Split,
+  count: number,
+  sides: readonly number[],
+): Effect.Effect<void, DataError> => {
   const wrong = sides.filter((s) => !Number.isInteger(s) || s < 1 || s > config.master);
-  if (wrong.length > 0 || sides.length === 0 || !Number.isInteger(count) || count < 1) {
-    return Effect.fail(refuse(
+  const fits = wrong.length === 0 && sides.length > 0 && Number.isInteger(count) && count >= 1;
+  return Effect.andThen(
+    checkedConfig(config, [split]),
+    fits ? Effect.void : Effect.fail(refuse(
       `${count} scenes at sides ${sides.join(", ") || "none"}`,
       `one or more scenes and sides from 1 to the master's ${config.master}`,
       "lower the side or raise `master`",
-    ));
-  }
-  return Effect.void;
+    )),
+  );
 };
 
 /**
@@ -138,11 +121,11 @@ export const renderDataset = (
   const sides = [...new Set(options.sides ?? [config.master])].toSorted((a, b) => a - b);
   const threads = options.workers ?? navigator.hardwareConcurrency;
   const draw = Effect.flatMap(
-    loadArt([...config.styles.train, ...config.styles.eval]),
-    (art) => renderWith(art, config, split, count, sides, threads),
+    loadMaterials(config, [split], options.cache),
+    (materials) => renderWith(materials, config, split, count, sides, threads),
   );
   return Effect.andThen(
-    checked(config, count, sides),
+    checked(config, split, count, sides),
     options.cache === undefined ? draw : cached(options.cache, { config, split, count, sides }, draw),
   );
 };

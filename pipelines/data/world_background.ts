@@ -30,15 +30,16 @@ const smooth = (t: number): number => t * t * (3 - 2 * t);
 const latticeNoise = (key: number, cells: number, side: number): Mix => {
   const n = cells + 2, values = new Uint8Array(n * n);
   for (let i = 0; i < n * n; i++) values[i] = hashWords(key, cells, i) & 255;
-  const at = Array.from({ length: side }, (_, p) => {
+  const cell = new Int32Array(side), part = new Float64Array(side);
+  for (let p = 0; p < side; p++) {
     const v = (p + 0.5) * cells / side;
-    return [Math.floor(v), smooth(v - Math.floor(v))] as const;
-  });
+    cell[p] = Math.floor(v), part[p] = smooth(v - Math.floor(v));
+  }
   return (x, y) => {
-    const [i, u] = at[x]!, [j, v] = at[y]!, p = j * n + i;
+    const p = cell[y]! * n + cell[x]!, u = part[x]!;
     const above = values[p]! + (values[p + 1]! - values[p]!) * u;
     const below = values[p + n]! + (values[p + n + 1]! - values[p + n]!) * u;
-    return above + (below - above) * v;
+    return above + (below - above) * part[y]!;
   };
 };
 

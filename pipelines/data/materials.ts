@@ -1,0 +1,56 @@
+/** What scenes are drawn with: the drawings of small worlds, or the packs of worlds at full strength. */
+import * as Effect from "effect/Effect";
+import { type Art, artVersion, loadArt } from "./art.ts";
+import { type Composer, composerOf } from "./compose.ts";
+import type { DataConfig, Split, Style } from "./config.ts";
+import type { DataError } from "./error.ts";
+import { styleSources, styleVersion } from "./drawings.ts";
+import type { PicturePack } from "./picture_pack.ts";
+import { plateFonts } from "./plate_fonts.ts";
+import { resampleArea } from "./resample.ts";
+import { painterOf } from "./world_compose.ts";
+import { loadPacks } from "./world_packs.ts";
+
+/** Either, ready to be sent to a worker. */
+export type Materials = Art | { readonly packs: readonly PicturePack[] };
+
+/**
+ * Loads what the splits of a configuration are drawn with; packs are kept in the folder, if one is given.
+ * Fails with a {@link DataError} if art is missing.
+ */
+export const loadMaterials = (
+  config: DataConfig,
+  splits: readonly Split[],
+  folder?: string,
+): Effect.Effect<Materials, DataError> =>
+  config.world === undefined
+    ? loadArt([...config.styles.train, ...config.styles.eval])
+    : Effect.map(loadPacks(config, splits, folder), (packs) => ({ packs }));
+
+/** A composer of a configuration's scenes. Rejects if the materials lack one of the concepts. */
+export const composerFor = (materials: Materials, config: DataConfig): Promise<Composer> => {
+  if (!("packs" in materials)) return composerOf(materials, config);
+  const painter = painterOf(materials.packs, config);
+  return Promise.resolve({
+    render: (scene, sides) => {
+      const master = painter.paint(scene);
+      return Object.fromEntries(
+        sides.map((s) => [s, s === config.master ? master : resampleArea(master, config.master, s)]),
+      );
+    },
+  });
+};
+
+/** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
+export const materialsVersion = (config: DataConfig): string => {
+  if (config.world === undefined) return artVersion;
+  const used: readonly Style[] = [
+    ...config.styles.train,
+    ...config.styles.eval,
+    ...config.world.heldOutStyles,
+  ];
+  const styles = Object.keys(styleSources).filter((s) => used.includes(s as Style));
+  return [...styles.map((s) => styleVersion(s as Style)), ...new Set(plateFonts.map((f) => f.source))].join(
+    " ",
+  );
+};
