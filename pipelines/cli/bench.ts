@@ -7,9 +7,10 @@ import { command as flat } from "./bench_flat.ts";
 import { command as gpu } from "./bench_gpu.ts";
 import { command as images } from "./bench_images.ts";
 import { command as load } from "./bench_load.ts";
+import { command as mixed } from "./bench_mixed.ts";
 import { command as step } from "./bench_step.ts";
 
 /** The command. */
 export const command = contest.pipe(
-  Command.withSubcommands([step, gpu, compile, flat, load, decode, images]),
+  Command.withSubcommands([step, gpu, compile, flat, load, decode, images, mixed]),
 );

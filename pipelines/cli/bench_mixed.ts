@@ -1,0 +1,66 @@
+/**
+ * Trains a small model in f32 and in mixed precision with the same seeds, and says whether the difference is within
+ * the noise of seeds; then forces an overflow.
+ *
+ *     deno task cos bench mixed [--device deno|dawn] [--steps 1000] [--seeds 1,2,3] [--batch 4] [--json]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { BenchError } from "../bench/fault.ts";
+import { countFlag, countOf, countsOf, deviceFlag } from "../bench/flags.ts";
+import { compareMixed } from "../bench/mixed.ts";
+import { mixedText } from "../bench/mixed_report.ts";
+import { stepDevice } from "../bench/step_device.ts";
+import { onDisk } from "../runs/disk.ts";
+import { jsonFlag } from "./flags.ts";
+
+const flags = {
+  device: deviceFlag,
+  steps: countFlag("steps", 1000, "optimiser steps of each training"),
+  seeds: Flag.String("seeds").pipe(
+    Flag.withDefault("1,2,3"),
+    Flag.withDescription("two seeds or more, with commas between"),
+  ),
+  batch: countFlag("batch", 4, "rows of a step"),
+  scenes: countFlag("scenes", 256, "scenes that are learnt from"),
+  window: countFlag("window", 100, "steps whose mean losses are compared"),
+  json: jsonFlag,
+};
+
+/** The command. */
+export const command = Command.make(
+  "mixed",
+  flags,
+  ({ device, json, ...given }) =>
+    Effect.scoped(Effect.gen(function* () {
+      const steps = yield* countOf("steps", given.steps), seeds = yield* countsOf("seeds", given.seeds);
+      const batch = yield* countOf("batch", given.batch), scenes = yield* countOf("scenes", given.scenes);
+      const window = yield* countOf("window", given.window);
+      if (seeds.length < 2) {
+        yield* Effect.fail(
+          new BenchError({
+            op: "--seeds",
+            got: given.seeds,
+            expected: "two seeds or more: their spread is what differences are compared with",
+            mend: "give three",
+          }),
+        );
+      }
+      const folder = yield* Effect.acquireRelease(
+        onDisk("make a folder in", "the system's temporary folder", () =>
+          Deno.makeTempDir({ prefix: "mixed-" })),
+        (path) =>
+          Effect.promise(() =>
+            Deno.remove(path, { recursive: true })
+          ),
+      );
+      const caches = { scenes: "cache/scenes", features: "cache/features" };
+      const report = yield* Effect.provide(
+        compareMixed({ steps, seeds, batch, scenes, window, caches, folder }),
+        stepDevice(device),
+      );
+      console.log(json ? JSON.stringify(report, null, 2) : mixedText(report));
+    })),
+).pipe(
+  Command.withDescription("Trains in f32 and in mixed precision, and compares with the noise of seeds."),
+);
