@@ -1,0 +1,68 @@
+/** Relative time over visual tokens: what was measured beside what was predicted. */
+import * as Plot from "@observablehq/plot";
+import { frameSvg } from "./frame.ts";
+import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+
+/** One series of costs. */
+export interface CostSeries {
+  /** What it is. */
+  readonly name: string;
+  /** Visual tokens and relative time, in order of the tokens. */
+  readonly points: readonly { readonly tokens: number; readonly time: number }[];
+}
+
+/** What to draw. */
+export interface CostChart {
+  /** Title. */
+  readonly title: string;
+  /** A smaller line under it. */
+  readonly subtitle?: string;
+  /** The series. */
+  readonly series: readonly CostSeries[];
+  /** Label of the x axis. */
+  readonly xLabel: string;
+  /** Label of the y axis. */
+  readonly yLabel: string;
+  /** Width, pixels; 720 if absent. */
+  readonly width?: number;
+}
+
+/** Draws relative times over tokens, both from 0: a line that starts above 0 shows what does not depend on tokens. */
+export const costChart = (chart: CostChart): Figure => {
+  const { series } = chart, width = chart.width ?? 720, height = 380;
+  const all = series.flatMap(({ points }) => points);
+  const svg = plotSvg({
+    width,
+    height,
+    marginLeft: 62,
+    marginRight: 22,
+    marginTop: 14,
+    marginBottom: 48,
+    x: { domain: [0, Math.max(1, ...all.map(({ tokens }) => tokens)) * 1.04], label: null },
+    y: { domain: [0, Math.max(1, ...all.map(({ time }) => time)) * 1.08], label: null, grid: true },
+    marks: [
+      Plot.frame({ stroke: "#bbb" }),
+      ...series.flatMap(({ points }, i): readonly Plot.Markish[] => {
+        const dash = dashOf(i);
+        return [
+          Plot.line(points, {
+            x: "tokens",
+            y: "time",
+            stroke: colourOf(i),
+            strokeWidth: 1.8,
+            ...(dash === "" ? {} : { strokeDasharray: dash }),
+          }),
+          Plot.dot(points, { x: "tokens", y: "time", fill: colourOf(i), stroke: "white", r: 4.5 }),
+        ];
+      }),
+      Plot.axisX({ label: chart.xLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 38 }),
+      Plot.axisY({ label: chart.yLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 48 }),
+    ],
+  });
+  return figureOf(frameSvg({
+    title: chart.title,
+    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+    legend: series.map(({ name }, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    panels: [{ svg, width, height }],
+  }));
+};

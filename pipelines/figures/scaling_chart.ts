@@ -1,0 +1,112 @@
+/** Scores over the number of visual tokens: a line for each way to grow, a letter for what grew, a panel a metric. */
+import * as Plot from "@observablehq/plot";
+import { frameSvg, type Panel } from "./frame.ts";
+import type { Ranging } from "./interval_chart.ts";
+import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+
+/** One arm. */
+export interface ScalingPoint {
+  /** How it grew; points of a group are joined. */
+  readonly group: string;
+  /** What grew, written beside the point; empty for nothing. */
+  readonly mark: string;
+  /** Visual tokens in fine-tuning. */
+  readonly tokens: number;
+  /** Scores by metric. */
+  readonly values: Readonly<Record<string, Ranging>>;
+}
+
+/** What to draw. */
+export interface ScalingChart {
+  /** Title. */
+  readonly title: string;
+  /** A smaller line under it. */
+  readonly subtitle?: string;
+  /** The arms. */
+  readonly points: readonly ScalingPoint[];
+  /** The panels: key in `values`, and heading. */
+  readonly metrics: readonly { readonly name: string; readonly label: string }[];
+  /** Label of the y axis, with its unit. */
+  readonly yLabel: string;
+  /** Width of one panel, pixels; 300 if absent. */
+  readonly width?: number;
+}
+
+/** Draws scores with interval bars over visual tokens, on a scale of powers. */
+export const scalingChart = (chart: ScalingChart): Figure => {
+  const { points, metrics } = chart, width = chart.width ?? 300, height = 300;
+  const groups = [...new Set(points.map(({ group }) => group))];
+  const ticks = [...new Set(points.map(({ tokens }) => tokens))].toSorted((a, b) => a - b);
+  // labels of counts that lie close on the scale would cover each other
+  const spaced = ticks.filter((t, i) => i === 0 || t >= 1.35 * ticks[i - 1]!);
+  const panels = metrics.map(({ name, label }, i): Panel => {
+    const drawn = points.flatMap((point) => {
+      const found = point.values[name];
+      return found === undefined ? [] : [{ ...point, ...found }];
+    }).toSorted((a, b) => a.tokens - b.tokens);
+    const colour = ({ group }: { readonly group: string }): string => colourOf(groups.indexOf(group));
+    const svg = plotSvg({
+      width,
+      height,
+      marginLeft: 54,
+      marginRight: 24,
+      marginTop: 30,
+      marginBottom: 46,
+      x: { type: "log", label: null, domain: [ticks[0]! / 1.2, ticks.at(-1)! * 1.2] },
+      y: { label: null, grid: true, nice: true },
+      marks: [
+        Plot.frame({ stroke: "#bbb" }),
+        ...groups.map((group, g) => {
+          const dash = dashOf(g);
+          return Plot.line(drawn.filter((p) => p.group === group), {
+            x: "tokens",
+            y: "value",
+            stroke: colourOf(g),
+            strokeWidth: 1.6,
+            ...(dash === "" ? {} : { strokeDasharray: dash }),
+          });
+        }),
+        Plot.ruleX(drawn, {
+          x: "tokens",
+          y1: "low",
+          y2: "high",
+          stroke: colour,
+          strokeOpacity: 0.55,
+          strokeWidth: 1.6,
+        }),
+        Plot.dot(drawn, { x: "tokens", y: "value", fill: colour, stroke: "white", r: 4.5 }),
+        Plot.text(drawn, {
+          x: "tokens",
+          y: "value",
+          text: "mark",
+          dx: 7,
+          textAnchor: "start",
+          fontSize: 11,
+          fill: colour,
+        }),
+        Plot.text([label], { frameAnchor: "top", dy: -14, fontSize: 12, fontWeight: 600 }),
+        Plot.axisX({
+          ticks: spaced,
+          tickFormat: String,
+          label: "Visual tokens in fine-tuning",
+          labelAnchor: "center",
+          labelArrow: "none",
+          labelOffset: 38,
+        }),
+        Plot.axisY({
+          label: i === 0 ? chart.yLabel : null,
+          labelAnchor: "center",
+          labelArrow: "none",
+          labelOffset: 44,
+        }),
+      ],
+    });
+    return { svg, width, height };
+  });
+  return figureOf(frameSvg({
+    title: chart.title,
+    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+    legend: groups.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    panels,
+  }));
+};

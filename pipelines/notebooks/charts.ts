@@ -1,0 +1,89 @@
+/** Figures of a family's summary. */
+import type { AblationSummary, ArmSummary, MetricInfo } from "../ablations/summary_types.ts";
+import { EQUAL_COMPUTE } from "../ablations/families.ts";
+import { intervalChart, type Ranging } from "../figures/interval_chart.ts";
+import type { Figure } from "../figures/plot.ts";
+import { scalingChart, type ScalingPoint } from "../figures/scaling_chart.ts";
+
+type Scores = ArmSummary["scores"];
+
+const percent = (scores: Scores): Readonly<Record<string, Ranging>> =>
+  Object.fromEntries(
+    Object.entries(scores).map(([name, { value, low, high }]) => [
+      name,
+      { value: 100 * value, low: 100 * low, high: 100 * high },
+    ]),
+  );
+
+const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
+
+const groupOf = ({ name, bridge }: ArmSummary): string =>
+  name.endsWith(EQUAL_COMPUTE) ? `${bridge}, equal compute` : bridge;
+
+const seedsOf = ({ seeds }: AblationSummary): string =>
+  `${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`;
+
+/** Metrics of a summary by name, in the order of the names; those that it lacks are left out. All without names. */
+export const metricsNamed = (
+  { metrics }: AblationSummary,
+  names?: readonly string[],
+): readonly MetricInfo[] =>
+  names === undefined ? metrics : names.flatMap((name) => metrics.filter((metric) => metric.name === name));
+
+/** Scores of every arm with intervals, a panel a metric; the dashed line is the baseline. */
+export const scoresChart = (summary: AblationSummary, names?: readonly string[]): Figure => {
+  const baseline = summary.arms.find(({ name }) => name === summary.baseline);
+  return intervalChart({
+    title: "Scores by arm",
+    subtitle: `means over ${
+      seedsOf(summary)
+    }, 95 % intervals over seeds and scenes; dashed: ${summary.baseline}`,
+    rows: summary.arms.map((arm) => ({
+      label: labelOf(arm),
+      group: groupOf(arm),
+      values: percent(arm.scores),
+    })),
+    metrics: metricsNamed(summary, names),
+    xLabel: "%",
+    ...(baseline === undefined ? {} : { reference: labelOf(baseline) }),
+  });
+};
+
+/** Differences of every arm to the baseline with intervals; one that crosses the dashed 0 is not decided. */
+export const differencesChart = (summary: AblationSummary, names?: readonly string[]): Figure =>
+  intervalChart({
+    title: `Differences to ${summary.baseline}`,
+    subtitle: `same seeds and scenes on both sides, ${
+      seedsOf(summary)
+    }; 95 % intervals; dashed: no difference`,
+    rows: summary.arms.filter(({ name }) => name !== summary.baseline).map((arm) => ({
+      label: labelOf(arm),
+      group: groupOf(arm),
+      values: percent(arm.difference),
+    })),
+    metrics: metricsNamed(summary, names),
+    xLabel: "points",
+  });
+
+/** What grew and how, by the paper's row of an arm: `window G L`, `resolution L`, `baseline`. */
+const growthOf = ({ paper, resolution }: ArmSummary): { readonly group: string; readonly mark: string } => {
+  const label = paper.find(({ table }) => table === "token-scaling")?.label ?? "";
+  const [group = "", ...lineages] = label.split(" ");
+  return group === "" || group === "baseline"
+    ? { group: `as many tokens, ${resolution.finetune} px`, mark: "" }
+    : { group, mark: lineages.join("") };
+};
+
+/** Scores over tokens of fine-tuning: a line for windows, resolution and both; letters for the lineages that grew. */
+export const tokensChart = (summary: AblationSummary, names?: readonly string[]): Figure =>
+  scalingChart({
+    title: "Scores by how tokens were added",
+    subtitle: `G: global windows grew, L: local ones; means over ${seedsOf(summary)}, 95 % intervals`,
+    points: summary.arms.map((arm): ScalingPoint => ({
+      ...growthOf(arm),
+      tokens: arm.tokens.finetune,
+      values: percent(arm.scores),
+    })),
+    metrics: metricsNamed(summary, names),
+    yLabel: "Score (%)",
+  });
