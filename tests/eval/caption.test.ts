@@ -152,6 +152,67 @@ captions("tokens are those of the Penn treebank, without the punctuation of the 
   for (const [text, want] of cases) assert.equal(captionTokens(text), want, text);
 });
 
+captions("tokens keep to the rules of CoreNLP 3.4.1, each shown by its own tests", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    // points, abbreviations, and a point more at the end of a sentence
+    [
+      "Made by Acme Corp. in Reno,Nev., not by Best Pty. Ltd. of Oz.",
+      "made by acme corp. in reno , nev. , not by best pty. ltd. of oz .",
+    ],
+    ["They work for Acme Corp.", "they work for acme corp. ."],
+    ["Signs of Acme Co. Ltd. The rest is new.", "signs of acme co. ltd. . the rest is new ."],
+    [
+      "No. It is No. 7, no.8 or fig. 9; ca. 1920 – ca. 1930",
+      "no . it is no. 7 , no. 8 or fig. 9 ; ca. 1920 -- ca. 1930",
+    ],
+    ["the U.S flag, a U.S. flag, a B. A. or Ph.D", "the u.s flag , a u.s. flag , a b. a. or ph.d"],
+    ["a dog.The cat", "a dog.the cat"],
+    ["wait.... and wait . . . . then see…", "wait ... . and wait ... . then see ..."],
+    // words
+    [
+      "Gimme that, they gotta go; I cannot, 'tis late",
+      "gim me that , they got ta go ; i can not , 't is late",
+    ],
+    ["He doesn’t, can't, won't and I'd've", "he does n't , ca n't , wo n't and i 'd 've"],
+    [
+      "rock 'n' roll at five o'clock with the kids' dogs",
+      "rock 'n' roll at five o'clock with the kids ' dogs",
+    ],
+    [
+      "a grey theatre in the centre, colourful, with neighbours",
+      "a gray theater in the center , colorful , with neighbors",
+    ],
+    ["the contour of travelled programmes", "the contour of traveled programs"],
+    ["Grey walls", "grey walls"],
+    // hyphens, slashes, stars
+    [
+      "a well-known, 3.5-inch, 1,000-foot, 20%-filled thing",
+      "a well-known , 3.5-inch , 1,000-foot , 20 % - filled thing",
+    ],
+    [
+      "a black/white and 1/2 or ½ of a cat/dog/bird",
+      "a black\\/white and 1\\/2 or 1\\/2 of a cat\\/dog\\/bird",
+    ],
+    ["soft\u00adly \u00ad so", "softly - so"],
+    ["stop --- no ----- yes", "stop -- no ----- yes"],
+    // numbers, money, units
+    [
+      "at 6:15pm it weighs 12kg and costs US$3,000 or only$4.50",
+      "at 6:15 pm it weighs 12kg and costs us$ 3,000 or only $ 4.50",
+    ],
+    ["£5, €6 and 7¢ on 12/25/2014", "# 5 , $ 6 and 7 cents on 12\\/25\\/2014"],
+    // marks
+    ['"Go," she said (to me).\n"What?!', "`` go , '' she said -lrb- to me -rrb- . `` what ?!"],
+    [
+      "black & white, R&B; a happy man :) and (x.x)!",
+      "black & white , r&b ; a happy man :-rrb- and -lrb-x.x-rrb- !",
+    ],
+    ["<b>bold</b> p <q 3) at www.example.com.", "<b> bold </b> p < q 3 -rrb- at www.example.com ."],
+    ["a cat 😀 [seen] {here}", "a cat -lsb- seen -rsb- -lcb- here -rcb-"],
+  ];
+  for (const [text, want] of cases) assert.is(ptbTokens(text).join(" "), want, text);
+});
+
 captions("tokens of tokens are the same, for words", () => {
   fc.assert(fc.property(sentence, (text) => {
     assert.equal(ptbTokens(ptbTokens(text).join(" ")), ptbTokens(text));
