@@ -32,7 +32,7 @@ export const heldBy: {
   attentionGradKeyValue: { own: 2, scores: 2, weights: 2, sums: 2 },
 };
 
-/** Elements that a column of scores is longer than its content, so that neighbours lie in different banks. */
+/** Elements that a row of scores is longer than its content, so that neighbours lie in different banks. */
 const SCORE_PADDING = 4;
 
 /** How a tile lies in workgroup memory; all numbers are elements. */
@@ -43,9 +43,9 @@ export interface MatrixAttentionLayout {
   readonly stride: number;
   /** Channels of the own rows that are staged at once. */
   readonly chunk: number;
-  /** From one column of scores to the next, and from one row of results to the next. */
+  /** From one row of scores to the next. */
   readonly scoreStride: number;
-  /** From one column of weights to the next. */
+  /** From one row of weights to the next. */
   readonly weightStride: number;
   /** Scores of one subgroup. */
   readonly scores: number;
@@ -55,6 +55,8 @@ export interface MatrixAttentionLayout {
   readonly staged: number;
   /** Columns of results that pass through the memory of scores at once. */
   readonly band: number;
+  /** From one row of these to the next. */
+  readonly bandStride: number;
 }
 
 const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
@@ -64,18 +66,22 @@ const common = ({ N, K }: MatrixSchedule["unit"]): number => N * K / gcd(N, K);
 
 /** The layout of a tile of heads of `width` channels. */
 export const matrixAttentionLayout = (
-  { rows, each, block, unit }: MatrixAttention,
+  { rows, each, block, lanes, unit }: MatrixAttention,
   op: AttentionOp,
   width: number,
 ): MatrixAttentionLayout => {
   const held = heldBy[op], channels = Math.ceil(width / common(unit)) * common(unit);
-  const stride = channels + PADDING, scoreStride = each + SCORE_PADDING, weightStride = each + PADDING;
-  const others = 2 * block * stride, scores = held.scores * block * scoreStride;
+  const stride = channels + PADDING, scoreStride = block + SCORE_PADDING, weightStride = block + PADDING;
+  const others = 2 * block * stride, scores = held.scores * each * scoreStride;
   const chunks = [...Array(channels / unit.K).keys()].map((i) => (i + 1) * unit.K)
     .filter((c) => channels % c === 0 && rows * (c + PADDING) <= others);
   const chunk = chunks.at(-1) ?? unit.K;
   const bands = [...Array(channels / unit.N).keys()].map((i) => (i + 1) * unit.N)
-    .filter((b) => channels % b === 0 && each * (b + SCORE_PADDING) <= scores && b <= held.scores * block);
+    // lanes that share a row take vectors of it
+    .filter((b) =>
+      channels % b === 0 && each * (b + SCORE_PADDING) <= scores && b % (4 * lanes / each) === 0
+    );
+  const band = bands.at(-1) ?? 0;
   return {
     channels,
     stride,
@@ -83,9 +89,10 @@ export const matrixAttentionLayout = (
     scoreStride,
     weightStride,
     scores,
-    weights: held.weights * block * weightStride,
+    weights: held.weights * each * weightStride,
     staged: Math.max(others, rows * (chunk + PADDING)),
-    band: bands.at(-1) ?? 0,
+    band,
+    bandStride: band + SCORE_PADDING,
   };
 };
 
@@ -130,7 +137,7 @@ export const matrixAttentionFits = (
     // lanes that share a row are next to each other when halved again and again
     divides(unit.M, each) && divides(each, rows) && divides(each, lanes) &&
     Math.log2(lanes / each) % 1 === 0 &&
-    divides(lanes / each, unit.N) && divides(common(unit), block) &&
+    divides(8 * lanes / each, block) && divides(common(unit), block) &&
     rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
     matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, op, width) <= workgroupBytes;
 };
@@ -156,7 +163,7 @@ export const matrixAttention = (
     .flatMap((each) =>
       [4, 2, 1].filter((subgroups) => subgroups === 1 || (subgroups - 1) * each < lines)
         .flatMap((subgroups) =>
-          [32, 16].filter((block) => block === 16 || others > 16).map((block): MatrixAttention => ({
+          [32, 16, 64].filter((block) => block === 16 || others > 16).map((block): MatrixAttention => ({
             kind: "matrices",
             rows: subgroups * each,
             each,

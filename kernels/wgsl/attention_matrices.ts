@@ -14,35 +14,32 @@ const LAG = 8;
 
 /** Multiplies the rows of the results by what their lane says. */
 const rescale = (t: MatrixTile): string[] => {
-  const { unit } = t.s, { band, channels, scoreStride } = t.at, { down } = t.counts;
-  const type = `subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>`;
-  return range(channels / band).flatMap((part) => {
-    const each = (text: (name: string, at: string) => string): string[] =>
-      down.flatMap((i) =>
-        range(band / unit.N).map((j) =>
-          text(
-            `y${i}_${part * band / unit.N + j}`,
-            `score_base + ${j * unit.N * scoreStride + i * unit.M}u`,
-          )
-        )
-      );
-    return [
-      ...each((y, at) => `subgroupMatrixStore<col_major>(&scores, ${at}, ${y}, ${scoreStride}u);`),
-      "workgroupBarrier();",
-      ...range(band / t.parts).map((i) => `${t.score(i)} = ${t.score(i)} * shrink;`),
-      "workgroupBarrier();",
-      ...each((y, at) => `${y} = subgroupMatrixLoad<${type}, col_major>(&scores, ${at}, ${scoreStride}u);`),
-      ...((part + 1) * band < channels ? ["workgroupBarrier();"] : []),
-    ];
-  });
+  const { unit } = t.s, { band, bandStride, channels } = t.at, bands = range(channels / band);
+  const type = `subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>`, share = t.share(band) / 4;
+  return bands.flatMap((part) => [
+    ...t.banded("y", part).map(([y, at]) =>
+      `subgroupMatrixStore<row_major>(&scores, ${at}, ${y}, ${bandStride / 4}u);`
+    ),
+    "workgroupBarrier();",
+    "{",
+    `let band_at = score_base + own_line * ${bandStride / 4}u${t.parts === 1 ? "" : ` + part * ${share}u`};`,
+    ...range(share).map((q) => `scores[band_at + ${q}u] = scores[band_at + ${q}u] * shrink;`),
+    "}",
+    "workgroupBarrier();",
+    ...t.banded("y", part).map(([y, at]) =>
+      `${y} = subgroupMatrixLoad<${type}, row_major>(&scores, ${at}, ${bandStride / 4}u);`
+    ),
+    ...(part + 1 < bands.length ? ["workgroupBarrier();"] : []),
+  ]);
 };
 
 /** Statements between scores and products with weights, for a lane of the forward kernel. */
 const softmax = (t: MatrixTile): string[] => {
-  const { rows, each, block } = t.s, { size, node } = t.w.kernel, all = range(block / t.parts);
+  const { rows, each, block } = t.s, { size, node } = t.w.kernel, all = range(t.share());
   const factor = literal(Math.fround(node.attributes.scale * Math.LOG2E), "f32");
   const masked = node.attributes.causal || size.keys % block !== 0;
   return [
+    ...t.read(),
     ...all.map((i) => {
       const s = `${t.score(i)} * ${factor}`;
       return `let s${i} = ${masked ? `select(-3e38f, ${s}, ${t.sees(i)})` : s};`;
@@ -56,7 +53,7 @@ const softmax = (t: MatrixTile): string[] => {
     "most = next;",
     ...all.map((i) => `let p${i} = exp2(s${i} - next);`),
     `total = fma(total, shrink, ${all.map((i) => `p${i}`).join(" + ")});`,
-    ...all.map((i) => t.weigh(i, `p${i}`)),
+    ...t.weigh((i) => `p${i}`),
     // results of the first block are 0, whatever they are scaled by
     "let grown_here = subgroupAny(grows);",
     "if (subgroup_lane == 0u) {",
@@ -108,17 +105,19 @@ const forward = (t: MatrixTile): string[] => {
   ];
 };
 
-/** Weights of a gradient from scores `s` and products `dp` of cotangents and values. */
+/** Weights of a gradient from scores and from products of cotangents and values. */
 const pairs = (t: MatrixTile, lse: (i: number) => string, delta: (i: number) => string): string[] => {
   const { node } = t.w.kernel, factor = literal(Math.fround(node.attributes.scale * Math.LOG2E), "f32");
-  return range(t.s.block / t.parts).flatMap((i) => {
-    const sees = t.sees(i), p = `exp2(fma(${t.score(i)}, ${factor}, -${lse(i)}))`;
-    return [
-      `let p${i} = ${sees === undefined ? p : `select(0f, ${p}, ${sees})`};`,
-      t.weigh(i, `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
-      ...(t.perKey ? [t.weigh(i, `p${i}`, 1)] : []),
-    ];
-  });
+  return [
+    ...t.read(0),
+    ...t.read(1),
+    ...range(t.share()).map((i) => {
+      const sees = t.sees(i), p = `exp2(fma(${t.score(i)}, ${factor}, -${lse(i)}))`;
+      return `let p${i} = ${sees === undefined ? p : `select(0f, ${p}, ${sees})`};`;
+    }),
+    ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
+    ...(t.perKey ? t.weigh((i) => `p${i}`, 1) : []),
+  ];
 };
 
 const gradQuery = (t: MatrixTile): string[] => {
@@ -156,8 +155,23 @@ const gradQuery = (t: MatrixTile): string[] => {
 const gradKeyValue = (t: MatrixTile): string[] => {
   const { kernel: { size, back, node }, top } = t.w, { block } = t.s;
   const share = size.heads / size.groups, ahead = size.keys - size.queries;
-  const within = top.inner(["head"]), scope = within.inner(["row"]), walk = t.others(within);
-  const lse = scope.value(back!.lse), delta = scope.value(back!.delta);
+  const within = top.inner(["head"]), walk = t.others(within);
+  // four queries of a lane
+  const numbers = range(4).flatMap((u) => {
+    const scope = within.inner(["row"]), lse = scope.value(back!.lse), delta = scope.value(back!.delta);
+    const row = `first + at * 4u + ${u}u`;
+    return [
+      `var lse${u}: f32;`,
+      `var delta${u}: f32;`,
+      "{",
+      `let row = ${size.queries % block === 0 ? row : `min(${row}, ${size.queries - 1}u)`};`,
+      ...scope.lines,
+      `lse${u} = ${lse} * ${Math.fround(Math.LOG2E)}f;`,
+      `delta${u} = ${delta};`,
+      "}",
+    ];
+  });
+  const from = t.parts === 1 ? "0u" : `part * ${t.share() / 4}u`;
   // the first query that sees a key
   const lowest = (key: string): string => ahead === 0 ? key : `u32(max(0i, i32(${key}) - ${ahead}i))`;
   return [
@@ -173,16 +187,19 @@ const gradKeyValue = (t: MatrixTile): string[] => {
     ...within.lines,
     `for (var first = begin; first < ${size.queries}u; first += ${block}u) {`,
     ...walk,
-    `for (var at = lane.x; at < ${block}u; at += ${t.workers}u) {`,
-    size.queries % block === 0 ? "let row = first + at;" : `let row = min(first + at, ${size.queries - 1}u);`,
-    ...scope.lines,
-    `numbers[at] = ${lse} * ${Math.fround(Math.LOG2E)}f;`,
-    `numbers[at + ${block}u] = ${delta};`,
+    `for (var at = lane.x; at < ${block / 4}u; at += ${t.workers}u) {`,
+    ...numbers,
+    "numbers[at] = vec4f(lse0, lse1, lse2, lse3);",
+    `numbers[at + ${block / 4}u] = vec4f(delta0, delta1, delta2, delta3);`,
     "}",
     "workgroupBarrier();",
     ...t.scores(),
     "workgroupBarrier();",
-    ...pairs(t, (i) => `numbers[${t.column(i)}]`, (i) => `numbers[${t.column(i)} + ${block}u]`),
+    ...range(t.share() / 4).flatMap((q) => [
+      `let lse_${q} = numbers[${from} + ${q}u];`,
+      `let delta_${q} = numbers[${from} + ${q + block / 4}u];`,
+    ]),
+    ...pairs(t, (i) => `lse_${i >> 2}.${"xyzw"[i & 3]}`, (i) => `delta_${i >> 2}.${"xyzw"[i & 3]}`),
     "workgroupBarrier();",
     ...t.add(),
     "workgroupBarrier();",

@@ -1,8 +1,8 @@
 /**
  * What attention kernels for matrix units are made of. Subgroups own queries (or keys, for their gradients), whose rows
  * they keep as matrices; a workgroup copies blocks of the others into its memory as f16. Scores leave the units through
- * workgroup memory column by column, so that a lane that owns a row reads beside its neighbours; it makes f16 weights
- * of them, which go back to the units. All sums are f32.
+ * workgroup memory; a lane reads those of a row, or of a part of it, and makes f16 weights of them, which go back to
+ * the units. All copies are of 16 bytes, all sums f32.
  */
 import type { AttentionOp } from "@chain-of-sight/core";
 import type { LoadValue } from "../graph/kernel.ts";
@@ -81,15 +81,15 @@ export class MatrixTile {
     const { op } = this.w.kernel.node;
     return [
       `var<workgroup> staged: array<vec4<u32>, ${staged / EIGHT}>;`,
-      `var<workgroup> weights: array<f16, ${subgroups * weights}>;`,
-      `var<workgroup> scores: array<f32, ${subgroups * scores}>;`,
+      `var<workgroup> weights: array<vec4<u32>, ${subgroups * weights / EIGHT}>;`,
+      `var<workgroup> scores: array<vec4f, ${subgroups * scores / 4}>;`,
       ...(op === "attention"
         ? [
           `var<workgroup> shares: array<f32, ${rows}>;`,
           `var<workgroup> grown: array<u32, ${subgroups}>;`,
         ]
         : []),
-      ...(this.perKey ? [`var<workgroup> numbers: array<f32, ${2 * block}>;`] : []),
+      ...(this.perKey ? [`var<workgroup> numbers: array<vec4f, ${block / 2}>;`] : []),
     ];
   }
 
@@ -210,9 +210,9 @@ export class MatrixTile {
     );
   }
 
-  /** Products of own rows and rows of the others, into workgroup memory, column by column. */
+  /** Products of own rows and rows of the others, into workgroup memory. */
   scores(): string[] {
-    const { block, unit } = this.s, { stride, scoreStride } = this.at;
+    const { each, block, unit } = this.s, { stride, scoreStride } = this.at;
     const { down, across, depth } = this.counts, right = `subgroup_matrix_right<f16, ${unit.N}, ${unit.K}>`;
     const lines = stride / EIGHT;
     return range(heldBy[this.w.kernel.node.op].scores).flatMap((o) =>
@@ -227,8 +227,10 @@ export class MatrixTile {
           ];
         }),
         ...down.map((i) => {
-          const at = (o * block + j * unit.N) * scoreStride + i * unit.M;
-          return `subgroupMatrixStore<col_major>(&scores, score_base + ${at}u, c${i}, ${scoreStride}u);`;
+          const at = (o * each + i * unit.M) * scoreStride + j * unit.N;
+          return `subgroupMatrixStore<row_major>(&scores, score_base + ${at / 4}u, c${i}, ${
+            scoreStride / 4
+          }u);`;
         }),
         "}",
       ])
@@ -237,7 +239,7 @@ export class MatrixTile {
 
   /** Adds weights times rows of the others to the sums. */
   add(): string[] {
-    const { block, unit } = this.s, { stride, weightStride } = this.at;
+    const { each, block, unit } = this.s, { stride, weightStride } = this.at;
     const { down, steps, columns } = this.counts, lines = stride / EIGHT;
     const left = `subgroup_matrix_left<f16, ${unit.K}, ${unit.M}>`,
       right = `subgroup_matrix_right<f16, ${unit.N}, ${unit.K}>`;
@@ -245,8 +247,10 @@ export class MatrixTile {
       steps.flatMap((t) => [
         "{",
         ...down.map((i) => {
-          const at = `weight_base + ${(weights * block + t * unit.K) * weightStride + i * unit.M}u`;
-          return `let a${i} = subgroupMatrixLoad<${left}, col_major>(&weights, ${at}, ${weightStride}u);`;
+          const at = ((weights * each + i * unit.M) * weightStride + t * unit.K) / EIGHT;
+          return `let a${i} = subgroupMatrixLoad<${left}, row_major>(&weights, weight_base + ${at}u, ${
+            weightStride / EIGHT
+          }u);`;
         }),
         ...columns.flatMap((j) => {
           const at = (other * block + t * unit.K) * lines + j * unit.N / EIGHT;
@@ -262,37 +266,38 @@ export class MatrixTile {
     );
   }
 
+  /** Where the matrices of one band of a result lie among scores: their names, and places as text. */
+  banded(name: string, part: number): readonly (readonly [matrix: string, at: string])[] {
+    const { unit } = this.s, { band, bandStride } = this.at;
+    return this.counts.down.flatMap((i) =>
+      range(band / unit.N).map((j) =>
+        [
+          `${name}${i}_${part * band / unit.N + j}`,
+          `score_base + ${(i * unit.M * bandStride + j * unit.N) / 4}u`,
+        ] as const
+      )
+    );
+  }
+
   /** Stores results times their factors: through the memory of scores, so that neighbours store side by side. */
   finish(): string[] {
-    const { each, lanes, unit } = this.s,
-      { channels, band, scoreStride } = this.at,
-      stride = band + scoreStride - each;
-    const { kernel: { node, size }, bindings } = this.w, { down } = this.counts;
-    const { mine, lines } = this.sides, { width, heads, groups } = size;
+    const { each, lanes, rows } = this.s, { band, bandStride } = this.at;
+    const { kernel: { node, size }, bindings } = this.w, { mine, lines } = this.sides;
+    const { width, heads, groups } = size, bands = range(Math.ceil(width / band));
     const pair = this.perKey ? `batch * ${groups}u + kv` : `batch * ${heads}u + head`;
     const long = node.op === "attention" ? width + 1 : this.perKey ? 2 * width : width;
-    const whole = lines % this.s.rows === 0;
     return this.sums.flatMap(({ name, factor }, n) =>
-      range(Math.ceil(width / band)).flatMap((part) => {
+      bands.flatMap((part) => {
         const guards = [
-          ...(whole ? [] : [`${mine} < ${lines}u`]),
+          ...(lines % rows === 0 ? [] : [`${mine} < ${lines}u`]),
           ...((part + 1) * band <= width ? [] : [`channel < ${width}u`]),
         ];
-        const at = `((${pair}) * ${lines}u + ${mine}) * ${long}u + channel${
-          n === 0 ? "" : ` + ${n * width}u`
-        }`;
-        const store = bindings.store(
-          node,
-          at,
-          `scores[score_base + line * ${stride}u + column]${factor("line")}`,
-        );
+        const offset = n === 0 ? "" : ` + ${n * width}u`;
+        const at = `((${pair}) * ${lines}u + ${mine}) * ${long}u + channel${offset}`;
+        const value = `scores[score_base + line * ${bandStride / 4}u + column / 4u][column % 4u]`;
         return [
-          ...down.flatMap((i) =>
-            range(band / unit.N).map((j) => {
-              const to = `score_base + ${i * unit.M * stride + j * unit.N}u`,
-                c = `${name}${i}_${part * band / unit.N + j}`;
-              return `subgroupMatrixStore<row_major>(&scores, ${to}, ${c}, ${stride}u);`;
-            })
+          ...this.banded(name, part).map(([matrix, to]) =>
+            `subgroupMatrixStore<row_major>(&scores, ${to}, ${matrix}, ${bandStride / 4}u);`
           ),
           "workgroupBarrier();",
           `for (var e = subgroup_lane; e < ${each * band}u; e += ${lanes}u) {`,
@@ -300,30 +305,43 @@ export class MatrixTile {
           `let column = e % ${band}u;`,
           `let channel = column${part === 0 ? "" : ` + ${part * band}u`};`,
           `let ${mine} = line_first + subgroup * ${each}u + line;`,
-          ...when(guards, [store]),
+          ...when(guards, [bindings.store(node, at, `${value}${factor("line")}`)]),
           "}",
-          ...(n + 1 < this.sums.length || (part + 1) * band < channels ? ["workgroupBarrier();"] : []),
+          ...(n + 1 < this.sums.length || part + 1 < bands.length ? ["workgroupBarrier();"] : []),
         ];
       })
     );
   }
 
+  /** Number of columns of a lane in a row of so many that it shares with others. */
+  share(columns = this.s.block): number {
+    return columns / this.parts;
+  }
+
   /** Text of the `i`-th column of a lane. */
   column(i: number): string {
-    const at = `${i * this.parts}u`;
-    return this.parts === 1 ? at : `part + ${at}`;
+    return this.parts === 1 ? `${i}u` : `part * ${this.share()}u + ${i}u`;
   }
 
-  /** The score of a lane in its `i`-th column. */
+  /** Statements that read a lane's scores, four at once. */
+  read(o = 0): string[] {
+    const from = o * this.s.each * this.at.scoreStride / 4;
+    return range(this.share() / 4).map((q) => `let raw${o}_${q} = scores[score_at + ${from + q}u];`);
+  }
+
+  /** The score of a lane in its `i`-th column, as read. */
   score(i: number, o = 0): string {
-    const { scoreStride } = this.at;
-    return `scores[score_at + ${(o * this.s.block + i * this.parts) * scoreStride}u]`;
+    return `raw${o}_${i >> 2}.${"xyzw"[i & 3]}`;
   }
 
-  /** A statement that makes an f16 weight of a lane's `i`-th column. */
-  weigh(i: number, value: string, which = 0): string {
-    const { weightStride } = this.at;
-    return `weights[weight_at + ${(which * this.s.block + i * this.parts) * weightStride}u] = f16(${value});`;
+  /** Statements that write a lane's weights as f16, eight at once. */
+  weigh(value: (i: number) => string, which = 0): string[] {
+    const from = which * this.s.each * this.at.weightStride / EIGHT;
+    const quad = (i: number): string =>
+      `bitcast<vec2<u32>>(vec4<f16>(${range(4).map((u) => `f16(${value(i + u)})`).join(", ")}))`;
+    return range(this.share() / EIGHT).map((g) =>
+      `weights[weight_at + ${from + g}u] = vec4<u32>(${quad(EIGHT * g)}, ${quad(EIGHT * g + 4)});`
+    );
   }
 
   /** Whether a lane's row and its `i`-th column see each other; undefined where all do. */
@@ -351,17 +369,15 @@ export class MatrixTile {
   /** Where a lane and its subgroup find their own. */
   places(): string[] {
     const { each, lanes } = this.s, { scores, weights, scoreStride, weightStride } = this.at;
-    const shared = this.parts > 1;
-    const from = (base: string, stride: number) =>
-      `${base}${shared ? ` + part * ${stride}u` : ""} + own_line`;
+    const shared = this.parts > 1, part = (columns: number): string => shared ? ` + part * ${columns}u` : "";
     return [
       `let subgroup = lane.x / ${lanes}u;`,
       shared ? `let own_line = subgroup_lane % ${each}u;` : "let own_line = subgroup_lane;",
       ...(shared ? [`let part = subgroup_lane / ${each}u;`] : []),
-      `let score_base = subgroup * ${scores}u;`,
-      `let weight_base = subgroup * ${weights}u;`,
-      `let score_at = ${from("score_base", scoreStride)};`,
-      `let weight_at = ${from("weight_base", weightStride)};`,
+      `let score_base = subgroup * ${scores / 4}u;`,
+      `let weight_base = subgroup * ${weights / EIGHT}u;`,
+      `let score_at = score_base + own_line * ${scoreStride / 4}u${part(this.share() / 4)};`,
+      `let weight_at = weight_base + own_line * ${weightStride / EIGHT}u${part(this.share() / EIGHT)};`,
       `let ${this.sides.mine} = line_first + subgroup * ${each}u + own_line;`,
     ];
   }

@@ -27,7 +27,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { attentionFits, scheduleAttention } from "../../kernels/schedule/attention.ts";
-import { dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
+import { complaintsOf, dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
 import { emulate } from "../support/matrix_emulation.ts";
 import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
@@ -293,27 +293,44 @@ test("a search tries tiles for units beside the others, all of which fit", () =>
 });
 
 test("Dawn's compiler takes every text", async () => {
-  const smallest: Partial<DeviceProfile> = { provider: "dawn", software: false, f16: true };
-  let taken = 0;
-  for (const unit of units) {
-    // the device that computes nothing wants workgroups of multiples of 128
-    for (const lanes of [32, 128]) {
-      const { subgroups, matrices } = withUnits(lanes, unit);
-      const services = await dawnServices({ ...smallest, subgroups, matrices }, { backend: "null" });
-      const { load, profile } = Context.get(services, theDevice());
-      for (const size of [...sizes, [1, 4, 2, 70, 65, 32], [1, 1, 1, 64, 64, 32]] as const) {
-        const d = described(size, { causal: taken % 2 === 0, apart: taken % 3 === 0 });
-        const plan = planned(d, profile), kernels = attentionOf(plan);
-        const workers = kernels.map((k) => scheduleAttention(k, profile)).map((s) =>
-          s.kind === "matrices" ? s.rows / s.each * lanes : 0
-        );
-        if (workers.some((n) => n % 128 !== 0)) continue;
-        taken += workers.filter((n) => n > 0).length;
-        await Effect.runPromise(Effect.scoped(Effect.asVoid(load(plan))));
+  const texts = new Set<string>();
+  for (const [i, unit] of units.entries()) {
+    for (const lanes of [16, 32, 64]) {
+      const profile = withUnits(lanes, unit);
+      for (
+        const [j, size] of ([...sizes, [1, 4, 2, 70, 65, 32], [2, 2, 1, 256, 256, 64]] as const).entries()
+      ) {
+        const plan = planned(described(size, { causal: (i + j) % 2 === 0, apart: j % 3 === 0 }), profile);
+        dispatched(plan, profile).forEach(({ code }) => texts.add(code));
       }
     }
   }
-  assert.ok(taken >= 60, `${taken} kernels`);
+  assert.ok(texts.size >= 200, `${texts.size} texts`);
+  for (const code of texts) assert.equal(await complaintsOf(code), []);
+});
+
+test("Dawn counts places and strides in elements of the array, and in pipelines too", async () => {
+  // the last of 16 lines of 16 numbers, 24 apart, ends with the 47th vector of eight
+  const text = (length: number): string =>
+    `diagnostic(off, chromium.subgroup_matrix_uniformity);
+enable chromium_experimental_subgroup_matrix;
+enable f16;
+var<workgroup> staged: array<vec4<u32>, ${length}>;
+@compute @workgroup_size(32) fn main() {
+  let own = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&staged, 0u, 3u);
+}`;
+  assert.equal(await complaintsOf(text(47)), []);
+  assert.match((await complaintsOf(text(46))).join(), "too small");
+  // the device that computes nothing wants workgroups of multiples of 128, and has little memory
+  const { f16, subgroups, matrices } = withUnits(32);
+  const services = await dawnServices({ f16, subgroups, matrices, software: false }, { backend: "null" });
+  const { load, profile } = Context.get(services, theDevice()), q = cs.input("q", [1, 2, 80, 32], "f16");
+  const values = { roots: [cs.attention(q, q, q, { causal: true })], bindings: {} };
+  const [kernel] = attentionOf(planned(values, profile)), unit = units[0]!;
+  const tiles = { kind: "matrices", rows: 64, each: 16, block: 16, lanes: 32, unit } as const;
+  const plan = planned(values, profile, { [formOf(kernel!)]: { kind: "attention", tiles } });
+  assert.match(dispatched(plan, profile)[0]!.code, "@workgroup_size(128, 1)");
+  await Effect.runPromise(Effect.scoped(Effect.asVoid(load(plan))));
 });
 
 const golden = [

@@ -6,9 +6,12 @@ import {
   type CompileOptions,
   dawn,
   type DawnOptions,
+  dawnProvider,
   type Device,
   type DeviceProfile,
   evaluate,
+  type Opened,
+  openGpu,
   theDevice,
 } from "@chain-of-sight/kernels";
 import process from "node:process";
@@ -36,6 +39,8 @@ export const swiftShader: string | undefined = asked ?? (exists(DEBIAN) ? DEBIAN
 
 const scope = Scope.makeUnsafe(), opened = new Map<string, Promise<Context.Context<Device>>>();
 
+let checker: Opened | undefined;
+
 /** The services of a device of Dawn of which the compiler is told something else than is true; opened once. */
 export const dawnServices = (
   as: Partial<DeviceProfile> = {},
@@ -47,6 +52,17 @@ export const dawnServices = (
   const found = opened.get(key) ?? Effect.runPromise(Layer.buildWithScope(dawn(as, options), scope));
   opened.set(key, found);
   return found;
+};
+
+/** What Dawn's compiler says against a text; nothing for one that it takes. No limit of a device plays a part. */
+export const complaintsOf = async (code: string): Promise<readonly string[]> => {
+  const provider = await Effect.runPromise(dawnProvider({ backend: "null" }));
+  checker ??= await Effect.runPromise(openGpu(provider));
+  const { device } = checker;
+  device.pushErrorScope("validation");
+  const info = await device.createShaderModule({ code }).getCompilationInfo();
+  await device.popErrorScope();
+  return info.messages.filter((m) => m.type === "error").map((m) => `line ${m.lineNum}: ${m.message}`);
 };
 
 /** An evaluator on Dawn. */

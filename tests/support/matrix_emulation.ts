@@ -133,7 +133,9 @@ const library = {
   clamp: (x: number, low: number, high: number) => Math.min(high, Math.max(low, x)),
   i32: Math.trunc,
   u32: Math.trunc,
-  eight_of: (...x: readonly (readonly number[])[]) => x.length === 0 ? new Array<number>(8).fill(0) : x.flat(),
+  eight_of: (...x: readonly (readonly number[])[]) =>
+    x.length === 0 ? new Array<number>(8).fill(0) : x.flat(),
+  four_of: (...x: readonly number[]) => x,
   not_a_number: NaN,
   infinity: Infinity,
   select: (no: unknown, yes: unknown, when: boolean) => when ? yes : no,
@@ -183,6 +185,7 @@ const statements: readonly Rule[] = [
     'yield "barrier"; let $1 = $2.whole(); yield "barrier";',
   ],
   [/^var (\w+): [uf]32;$/, "let $1 = 0;"],
+  [/^(\w+)\[(.+)\] = \1\[\2\] \* (\w+);$/, "$1.set($2, $1.get($2).map((x) => x * $3));"],
   [/^(\w+)\[(.+)\] = (.+);$/, "$1.set($2, $3);"],
   [/^for \(var /, "for (let "],
 ];
@@ -198,6 +201,7 @@ const translated = (line: string): string => {
   const plain = (rule === undefined ? line : line.replace(rule[0], rule[1]))
     .replace(/vec4<f16>\(/g, "half4(")
     .replace(/vec4<u32>\(/g, "eight_of(")
+    .replace(/vec4f\(/g, "four_of(")
     .replace(/bitcast<vec2<u32>>\(/g, "(")
     .replace(/bitcast<f32>\(nan_bits\)/g, "not_a_number")
     .replace(
@@ -205,11 +209,15 @@ const translated = (line: string): string => {
       (_, neg?: string) => neg === undefined ? "infinity" : "-infinity",
     )
     .replace(/^var /, "let ")
-    .replace(/\bv\.([xyzw])/g, (_, lane: string) => `v${"xyzw".indexOf(lane)}`)
+    // parts of vectors, which places in arrays are not
+    .replace(
+      /\b(?!lane\b|group\b)(\w+)\.([xyzw])\b/g,
+      (_, v: string, part: string) => `${v}.at(${"xyzw".indexOf(part)})`,
+    )
     // whole numbers divide toward zero
     .replace(/([\w.]+|\([^()]*\)) \/ (\d+)u\b/g, "Math.floor($1 / $2)")
     .replace(/\b(\d+(?:\.\d+)?(?:e[-+]?\d+)?)[ufhi]\b/g, "$1");
-  return reads(plain).replace(/\bv([0-3])\b/g, "v[$1]");
+  return reads(plain);
 };
 
 /** Numbers in an element of a type, and bytes of one of them; eight f16 are four words. */

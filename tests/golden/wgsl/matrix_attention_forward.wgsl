@@ -8,8 +8,8 @@ var<private> nan_bits: u32 = 0x7fc00000u;
 @group(0) @binding(2) var<storage, read_write> x2: array<vec4<u32>, 3600>;
 @group(0) @binding(3) var<storage, read_write> x3: array<vec4<u32>, 3600>;
 var<workgroup> staged: array<vec4<u32>, 704>;
-var<workgroup> weights: array<f16, 5120>;
-var<workgroup> scores: array<f32, 4608>;
+var<workgroup> weights: array<vec4<u32>, 640>;
+var<workgroup> scores: array<vec4f, 1152>;
 var<workgroup> shares: array<f32, 128>;
 var<workgroup> grown: array<u32, 4>;
 @compute @workgroup_size(128, 1)
@@ -21,10 +21,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   let line_first = group.x * 128u;
   let subgroup = lane.x / 32u;
   let own_line = subgroup_lane;
-  let score_base = subgroup * 1152u;
-  let weight_base = subgroup * 1280u;
-  let score_at = score_base + own_line;
-  let weight_at = weight_base + own_line;
+  let score_base = subgroup * 288u;
+  let weight_base = subgroup * 160u;
+  let score_at = score_base + own_line * 9u;
+  let weight_at = weight_base + own_line * 5u;
   let row = line_first + subgroup * 32u + own_line;
   for (var turn = lane.x; turn < 256u; turn += 128u) {
     let line = turn / 2u;
@@ -151,8 +151,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 8u, 11u);
       c0 = subgroupMatrixMultiplyAccumulate(own0_0_4, b4, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own0_1_4, b4, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 144u, c1, 9u);
     }
     {
       var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -172,42 +172,50 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b4 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 184u, 11u);
       c0 = subgroupMatrixMultiplyAccumulate(own0_0_4, b4, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own0_1_4, b4, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 576u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 592u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 4u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 148u, c1, 9u);
     }
     workgroupBarrier();
-    let s0 = select(-3e38f, scores[score_at + 0u] * 0.432808518409729f, first + 0u < seen);
-    let s1 = select(-3e38f, scores[score_at + 36u] * 0.432808518409729f, first + 1u < seen);
-    let s2 = select(-3e38f, scores[score_at + 72u] * 0.432808518409729f, first + 2u < seen);
-    let s3 = select(-3e38f, scores[score_at + 108u] * 0.432808518409729f, first + 3u < seen);
-    let s4 = select(-3e38f, scores[score_at + 144u] * 0.432808518409729f, first + 4u < seen);
-    let s5 = select(-3e38f, scores[score_at + 180u] * 0.432808518409729f, first + 5u < seen);
-    let s6 = select(-3e38f, scores[score_at + 216u] * 0.432808518409729f, first + 6u < seen);
-    let s7 = select(-3e38f, scores[score_at + 252u] * 0.432808518409729f, first + 7u < seen);
-    let s8 = select(-3e38f, scores[score_at + 288u] * 0.432808518409729f, first + 8u < seen);
-    let s9 = select(-3e38f, scores[score_at + 324u] * 0.432808518409729f, first + 9u < seen);
-    let s10 = select(-3e38f, scores[score_at + 360u] * 0.432808518409729f, first + 10u < seen);
-    let s11 = select(-3e38f, scores[score_at + 396u] * 0.432808518409729f, first + 11u < seen);
-    let s12 = select(-3e38f, scores[score_at + 432u] * 0.432808518409729f, first + 12u < seen);
-    let s13 = select(-3e38f, scores[score_at + 468u] * 0.432808518409729f, first + 13u < seen);
-    let s14 = select(-3e38f, scores[score_at + 504u] * 0.432808518409729f, first + 14u < seen);
-    let s15 = select(-3e38f, scores[score_at + 540u] * 0.432808518409729f, first + 15u < seen);
-    let s16 = select(-3e38f, scores[score_at + 576u] * 0.432808518409729f, first + 16u < seen);
-    let s17 = select(-3e38f, scores[score_at + 612u] * 0.432808518409729f, first + 17u < seen);
-    let s18 = select(-3e38f, scores[score_at + 648u] * 0.432808518409729f, first + 18u < seen);
-    let s19 = select(-3e38f, scores[score_at + 684u] * 0.432808518409729f, first + 19u < seen);
-    let s20 = select(-3e38f, scores[score_at + 720u] * 0.432808518409729f, first + 20u < seen);
-    let s21 = select(-3e38f, scores[score_at + 756u] * 0.432808518409729f, first + 21u < seen);
-    let s22 = select(-3e38f, scores[score_at + 792u] * 0.432808518409729f, first + 22u < seen);
-    let s23 = select(-3e38f, scores[score_at + 828u] * 0.432808518409729f, first + 23u < seen);
-    let s24 = select(-3e38f, scores[score_at + 864u] * 0.432808518409729f, first + 24u < seen);
-    let s25 = select(-3e38f, scores[score_at + 900u] * 0.432808518409729f, first + 25u < seen);
-    let s26 = select(-3e38f, scores[score_at + 936u] * 0.432808518409729f, first + 26u < seen);
-    let s27 = select(-3e38f, scores[score_at + 972u] * 0.432808518409729f, first + 27u < seen);
-    let s28 = select(-3e38f, scores[score_at + 1008u] * 0.432808518409729f, first + 28u < seen);
-    let s29 = select(-3e38f, scores[score_at + 1044u] * 0.432808518409729f, first + 29u < seen);
-    let s30 = select(-3e38f, scores[score_at + 1080u] * 0.432808518409729f, first + 30u < seen);
-    let s31 = select(-3e38f, scores[score_at + 1116u] * 0.432808518409729f, first + 31u < seen);
+    let raw0_0 = scores[score_at + 0u];
+    let raw0_1 = scores[score_at + 1u];
+    let raw0_2 = scores[score_at + 2u];
+    let raw0_3 = scores[score_at + 3u];
+    let raw0_4 = scores[score_at + 4u];
+    let raw0_5 = scores[score_at + 5u];
+    let raw0_6 = scores[score_at + 6u];
+    let raw0_7 = scores[score_at + 7u];
+    let s0 = select(-3e38f, raw0_0.x * 0.432808518409729f, first + 0u < seen);
+    let s1 = select(-3e38f, raw0_0.y * 0.432808518409729f, first + 1u < seen);
+    let s2 = select(-3e38f, raw0_0.z * 0.432808518409729f, first + 2u < seen);
+    let s3 = select(-3e38f, raw0_0.w * 0.432808518409729f, first + 3u < seen);
+    let s4 = select(-3e38f, raw0_1.x * 0.432808518409729f, first + 4u < seen);
+    let s5 = select(-3e38f, raw0_1.y * 0.432808518409729f, first + 5u < seen);
+    let s6 = select(-3e38f, raw0_1.z * 0.432808518409729f, first + 6u < seen);
+    let s7 = select(-3e38f, raw0_1.w * 0.432808518409729f, first + 7u < seen);
+    let s8 = select(-3e38f, raw0_2.x * 0.432808518409729f, first + 8u < seen);
+    let s9 = select(-3e38f, raw0_2.y * 0.432808518409729f, first + 9u < seen);
+    let s10 = select(-3e38f, raw0_2.z * 0.432808518409729f, first + 10u < seen);
+    let s11 = select(-3e38f, raw0_2.w * 0.432808518409729f, first + 11u < seen);
+    let s12 = select(-3e38f, raw0_3.x * 0.432808518409729f, first + 12u < seen);
+    let s13 = select(-3e38f, raw0_3.y * 0.432808518409729f, first + 13u < seen);
+    let s14 = select(-3e38f, raw0_3.z * 0.432808518409729f, first + 14u < seen);
+    let s15 = select(-3e38f, raw0_3.w * 0.432808518409729f, first + 15u < seen);
+    let s16 = select(-3e38f, raw0_4.x * 0.432808518409729f, first + 16u < seen);
+    let s17 = select(-3e38f, raw0_4.y * 0.432808518409729f, first + 17u < seen);
+    let s18 = select(-3e38f, raw0_4.z * 0.432808518409729f, first + 18u < seen);
+    let s19 = select(-3e38f, raw0_4.w * 0.432808518409729f, first + 19u < seen);
+    let s20 = select(-3e38f, raw0_5.x * 0.432808518409729f, first + 20u < seen);
+    let s21 = select(-3e38f, raw0_5.y * 0.432808518409729f, first + 21u < seen);
+    let s22 = select(-3e38f, raw0_5.z * 0.432808518409729f, first + 22u < seen);
+    let s23 = select(-3e38f, raw0_5.w * 0.432808518409729f, first + 23u < seen);
+    let s24 = select(-3e38f, raw0_6.x * 0.432808518409729f, first + 24u < seen);
+    let s25 = select(-3e38f, raw0_6.y * 0.432808518409729f, first + 25u < seen);
+    let s26 = select(-3e38f, raw0_6.z * 0.432808518409729f, first + 26u < seen);
+    let s27 = select(-3e38f, raw0_6.w * 0.432808518409729f, first + 27u < seen);
+    let s28 = select(-3e38f, raw0_7.x * 0.432808518409729f, first + 28u < seen);
+    let s29 = select(-3e38f, raw0_7.y * 0.432808518409729f, first + 29u < seen);
+    let s30 = select(-3e38f, raw0_7.z * 0.432808518409729f, first + 30u < seen);
+    let s31 = select(-3e38f, raw0_7.w * 0.432808518409729f, first + 31u < seen);
     var top = s0;
     top = max(top, s1);
     top = max(top, s2);
@@ -277,162 +285,89 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let p30 = exp2(s30 - next);
     let p31 = exp2(s31 - next);
     total = fma(total, shrink, p0 + p1 + p2 + p3 + p4 + p5 + p6 + p7 + p8 + p9 + p10 + p11 + p12 + p13 + p14 + p15 + p16 + p17 + p18 + p19 + p20 + p21 + p22 + p23 + p24 + p25 + p26 + p27 + p28 + p29 + p30 + p31);
-    weights[weight_at + 0u] = f16(p0);
-    weights[weight_at + 40u] = f16(p1);
-    weights[weight_at + 80u] = f16(p2);
-    weights[weight_at + 120u] = f16(p3);
-    weights[weight_at + 160u] = f16(p4);
-    weights[weight_at + 200u] = f16(p5);
-    weights[weight_at + 240u] = f16(p6);
-    weights[weight_at + 280u] = f16(p7);
-    weights[weight_at + 320u] = f16(p8);
-    weights[weight_at + 360u] = f16(p9);
-    weights[weight_at + 400u] = f16(p10);
-    weights[weight_at + 440u] = f16(p11);
-    weights[weight_at + 480u] = f16(p12);
-    weights[weight_at + 520u] = f16(p13);
-    weights[weight_at + 560u] = f16(p14);
-    weights[weight_at + 600u] = f16(p15);
-    weights[weight_at + 640u] = f16(p16);
-    weights[weight_at + 680u] = f16(p17);
-    weights[weight_at + 720u] = f16(p18);
-    weights[weight_at + 760u] = f16(p19);
-    weights[weight_at + 800u] = f16(p20);
-    weights[weight_at + 840u] = f16(p21);
-    weights[weight_at + 880u] = f16(p22);
-    weights[weight_at + 920u] = f16(p23);
-    weights[weight_at + 960u] = f16(p24);
-    weights[weight_at + 1000u] = f16(p25);
-    weights[weight_at + 1040u] = f16(p26);
-    weights[weight_at + 1080u] = f16(p27);
-    weights[weight_at + 1120u] = f16(p28);
-    weights[weight_at + 1160u] = f16(p29);
-    weights[weight_at + 1200u] = f16(p30);
-    weights[weight_at + 1240u] = f16(p31);
+    weights[weight_at + 0u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0), f16(p1), f16(p2), f16(p3))), bitcast<vec2<u32>>(vec4<f16>(f16(p4), f16(p5), f16(p6), f16(p7))));
+    weights[weight_at + 1u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p8), f16(p9), f16(p10), f16(p11))), bitcast<vec2<u32>>(vec4<f16>(f16(p12), f16(p13), f16(p14), f16(p15))));
+    weights[weight_at + 2u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p16), f16(p17), f16(p18), f16(p19))), bitcast<vec2<u32>>(vec4<f16>(f16(p20), f16(p21), f16(p22), f16(p23))));
+    weights[weight_at + 3u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p24), f16(p25), f16(p26), f16(p27))), bitcast<vec2<u32>>(vec4<f16>(f16(p28), f16(p29), f16(p30), f16(p31))));
     let grown_here = subgroupAny(grows);
     if (subgroup_lane == 0u) {
       grown[subgroup] = select(0u, 1u, grown_here && first > 0u);
     }
     let grown_of = workgroupUniformLoad(&grown);
     if (grown_of[0u] + grown_of[1u] + grown_of[2u] + grown_of[3u] > 0u) {
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_0, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_0, 5u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_0, 5u);
       workgroupBarrier();
-      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
-      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
-      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
-      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
-      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
-      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
-      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
-      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
-      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
-      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
-      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
-      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
-      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
-      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
-      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
-      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      {
+        let band_at = score_base + own_line * 5u;
+        scores[band_at + 0u] = scores[band_at + 0u] * shrink;
+        scores[band_at + 1u] = scores[band_at + 1u] * shrink;
+        scores[band_at + 2u] = scores[band_at + 2u] * shrink;
+        scores[band_at + 3u] = scores[band_at + 3u] * shrink;
+      }
       workgroupBarrier();
-      y0_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
-      y1_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      y0_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 0u, 5u);
+      y1_0 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 80u, 5u);
       workgroupBarrier();
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_1, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_1, 5u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_1, 5u);
       workgroupBarrier();
-      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
-      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
-      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
-      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
-      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
-      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
-      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
-      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
-      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
-      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
-      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
-      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
-      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
-      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
-      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
-      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      {
+        let band_at = score_base + own_line * 5u;
+        scores[band_at + 0u] = scores[band_at + 0u] * shrink;
+        scores[band_at + 1u] = scores[band_at + 1u] * shrink;
+        scores[band_at + 2u] = scores[band_at + 2u] * shrink;
+        scores[band_at + 3u] = scores[band_at + 3u] * shrink;
+      }
       workgroupBarrier();
-      y0_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
-      y1_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      y0_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 0u, 5u);
+      y1_1 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 80u, 5u);
       workgroupBarrier();
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_2, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_2, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_2, 5u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_2, 5u);
       workgroupBarrier();
-      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
-      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
-      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
-      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
-      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
-      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
-      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
-      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
-      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
-      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
-      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
-      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
-      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
-      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
-      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
-      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      {
+        let band_at = score_base + own_line * 5u;
+        scores[band_at + 0u] = scores[band_at + 0u] * shrink;
+        scores[band_at + 1u] = scores[band_at + 1u] * shrink;
+        scores[band_at + 2u] = scores[band_at + 2u] * shrink;
+        scores[band_at + 3u] = scores[band_at + 3u] * shrink;
+      }
       workgroupBarrier();
-      y0_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
-      y1_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      y0_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 0u, 5u);
+      y1_2 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 80u, 5u);
       workgroupBarrier();
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_3, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_3, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_3, 5u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_3, 5u);
       workgroupBarrier();
-      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
-      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
-      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
-      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
-      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
-      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
-      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
-      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
-      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
-      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
-      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
-      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
-      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
-      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
-      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
-      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      {
+        let band_at = score_base + own_line * 5u;
+        scores[band_at + 0u] = scores[band_at + 0u] * shrink;
+        scores[band_at + 1u] = scores[band_at + 1u] * shrink;
+        scores[band_at + 2u] = scores[band_at + 2u] * shrink;
+        scores[band_at + 3u] = scores[band_at + 3u] * shrink;
+      }
       workgroupBarrier();
-      y0_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
-      y1_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      y0_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 0u, 5u);
+      y1_3 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 80u, 5u);
       workgroupBarrier();
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, y0_4, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, y1_4, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_4, 5u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_4, 5u);
       workgroupBarrier();
-      scores[score_at + 0u] = scores[score_at + 0u] * shrink;
-      scores[score_at + 36u] = scores[score_at + 36u] * shrink;
-      scores[score_at + 72u] = scores[score_at + 72u] * shrink;
-      scores[score_at + 108u] = scores[score_at + 108u] * shrink;
-      scores[score_at + 144u] = scores[score_at + 144u] * shrink;
-      scores[score_at + 180u] = scores[score_at + 180u] * shrink;
-      scores[score_at + 216u] = scores[score_at + 216u] * shrink;
-      scores[score_at + 252u] = scores[score_at + 252u] * shrink;
-      scores[score_at + 288u] = scores[score_at + 288u] * shrink;
-      scores[score_at + 324u] = scores[score_at + 324u] * shrink;
-      scores[score_at + 360u] = scores[score_at + 360u] * shrink;
-      scores[score_at + 396u] = scores[score_at + 396u] * shrink;
-      scores[score_at + 432u] = scores[score_at + 432u] * shrink;
-      scores[score_at + 468u] = scores[score_at + 468u] * shrink;
-      scores[score_at + 504u] = scores[score_at + 504u] * shrink;
-      scores[score_at + 540u] = scores[score_at + 540u] * shrink;
+      {
+        let band_at = score_base + own_line * 5u;
+        scores[band_at + 0u] = scores[band_at + 0u] * shrink;
+        scores[band_at + 1u] = scores[band_at + 1u] * shrink;
+        scores[band_at + 2u] = scores[band_at + 2u] * shrink;
+        scores[band_at + 3u] = scores[band_at + 3u] * shrink;
+      }
       workgroupBarrier();
-      y0_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 0u, 36u);
-      y1_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, col_major>(&scores, score_base + 16u, 36u);
+      y0_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 0u, 5u);
+      y1_4 = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&scores, score_base + 80u, 5u);
     }
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 0u, 40u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 16u, 40u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 0u, 5u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 80u, 5u);
       let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 352u, 11u);
       y0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, y0_0);
       y1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, y1_0);
@@ -450,8 +385,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       y1_4 = subgroupMatrixMultiplyAccumulate(a1, b4, y1_4);
     }
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 640u, 40u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 656u, 40u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 2u, 5u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 82u, 5u);
       let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 528u, 11u);
       y0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, y0_0);
       y1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, y1_0);
@@ -475,8 +410,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   if (row < 100u) {
     x1[((batch * 4u + head) * 100u + row) * 73u + 72u] = select(fma(most, 0.6931471824645996f, log(sum)), bitcast<f32>(nan_bits), sum == 0f);
   }
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_0, 20u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_0, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_0, 5u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_0, 5u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 512u; e += 32u) {
     let line = e / 16u;
@@ -484,12 +419,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_1, 20u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_1, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_1, 5u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_1, 5u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 512u; e += 32u) {
     let line = e / 16u;
@@ -497,12 +432,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 16u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_2, 20u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_2, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_2, 5u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_2, 5u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 512u; e += 32u) {
     let line = e / 16u;
@@ -510,12 +445,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 32u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_3, 20u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_3, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_3, 5u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_3, 5u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 512u; e += 32u) {
     let line = e / 16u;
@@ -523,12 +458,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 48u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_4, 20u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 320u, y1_4, 20u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_4, 5u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_4, 5u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 512u; e += 32u) {
     let line = e / 16u;
@@ -536,7 +471,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 64u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u && channel < 72u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 20u + column] * shares[subgroup * 32u + line];
+      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
 }

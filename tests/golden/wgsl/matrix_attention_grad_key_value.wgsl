@@ -10,9 +10,9 @@ enable f16;
 @group(0) @binding(5) var<storage, read_write> x5: array<f32, 400>;
 @group(0) @binding(6) var<storage, read_write> x6: array<f16, 17920>;
 var<workgroup> staged: array<vec4<u32>, 576>;
-var<workgroup> weights: array<f16, 6144>;
-var<workgroup> scores: array<f32, 5120>;
-var<workgroup> numbers: array<f32, 64>;
+var<workgroup> weights: array<vec4<u32>, 640>;
+var<workgroup> scores: array<vec4f, 1152>;
+var<workgroup> numbers: array<vec4f, 16>;
 @compute @workgroup_size(128, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(subgroup_invocation_id) subgroup_lane: u32) {
   let pair_index = group.z;
@@ -22,10 +22,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   let subgroup = lane.x / 32u;
   let own_line = subgroup_lane % 16u;
   let part = subgroup_lane / 16u;
-  let score_base = subgroup * 1280u;
-  let weight_base = subgroup * 1536u;
-  let score_at = score_base + part * 20u + own_line;
-  let weight_at = weight_base + part * 24u + own_line;
+  let score_base = subgroup * 288u;
+  let weight_base = subgroup * 160u;
+  let score_at = score_base + own_line * 9u + part * 4u;
+  let weight_at = weight_base + own_line * 5u + part * 2u;
   let key = line_first + subgroup * 16u + own_line;
   for (var turn = lane.x; turn < 512u; turn += 128u) {
     let line = turn / 8u;
@@ -92,12 +92,45 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         let v = select(vec4<u32>(), x3[(start + channel) >> 3u], place < 100u);
         staged[line * 9u + eight + 288u] = v;
       }
-      for (var at = lane.x; at < 32u; at += 128u) {
-        let row = min(first + at, 99u);
-        let c0 = x4[(head * 100u + row)];
-        let c1 = x5[(head * 100u + row)];
-        numbers[at] = c0 * 1.4426950216293335f;
-        numbers[at + 32u] = c1;
+      for (var at = lane.x; at < 8u; at += 128u) {
+        var lse0: f32;
+        var delta0: f32;
+        {
+          let row = min(first + at * 4u + 0u, 99u);
+          let c0 = x4[(head * 100u + row)];
+          let c1 = x5[(head * 100u + row)];
+          lse0 = c0 * 1.4426950216293335f;
+          delta0 = c1;
+        }
+        var lse1: f32;
+        var delta1: f32;
+        {
+          let row = min(first + at * 4u + 1u, 99u);
+          let c0 = x4[(head * 100u + row)];
+          let c1 = x5[(head * 100u + row)];
+          lse1 = c0 * 1.4426950216293335f;
+          delta1 = c1;
+        }
+        var lse2: f32;
+        var delta2: f32;
+        {
+          let row = min(first + at * 4u + 2u, 99u);
+          let c0 = x4[(head * 100u + row)];
+          let c1 = x5[(head * 100u + row)];
+          lse2 = c0 * 1.4426950216293335f;
+          delta2 = c1;
+        }
+        var lse3: f32;
+        var delta3: f32;
+        {
+          let row = min(first + at * 4u + 3u, 99u);
+          let c0 = x4[(head * 100u + row)];
+          let c1 = x5[(head * 100u + row)];
+          lse3 = c0 * 1.4426950216293335f;
+          delta3 = c1;
+        }
+        numbers[at] = vec4f(lse0, lse1, lse2, lse3);
+        numbers[at + 8u] = vec4f(delta0, delta1, delta2, delta3);
       }
       workgroupBarrier();
       {
@@ -110,7 +143,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         c0 = subgroupMatrixMultiplyAccumulate(own0_0_2, b2, c0);
         let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 6u, 9u);
         c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
-        subgroupMatrixStore<col_major>(&scores, score_base + 0u, c0, 20u);
+        subgroupMatrixStore<row_major>(&scores, score_base + 0u, c0, 9u);
       }
       {
         var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -122,7 +155,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         c0 = subgroupMatrixMultiplyAccumulate(own0_0_2, b2, c0);
         let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 150u, 9u);
         c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
-        subgroupMatrixStore<col_major>(&scores, score_base + 320u, c0, 20u);
+        subgroupMatrixStore<row_major>(&scores, score_base + 4u, c0, 9u);
       }
       {
         var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -134,7 +167,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         c0 = subgroupMatrixMultiplyAccumulate(own1_0_2, b2, c0);
         let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 294u, 9u);
         c0 = subgroupMatrixMultiplyAccumulate(own1_0_3, b3, c0);
-        subgroupMatrixStore<col_major>(&scores, score_base + 640u, c0, 20u);
+        subgroupMatrixStore<row_major>(&scores, score_base + 144u, c0, 9u);
       }
       {
         var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -146,60 +179,48 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         c0 = subgroupMatrixMultiplyAccumulate(own1_0_2, b2, c0);
         let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 438u, 9u);
         c0 = subgroupMatrixMultiplyAccumulate(own1_0_3, b3, c0);
-        subgroupMatrixStore<col_major>(&scores, score_base + 960u, c0, 20u);
+        subgroupMatrixStore<row_major>(&scores, score_base + 148u, c0, 9u);
       }
       workgroupBarrier();
-      let p0 = select(0f, exp2(fma(scores[score_at + 0u], 0.432808518409729f, -numbers[part + 0u])), first + part + 0u >= lowest && first + part + 0u < 100u);
-      weights[weight_at + 0u] = f16(p0 * (scores[score_at + 640u] - numbers[part + 0u + 32u]));
-      weights[weight_at + 768u] = f16(p0);
-      let p1 = select(0f, exp2(fma(scores[score_at + 40u], 0.432808518409729f, -numbers[part + 2u])), first + part + 2u >= lowest && first + part + 2u < 100u);
-      weights[weight_at + 48u] = f16(p1 * (scores[score_at + 680u] - numbers[part + 2u + 32u]));
-      weights[weight_at + 816u] = f16(p1);
-      let p2 = select(0f, exp2(fma(scores[score_at + 80u], 0.432808518409729f, -numbers[part + 4u])), first + part + 4u >= lowest && first + part + 4u < 100u);
-      weights[weight_at + 96u] = f16(p2 * (scores[score_at + 720u] - numbers[part + 4u + 32u]));
-      weights[weight_at + 864u] = f16(p2);
-      let p3 = select(0f, exp2(fma(scores[score_at + 120u], 0.432808518409729f, -numbers[part + 6u])), first + part + 6u >= lowest && first + part + 6u < 100u);
-      weights[weight_at + 144u] = f16(p3 * (scores[score_at + 760u] - numbers[part + 6u + 32u]));
-      weights[weight_at + 912u] = f16(p3);
-      let p4 = select(0f, exp2(fma(scores[score_at + 160u], 0.432808518409729f, -numbers[part + 8u])), first + part + 8u >= lowest && first + part + 8u < 100u);
-      weights[weight_at + 192u] = f16(p4 * (scores[score_at + 800u] - numbers[part + 8u + 32u]));
-      weights[weight_at + 960u] = f16(p4);
-      let p5 = select(0f, exp2(fma(scores[score_at + 200u], 0.432808518409729f, -numbers[part + 10u])), first + part + 10u >= lowest && first + part + 10u < 100u);
-      weights[weight_at + 240u] = f16(p5 * (scores[score_at + 840u] - numbers[part + 10u + 32u]));
-      weights[weight_at + 1008u] = f16(p5);
-      let p6 = select(0f, exp2(fma(scores[score_at + 240u], 0.432808518409729f, -numbers[part + 12u])), first + part + 12u >= lowest && first + part + 12u < 100u);
-      weights[weight_at + 288u] = f16(p6 * (scores[score_at + 880u] - numbers[part + 12u + 32u]));
-      weights[weight_at + 1056u] = f16(p6);
-      let p7 = select(0f, exp2(fma(scores[score_at + 280u], 0.432808518409729f, -numbers[part + 14u])), first + part + 14u >= lowest && first + part + 14u < 100u);
-      weights[weight_at + 336u] = f16(p7 * (scores[score_at + 920u] - numbers[part + 14u + 32u]));
-      weights[weight_at + 1104u] = f16(p7);
-      let p8 = select(0f, exp2(fma(scores[score_at + 320u], 0.432808518409729f, -numbers[part + 16u])), first + part + 16u >= lowest && first + part + 16u < 100u);
-      weights[weight_at + 384u] = f16(p8 * (scores[score_at + 960u] - numbers[part + 16u + 32u]));
-      weights[weight_at + 1152u] = f16(p8);
-      let p9 = select(0f, exp2(fma(scores[score_at + 360u], 0.432808518409729f, -numbers[part + 18u])), first + part + 18u >= lowest && first + part + 18u < 100u);
-      weights[weight_at + 432u] = f16(p9 * (scores[score_at + 1000u] - numbers[part + 18u + 32u]));
-      weights[weight_at + 1200u] = f16(p9);
-      let p10 = select(0f, exp2(fma(scores[score_at + 400u], 0.432808518409729f, -numbers[part + 20u])), first + part + 20u >= lowest && first + part + 20u < 100u);
-      weights[weight_at + 480u] = f16(p10 * (scores[score_at + 1040u] - numbers[part + 20u + 32u]));
-      weights[weight_at + 1248u] = f16(p10);
-      let p11 = select(0f, exp2(fma(scores[score_at + 440u], 0.432808518409729f, -numbers[part + 22u])), first + part + 22u >= lowest && first + part + 22u < 100u);
-      weights[weight_at + 528u] = f16(p11 * (scores[score_at + 1080u] - numbers[part + 22u + 32u]));
-      weights[weight_at + 1296u] = f16(p11);
-      let p12 = select(0f, exp2(fma(scores[score_at + 480u], 0.432808518409729f, -numbers[part + 24u])), first + part + 24u >= lowest && first + part + 24u < 100u);
-      weights[weight_at + 576u] = f16(p12 * (scores[score_at + 1120u] - numbers[part + 24u + 32u]));
-      weights[weight_at + 1344u] = f16(p12);
-      let p13 = select(0f, exp2(fma(scores[score_at + 520u], 0.432808518409729f, -numbers[part + 26u])), first + part + 26u >= lowest && first + part + 26u < 100u);
-      weights[weight_at + 624u] = f16(p13 * (scores[score_at + 1160u] - numbers[part + 26u + 32u]));
-      weights[weight_at + 1392u] = f16(p13);
-      let p14 = select(0f, exp2(fma(scores[score_at + 560u], 0.432808518409729f, -numbers[part + 28u])), first + part + 28u >= lowest && first + part + 28u < 100u);
-      weights[weight_at + 672u] = f16(p14 * (scores[score_at + 1200u] - numbers[part + 28u + 32u]));
-      weights[weight_at + 1440u] = f16(p14);
-      let p15 = select(0f, exp2(fma(scores[score_at + 600u], 0.432808518409729f, -numbers[part + 30u])), first + part + 30u >= lowest && first + part + 30u < 100u);
-      weights[weight_at + 720u] = f16(p15 * (scores[score_at + 1240u] - numbers[part + 30u + 32u]));
-      weights[weight_at + 1488u] = f16(p15);
+      let lse_0 = numbers[part * 4u + 0u];
+      let delta_0 = numbers[part * 4u + 8u];
+      let lse_1 = numbers[part * 4u + 1u];
+      let delta_1 = numbers[part * 4u + 9u];
+      let lse_2 = numbers[part * 4u + 2u];
+      let delta_2 = numbers[part * 4u + 10u];
+      let lse_3 = numbers[part * 4u + 3u];
+      let delta_3 = numbers[part * 4u + 11u];
+      let raw0_0 = scores[score_at + 0u];
+      let raw0_1 = scores[score_at + 1u];
+      let raw0_2 = scores[score_at + 2u];
+      let raw0_3 = scores[score_at + 3u];
+      let raw1_0 = scores[score_at + 144u];
+      let raw1_1 = scores[score_at + 145u];
+      let raw1_2 = scores[score_at + 146u];
+      let raw1_3 = scores[score_at + 147u];
+      let p0 = select(0f, exp2(fma(raw0_0.x, 0.432808518409729f, -lse_0.x)), first + part * 16u + 0u >= lowest && first + part * 16u + 0u < 100u);
+      let p1 = select(0f, exp2(fma(raw0_0.y, 0.432808518409729f, -lse_0.y)), first + part * 16u + 1u >= lowest && first + part * 16u + 1u < 100u);
+      let p2 = select(0f, exp2(fma(raw0_0.z, 0.432808518409729f, -lse_0.z)), first + part * 16u + 2u >= lowest && first + part * 16u + 2u < 100u);
+      let p3 = select(0f, exp2(fma(raw0_0.w, 0.432808518409729f, -lse_0.w)), first + part * 16u + 3u >= lowest && first + part * 16u + 3u < 100u);
+      let p4 = select(0f, exp2(fma(raw0_1.x, 0.432808518409729f, -lse_1.x)), first + part * 16u + 4u >= lowest && first + part * 16u + 4u < 100u);
+      let p5 = select(0f, exp2(fma(raw0_1.y, 0.432808518409729f, -lse_1.y)), first + part * 16u + 5u >= lowest && first + part * 16u + 5u < 100u);
+      let p6 = select(0f, exp2(fma(raw0_1.z, 0.432808518409729f, -lse_1.z)), first + part * 16u + 6u >= lowest && first + part * 16u + 6u < 100u);
+      let p7 = select(0f, exp2(fma(raw0_1.w, 0.432808518409729f, -lse_1.w)), first + part * 16u + 7u >= lowest && first + part * 16u + 7u < 100u);
+      let p8 = select(0f, exp2(fma(raw0_2.x, 0.432808518409729f, -lse_2.x)), first + part * 16u + 8u >= lowest && first + part * 16u + 8u < 100u);
+      let p9 = select(0f, exp2(fma(raw0_2.y, 0.432808518409729f, -lse_2.y)), first + part * 16u + 9u >= lowest && first + part * 16u + 9u < 100u);
+      let p10 = select(0f, exp2(fma(raw0_2.z, 0.432808518409729f, -lse_2.z)), first + part * 16u + 10u >= lowest && first + part * 16u + 10u < 100u);
+      let p11 = select(0f, exp2(fma(raw0_2.w, 0.432808518409729f, -lse_2.w)), first + part * 16u + 11u >= lowest && first + part * 16u + 11u < 100u);
+      let p12 = select(0f, exp2(fma(raw0_3.x, 0.432808518409729f, -lse_3.x)), first + part * 16u + 12u >= lowest && first + part * 16u + 12u < 100u);
+      let p13 = select(0f, exp2(fma(raw0_3.y, 0.432808518409729f, -lse_3.y)), first + part * 16u + 13u >= lowest && first + part * 16u + 13u < 100u);
+      let p14 = select(0f, exp2(fma(raw0_3.z, 0.432808518409729f, -lse_3.z)), first + part * 16u + 14u >= lowest && first + part * 16u + 14u < 100u);
+      let p15 = select(0f, exp2(fma(raw0_3.w, 0.432808518409729f, -lse_3.w)), first + part * 16u + 15u >= lowest && first + part * 16u + 15u < 100u);
+      weights[weight_at + 0u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0 * (raw1_0.x - delta_0.x)), f16(p1 * (raw1_0.y - delta_0.y)), f16(p2 * (raw1_0.z - delta_0.z)), f16(p3 * (raw1_0.w - delta_0.w)))), bitcast<vec2<u32>>(vec4<f16>(f16(p4 * (raw1_1.x - delta_1.x)), f16(p5 * (raw1_1.y - delta_1.y)), f16(p6 * (raw1_1.z - delta_1.z)), f16(p7 * (raw1_1.w - delta_1.w)))));
+      weights[weight_at + 1u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p8 * (raw1_2.x - delta_2.x)), f16(p9 * (raw1_2.y - delta_2.y)), f16(p10 * (raw1_2.z - delta_2.z)), f16(p11 * (raw1_2.w - delta_2.w)))), bitcast<vec2<u32>>(vec4<f16>(f16(p12 * (raw1_3.x - delta_3.x)), f16(p13 * (raw1_3.y - delta_3.y)), f16(p14 * (raw1_3.z - delta_3.z)), f16(p15 * (raw1_3.w - delta_3.w)))));
+      weights[weight_at + 80u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0), f16(p1), f16(p2), f16(p3))), bitcast<vec2<u32>>(vec4<f16>(f16(p4), f16(p5), f16(p6), f16(p7))));
+      weights[weight_at + 81u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p8), f16(p9), f16(p10), f16(p11))), bitcast<vec2<u32>>(vec4<f16>(f16(p12), f16(p13), f16(p14), f16(p15))));
       workgroupBarrier();
       {
-        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 0u, 24u);
+        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 0u, 5u);
         let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 0u, 9u);
         dk0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dk0_0);
         let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 2u, 9u);
@@ -210,7 +231,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         dk0_3 = subgroupMatrixMultiplyAccumulate(a0, b3, dk0_3);
       }
       {
-        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 384u, 24u);
+        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 2u, 5u);
         let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 144u, 9u);
         dk0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dk0_0);
         let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 146u, 9u);
@@ -221,7 +242,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         dk0_3 = subgroupMatrixMultiplyAccumulate(a0, b3, dk0_3);
       }
       {
-        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 768u, 24u);
+        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 80u, 5u);
         let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 288u, 9u);
         dv0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dv0_0);
         let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 290u, 9u);
@@ -232,7 +253,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
         dv0_3 = subgroupMatrixMultiplyAccumulate(a0, b3, dv0_3);
       }
       {
-        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 1152u, 24u);
+        let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 82u, 5u);
         let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 432u, 9u);
         dv0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dv0_0);
         let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 434u, 9u);
@@ -245,10 +266,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       workgroupBarrier();
     }
   }
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dk0_0, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 16u, dk0_1, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 32u, dk0_2, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 48u, dk0_3, 68u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dk0_0, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 4u, dk0_1, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 8u, dk0_2, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 12u, dk0_3, 17u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 1024u; e += 32u) {
     let line = e / 64u;
@@ -256,14 +277,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column;
     let key = line_first + subgroup * 16u + line;
     if (key < 70u) {
-      x6[((batch * 2u + kv) * 70u + key) * 128u + channel] = f16(scores[score_base + line * 68u + column] * 0.30000001192092896f);
+      x6[((batch * 2u + kv) * 70u + key) * 128u + channel] = f16(scores[score_base + line * 17u + column / 4u][column % 4u] * 0.30000001192092896f);
     }
   }
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dv0_0, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 16u, dv0_1, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 32u, dv0_2, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 48u, dv0_3, 68u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dv0_0, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 4u, dv0_1, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 8u, dv0_2, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 12u, dv0_3, 17u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 1024u; e += 32u) {
     let line = e / 64u;
@@ -271,7 +292,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column;
     let key = line_first + subgroup * 16u + line;
     if (key < 70u) {
-      x6[((batch * 2u + kv) * 70u + key) * 128u + channel + 64u] = f16(scores[score_base + line * 68u + column]);
+      x6[((batch * 2u + kv) * 70u + key) * 128u + channel + 64u] = f16(scores[score_base + line * 17u + column / 4u][column % 4u]);
     }
   }
 }

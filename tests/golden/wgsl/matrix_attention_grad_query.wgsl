@@ -10,8 +10,8 @@ enable f16;
 @group(0) @binding(5) var<storage, read_write> x5: array<f32, 128>;
 @group(0) @binding(6) var<storage, read_write> x6: array<f16, 8192>;
 var<workgroup> staged: array<vec4<u32>, 576>;
-var<workgroup> weights: array<f16, 2560>;
-var<workgroup> scores: array<f32, 4608>;
+var<workgroup> weights: array<vec4<u32>, 320>;
+var<workgroup> scores: array<vec4f, 1152>;
 @compute @workgroup_size(64, 1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u, @builtin(subgroup_invocation_id) subgroup_lane: u32) {
   let pair_index = group.z;
@@ -21,10 +21,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   let line_first = group.x * 64u;
   let subgroup = lane.x / 32u;
   let own_line = subgroup_lane;
-  let score_base = subgroup * 2304u;
-  let weight_base = subgroup * 1280u;
-  let score_at = score_base + own_line;
-  let weight_at = weight_base + own_line;
+  let score_base = subgroup * 576u;
+  let weight_base = subgroup * 160u;
+  let score_at = score_base + own_line * 9u;
+  let weight_at = weight_base + own_line * 5u;
   let row = line_first + subgroup * 32u + own_line;
   for (var turn = lane.x; turn < 512u; turn += 64u) {
     let line = turn / 8u;
@@ -121,8 +121,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 6u, 9u);
       c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own0_1_3, b3, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 0u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 16u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 0u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 144u, c1, 9u);
     }
     {
       var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -139,8 +139,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 150u, 9u);
       c0 = subgroupMatrixMultiplyAccumulate(own0_0_3, b3, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own0_1_3, b3, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 576u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 592u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 4u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 148u, c1, 9u);
     }
     {
       var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -157,8 +157,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 294u, 9u);
       c0 = subgroupMatrixMultiplyAccumulate(own1_0_3, b3, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own1_1_3, b3, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 1152u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 1168u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 288u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 432u, c1, 9u);
     }
     {
       var c0 = subgroup_matrix_result<f32, 16, 16>();
@@ -175,78 +175,66 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let b3 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&staged, 438u, 9u);
       c0 = subgroupMatrixMultiplyAccumulate(own1_0_3, b3, c0);
       c1 = subgroupMatrixMultiplyAccumulate(own1_1_3, b3, c1);
-      subgroupMatrixStore<col_major>(&scores, score_base + 1728u, c0, 36u);
-      subgroupMatrixStore<col_major>(&scores, score_base + 1744u, c1, 36u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 292u, c0, 9u);
+      subgroupMatrixStore<row_major>(&scores, score_base + 436u, c1, 9u);
     }
     workgroupBarrier();
-    let p0 = exp2(fma(scores[score_at + 0u], 0.432808518409729f, -lse));
-    weights[weight_at + 0u] = f16(p0 * (scores[score_at + 1152u] - delta));
-    let p1 = exp2(fma(scores[score_at + 36u], 0.432808518409729f, -lse));
-    weights[weight_at + 40u] = f16(p1 * (scores[score_at + 1188u] - delta));
-    let p2 = exp2(fma(scores[score_at + 72u], 0.432808518409729f, -lse));
-    weights[weight_at + 80u] = f16(p2 * (scores[score_at + 1224u] - delta));
-    let p3 = exp2(fma(scores[score_at + 108u], 0.432808518409729f, -lse));
-    weights[weight_at + 120u] = f16(p3 * (scores[score_at + 1260u] - delta));
-    let p4 = exp2(fma(scores[score_at + 144u], 0.432808518409729f, -lse));
-    weights[weight_at + 160u] = f16(p4 * (scores[score_at + 1296u] - delta));
-    let p5 = exp2(fma(scores[score_at + 180u], 0.432808518409729f, -lse));
-    weights[weight_at + 200u] = f16(p5 * (scores[score_at + 1332u] - delta));
-    let p6 = exp2(fma(scores[score_at + 216u], 0.432808518409729f, -lse));
-    weights[weight_at + 240u] = f16(p6 * (scores[score_at + 1368u] - delta));
-    let p7 = exp2(fma(scores[score_at + 252u], 0.432808518409729f, -lse));
-    weights[weight_at + 280u] = f16(p7 * (scores[score_at + 1404u] - delta));
-    let p8 = exp2(fma(scores[score_at + 288u], 0.432808518409729f, -lse));
-    weights[weight_at + 320u] = f16(p8 * (scores[score_at + 1440u] - delta));
-    let p9 = exp2(fma(scores[score_at + 324u], 0.432808518409729f, -lse));
-    weights[weight_at + 360u] = f16(p9 * (scores[score_at + 1476u] - delta));
-    let p10 = exp2(fma(scores[score_at + 360u], 0.432808518409729f, -lse));
-    weights[weight_at + 400u] = f16(p10 * (scores[score_at + 1512u] - delta));
-    let p11 = exp2(fma(scores[score_at + 396u], 0.432808518409729f, -lse));
-    weights[weight_at + 440u] = f16(p11 * (scores[score_at + 1548u] - delta));
-    let p12 = exp2(fma(scores[score_at + 432u], 0.432808518409729f, -lse));
-    weights[weight_at + 480u] = f16(p12 * (scores[score_at + 1584u] - delta));
-    let p13 = exp2(fma(scores[score_at + 468u], 0.432808518409729f, -lse));
-    weights[weight_at + 520u] = f16(p13 * (scores[score_at + 1620u] - delta));
-    let p14 = exp2(fma(scores[score_at + 504u], 0.432808518409729f, -lse));
-    weights[weight_at + 560u] = f16(p14 * (scores[score_at + 1656u] - delta));
-    let p15 = exp2(fma(scores[score_at + 540u], 0.432808518409729f, -lse));
-    weights[weight_at + 600u] = f16(p15 * (scores[score_at + 1692u] - delta));
-    let p16 = exp2(fma(scores[score_at + 576u], 0.432808518409729f, -lse));
-    weights[weight_at + 640u] = f16(p16 * (scores[score_at + 1728u] - delta));
-    let p17 = exp2(fma(scores[score_at + 612u], 0.432808518409729f, -lse));
-    weights[weight_at + 680u] = f16(p17 * (scores[score_at + 1764u] - delta));
-    let p18 = exp2(fma(scores[score_at + 648u], 0.432808518409729f, -lse));
-    weights[weight_at + 720u] = f16(p18 * (scores[score_at + 1800u] - delta));
-    let p19 = exp2(fma(scores[score_at + 684u], 0.432808518409729f, -lse));
-    weights[weight_at + 760u] = f16(p19 * (scores[score_at + 1836u] - delta));
-    let p20 = exp2(fma(scores[score_at + 720u], 0.432808518409729f, -lse));
-    weights[weight_at + 800u] = f16(p20 * (scores[score_at + 1872u] - delta));
-    let p21 = exp2(fma(scores[score_at + 756u], 0.432808518409729f, -lse));
-    weights[weight_at + 840u] = f16(p21 * (scores[score_at + 1908u] - delta));
-    let p22 = exp2(fma(scores[score_at + 792u], 0.432808518409729f, -lse));
-    weights[weight_at + 880u] = f16(p22 * (scores[score_at + 1944u] - delta));
-    let p23 = exp2(fma(scores[score_at + 828u], 0.432808518409729f, -lse));
-    weights[weight_at + 920u] = f16(p23 * (scores[score_at + 1980u] - delta));
-    let p24 = exp2(fma(scores[score_at + 864u], 0.432808518409729f, -lse));
-    weights[weight_at + 960u] = f16(p24 * (scores[score_at + 2016u] - delta));
-    let p25 = exp2(fma(scores[score_at + 900u], 0.432808518409729f, -lse));
-    weights[weight_at + 1000u] = f16(p25 * (scores[score_at + 2052u] - delta));
-    let p26 = exp2(fma(scores[score_at + 936u], 0.432808518409729f, -lse));
-    weights[weight_at + 1040u] = f16(p26 * (scores[score_at + 2088u] - delta));
-    let p27 = exp2(fma(scores[score_at + 972u], 0.432808518409729f, -lse));
-    weights[weight_at + 1080u] = f16(p27 * (scores[score_at + 2124u] - delta));
-    let p28 = exp2(fma(scores[score_at + 1008u], 0.432808518409729f, -lse));
-    weights[weight_at + 1120u] = f16(p28 * (scores[score_at + 2160u] - delta));
-    let p29 = exp2(fma(scores[score_at + 1044u], 0.432808518409729f, -lse));
-    weights[weight_at + 1160u] = f16(p29 * (scores[score_at + 2196u] - delta));
-    let p30 = exp2(fma(scores[score_at + 1080u], 0.432808518409729f, -lse));
-    weights[weight_at + 1200u] = f16(p30 * (scores[score_at + 2232u] - delta));
-    let p31 = exp2(fma(scores[score_at + 1116u], 0.432808518409729f, -lse));
-    weights[weight_at + 1240u] = f16(p31 * (scores[score_at + 2268u] - delta));
+    let raw0_0 = scores[score_at + 0u];
+    let raw0_1 = scores[score_at + 1u];
+    let raw0_2 = scores[score_at + 2u];
+    let raw0_3 = scores[score_at + 3u];
+    let raw0_4 = scores[score_at + 4u];
+    let raw0_5 = scores[score_at + 5u];
+    let raw0_6 = scores[score_at + 6u];
+    let raw0_7 = scores[score_at + 7u];
+    let raw1_0 = scores[score_at + 288u];
+    let raw1_1 = scores[score_at + 289u];
+    let raw1_2 = scores[score_at + 290u];
+    let raw1_3 = scores[score_at + 291u];
+    let raw1_4 = scores[score_at + 292u];
+    let raw1_5 = scores[score_at + 293u];
+    let raw1_6 = scores[score_at + 294u];
+    let raw1_7 = scores[score_at + 295u];
+    let p0 = exp2(fma(raw0_0.x, 0.432808518409729f, -lse));
+    let p1 = exp2(fma(raw0_0.y, 0.432808518409729f, -lse));
+    let p2 = exp2(fma(raw0_0.z, 0.432808518409729f, -lse));
+    let p3 = exp2(fma(raw0_0.w, 0.432808518409729f, -lse));
+    let p4 = exp2(fma(raw0_1.x, 0.432808518409729f, -lse));
+    let p5 = exp2(fma(raw0_1.y, 0.432808518409729f, -lse));
+    let p6 = exp2(fma(raw0_1.z, 0.432808518409729f, -lse));
+    let p7 = exp2(fma(raw0_1.w, 0.432808518409729f, -lse));
+    let p8 = exp2(fma(raw0_2.x, 0.432808518409729f, -lse));
+    let p9 = exp2(fma(raw0_2.y, 0.432808518409729f, -lse));
+    let p10 = exp2(fma(raw0_2.z, 0.432808518409729f, -lse));
+    let p11 = exp2(fma(raw0_2.w, 0.432808518409729f, -lse));
+    let p12 = exp2(fma(raw0_3.x, 0.432808518409729f, -lse));
+    let p13 = exp2(fma(raw0_3.y, 0.432808518409729f, -lse));
+    let p14 = exp2(fma(raw0_3.z, 0.432808518409729f, -lse));
+    let p15 = exp2(fma(raw0_3.w, 0.432808518409729f, -lse));
+    let p16 = exp2(fma(raw0_4.x, 0.432808518409729f, -lse));
+    let p17 = exp2(fma(raw0_4.y, 0.432808518409729f, -lse));
+    let p18 = exp2(fma(raw0_4.z, 0.432808518409729f, -lse));
+    let p19 = exp2(fma(raw0_4.w, 0.432808518409729f, -lse));
+    let p20 = exp2(fma(raw0_5.x, 0.432808518409729f, -lse));
+    let p21 = exp2(fma(raw0_5.y, 0.432808518409729f, -lse));
+    let p22 = exp2(fma(raw0_5.z, 0.432808518409729f, -lse));
+    let p23 = exp2(fma(raw0_5.w, 0.432808518409729f, -lse));
+    let p24 = exp2(fma(raw0_6.x, 0.432808518409729f, -lse));
+    let p25 = exp2(fma(raw0_6.y, 0.432808518409729f, -lse));
+    let p26 = exp2(fma(raw0_6.z, 0.432808518409729f, -lse));
+    let p27 = exp2(fma(raw0_6.w, 0.432808518409729f, -lse));
+    let p28 = exp2(fma(raw0_7.x, 0.432808518409729f, -lse));
+    let p29 = exp2(fma(raw0_7.y, 0.432808518409729f, -lse));
+    let p30 = exp2(fma(raw0_7.z, 0.432808518409729f, -lse));
+    let p31 = exp2(fma(raw0_7.w, 0.432808518409729f, -lse));
+    weights[weight_at + 0u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0 * (raw1_0.x - delta)), f16(p1 * (raw1_0.y - delta)), f16(p2 * (raw1_0.z - delta)), f16(p3 * (raw1_0.w - delta)))), bitcast<vec2<u32>>(vec4<f16>(f16(p4 * (raw1_1.x - delta)), f16(p5 * (raw1_1.y - delta)), f16(p6 * (raw1_1.z - delta)), f16(p7 * (raw1_1.w - delta)))));
+    weights[weight_at + 1u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p8 * (raw1_2.x - delta)), f16(p9 * (raw1_2.y - delta)), f16(p10 * (raw1_2.z - delta)), f16(p11 * (raw1_2.w - delta)))), bitcast<vec2<u32>>(vec4<f16>(f16(p12 * (raw1_3.x - delta)), f16(p13 * (raw1_3.y - delta)), f16(p14 * (raw1_3.z - delta)), f16(p15 * (raw1_3.w - delta)))));
+    weights[weight_at + 2u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p16 * (raw1_4.x - delta)), f16(p17 * (raw1_4.y - delta)), f16(p18 * (raw1_4.z - delta)), f16(p19 * (raw1_4.w - delta)))), bitcast<vec2<u32>>(vec4<f16>(f16(p20 * (raw1_5.x - delta)), f16(p21 * (raw1_5.y - delta)), f16(p22 * (raw1_5.z - delta)), f16(p23 * (raw1_5.w - delta)))));
+    weights[weight_at + 3u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p24 * (raw1_6.x - delta)), f16(p25 * (raw1_6.y - delta)), f16(p26 * (raw1_6.z - delta)), f16(p27 * (raw1_6.w - delta)))), bitcast<vec2<u32>>(vec4<f16>(f16(p28 * (raw1_7.x - delta)), f16(p29 * (raw1_7.y - delta)), f16(p30 * (raw1_7.z - delta)), f16(p31 * (raw1_7.w - delta)))));
     workgroupBarrier();
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 0u, 40u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 16u, 40u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 0u, 5u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 80u, 5u);
       let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 0u, 9u);
       dq0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dq0_0);
       dq1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, dq1_0);
@@ -261,8 +249,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       dq1_3 = subgroupMatrixMultiplyAccumulate(a1, b3, dq1_3);
     }
     {
-      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 640u, 40u);
-      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, col_major>(&weights, weight_base + 656u, 40u);
+      let a0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 2u, 5u);
+      let a1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&weights, weight_base + 82u, 5u);
       let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&staged, 144u, 9u);
       dq0_0 = subgroupMatrixMultiplyAccumulate(a0, b0, dq0_0);
       dq1_0 = subgroupMatrixMultiplyAccumulate(a1, b0, dq1_0);
@@ -278,20 +266,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     }
     workgroupBarrier();
   }
-  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dq0_0, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 16u, dq0_1, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 32u, dq0_2, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 48u, dq0_3, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 1088u, dq1_0, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 1104u, dq1_1, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 1120u, dq1_2, 68u);
-  subgroupMatrixStore<row_major>(&scores, score_base + 1136u, dq1_3, 68u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 0u, dq0_0, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 4u, dq0_1, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 8u, dq0_2, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 12u, dq0_3, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 272u, dq1_0, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 276u, dq1_1, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 280u, dq1_2, 17u);
+  subgroupMatrixStore<row_major>(&scores, score_base + 284u, dq1_3, 17u);
   workgroupBarrier();
   for (var e = subgroup_lane; e < 2048u; e += 32u) {
     let line = e / 64u;
     let column = e % 64u;
     let channel = column;
     let row = line_first + subgroup * 32u + line;
-    x6[((batch * 2u + head) * 64u + row) * 64u + channel] = f16(scores[score_base + line * 68u + column] * 0.30000001192092896f);
+    x6[((batch * 2u + head) * 64u + row) * 64u + channel] = f16(scores[score_base + line * 17u + column / 4u][column % 4u] * 0.30000001192092896f);
   }
 }
