@@ -80,7 +80,7 @@ const captions = (name: string, title: string, citation: string): Benchmark =>
     kind: "caption",
     metric: "CIDEr-D, 0 to 10 (papers print it times 100)",
     promptSuffix: "",
-    script: "tylin/coco-caption eval.py",
+    script: "tylin/coco-caption eval.py, without METEOR and SPICE (Java programs)",
     submission: captionFile,
     credit: captionCredit,
     score: scorer(scoreCaptions),
