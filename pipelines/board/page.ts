@@ -12,7 +12,7 @@ header { display: flex; gap: 18px; align-items: baseline; flex-wrap: wrap; }
 #live { font-size: 13px; color: var(--soft); } #live::before { content: "● "; color: var(--bad); }
 #live[data-state="live"]::before { color: var(--good); }
 .filter { display: flex; gap: 10px; align-items: center; margin: 14px 0 10px; flex-wrap: wrap; }
-input[type="search"] { min-width: 280px; }
+input[type="search"] { min-width: 360px; }
 input[type="search"], select, button { font: inherit; padding: 5px 10px; border: 1px solid var(--line);
   border-radius: 7px; background: var(--card); color: var(--ink); }
 button { cursor: pointer; }
@@ -74,7 +74,7 @@ export const boardPage = (folder: string, query: BoardQuery, runs: readonly RunV
       <span id="live" data-state="still" role="status">still</span></header>
             <form method="get" action="/">
               <div class="filter"><input type="search" name="q" value="${query.words}" aria-label="Filter"
-      placeholder="name, device, or field=value"><select name="status" aria-label="Status">${[
+      placeholder="name, device, seed=1, scores.presenceF1>0.7"><select name="status" aria-label="Status">${[
         "all",
         ...statuses,
       ].map((status) => option(status, query.status))}</select><label>metric <select name="metric">${metrics

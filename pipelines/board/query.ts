@@ -1,10 +1,12 @@
 /** What a page of the board shows, as its address says it. */
+import * as E from "fp-ts/lib/Either.js";
+import { conditionOf, meets } from "../runs/query.ts";
 import type { RunView, Status } from "./run_view.ts";
 import { statuses } from "./run_view.ts";
 
 /** What is shown. */
 export interface BoardQuery {
-  /** Words that runs must hold: parts of names and devices, or `field=value` of a configuration. */
+  /** Words that runs must hold: parts of names and devices, or conditions as of `runs query`: `seed=1`. */
   readonly words: string;
   /** Only runs of this status. */
   readonly status: Status | "all";
@@ -35,23 +37,12 @@ export const searchOf = ({ words, status, runs, metric }: BoardQuery): string =>
   return `?${params}`;
 };
 
-const fieldOf = (config: unknown, path: string): unknown =>
-  path.split(".").reduce<unknown>(
-    (inner, name) =>
-      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name)
-        ? (inner as Readonly<Record<string, unknown>>)[name]
-        : undefined,
-    config,
-  );
-
+// A word with a relation in it is a condition on a field; any other is a part of a name.
 const holds = (run: RunView, word: string): boolean => {
-  const at = word.indexOf("=");
-  if (at > 0) {
-    const value = fieldOf(run.manifest.config, word.slice(0, at)), wanted = word.slice(at + 1);
-    return value !== undefined && (JSON.stringify(value) === wanted || String(value) === wanted);
-  }
-  const text = `${run.id} ${run.label} ${run.manifest.device} ${run.status}`.toLowerCase();
-  return text.includes(word.toLowerCase());
+  const condition = conditionOf(word), { id, label, manifest, status, scores } = run;
+  return E.isRight(condition)
+    ? meets({ path: id, manifest, status, scores }, condition.right)
+    : `${id} ${label} ${manifest.device} ${status}`.toLowerCase().includes(word.toLowerCase());
 };
 
 /** The runs that a query asks for, in their order. */

@@ -13,6 +13,8 @@ export const statuses: readonly Status[] = ["running", "finished", "failed", "st
 export interface RunView {
   /** Its folder below the runs folder, with slashes. */
   readonly id: string;
+  /** What it found by name: `numbers` of its `result.json`. */
+  readonly scores: Readonly<Record<string, number>>;
   /** What it is, in words: of an artefact, what its ablation calls it. */
   readonly label: string;
   /** Its manifest. */

@@ -1,5 +1,6 @@
 /** The runs of a folder: what was found is remembered, and only what changed is read again. */
 import * as E from "fp-ts/lib/Either.js";
+import * as t from "io-ts";
 import process from "node:process";
 import { type AblationRecord, recordCodec } from "../ablations/summary_types.ts";
 import { decodeEither } from "../bridge.ts";
@@ -22,6 +23,8 @@ export interface Memory {
 
 /** Nothing remembered. */
 export const newMemory = (): Memory => ({ json: new Map(), series: new Map() });
+
+const resultType = t.type({ numbers: t.record(t.string, t.number) });
 
 /** How deep below the folder runs are looked for. */
 const DEPTH = 3;
@@ -84,6 +87,11 @@ const recordFrom = (value: unknown): AblationRecord | undefined => {
   return E.isRight(decoded) ? decoded.right : undefined;
 };
 
+const scoresFrom = (value: unknown): Readonly<Record<string, number>> | undefined => {
+  const decoded = decodeEither(resultType, "result")(value);
+  return E.isRight(decoded) ? decoded.right.numbers : undefined;
+};
+
 const seriesIn = async (memory: Memory, path: string): Promise<Series> => {
   const info = await orNothing(Deno.lstat(path)), before = memory.series.get(path);
   if (info === undefined || !info.isFile) return noSeries;
@@ -140,8 +148,10 @@ const viewOf = async (
     ),
   );
   const record = await jsonIn(memory, `${path}/record.json`, recordFrom);
+  const scores = await jsonIn(memory, `${path}/result.json`, scoresFrom) ?? {};
   return {
     id,
+    scores,
     label: manifest.name,
     manifest,
     status: statusOf(manifest, await heldBy(`${path}/lock`)),

@@ -11,6 +11,7 @@ import { formats } from "../data/formats/formats.ts";
 import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../data/formats/read.ts";
 import { table } from "../terminal/table.ts";
 import { jsonFlag } from "./flags.ts";
+import { command as scenes } from "./scenes.ts";
 
 const names = formats.map((f) => f.name);
 
@@ -76,4 +77,4 @@ export const command = Command.make(
         for (const record of shown) console.log(JSON.stringify(record));
       }
     }),
-);
+).pipe(Command.withSubcommands([scenes]));

@@ -176,6 +176,28 @@ export const groups: readonly Group[] = [
         load: () => import("./report.ts"),
       },
       {
+        name: "runs",
+        about: "Lists runs, finds them by fields and scores, and says what two of them differ in.",
+        examples: [
+          ["list --sort -started", "the latest first"],
+          ["query pretrain.steps=240 'scores.presenceF1>0.7'", "by configuration and score"],
+          ["diff runs/a runs/b", "configuration, data, code, device, stages and scores"],
+        ],
+        load: () => import("./runs.ts"),
+      },
+      {
+        name: "export",
+        about: "Writes runs for other programs: Hugging Face, CSV, Parquet, TensorBoard, HTML.",
+        examples: [
+          [
+            "runs/quickstart-software-1 --format huggingface --out model",
+            "decoder, tokenizer, encoder and bridge",
+          ],
+          ["runs --format tensorboard --out events", "every training below a folder"],
+        ],
+        load: () => import("./export.ts"),
+      },
+      {
         name: "board",
         about:
           "Serves a page about running and finished runs on this machine alone: curves, stages, answers.",

@@ -1,0 +1,72 @@
+/**
+ * Runs for other programs.
+ *
+ *     deno task cos export <dir> --format huggingface|csv|parquet|tensorboard|html [--out folder] [--arm NAME]
+ *         [--floats F32|F16|BF16] [--json]
+ */
+import { Argument, Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { exportTrained } from "../generate/export_trained.ts";
+import { loadTrained } from "../generate/trained.ts";
+import { writeReportPage } from "../report/write.ts";
+import { exportFormats, exportRuns } from "../runs/export.ts";
+import { indexRuns } from "../runs/index.ts";
+import { jsonFlag } from "./flags.ts";
+
+const parts = {
+  directory: Argument.String("dir").pipe(
+    Argument.withDescription(
+      "directory of a run, or of many for tables and TensorBoard; of a quickstart for huggingface",
+    ),
+  ),
+  format: Flag.Literals("format", ["huggingface", ...exportFormats, "html"]).pipe(
+    Flag.withDescription(
+      "huggingface: the decoder in the layout of transformers, encoder and bridge beside it; csv and parquet: a " +
+        "table of runs and one of steps; tensorboard: event files; html: the page of report",
+    ),
+  ),
+  out: Flag.String("out").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "folder that is written, for html the page; <dir>/export/<format>, and <dir>/report.html, by default",
+    ),
+  ),
+  arm: Flag.String("arm").pipe(
+    Flag.optional,
+    Flag.withDescription("huggingface: arm of the run; the first with several scales by default"),
+  ),
+  floats: Flag.Literals("floats", ["F32", "F16", "BF16"]).pipe(
+    Flag.withDefault("F32" as const),
+    Flag.withDescription("huggingface: type of the numbers; F32 keeps every bit"),
+  ),
+  json: jsonFlag,
+};
+
+/** The command. */
+export const command = Command.make(
+  "export",
+  parts,
+  ({ directory, format, out, arm, floats, json }) =>
+    Effect.gen(function* () {
+      const path = directory.replace(/(?<=.)\/+$/, "");
+      const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
+      const write = Effect.gen(function* () {
+        switch (format) {
+          case "huggingface":
+            return yield* exportTrained(folder, yield* loadTrained(path, Option.getOrUndefined(arm)), {
+              floats,
+            });
+          case "html": {
+            const page = Option.getOrElse(out, () => `${path}/report.html`);
+            yield* writeReportPage(path, page);
+            return [page];
+          }
+          default:
+            return yield* exportRuns((yield* indexRuns(path)).runs, format, folder);
+        }
+      });
+      const files = yield* write;
+      console.log(json ? JSON.stringify({ format, files }, null, 2) : files.join("\n"));
+    }),
+);

@@ -1,0 +1,85 @@
+/** A trained model for other programs: every number comes back from what is written. */
+import { arrayTrees, type NdArray, type Tree } from "@chain-of-sight/core";
+import { cpu } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { by, cos } from "../../pipelines/configs/entry.ts";
+import { exportTrained } from "../../pipelines/generate/export_trained.ts";
+import { loadTrained } from "../../pipelines/generate/trained.ts";
+import { presets } from "../../pipelines/quickstart/presets.ts";
+import { quickstart } from "../../pipelines/quickstart/run.ts";
+import { loadLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { decode } from "../../pipelines/weights/safetensors.ts";
+import { ran } from "../bench/command.ts";
+import * as E from "fp-ts/lib/Either.js";
+
+const test = suite("export of a trained model");
+const folder = await Deno.makeTempDir(), run = `${folder}/run`;
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+test("decoder, encoder and bridge hold the numbers of the checkpoint", async () => {
+  const config = {
+    ...presets.micro,
+    scenes: { pretrain: 6, finetune: 4, eval: 2 },
+    vision: { ...presets.micro.vision, steps: 0 },
+    pretrain: { ...presets.micro.pretrain, steps: 2, every: 2 },
+    finetune: { ...presets.micro.finetune, steps: 2 },
+    arms: [{
+      name: "tiny",
+      bridge: cos([8, 4], [2, 1]),
+      expansion: by({ resolution: 2, global: 2, local: 1 }),
+    }],
+  };
+  const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
+  const made = quickstart(config, { out: run, caches, fresh: false, version: "test" });
+  await Effect.runPromise(Effect.provide(made, cpu({ threads: 2 })));
+  const trained = await Effect.runPromise(loadTrained(run)), out = `${folder}/out`;
+  await Effect.runPromise(exportTrained(out, trained));
+  const { vision, bridge, ...decoder } = trained.writer.params as Readonly<Record<string, Tree<NdArray>>>;
+  const read = await Effect.runPromise(loadLlama(`${out}/decoder`));
+  assert.equal({ ...read.config, ...trained.writer.decoder }, read.config);
+  assert.equal(
+    arrayTrees.flatten(read.params as Tree<NdArray>),
+    arrayTrees.flatten(decoder as Tree<NdArray>),
+  );
+  for (const [name, tree] of [["vision", vision!], ["bridge", bridge!]] as const) {
+    const file = decode(await Deno.readFile(`${out}/${name}.safetensors`));
+    assert.ok(E.isRight(file), name);
+    const wanted = arrayTrees.flatten(tree);
+    assert.equal(Object.keys(file.right.tensors).toSorted(), Object.keys(wanted).toSorted());
+    for (const [path, array] of Object.entries(wanted)) assert.equal(file.right.tensors[path], array, path);
+  }
+  const words = JSON.parse(await Deno.readTextFile(`${out}/decoder/tokenizer.json`));
+  assert.equal(words, trained.tokenizer.json);
+  assert.equal(JSON.parse(await Deno.readTextFile(`${out}/bridge.json`)).bridge, trained.bridge);
+});
+
+test("the command writes every format, and says what it wrote", async () => {
+  for (const format of ["huggingface", "csv", "parquet", "tensorboard", "html"]) {
+    const { code, out, err } = await ran("pipelines/cli/cos.ts", "export", run, "--format", format, "--json");
+    assert.is(code, 0, err);
+    const { files } = JSON.parse(out) as { readonly files: readonly string[] };
+    assert.ok(files.length > 0);
+    for (const file of files) assert.ok((await Deno.stat(file)).size > 0, file);
+  }
+  const listed = JSON.parse(
+    (await ran("pipelines/cli/cos.ts", "runs", "list", "--runs", folder, "--json")).out,
+  );
+  assert.equal(listed.map((r: { path: string; status: string }) => [r.path, r.status]), [[run, "finished"]]);
+  const found = await ran(
+    "pipelines/cli/cos.ts",
+    "runs",
+    "query",
+    "pretrain.steps=3",
+    "--runs",
+    folder,
+    "--json",
+  );
+  assert.equal(JSON.parse(found.out), []);
+  assert.is((await ran("pipelines/cli/cos.ts", "runs", "diff", run, run)).out, "nothing differs\n");
+  const wrong = await ran("pipelines/cli/cos.ts", "runs", "diff", run, folder);
+  assert.match(wrong.err, /got: +a folder without manifest\.json/);
+});
+
+test.run();
