@@ -182,6 +182,12 @@ export const fullData: DataConfig = {
   },
 };
 
+/** Configurations by name, as commands take them. */
+export const dataConfigs: Readonly<Record<"default" | "full", DataConfig>> = {
+  default: defaultData,
+  full: fullData,
+};
+
 const bounded = (name: string, low: number, high: number, integer = false): t.Type<number> => {
   const is = (u: unknown): u is number =>
     typeof u === "number" && u >= low && u <= high && (!integer || Number.isInteger(u));

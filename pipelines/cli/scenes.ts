@@ -1,0 +1,135 @@
+/**
+ * Makes a folder of scenes with exact records, a data card and a contact sheet.
+ *
+ *     deno task cos data scenes --config full --count 100000 --out scenes [--split eval] [--sheet scenes.png] [--card card.md]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { cardOf } from "../data/card.ts";
+import { cardMarkdown } from "../data/card_text.ts";
+import { type DataConfig, dataConfigs, splits } from "../data/config.ts";
+import { findRealism, realismPackages } from "../data/realism_pack.ts";
+import { sceneSheet } from "../data/scene_sheet.ts";
+import { makeScenes } from "../data/shards/make.ts";
+import { dealt, type SplitCount } from "../data/shards/plan.ts";
+import { openScenes, type SceneFolder } from "../data/shards/read.ts";
+import { atomicWrite } from "../runs/disk.ts";
+import { duration } from "../terminal/progress.ts";
+
+const parts = {
+  config: Flag.Literals("config", Object.keys(dataConfigs) as (keyof typeof dataConfigs)[]).pipe(
+    Flag.withDefault("full" as const),
+    Flag.withDescription("full: hundreds of concepts at 448 pixels; default: the small benchmark at 224"),
+  ),
+  count: Flag.Int("count").pipe(Flag.withDescription("scenes in all; 84 % of them for training")),
+  split: Flag.Literals("split", splits).pipe(
+    Flag.optional,
+    Flag.withDescription("all scenes in this split, instead of dealt to all"),
+  ),
+  out: Flag.String("out").pipe(
+    Flag.withDescription("the folder; one that was begun by the same command is completed"),
+  ),
+  seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("another key of all random numbers")),
+  core: Flag.Boolean("core").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("without stamps and photos of Debian packages, also where they are installed"),
+  ),
+  workers: Flag.Int("workers").pipe(
+    Flag.optional,
+    Flag.withDescription("threads; as many as cores by default"),
+  ),
+  cache: Flag.String("cache").pipe(
+    Flag.withDefault("cache/scenes"),
+    Flag.withDescription("the folder where packed sprites are kept between runs"),
+  ),
+  sheet: Flag.String("sheet").pipe(Flag.optional, Flag.withDescription("writes a PNG of some scenes there")),
+  card: Flag.String("card").pipe(
+    Flag.optional,
+    Flag.withDescription("writes the data card there, as Markdown, and as JSON beside it"),
+  ),
+};
+
+/** The configuration with what is installed of the realism pack. */
+const withRealism = (config: DataConfig) =>
+  Effect.map(
+    findRealism(),
+    Option.match({
+      onNone: () => {
+        console.error(
+          `no stamps and no photos: none of the Debian packages ${realismPackages.join(", ")} is installed`,
+        );
+        return config;
+      },
+      onSome: (realism) => {
+        console.error(
+          `${realism.stamps.length} stamps and ${realism.photos.length} photos of ${
+            realism.packages.join(", ")
+          }`,
+        );
+        return { ...config, world: { ...config.world!, realism } };
+      },
+    }),
+  );
+
+/** Scenes of the sheet: four of every split that has them, training once. */
+const sample = (folder: SceneFolder) => {
+  const shown = folder.manifest.plan.splits.filter(({ split }) => split !== "vision" && split !== "pretrain");
+  const wanted = (shown.length > 0 ? shown : folder.manifest.plan.splits)
+    .flatMap(({ split, count }) => Array.from({ length: Math.min(4, count) }, (_, i) => [split, i] as const));
+  return Effect.forEach(wanted, ([split, i]) => folder.read(split, i));
+};
+
+const bytesOf = async (path: string): Promise<number> => {
+  let sum = 0;
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    sum += isDirectory ? await bytesOf(`${path}/${name}`) : (await Deno.stat(`${path}/${name}`)).size;
+  }
+  return sum;
+};
+
+const write = (path: string, content: string | Uint8Array) =>
+  atomicWrite(path, [typeof content === "string" ? new TextEncoder().encode(content) : content]);
+
+/** The command. */
+export const command = Command.make(
+  "scenes",
+  parts,
+  ({ config: name, count, split, out, seed, core, workers, cache, sheet, card }) =>
+    Effect.gen(function* () {
+      const named = Option.match(seed, {
+        onNone: () => dataConfigs[name],
+        onSome: (key) => ({ ...dataConfigs[name], seed: key }),
+      });
+      const config = core || named.world === undefined ? named : yield* withRealism(named);
+      const counts: readonly SplitCount[] = Option.match(split, {
+        onNone: () => dealt(config, count),
+        onSome: (one) => [{ split: one, count }],
+      });
+      const begun = performance.now();
+      const manifest = yield* makeScenes(config, counts, out, {
+        cache,
+        ...(Option.isSome(workers) ? { workers: workers.value } : {}),
+        onShard: (done, all, found) => {
+          const seconds = (performance.now() - begun) / 1000, rate = (done - found) / Math.max(seconds, 1e-3);
+          const left = rate > 0 ? `, ${rate.toFixed(0)} scenes/s, ${duration((all - done) / rate)} left` : "";
+          console.error(`${done} of ${all} scenes${left}`);
+        },
+      });
+      const folder = yield* openScenes(out);
+      if (Option.isSome(sheet)) yield* write(sheet.value, sceneSheet(yield* sample(folder), config.master));
+      if (Option.isSome(card)) {
+        const again = `deno task cos data scenes --config ${name} --count ${count} --out ${out}` +
+          (Option.isSome(split) ? ` --split ${split.value}` : "") +
+          (Option.isSome(seed) ? ` --seed ${seed.value}` : "") +
+          (config.world?.realism === undefined ? " --core" : "");
+        const made = yield* cardOf(folder, again, yield* Effect.promise(() => bytesOf(out)));
+        const json = card.value.replace(/(?:\.md)?$/, ".json");
+        yield* write(card.value, cardMarkdown(made, json.slice(json.lastIndexOf("/") + 1)));
+        yield* write(json, `${JSON.stringify(made, null, 1)}\n`);
+      }
+      console.log(manifest.hash);
+    }),
+).pipe(
+  Command.withDescription("Makes a folder of scenes with exact records, a data card and a contact sheet."),
+);
