@@ -1,8 +1,9 @@
 /** Comparisons: of numbers and of sizes. A coin decides which of the two is named first. */
 import { nameOf } from "../concepts.ts";
+import { ALIKE, smaller } from "./places.ts";
 import type { CompareQuestion, LargerQuestion } from "./question.ts";
 import type { Rule } from "./rule.ts";
-import { ALIKE, type SceneView, smaller, type Thing } from "./view.ts";
+import type { SceneView, Thing } from "./view.ts";
 import { pluralOf } from "./words.ts";
 
 /** Questions of each of the two kinds in a scene. */

@@ -66,7 +66,8 @@ export const popularIn = (of: Of): ReadonlySet<number> => chancesOf(of).popular;
 export const expectedBeside = (of: Of, present: readonly number[]): (concept: number) => number => {
   const { byTheme, logs } = chancesOf(of);
   const sums = logs.map((log) => present.reduce((sum, c) => sum + (log[c] ?? 0), 0));
-  const top = Math.max(...sums), weights = sums.map((l) => Math.exp(l - top));
+  const top = Math.max(...sums), chances = sums.map((l) => Math.exp(l - top));
+  const total = chances.reduce((sum, v) => sum + v, 0), weights = chances.map((v) => v / total);
   return (concept) => byTheme.reduce((sum, share, i) => sum + weights[i]! * (share[concept] ?? 0), 0);
 };
 

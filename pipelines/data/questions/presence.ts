@@ -10,6 +10,12 @@ import { withArticle } from "./words.ts";
 /** How many of the most expected absent concepts adversarial questions choose from. */
 const EXPECTED = 8;
 
+/**
+ * Present concepts of adversarial questions are weighted by this power of how little they are expected: then yes comes
+ * as often for rare concepts as for popular ones, which a test measures. With 1 popular ones say yes in 55 of 100.
+ */
+const EVEN = 2.5;
+
 const presence = (
   { byConcept }: SceneView,
   concept: number,
@@ -29,6 +35,8 @@ const presence = (
 interface Choice {
   readonly yes: readonly number[];
   readonly no: readonly number[];
+  /** How often a concept is there, relative to others. */
+  readonly often: (concept: number) => number;
 }
 
 /** The first of some items, in order, that something holds for. */
@@ -38,26 +46,27 @@ const firstOf = <A>(items: readonly A[], most: number, holds: (item: A) => boole
   return out;
 };
 
-/** Absent concepts by their expectation beside the present ones, and present ones that are expected as much. */
+/** The absent concepts that are most expected beside the present ones, and the present ones that would be among them. */
 const adversarial = (view: SceneView): Choice => {
   const present = [...view.byConcept.keys()], score = expectedBeside(view, present);
-  const ranked = view.absent.map((c) => [c, score(c)] as const).sort(([a, x], [b, y]) => y - x || a - b);
-  const may = mayMeet(view, present), no = firstOf(ranked, EXPECTED, ([c]) => may(c));
-  const least = no.at(-1)?.[1] ?? 0;
-  const beside = (c: number): number => expectedBeside(view, present.filter((p) => p !== c))(c);
-  const yes = view.nameable.filter((c) => beside(c) >= least);
-  return { yes: yes.length > 0 ? yes : view.nameable, no: no.map(([c]) => c) };
+  const scored = (c: number) => [c, score(c)] as const;
+  const before = ([a, x]: readonly [number, number], [b, y]: readonly [number, number]) => y - x || a - b;
+  const may = mayMeet(view, present);
+  const no = firstOf(view.absent.map(scored).sort(before), EXPECTED, ([c]) => may(c)), last = no.at(-1);
+  const yes = view.nameable.map(scored).filter((c) => last !== undefined && before(c, last) < 0);
+  return { yes: yes.map(([c]) => c), no: no.map(([c]) => c), often: (c) => score(c) ** EVEN };
 };
 
 const choiceOf = (view: SceneView, kind: NegativeKind): Choice => {
   switch (kind) {
     case "random":
-      return { yes: view.nameable, no: view.absent };
+      return { yes: view.nameable, no: view.absent, often: prior(view) };
     case "popular": {
       const popular = popularIn(view);
       return {
         yes: view.nameable.filter((c) => popular.has(c)),
         no: view.absent.filter((c) => popular.has(c)),
+        often: prior(view),
       };
     }
     case "adversarial":
@@ -66,7 +75,7 @@ const choiceOf = (view: SceneView, kind: NegativeKind): Choice => {
 };
 
 const pair = (view: SceneView, kind: NegativeKind, rng: Rng): readonly PresenceQuestion[] => {
-  const { yes, no } = choiceOf(view, kind), often = prior(view);
+  const { yes, no, often } = choiceOf(view, kind);
   if (yes.length === 0 || no.length === 0) return [];
   // What is drawn often is there often: without the weights its name alone would say yes.
   return [

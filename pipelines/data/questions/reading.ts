@@ -1,16 +1,9 @@
 /** Text reading: what a sign says. */
 import * as O from "fp-ts/lib/Option.js";
 import type { Plate } from "../record.ts";
-import { type ReadingQuestion, type Relation, relations } from "./question.ts";
-import { furthest } from "./refer.ts";
+import { furthest, superlatives } from "./places.ts";
+import { type ReadingQuestion, relations } from "./question.ts";
 import type { Rule } from "./rule.ts";
-
-const superlatives: Readonly<Record<Relation, string>> = {
-  left: "leftmost",
-  right: "rightmost",
-  above: "topmost",
-  below: "bottommost",
-};
 
 /** Height of a sign's letters as a share of the side; of signs without that number, the height of the sign. */
 const lettersOf = ({ letters, box }: Plate): number => letters ?? box[3] - box[1];

@@ -4,16 +4,10 @@ import type { Box } from "../box.ts";
 import { nameOf } from "../concepts.ts";
 import type { Rng } from "../rng.ts";
 import { prior } from "./expected.ts";
+import { gap, MARGIN, relationWords, smaller } from "./places.ts";
 import { type NeighbourQuestion, type Relation, type RelationQuestion, relations } from "./question.ts";
 import type { Rule } from "./rule.ts";
-import { gap, MARGIN, type SceneView, smaller, type Thing } from "./view.ts";
-
-const words: Readonly<Record<Relation, string>> = {
-  left: "left of",
-  right: "right of",
-  above: "above",
-  below: "below",
-};
+import type { SceneView, Thing } from "./view.ts";
 
 const axes = [["left", "right"], ["above", "below"]] as const;
 
@@ -26,7 +20,7 @@ const relation = (name: Relation, a: Thing, b: Thing): RelationQuestion => {
     relation: name,
     concepts: [a.concept, b.concept],
     truth,
-    prompt: `Is the ${nameOf(a.concept)} ${words[name]} the ${nameOf(b.concept)}?`,
+    prompt: `Is the ${nameOf(a.concept)} ${relationWords[name]} the ${nameOf(b.concept)}?`,
     answer: truth ? "yes" : "no",
   };
 };
@@ -98,13 +92,6 @@ const opposite: Readonly<Record<Relation, Relation>> = {
   below: "above",
 };
 
-const neighbourWords: Readonly<Record<Relation, string>> = {
-  left: "directly left of",
-  right: "directly right of",
-  above: "directly above",
-  below: "directly below",
-};
-
 /** Questions of this kind in a scene. */
 const NEIGHBOURS = 2;
 
@@ -132,7 +119,7 @@ export const neighbourRule: Rule<NeighbourQuestion> = {
         relation: name,
         concept: of.concept,
         truth: next.concept,
-        prompt: `What is ${neighbourWords[name]} the ${nameOf(of.concept)}?`,
+        prompt: `What is directly ${relationWords[name]} the ${nameOf(of.concept)}?`,
         answer: nameOf(next.concept),
       });
     }

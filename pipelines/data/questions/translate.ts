@@ -2,8 +2,8 @@
 import * as O from "fp-ts/lib/Option.js";
 import { localeNames, locales, nameIn } from "../lexicon/names.ts";
 import { prior } from "./expected.ts";
+import { alone } from "./places.ts";
 import type { TranslateQuestion } from "./question.ts";
-import { alone } from "./refer.ts";
 import type { Rule } from "./rule.ts";
 import { boxFormatOf } from "./spoken.ts";
 

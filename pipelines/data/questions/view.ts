@@ -1,13 +1,10 @@
 /** A scene as the rules of questions see it: what may be spoken of by name, how large it is, where it is. */
-import * as O from "fp-ts/lib/Option.js";
-import { pipe } from "fp-ts/lib/function.js";
 import type { Box } from "../box.ts";
-import { type ColourName, colourOf } from "../colours.ts";
+import { colourOf } from "../colours.ts";
 import type { DataConfig } from "../config.ts";
 import { confusedWith } from "../lexicon/kinds.ts";
 import { countsOf, type Scene } from "../record.ts";
 import { tablesOf } from "../world_tables.ts";
-import type { Relation } from "./question.ts";
 
 /** An object with what rules ask of it. */
 export interface Thing {
@@ -67,38 +64,3 @@ export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
     absent: tablesOf(config, scene.split).all.items.filter((c) => !byConcept.has(c) && !blurred.has(c)),
   };
 };
-
-/** Least distance of things that are called left, right, above or below, in shares of the side: 20 px of 448. */
-export const MARGIN = 20 / 448;
-
-/** How far `a` is beyond `b` in a direction: the gap between their boxes, negative where they overlap. */
-export const gap = (relation: Relation, a: Box, b: Box): number => {
-  switch (relation) {
-    case "left":
-      return b[0] - a[2];
-    case "right":
-      return a[0] - b[2];
-    case "above":
-      return b[1] - a[3];
-    case "below":
-      return a[1] - b[3];
-  }
-};
-
-/** Greatest ratio of sizes that is not called a difference. */
-export const ALIKE = 1.25;
-
-/** The largest of some things, or the smallest with `-1`; `none` unless it differs clearly from the next. */
-export const extreme = (things: readonly Thing[], sign: 1 | -1): O.Option<Thing> => {
-  const [first, second] = things.toSorted((a, b) => sign * (b.size - a.size));
-  if (first === undefined) return O.none;
-  if (second === undefined) return O.some(first);
-  return (first.size / second.size) ** sign >= ALIKE ? O.some(first) : O.none;
-};
-
-/** The smaller of two sizes. */
-export const smaller = (a: Thing, b: Thing): number => Math.min(a.size, b.size);
-
-/** Whether a thing's colour is known and is this one. */
-export const hasColour = ({ colour }: Thing, name: ColourName): boolean =>
-  pipe(colour, O.exists((c) => c === name));
