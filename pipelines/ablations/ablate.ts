@@ -134,7 +134,6 @@ const now = (): string => new Date().toISOString();
 const noted = (event: JobEvent): (manifest: Manifest) => Manifest => {
   const name = artefactName(event.job);
   switch (event.kind) {
-    case "found":
     case "done":
       return stageDone(name, now());
     case "started":
@@ -148,14 +147,14 @@ const noted = (event: JobEvent): (manifest: Manifest) => Manifest => {
   }
 };
 
-/** The manifest as an ablation goes: what was found finished is written with the next event. */
+/** Keeps the manifest as an ablation goes; what was found finished is in it from the start. */
 const bookkeeper = (directory: RunDirectory, start: Manifest) => {
   let manifest = start;
   return (event: JobEvent): Effect.Effect<void, DiskError> =>
     Effect.suspend(() => {
       const after = noted(event)(manifest), changed = after !== manifest;
       manifest = after;
-      return changed && event.kind !== "found" ? writeManifest(directory, manifest) : Effect.void;
+      return changed ? writeManifest(directory, manifest) : Effect.void;
     });
 };
 
@@ -203,7 +202,10 @@ const run = <R>(
       if ((yield* readResult(artefactPath(store, job))) !== undefined) done.add(job.key);
     }
     const live = yield* startLive(`${config.family}/${config.preset}`, store, jobs, sink);
-    const note = bookkeeper(directory, manifest);
+    const found = jobs.filter(({ key }) => done.has(key)).map(artefactName);
+    const known = found.reduce((sofar, name) => stageDone(name, now())(sofar), manifest);
+    yield* writeManifest(directory, known);
+    const note = bookkeeper(directory, known);
     const failed: JobError[] = [];
     const stopped = yield* runJobs<DiskError, R>(jobs, {
       lanes: team.lanes,

@@ -72,6 +72,8 @@ interface Parts {
 }
 
 const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
+// some errors keep only the system's words
+const FULL_WORDS = /no space left|quota exceeded|read-only file system/i;
 const textOr = (x: unknown, other: string): string => typeof x === "string" ? x : other;
 
 /** An error for another process: device errors may pass on a fresh device, a full disk concerns every job. */
@@ -79,13 +81,14 @@ export const wireFault = (error: unknown, op: string): WireFault => {
   const parts: Parts = typeof error === "object" && error !== null ? error : {};
   const inner: Parts = typeof parts.fault === "object" && parts.fault !== null ? parts.fault : parts;
   const tag = textOr(parts._tag, "crash");
+  const got = textOr(inner.got, error instanceof Error ? error.message : String(error));
   return {
     tag,
     op: textOr(inner.op, op),
-    got: textOr(inner.got, error instanceof Error ? error.message : String(error)),
+    got,
     expected: textOr(inner.expected, "it to go through"),
     mend: textOr(inner.mend, "see the worker's log"),
     again: tag === "DeviceError" && ["lost", "out of memory", "invalid work"].includes(String(parts.fault)),
-    everywhere: FULL.includes(String(parts.code)) || FULL.includes(String(parts.check)),
+    everywhere: [parts.code, parts.check].some((code) => FULL.includes(String(code))) || FULL_WORDS.test(got),
   };
 };
