@@ -1,5 +1,5 @@
 /** The quickstart: every arm through every stage, on the same data, seed and steps. */
-import type { ConfigError, TreeError } from "@chain-of-sight/core";
+import { ConfigError, type TreeError } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { pipe } from "fp-ts/lib/function.js";
@@ -15,7 +15,7 @@ import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { evaluate } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
-import { type Arm, bridgeAt, grownBridge, smallBridge } from "../stages/model.ts";
+import { type Arm, bridgeAt, grownBridge, smallBridge, viewsRead } from "../stages/model.ts";
 import { freshModel, pretrain, type TrainedState } from "../stages/pretrain.ts";
 import { sceneSource, vocabularyOf } from "../stages/scene_source.ts";
 import { followedBy, noted, type Stage, type StageRun, stageRun } from "../stages/stage.ts";
@@ -149,8 +149,19 @@ const moveAside = (out: string): Effect.Effect<void, DiskError | LockError> =>
 /** Builds every bridge of every arm, so that what cannot grow is refused before anything is trained. */
 const checkArms = ({ arms, model }: QuickstartConfig): void => {
   for (const arm of arms) {
+    const grown = grownBridge(arm, model), { side, tiles } = viewsRead(grown);
     bridgeAt(model, smallBridge(arm));
-    bridgeAt(model, grownBridge(arm, model));
+    bridgeAt(model, grown);
+    if (side !== 224 || tiles !== 1) {
+      throw new ConfigError({
+        op: `arm ${arm.name}`,
+        got: tiles === 1
+          ? `pictures at ${side} px in fine-tuning`
+          : `${tiles} x ${tiles} tiles in fine-tuning`,
+        expected: "whole pictures at 224 px, as the quickstart's features are",
+        mend: "double the resolution, or make an ablation of it, which computes what each arm sees",
+      });
+    }
   }
 };
 

@@ -82,6 +82,9 @@ test("the command says what is wrong in one paragraph, writes nothing and exits 
   const growth = await command("--scale", "micro", "--device", "cpu", "--out", out, "--set", `arms.0=${arm}`);
   assert.is(growth.code, 1);
   assert.match(growth.text, /error: resampler\n[^]*no windows to split/);
+  const tiled = "arms.0.expansion=" + '{"kind": "tile", "tiles": 2}';
+  const tiles = await command("--scale", "micro", "--device", "cpu", "--out", out, "--set", tiled);
+  assert.match(tiles.text, /error: arm resampler\n[^]*2 x 2 tiles[^]*ablation/);
   assert.throws(() => Deno.statSync(out));
 });
 
