@@ -12,6 +12,14 @@ import { when } from "./module.ts";
 /** How far a maximum may grow, as a power of two, before results are scaled anew. */
 const LAG = 8;
 
+/** Joins texts as a tree, so that no long chain of results waits for each other. */
+const balanced = (texts: readonly string[], join: (a: string, b: string) => string): string => {
+  const half = texts.length >> 1;
+  return half === 0
+    ? texts[0]!
+    : join(balanced(texts.slice(0, half), join), balanced(texts.slice(half), join));
+};
+
 /** Multiplies the rows of the results by what their lane says. */
 const rescale = (t: MatrixTile): string[] => {
   const { unit } = t.s, { band, bandStride, channels } = t.at, bands = range(channels / band);
@@ -44,15 +52,14 @@ const softmax = (t: MatrixTile): string[] => {
       const s = `${t.score(i)} * ${factor}`;
       return `let s${i} = ${masked ? `select(-3e38f, ${s}, ${t.sees(i)})` : s};`;
     }),
-    "var top = s0;",
-    ...all.slice(1).map((i) => `top = max(top, s${i});`),
+    `var top = ${balanced(all.map((i) => `s${i}`), (a, b) => `max(${a}, ${b})`)};`,
     ...t.joined("top", (a, b) => `max(${a}, ${b})`),
     `let grows = top > most + ${LAG}f;`,
     "let next = select(most, top, grows);",
     "let shrink = exp2(most - next);",
     "most = next;",
     ...all.map((i) => `let p${i} = exp2(s${i} - next);`),
-    `total = fma(total, shrink, ${all.map((i) => `p${i}`).join(" + ")});`,
+    `total = fma(total, shrink, ${balanced(all.map((i) => `p${i}`), (a, b) => `(${a} + ${b})`)});`,
     ...t.weigh((i) => `p${i}`),
     // results of the first block are 0, whatever they are scaled by
     "let grown_here = subgroupAny(grows);",

@@ -19,6 +19,7 @@ import {
   type Schedules,
   spaceOf,
   theDevice,
+  unproved,
   within,
 } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
@@ -194,6 +195,17 @@ test("any tiles on any sizes compute what the reference does", () => {
     }),
     { numRuns: 25, seed: 11 },
   );
+});
+
+test("every access is proved, so that devices without bounds checks take the kernels", () => {
+  for (const [i, size] of ([...sizes, [2, 4, 2, 300, 200, 80]] as const).entries()) {
+    for (const causal of [false, true]) {
+      const profile = withUnits(32, units[i % units.length]),
+        plan = planned(described(size, { causal }), profile);
+      const found = unproved(plan, profile).filter(({ kernel }) => kernel.kind === "attention");
+      assert.equal(found.map(({ label, access }) => `${label}: ${access}`), []);
+    }
+  }
 });
 
 /** Keys that queries like the better the later they come, so that every block has a new maximum. */
