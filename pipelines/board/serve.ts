@@ -23,7 +23,7 @@ export interface BoardOptions {
 }
 
 /** A board that is being served. */
-export interface Board {
+export interface ServedBoard {
   /** Its address. */
   readonly url: string;
 }
@@ -173,7 +173,7 @@ const listen = (options: BoardOptions, stop: AbortController): Promise<Deno.Http
 /** Serves the board of a folder for as long as the scope lives. */
 export const serveBoard = (
   options: BoardOptions,
-): Effect.Effect<Board, BoardError, Scope.Scope> =>
+): Effect.Effect<ServedBoard, BoardError, Scope.Scope> =>
   Effect.gen(function* () {
     const { folder, port } = options;
     yield* onDisk("look into", folder, async () => {

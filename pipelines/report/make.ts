@@ -12,7 +12,7 @@ import { runReport } from "./run_report.ts";
 export type ReportError = DecodeError | DiskError | RunError;
 
 /** The report of a run's directory, or of an ablation's. */
-export const reportOf = (path: string): Effect.Effect<ReportDocument, ReportError> =>
+export const readReport = (path: string): Effect.Effect<ReportDocument, ReportError> =>
   Effect.flatMap(
     existing(`${path}/record.json`),
     (ablation) => ablation ? ablationReport(path) : Effect.map(readRunFiles(path), runReport),

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import { atomicWrite } from "../runs/disk.ts";
 import type { ReportDocument } from "./document.ts";
-import { type ReportError, reportOf } from "./make.ts";
+import { readReport, type ReportError } from "./make.ts";
 import { reportPage } from "./render.ts";
 
 /** Writes the page of a run's or an ablation's directory, `report.html` in it unless said, and gives what it says. */
@@ -11,6 +11,6 @@ export const writeReportPage = (
   page: string = `${path}/report.html`,
 ): Effect.Effect<ReportDocument, ReportError> =>
   Effect.tap(
-    reportOf(path),
+    readReport(path),
     (report) => atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
   );

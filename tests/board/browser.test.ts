@@ -5,7 +5,7 @@ import * as Scope from "effect/Scope";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { serveBoard } from "../../pipelines/board/serve.ts";
-import { reportOf } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/make.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { openBrowser } from "../support/browser.ts";
 import { linesOf, records, writeRun } from "./runs_on_disk.ts";
@@ -47,7 +47,8 @@ test.before(async () => {
   url = (await Effect.runPromise(Effect.provideService(serving, Scope.Scope, scope))).url;
 });
 
-const drawnPaths = () => page.locator("#charts figure").first().locator('svg g[stroke-width="2"] path').count();
+const drawnPaths = () =>
+  page.locator("#charts figure").first().locator('svg g[stroke-width="2"] path').count();
 
 test("lists runs with their status, and draws curves of the one that is looked at", async () => {
   await page.goto(`${url}?run=first`);
@@ -119,7 +120,7 @@ test("looks the same in the dark, and writes nothing to the console; all request
 
 test("a report is one file: no requests, no script that runs, figures visible, hostile text inert", async () => {
   for (const name of ["first", "hostile"]) {
-    const report = await Effect.runPromise(reportOf(`${root}/${name}`)), file = `${root}/${name}.html`;
+    const report = await Effect.runPromise(readReport(`${root}/${name}`)), file = `${root}/${name}.html`;
     await Deno.writeTextFile(file, reportPage(report));
     asked.clear();
     await page.goto(`file://${file}`);

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { presets } from "../../pipelines/quickstart/presets.ts";
 import { thinned } from "../../pipelines/report/curves.ts";
 import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
-import { reportOf } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/make.ts";
 import { reportPage, spans } from "../../pipelines/report/render.ts";
 import { commandOf, shellLine, spaced } from "../../pipelines/report/run_report.ts";
 import { linesOf, manifestOf, records, writeRun } from "../board/runs_on_disk.ts";
@@ -60,7 +60,7 @@ test("a run's page holds its scores with intervals, its curves, and hostile name
     `${path}/summary.json`,
     JSON.stringify({ scale: "micro", wallSeconds: 3, arms: [arm(HOSTILE), arm("b")] }),
   );
-  const page = reportPage(await Effect.runPromise(reportOf(path)));
+  const page = reportPage(await Effect.runPromise(readReport(path)));
   assert.match(page, /75\.0\s*<span class="range">\[70\.0, 80\.0\]/);
   assert.ok(!page.includes("<img src=x") && !page.includes("<script>alert"));
   assert.is(page.match(/<script/g)!.length, 1, "the block of data alone");
@@ -83,7 +83,7 @@ test("a run without a summary, and one that has done nothing yet, have pages, to
   await writeRun(`${folder}/bare`, { name: "bare" });
   await Deno.remove(`${folder}/bare/samples`, { recursive: true });
   await Deno.remove(`${folder}/bare/metrics`, { recursive: true });
-  const report = await Effect.runPromise(reportOf(`${folder}/bare`));
+  const report = await Effect.runPromise(readReport(`${folder}/bare`));
   assert.equal(report.tables.map(({ title }) => title), ["Stages"]);
   assert.equal(report.figures, []);
   assert.match(reportPage(report), /a-pretrain/);
