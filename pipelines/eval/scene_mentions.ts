@@ -6,7 +6,8 @@ import { mean, ratio } from "./report.ts";
 
 const wordsOf = (text: string): readonly string[] => ptbTokens(text.toLowerCase());
 
-const spoken = ({ name, plural, synonyms }: Concept): readonly string[] => [name, plural, ...synonyms];
+/** Synonyms that mean nothing else in a caption: of single words (top, check, lounge) many do. */
+const plain = ({ synonyms }: Concept): readonly string[] => synonyms.filter((text) => text.includes(" "));
 
 let known: { readonly byWords: ReadonlyMap<string, string>; readonly longest: number } | undefined;
 
@@ -15,7 +16,7 @@ const vocabulary = (): NonNullable<typeof known> => {
   const byWords = new Map<string, string>();
   let longest = 1;
   // Names come after synonyms, so that what is a name is never taken for another's synonym.
-  for (const named of [(c: Concept) => c.synonyms, (c: Concept) => spoken(c).slice(0, 2)]) {
+  for (const named of [plain, ({ name, plural }: Concept) => [name, plural]]) {
     for (const concept of concepts) {
       for (const text of named(concept)) {
         const words = wordsOf(text);
