@@ -1,6 +1,7 @@
 /** Builds a kernel from the roots that shall share it, or says that they cannot. */
 import {
   type AttentionOp,
+  input,
   is,
   isAttention,
   isReduce,
@@ -21,6 +22,7 @@ import {
   readsOf,
   type Reduction,
   type ScatterKernel,
+  workspaceOf,
 } from "./kernel.ts";
 import { Incompatible, lowering } from "./lower.ts";
 import { type Inside, repeatKernel } from "./repeat.ts";
@@ -55,7 +57,8 @@ export const buildKernel = (
       : group.members.some((t) => is("scatterAdd", t))
       ? scatter(group, roots)
       : loop(group, roots);
-    const tensors = new Set([...readsOf(kernel), ...kernel.outputs.map((o) => o.tensor)]);
+    const written = [...kernel.outputs.map((o) => o.tensor), ...workspaceOf(kernel)];
+    const tensors = new Set([...readsOf(kernel), ...written]);
     const bindings = [...tensors].reduce((n, t) => n + roots.bindingsOf(t), 0);
     return bindings <= maxBindings ? kernel : undefined;
   } catch (e) {
@@ -199,6 +202,7 @@ const scatter = ({ members }: Members, roots: Roots): ScatterKernel => {
     id,
     otherId: lower(ids, unravel(other, ids.shape)),
     update: lower(updates, [...unravel(other, ids.shape), ...unravel(col, inner)]),
+    links: input(`links of scatterAdd ${t.id}`, [Math.max(1, positions)], "u32"),
     outputs: [{ tensor: t, value: build.literal(0, "f32"), at: int(0), perRow: false }],
   };
 };

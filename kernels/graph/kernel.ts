@@ -79,6 +79,8 @@ export interface ScatterKernel {
   readonly otherId: Value;
   /** The update at (`other`, `col`). */
   readonly update: Value;
+  /** Memory for a word of each position: where the next of its id is, and whether it is the first. */
+  readonly links: Tensor;
   /** The table. */
   readonly outputs: readonly Output[];
 }
@@ -188,4 +190,4 @@ export const readsOf = (kernel: Kernel): Tensor[] => {
 
 /** Memory that a kernel needs while it runs, beside what it reads and writes. */
 export const workspaceOf = (kernel: Kernel): readonly Tensor[] =>
-  kernel.kind === "repeat" ? kernel.workspace : [];
+  kernel.kind === "repeat" ? kernel.workspace : kernel.kind === "scatter" ? [kernel.links] : [];

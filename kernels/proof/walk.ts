@@ -202,7 +202,7 @@ class Walk {
     ) this.#count(cell!, start, step, this.#value(when.left), this.#value(when.right));
     const condition = this.#arithmetic.condition(this.#value(when));
     this.#path = this.#arithmetic.assume(this.#path, condition, true);
-    this.#block(body);
+    if (this.#block(body) === "goes on") this.#statement(next);
     this.#path = path;
     this.#forget([...changed, name]);
     this.#scopes.pop();

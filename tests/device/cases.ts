@@ -376,6 +376,15 @@ const index = [
   ),
   made(
     "scatterAdd",
+    "scatterAdd of many positions, most of few ids",
+    [
+      cs.i32([3000], Array.from({ length: 3000 }, (_, i) => i % 3 === 0 ? 7 : i * i % 211 - 5)),
+      floats("u", [3000, 21]),
+    ],
+    (i, u) => cs.scatterAdd(200)(i!, u!),
+  ),
+  made(
+    "scatterAdd",
     "scatterAdd beyond the table",
     [integers("i", [3, 4], -2, 7), floats("u", [3, 4, 2])],
     (i, u) => cs.scatterAdd(5)(i!, u!),
