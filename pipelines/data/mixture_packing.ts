@@ -1,4 +1,11 @@
-/** Rows of tokens made of examples of many lengths: packed end to end, or put with others of like length. */
+/**
+ * Rows of tokens made of examples of many lengths: packed end to end, or put with others of like length.
+ *
+ * The decoder's mask is causal and knows no segments, so that examples packed into one row would see those before them,
+ * and a row has one picture before its text. Stages therefore do neither: their rows have one length and hold questions
+ * about one picture as turns of a conversation, as many as fit (`mixture_prepare.ts`). These functions are for models
+ * that mask segments, and for trainings with a program for each length.
+ */
 
 /** Something with a length in tokens. */
 export interface Sized<A> {

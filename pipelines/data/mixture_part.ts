@@ -57,6 +57,8 @@ const reportType = t.type({
   refusals: t.readonlyArray(t.string),
   answersLeftOut: countCodec(),
   missing: countCodec(),
+  tokens: countCodec(),
+  rows: countCodec(),
 });
 const doneType = t.type({ report: reportType, hashes: t.record(t.string, t.string) });
 const printsType = t.readonlyArray(t.type({ size: t.number, changed: t.number, content: t.string }));
@@ -199,7 +201,7 @@ const empty = (name: string, report: PartReport): DataError =>
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
   const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
   return hashOf({
-    prepared: 1,
+    prepared: 2,
     format: format.name,
     files: hashes,
     split,

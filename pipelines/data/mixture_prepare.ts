@@ -47,6 +47,10 @@ export interface PartReport extends ReadReport {
   readonly answersLeftOut: number;
   /** Records whose picture was not in its folder. */
   readonly missing: number;
+  /** Tokens of all records, each in its longest way. */
+  readonly tokens: number;
+  /** Rows that the records make: of one picture each. */
+  readonly rows: number;
 }
 
 /** What preparing needs to know. */
@@ -175,7 +179,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
     new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
   const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
   const pack = open(preparedFiles.pack), files = [records, pictures, pack];
-  let answersLeftOut = 0, missing = 0;
+  let answersLeftOut = 0, missing = 0, rows = 0;
 
   const pictureOf = async (image: string, bytes: Uint8Array | undefined): Promise<number | string> => {
     const before = known.get(image);
@@ -227,6 +231,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
   const end = async (): Promise<void> => {
     for (const file of files) await file.flush();
     const examples = grouped(numbers.pictures, numbers.tokens, options);
+    rows = examples.length;
     const flat = Uint32Array.from(
       examples.flatMap((some) => [some.length, numbers.pictures[some[0]!]!, ...some]),
     );
@@ -240,7 +245,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
     keep,
     end,
     close: () => files.forEach(({ file }) => file.close()),
-    left: () => ({ answersLeftOut, missing }),
+    left: () => ({ answersLeftOut, missing, tokens: numbers.tokens.reduce((a, b) => a + b, 0), rows }),
   };
 };
 

@@ -53,6 +53,14 @@ const PADS: readonly string[] = ["<pad>", "[PAD]", "<|pad|>", "<|endoftext|>", "
 const padOf = (coder: Coder, eos: string): number =>
   [...PADS, eos].map((name) => coder.idOf(name)).find((id) => id !== undefined) ?? 0;
 
+const foreign = (name: string, token: string): TemplateError =>
+  new TemplateError({
+    op: name,
+    got: `no token ${token}`,
+    expected: "the tokens at which texts of the template begin and end",
+    mend: "choose the template that belongs to the tokenizer",
+  });
+
 /** A language from the document of a tokenizer.json and a template. */
 export const languageOf = (
   json: unknown,
@@ -61,8 +69,12 @@ export const languageOf = (
 ): E.Either<DecodeError | TemplateError, Language> =>
   pipe(
     coderOf(json, name),
-    E.flatMap((coder): E.Either<DecodeError | TemplateError, Language> =>
-      pipe(
+    E.flatMap((coder): E.Either<DecodeError | TemplateError, Language> => {
+      const lost = [template.bos, template.eos].find((token) =>
+        token !== "" && coder.idOf(token) === undefined
+      );
+      if (lost !== undefined) return E.left(foreign(name, lost));
+      return pipe(
         parseTemplate(template.source, { bos: template.bos, eos: template.eos }),
         E.flatMap((chat) => {
           const pad = padOf(coder, template.eos), conversation = conversationOf(coder, chat);
@@ -78,14 +90,14 @@ export const languageOf = (
             decode: (ids) => coder.decode(ids, "drop").trim(),
             first: (answer) => firstOf(coder, answer),
           };
-          // a template without an end for answers, or whose tokens the encoding lacks, is refused here and not row by row
+          // a template without an end for answers is refused here and not row by row
           return E.map(() => language)(conversation([
             { role: "user", content: "a" },
             { role: "assistant", content: "a" },
           ]));
         }),
-      )
-    ),
+      );
+    }),
   );
 
 const firstOf = (coder: Coder, answer: string): number =>

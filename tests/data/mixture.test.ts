@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Draw,
+  drawsAt,
   drawsFrom,
   type Mixture,
   mixtureOf,
@@ -35,6 +36,20 @@ const parts = fc.uniqueArray(
   }),
   { minLength: 1, maxLength: 5, selector: (p) => p.name },
 );
+
+test("the examples of any step are those that come one after the other, in whatever order steps are asked for", () => {
+  fc.assert(fc.property(
+    parts,
+    fc.integer(),
+    fc.integer({ min: 1, max: 5 }),
+    fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
+    (some, seed, size, steps) => {
+      const mixture = right(mixtureOf(some, seed)), at = drawsAt(mixture, size);
+      const all = take(mixture, mixture.start, 13 * size).map(([draw]) => draw);
+      for (const step of steps) assert.equal(at(step), all.slice(step * size, (step + 1) * size));
+    },
+  ));
+});
 
 test("shuffling is a bijection, and another one for another key", () => {
   fc.assert(

@@ -2,6 +2,9 @@
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import fc from "fast-check";
+import { Buffer } from "node:buffer";
+import { buffer } from "node:stream/consumers";
+import tar from "tar-stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError } from "../../../pipelines/data/formats/format.ts";
@@ -20,6 +23,7 @@ import {
 } from "../../../pipelines/data/mixture_open.ts";
 import { grouped } from "../../../pipelines/data/mixture_prepare.ts";
 import type { KeptRecord } from "../../../pipelines/data/mixture_prepare.ts";
+import { trainingSamples } from "../formats/samples_training.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 
 const test = suite("mixtures from files");
@@ -39,6 +43,8 @@ const records = (
   const { used, data } = mixture.parts[part]!;
   return Effect.forEach([...used], (i) => data.example(i));
 };
+const formatSample = async (name: string): Promise<Uint8Array> =>
+  (await trainingSamples()).find(({ format }) => format.name === name)!.files[0]!.bytes;
 const withPart = (change: Partial<MixtureConfig["parts"][number]>): MixtureConfig => ({
   ...config,
   parts: [{ ...config.parts[0]!, ...change }],
@@ -212,6 +218,40 @@ test("grouping keeps every record once, its picture, its turns and its tokens", 
       }
     },
   ));
+});
+
+test("archives and tables bring their pictures; their bytes are those of the archive", async () => {
+  const some = shapes(4), pack = tar.pack(), path = `${folder}/shard.tar`;
+  for (const { id, file, colour, kind } of some) {
+    const name = String(id).padStart(4, "0"), ending = file.slice(file.indexOf(".") + 1);
+    pack.entry({ name: `${name}.${ending}` }, Buffer.from(Deno.readFileSync(`${folder}/pictures/${file}`)));
+    pack.entry({ name: `${name}.txt` }, `a ${colour} ${kind}`);
+  }
+  pack.finalize();
+  await Deno.writeFile(path, await buffer(pack).then((bytes) => new Uint8Array(bytes)));
+  const of = { ...config, parts: [{ name: "pairs", format: "webdataset", files: [path] }] };
+  await opened(of, `${folder}/cache`, (mixture) =>
+    Effect.gen(function* () {
+      const { data } = mixture.parts[0]!;
+      assert.is(data.count, 4);
+      for (let i = 0; i < 4; i++) {
+        const [kept] = yield* data.example(i), picture = data.pictures[data.pictureOf(i)]!;
+        const shape = some[i]!;
+        assert.is(
+          kept!.record.kind === "pair" ? kept!.record.caption : "",
+          `a ${shape.colour} ${shape.kind}`,
+        );
+        assert.equal(yield* picture.load, Deno.readFileSync(`${folder}/pictures/${shape.file}`));
+      }
+    }));
+  // without a picture in it, an address is not enough
+  const table = await formatSample("parquet"), addressed = `${folder}/pairs.parquet`;
+  await Deno.writeFile(addressed, table);
+  const found = await refused({
+    ...config,
+    parts: [{ name: "urls", format: "parquet", files: [addressed] }],
+  });
+  assert.match(String(found), /pairs\.parquet.*image.*a folder of pictures/);
 });
 
 test.after(() => Deno.remove(folder, { recursive: true }));
