@@ -3,12 +3,22 @@ import * as Plot from "@observablehq/plot";
 import { frameSvg } from "./frame.ts";
 import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
 
+/** One cost. */
+export interface CostPoint {
+  /** Visual tokens. */
+  readonly tokens: number;
+  /** Relative time. */
+  readonly time: number;
+  /** Written beside a point that is of another kind than the others and not joined with them. */
+  readonly label?: string;
+}
+
 /** One series of costs. */
 export interface CostSeries {
   /** What it is. */
   readonly name: string;
   /** Visual tokens and relative time, in order of the tokens. */
-  readonly points: readonly { readonly tokens: number; readonly time: number }[];
+  readonly points: readonly CostPoint[];
 }
 
 /** What to draw. */
@@ -45,7 +55,7 @@ export const costChart = (chart: CostChart): Figure => {
       ...series.flatMap(({ points }, i): readonly Plot.Markish[] => {
         const dash = dashOf(i);
         return [
-          Plot.line(points, {
+          Plot.line(points.filter(({ label }) => label === undefined), {
             x: "tokens",
             y: "time",
             stroke: colourOf(i),
@@ -53,6 +63,15 @@ export const costChart = (chart: CostChart): Figure => {
             ...(dash === "" ? {} : { strokeDasharray: dash }),
           }),
           Plot.dot(points, { x: "tokens", y: "time", fill: colourOf(i), stroke: "white", r: 4.5 }),
+          Plot.text(points.filter(({ label }) => label !== undefined), {
+            x: "tokens",
+            y: "time",
+            text: "label",
+            dx: 8,
+            textAnchor: "start",
+            fontSize: 11,
+            fill: colourOf(i),
+          }),
         ];
       }),
       Plot.axisX({ label: chart.xLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 38 }),

@@ -1,0 +1,152 @@
+/** What pre-training costs at each token count of the paper: measured here, by operations, planned, and as reported. */
+import { compile, type Device, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { DEFAULT_STORE } from "../ablations/commands.ts";
+import type { PresetName } from "../ablations/config.ts";
+import { baseOf } from "../ablations/experiment.ts";
+import { type MakeError, makeStage } from "../ablations/make.ts";
+import { ablationPresets } from "../ablations/presets.ts";
+import { workOf } from "../ablations/work.ts";
+import { workshop } from "../ablations/workshop.ts";
+import { bridgeOfStage } from "../configs/model.ts";
+import { configNamed } from "../configs/named.ts";
+import member from "../deno.json" with { type: "json" };
+import { costChart } from "../figures/cost_chart.ts";
+import type { Figure } from "../figures/plot.ts";
+import { fromEither } from "../bridge.ts";
+import { planDevices } from "../plan/device.ts";
+import { unlimitedProfile } from "../plan/profile.ts";
+import { measuredConfigs, type RelativeTimes, relativeTimes } from "../plan/relative.ts";
+import { plannedStep } from "../plan/step.ts";
+import { secondsAt } from "../plan/time.ts";
+import type { ShownTable } from "./shown.ts";
+import { shownTable } from "./shown.ts";
+
+/** The cost of one pre-training step at one token count. */
+export interface Cost {
+  /** The configuration. */
+  readonly config: string;
+  /** Kind of its bridge. */
+  readonly bridge: string;
+  /** Visual tokens at the paper's size. */
+  readonly paperTokens: number;
+  /** Visual tokens at the size that was trained here: a quarter. */
+  readonly tokens: number;
+  /** Median seconds of a step here. */
+  readonly seconds: number;
+  /** Operations of a step here. */
+  readonly flops: number;
+  /** Relative time that the paper reports; 336 tokens are 1. */
+  readonly reported: number;
+  /** The training that was measured, as a directory in the store. */
+  readonly run: string;
+}
+
+/**
+ * Pre-trains the configuration of each token count whose time the paper reports, the slowest first, and measures it.
+ * Trainings that the main family has made already, with the first seed, are taken from the store.
+ */
+export const pretrainingCosts = (
+  preset: PresetName,
+): Effect.Effect<readonly Cost[], MakeError, Device> =>
+  Effect.gen(function* () {
+    const shop = workshop(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
+    const base = baseOf(ablationPresets[preset].base), costs: Cost[] = [];
+    for (const full of measuredConfigs("full")) {
+      const { name, bridge, expansion } = yield* fromEither(configNamed(full.name, "small")).pipe(
+        Effect.orDie,
+      );
+      const experiment = { ...base, arm: { name, bridge, expansion }, seed: 1 };
+      const { numbers, directory } = yield* makeStage(shop, experiment, "pretrain");
+      const { visualTokens, flops } = workOf(experiment, "pretrain");
+      costs.push({
+        config: name,
+        bridge: bridge.kind,
+        paperTokens: bridgeOfStage(full, "pretrain").tokens,
+        tokens: visualTokens,
+        seconds: numbers.secondsPerStep ?? NaN,
+        flops,
+        reported: full.rows[0]!.relativeTime!,
+        run: directory.split("/").at(-1)!,
+      });
+    }
+    return costs;
+  });
+
+/**
+ * Relative times of the paper's own models, planned from their descriptions for an H100 with 16-bit products: kernel by
+ * kernel at the ceiling that it meets first. Throws ConfigError for a configuration whose parts do not fit.
+ */
+export const plannedCosts = (): RelativeTimes => {
+  const config = measuredConfigs("full")[0]!;
+  return relativeTimes(config, (one) =>
+    secondsAt(
+      compile(plannedStep(one, "pretrain", false).source, unlimitedProfile),
+      planDevices["h100-bf16"],
+    ));
+};
+
+const ratio = (x: number): string => x.toFixed(2);
+
+/** Seconds and operations of a step, absolute and relative to the slowest, beside the plan and the paper. */
+export const costTable = (costs: readonly Cost[], { points }: RelativeTimes): ShownTable => {
+  const [slowest] = costs;
+  return shownTable({
+    title: "A step of pre-training by visual tokens; relative to 336 tokens",
+    columns: [
+      "configuration",
+      "tokens, paper",
+      "tokens, here",
+      "ms",
+      "GFLOP",
+      "measured",
+      "by FLOPs",
+      "planned",
+      "paper",
+    ],
+    rows: costs.map((cost) => [
+      cost.config,
+      String(cost.paperTokens),
+      String(cost.tokens),
+      (1000 * cost.seconds).toFixed(1),
+      (cost.flops / 1e9).toFixed(2),
+      ratio(cost.seconds / slowest!.seconds),
+      ratio(cost.flops / slowest!.flops),
+      ratio(points.find(({ tokens }) => tokens === cost.paperTokens)?.predicted ?? NaN),
+      ratio(cost.reported),
+    ]),
+  });
+};
+
+/** Relative times over the paper's token counts: measured here, by operations, planned at full size, reported. */
+export const costsChart = (costs: readonly Cost[], { points }: RelativeTimes): Figure => {
+  const ordered = costs.toSorted((a, b) => a.paperTokens - b.paperTokens), slowest = ordered.at(-1)!;
+  const series = (name: string, timeOf: (cost: Cost) => number) => ({
+    name,
+    points: ordered.map((cost) => ({
+      tokens: cost.paperTokens,
+      time: timeOf(cost),
+      ...(cost.bridge === slowest.bridge ? {} : { label: cost.bridge }),
+    })),
+  });
+  return costChart({
+    title: "Time of pre-training by visual tokens",
+    subtitle:
+      "336 tokens = 1; trained here with a quarter of the tokens that the axis says; lines join one kind of bridge",
+    series: [
+      {
+        name: "the paper, 7B",
+        points: ordered.map((cost) => ({ tokens: cost.paperTokens, time: cost.reported })),
+      },
+      series("measured here", ({ seconds }) => seconds / slowest.seconds),
+      series("here, by FLOPs", ({ flops }) => flops / slowest.flops),
+      {
+        name: "planned, 7B on an H100",
+        points: points.map(({ tokens, predicted }) => ({ tokens, time: predicted }))
+          .toSorted((a, b) => a.tokens - b.tokens),
+      },
+    ],
+    xLabel: "Visual tokens in pre-training, as the paper counts them",
+    yLabel: "Relative time of a step",
+  });
+};
