@@ -3,6 +3,63 @@
  * @module
  */
 export * from "./bridge.ts";
+export {
+  ablate,
+  type AblateError,
+  ablateHere,
+  type AblateOptions,
+  type AblationResult,
+  defaultDirectory,
+  type Workers,
+} from "./ablations/ablate.ts";
+export * from "./ablations/artefact.ts";
+export * from "./ablations/commands.ts";
+export * from "./ablations/config.ts";
+export * from "./ablations/experiment.ts";
+export * from "./ablations/families.ts";
+export * from "./ablations/fault.ts";
+export * from "./ablations/figures.ts";
+export {
+  artefactName,
+  type Job,
+  jobGraph,
+  jobsOf,
+  type JobStage,
+  jobStages,
+  type LanguageSplit,
+  neededFor,
+} from "./ablations/jobs.ts";
+export { type MakeError, makeStage } from "./ablations/make.ts";
+export {
+  type Form,
+  metricInfos,
+  type Outcome,
+  type Outcomes,
+  outcomesOf,
+  scoresOfOutcomes,
+} from "./ablations/outcomes.ts";
+export * from "./ablations/presets.ts";
+export * from "./ablations/statistics.ts";
+export * from "./ablations/summary.ts";
+export {
+  type AblationRecord,
+  type AblationSummary,
+  type ArmSummary as AblationArmSummary,
+  type Failure,
+  type MetricInfo,
+  type Origin,
+  recordCodec,
+  type RecordedJob,
+  type RecordedRun,
+  type SeedResult,
+  summaryCodec,
+} from "./ablations/summary_types.ts";
+export * from "./ablations/table.ts";
+export * from "./ablations/work.ts";
+export { type Workshop, workshop } from "./ablations/workshop.ts";
+export * from "./ablations/write.ts";
+export * from "./board/fault.ts";
+export * from "./board/serve.ts";
 export * from "./configs/bridge_codec.ts";
 export * from "./configs/codec.ts";
 export * from "./configs/config.ts";
@@ -48,6 +105,8 @@ export * from "./data/images/photo_set.ts";
 export * from "./data/images/picture_checks.ts";
 export * from "./data/images/picture_files.ts";
 export * from "./data/images/squares.ts";
+export * from "./data/lexicon/kinds.ts";
+export * from "./data/lexicon/names.ts";
 export * from "./data/mixture.ts";
 export * from "./data/mixture_config.ts";
 export * from "./data/mixture_open.ts";
@@ -56,8 +115,15 @@ export { exampleReader, type MixtureData, openPart } from "./data/mixture_part.t
 export type { KeptPicture, KeptRecord, PartReport, PrepareOptions } from "./data/mixture_prepare.ts";
 export * from "./data/pattern.ts";
 export * from "./data/pool.ts";
+export * from "./data/questions/expected.ts";
+export * from "./data/questions/places.ts";
+export * from "./data/questions/rule.ts";
+export * from "./data/questions/rules.ts";
+export * from "./data/questions/spoken.ts";
+export * from "./data/questions/view.ts";
 export * from "./data/record.ts";
 export * from "./data/regions.ts";
+export * from "./data/rng.ts";
 export * from "./data/scene.ts";
 export * from "./data/scene_set.ts";
 export * from "./data/tasks.ts";
@@ -97,10 +163,14 @@ export * from "./eval/ngrams.ts";
 export * from "./eval/pope.ts";
 export * from "./eval/presence.ts";
 export * from "./eval/ptb.ts";
+export * from "./eval/reading.ts";
 export * from "./eval/record_codec.ts";
 export * from "./eval/refcoco.ts";
 export * from "./eval/refer.ts";
 export * from "./eval/registry.ts";
+export * from "./eval/scene_benchmarks.ts";
+export * from "./eval/scene_mentions.ts";
+export * from "./eval/scene_records.ts";
 export * from "./eval/scienceqa.ts";
 export * from "./eval/seed.ts";
 export * from "./eval/slices.ts";
@@ -132,11 +202,42 @@ export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";
 export { mmeFiles } from "./eval/submission/mme_text.ts";
 export { popeFiles } from "./eval/submission/pope_lines.ts";
+export * from "./figures/cost_chart.ts";
+export * from "./figures/interval_chart.ts";
 export * from "./figures/loss_chart.ts";
 export * from "./figures/plan_chart.ts";
 export { display, type Figure } from "./figures/plot.ts";
 export * from "./figures/profile_chart.ts";
+export * from "./figures/size_chart.ts";
+export * from "./figures/scaling_chart.ts";
 export * from "./figures/time_score.ts";
+export * from "./notebooks/charts.ts";
+export * from "./notebooks/check.ts";
+export * from "./notebooks/costs.ts";
+export * from "./notebooks/execute.ts";
+export { expectationsOf, type Expected, expectedKinds } from "./notebooks/expectations.ts";
+export * from "./notebooks/fault.ts";
+export type { Kernel, KernelOptions, Ran } from "./notebooks/kernel.ts";
+export * from "./notebooks/lab.ts";
+export {
+  type Cell as NotebookCell,
+  type DataOutput,
+  type ErrorOutput,
+  type Lines,
+  type MimeBundle,
+  type Notebook,
+  notebookCodec,
+  notebookText,
+  type Output,
+  readNotebook,
+  type StreamOutput,
+  stripped,
+  writeNotebook,
+} from "./notebooks/notebook.ts";
+export * from "./notebooks/profiling.ts";
+export { notebookPage } from "./notebooks/render.ts";
+export * from "./notebooks/shown.ts";
+export * from "./notebooks/study.ts";
 export * from "./plan/codec.ts";
 export * from "./plan/device.ts";
 export * from "./plan/flops.ts";
@@ -156,19 +257,32 @@ export * from "./quickstart/report.ts";
 export * from "./quickstart/run.ts";
 export * from "./quickstart/summary.ts";
 export * from "./quickstart/tokens.ts";
+export * from "./report/document.ts";
+export * from "./report/make.ts";
+export { reportData, reportPage } from "./report/render.ts";
+export * from "./report/write.ts";
+export * from "./runs/data_table.ts";
+export * from "./runs/diff.ts";
 export * from "./runs/disk.ts";
+export * from "./runs/export.ts";
 export * from "./runs/fault.ts";
 export * from "./runs/hash.ts";
+export * from "./runs/index.ts";
 export * from "./runs/manifest.ts";
 export * from "./runs/metrics.ts";
+export * from "./runs/parquet.ts";
+export * from "./runs/query.ts";
 export * from "./runs/run_directory.ts";
 export * from "./runs/run_lock.ts";
+export * from "./runs/tail.ts";
+export * from "./runs/tensorboard.ts";
 export * from "./stages/answer.ts";
 export * from "./stages/answer_records.ts";
 export * from "./stages/encoder.ts";
 export * from "./stages/evaluate.ts";
 export * from "./stages/expand.ts";
 export * from "./stages/finetune.ts";
+export * from "./stages/kind_scores.ts";
 export * from "./stages/language.ts";
 export * from "./stages/mixture_source.ts";
 export * from "./stages/model.ts";
@@ -189,6 +303,7 @@ export * from "./generate/beam_search.ts";
 export * from "./generate/beams.ts";
 export * from "./generate/decoding.ts";
 export * from "./generate/fault.ts";
+export * from "./generate/export_trained.ts";
 export * from "./generate/generator.ts";
 export * from "./generate/look_sheet.ts";
 export * from "./generate/looks.ts";

@@ -31,7 +31,7 @@ import { ablationOf } from "./presets.ts";
 import { type JobEvent, type making, runJobs } from "./scheduler.ts";
 import type { AblationRecord, AblationSummary } from "./summary_types.ts";
 import { workshop } from "./workshop.ts";
-import { writeReport } from "./write.ts";
+import { writeAblation } from "./write.ts";
 
 /** What is run, where to, and on what. */
 export interface AblateOptions {
@@ -219,7 +219,7 @@ const run = <R>(
       },
     });
     if (stopped !== undefined) return yield* Effect.fail(stopped);
-    const summary = yield* writeReport(out);
+    const summary = yield* writeAblation(out);
     const [first] = failed;
     if (first === undefined) return { directory: out, summary };
     return yield* Effect.fail(

@@ -22,9 +22,11 @@ export interface ArtefactResult {
   readonly numbers: Readonly<Record<string, number>>;
   /** What the model and its controls got right, of an evaluation alone. */
   readonly outcomes?: {
+    /** The model. */
     readonly seen: Outcomes;
-    /** Scores of the controls by metric. */
+    /** Scores of the model that sees the average picture, by metric. */
     readonly blind: Readonly<Record<string, number>>;
+    /** Scores of the model that sees another scene. */
     readonly shuffled: Readonly<Record<string, number>>;
   };
 }

@@ -6,14 +6,14 @@ const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** What was asked for, as flags of `ablate` and of the commands of single stages. */
-export interface Asked extends Pick<AblationRecord, "settings" | "store" | "deviceName"> {
+export interface AblationFlags extends Pick<AblationRecord, "settings" | "store" | "deviceName"> {
   /** The family. */
   readonly family: string;
   /** The preset. */
   readonly preset: string;
 }
 
-const flagsOf = ({ family, preset, settings, deviceName, store }: Asked): readonly string[] => [
+const flagsOf = ({ family, preset, settings, deviceName, store }: AblationFlags): readonly string[] => [
   "--family",
   family,
   "--preset",
@@ -28,7 +28,7 @@ const flagsOf = ({ family, preset, settings, deviceName, store }: Asked): readon
 export const DEFAULT_STORE = "runs/store";
 
 /** The command that makes an ablation. */
-export const ablateCommand = (asked: Asked, seeds: readonly number[]): string => {
+export const ablateCommand = (asked: AblationFlags, seeds: readonly number[]): string => {
   const counted = seeds.every((seed, i) => seed === i + 1);
   const flags = counted
     ? [...flagsOf(asked), "--seeds", String(seeds.length)]
@@ -38,7 +38,7 @@ export const ablateCommand = (asked: Asked, seeds: readonly number[]): string =>
 
 /** The command that makes the artefact of one stage of one arm and seed, and all that it needs. */
 export const stageCommand = (
-  asked: Asked,
+  asked: AblationFlags,
   stage: Extract<JobStage, "pretrain" | "expand" | "finetune" | "evaluate">,
   arm: string,
   seed: number,

@@ -22,13 +22,16 @@ export interface HandOptions {
 }
 
 /** A running worker. */
-interface Running {
+export interface Running {
+  /** The process. */
   readonly process: Deno.ChildProcess;
+  /** Its standard input. */
   readonly input: WritableStreamDefaultWriter<Uint8Array>;
   /** Name of its device, once it is ready. */
   readonly ready: Promise<string>;
   /** How it ended. */
   readonly ended: Promise<string>;
+  /** Hears what it says. */
   hear: (reply: Reply) => void;
 }
 
@@ -36,7 +39,9 @@ interface Running {
 export interface Hand {
   /** How it is started. */
   readonly options: HandOptions;
+  /** The worker, while it runs. */
   running: Running | undefined;
+  /** Number of the next wish. */
   next: number;
 }
 

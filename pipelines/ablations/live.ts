@@ -32,26 +32,39 @@ const weightOf = (job: Job): number => {
   return stage === "evaluate" ? ASKING * workOf(e, "finetune").flops * e.finetune.steps : 0;
 };
 
-interface Lane {
+/** A running job. */
+export interface Lane {
+  /** The job. */
   readonly job: Job;
+  /** How many times it was begun. */
   readonly attempt: number;
   /** Its metrics, whichever process writes them. */
   series: Series;
+  /** The process that it waits for. */
   waits: string | undefined;
 }
 
 /** A live line. */
 export interface Live {
+  /** What is being run. */
   readonly name: string;
+  /** The store, whose metrics tell how far trainings are. */
   readonly store: string;
+  /** Where it is shown. */
   readonly sink: ProgressSink;
+  /** All jobs. */
   readonly jobs: readonly Job[];
+  /** Work of each job by key. */
   readonly weights: ReadonlyMap<string, number>;
+  /** When it began, on the sink's clock. */
   readonly began: number;
+  /** What is running, by key. */
   readonly lanes: Map<string, Lane>;
+  /** Jobs that are done. */
   done: number;
-  /** Work that is done, and how much of it stood before. */
+  /** Their work. */
   work: number;
+  /** The part of it that was done before. */
   found: number;
 }
 

@@ -12,15 +12,15 @@ import { artefactName, type Job } from "./jobs.ts";
 
 /** What happens to a job. */
 export type JobEvent =
-  /** It stands finished in the store. */
+  // it stands finished in the store
   | { readonly kind: "found"; readonly job: Job }
   | { readonly kind: "started"; readonly job: Job; readonly lane: number; readonly attempt: number }
   | { readonly kind: "waiting"; readonly job: Job; readonly holder: string }
-  /** It failed, and is tried again after some seconds. */
+  // it failed, and is tried again after some seconds
   | { readonly kind: "again"; readonly job: Job; readonly error: JobError; readonly seconds: number }
   | { readonly kind: "done"; readonly job: Job }
   | { readonly kind: "failed"; readonly job: Job; readonly error: JobError }
-  /** It needs what failed. */
+  // it needs what failed
   | { readonly kind: "skipped"; readonly job: Job; readonly because: Job };
 
 /** A function that hears of events. */

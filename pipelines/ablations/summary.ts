@@ -7,7 +7,7 @@ import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { grownBridge, smallBridge } from "../stages/model.ts";
 import { type ArtefactResult, readResult } from "./artefact.ts";
-import { ablateCommand, type Asked, stageCommand } from "./commands.ts";
+import { ablateCommand, type AblationFlags, stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, experimentOf } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
 import { configOfArm } from "./families.ts";
@@ -71,7 +71,7 @@ const stages = ["pretrain", "finetune", "evaluate"] as const;
 
 const finishedRun = (
   { config, store }: StoredAblation,
-  asked: Asked,
+  asked: AblationFlags,
   { arm: name, seed, artefacts }: RecordedRun,
 ): Effect.Effect<Finished | undefined, StoredError> =>
   Effect.gen(function* () {
@@ -197,7 +197,12 @@ const failuresOf = ({ manifest, record }: StoredAblation): readonly Failure[] =>
 export const summarise = (directory: string): Effect.Effect<AblationSummary, StoredError> =>
   Effect.gen(function* () {
     const stored = yield* readAblation(directory), { config, record, manifest } = stored;
-    const asked: Asked = { ...record, store: stored.store, family: config.family, preset: config.preset };
+    const asked: AblationFlags = {
+      ...record,
+      store: stored.store,
+      family: config.family,
+      preset: config.preset,
+    };
     const arms: FinishedArm[] = [];
     for (const { name } of config.arms) {
       const seeds: Finished[] = [];

@@ -115,7 +115,9 @@ export interface ArmSummary {
   readonly difference: Readonly<Record<string, Interval>>;
   /** Mean scores of the controls: the average picture, and the picture of another scene. */
   readonly controls: {
+    /** The average picture. */
     readonly blind: Readonly<Record<string, number>>;
+    /** The picture of another scene. */
     readonly shuffled: Readonly<Record<string, number>>;
   };
   /** The rows of the paper that it follows. */

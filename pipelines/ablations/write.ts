@@ -51,7 +51,7 @@ export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => (
 });
 
 /** Summarises an ablation and writes what follows beside it. */
-export const writeReport = (
+export const writeAblation = (
   directory: string,
 ): Effect.Effect<AblationSummary, DiskError | MetricsError | StoredError> =>
   Effect.gen(function* () {

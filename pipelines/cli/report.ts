@@ -6,7 +6,7 @@
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { writeReport } from "../ablations/write.ts";
+import { writeAblation } from "../ablations/write.ts";
 import { reportData } from "../report/render.ts";
 import { existing } from "../report/run_files.ts";
 import { tableText } from "../report/text.ts";
@@ -29,7 +29,7 @@ export const command = Command.make("report", parts, ({ directory, out, json }) 
   Effect.gen(function* () {
     const path = directory.replace(/(?<=.)\/+$/, ""),
       page = Option.getOrElse(out, () => `${path}/report.html`);
-    if (yield* existing(`${path}/record.json`)) yield* writeReport(path);
+    if (yield* existing(`${path}/record.json`)) yield* writeAblation(path);
     const report = yield* writeReportPage(path, page);
     console.log(
       json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),

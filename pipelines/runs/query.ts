@@ -13,14 +13,15 @@ export class QueryError extends FaultError {
   override readonly name = "QueryError";
 }
 
-type Relation = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";
+/** How a field relates to a value. */
+export type Comparison = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";
 
 /** One condition: a field, how it relates, and to what. */
 export interface Condition {
   /** Path: of the configuration, `scores.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
   readonly field: string;
   /** `~` holds where the field's text contains the value. */
-  readonly relation: Relation;
+  readonly relation: Comparison;
   /** As JSON, or text that is no JSON. */
   readonly value: Json;
 }
@@ -45,7 +46,7 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
         mend: "write for example finetune.batch=8 or scores.presenceF1>0.7",
       }),
     )
-    : E.right({ field: parts[1]!, relation: parts[2] as Relation, value: jsonOr(parts[3]!) });
+    : E.right({ field: parts[1]!, relation: parts[2] as Comparison, value: jsonOr(parts[3]!) });
 };
 
 const at = (value: unknown, names: readonly string[]): unknown =>
