@@ -11,11 +11,8 @@ import type { ConfigError } from "@chain-of-sight/core";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { artefactPath, readResult } from "../ablations/artefact.ts";
 import { type AblationArm, ablationCodec, type AblationConfig, experimentOf } from "../ablations/config.ts";
-import { artefactName, type Job, jobsOf, neededFor } from "../ablations/jobs.ts";
-import { labelOf } from "../ablations/live.ts";
-import { makeArtefact } from "../ablations/make.ts";
+import { makeStage } from "../ablations/make.ts";
 import { ablationOf } from "../ablations/presets.ts";
 import { workshop } from "../ablations/workshop.ts";
 import { PRODUCT_VERSION } from "../bench/flags.ts";
@@ -48,8 +45,8 @@ const armNamed = ({ arms, family }: AblationConfig, name: string): Effect.Effect
 };
 
 interface Made {
-  readonly artefact: string;
   readonly path: string;
+  readonly key: string;
   readonly stage: string;
   readonly label: string;
   readonly seconds: number;
@@ -78,26 +75,19 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
           override(ablationCodec(), "ablation configuration")(ablationOf(family, preset), set),
         );
         const chosen = yield* armNamed(config, Option.getOrElse(arm, () => config.baseline));
-        const { profile } = yield* theDevice(), shop = workshop(store, profile.name, PRODUCT_VERSION);
-        const jobs = yield* Effect.try({
-          try: () => jobsOf(experimentOf(config, chosen, seed), profile.name),
-          catch: (cause) => cause as ConfigError,
-        });
-        const wanted = jobs.find((job) => job.stage === stage)!;
-        for (const job of neededFor(jobs, [wanted.key])) {
-          const there = (yield* readResult(artefactPath(store, job))) !== undefined;
-          console.error(`${labelOf(job)}: ${there ? "is there" : "is made"}, ${artefactName(job)}`);
-          yield* makeArtefact(shop, job, (holder) => console.error(`waits for ${holder}`));
-        }
-        const { seconds, numbers } = yield* makeArtefact(shop, wanted);
-        const made: Made = {
-          artefact: artefactName(wanted),
-          path: artefactPath(store, wanted),
+        const { profile } = yield* theDevice(),
+          experiment = yield* Effect.try({
+            try: () => experimentOf(config, chosen, seed),
+            catch: (cause) => cause as ConfigError,
+          });
+        const label = `${stage} ${chosen.name}, seed ${seed}`;
+        console.error(`${label}, and what it needs, on ${profile.name}`);
+        const { directory, key, seconds, numbers } = yield* makeStage(
+          workshop(store, profile.name, PRODUCT_VERSION),
+          experiment,
           stage,
-          label: labelOf(wanted as Job),
-          seconds,
-          numbers,
-        };
+        );
+        const made: Made = { path: directory, key, stage, label, seconds, numbers };
         console.log(json ? JSON.stringify(made, null, 2) : text(made));
       }).pipe(Effect.provide(tuned(deviceNamed(device)))),
   );

@@ -147,8 +147,11 @@ export const groups: readonly Group[] = [
     entries: [
       {
         name: "data",
-        about: "Validates annotation files, and shows what they hold.",
-        examples: [['refcoco "refs(unc).p" instances.json --split testA', "counts, refusals and a sample"]],
+        about: "Validates annotation files, and shows what they hold; below it, makes sets of scenes.",
+        examples: [
+          ['refcoco "refs(unc).p" instances.json --split testA', "counts, refusals and a sample"],
+          ["scenes --count 1000 --out scenes", "scenes with records, a data card and a contact sheet"],
+        ],
         load: () => import("./data.ts"),
       },
       {
