@@ -159,8 +159,35 @@ const synsetOf = (index: readonly string[]) => (lemma: string, sense: number): s
   return found;
 };
 
-/** The table of kinds. */
-export const kindsTable = () => {
+/** What `kinds.json` holds. */
+export interface KindsTable {
+  /** The package it comes from. */
+  readonly source: string;
+  /** Its licence. */
+  readonly licence: string;
+  /** The synsets of each kind. */
+  readonly kinds: Readonly<Record<string, readonly string[]>>;
+  /** For each kind the concepts that are neither asked for nor passed over. */
+  readonly disputed: Readonly<Record<string, readonly string[]>>;
+  /** The direct hypernyms of every synset that is needed. */
+  readonly parents: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What `names.json` holds. */
+export interface NamesTable {
+  /** The package it comes from. */
+  readonly source: string;
+  /** Its licence. */
+  readonly licence: string;
+  /** Names by language and character. */
+  readonly names: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/**
+ * The table of kinds.
+ * @throws {Error} if WordNet lacks a sense or a synset that is named here or in the vocabulary.
+ */
+export const kindsTable = (): KindsTable => {
   const parents = hypernyms(), used: Record<string, readonly string[]> = {};
   const add = (synset: string): void => {
     if (used[synset] !== undefined) return;
@@ -189,7 +216,7 @@ interface Annotations {
 }
 
 /** The table of names. */
-export const namesTable = () => ({
+export const namesTable = (): NamesTable => ({
   source: `${cldr.name}@${cldr.version}`,
   licence: cldr.license,
   names: Object.fromEntries(locales.map((locale) => {
