@@ -28,7 +28,12 @@ export const realismLicences: Readonly<Record<string, string>> = {
 };
 
 const STAMPS = "usr/share/tuxpaint/stamps";
-const PHOTOS = ["usr/share/backgrounds/mate", "usr/share/wallpapers"];
+const PHOTOS = ["usr/share/backgrounds/mate/nature", "usr/share/wallpapers"];
+/** Wallpapers that show nothing that scenes have a name for: skies, hills, water, wood, plain colours. */
+const scenery: readonly string[] =
+  ("Aqua Blinds Dune Garden GreenMeadow RainDrops Storm Wood Altai Autumn BytheWater Canopee Cascade Cluster ColdRipple " +
+    "DarkestHour Elarun EveningGlow Flow Grey Honeywave IceCold Kay Kokkini MilkyWay Opal PastelHills Patak Path Volna " +
+    "summer_1am").split(" ");
 /** The least longer side of a stamp. */
 const LEAST_STAMP = 96;
 /** Shorter side of photos, of the master's side: room from which different parts are cut. */
@@ -84,7 +89,9 @@ const photosIn = async (root: string): Promise<readonly PhotoSource[]> => {
   for (const folder of PHOTOS) {
     const best = new Map<string, readonly [string, number]>();
     for (const file of await filesBelow(`${root}/${folder}`)) {
-      if (!/\.(?:jpe?g|png)$/.test(file) || /screenshot|thumb/.test(file)) continue;
+      const names = file.slice(root.length).split(/[/.]/);
+      if (!/\.(?:jpe?g|png)$/.test(file) || !scenery.some((name) => names.includes(name))) continue;
+      if (file.includes("screenshot")) continue;
       // Wallpapers come in several sizes, named after them, in one folder each: the largest file is kept.
       const group = /\d+x\d+\.\w+$/.test(file) ? file.slice(0, file.lastIndexOf("/")) : file;
       const { size } = await Deno.stat(file);

@@ -26,6 +26,8 @@ export interface MakeOptions {
   readonly workers?: number;
   /** A folder where packed sprites are kept between runs; they are made anew if absent. */
   readonly cache?: string;
+  /** Scenes of a shard; 256 if absent. */
+  readonly shard?: number;
   /** Told after every shard: scenes that are there, of how many, and how many of them were there before this run. */
   readonly onShard?: (done: number, all: number, found: number) => void;
 }
@@ -119,10 +121,11 @@ export const makeScenes = (
 ): Effect.Effect<ScenesManifest, DataError> =>
   Effect.scoped(Effect.gen(function* () {
     yield* checkedConfig(config, splits.map((s) => s.split));
-    const plan: ScenesPlan = { format: 1, config, art: materialsVersion(config), shard: SHARD, splits };
+    const shard = options.shard ?? SHARD;
+    const plan: ScenesPlan = { format: 1, config, art: materialsVersion(config), shard, splits };
     yield* begin(folder, plan);
     const jobs = splits.flatMap(({ split, count }) =>
-      shardRanges(count, SHARD).map(([from, to], i): Job => ({
+      shardRanges(count, shard).map(([from, to], i): Job => ({
         split,
         from,
         to,
