@@ -6,7 +6,7 @@ import type { Schedule, Schedules } from "../schedule/chosen.ts";
 import { untunedOf } from "../schedule/space.ts";
 
 /** Raised with every change of what kernels are rendered as, since old measurements say nothing of new text. */
-export const RENDERERS = 2;
+export const RENDERERS = 3;
 
 /** What measurements depend on beside the form of a kernel. */
 export interface TuningIdentity {
@@ -64,9 +64,14 @@ export const identityText = (identity: TuningIdentity): string => {
   return text(plain(identity));
 };
 
-/** Whether a table of one device, driver and runtime is a fair start for another: same device, same renderers. */
+/**
+ * Whether a table of one device, driver and runtime is a fair start for another: same device, same renderers. What a
+ * software device does fast depends on the processor below it, which its name does not say: only what was measured on
+ * the machine itself holds there.
+ */
 export const akin = (a: TuningIdentity, b: TuningIdentity): boolean =>
-  a.renderers === b.renderers && a.device.name === b.device.name && a.device.provider === b.device.provider;
+  a.renderers === b.renderers && a.device.name === b.device.name && a.device.provider === b.device.provider &&
+  a.device.software !== true && b.device.software !== true;
 
 /** The schedules of tables that differ from the untuned ones; later tables go before earlier ones. */
 export const schedulesOf = (...tables: readonly TuningTable[]): Schedules =>

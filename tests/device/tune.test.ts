@@ -43,7 +43,7 @@ import {
   tuned,
 } from "../../pipelines/tune/store.ts";
 import { near } from "../support/near.ts";
-import { floats } from "../support/random.ts";
+import { floats, stream } from "../support/random.ts";
 import { closeDevice, services, servicesAs } from "../support/webgpu.ts";
 
 const test = suite("tuning");
@@ -117,11 +117,27 @@ test("equal times keep what is untuned; comparisons decide by hand", () => {
   assert.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.96]));
   assert.not.ok(surelyFaster([0.98, 0.98, 0.98, 0.98, 0.98]), "not by enough");
   assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 1.2, 1.2]), "not always");
+  assert.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.3]), "one may be disturbed");
+  assert.not.ok(surelyFaster([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.01, 1.01]), "seven of nine may be chance");
   assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 0.5]), "too few");
   assert.not.ok(surelyFaster([0.5, 0.5, 0.5, 0.5, NaN]));
   assert.equal(survivors([["a", 3], ["b", 1], ["c", Infinity], ["d", 1.2]]), ["b", "d"]);
   assert.equal(survivors([["a", 3], ["b", 1]]), ["b"]);
   assert.equal(survivors([["a", Infinity]]), []);
+});
+
+test("a schedule slower by 5 % is hardly ever kept where both sides are disturbed apart, a faster one mostly is", () => {
+  const random = stream("comparisons"), TRIALS = 20_000;
+  // the sum of twelve is as good as normal
+  const normal = () => Array.from({ length: 12 }, random).reduce((a, b) => a + b, -6);
+  const kept = (really: number) =>
+    Array.from({ length: TRIALS }, () =>
+      surelyFaster(
+        Array.from({ length: 9 }, () => really * Math.exp(0.1 * normal()) / Math.exp(0.1 * normal())),
+      )).filter((x) => x).length / TRIALS;
+  assert.ok(kept(1.05) < 0.002, `slower by 5 %: ${kept(1.05)}`);
+  assert.ok(kept(1.1) < 0.0005, `slower by 10 %: ${kept(1.1)}`);
+  assert.ok(kept(0.75) > 0.9, `faster by a quarter: ${kept(0.75)}`);
 });
 
 const entry = (schedule: Schedule, ratio: number): Tuned => ({ schedule, ratio, untuned: 1e-3, tried: 7 });
@@ -141,6 +157,8 @@ test("what is measured holds for one device, driver, runtime and renderer alone"
   const tunedAlready = { ...portableProfile, schedules: { a: loop(1, 1) } };
   assert.is(identityText(identityOf(tunedAlready, "driver 1", "Deno 1")), identityText(here));
   assert.equal(others.map((o) => akin(o, here)), [false, true, true, true, true, false]);
+  const soft = identityOf({ ...portableProfile, software: true }, "driver 1", "Deno 1");
+  assert.not.ok(akin(soft, soft), "another machine may have another processor");
 });
 
 const profile: DeviceProfile = Context.get(await services, theDevice()).profile;
@@ -185,17 +203,17 @@ test("tables are written whole, read back, joined, and passed over when damaged"
 
 test("files that come with the library hold for their device whatever its driver, and nowhere else", async () =>
   await inFolder(async (folder) => {
-    const there = identityOf(profile, "another driver", "Deno 0");
+    const card = { ...profile, software: false }, there = identityOf(card, "another driver", "Deno 0");
     const table = (identity: TuningTable["identity"], form: string): string =>
       JSON.stringify({ identity, entries: { [form]: entry(loop(1, 1), 0.5) } });
     Deno.writeTextFileSync(`${folder}/a.json`, table(there, "theirs"));
     Deno.writeTextFileSync(
       `${folder}/b.json`,
-      table(identityOf({ ...profile, name: "other" }, "", ""), "others"),
+      table(identityOf({ ...card, name: "other" }, "", ""), "others"),
     );
     Deno.writeTextFileSync(`${folder}/c.json`, "no table");
     Deno.writeTextFileSync(`${folder}/README.md`, "about");
-    const here = identityOf(profile, "", "Deno 1"),
+    const here = identityOf(card, "", "Deno 1"),
       found = await Effect.runPromise(readShipped(here, folder));
     assert.equal(found.map((t) => Object.keys(t.entries)), [["theirs"]]);
     const measured = { identity: here, entries: { theirs: entry(loop(2, 1), 0.7) } };
@@ -204,6 +222,7 @@ test("files that come with the library hold for their device whatever its driver
       { theirs: loop(2, 1) },
       "what was measured here goes first",
     );
+    assert.equal(await Effect.runPromise(readShipped(identityOf(profile, "", "Deno 1"), folder)), []);
     assert.equal(await Effect.runPromise(readShipped(here, `${folder}/none`)), []);
     assert.equal((await Effect.runPromise(readShipped(here))).every((t) => akin(t.identity, here)), true);
   }));
