@@ -6,6 +6,7 @@ import type { PresetName } from "../ablations/config.ts";
 import { baseOf } from "../ablations/experiment.ts";
 import { type MakeError, makeStage } from "../ablations/make.ts";
 import { ablationPresets } from "../ablations/presets.ts";
+import type { SummaryTable } from "../ablations/table.ts";
 import { workOf } from "../ablations/work.ts";
 import { workshop } from "../ablations/workshop.ts";
 import { bridgeOfStage } from "../configs/model.ts";
@@ -19,8 +20,6 @@ import { unlimitedProfile } from "../plan/profile.ts";
 import { measuredConfigs, type RelativeTimes, relativeTimes } from "../plan/relative.ts";
 import { plannedStep } from "../plan/step.ts";
 import { secondsAt } from "../plan/time.ts";
-import type { ShownTable } from "./shown.ts";
-import { shownTable } from "./shown.ts";
 
 /** The cost of one pre-training step at one token count. */
 export interface Cost {
@@ -89,9 +88,9 @@ export const plannedCosts = (): RelativeTimes => {
 const ratio = (x: number): string => x.toFixed(2);
 
 /** Seconds and operations of a step, absolute and relative to the slowest, beside the plan and the paper. */
-export const costTable = (costs: readonly Cost[], { points }: RelativeTimes): ShownTable => {
+export const costTable = (costs: readonly Cost[], { points }: RelativeTimes): SummaryTable => {
   const [slowest] = costs;
-  return shownTable({
+  return {
     title: "A step of pre-training by visual tokens; relative to 336 tokens",
     columns: [
       "configuration",
@@ -115,7 +114,7 @@ export const costTable = (costs: readonly Cost[], { points }: RelativeTimes): Sh
       ratio(points.find(({ tokens }) => tokens === cost.paperTokens)?.predicted ?? NaN),
       ratio(cost.reported),
     ]),
-  });
+  };
 };
 
 /** Relative times over the paper's token counts: measured here, by operations, planned at full size, reported. */

@@ -1,4 +1,5 @@
 /** Tables and figures as cells of notebooks show them, each beside the runs that it comes from. */
+import type { SummaryTable } from "../ablations/table.ts";
 import { display, type Figure } from "../figures/plot.ts";
 import { html, textOfHtml, trusted } from "../report/html.ts";
 import { table } from "../terminal/table.ts";
@@ -11,18 +12,8 @@ export interface ShownTable {
   readonly [display]: () => Readonly<Record<string, string>>;
 }
 
-/** What a table shows. */
-export interface TableOf {
-  /** Title; a line above the table. */
-  readonly title: string;
-  /** Headings. */
-  readonly columns: readonly string[];
-  /** Rows, one text a column. */
-  readonly rows: readonly (readonly string[])[];
-}
-
 /** A table to end a cell with: columns after the first to the right, as they hold numbers. */
-export const shownTable = ({ title, columns, rows }: TableOf): ShownTable => {
+export const shownTable = ({ title, columns, rows }: SummaryTable): ShownTable => {
   const text = `${title}\n${
     table(columns.map((name, i) => ({ name, align: i === 0 ? "left" : "right" })), rows)
   }`;

@@ -1,0 +1,52 @@
+/**
+ * Notebooks without a browser: type-checked, executed by Deno's own kernel, and rendered.
+ *
+ *     deno task notebooks [--only 03] [--preset smoke] [--device cpu] [--html folder]
+ */
+import { Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { presetNames } from "../ablations/config.ts";
+import { runNotebooks } from "../notebooks/run.ts";
+import { computeFlag } from "./flags.ts";
+
+const flags = {
+  only: Flag.String("only").pipe(
+    Flag.atLeast(0),
+    Flag.withDescription("beginning of the name of one to run, such as 03; may be given more than once"),
+  ),
+  preset: Flag.Literals("preset", presetNames).pipe(
+    Flag.withDefault("micro" as const),
+    Flag.withDescription("the size of their experiments"),
+  ),
+  device: computeFlag,
+  html: Flag.String("html").pipe(
+    Flag.withDefault("runs/notebooks"),
+    Flag.withDescription("folder of executed copies and pages of HTML"),
+  ),
+  folder: Flag.String("folder").pipe(
+    Flag.withDefault("notebooks"),
+    Flag.withDescription("folder of notebooks"),
+  ),
+};
+
+/** The command. */
+export const command = Command.make(
+  "notebooks",
+  flags,
+  ({ only, preset, device, html: out, folder }) =>
+    Effect.gen(function* () {
+      const ran = yield* runNotebooks({
+        folder,
+        only,
+        preset,
+        device,
+        out,
+        onDone: (name, { faults, seconds }) =>
+          console.log(`${faults.length === 0 ? "ok  " : "FAIL"} ${name} ${seconds.toFixed(1)} s`),
+      });
+      const faults = ran.flatMap((one) => one.faults);
+      faults.slice(1).forEach(({ message }) => console.error(message));
+      console.error(`${out}: an executed copy and a page of each`);
+      if (faults[0] !== undefined) return yield* Effect.fail(faults[0]);
+    }),
+);
