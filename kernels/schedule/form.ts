@@ -86,7 +86,8 @@ export const formOf = (kernel: PlainKernel): string => {
   const reduced = kernel.kind === "loop"
     ? kernel.reductions.map((r) => `${words.tensor(r.tensor)} ${r.op} ${r.length}`)
     : [];
-  const text = [label, given.join(" "), ...stored, ...reduced, ...words.lines].join("\n");
+  const masked = kernel.kind === "attention" && kernel.node.attributes.causal ? ["causal"] : [];
+  const text = [label, given.join(" "), ...stored, ...reduced, ...masked, ...words.lines].join("\n");
   const form = `${label} ${kernel.outputs[0]?.tensor.dtype ?? ""} ${digest(text)}`;
   forms.set(kernel, form);
   return form;

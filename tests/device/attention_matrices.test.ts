@@ -13,9 +13,11 @@ import {
   type Dispatch,
   dispatchesOf,
   formOf,
+  identityOf,
   type Plan,
   portableProfile,
   readsOf,
+  readTable,
   type Schedules,
   spaceOf,
   theDevice,
@@ -208,6 +210,22 @@ test("every access is proved, so that devices without bounds checks take the ker
   }
 });
 
+test("more heads than a device has workgroups along an axis", () => {
+  const profile = { ...withUnits(16), maxWorkgroups: 4 },
+    d = described([5, 2, 1, 9, 20, 16], { causal: true });
+  emulated(d, planned(d, profile), profile);
+});
+
+test("operands that lie in several buffers", async () => {
+  const profile = { ...withUnits(32), maxBindingBytes: 2 ** 16, maxBindings: 24 };
+  const plan = planned(described([2, 2, 2, 128, 288, 64]), profile);
+  for (const { code } of dispatched(plan, profile)) {
+    assert.match(code, /fn load_x\d\(at: u32\) -> vec4<u32>/);
+    assert.equal(await complaintsOf(code), []);
+  }
+  assert.equal(unproved(plan, profile).filter(({ kernel }) => kernel.kind === "attention"), []);
+});
+
 /** Keys that queries like the better the later they come, so that every block has a new maximum. */
 const climbing = (): Described => {
   const size: Size = [1, 1, 1, 32, 128, 16], d = described(size, { scale: 1 });
@@ -301,6 +319,12 @@ test("a search tries tiles for units beside the others, all of which fit", () =>
     const tiles = tilesOf(kernel, profile).at(-1)!;
     const tuned = { ...profile, schedules: { [formOf(kernel)]: tiles } };
     assert.equal(scheduleAttention(kernel, tuned), tiles.tiles, "what was found is taken");
+    const [other] = attentionOf(planned(described([2, 2, 1, 200, 300, 64], { causal: true }), profile))
+      .filter((k) => k.node.op === kernel.node.op);
+    assert.is.not(formOf(other!), formOf(kernel), "a mask is a form of its own");
+    const entries = { [formOf(kernel)]: { schedule: tiles, ratio: 0.5, untuned: 1, tried: 2 } };
+    const table = { identity: identityOf(profile, "driver", "runtime"), entries };
+    assert.equal(readTable(JSON.stringify(table))?.entries, entries, "and kept");
   }
 });
 
