@@ -117,4 +117,4 @@ export const command = Command.make(
     ),
 );
 
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "stopped");
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), false);

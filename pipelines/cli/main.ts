@@ -54,10 +54,11 @@ export const INTERRUPTED = 130;
 /**
  * Runs a command to its end and exits. SIGINT and SIGTERM interrupt it, so that it can save; a second one ends it at
  * once.
+ * @param goesOn - whether it saves what it did, so that the same command goes on from there.
  */
 export const runCommand = async (
   command: Effect.Effect<unknown, unknown, NodeServices.NodeServices>,
-  onInterrupted: string,
+  goesOn: boolean,
 ): Promise<never> => {
   const fiber = Effect.runFork(
     command.pipe(
@@ -70,7 +71,7 @@ export const runCommand = async (
   const interrupt = (): void => {
     signals++;
     if (signals > 1) Deno.exit(INTERRUPTED);
-    console.error("\nstopping: the state is being saved (once more to stop at once)");
+    console.error(`\nstopping${goesOn ? ": the state is being saved" : ""} (once more to stop at once)`);
     Effect.runFork(Fiber.interrupt(fiber));
   };
   Deno.addSignalListener("SIGINT", interrupt);
@@ -78,7 +79,9 @@ export const runCommand = async (
   const exit = await Effect.runPromise(Fiber.await(fiber));
   if (Exit.isSuccess(exit)) return Deno.exit(0);
   if (Cause.hasInterruptsOnly(exit.cause) || signals > 0) {
-    console.error(onInterrupted);
+    console.error(
+      goesOn ? "stopped; the last checkpoint is kept, and the same command goes on from there" : "stopped",
+    );
     return Deno.exit(INTERRUPTED);
   }
   const error = Cause.squash(exit.cause);

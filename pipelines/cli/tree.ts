@@ -17,8 +17,8 @@ export interface Entry {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** Its module. */
   readonly load: () => Promise<{ readonly command: AnyCommand }>;
-  /** What is said when it was stopped; `stopped` unless said. */
-  readonly stopped?: string;
+  /** Whether it saves what it did when it is stopped, so that the same command goes on from there. */
+  readonly goesOn?: true;
 }
 
 /** Commands that belong together, as the help lists them. */
@@ -28,8 +28,6 @@ export interface Group {
   /** The commands. */
   readonly entries: readonly Entry[];
 }
-
-const GOES_ON = "stopped; the last checkpoint is kept, and the same command goes on from there";
 
 const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate") => async () => {
   const { stageCommand } = await import("./stage.ts");
@@ -49,7 +47,7 @@ export const groups: readonly Group[] = [
           ["--scale micro --set pretrain.steps=8", "the smallest size, with one field changed"],
         ],
         load: () => import("./quickstart.ts"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "ablate",
@@ -64,7 +62,7 @@ export const groups: readonly Group[] = [
           ],
         ],
         load: () => import("./ablate.ts"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "pretrain",
@@ -74,7 +72,7 @@ export const groups: readonly Group[] = [
           "and what it needs, if that is not there",
         ]],
         load: stage("pretrain"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "expand",
@@ -84,7 +82,7 @@ export const groups: readonly Group[] = [
           "and what it needs, if that is not there",
         ]],
         load: stage("expand"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "finetune",
@@ -94,7 +92,7 @@ export const groups: readonly Group[] = [
           "and what it needs, if that is not there",
         ]],
         load: stage("finetune"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "evaluate",
@@ -104,14 +102,14 @@ export const groups: readonly Group[] = [
           "and what it needs, if that is not there",
         ]],
         load: stage("evaluate"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
       {
         name: "vision",
         about: "Trains the small vision encoder on drawn scenes.",
         examples: [["--steps 2000 --out runs/vision", "makes weights like the shipped ones"]],
         load: () => import("./vision.ts"),
-        stopped: GOES_ON,
+        goesOn: true,
       },
     ],
   },
@@ -201,6 +199,15 @@ export const groups: readonly Group[] = [
         load: () => import("./export.ts"),
       },
       {
+        name: "notebooks",
+        about: "Executes the notebooks without a browser, and renders them.",
+        examples: [
+          ["--preset smoke --device cpu", "all of them in minutes"],
+          ["--only 03 --preset lab --html pages", "one of them on a GPU, rendered to pages/"],
+        ],
+        load: () => import("./notebooks.ts"),
+      },
+      {
         name: "board",
         about:
           "Serves a page about running and finished runs on this machine alone: curves, stages, answers.",
@@ -276,6 +283,6 @@ export const treeFor = async (args: readonly string[], before: string): Promise<
   );
 };
 
-/** What is said when the command of a command line was stopped. */
-export const stoppedWords = (args: readonly string[]): string =>
-  entries.find(({ name }) => args.includes(name))?.stopped ?? "stopped";
+/** Whether the command of a command line goes on, when it was stopped, from where it was. */
+export const goesOn = (args: readonly string[]): boolean =>
+  entries.some((entry) => entry.goesOn === true && args.includes(entry.name));
