@@ -1,4 +1,5 @@
 /** The configuration of EmojiScenes: everything that decides its bytes, and nothing else. */
+import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { concepts } from "./concepts.ts";
 import { type Pattern, patterns } from "./pattern.ts";
@@ -263,8 +264,23 @@ const smallConfig = {
   styles: t.strict({ train: styleList, eval: styleList }),
   grid: bounded("grid", 2, 64, true),
 };
-const dataConfigType: t.Type<DataConfig> = t.exact(
+const anyConfig: t.Type<DataConfig> = t.exact(
   t.intersection([t.type(smallConfig), t.partial({ world: worldType })]),
+);
+
+/** Concepts whose drawings small worlds have. */
+const FIRST = 48;
+const fits = (c: DataConfig): boolean => c.world !== undefined || c.concepts <= FIRST;
+const dataConfigType = new t.Type<DataConfig, DataConfig, unknown>(
+  "DataConfig",
+  (u): u is DataConfig => anyConfig.is(u) && fits(u),
+  (u, c) => {
+    const config = anyConfig.validate(u, c);
+    if (E.isLeft(config) || fits(config.right)) return config;
+    const place = t.appendContext(c, "concepts", smallConfig.concepts, config.right.concepts);
+    return t.failure(config.right.concepts, place, `concepts: at most ${FIRST} without world`);
+  },
+  t.identity,
 );
 
 /** Codec of {@link DataConfig}; ranges are checked. */

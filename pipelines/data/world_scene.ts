@@ -90,11 +90,12 @@ const groupsOf = (
   const heldOutCount = (concept: number, count: number): boolean =>
     isHeldOutCount(concept, count, config.sameConcept, world.heldOutCounts);
   const free = split === "held-out-compositions" || (split === "eval" && first.length > 0);
+  const numbers = showsHeldOutCounts(config, world, split);
   const out: GroupOf[] = [];
   const add = (concept: number, left: number): void => {
     if (out.some((g) => g.concept === concept)) return;
     if (!free && out.some((g) => isHeldOut(g.concept, concept, config.heldOut))) return;
-    const wanted = split === "held-out-counts" && out.length === 0;
+    const wanted = numbers && out.length === 0;
     const sizes = Array.from({ length: Math.min(left, config.sameConcept) }, (_, i) => i + 1)
       .filter((n) => heldOutCount(concept, n) === wanted);
     if (sizes.length === 0) return;
@@ -108,8 +109,13 @@ const groupsOf = (
     add(next, left);
     if (out.length > before) left -= out.at(-1)!.count;
   }
-  return out;
+  // Where so few objects are wanted that no held-out number fits, one object is better than none.
+  return out.length > 0 ? out : [{ concept: first[0] ?? tables.all.items[0]!, count: 1 }];
 };
+
+/** Whether a split shows held-out numbers: one does, in configurations that hold some out. */
+const showsHeldOutCounts = (config: DataConfig, world: WorldConfig, split: Split): boolean =>
+  split === "held-out-counts" && world.heldOutCounts > 0 && config.sameConcept > 1;
 
 interface Wanted {
   readonly concept: number;
@@ -240,7 +246,7 @@ const attempt = (
   );
   const background = backgroundOf(world, rng, split);
   const free = config.world!.cover * side * side - barred.reduce((sum, b) => sum + b.w * b.h / 2, 0);
-  const kept = split === "held-out-counts" ? groups[0]?.concept : undefined;
+  const kept = showsHeldOutCounts(config, world, split) ? groups[0]?.concept : undefined;
   const found = placed(config, rng, shrunk(wanted, free, least), barred, least);
   const objects = withoutHeldOutCounts(config, world, found, kept).toSorted((a, b) => b.size - a.size);
   const present = [...new Set(objects.map((o) => o.concept))];
