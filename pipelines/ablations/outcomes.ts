@@ -39,9 +39,9 @@ const outcomesType = t.record(
 /** Codec of {@link Outcomes}. */
 export const outcomesCodec = (): t.Type<Outcomes, unknown, unknown> => outcomesType;
 
-/** The score of some sums, from 0 to 1; 0 of nothing. */
+/** The score of some sums, from 0 to 1; a mean of nothing is NaN. */
 export const scoreOf = (form: Form, [a = 0, b = 0, c = 0]: readonly number[]): number =>
-  form === "mean" ? (b === 0 ? 0 : a / b) : a === 0 ? 0 : 2 * a / (2 * a + b + c);
+  form === "mean" ? a / b : a === 0 ? 0 : 2 * a / (2 * a + b + c);
 
 /** Sums of sums. */
 export const added = (sums: readonly (readonly number[])[]): readonly number[] => {

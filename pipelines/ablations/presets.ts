@@ -1,5 +1,5 @@
 /** The sizes of ablations: everything but the arms. */
-import { defaultData } from "../data/config.ts";
+import { type DataConfig, defaultData } from "../data/config.ts";
 import { presets as quickstarts } from "../quickstart/presets.ts";
 import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
 import { baseOf, type ExperimentBase } from "./experiment.ts";
@@ -30,8 +30,38 @@ const smoke: ExperimentBase = {
 /** The quickstart's size for two cores, every arm with three seeds. */
 const micro: ExperimentBase = baseOf(quickstarts.software);
 
-/** One GPU: as the quickstart there, with plates of text in the scenes. */
-const lab: ExperimentBase = { ...baseOf(quickstarts.gpu), data: { ...defaultData, plates: 1 } };
+/**
+ * The quickstart's concepts and styles, which the shipped encoder knows, in a world with signs, colours and relations:
+ * letters are 4 to 10 pixels high in pre-training and twice that in fine-tuning.
+ */
+const signs: DataConfig = {
+  ...defaultData,
+  plates: 2,
+  heldOut: 0.05,
+  evalHeldOut: 0,
+  world: {
+    heldOutStyles: ["twemoji"],
+    patterns: { train: ["solid", "gradient"], heldOut: ["stripes"] },
+    heldOutCounts: 0,
+    large: { objects: [2, 4], size: [0.24, 0.34] },
+    letters: [9 / 224, 20 / 224],
+    cover: 0.6,
+  },
+};
+
+/** One GPU: as the quickstart there, with signs to read and more kinds of questions. */
+const lab: ExperimentBase = {
+  ...baseOf(quickstarts.gpu),
+  data: signs,
+  vocabulary: 1024,
+  text: {
+    pretrain: { length: 96, turns: { presence: 5, count: 1, attribute: 1, relation: 1, reading: 1 } },
+    finetune: {
+      length: 116,
+      turns: { presence: 4, count: 1, refer: 2, attribute: 1, relation: 1, reading: 2, name: 1 },
+    },
+  },
+};
 
 /** One GPU for a day: a wider and deeper decoder, and ten times as long. */
 const base: ExperimentBase = {

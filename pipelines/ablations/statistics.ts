@@ -55,9 +55,12 @@ const resampled = (bySeed: BySeed, { seeds, scenes }: Draws): readonly number[] 
     }));
   });
 
+// draws of scenes in which nothing of the kind was asked say nothing
 const intervalOf = (value: number, values: readonly number[]): Interval => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+  const sorted = values.filter(Number.isFinite).toSorted((a, b) => a - b);
+  return sorted.length === 0
+    ? { value, low: value, high: value }
+    : { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 };
 
 /** The mean of a metric over seeds with its 95 % interval. */

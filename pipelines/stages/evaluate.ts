@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
 import type { DataConfig } from "../data/config.ts";
-import { type QuestionKind, questionsOf } from "../data/tasks.ts";
+import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import type { DiskError } from "../runs/disk.ts";
@@ -80,13 +80,20 @@ const evaluationType = t.strict({
 export const evaluationCodec = (): t.Type<Evaluation, unknown, unknown> =>
   evaluationType as unknown as t.Type<Evaluation, unknown, unknown>;
 
-/** Questions about the scenes of some data: in worlds at full strength of every kind, in others all but captions. */
-export const questionsFor = (data: LanguageData): ReturnType<typeof evalQuestions> =>
-  evalQuestions(
-    data.scenes,
+/**
+ * Questions about the scenes of some data: in worlds at full strength of the kinds that its rows train, in others all
+ * but captions.
+ */
+export const questionsFor = ({ scenes, data, text }: LanguageData): ReturnType<typeof evalQuestions> => {
+  const trained = questionKinds.filter((kind) => (text.turns[kind] ?? 0) > 0);
+  return evalQuestions(
+    scenes,
     (scene) =>
-      questionsOf(scene, data.data).filter((q) => data.data.world !== undefined || q.kind !== "caption"),
+      data.world === undefined
+        ? questionsOf(scene, data).filter((q) => q.kind !== "caption")
+        : questionsOf(scene, data, 0, trained).filter((q) => trained.includes(q.kind)),
   );
+};
 
 /** Tokens that answers of a kind may have: those of the longest right one. */
 const tokensFor = (
