@@ -35,14 +35,14 @@ const option = (value: string, chosen: string, label = value): Html =>
     <option value="${value}" ${trusted(value === chosen ? " selected" : "")}>${label}</option>
   `;
 
-/** Parts of the page that change, by the id of their element. */
+/** Parts of the page that change, by the id of their element; each is made when it is asked for. */
 export const partsOf = (
   query: BoardQuery,
   runs: readonly RunView[],
-): Readonly<Record<"runs" | "charts" | "details", Html>> => ({
-  runs: listHtml(query, runs),
-  charts: chartsHtml(query, runs),
-  details: detailsHtml(query, runs),
+): Readonly<Record<"runs" | "charts" | "details", () => Html>> => ({
+  runs: () => listHtml(query, runs),
+  charts: () => chartsHtml(query, runs),
+  details: () => detailsHtml(query, runs),
 });
 
 const configHtml = (run: RunView): Html =>
@@ -79,10 +79,10 @@ export const boardPage = (folder: string, query: BoardQuery, runs: readonly RunV
         ...statuses,
       ].map((status) => option(status, query.status))}</select><label>metric <select name="metric">${metrics
         .map((metric) => option(metric, query.metric))}</select></label><button>show</button></div>
-              <div id="runs">${parts.runs}</div>
+              <div id="runs">${parts.runs()}</div>
             </form>
-            <div id="charts">${parts.charts}</div>
-            <div id="details">${parts.details}</div>
+            <div id="charts">${parts.charts()}</div>
+            <div id="details">${parts.details()}</div>
             <section class="run"><h2>Configuration</h2>${drawn.map(configHtml)}</section>
           </main>
         </body>

@@ -10,7 +10,7 @@ export interface BoardQuery {
   readonly words: string;
   /** Only runs of this status. */
   readonly status: Status | "all";
-  /** Runs whose curves are drawn, by id; none takes the one that changed last. */
+  /** Runs whose curves are drawn, by id; none takes the one that was begun last. */
   readonly runs: readonly string[];
   /** The metric of the large chart. */
   readonly metric: string;
@@ -53,7 +53,7 @@ export const chosenBy = (query: BoardQuery, runs: readonly RunView[]): readonly 
   );
 };
 
-/** The runs whose curves are drawn: the chosen ones that were ticked, or the one that changed last. */
+/** The runs whose curves are drawn: the chosen ones that were ticked, or the one that was begun last. */
 export const drawnBy = (query: BoardQuery, runs: readonly RunView[]): readonly RunView[] => {
   const chosen = chosenBy(query, runs), ticked = chosen.filter(({ id }) => query.runs.includes(id));
   return ticked.length > 0 ? ticked : chosen.slice(0, 1);

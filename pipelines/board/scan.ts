@@ -190,6 +190,16 @@ const labelled = (runs: readonly RunView[]): readonly RunView[] => {
   });
 };
 
-/** The runs below a folder, those first that changed last. Files that are no runs' are passed over. */
+// The order stands still while runs go on: those that were begun last come first, artefacts of ablations after all
+// others.
+const inOrder = (runs: readonly RunView[]): readonly RunView[] => {
+  const rank = ({ label, manifest }: RunView): number => label === manifest.name ? 0 : 1;
+  return runs.toSorted((a, b) =>
+    rank(a) - rank(b) || Date.parse(b.manifest.started) - Date.parse(a.manifest.started) ||
+    (a.id < b.id ? -1 : 1)
+  );
+};
+
+/** The runs below a folder, those first that were begun last. Files that are no runs' are passed over. */
 export const scanRuns = async (root: string, memory: Memory): Promise<readonly RunView[]> =>
-  labelled(await found(root, "", DEPTH, memory)).toSorted((a, b) => b.updated - a.updated);
+  inOrder(labelled(await found(root, "", DEPTH, memory)));

@@ -7,7 +7,7 @@ import { onDisk } from "../runs/disk.ts";
 import { BoardError } from "./fault.ts";
 import { pictureAt } from "./file.ts";
 import { boardPage, boardStyle, partsOf } from "./page.ts";
-import type { BoardQuery } from "./query.ts";
+import { type BoardQuery, drawnBy } from "./query.ts";
 import { type Route, routeOf, securityHeaders } from "./request.ts";
 import type { RunView } from "./run_view.ts";
 import { newMemory, scanRuns } from "./scan.ts";
@@ -75,7 +75,7 @@ const eventsOf = (
   const ended = AbortSignal.any([signal, gone.signal]);
   return new ReadableStream<Uint8Array>({
     start: async (controller) => {
-      const sent = new Map<string, string>();
+      const sent = new Map<string, string>(), stamps = new Map<string, string>();
       let spoken = performance.now();
       const send = (lines: string): void => {
         if (ended.aborted) return;
@@ -86,9 +86,15 @@ const eventsOf = (
       let before: readonly RunView[] | undefined;
       while (!ended.aborted) {
         const runs = await look();
-        if (runs !== before && JSON.stringify(stampsOf(runs)) !== JSON.stringify(stampsOf(before ?? []))) {
+        if (runs !== before) {
+          const drawn = drawnBy(query, runs), all = stampOf(runs);
+          // what is drawn of an ablation is drawn of its artefacts
+          const own = drawn.some(({ record }) => record !== undefined) ? all : stampOf(drawn);
           for (const [id, part] of Object.entries(partsOf(query, runs))) {
-            const html = textOfHtml(part);
+            const stamp = id === "runs" ? all : own;
+            if (stamps.get(id) === stamp) continue;
+            stamps.set(id, stamp);
+            const html = textOfHtml(part());
             if (sent.get(id) !== html) send(`data: ${JSON.stringify({ id, html })}\n\n`);
             sent.set(id, html);
           }
@@ -103,16 +109,16 @@ const eventsOf = (
   });
 };
 
-// What a look must differ in for the page to be drawn again.
-const stampsOf = (runs: readonly RunView[]): unknown =>
-  runs.map((run) => [
+// What runs must differ in for a part of the page to be drawn again.
+const stampOf = (runs: readonly RunView[]): string =>
+  JSON.stringify(runs.map((run) => [
     run.id,
     run.label,
     run.status,
     run.manifest.stages,
     run.sheets,
     Object.entries(run.series).map(([stage, series]) => [stage, series.bytes, series.records.length]),
-  ]);
+  ]));
 
 const respond = async (
   route: Route,
