@@ -43,15 +43,12 @@ const rescale = (t: MatrixTile): string[] => {
 
 /** Statements between scores and products with weights, for a lane of the forward kernel. */
 const softmax = (t: MatrixTile): string[] => {
-  const { rows, each, block } = t.s, { size, node } = t.w.kernel, all = range(t.share());
+  const { rows, each } = t.s, { node } = t.w.kernel, all = range(t.share());
   const factor = literal(Math.fround(node.attributes.scale * Math.LOG2E), "f32");
-  const masked = node.attributes.causal || size.keys % block !== 0;
   return [
     ...t.read(),
-    ...all.map((i) => {
-      const s = `${t.score(i)} * ${factor}`;
-      return `let s${i} = ${masked ? `select(-3e38f, ${s}, ${t.sees(i)})` : s};`;
-    }),
+    ...all.map((i) => `var s${i} = ${t.score(i)} * ${factor};`),
+    ...t.mask("s", "-3e38f"),
     `var top = ${balanced(all.map((i) => `s${i}`), (a, b) => `max(${a}, ${b})`)};`,
     ...t.joined("top", (a, b) => `max(${a}, ${b})`),
     `let grows = top > most + ${LAG}f;`,
@@ -118,10 +115,8 @@ const pairs = (t: MatrixTile, lse: (i: number) => string, delta: (i: number) => 
   return [
     ...t.read(0),
     ...t.read(1),
-    ...range(t.share()).map((i) => {
-      const sees = t.sees(i), p = `exp2(fma(${t.score(i)}, ${factor}, -${lse(i)}))`;
-      return `let p${i} = ${sees === undefined ? p : `select(0f, ${p}, ${sees})`};`;
-    }),
+    ...range(t.share()).map((i) => `var p${i} = exp2(fma(${t.score(i)}, ${factor}, -${lse(i)}));`),
+    ...t.mask("p", "0f"),
     ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
     ...(t.perKey ? t.weigh((i) => `p${i}`, 1) : []),
   ];
@@ -188,6 +183,7 @@ const gradKeyValue = (t: MatrixTile): string[] => {
         `let lowest = ${lowest("key")};`,
         `let low_row = ${lowest("line_first")};`,
         `let begin = low_row - low_row % ${block}u;`,
+        `let high_row = ${lowest(`(line_first + ${t.s.rows - 1}u)`)};`,
       ]
       : ["let begin = 0u;"]),
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,

@@ -358,6 +358,22 @@ export class MatrixTile {
     return conditions.length === 0 ? undefined : conditions.join(" && ");
   }
 
+  /** Statements that change a lane's numbers `name` where its row and their column do not see each other. */
+  mask(name: string, unseen: string): string[] {
+    const { node, size: { queries } } = this.w.kernel, { length } = this.sides, { block } = this.s;
+    const { causal } = node.attributes, ragged = length % block !== 0, end = `first + ${block}u`;
+    if (!causal && !ragged) return [];
+    // the same for all of a workgroup: most blocks are seen by all of its rows
+    const some = this.perKey
+      ? [...(causal ? ["first < high_row"] : []), ...(ragged ? [`${end} > ${queries}u`] : [])].join(" || ")
+      : `${end} > low`;
+    return [
+      `if (${some}) {`,
+      ...range(this.share()).map((i) => `${name}${i} = select(${unseen}, ${name}${i}, ${this.sees(i)});`),
+      "}",
+    ];
+  }
+
   /** The product of all lanes that share a row, of a number of each. */
   joined(name: string, by: (a: string, b: string) => string): string[] {
     return range(Math.log2(this.parts)).flatMap((i) => [
@@ -392,11 +408,14 @@ export class MatrixTile {
     );
   }
 
-  /** The end of the keys that any own query sees. */
+  /** The end of the keys that all own queries see, and of those that any sees. */
   end(): string[] {
-    const { size: { queries, keys }, node } = this.w.kernel, { rows } = this.s;
-    if (!node.attributes.causal) return [`let end = ${keys}u;`];
+    const { size: { queries, keys }, node } = this.w.kernel, { rows, block } = this.s;
+    if (!node.attributes.causal) {
+      return [...(keys % block === 0 ? [] : [`let low = ${keys}u;`]), `let end = ${keys}u;`];
+    }
     return [
+      `let low = ${seenText(this.w.kernel, "line_first")};`,
       `let last_row = min(line_first + ${rows - 1}u, ${queries - 1}u);`,
       `let end = ${seenText(this.w.kernel, "last_row")};`,
     ];

@@ -70,6 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   let lowest = u32(max(0i, i32(key) - -30i));
   let low_row = u32(max(0i, i32(line_first) - -30i));
   let begin = low_row - low_row % 32u;
+  let high_row = u32(max(0i, i32((line_first + 63u)) - -30i));
   for (var head = kv * 2u; head < (kv + 1u) * 2u; head++) {
     for (var first = begin; first < 100u; first += 32u) {
       for (var turn = lane.x; turn < 256u; turn += 128u) {
@@ -198,22 +199,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let raw1_1 = scores[score_at + 145u];
       let raw1_2 = scores[score_at + 146u];
       let raw1_3 = scores[score_at + 147u];
-      let p0 = select(0f, exp2(fma(raw0_0.x, 0.432808518409729f, -lse_0.x)), first + part * 16u + 0u >= lowest && first + part * 16u + 0u < 100u);
-      let p1 = select(0f, exp2(fma(raw0_0.y, 0.432808518409729f, -lse_0.y)), first + part * 16u + 1u >= lowest && first + part * 16u + 1u < 100u);
-      let p2 = select(0f, exp2(fma(raw0_0.z, 0.432808518409729f, -lse_0.z)), first + part * 16u + 2u >= lowest && first + part * 16u + 2u < 100u);
-      let p3 = select(0f, exp2(fma(raw0_0.w, 0.432808518409729f, -lse_0.w)), first + part * 16u + 3u >= lowest && first + part * 16u + 3u < 100u);
-      let p4 = select(0f, exp2(fma(raw0_1.x, 0.432808518409729f, -lse_1.x)), first + part * 16u + 4u >= lowest && first + part * 16u + 4u < 100u);
-      let p5 = select(0f, exp2(fma(raw0_1.y, 0.432808518409729f, -lse_1.y)), first + part * 16u + 5u >= lowest && first + part * 16u + 5u < 100u);
-      let p6 = select(0f, exp2(fma(raw0_1.z, 0.432808518409729f, -lse_1.z)), first + part * 16u + 6u >= lowest && first + part * 16u + 6u < 100u);
-      let p7 = select(0f, exp2(fma(raw0_1.w, 0.432808518409729f, -lse_1.w)), first + part * 16u + 7u >= lowest && first + part * 16u + 7u < 100u);
-      let p8 = select(0f, exp2(fma(raw0_2.x, 0.432808518409729f, -lse_2.x)), first + part * 16u + 8u >= lowest && first + part * 16u + 8u < 100u);
-      let p9 = select(0f, exp2(fma(raw0_2.y, 0.432808518409729f, -lse_2.y)), first + part * 16u + 9u >= lowest && first + part * 16u + 9u < 100u);
-      let p10 = select(0f, exp2(fma(raw0_2.z, 0.432808518409729f, -lse_2.z)), first + part * 16u + 10u >= lowest && first + part * 16u + 10u < 100u);
-      let p11 = select(0f, exp2(fma(raw0_2.w, 0.432808518409729f, -lse_2.w)), first + part * 16u + 11u >= lowest && first + part * 16u + 11u < 100u);
-      let p12 = select(0f, exp2(fma(raw0_3.x, 0.432808518409729f, -lse_3.x)), first + part * 16u + 12u >= lowest && first + part * 16u + 12u < 100u);
-      let p13 = select(0f, exp2(fma(raw0_3.y, 0.432808518409729f, -lse_3.y)), first + part * 16u + 13u >= lowest && first + part * 16u + 13u < 100u);
-      let p14 = select(0f, exp2(fma(raw0_3.z, 0.432808518409729f, -lse_3.z)), first + part * 16u + 14u >= lowest && first + part * 16u + 14u < 100u);
-      let p15 = select(0f, exp2(fma(raw0_3.w, 0.432808518409729f, -lse_3.w)), first + part * 16u + 15u >= lowest && first + part * 16u + 15u < 100u);
+      var p0 = exp2(fma(raw0_0.x, 0.432808518409729f, -lse_0.x));
+      var p1 = exp2(fma(raw0_0.y, 0.432808518409729f, -lse_0.y));
+      var p2 = exp2(fma(raw0_0.z, 0.432808518409729f, -lse_0.z));
+      var p3 = exp2(fma(raw0_0.w, 0.432808518409729f, -lse_0.w));
+      var p4 = exp2(fma(raw0_1.x, 0.432808518409729f, -lse_1.x));
+      var p5 = exp2(fma(raw0_1.y, 0.432808518409729f, -lse_1.y));
+      var p6 = exp2(fma(raw0_1.z, 0.432808518409729f, -lse_1.z));
+      var p7 = exp2(fma(raw0_1.w, 0.432808518409729f, -lse_1.w));
+      var p8 = exp2(fma(raw0_2.x, 0.432808518409729f, -lse_2.x));
+      var p9 = exp2(fma(raw0_2.y, 0.432808518409729f, -lse_2.y));
+      var p10 = exp2(fma(raw0_2.z, 0.432808518409729f, -lse_2.z));
+      var p11 = exp2(fma(raw0_2.w, 0.432808518409729f, -lse_2.w));
+      var p12 = exp2(fma(raw0_3.x, 0.432808518409729f, -lse_3.x));
+      var p13 = exp2(fma(raw0_3.y, 0.432808518409729f, -lse_3.y));
+      var p14 = exp2(fma(raw0_3.z, 0.432808518409729f, -lse_3.z));
+      var p15 = exp2(fma(raw0_3.w, 0.432808518409729f, -lse_3.w));
+      if (first < high_row || first + 32u > 100u) {
+        p0 = select(0f, p0, first + part * 16u + 0u >= lowest && first + part * 16u + 0u < 100u);
+        p1 = select(0f, p1, first + part * 16u + 1u >= lowest && first + part * 16u + 1u < 100u);
+        p2 = select(0f, p2, first + part * 16u + 2u >= lowest && first + part * 16u + 2u < 100u);
+        p3 = select(0f, p3, first + part * 16u + 3u >= lowest && first + part * 16u + 3u < 100u);
+        p4 = select(0f, p4, first + part * 16u + 4u >= lowest && first + part * 16u + 4u < 100u);
+        p5 = select(0f, p5, first + part * 16u + 5u >= lowest && first + part * 16u + 5u < 100u);
+        p6 = select(0f, p6, first + part * 16u + 6u >= lowest && first + part * 16u + 6u < 100u);
+        p7 = select(0f, p7, first + part * 16u + 7u >= lowest && first + part * 16u + 7u < 100u);
+        p8 = select(0f, p8, first + part * 16u + 8u >= lowest && first + part * 16u + 8u < 100u);
+        p9 = select(0f, p9, first + part * 16u + 9u >= lowest && first + part * 16u + 9u < 100u);
+        p10 = select(0f, p10, first + part * 16u + 10u >= lowest && first + part * 16u + 10u < 100u);
+        p11 = select(0f, p11, first + part * 16u + 11u >= lowest && first + part * 16u + 11u < 100u);
+        p12 = select(0f, p12, first + part * 16u + 12u >= lowest && first + part * 16u + 12u < 100u);
+        p13 = select(0f, p13, first + part * 16u + 13u >= lowest && first + part * 16u + 13u < 100u);
+        p14 = select(0f, p14, first + part * 16u + 14u >= lowest && first + part * 16u + 14u < 100u);
+        p15 = select(0f, p15, first + part * 16u + 15u >= lowest && first + part * 16u + 15u < 100u);
+      }
       weights[weight_at + 0u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0 * (raw1_0.x - delta_0.x)), f16(p1 * (raw1_0.y - delta_0.y)), f16(p2 * (raw1_0.z - delta_0.z)), f16(p3 * (raw1_0.w - delta_0.w)))), bitcast<vec2<u32>>(vec4<f16>(f16(p4 * (raw1_1.x - delta_1.x)), f16(p5 * (raw1_1.y - delta_1.y)), f16(p6 * (raw1_1.z - delta_1.z)), f16(p7 * (raw1_1.w - delta_1.w)))));
       weights[weight_at + 1u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p8 * (raw1_2.x - delta_2.x)), f16(p9 * (raw1_2.y - delta_2.y)), f16(p10 * (raw1_2.z - delta_2.z)), f16(p11 * (raw1_2.w - delta_2.w)))), bitcast<vec2<u32>>(vec4<f16>(f16(p12 * (raw1_3.x - delta_3.x)), f16(p13 * (raw1_3.y - delta_3.y)), f16(p14 * (raw1_3.z - delta_3.z)), f16(p15 * (raw1_3.w - delta_3.w)))));
       weights[weight_at + 80u] = vec4<u32>(bitcast<vec2<u32>>(vec4<f16>(f16(p0), f16(p1), f16(p2), f16(p3))), bitcast<vec2<u32>>(vec4<f16>(f16(p4), f16(p5), f16(p6), f16(p7))));
