@@ -105,6 +105,17 @@ export const groups: readonly Group[] = [
         goesOn: true,
       },
       {
+        name: "train",
+        about:
+          "Trains on annotation files and pictures of your own, and scores the answers by official rules.",
+        examples: [
+          ["run.json --check", "what becomes of every record, before anything is trained"],
+          ["run.json --out runs/mine", "pre-training, expansion, fine-tuning, scores"],
+        ],
+        load: () => import("./train.ts"),
+        goesOn: true,
+      },
+      {
         name: "vision",
         about: "Trains the small vision encoder on drawn scenes.",
         examples: [["--steps 2000 --out runs/vision", "makes weights like the shipped ones"]],

@@ -1,0 +1,106 @@
+/**
+ * Trains on annotation files and pictures of your own, as a JSON file describes it.
+ *
+ *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--cache folder] [--check] [--json]
+ *
+ * Ctrl-C saves; the same command goes on from there. With `--check` the mixtures are opened and reported, no more.
+ */
+import { deviceNamed } from "@chain-of-sight/kernels";
+import { Argument, Command, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import member from "../deno.json" with { type: "json" };
+import { loadMixture } from "../data/mixture_config.ts";
+import { openMixture } from "../data/mixture_open.ts";
+import { loadMixtureRun, type MixtureRunConfig } from "../mixtures/config.ts";
+import {
+  type MixtureRunSummary,
+  type MixtureSummary,
+  mixtureSummary,
+  runOnMixtures,
+} from "../mixtures/run.ts";
+import { table } from "../terminal/table.ts";
+import { tuned } from "../tune/store.ts";
+import { computeFlag, jsonFlag } from "./flags.ts";
+
+const parts = {
+  config: Argument.String("file").pipe(
+    Argument.withDescription("the run: arm, model, mixtures and trainings"),
+  ),
+  device: computeFlag,
+  out: Flag.String("out").pipe(
+    Flag.optional,
+    Flag.withDescription("run directory; runs/mixtures-<arm>-<seed> by default"),
+  ),
+  cache: Flag.String("cache").pipe(
+    Flag.withDefault("cache/mixtures"),
+    Flag.withDescription("folder of prepared annotations and features, shared between runs"),
+  ),
+  check: Flag.Boolean("check").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("open the mixtures, say what became of their records, and train nothing"),
+  ),
+  json: jsonFlag,
+};
+
+/** What became of the parts of mixtures, as a table and the first refusals. */
+const partsText = (mixtures: Readonly<Record<string, MixtureSummary>>): string => {
+  const all = Object.entries(mixtures).flatMap(([stage, of]) =>
+    Object.entries(of).map(([name, part]) => ({ stage, name, ...part }))
+  );
+  const rows = all.map(({ stage, name, examples, undecodable, report }) => [
+    stage,
+    name,
+    report.entries,
+    report.refused,
+    Object.values(report.leftOut).reduce((a, b) => a + b, 0),
+    undecodable,
+    examples,
+  ]);
+  const head = ["stage", "part", "entries", "refused", "left out", "undecodable", "examples"];
+  return [table(head, rows), ...all.flatMap(({ report }) => report.refusals.slice(0, 3))].join("\n");
+};
+
+const scoresText = ({ scores }: MixtureRunSummary): string =>
+  table(
+    ["part", "benchmark", "score", "of other pictures"],
+    Object.entries(scores).map(([name, { benchmark, scores, shuffled }]) => [
+      name,
+      `${benchmark} ${scores.main}`,
+      (scores.values[scores.main] ?? NaN).toFixed(4),
+      (shuffled.values[shuffled.main] ?? NaN).toFixed(4),
+    ]),
+  );
+
+const checked = (config: MixtureRunConfig, cache: string) =>
+  Effect.map(
+    Effect.forEach(["pretrain", "finetune", "evaluate"] as const, (stage) =>
+      Effect.map(
+        Effect.flatMap(loadMixture(config[stage].mixture), (of) => openMixture(of, cache)),
+        (mixture) => [stage, mixtureSummary(mixture)] as const,
+      )),
+    (all) => Object.fromEntries(all),
+  );
+
+/** The command. */
+export const command = Command.make(
+  "train",
+  parts,
+  ({ config: path, device, out, cache, check, json }) =>
+    Effect.scoped(Effect.gen(function* () {
+      const config = yield* loadMixtureRun(path);
+      if (check) {
+        const mixtures = yield* checked(config, cache);
+        return console.log(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
+      }
+      const folder = Option.getOrElse(out, () => `runs/mixtures-${config.arm.name}-${config.seed}`);
+      const run = runOnMixtures(config, { out: folder, cache, version: member.version });
+      const summary = yield* Effect.provide(run, tuned(deviceNamed(device)));
+      console.log(
+        json ? JSON.stringify(summary, null, 2) : `${partsText(summary.mixtures)}\n${scoresText(summary)}`,
+      );
+      console.error(`${folder}: summary.json, metrics, checkpoints`);
+    })),
+).pipe(
+  Command.withDescription("Trains on annotation files and pictures of your own, and scores the answers."),
+);

@@ -1,0 +1,225 @@
+/** A run on mixtures: pre-training with few visual tokens, expansion, fine-tuning with many, scores by official rules. */
+import { ConfigError, type TreeError } from "@chain-of-sight/core";
+import { type Device, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { pipe } from "fp-ts/lib/function.js";
+import { type DecodeError, fromEither } from "../bridge.ts";
+import { DataError } from "../data/error.ts";
+import { loadMixture } from "../data/mixture_config.ts";
+import { type MixtureError, type OpenMixture, openMixture } from "../data/mixture_open.ts";
+import type { PartReport } from "../data/mixture_prepare.ts";
+import { benchmarkNamed } from "../eval/registry.ts";
+import type { ScoreReport } from "../eval/report.ts";
+import { hashOf, type Json } from "../runs/hash.ts";
+import { newManifest } from "../runs/manifest.ts";
+import { openOrCreateRun, type RunError, writeJson } from "../runs/run_directory.ts";
+import type { LockError } from "../runs/run_lock.ts";
+import { answerRecords, type RecordAnswerError } from "../stages/answer_records.ts";
+import { expand } from "../stages/expand.ts";
+import { finetune } from "../stages/finetune.ts";
+import {
+  type MixtureBatchError,
+  type MixtureFeatures,
+  openMixtureFeatures,
+} from "../stages/mixture_source.ts";
+import { grownBridge, type ModelState, smallBridge, viewsRead } from "../stages/model.ts";
+import { freshModel, pretrain } from "../stages/pretrain.ts";
+import { followedBy, noted, stageRun } from "../stages/stage.ts";
+import type { FillError } from "../train/fill_features.ts";
+import type { TrainError } from "../train/trainer.ts";
+import { type EncoderViews } from "../vision/tower.ts";
+import { loadVision, shippedWeights } from "../vision/weights.ts";
+import type { MixtureRunConfig } from "./config.ts";
+
+/** What became of a part's files, as the summary keeps it. */
+export interface PartSummary {
+  /** Examples that are drawn from. */
+  readonly examples: number;
+  /** Examples left out since their picture cannot be decoded. */
+  readonly undecodable: number;
+  /** What became of the annotations. */
+  readonly report: PartReport;
+}
+
+/** The parts of a mixture by name. */
+export type MixtureSummary = Readonly<Record<string, PartSummary>>;
+
+/** Scores of one part. */
+export interface PartScores {
+  /** The benchmark by whose rules. */
+  readonly benchmark: string;
+  /** The model about each question's own picture. */
+  readonly scores: ScoreReport;
+  /** The same model about the picture of the next example: what it scores without seeing. */
+  readonly shuffled: ScoreReport;
+}
+
+/** What a run leaves behind as `summary.json`. */
+export interface MixtureRunSummary {
+  /** Mixtures by stage. */
+  readonly mixtures: {
+    readonly pretrain: MixtureSummary;
+    readonly finetune: MixtureSummary;
+    readonly evaluate: MixtureSummary;
+  };
+  /** Scores by part of the mixture of evaluation. */
+  readonly scores: Readonly<Record<string, PartScores>>;
+}
+
+/** What a run can fail with. */
+export type MixtureRunError =
+  | ConfigError
+  | DecodeError
+  | FillError
+  | LockError
+  | MixtureBatchError
+  | MixtureError
+  | RecordAnswerError
+  | RunError
+  | TrainError
+  | TreeError;
+
+/** Where a run writes. */
+export interface MixtureRunPlaces {
+  /** Its run directory. */
+  readonly out: string;
+  /** Folder of prepared annotations and features, shared between runs. */
+  readonly cache: string;
+  /** Version of the code, for the manifest. */
+  readonly version: string;
+}
+
+/** What became of the parts of a mixture. */
+export const mixtureSummary = ({ parts }: OpenMixture): MixtureSummary =>
+  Object.fromEntries(
+    parts.map(({ name, used, undecodable, data: { report } }) => [
+      name,
+      { examples: used.length, undecodable, report },
+    ]),
+  );
+
+const sameLanguage = (mixtures: readonly OpenMixture[]): Effect.Effect<void, DataError> =>
+  new Set(mixtures.map(({ language }) => language.hash)).size === 1 ? Effect.void : Effect.fail(
+    new DataError({
+      op: "run on mixtures",
+      got: "mixtures with different tokenizers or templates",
+      expected: "one language in all stages",
+      mend: "name the same tokenizer and template in every mixture",
+    }),
+  );
+
+const checkParts = (
+  { benchmarks }: MixtureRunConfig["evaluate"],
+  { parts }: OpenMixture,
+): Effect.Effect<void, DataError> => {
+  const lost = Object.keys(benchmarks).find((name) => parts.every((part) => part.name !== name));
+  return lost === undefined ? Effect.void : Effect.fail(
+    new DataError({
+      op: "run on mixtures",
+      got: `scores of the part ${lost}`,
+      expected: `one of ${parts.map(({ name }) => name).join(", ")}`,
+      mend: "name a part of the mixture of evaluation",
+    }),
+  );
+};
+
+/** Answers and scores every part that has a benchmark. */
+const scored = (
+  config: MixtureRunConfig,
+  { mixture, store }: MixtureFeatures,
+  state: ModelState,
+): Effect.Effect<MixtureRunSummary["scores"], MixtureRunError, Device> => {
+  const { benchmarks, batch, tokens } = config.evaluate;
+  return Effect.map(
+    Effect.forEach(Object.entries(benchmarks), ([name, benchmark]) =>
+      Effect.gen(function* () {
+        const of = yield* fromEither(benchmarkNamed(benchmark));
+        const part = mixture.parts.find((p) => p.name === name)!;
+        const asking = { model: config.model, state, mixture, part, store, batch, tokens };
+        const scores = yield* fromEither(of.score(yield* answerRecords(asking)));
+        const shuffled = yield* fromEither(of.score(yield* answerRecords({ ...asking, sees: "next" })));
+        return [name, { benchmark, scores, shuffled }] as const;
+      })),
+    (entries) => Object.fromEntries(entries),
+  );
+};
+
+/** The whole run. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
+export const runOnMixtures = (
+  config: MixtureRunConfig,
+  { out, cache, version }: MixtureRunPlaces,
+): Effect.Effect<MixtureRunSummary, MixtureRunError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { arm, model, seed, featureBatch } = config, device = yield* theDevice();
+    const bridges = yield* Effect.try({
+      try: () => [smallBridge(arm), grownBridge(arm, model)] as const,
+      catch: (cause) => cause as ConfigError,
+    });
+    const [few, many, asked] = yield* Effect.forEach(
+      [config.pretrain, config.finetune, config.evaluate] as const,
+      ({ mixture }) => Effect.flatMap(loadMixture(mixture), (of) => openMixture(of, cache)),
+    ) as Effect.Effect<[OpenMixture, OpenMixture, OpenMixture], MixtureError, Scope.Scope>;
+    yield* sameLanguage([few, many, asked]);
+    yield* checkParts(config.evaluate, asked);
+    const manifest = newManifest({
+      name: `mixtures-${arm.name}`,
+      config: config as unknown as Json,
+      dataHash: hashOf([few.hash, many.hash, asked.hash]),
+      codeVersion: version,
+      device: device.profile.name,
+      seeds: { model: seed },
+      stages: ["pretrain", "expand", "finetune", "evaluate"],
+    }, new Date().toISOString());
+    const run = stageRun(yield* openOrCreateRun(out, manifest));
+    const weights = yield* loadVision(shippedWeights());
+    const featured = (mixture: OpenMixture, views: EncoderViews, label: string) =>
+      openMixtureFeatures(mixture, weights, views, cache, { batch: featureBatch, label });
+    const [small, large] = bridges.map(viewsRead) as [EncoderViews, EncoderViews];
+    const first = yield* featured(few, small, "features of pretrain");
+    const second = yield* featured(many, large, "features of finetune");
+    const third = yield* featured(asked, large, "features of evaluate");
+    const { vocabulary } = first.source;
+    const fresh = yield* Effect.try({
+      try: () => freshModel(arm, model, vocabulary, seed),
+      catch: (cause) => cause as ConfigError,
+    });
+    const stages = pipe(
+      noted(
+        run,
+        "pretrain",
+        pretrain(run, {
+          name: "pretrain",
+          config: config.pretrain.training,
+          model,
+          source: first.source,
+          seed,
+        }),
+      ),
+      followedBy(noted(run, "expand", expand(run, { name: "expand", arm, model, vocabulary, seed }))),
+      followedBy(
+        noted(
+          run,
+          "finetune",
+          finetune(run, {
+            name: "finetune",
+            config: config.finetune.training,
+            model,
+            source: second.source,
+            seed: seed + 1,
+          }),
+        ),
+      ),
+      followedBy(noted(run, "evaluate", (state: ModelState) => scored(config, third, state))),
+    );
+    const summary: MixtureRunSummary = {
+      scores: yield* stages(fresh),
+      mixtures: {
+        pretrain: mixtureSummary(first.mixture),
+        finetune: mixtureSummary(second.mixture),
+        evaluate: mixtureSummary(third.mixture),
+      },
+    };
+    yield* writeJson(`${run.directory.path}/summary.json`, summary);
+    return summary;
+  });

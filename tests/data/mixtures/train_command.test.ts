@@ -1,0 +1,128 @@
+/** The command `train`, run as a process: checked, killed in the middle, resumed, and the same as one never killed. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { MixtureRunSummary } from "../../../pipelines/mixtures/run.ts";
+import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
+
+const test = suite("train");
+const root = new URL("../../..", import.meta.url).pathname;
+const folder = await Deno.makeTempDir({ prefix: "train" });
+const mixture = await writeWorld(folder, 8);
+await writeValue(`${folder}/mixture.json`, mixture);
+await writeValue(`${folder}/questions-only.json`, { ...mixture, parts: mixture.parts.slice(2) });
+const training = {
+  steps: 12,
+  batch: 2,
+  rate: 0.003,
+  warmup: 1,
+  weightDecay: 0,
+  maxNorm: 1,
+  trainable: ["bridge", "model", "lm_head"],
+  every: 1,
+};
+const config = {
+  seed: 3,
+  arm: {
+    name: "tiled",
+    bridge: { kind: "resampler", queries: 4, levels: 2 },
+    expansion: { kind: "tile", tiles: 2 },
+  },
+  model: { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.09 },
+  featureBatch: 4,
+  pretrain: { mixture: "mixture.json", training },
+  finetune: { mixture: "mixture.json", training: { ...training, steps: 3 } },
+  evaluate: { mixture: "questions-only.json", benchmarks: { vqa: "vqav2" }, batch: 4, tokens: 2 },
+};
+await writeValue(`${folder}/run.json`, config);
+
+const spawn = (...args: readonly string[]): Deno.ChildProcess =>
+  new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "pipelines/cli/cos.ts",
+      "train",
+      ...args,
+      "--device",
+      "cpu",
+      "--cache",
+      `${folder}/cache`,
+    ],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+const said = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await spawn(...args).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+};
+const checkpoint = (run: string, stage: string): string =>
+  `${folder}/${run}/checkpoints/${stage}.safetensors`;
+const exists = (path: string): boolean => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+};
+
+test("what is wrong is said in a paragraph, before anything is made", async () => {
+  await writeValue(`${folder}/wrong.json`, {
+    ...config,
+    evaluate: { ...config.evaluate, benchmarks: { vqa: "vqav3" } },
+  });
+  const field = await said(`${folder}/wrong.json`, "--out", `${folder}/wrong`);
+  assert.is(field.code, 1);
+  assert.match(field.err, "evaluate.benchmarks.vqa");
+  const bad = conversations(shapes(8)) as { conversations: { value: unknown }[] }[];
+  bad[3]!.conversations[1]!.value = 7;
+  await writeValue(`${folder}/bad.json`, bad);
+  const parts = [{ ...mixture.parts[0]!, files: ["bad.json"] }];
+  await writeValue(`${folder}/bad-mixture.json`, { ...mixture, parts });
+  await writeValue(`${folder}/bad-run.json`, {
+    ...config,
+    pretrain: { ...config.pretrain, mixture: "bad-mixture.json" },
+  });
+  const record = await said(`${folder}/bad-run.json`, "--check");
+  assert.is(record.code, 1);
+  assert.match(record.err, /bad\.json[^]*conversations\.1\.value: 7/);
+  await writeValue(`${folder}/bad-mixture.json`, { ...mixture, parts, policy: "skip" });
+  const counted = await said(`${folder}/bad-run.json`, "--check", "--json");
+  assert.is(counted.code, 0, counted.err);
+  const { llava } = (JSON.parse(counted.out) as MixtureRunSummary["mixtures"]).pretrain;
+  assert.equal([llava!.examples, llava!.report.refused, llava!.report.leftOut["no picture"]], [7, 1, 1]);
+  assert.not.ok(exists(`${folder}/wrong`));
+});
+
+test("killed in the middle of a stage and started again, it ends bit for bit as one that was never killed", async () => {
+  const killed = spawn(`${folder}/run.json`, "--out", `${folder}/killed`);
+  let ended = false;
+  const over = killed.status.then(() => ended = true);
+  while (!exists(checkpoint("killed", "pretrain")) && !ended) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  if (!ended) killed.kill("SIGKILL");
+  await over;
+  await Promise.all([killed.stdout.cancel(), killed.stderr.cancel()]);
+  const again = await said(`${folder}/run.json`, "--out", `${folder}/killed`);
+  assert.is(again.code, 0, again.err);
+  const whole = await said(`${folder}/run.json`, "--out", `${folder}/whole`, "--json");
+  assert.is(whole.code, 0, whole.err);
+  for (const stage of ["pretrain", "expand", "finetune"]) {
+    assert.equal(
+      Deno.readFileSync(checkpoint("killed", stage)),
+      Deno.readFileSync(checkpoint("whole", stage)),
+      stage,
+    );
+  }
+  const summary = JSON.parse(whole.out) as MixtureRunSummary;
+  assert.equal(JSON.parse(Deno.readTextFileSync(`${folder}/killed/summary.json`)), summary);
+  assert.is(summary.scores.vqa!.scores.n, 16);
+  assert.is(summary.mixtures.finetune.coco!.examples, 8);
+  assert.match(again.out, /vqa[^\n]*vqav2/);
+});
+
+test.after(() => Deno.remove(folder, { recursive: true }));
+test.run();
