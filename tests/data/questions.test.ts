@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as O from "fp-ts/lib/Option.js";
-import type { Box } from "../../pipelines/data/box.ts";
+import { type Box, covered } from "../../pipelines/data/box.ts";
 import { colourOf } from "../../pipelines/data/colours.ts";
 import { isHeldOut } from "../../pipelines/data/composition.ts";
 import { concepts } from "../../pipelines/data/concepts.ts";
@@ -96,8 +96,16 @@ const inBox = (scene: Scene, text: string): Item => {
 const meant = (scene: Scene, expression: string): readonly Item[] => {
   const relation = /^the (.+) (left of|right of|above|below) the (.+)$/.exec(expression);
   if (relation !== null) {
-    const landmark = theOnly(scene, relation[3]!);
-    return all(scene, named(relation[1]!)).filter((o) => apart(relation[2]!, o, landmark) >= 20 - 1e-6);
+    const landmark = theOnly(scene, relation[3]!),
+      word = relation[2]!,
+      among = all(scene, named(relation[1]!));
+    const found = among.filter((o) => apart(word, o, landmark) >= 20 - 1e-6);
+    const sign = word === "left of" || word === "above" ? 1 : -1, axis = word.endsWith("of") ? 0 : 1;
+    for (const o of among.filter((o) => !found.includes(o))) {
+      const past = sign * (middle(o)[axis] - middle(landmark)[axis]);
+      assert.ok(past >= -1e-9, `${scene.id}: another is nearly ${expression}`);
+    }
+    return found;
   }
   const [rest] = words(/^the (.+)$/, expression);
   const [, first, name] = /^(\S+) (.+)$/.exec(rest!) ?? [];
@@ -271,6 +279,27 @@ test("names of what is in a box, in English and in other languages", () => {
   });
 });
 
+test("a box that is asked about means one thing, also where objects may hide each other", () => {
+  const crowded: DataConfig = {
+    ...fullData,
+    overlap: 1,
+    objects: [30, 40],
+    world: { ...fullData.world!, cover: 1 },
+  };
+  let hidden = 0, questions = 0;
+  for (const scene of sampleScenes(crowded, "eval", 60)) {
+    const shares = (a: Box, b: Box): boolean => covered(a, b) >= 0.2 - 1e-9;
+    hidden += scene.objects.filter((o) => scene.objects.some((p) => p !== o && shares(o.box, p.box))).length;
+    for (const q of questionsOf(scene, crowded, 0, ["name", "translate"])) {
+      if (q.kind !== "name" && q.kind !== "translate") continue;
+      const { box } = scene.objects[q.object]!;
+      questions++;
+      assert.not.ok(scene.objects.some((o, i) => i !== q.object && shares(o.box, box)), q.prompt);
+    }
+  }
+  assert.ok(hidden > 100 && questions > 100, `${hidden} ${questions}`);
+});
+
 test("signs are read, the only one or the furthest", () => {
   each("reading", (q, scene) => {
     const [where] = words(/^What does the (.*)sign say\?$/, q.prompt);
@@ -316,11 +345,18 @@ test("captions count right, and dense ones hold everything once", () => {
   each("dense", (q, scene) => {
     const counted = new Map<number, number>(), signs: string[] = [];
     for (const region of q.answer.split("; ")) {
-      const [, list] = words(/^((?:top|bottom) (?:left|right)): (.+)$/, region);
+      const [where, list] = words(/^((?:top|bottom) (?:left|right)): (.+)$/, region);
+      const inside = (o: { readonly box: Box }): boolean =>
+        where === `${middle(o)[1] < 0.5 ? "top" : "bottom"} ${middle(o)[0] < 0.5 ? "left" : "right"}`;
       for (const part of parts(list!)) {
         const sign = /^a sign that says (.+)$/.exec(part);
-        if (sign !== null) signs.push(sign[1]!);
-        else counted.set(numbered(part)[0], (counted.get(numbered(part)[0]) ?? 0) + numbered(part)[1]);
+        if (sign !== null) {
+          assert.ok(scene.plates.some((p) => p.text === sign[1] && inside(p)), region);
+          signs.push(sign[1]!);
+          continue;
+        }
+        assert.is(all(scene, numbered(part)[0]).filter(inside).length, numbered(part)[1], region);
+        counted.set(numbered(part)[0], (counted.get(numbered(part)[0]) ?? 0) + numbered(part)[1]);
       }
     }
     for (const { id } of concepts) assert.is(counted.get(id) ?? 0, all(scene, id).length, scene.id);
