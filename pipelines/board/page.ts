@@ -12,7 +12,7 @@ header { display: flex; gap: 18px; align-items: baseline; flex-wrap: wrap; }
 #live { font-size: 13px; color: var(--soft); } #live::before { content: "● "; color: var(--bad); }
 #live[data-state="live"]::before { color: var(--good); }
 .filter { display: flex; gap: 10px; align-items: center; margin: 14px 0 10px; flex-wrap: wrap; }
-input[type="search"] { min-width: 360px; }
+input[type="search"] { min-width: 420px; }
 input[type="search"], select, button { font: inherit; padding: 5px 10px; border: 1px solid var(--line);
   border-radius: 7px; background: var(--card); color: var(--ink); }
 button { cursor: pointer; }
@@ -25,6 +25,7 @@ tr.ticked { background: var(--wash); } label { cursor: pointer; } tbody td:first
 .status.running { color: var(--mark); } .status.finished, .status.done { color: var(--good); }
 .status.failed { color: var(--bad); } .bad { color: var(--bad); }
 progress { width: 120px; height: 8px; accent-color: var(--mark); vertical-align: middle; }
+#charts { margin-top: 18px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(520px, 100%), 1fr)); gap: 16px; }
 .sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(520px, 100%), 1fr)); gap: 16px; }
 section.run { border-top: 1px solid var(--line); margin-top: 26px; } h3 { font-size: 15px; margin: 18px 0 8px; }

@@ -41,7 +41,7 @@ export const segmentsOf = (path: string): readonly string[] | undefined => {
 /** What a request asks for, from its method, its address and its `Host`. */
 export const routeOf = (method: string, url: URL, host: string | null): Route => {
   if (!ownHost(host)) return refused(421, "this board answers to localhost alone");
-  if (method !== "GET" && method !== "HEAD") return refused(405, "this board is read only");
+  if (method !== "GET") return refused(405, "this board is read only");
   switch (url.pathname) {
     case "/":
       return { kind: "page", query: queryOf(url.searchParams) };

@@ -51,8 +51,9 @@ const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html 
       <td><label for="run-${run.id}"><strong>${run.label}</strong><br><span class="soft small">${run
         .id}</span></label></td>
       <td><span class="status ${run.status}">${run.status}</span></td>
-      <td><progress max="1" value="${share.toFixed(3)}" title="${Math.floor(share * 100)} %"></progress>
-    <span class="soft small">${stageNow(run)}</span></td>
+      <td><progress max="1" value="${share.toFixed(3)}" title="${Math.floor(
+        share * 100,
+      )} %"></progress><br><span class="soft small">${stageNow(run)}</span></td>
       <td class="number">${lastOf(run)}</td>
       <td class="number">${rateOf(run)}</td>
       <td class="number">${memoryOf(run)}</td>

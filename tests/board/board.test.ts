@@ -150,7 +150,7 @@ test("the page, its script and its style are served with headers that let nothin
 test("other hosts, other methods, and files outside are refused", async () => {
   assert.match(await get("/", "evil.example"), /^HTTP\/1\.1 421 /);
   assert.match(await get("/events", "evil.example:80"), /^HTTP\/1\.1 421 /);
-  for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+  for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"]) {
     assert.match(await get("/", "localhost", method), /^HTTP\/1\.1 405 /, method);
   }
   for (
