@@ -19,7 +19,8 @@ import { type ProgressReport, reportProgress, startProgress } from "../terminal/
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
 import { loadState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
-import { type Bindings, RING, RING_ROWS, type StepSource, stepSource, type Training } from "./training.ts";
+import { type Bindings, RING, type StepSource, stepSource, type Training } from "./training.ts";
+import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
 export type TrainError = CheckpointError | DeviceError | DiskError | MetricsError | TrainingError | TreeError;
@@ -35,9 +36,6 @@ export interface Trained {
   /** Seconds from the start of this process's part to its end, compilation and saving included. */
   readonly wallSeconds: number;
 }
-
-/** Seconds between two readings of the ring that the window aims at. */
-const WINDOW_SECONDS = 2.5;
 
 /** How far a training is: steps whose metrics are known, and steps that were submitted. */
 interface Position {
@@ -144,20 +142,13 @@ const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<
     ),
   );
 
-/** Steps of the next window, so that the ring is read every few seconds. */
-const windowOf = (records: readonly MetricRecord[]): number => {
-  const seconds = records.at(-1)?.seconds;
-  if (typeof seconds !== "number" || records.at(-1)?.warmup === true) return records.length === 0 ? 1 : 2;
-  return Math.max(1, Math.min(RING_ROWS, Math.floor(WINDOW_SECONDS / Math.max(seconds, 1e-6))));
-};
-
 const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.gen(function* () {
     const { at, training } = run, { total, places, batchAt } = training;
     let batch = yield* batchAt(at.known);
     while (at.known < total) {
       const untilSave = places.every - at.known % places.every;
-      const count = Math.min(windowOf(run.records), untilSave, total - at.known);
+      const count = Math.min(windowOf(run.records, batchBytes(batch)), untilSave, total - at.known);
       at.windowBegan = performance.now();
       for (let i = 0; i < count; i++) {
         yield* submit(run, batch);

@@ -4,6 +4,7 @@ import {
   add,
   arrayTrees,
   f32,
+  i32,
   initialise,
   input,
   linear,
@@ -27,6 +28,7 @@ import { parseMetrics, readMetrics } from "../../pipelines/runs/metrics.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
 import { median, timingOf } from "../../pipelines/train/timing.ts";
+import { batchBytes, windowOf } from "../../pipelines/train/window.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { CheckpointError, load } from "../../pipelines/weights/checkpoint.ts";
@@ -231,6 +233,20 @@ test("a full disk while saving leaves the older checkpoint", async () => {
   assert.instance(error, CheckpointError);
   assert.is((error as CheckpointError).check, "ENOSPC");
   assert.is((await Effect.runPromise(load(`${folder}/c.safetensors`))).metadata.step, "5");
+});
+
+test("steps on their way are as many as take seconds, fit the ring, and take at most a gigabyte of batches", () => {
+  const after = (seconds: number, warmup = false) => [{ step: 1, seconds, ...(warmup ? { warmup } : {}) }];
+  const small = batchBytes({ x: f32([4], [1, 2, 3, 4]), ids: i32([2], [1, 2]) });
+  assert.is(small, 24);
+  assert.is(windowOf([], small), 1);
+  assert.is(windowOf(after(9, true), small), 2);
+  assert.is(windowOf(after(0.1), small), 25);
+  assert.is(windowOf(after(1e-5), small), 64);
+  assert.is(windowOf(after(60), small), 1);
+  assert.is(windowOf(after(0.05), 50 * 2 ** 20), 20);
+  assert.is(windowOf(after(0.05), 3 * 2 ** 30), 1);
+  assert.is(windowOf(after(0.05), 0), 50);
 });
 
 test("medians", () => {
