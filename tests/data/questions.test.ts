@@ -335,7 +335,7 @@ test("captions count right, and dense ones hold everything once", () => {
   };
   const parts = (list: string): readonly string[] => list.split(/, | and (?=an? |\d|other things)/);
   each("caption", (q, scene) => {
-    const [theme, list] = words(/^an? (\w+) scene with (.+)\.$/, q.answer);
+    const [theme, list] = words(/^An? (\w+) scene with (.+)\.$/, q.answer);
     assert.is(theme, scene.theme);
     for (const part of parts(list!).filter((p) => p !== "other things")) {
       const [concept, n] = numbered(part);

@@ -23,6 +23,8 @@ const prominent = (things: readonly Thing[]): readonly (readonly [number, readon
 const counted = (things: readonly Thing[]): readonly string[] =>
   prominent(things).map(([concept, group]) => some(concept, group.length));
 
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A sentence with the theme of the scene and what covers most of it. */
 export const captionRule: Rule<CaptionQuestion> = {
   templates: ["caption"],
@@ -33,7 +35,7 @@ export const captionRule: Rule<CaptionQuestion> = {
       kind: "caption",
       template: "caption",
       prompt: "Describe the image in one sentence.",
-      answer: `${withArticle(scene.theme)} scene with ${listed(named)}.`,
+      answer: `${sentence(withArticle(scene.theme))} scene with ${listed(named)}.`,
       truth: groups(things).map(([concept]) => concept),
     }];
   },
