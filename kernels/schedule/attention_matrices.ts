@@ -147,8 +147,9 @@ const EASY_REGISTERS = 144;
 
 /**
  * The default tiles of attention on matrix units: the most rows for a subgroup that leave registers free, four
- * subgroups where there are rows for them. Undefined where there are no units for the kernel's numbers, where nothing
- * fits, or where more than half of every product would be filling.
+ * subgroups where there are rows for them. Few rows, as windows have, fill products badly, but what they look at is
+ * then still copied by all lanes side by side. Undefined where there are no units for the kernel's numbers, where
+ * nothing fits, or where heads are narrower than half of a product.
  */
 export const matrixAttention = (
   kernel: AttentionKernel,
@@ -157,7 +158,7 @@ export const matrixAttention = (
   const { size: { queries, keys, width }, node: { op } } = kernel, unit = matrixUnits(profile)[0];
   if (unit === undefined) return undefined;
   const [lines, others] = op === "attentionGradKeyValue" ? [keys, queries] : [queries, keys];
-  if (2 * lines < unit.M || 2 * others < unit.N || 2 * width < unit.K) return undefined;
+  if (2 * width < unit.K) return undefined;
   const lanes = profile.subgroups?.most ?? 0, fewest = unit.M;
   const candidates = [32, 16, 8].filter((each) => each >= fewest && (each === fewest || each / 2 < lines))
     .flatMap((each) =>

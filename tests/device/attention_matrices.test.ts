@@ -147,6 +147,8 @@ const sizes: readonly Size[] = [
   [2, 2, 1, 50, 33, 24],
   [1, 2, 2, 20, 70, 40],
   [5, 2, 2, 9, 16, 64],
+  [7, 2, 2, 1, 16, 32],
+  [3, 1, 1, 20, 1, 16],
 ];
 
 for (const [i, size] of sizes.entries()) {
@@ -301,7 +303,8 @@ test("other schedules stay where units do not take a kernel", () => {
   assert.is(uses({ matrices: [{ ...units[0]!, componentType: "f16", resultComponentType: "f16" }] }), false);
   assert.is(uses({ workgroupBytes: 4096 }), false);
   assert.is(uses({}, described([1, 1, 1, 64, 64, 512])), false, "more channels than registers hold");
-  assert.is(uses({}, described([64, 1, 1, 4, 64, 64])), false, "fewer queries than half a matrix");
+  assert.is(uses({}, described([1, 1, 1, 64, 64, 7])), false, "heads narrower than half a product");
+  assert.is(uses({}, described([64, 2, 2, 1, 16, 64])), true, "windows with few queries");
   const wide = described([1, 2, 2, 64, 64, 64], { dtype: "f32" });
   assert.is(uses({}, wide), false, "f32 is not rounded unasked");
   assert.is(uses({ halfProducts: true }, wide), true);
