@@ -1,5 +1,6 @@
 /** Numbers with intervals: a row for each arm, a panel for each metric. */
 import * as Plot from "@observablehq/plot";
+import { paddedDomain } from "./domain.ts";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
 import { colourOf, type Figure, figureOf, plotSvg } from "./plot.ts";
@@ -44,17 +45,8 @@ export interface IntervalChart {
 
 const ROW = 24, LABEL = 12, TOP = 30, BOTTOM = 44;
 
-/** The range of all intervals of a metric and of what is drawn through them, with room at both ends. */
-const domainOf = (values: readonly Ranging[], mark: number | undefined): readonly [number, number] => {
-  const all = [
-    ...values.flatMap(({ low, value, high }) => [low, value, high]),
-    ...(mark === undefined ? [] : [mark]),
-  ]
-    .filter(Number.isFinite);
-  if (all.length === 0) return [0, 1];
-  const low = Math.min(...all), high = Math.max(...all), room = 0.08 * (high - low || Math.abs(high) || 1);
-  return [low - room, high + room];
-};
+/** Narrowest range that an axis shows, in the unit of the values. */
+const LEAST = 1;
 
 /** Draws values with interval bars; a dashed line is the reference row, or 0 where differences are drawn. */
 export const intervalChart = (chart: IntervalChart): Figure => {
@@ -79,7 +71,18 @@ export const intervalChart = (chart: IntervalChart): Figure => {
       marginRight: 14,
       marginTop: TOP,
       marginBottom: BOTTOM,
-      x: { domain: [...domainOf(points, mark)], label: null, grid: true, ticks: 4 },
+      x: {
+        domain: [...paddedDomain(
+          [
+            ...points.flatMap(({ low, value, high }) => [low, value, high]),
+            ...(mark === undefined ? [] : [mark]),
+          ],
+          LEAST,
+        )],
+        label: null,
+        grid: true,
+        ticks: 4,
+      },
       y: { domain: labels, label: null },
       marks: [
         Plot.frame({ stroke: "#bbb" }),

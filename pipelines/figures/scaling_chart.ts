@@ -1,5 +1,6 @@
 /** Scores over the number of visual tokens: a line for each way to grow, a letter for what grew, a panel a metric. */
 import * as Plot from "@observablehq/plot";
+import { paddedDomain } from "./domain.ts";
 import { frameSvg, type Panel } from "./frame.ts";
 import type { Ranging } from "./interval_chart.ts";
 import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
@@ -32,6 +33,9 @@ export interface ScalingChart {
   readonly width?: number;
 }
 
+/** Narrowest range that an axis shows, in the unit of the scores. */
+const LEAST = 1;
+
 /** Draws scores with interval bars over visual tokens, on a scale of powers. */
 export const scalingChart = (chart: ScalingChart): Figure => {
   const { points, metrics } = chart, width = chart.width ?? 300, height = 300;
@@ -53,7 +57,11 @@ export const scalingChart = (chart: ScalingChart): Figure => {
       marginTop: 30,
       marginBottom: 46,
       x: { type: "log", label: null, domain: [ticks[0]! / 1.2, ticks.at(-1)! * 1.2] },
-      y: { label: null, grid: true, nice: true },
+      y: {
+        label: null,
+        grid: true,
+        domain: [...paddedDomain(drawn.flatMap(({ low, high }) => [low, high]), LEAST)],
+      },
       marks: [
         Plot.frame({ stroke: "#bbb" }),
         ...groups.map((group, g) => {

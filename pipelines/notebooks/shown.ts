@@ -17,12 +17,10 @@ export const shownTable = ({ title, columns, rows }: SummaryTable): ShownTable =
   const text = `${title}\n${
     table(columns.map((name, i) => ({ name, align: i === 0 ? "left" : "right" })), rows)
   }`;
-  const side = (i: number): string => i === 0 ? "left" : "right";
+  const style = (i: number): string => `text-align: ${i === 0 ? "left" : "right"}; white-space: nowrap`;
   const cells = (tag: "td" | "th", texts: readonly string[]) =>
     texts.map((cell, i) =>
-      tag === "th"
-        ? html`<th style="text-align: ${side(i)}">${cell}</th>`
-        : html`<td style="text-align: ${side(i)}">${cell}</td>`
+      tag === "th" ? html`<th style="${style(i)}">${cell}</th>` : html`<td style="${style(i)}">${cell}</td>`
     );
   const page = textOfHtml(
     html`

@@ -1,57 +1,120 @@
-/** Notebooks: their cells type-check together, run from first to last, and print what they should. */
+/** Notebooks as they are committed: without outputs, without logic, with types that fit, with outputs declared. */
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { checkNotebooks } from "../../pipelines/notebooks/check.ts";
+import { expectationsOf } from "../../pipelines/notebooks/expectations.ts";
+import { joined, notebookText, readNotebook, stripped } from "../../pipelines/notebooks/notebook.ts";
+import { logicIn, MOST_LINES } from "./cell_rules.ts";
+import { folder, notebookOf } from "./notebook_kernel.ts";
 
-const test = suite("notebooks");
-const root = new URL("../../", import.meta.url).pathname;
+const test = suite("cells");
+const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".ipynb"))
+  .toSorted();
+const notebooks = await Promise.all(names.map(async (name) => {
+  const path = `${folder}/${name}`;
+  return { name, path, notebook: await Effect.runPromise(readNotebook(path)) };
+}));
 
-/** What the output of a notebook must contain. */
-const expected: Readonly<Record<string, readonly RegExp[]>> = {
-  "01_first_steps.ipynb": [
-    /-> gradient/,
-    /kernels in one submit/,
-    /loss 2\.92362\d* reference 2\.92362\d*/,
-    /80 -> .* 1296/,
-  ],
-  "07_kernels.ipynb": [
-    /-> value/,
-    /kernels in one submit/,
-    /drawn: true\n[\s\S]*ceiling reached/,
-    /% of (arithmetic|memory)[\s\S]*drawn: true/,
-    /@compute @workgroup_size/,
-  ],
-};
+test("there is one for every question", () => {
+  assert.equal(names.map((name) => name.slice(0, 2)).slice(0, 7), ["01", "02", "03", "04", "05", "06", "07"]);
+});
 
-interface Notebook {
-  readonly cells: readonly {
-    readonly cell_type: string;
-    readonly source: string | readonly string[];
-    readonly outputs?: readonly unknown[];
-  }[];
-}
+test("are committed without outputs, and equal what is written", () => {
+  for (const { name, path, notebook } of notebooks) {
+    assert.equal(stripped(notebook), notebook, name);
+    assert.is(Deno.readTextFileSync(path), notebookText(notebook), name);
+  }
+});
 
-const names = [...Deno.readDirSync(`${root}notebooks`)].map((f) => f.name).filter((n) =>
-  n.endsWith(".ipynb")
-);
+test("begin with prose, and most cells of code have prose before them", () => {
+  for (const { name, notebook: { cells } } of notebooks) {
+    assert.match(joined(cells[0]!.source), /^# \w/, name);
+    const prose = cells.filter((cell) => cell.cell_type === "markdown").length;
+    assert.ok(2 * prose >= cells.length - prose, `${name}: ${prose} of ${cells.length} cells are prose`);
+  }
+});
 
-test("every notebook has expectations", () => assert.equal(names.sort(), Object.keys(expected).sort()));
+test("declare what they show: every notebook some text, a table or profile, and a figure", () => {
+  for (const { name, notebook: { cells } } of notebooks) {
+    const expected = cells.flatMap((cell) => {
+      const found = expectationsOf(cell);
+      assert.ok(E.isRight(found), name);
+      return E.isRight(found) ? [...found.right] : [];
+    });
+    assert.ok(expected.includes("figure"), name);
+    assert.ok(expected.includes("text"), name);
+    const silent = cells.filter((cell) =>
+      cell.cell_type === "code" && /console\.log|pipelines\.(shownTable|keep\()/.test(joined(cell.source)) &&
+      (cell.metadata.tags ?? []).length === 0
+    );
+    assert.equal(
+      silent.map(({ source }) => joined(source)),
+      [],
+      `${name}: cells that show something declare it`,
+    );
+  }
+});
 
-for (const name of names) {
-  test(name, async () => {
-    const notebook: Notebook = JSON.parse(Deno.readTextFileSync(`${root}notebooks/${name}`));
-    const cells = notebook.cells.filter((c) => c.cell_type === "code");
-    assert.ok(cells.every((c) => c.outputs?.length === 0), "committed without outputs");
-    const text = cells.map(({ source }) => typeof source === "string" ? source : source.join("")).join("\n");
-    const file = await Deno.makeTempFile({ suffix: ".ts" });
-    await Deno.writeTextFile(file, `${text}\nDeno.exit(0);\n`);
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--check", "--config", `${root}deno.json`, file],
-      env: { NO_COLOR: "1" },
-    }).output();
-    await Deno.remove(file);
-    const out = new TextDecoder().decode(stdout);
-    assert.ok(success, new TextDecoder().decode(stderr));
-    for (const pattern of expected[name]!) assert.match(out, pattern);
-  });
-}
+test("hold no logic", () => {
+  for (const { name, notebook } of notebooks) {
+    notebook.cells.forEach((cell, i) => {
+      if (cell.cell_type === "code") assert.equal(logicIn(joined(cell.source)), [], `${name}, cell ${i + 1}`);
+    });
+  }
+});
+
+test("the rule finds planted logic, and lets calls and arrows of one expression be", () => {
+  for (
+    const planted of [
+      "let x = 1;",
+      "for (const x of [1]) console.log(x);",
+      "while (true);",
+      "if (a) b();",
+      "function f() {}",
+      "const f = function () { return 1; };",
+      "const f = () => { return 1; };",
+      "const f = () => () => () => 1;",
+      "class A {}",
+      "const a = b ? 1 : 2;",
+      "a && b();",
+      "x = 1;",
+      "x++;",
+      "try { a(); } catch { b(); }",
+      "Effect.gen(function* () { yield* a; });",
+      "a(), b();",
+      "1;\n".repeat(MOST_LINES + 1),
+    ]
+  ) assert.is(logicIn(planted).length > 0, true, planted);
+  for (
+    const fine of [
+      'import { core } from "x";\nconst a: number = 1;',
+      "const { a, b } = await run<number>(lab, (x: number) => x + 1);",
+      "const f = (p: typeof q) => g(p, h as string);",
+      "console.log(`${a} ${b[0]!.c}`);",
+      "xs.map(({ run }) => run);",
+    ]
+  ) assert.equal(logicIn(fine), [], fine);
+});
+
+test("type-check, and an error is told with its notebook, cell and line", async () => {
+  await Effect.runPromise(checkNotebooks(notebooks));
+  const wrong = {
+    path: `${folder}/wrong.ipynb`,
+    notebook: notebookOf(
+      'import { core } from "@chain-of-sight/chain-of-sight";',
+      "const fine = 1;\nconst tokens: string = core.tokenCount(core.layoutOf(224, 14, [16], [16]));",
+    ),
+  };
+  const error = await Effect.runPromise(
+    Effect.flip(checkNotebooks([notebooks[0]!, wrong])).pipe(Effect.orDie),
+  );
+  assert.match(error.message, /'number' is not assignable to type 'string'/);
+  assert.match(error.message, /wrong\.ipynb, cell 2, line 2/);
+  const twice = { path: wrong.path, notebook: notebookOf("const a = 1;", "const a = 2;") };
+  const again = await Effect.runPromise(Effect.flip(checkNotebooks([twice])).pipe(Effect.orDie));
+  assert.match(again.message, /redeclare.*'a'/);
+});
+
 test.run();
