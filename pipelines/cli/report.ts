@@ -10,7 +10,7 @@ import { writeAblation } from "../ablations/write.ts";
 import { reportData } from "../report/render.ts";
 import { existing } from "../report/run_files.ts";
 import { tableText } from "../report/text.ts";
-import { writeReportPage } from "../report/write.ts";
+import { writeFigures, writeReportPage } from "../report/write.ts";
 import { jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -19,7 +19,9 @@ const parts = {
   ),
   out: Flag.String("out").pipe(
     Flag.optional,
-    Flag.withDescription("the page; report.html in the directory by default"),
+    Flag.withDescription(
+      "write the page there and nothing else; by default tables, figures and report.html go into the directory",
+    ),
   ),
   json: jsonFlag,
 };
@@ -29,8 +31,10 @@ export const command = Command.make("report", parts, ({ directory, out, json }) 
   Effect.gen(function* () {
     const path = directory.replace(/(?<=.)\/+$/, ""),
       page = Option.getOrElse(out, () => `${path}/report.html`);
-    if (yield* existing(`${path}/record.json`)) yield* writeAblation(path);
+    const ablation = yield* existing(`${path}/record.json`);
+    if (ablation && Option.isNone(out)) yield* writeAblation(path);
     const report = yield* writeReportPage(path, page);
+    if (!ablation && Option.isNone(out)) yield* writeFigures(`${path}/figures`, report);
     console.log(
       json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
     );

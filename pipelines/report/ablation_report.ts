@@ -7,12 +7,12 @@ import {
   recordCodec,
   summaryCodec,
 } from "../ablations/summary_types.ts";
-import { lossChart, type LossCurve, type LossPoint } from "../figures/loss_chart.ts";
-import { timeScoreChart } from "../figures/time_score.ts";
+import type { Figure } from "../figures/plot.ts";
+import { figuresOf, timeFigure } from "../ablations/figures.ts";
+import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../runs/hash.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
-import { thinned } from "./curves.ts";
 import type { Ranged, ReportDocument, ReportFigure, ReportRow, ReportTable, Source } from "./document.ts";
 import { existing, readRunFiles, type RunFiles } from "./run_files.ts";
 
@@ -126,69 +126,32 @@ const sourcesOf = (
   }));
 };
 
-/** The mean over runs of a metric at every step that all of them have. */
-export const meanCurve = (runs: readonly (readonly LossPoint[])[]): readonly LossPoint[] =>
-  (runs[0] ?? []).flatMap(({ x }, i) => {
-    const here = runs.map((points) => points[i]);
-    return here.every((p) => p?.x === x)
-      ? [{ x, loss: here.reduce((sum, p) => sum + p!.loss, 0) / runs.length }]
-      : [];
-  });
+const captions = (summary: AblationSummary): Readonly<Record<string, string>> => ({
+  loss: "Training loss of the first seed, by stage.",
+  ...Object.fromEntries(
+    summary.metrics.map(({ name, label }) => [
+      `time-${name}`,
+      `What is paid in pre-training, and what is scored after fine-tuning: ${label}.`,
+    ]),
+  ),
+});
 
-const pointsOf = (run: RunFiles | undefined): readonly LossPoint[] =>
-  Object.values(run?.metrics ?? {})[0]?.flatMap(({ step, loss }) =>
-    typeof loss === "number" ? [{ x: step, loss }] : []
-  ) ?? [];
-
-const stageNames = { pretrain: "Pre-training", finetune: "Fine-tuning" } as const;
-
-const curvesOf = (summary: AblationSummary, files: ReadonlyMap<string, RunFiles>): readonly LossCurve[] =>
-  (["pretrain", "finetune"] as const).flatMap((stage) =>
-    summary.arms.flatMap((arm) => {
-      const runs = arm.seeds.map(({ origin }) => pointsOf(files.get(origin[stage].artefact)));
-      const points = thinned(meanCurve(runs.filter((points) => points.length > 0)), 400);
-      return points.length === 0 ? [] : [{ arm: arm.name, stage: stageNames[stage], points }];
-    })
-  );
-
-const figuresOf = (
+// Where metrics are gone from the store the curves are left out.
+const drawn = (
   summary: AblationSummary,
-  files: ReadonlyMap<string, RunFiles>,
-): readonly ReportFigure[] => {
-  const sources = [...new Set(summary.arms.flatMap(originsOf))], curves = curvesOf(summary, files);
-  const charts = summary.metrics.flatMap(({ name, label }): readonly ReportFigure[] => {
-    const points = summary.arms.flatMap((arm) => {
-      const score = arm.scores[name];
-      return score === undefined ? [] : [{
-        label: `${arm.name} (${arm.tokens.pretrain} → ${arm.tokens.finetune})`,
-        time: arm.time.measured,
-        score: 100 * score.value,
-        low: 100 * score.low,
-        high: 100 * score.high,
-      }];
-    });
-    return points.length === 0 ? [] : [{
-      figure: timeScoreChart({
-        title: `${label} against pre-training time`,
-        subtitle: "Bars: 95 % intervals of seeds and scenes; time as measured per step, baseline = 1",
-        points,
-        yLabel: `${label} (%)`,
-        width: 1000,
-      }),
-      caption: `What is paid in pre-training, and what is scored after fine-tuning: ${label}.`,
-      sources,
-    }];
-  });
-  return [
-    ...charts.slice(0, 1),
-    ...(curves.length === 0 ? [] : [{
-      figure: lossChart({ title: "Loss by stage", curves, smoothing: 0.8, width: 1020 }),
-      caption: "Training loss, mean over seeds.",
-      sources,
-    }]),
-    ...charts.slice(1),
-  ];
-};
+  store: string,
+): Effect.Effect<Readonly<Record<string, Figure>>, DiskError | MetricsError> =>
+  Effect.catch(
+    figuresOf(summary, store),
+    (error) =>
+      error._tag === "DiskError" && error.code === "ENOENT"
+        ? Effect.succeed(
+          Object.fromEntries(
+            summary.metrics.map((metric) => [`time-${metric.name}`, timeFigure(summary, metric)]),
+          ),
+        )
+        : Effect.fail(error),
+  );
 
 /** Most arms whose sheets of answers a report shows. */
 const SHEETS = 12;
@@ -196,7 +159,7 @@ const SHEETS = 12;
 /** The report of an ablation's directory. Artefacts that are gone from the store leave curves and pictures out. */
 export const ablationReport = (
   path: string,
-): Effect.Effect<ReportDocument, DecodeError | DiskError | RunError> =>
+): Effect.Effect<ReportDocument, DecodeError | DiskError | MetricsError | RunError> =>
   Effect.gen(function* () {
     const manifest = yield* readManifest(path);
     const summary = yield* readJson(`${path}/summary.json`, summaryCodec());
@@ -223,7 +186,12 @@ export const ablationReport = (
           : "") +
         `. Made by: ${summary.command}`,
       tables: [armTable(summary), differenceTable(summary), seedTable(summary), ...failureTable(summary)],
-      figures: figuresOf(summary, files),
+      figures: Object.entries(yield* drawn(summary, store)).map(([name, figure]): ReportFigure => ({
+        name,
+        figure,
+        caption: captions(summary)[name] ?? name,
+        sources: [...new Set(summary.arms.flatMap(originsOf))],
+      })),
       samples,
       sources: [
         ...sources,

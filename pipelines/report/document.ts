@@ -56,8 +56,10 @@ export interface ReportTable {
 
 /** A figure with a line under it. */
 export interface ReportFigure {
+  /** Name of its files. */
+  readonly name: string;
   /** The drawing. */
-  readonly figure: Pick<Figure, "svg">;
+  readonly figure: Figure;
   /** What is to be seen. */
   readonly caption: string;
   /** Sources by their `id`. */

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import type { DecodeError } from "../bridge.ts";
 import type { DiskError } from "../runs/disk.ts";
+import type { MetricsError } from "../runs/metrics.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import type { ReportDocument } from "./document.ts";
 import { ablationReport } from "./ablation_report.ts";
@@ -9,7 +10,7 @@ import { existing, readRunFiles } from "./run_files.ts";
 import { runReport } from "./run_report.ts";
 
 /** What reading for a report can fail with. */
-export type ReportError = DecodeError | DiskError | RunError;
+export type ReportError = DecodeError | DiskError | MetricsError | RunError;
 
 /** The report of a run's directory, or of an ablation's. */
 export const readReport = (path: string): Effect.Effect<ReportDocument, ReportError> =>

@@ -175,11 +175,13 @@ const figuresOf = ({ metrics, summary }: RunFiles, id: string): readonly ReportF
   });
   return [
     ...(curves.length === 0 ? [] : [{
+      name: "loss",
       figure: lossChart({ title: "Loss by stage", curves, smoothing: 0.8, width: 1020 }),
       caption: "Training loss of every stage.",
       sources: [id],
     }]),
     ...(points.length === 0 ? [] : [{
+      name: "time-score",
       figure: timeScoreChart({
         title: "Presence F1 against pre-training time",
         subtitle: "Bars: bootstrap 95 % intervals over scenes; time as measured per step, first arm = 1",

@@ -1,6 +1,6 @@
 /** The page of a report on disk. */
 import * as Effect from "effect/Effect";
-import { atomicWrite } from "../runs/disk.ts";
+import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
 import type { ReportDocument } from "./document.ts";
 import { readReport, type ReportError } from "./make.ts";
 import { reportPage } from "./render.ts";
@@ -14,3 +14,16 @@ export const writeReportPage = (
     readReport(path),
     (report) => atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
   );
+
+/** Draws the figures of a report into a folder, as SVG and PNG. */
+export const writeFigures = (
+  folder: string,
+  { figures }: ReportDocument,
+): Effect.Effect<void, DiskError> =>
+  Effect.gen(function* () {
+    yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
+    for (const { name, figure } of figures) {
+      yield* atomicWrite(`${folder}/${name}.svg`, [new TextEncoder().encode(figure.svg)]);
+      yield* atomicWrite(`${folder}/${name}.png`, [figure.png]);
+    }
+  });
