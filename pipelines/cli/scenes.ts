@@ -13,7 +13,7 @@ import { findRealism, realismPackages } from "../data/realism_pack.ts";
 import { sceneSheet } from "../data/scene_sheet.ts";
 import { makeScenes } from "../data/shards/make.ts";
 import { dealt, type SplitCount } from "../data/shards/plan.ts";
-import { openScenes, type SceneFolder } from "../data/shards/read.ts";
+import { openScenes, readScene, type SceneFolder } from "../data/shards/read.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { duration } from "../terminal/progress.ts";
 
@@ -77,7 +77,7 @@ const sample = (folder: SceneFolder) => {
   const shown = folder.manifest.plan.splits.filter(({ split }) => split !== "vision" && split !== "pretrain");
   const wanted = (shown.length > 0 ? shown : folder.manifest.plan.splits)
     .flatMap(({ split, count }) => Array.from({ length: Math.min(4, count) }, (_, i) => [split, i] as const));
-  return Effect.forEach(wanted, ([split, i]) => folder.read(split, i));
+  return Effect.forEach(wanted, ([split, i]) => readScene(folder, split, i));
 };
 
 const bytesOf = async (path: string): Promise<number> => {

@@ -7,7 +7,7 @@ import type { DataError } from "./error.ts";
 import { plateFonts } from "./plate_fonts.ts";
 import { realismLicences } from "./realism_pack.ts";
 import type { Scene } from "./record.ts";
-import type { SceneFolder } from "./shards/read.ts";
+import { readRecord, type SceneFolder } from "./shards/read.ts";
 
 /** Bounds of the bins of sizes, in pixels of the master: a bin holds its lower bound. */
 export const sizeBins: readonly number[] = [0, 16, 32, 64, 100, Infinity];
@@ -156,7 +156,7 @@ export const cardOf = (
     const { plan, hash } = folder.manifest, splits: SplitCard[] = [];
     for (const { split, count: all } of plan.splits) {
       const { add, card } = collector(split, plan.config.master);
-      for (let i = 0; i < all; i++) add(yield* folder.record(split, i));
+      for (let i = 0; i < all; i++) add(yield* readRecord(folder, split, i));
       splits.push(card());
     }
     const heldOutConcepts = plan.config.world === undefined

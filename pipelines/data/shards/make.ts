@@ -10,9 +10,9 @@ import { loadMaterials, materialsVersion } from "../materials.ts";
 import { badReply, openDrawer } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";
 import {
-  planCodec,
   type ScenesManifest,
   type ScenesPlan,
+  scenesPlanCodec,
   SHARD,
   shardPath,
   shardRanges,
@@ -32,8 +32,10 @@ export interface MakeOptions {
   readonly onShard?: (done: number, all: number, found: number) => void;
 }
 
-/** The name of the file that is written first, and the one that is written last. */
-export const planFile = "plan.json", manifestFile = "scenes.json";
+/** The name of the file that is written first. */
+export const scenesPlanFile = "plan.json";
+/** The name of the file that is written last: a folder without it is not complete. */
+export const scenesManifestFile = "scenes.json";
 
 const fault = (folder: string) => (cause: unknown): DataError =>
   cause instanceof DataError ? cause : new DataError({
@@ -57,7 +59,7 @@ const readOr = <A>(path: string, absent: A, read: (path: string) => Promise<A>):
 /** The plan of a folder that was begun before; refused if it is another. */
 const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError> =>
   Effect.gen(function* () {
-    const path = `${folder}/${planFile}`;
+    const path = `${folder}/${scenesPlanFile}`;
     for (const { split } of plan.splits) {
       yield* onDisk("make", `${folder}/${split}`, () => Deno.mkdir(`${folder}/${split}`, { recursive: true }))
         .pipe(Effect.mapError(fault(folder)));
@@ -67,12 +69,12 @@ const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError>
     );
     if (text === "") return yield* writeText(path, plan, folder);
     const json = parseJson(path)(text),
-      found = E.isLeft(json) ? json : decodeEither(planCodec(), path)(json.right);
+      found = E.isLeft(json) ? json : decodeEither(scenesPlanCodec(), path)(json.right);
     if (E.isRight(found) && canonicalJson(found.right) === canonicalJson(plan)) return;
     return yield* Effect.fail(
       new DataError({
         op: `make scenes in ${folder}`,
-        got: E.isRight(found) ? "a folder that was begun with another plan" : `a damaged ${planFile}`,
+        got: E.isRight(found) ? "a folder that was begun with another plan" : `a damaged ${scenesPlanFile}`,
         expected: "a new folder, or one that the same command began",
         mend: "name another folder, or remove this one",
       }),
@@ -167,6 +169,6 @@ export const makeScenes = (
       contents: jobs.filter((j) => j.split === split).map((j) => contents.get(j.path)!),
     }));
     const manifest: ScenesManifest = { plan, shards, hash: hashOfShards(shards) };
-    yield* writeText(`${folder}/${manifestFile}`, manifest, folder);
+    yield* writeText(`${folder}/${scenesManifestFile}`, manifest, folder);
     return manifest;
   }));

@@ -50,7 +50,7 @@ const planType: t.Type<ScenesPlan> = t.strict({
 });
 
 /** Codec of {@link ScenesPlan}. */
-export const planCodec = (): t.Type<ScenesPlan> => planType;
+export const scenesPlanCodec = (): t.Type<ScenesPlan> => planType;
 
 const manifestType: t.Type<ScenesManifest> = t.strict({
   plan: planType,
@@ -59,7 +59,7 @@ const manifestType: t.Type<ScenesManifest> = t.strict({
 });
 
 /** Codec of {@link ScenesManifest}. */
-export const manifestCodec = (): t.Type<ScenesManifest> => manifestType;
+export const scenesManifestCodec = (): t.Type<ScenesManifest> => manifestType;
 
 /** Scenes of a shard. */
 export const SHARD = 256;

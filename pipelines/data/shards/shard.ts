@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
 /** Bytes of the footer. */
-export const FOOTER = 4 * 4 + 32 + 32 + 8;
+export const FOOTER: number = 4 * 4 + 32 + 32 + 8;
 /** Bytes of a scene in the index. */
 export const ENTRY = 16;
 
