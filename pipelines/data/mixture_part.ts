@@ -89,12 +89,26 @@ const hashesOf = (folder: string): Effect.Effect<Readonly<Record<string, string>
     (hashes) => Object.fromEntries(checked.map((name, i) => [name, hashes[i]!])),
   );
 
-/** The report of a folder that is whole; nothing if there is none, or it is damaged, or pictures may have come since. */
+/** Whether one of the pictures that were missing is there now. */
+const anyThere = (folder: string): Effect.Effect<boolean, DiskError> =>
+  onDisk("read", folder, async () => {
+    const paths = linesIn(await Deno.readTextFile(`${folder}/${preparedFiles.missing}`)) as readonly string[];
+    for (const path of paths) {
+      if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return true;
+    }
+    return false;
+  });
+
+const linesIn = (text: string): readonly unknown[] =>
+  text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
+
+/** The report of a folder that is whole; nothing if there is none, or it is damaged, or a missing picture has come since. */
 const standing = (folder: string): Effect.Effect<PartReport | undefined, never> =>
   Effect.gen(function* () {
     const text = yield* onDisk("read", folder, () => Deno.readTextFile(`${folder}/done.json`));
     const done = decodeEither(doneType, folder)(JSON.parse(text));
-    if (E.isLeft(done) || done.right.report.missing > 0) return undefined;
+    if (E.isLeft(done)) return undefined;
+    if (done.right.report.missing > 0 && (yield* anyThere(folder))) return undefined;
     const hashes = yield* hashesOf(folder);
     if (checked.every((name) => hashes[name] === done.right.hashes[name])) return done.right.report;
     yield* Effect.logWarning(`annotations are read again: ${folder} is damaged`);
@@ -126,9 +140,6 @@ const prepared = (
       return report;
     }).pipe(Effect.ensuring(removed(temp)));
   });
-
-const linesIn = (text: string): readonly unknown[] =>
-  text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
 
 type Prints = t.TypeOf<typeof printsType>;
 
@@ -201,7 +212,7 @@ const empty = (name: string, report: PartReport): DataError =>
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
   const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
   return hashOf({
-    prepared: 2,
+    prepared: 3,
     format: format.name,
     files: hashes,
     split,

@@ -82,6 +82,7 @@ export const preparedFiles = {
   examples: "examples.bin",
   pictures: "pictures.jsonl",
   pack: "pictures.bin",
+  missing: "missing.jsonl",
 } as const;
 
 /** A file that is written in large pieces. */
@@ -178,7 +179,8 @@ const keeper = (options: PrepareOptions, folder: string) => {
   const open = (name: string) =>
     new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
   const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
-  const pack = open(preparedFiles.pack), files = [records, pictures, pack];
+  const pack = open(preparedFiles.pack), lost = open(preparedFiles.missing);
+  const files = [records, pictures, pack, lost];
   let answersLeftOut = 0, missing = 0, rows = 0;
 
   const pictureOf = async (image: string, bytes: Uint8Array | undefined): Promise<number | string> => {
@@ -195,6 +197,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
       if (isOutside(name)) return `a file in ${options.images.folder}`;
       if (!exists(path)) {
         missing++;
+        await lost.add(line(path));
         return `a file: there is no ${path}`;
       }
       await pictures.add(line({ name: image, path } satisfies KeptPicture));

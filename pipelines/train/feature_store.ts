@@ -177,6 +177,9 @@ const damaged = (path: string, row: number, content: string): FeatureStoreError 
     reason: "damaged",
   });
 
+/** Rows at the end of a segment that are checked when it is opened; the others are when they are read. */
+const LAST = 16;
+
 /** State of an open store: what a process knows of the folder, and the segment that it writes itself. */
 class Rows {
   readonly known = new Map<string, RowPlace>();
@@ -209,10 +212,19 @@ class Rows {
       if (fresh <= 0) continue;
       const rows = path.replace(/index$/, "rows"), whole = Math.floor(sizeOf(rows) / this.bytes);
       const found: Index = indexOf(readFrom(path, segment.seen, fresh), rows, whole, segment.seen / ENTRY);
-      for (const [content, place] of found.rows) if (!this.known.has(content)) this.known.set(content, place);
+      for (const [content, place] of found.rows) {
+        if (this.known.has(content)) continue;
+        // a power cut may leave entries whose rows never reached the disk: those that were written last
+        if (place.row < whole - LAST || this.#isWhole(place)) this.known.set(content, place);
+        else this.damaged++;
+      }
       this.damaged += found.damaged;
       segment.seen += found.bytes;
     }
+  }
+
+  #isWhole(place: RowPlace): boolean {
+    return isWhole(readFrom(place.path, place.row * this.bytes, this.bytes), place);
   }
 
   #writing() {

@@ -107,7 +107,7 @@ test("other weights, sides and tiles are other stores", async () => {
 });
 
 test("a row that changed on disk is found when it is read, by file and row", async () => {
-  await fill("damaged", photos.slice(0, 4));
+  await fill("damaged", photos);
   const [path] = filesOf("damaged", ".rows"), before = await rows("damaged", contents.slice(0, 4));
   flip(path!, rowBytes({ levels: 2, cells: 64, width: 128 }) * 2 + 5);
   assert.equal((await rows("damaged", [contents[0]!, contents[3]!]))[0]!.shape, [2, 64, 128]);
@@ -119,9 +119,19 @@ test("a row that changed on disk is found when it is read, by file and row", asy
   assert.match(String(error), "row 2");
   // what the error says mends it
   await Deno.remove(path!);
-  assert.is((await fill("damaged", photos.slice(0, 4))).computed, 4);
+  assert.is((await fill("damaged", photos)).computed, photos.length);
   const after = await rows("damaged", contents.slice(0, 4));
   assert.equal(after, before);
+});
+
+test("rows that never reached the disk before a power cut are computed again", async () => {
+  await fill("power", photos.slice(0, 6));
+  const [path] = filesOf("power", ".rows"), size = rowBytes({ levels: 2, cells: 64, width: 128 });
+  const bytes = Deno.readFileSync(path!);
+  bytes.fill(0, 4 * size);
+  Deno.writeFileSync(path!, bytes);
+  assert.is((await fill("power", photos.slice(0, 6))).computed, 2);
+  assert.equal((await rows("power", contents.slice(0, 6)))[0]!.shape, [6, 64, 128]);
 });
 
 test("a damaged or cut index counts its rows as missing, and no others", async () => {

@@ -157,9 +157,17 @@ test("pictures that come later are found", async () => {
   await Deno.mkdir(later);
   const copy = ({ file }: { readonly file: string }) =>
     Deno.copyFile(`${folder}/pictures/${file}`, `${later}/${file}`);
-  const count = () => opened(part, `${folder}/cache`, ({ parts }) => Effect.sync(() => parts[0]!.data.count));
+  const count = () =>
+    opened(part, `${folder}/later-cache`, ({ parts }) => Effect.sync(() => parts[0]!.data.count));
+  const prepared = () =>
+    [...Deno.readDirSync(`${folder}/later-cache/records`)].map(({ name }) =>
+      Deno.statSync(`${folder}/later-cache/records/${name}/done.json`).mtime?.getTime()
+    );
   await copy(shapes(10)[0]!);
   assert.is(await count(), 1);
+  const written = prepared();
+  assert.is(await count(), 1);
+  assert.equal(prepared(), written, "while nothing has come, annotations are not read again");
   await Promise.all(shapes(10).map(copy));
   assert.is(await count(), 10);
 });
