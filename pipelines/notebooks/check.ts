@@ -67,7 +67,7 @@ export const checkNotebooks = (
     const files = modules.map((_, i) => `${folder}/notebook_${i}.ts`);
     const check = onDisk("check", first.path, async () => {
       await Promise.all(modules.map(({ text }, i) => Deno.writeTextFile(files[i]!, text)));
-      const config = await configFrom(folderOf(await Deno.realPath(first.path)));
+      const config = await configFrom(await Deno.realPath(folderOf(first.path)));
       return await new Deno.Command(Deno.execPath(), {
         args: ["check", "--quiet", ...(config === undefined ? [] : ["--config", config]), ...files],
         env: { NO_COLOR: "1" },
@@ -84,7 +84,11 @@ export const checkNotebooks = (
     return yield* Effect.fail(
       new NotebookError({
         op: notebooks.map(({ path }) => path).join(", "),
-        got: placed(new TextDecoder().decode(stderr).trim(), files, modules),
+        got: placed(
+          new TextDecoder().decode(stderr).replace(/\s*error: Type checking failed[\s\S]*/, ""),
+          files,
+          modules,
+        ),
         expected: "cells whose types fit",
         mend: "correct the cells",
         path: first.path,

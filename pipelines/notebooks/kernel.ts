@@ -51,10 +51,11 @@ export interface Kernel {
   readonly execute: (
     code: string,
     complete?: (outputs: readonly Output[]) => boolean,
-  ) => ReturnType<typeof failsWithKernelError>;
+  ) => ReturnType<typeof havingRun>;
 }
 
-const failsWithKernelError = (ran: Ran): Effect.Effect<Ran, KernelError> => Effect.succeed(ran);
+/** What running code comes to, as an Effect; {@link Kernel} names its type by it. */
+export const havingRun = (ran: Ran): Effect.Effect<Ran, KernelError> => Effect.succeed(ran);
 
 /** What every kernel runs first: errors outside of any cell would end its session without a word. */
 const PRELUDE = `

@@ -108,7 +108,7 @@ test("type-check, and an error is told with its notebook, cell and line", async 
     ),
   };
   const error = await Effect.runPromise(
-    Effect.flip(checkNotebooks([notebooks[0]!, wrong])).pipe(Effect.orDie),
+    Effect.flip(checkNotebooks([wrong])).pipe(Effect.orDie),
   );
   assert.match(error.message, /'number' is not assignable to type 'string'/);
   assert.match(error.message, /wrong\.ipynb, cell 2, line 2/);
