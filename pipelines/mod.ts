@@ -240,7 +240,7 @@ export * from "./notebooks/costs.ts";
 export * from "./notebooks/execute.ts";
 export { expectationsOf, type Expected, expectedKinds } from "./notebooks/expectations.ts";
 export * from "./notebooks/fault.ts";
-export type { Kernel, KernelOptions, Ran } from "./notebooks/kernel.ts";
+export { havingRun, type Kernel, type KernelOptions, openKernel, type Ran } from "./notebooks/kernel.ts";
 export * from "./notebooks/lab.ts";
 export {
   type Cell as NotebookCell,
