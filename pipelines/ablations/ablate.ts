@@ -7,7 +7,14 @@ import { relative } from "node:path";
 import type { DecodeError } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
-import { type Manifest, newManifest, stageDone, stageFailed, stageStarted } from "../runs/manifest.ts";
+import {
+  type Manifest,
+  newManifest,
+  stageDone,
+  stageFailed,
+  stageStarted,
+  stageStopped,
+} from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import {
   openOrCreateRun,
@@ -147,15 +154,25 @@ const noted = (event: JobEvent): (manifest: Manifest) => Manifest => {
   }
 };
 
+const runningIn = ({ stages }: Manifest): readonly string[] =>
+  stages.filter(({ status }) => status === "running").map(({ name }) => name);
+
+const stopped = (manifest: Manifest): Manifest =>
+  runningIn(manifest).reduce((sofar, name) => stageStopped(name)(sofar), manifest);
+
 /** Keeps the manifest as an ablation goes; what was found finished is in it from the start. */
 const bookkeeper = (directory: RunDirectory, start: Manifest) => {
   let manifest = start;
-  return (event: JobEvent): Effect.Effect<void, DiskError> =>
+  const change = (by: (manifest: Manifest) => Manifest): Effect.Effect<void, DiskError> =>
     Effect.suspend(() => {
-      const after = noted(event)(manifest), changed = after !== manifest;
+      const after = by(manifest), changed = after !== manifest;
       manifest = after;
       return changed ? writeManifest(directory, manifest) : Effect.void;
     });
+  return {
+    note: (event: JobEvent): Effect.Effect<void, DiskError> => change(noted(event)),
+    stop: change(stopped),
+  };
 };
 
 const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
@@ -203,11 +220,11 @@ const run = <R>(
     }
     const live = yield* startLive(`${config.family}/${config.preset}`, store, jobs, sink);
     const found = jobs.filter(({ key }) => done.has(key)).map(artefactName);
-    const known = found.reduce((sofar, name) => stageDone(name, now())(sofar), manifest);
+    const known = found.reduce((sofar, name) => stageDone(name, now())(sofar), stopped(manifest));
     yield* writeManifest(directory, known);
-    const note = bookkeeper(directory, known);
+    const { note, stop } = bookkeeper(directory, known);
     const failed: JobError[] = [];
-    const stopped = yield* runJobs<DiskError, R>(jobs, {
+    const everywhere = yield* runJobs<DiskError, R>(jobs, {
       lanes: team.lanes,
       retries: options.retries ?? 3,
       patience: options.patience ?? 2,
@@ -217,8 +234,8 @@ const run = <R>(
         if (event.kind === "failed") failed.push(event.error);
         return Effect.andThen(heard(live, event), note(event));
       },
-    });
-    if (stopped !== undefined) return yield* Effect.fail(stopped);
+    }).pipe(Effect.onInterrupt(() => Effect.ignore(stop)));
+    if (everywhere !== undefined) return yield* Effect.fail(everywhere);
     const summary = yield* writeAblation(out);
     const [first] = failed;
     if (first === undefined) return { directory: out, summary };

@@ -174,3 +174,7 @@ export const stageDone = (name: string, now: string): (manifest: Manifest) => Ma
 export const stageFailed =
   (name: string, now: string, error: string): (manifest: Manifest) => Manifest => (manifest) =>
     changeStage(manifest, name, (stage) => ({ ...stage, status: "failed", finished: now, error }));
+
+/** The manifest once a stage was stopped before its end: it waits to be gone on with. */
+export const stageStopped = (name: string): (manifest: Manifest) => Manifest => (manifest) =>
+  changeStage(manifest, name, (stage) => ({ ...stage, status: "pending" }));

@@ -61,7 +61,7 @@ export const noted =
     Effect.gen(function* () {
       yield* note(run, stageStarted(name, now()));
       const value = yield* stage(given).pipe(
-        Effect.tapCause((cause) => {
+        Effect.onError((cause) => {
           const reason = Cause.hasInterruptsOnly(cause) ? "interrupted" : String(Cause.squash(cause));
           return Effect.ignore(note(run, stageFailed(name, now(), reason)));
         }),

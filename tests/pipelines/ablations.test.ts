@@ -1,5 +1,5 @@
 /** Ablations without training: families, the graph of jobs, its scheduler, statistics, and what a full disk does. */
-import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
+import { DeviceError, deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
@@ -44,7 +44,7 @@ import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
 import { defaultData } from "../../pipelines/data/config.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { questionsOf } from "../../pipelines/data/tasks.ts";
-import { denoDisk, withDisk } from "../../pipelines/runs/disk.ts";
+import { denoDisk, diskError, withDisk } from "../../pipelines/runs/disk.ts";
 import { scoresOf } from "../../pipelines/stages/scores.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 
@@ -439,6 +439,67 @@ disks(
     assert.equal((await Effect.runPromise(summarise(out))).arms, []);
   },
 );
+
+disks("interrupted, nothing stands as running; the same goes on to the same numbers", async () => {
+  const out = `${root}/stopped`, store = `${root}/stopped-store`;
+  const long = changed([
+    "seeds=[1]",
+    'baseline="cos-80-336"',
+    `arms=${JSON.stringify(tiny.arms)}`,
+    "pretrain.steps=300",
+    "pretrain.every=1000",
+  ]);
+  const options = { config: long, settings: [], out, store, version: "test", sink: quiet };
+  const statuses = (): readonly string[] =>
+    [out, ...[...Deno.readDirSync(store)].map(({ name }) => `${store}/${name}`)].flatMap((path) => {
+      const { stages } = JSON.parse(Deno.readTextFileSync(`${path}/manifest.json`)) as {
+        readonly stages: readonly { readonly status: string }[];
+      };
+      return stages.map(({ status }) => status);
+    });
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(ablateHere(options, "cpu"));
+      const begun = (): boolean => {
+        try {
+          const made = [...Deno.readDirSync(store)].find(({ name }) => name.startsWith("pretrain"));
+          return made !== undefined &&
+            Deno.statSync(`${store}/${made.name}/metrics/pretrain.jsonl`).size > 0;
+        } catch {
+          return false; // not made yet
+        }
+      };
+      while (!begun()) yield* Effect.sleep(10);
+      yield* Fiber.interrupt(fiber);
+      assert.not(statuses().includes("running"), statuses().join(" "));
+      const checkpoints = [...Deno.readDirSync(store)].filter(({ name }) => name.startsWith("pretrain"));
+      assert.ok(
+        Deno.statSync(`${store}/${checkpoints[0]!.name}/checkpoints/pretrain.safetensors`).size > 1000,
+        "what it did is saved",
+      );
+      const { summary } = yield* ablateHere(options, "cpu");
+      assert.ok(statuses().every((status) => status === "done"));
+      const untouched = yield* ablateHere({ ...options, out: `${out}2`, store: `${store}2` }, "cpu");
+      const numbers = ({ arms }: typeof summary): unknown =>
+        arms.map(({ scores, loss }) => ({ scores, loss }));
+      assert.equal(numbers(summary), numbers(untouched.summary));
+    }).pipe(Effect.provide(deviceNamed("cpu"))),
+  );
+});
+
+disks("which errors pass on another worker, and which concern every job", () => {
+  const told = (error: unknown): readonly boolean[] => {
+    const { again, everywhere } = wireFault(error, "make");
+    return [again, everywhere];
+  };
+  assert.equal(told(new DeviceError({ fault: "lost", got: "gone", mend: "again" })), [true, false]);
+  assert.equal(told(new DeviceError({ fault: "rejected kernel", got: "no", mend: "no" })), [false, false]);
+  const disk = (code: string) => diskError("write", "a", Object.assign(new Error("no"), { code }));
+  assert.equal(told(disk("ENOSPC")), [false, true]);
+  assert.equal(told(disk("EACCES")), [false, false]);
+  const unknown = wireFault("words", "make");
+  assert.equal([unknown.tag, unknown.got, unknown.again], ["crash", "words", false]);
+});
 
 disks("a job that fails is told at the end, with what it kept from running; the rest is there", async () => {
   const config = changed(["seeds=[1]", "pretrain.rate=1e30", "pretrain.maxNorm=1e30"], "token-scaling");
