@@ -241,6 +241,18 @@ test("pictures themselves, where the encoder is trained; then its features are a
     const trained: ModelState = yield* pretrain(runIn("pictures"), stage)(fresh);
     const vision = (state: ModelState) => (state.params as Record<string, Tree<NdArray>>).vision;
     assert.not.equal(vision(trained), vision(fresh));
+    // an arm without expansion stays as it is, made and read back from its checkpoint
+    const still = {
+      name: "expand",
+      arm: { ...arm, expansion: null },
+      model,
+      vocabulary: source.vocabulary,
+      seed: 1,
+    };
+    const made = yield* expand(runIn("pictures"), still)(trained);
+    const kept = yield* expand(runIn("pictures"), still)(trained);
+    assert.equal([made.bridge, made.params], [trained.bridge, trained.params]);
+    assert.equal(kept, made);
     const parted = apart(trained);
     if (E.isLeft(parted)) return assert.unreachable(parted.left.message);
     const { encoder, model: bare } = parted.right;
