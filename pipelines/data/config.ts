@@ -3,6 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { concepts } from "./concepts.ts";
 import { type Pattern, patterns } from "./pattern.ts";
+import { type QuestionKind, questionKinds } from "./questions/question.ts";
 
 /** Drawing styles; each is an art package. */
 export type Style = "fluent-flat" | "noto" | "twemoji" | "fluent-3d" | "openmoji" | "stamp";
@@ -101,6 +102,8 @@ export interface WorldConfig {
   readonly cover: number;
   /** How questions speak boxes: as words of the grid if absent, or as whole numbers from 0 to 999. */
   readonly boxes?: "grid" | "thousand";
+  /** The kinds of questions that scenes are asked; all if absent. */
+  readonly questions?: readonly QuestionKind[];
   /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
   readonly realism?: RealismPack;
 }
@@ -246,7 +249,11 @@ const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
     letters: shares,
     cover: bounded("cover", 0.05, 1),
   }),
-  t.partial({ realism: realismType, boxes: t.keyof({ grid: null, thousand: null }) }),
+  t.partial({
+    realism: realismType,
+    boxes: t.keyof({ grid: null, thousand: null }),
+    questions: t.readonlyArray(keys(questionKinds)),
+  }),
 ]));
 
 const smallConfig = {

@@ -3,10 +3,11 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as RA from "fp-ts/lib/ReadonlyArray.js";
 import { concepts } from "./concepts.ts";
 import type { DataConfig } from "./config.ts";
+import { locales, nameIn } from "./lexicon/names.ts";
 import { poolOf } from "./pool.ts";
 import { plainQuestions } from "./questions/plain.ts";
 import type { Question, QuestionKind } from "./questions/question.ts";
-import { fullQuestions } from "./questions/rules.ts";
+import { fullQuestions, kindsAsked } from "./questions/rules.ts";
 import type { Scene } from "./record.ts";
 
 export * from "./questions/question.ts";
@@ -27,11 +28,23 @@ export const questionsOf = (
     ? plainQuestions(scene, config, pass)
     : fullQuestions(scene, config, pass, wanted);
 
-/** Every text that questions and answers of the configuration can contain; a tokenizer is trained on it. */
+/** All names in other languages where they are asked for, also of what is held out: its letters must be known. */
+const foreignNames = (config: DataConfig): readonly string[] =>
+  config.world !== undefined && kindsAsked(config).includes("translate")
+    ? RA.compact(
+      concepts.slice(0, config.concepts).flatMap(({ id }) => locales.map((locale) => nameIn(locale, id))),
+    )
+    : [];
+
+/**
+ * Texts from which a tokenizer learns all letters and the usual words of the configuration's questions and answers:
+ * what is said about some scenes, and every name.
+ */
 export const corpusOf = (config: DataConfig, scenes: readonly Scene[]): readonly string[] =>
   pipe(
     scenes,
     RA.chain((scene) => questionsOf(scene, config)),
     RA.chain((q): readonly string[] => [q.prompt, q.answer]),
     RA.concat(poolOf(config, "pretrain").flatMap((id) => [concepts[id]!.name, concepts[id]!.plural])),
+    RA.concat(foreignNames(config)),
   );

@@ -113,6 +113,12 @@ const named = (name: QuestionKind, title: string): Benchmark =>
       }),
   });
 
+/** Signs are in capitals throughout, so case says nothing, and encodings that know lower case alone can read them. */
+const withoutCase = ({ record, answer }: Answered<ReadingRecord>): Answered<ReadingRecord> => ({
+  record: { ...record, answers: record.answers.map((text) => text.toLowerCase()) },
+  answer: answer.toLowerCase(),
+});
+
 /** The scores of all kinds of questions, for the boxes of a configuration. */
 export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKind, Benchmark>> => {
   const read = boxFormatOf(config).parse;
@@ -155,7 +161,7 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
       metric: "ANLS with threshold 0.5, and character error rate",
       script: "ST-VQA and DocVQA evaluation",
       credit: anlsCredit,
-      score: (answered) => right(scoreReading(answered)),
+      score: (answered) => right(scoreReading(answered.map(withoutCase))),
     }),
     "kind-of": named("kind-of", "Scenes: kinds of things"),
     translate: sceneBenchmark<ExactRecord>("translate", {

@@ -9,6 +9,7 @@ import { isHeldOut } from "../../pipelines/data/composition.ts";
 import { concepts } from "../../pipelines/data/concepts.ts";
 import {
   type DataConfig,
+  dataConfigCodec,
   defaultData,
   fullData,
   type Split,
@@ -24,6 +25,7 @@ import { rules } from "../../pipelines/data/questions/rules.ts";
 import type { Scene } from "../../pipelines/data/record.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
 import {
+  corpusOf,
   type Question,
   type QuestionKind,
   questionKinds,
@@ -425,6 +427,30 @@ test("questions are a function of record, configuration and pass; a kind alone i
     sorted(questionsOf(scene, fullData, 3, ["count", "refer"])),
   );
   assert.equal(questionsOf(scenes("vision", 1)[0]!, fullData).map((q) => q.kind), ["caption"]);
+});
+
+test("a configuration says which kinds are asked, and its corpus has every letter", () => {
+  const of = (kinds: readonly QuestionKind[]): DataConfig => ({
+    ...fullData,
+    world: { ...fullData.world!, questions: kinds },
+  });
+  const some = of(["relation", "translate"]), few = of(["relation"]);
+  assert.ok(dataConfigCodec().is(some));
+  assert.not.ok(dataConfigCodec().is(of(["guess" as QuestionKind])));
+  for (const scene of learnt.slice(0, 20)) {
+    assert.equal(
+      questionsOf(scene, few, 2).map(({ prompt }) => prompt).toSorted(),
+      questionsOf(scene, fullData, 2, ["relation"]).map(({ prompt }) => prompt).toSorted(),
+    );
+  }
+  const letters = (config: DataConfig) => new Set(corpusOf(config, learnt.slice(0, 20)).join(""));
+  const [many, plain] = [letters(some), letters(few)];
+  for (const { scene } of asked) {
+    for (const q of questionsOf(scene, some)) {
+      for (const c of q.answer) assert.ok(many.has(c), `${c} of ${q.answer}`);
+    }
+  }
+  assert.ok(plain.size < 100 && many.size > 300, `${plain.size} ${many.size}`);
 });
 
 test("any world in range can be asked about", () => {

@@ -7,6 +7,7 @@ import { fullData } from "../../pipelines/data/config.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { type Question, type QuestionKind, questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
 import { recordCodec } from "../../pipelines/eval/record_codec.ts";
+import type { ScoreReport } from "../../pipelines/eval/report.ts";
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";
 import { sceneRecord } from "../../pipelines/eval/scene_records.ts";
@@ -104,6 +105,10 @@ test("wrong answers are wrong, and ways of saying the right one are right", () =
   assert.is(credit("refer", () => "there"), 0);
   assert.is(credit("refer", (q) => q.kind === "refer" ? `It is at ${taggedBoxes.print(q.truth)}.` : ""), 1);
   assert.is(credit("reading", (q) => q.answer.toLowerCase()), 1);
+  const { question: sign, scene } = asked.find((a) => a.question.kind === "reading")!;
+  const read = sceneRecord(sign, fullData, scenes[scene]!.id, "q");
+  const low = of.reading.score([{ record: read, answer: sign.answer.toLowerCase() }]);
+  assert.equal(E.map((r: ScoreReport) => [r.values["CER"], r.values["exact"]])(low), E.right([0, 1]));
   assert.is(credit("translate", (q) => `${q.answer}x`), 0);
   const known = concepts.find((c) => c.synonyms.length > 0)!;
   const record = { kind: "exact", id: "q", question: "?", answer: known.name } as const;

@@ -38,12 +38,16 @@ export const rules: Rules = {
   translate: translateRule,
 };
 
+/** The kinds of questions that scenes of a configuration are asked. */
+export const kindsAsked = ({ world }: DataConfig): readonly QuestionKind[] =>
+  world?.questions ?? questionKinds;
+
 /**
- * The questions about a scene of a world at full strength, of every kind that the scene has. Each kind draws from a
- * source of its own, so that kinds that are left out change nothing in the others. Training splits ask in random order,
- * and with another `pass` they ask other questions; evaluation splits keep the order of kinds. The split `vision` has
- * the caption alone.
- * @param wanted - the kinds to be asked.
+ * The questions about a scene of a world at full strength, of every kind that the configuration asks and the scene has.
+ * Each kind draws from a source of its own, so that kinds that are left out change nothing in the others. Training
+ * splits ask in random order, and with another `pass` they ask other questions; evaluation splits keep the order of
+ * kinds. The split `vision` has the caption alone.
+ * @param wanted - the kinds that are needed.
  */
 export const fullQuestions = (
   scene: Scene,
@@ -53,7 +57,8 @@ export const fullQuestions = (
 ): readonly Question[] => {
   const view = viewOf(scene, config), training = isTraining(scene.split), drawn = training ? pass : 0;
   const key = (part: string) => rngOf(config.seed, scene.split, scene.index, "questions", part, drawn);
-  const kinds = scene.split === "vision" || scene.objects.length === 0 ? ["caption"] as const : wanted;
+  const possible = kindsAsked(config).filter((kind) => wanted.includes(kind));
+  const kinds = scene.split === "vision" || scene.objects.length === 0 ? ["caption"] as const : possible;
   const asked = kinds.flatMap((kind): readonly Question[] => rules[kind].ask(view, key(kind)));
   return training ? key("order").shuffle(asked) : asked;
 };
