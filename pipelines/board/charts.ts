@@ -1,7 +1,7 @@
 /** The charts of the board, drawn as the reports' are. */
 import { lossChart, type LossCurve, type LossPoint } from "../figures/loss_chart.ts";
 import { thinned } from "../report/curves.ts";
-import { armAndStage } from "../report/run_report.ts";
+import { armAndStage, stageTitle } from "../report/run_report.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import type { RunView } from "./run_view.ts";
 
@@ -85,8 +85,6 @@ const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
     })
   ) ?? [];
 
-const NAMES: Readonly<Record<string, string>> = { pretrain: "Pre-training", finetune: "Fine-tuning" };
-
 /** The curves of a quantity in some runs; `all` are the runs among which an ablation's artefacts are. */
 export const curvesOf = (
   drawn: readonly RunView[],
@@ -101,7 +99,7 @@ export const curvesOf = (
       });
       return points.length === 0
         ? []
-        : [{ arm: label, stage: NAMES[stage] ?? stage, points: thinned(points, POINTS) }];
+        : [{ arm: label, stage: stageTitle(stage), points: thinned(points, POINTS) }];
     });
 
 /** A drawn chart, and how many curves there was no room for. */

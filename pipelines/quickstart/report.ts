@@ -9,11 +9,12 @@ import { presenceRight } from "../eval/presence.ts";
 import { referRight } from "../eval/refer.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import type { Question } from "../data/tasks.ts";
-import { lossChart, type LossCurve } from "../figures/loss_chart.ts";
-import type { Figure } from "../figures/plot.ts";
-import { timeScoreChart } from "../figures/time_score.ts";
+import type { DecodeError } from "../bridge.ts";
+import { readRunFiles } from "../report/run_files.ts";
+import { runReport } from "../report/run_report.ts";
+import { writeFigures } from "../report/write.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
-import { type RunDirectory, writeJson } from "../runs/run_directory.ts";
+import { type RunDirectory, type RunError, writeJson } from "../runs/run_directory.ts";
 import { questionsFor } from "../stages/evaluate.ts";
 import type { LanguageData } from "../stages/scene_source.ts";
 import { table } from "../terminal/table.ts";
@@ -51,40 +52,6 @@ export const summaryTable = (summary: Summary): string =>
       percent(arm.scores.referAccuracy.value),
     ]),
   );
-
-const labelOf = (summary: Summary, name: string): string => {
-  const arm = summary.arms.find((a) => a.name === name)!;
-  return `${arm.bridge} ${arm.pretrainTokens} → ${arm.finetuneTokens}`;
-};
-
-const curvesOf = (summary: Summary, results: readonly ArmResult[]): readonly LossCurve[] =>
-  (["pretrain", "finetune"] as const).flatMap((stage) =>
-    results.map((r) => ({
-      arm: labelOf(summary, r.arm.name),
-      stage: stage === "pretrain" ? "Pre-training" : "Fine-tuning",
-      points: r[stage].map((record) => ({ x: record.step, loss: record.loss as number })),
-    }))
-  );
-
-/** Both charts of a summary. */
-export const charts = (
-  summary: Summary,
-  results: readonly ArmResult[],
-): { readonly loss: Figure; readonly timeScore: Figure } => ({
-  loss: lossChart({ title: "Loss by stage", curves: curvesOf(summary, results), smoothing: 0.8 }),
-  timeScore: timeScoreChart({
-    title: "Presence F1 against pre-training time",
-    subtitle: "Bars: bootstrap 95 % intervals over scenes; time as measured per step, first arm = 1",
-    points: summary.arms.map((arm) => ({
-      label: labelOf(summary, arm.name),
-      time: arm.relativePretrainTime,
-      score: 100 * arm.scores.presenceF1.value,
-      low: 100 * arm.scores.presenceF1.low,
-      high: 100 * arm.scores.presenceF1.high,
-    })),
-    yLabel: "Presence F1 (%)",
-  }),
-});
 
 const isRight = (question: Question, answer: string, grid: number): boolean =>
   question.kind === "presence"
@@ -135,15 +102,11 @@ export const writeReport = (
   summary: Summary,
   results: readonly ArmResult[],
   heldOut: { readonly set: SceneSet; readonly data: LanguageData; readonly side: number },
-): Effect.Effect<void, DiskError> =>
+): Effect.Effect<void, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
     yield* writeJson(`${directory.path}/summary.json`, summary);
     yield* atomicWrite(`${directory.path}/summary.txt`, text(`${summaryTable(summary)}\n`));
-    const { loss, timeScore } = charts(summary, results);
-    for (const [name, figure] of [["loss", loss], ["time-score", timeScore]] as const) {
-      yield* atomicWrite(`${directory.figures}/${name}.svg`, text(figure.svg));
-      yield* atomicWrite(`${directory.figures}/${name}.png`, [figure.png]);
-    }
+    yield* writeFigures(directory.figures, runReport(yield* readRunFiles(directory.path)));
     for (const { arm, evaluation } of results) {
       const sheet = sheetOf(evaluation.answers, heldOut.set, heldOut.data, heldOut.side);
       yield* atomicWrite(`${directory.samples}/${arm.name}.png`, [sheet]);

@@ -138,6 +138,11 @@ export const armAndStage = (name: string): readonly [arm: string, stage: string]
   return at < 0 ? [name, name] : [name.slice(0, at), name.slice(at + 1)];
 };
 
+const titles: Readonly<Record<string, string>> = { pretrain: "Pre-training", finetune: "Fine-tuning" };
+
+/** A kind of stage as figures title it. */
+export const stageTitle = (stage: string): string => titles[stage] ?? stage;
+
 /** The curves of one metric of some stages; `label` names an arm. */
 export const curvesOf = (
   metrics: RunFiles["metrics"],
@@ -150,7 +155,9 @@ export const curvesOf = (
       const value = record[metric];
       return typeof value === "number" ? [{ x: record.step, loss: value }] : [];
     });
-    return points.length === 0 ? [] : [{ arm: label(arm), stage, points: thinned(points, 400) }];
+    return points.length === 0
+      ? []
+      : [{ arm: label(arm), stage: stageTitle(stage), points: thinned(points, 400) }];
   });
 
 const figuresOf = ({ metrics, summary }: RunFiles, id: string): readonly ReportFigure[] => {
