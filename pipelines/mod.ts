@@ -260,6 +260,7 @@ export {
 export * from "./notebooks/profiling.ts";
 export { notebookPage } from "./notebooks/render.ts";
 export * from "./notebooks/shown.ts";
+export * from "./notebooks/sizes.ts";
 export * from "./notebooks/study.ts";
 export * from "./plan/codec.ts";
 export * from "./plan/device.ts";

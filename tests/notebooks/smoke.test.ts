@@ -49,6 +49,14 @@ const expected: Readonly<
     ],
     saves: [],
   },
+  "08_object_size": {
+    says: [
+      /cos-80-336: 84 tokens, 224 px +│ presence/,
+      /cos-80-80-at-224: 20 tokens, 112 px/,
+      /evaluate-[0-9a-f]{16}/,
+    ],
+    saves: ["token-scaling-smoke/figures/sizes"],
+  },
 };
 
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".ipynb"))
