@@ -1,0 +1,210 @@
+/** Ablations in this process: a full disk, interruption, failures, and where the numbers of a summary come from. */
+import { DeviceError, deviceNamed, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ablateHere } from "../../pipelines/ablations/ablate.ts";
+import { readResult } from "../../pipelines/ablations/artefact.ts";
+import { ablationCodec, type AblationConfig, experimentsOf } from "../../pipelines/ablations/config.ts";
+import type { Experiment } from "../../pipelines/ablations/experiment.ts";
+import { families } from "../../pipelines/ablations/families.ts";
+import { AblationError } from "../../pipelines/ablations/fault.ts";
+import { makeStage } from "../../pipelines/ablations/make.ts";
+import { wireFault } from "../../pipelines/ablations/messages.ts";
+import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { readAblation, summarise } from "../../pipelines/ablations/summary.ts";
+import { summaryCodec } from "../../pipelines/ablations/summary_types.ts";
+import { workshop } from "../../pipelines/ablations/workshop.ts";
+import { override } from "../../pipelines/configs/override.ts";
+import { denoDisk, diskError, withDisk } from "../../pipelines/runs/disk.ts";
+import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
+
+const changed = (settings: readonly string[], family: "main" | "token-scaling" = "main"): AblationConfig => {
+  const made = override(ablationCodec(), "ablation")(ablationOf(family, "smoke"), settings);
+  if (E.isLeft(made)) throw made.left;
+  return made.right;
+};
+
+const disks = suite("full disk and summaries");
+
+const quiet: ProgressSink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
+const tiny = changed([
+  "seeds=[1]",
+  'baseline="cos-80-336"',
+  `arms=${JSON.stringify(families.main.arms.filter(({ name }) => name === "cos-80-336"))}`,
+]);
+const root = Deno.makeTempDirSync({ prefix: "ablations" });
+const [e] = experimentsOf(tiny) as [Experiment];
+
+const full = {
+  ...denoDisk,
+  create: (path: string) =>
+    path.includes("finetune")
+      ? Promise.reject(Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" }))
+      : denoDisk.create(path),
+};
+
+disks("a full disk is told, harms nothing, and the same goes on once there is room", async () => {
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const { profile } = yield* theDevice();
+      const shop = (name: string) => workshop(`${root}/${name}`, profile.name, "test");
+      const untouched = yield* makeStage(shop("untouched"), e, "evaluate");
+      const error = yield* Effect.flip(withDisk(full, makeStage(shop("full"), e, "evaluate")));
+      const { everywhere, mend, again, got } = wireFault(error, "make");
+      assert.match(got, /No space left on device/);
+      assert.equal([everywhere, again], [true, false]);
+      assert.match(mend, /free space/);
+      const names = [...Deno.readDirSync(`${root}/full`)].map(({ name }) => name);
+      assert.not(names.some((name) => name.startsWith("evaluate")));
+      const after = yield* makeStage(shop("full"), e, "evaluate");
+      assert.equal(after.numbers, untouched.numbers);
+      assert.equal(after.outcomes, untouched.outcomes);
+      for (const { name } of Deno.readDirSync(`${root}/untouched`)) {
+        const checkpoints = `${root}/untouched/${name}/checkpoints`;
+        for (const { name: file } of Deno.readDirSync(checkpoints)) {
+          const there = Deno.readFileSync(`${root}/full/${name}/checkpoints/${file}`);
+          assert.equal(there, Deno.readFileSync(`${checkpoints}/${file}`), `${name}/${file}`);
+        }
+      }
+    }).pipe(Effect.provide(deviceNamed("cpu"))),
+  );
+});
+
+disks(
+  "here in this process: finished artefacts are used, and every number is traced to what made it",
+  async () => {
+    const out = `${root}/here`, store = `${root}/untouched`;
+    const options = { config: tiny, settings: [], out, store, version: "test", sink: quiet };
+    const run = (config = tiny) =>
+      Effect.runPromiseExit(
+        ablateHere({ ...options, config }, "cpu").pipe(Effect.provide(deviceNamed("cpu"))),
+      );
+    const done = await run();
+    assert.ok(Exit.isSuccess(done), String(done));
+    const { summary } = done.value, written = Deno.readTextFileSync(`${out}/summary.json`);
+    assert.equal(E.toUnion(summaryCodec().decode(JSON.parse(written))), summary);
+    const [arm] = summary.arms;
+    assert.equal(arm!.tokens, { pretrain: 20, finetune: 84 });
+    assert.equal([arm!.time.measured, arm!.time.predicted], [1, 1]);
+    assert.equal(arm!.difference, {}, "the baseline differs from nothing");
+    assert.is(arm!.paper[0]!.row, 9);
+    for (const { artefact, configHash, dataHash, command } of Object.values(arm!.seeds[0]!.origin)) {
+      const { config, dataHash: data } = JSON.parse(
+        Deno.readTextFileSync(`${store}/${artefact}/manifest.json`),
+      );
+      assert.match(configHash, /^[0-9a-f]{64}$/);
+      assert.is(dataHash, data);
+      assert.equal(config.bridge, e.arm.bridge);
+      assert.match(command, new RegExp(`^deno task cos \\w+ .*--store ${store} --arm cos-80-336 --seed 1$`));
+    }
+    for (
+      const file of ["table.txt", "table.csv", "seeds.csv", "figures/loss.svg", "figures/time-presenceF1.png"]
+    ) {
+      assert.ok(Deno.statSync(`${out}/${file}`).size > 0, file);
+    }
+    const stored = await Effect.runPromise(readAblation(out));
+    assert.equal(stored.config, tiny);
+    assert.ok(stored.manifest.stages.every(({ status }) => status === "done"));
+    // another configuration is refused there
+    assert.match(String(await run(changed(["seeds=[1,2]"]))), /configHash/);
+    // an artefact that is gone is left out of the summary, not made up
+    Deno.removeSync(`${store}/${arm!.seeds[0]!.origin.evaluate.artefact}/result.json`);
+    assert.equal((await Effect.runPromise(summarise(out))).arms, []);
+  },
+);
+
+disks("interrupted, nothing stands as running; the same goes on to the same numbers", async () => {
+  const out = `${root}/stopped`, store = `${root}/stopped-store`;
+  const long = changed([
+    "seeds=[1]",
+    'baseline="cos-80-336"',
+    `arms=${JSON.stringify(tiny.arms)}`,
+    "pretrain.steps=300",
+    "pretrain.every=1000",
+  ]);
+  const options = { config: long, settings: [], out, store, version: "test", sink: quiet };
+  const statuses = (): readonly string[] =>
+    [out, ...[...Deno.readDirSync(store)].map(({ name }) => `${store}/${name}`)].flatMap((path) => {
+      const { stages } = JSON.parse(Deno.readTextFileSync(`${path}/manifest.json`)) as {
+        readonly stages: readonly { readonly status: string }[];
+      };
+      return stages.map(({ status }) => status);
+    });
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(ablateHere(options, "cpu"));
+      const begun = (): boolean => {
+        try {
+          const made = [...Deno.readDirSync(store)].find(({ name }) => name.startsWith("pretrain"));
+          return made !== undefined &&
+            Deno.statSync(`${store}/${made.name}/metrics/pretrain.jsonl`).size > 0;
+        } catch {
+          return false; // not made yet
+        }
+      };
+      while (!begun()) yield* Effect.sleep(10);
+      yield* Fiber.interrupt(fiber);
+      assert.not(statuses().includes("running"), statuses().join(" "));
+      const checkpoints = [...Deno.readDirSync(store)].filter(({ name }) => name.startsWith("pretrain"));
+      assert.ok(
+        Deno.statSync(`${store}/${checkpoints[0]!.name}/checkpoints/pretrain.safetensors`).size > 1000,
+        "what it did is saved",
+      );
+      const { summary } = yield* ablateHere(options, "cpu");
+      assert.ok(statuses().every((status) => status === "done"));
+      const untouched = yield* ablateHere({ ...options, out: `${out}2`, store: `${store}2` }, "cpu");
+      const numbers = ({ arms }: typeof summary): unknown =>
+        arms.map(({ scores, loss }) => ({ scores, loss }));
+      assert.equal(numbers(summary), numbers(untouched.summary));
+    }).pipe(Effect.provide(deviceNamed("cpu"))),
+  );
+});
+
+disks("which errors pass on another worker, and which concern every job", () => {
+  const told = (error: unknown): readonly boolean[] => {
+    const { again, everywhere } = wireFault(error, "make");
+    return [again, everywhere];
+  };
+  assert.equal(told(new DeviceError({ fault: "lost", got: "gone", mend: "again" })), [true, false]);
+  assert.equal(told(new DeviceError({ fault: "rejected kernel", got: "no", mend: "no" })), [false, false]);
+  const disk = (code: string) => diskError("write", "a", Object.assign(new Error("no"), { code }));
+  assert.equal(told(disk("ENOSPC")), [false, true]);
+  assert.equal(told(disk("EACCES")), [false, false]);
+  const unknown = wireFault("words", "make");
+  assert.equal([unknown.tag, unknown.got, unknown.again], ["crash", "words", false]);
+});
+
+disks("a job that fails is told at the end, with what it kept from running; the rest is there", async () => {
+  const config = changed(["seeds=[1]", "pretrain.rate=1e30", "pretrain.maxNorm=1e30"], "token-scaling");
+  const out = `${root}/failing`;
+  const exit = await Effect.runPromiseExit(
+    ablateHere(
+      { config, settings: [], out, store: `${root}/failing-store`, version: "test", sink: quiet },
+      "cpu",
+    )
+      .pipe(Effect.provide(deviceNamed("cpu"))),
+  );
+  assert.ok(Exit.isFailure(exit));
+  const error = exit.cause.reasons.flatMap((r) => r._tag === "Fail" ? [r.error] : [])[0];
+  assert.instance(error, AblationError);
+  assert.match(
+    String((error as AblationError).got),
+    /1 failed job, first train pretrain: got loss NaN|gradNorm/,
+  );
+  const { failures, arms } = await Effect.runPromise(summarise(out));
+  assert.equal(arms, []);
+  assert.match(failures[0]!.label, /^pretrain cos-80/);
+  assert.match(failures[1]!.reason, /^needs pretrain/);
+  const folder = [...Deno.readDirSync(`${root}/failing-store`)].find(({ name }) =>
+    name.startsWith("pretrain")
+  )!;
+  const place = `${root}/failing-store/${folder.name}`;
+  assert.ok(Deno.statSync(`${place}/checkpoints/pretrain.not-finite.safetensors`).size > 1000);
+  assert.is(await Effect.runPromise(readResult(place)), undefined);
+});
+
+disks.run();
