@@ -60,7 +60,7 @@ export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string
 const FORMAT = 1;
 
 /** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
-export const viewsOf = (
+const viewsOf = (
   { arm, model }: Experiment,
 ): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
   small: viewsRead(smallBridge(arm)),
@@ -128,10 +128,6 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
   add("evaluate", { ...third, scenes: e.scenes, evaluate: e.evaluate }, [finetune, seen.finetune, seen.eval]);
   return made;
 };
-
-/** The artefact of a stage of an experiment; of features and scenes, those of evaluation. */
-export const jobOf = (e: Experiment, stage: JobStage, device: string): Job | undefined =>
-  jobsOf(e, device).findLast((job) => job.stage === stage);
 
 /** Jobs of many experiments, each once, in an order in which every job comes after those that it needs. */
 export const jobGraph = (experiments: readonly Experiment[], device: string): readonly Job[] => {

@@ -17,7 +17,7 @@
  */
 import * as t from "io-ts";
 import type { Interval } from "../eval/bootstrap.ts";
-import type { JobStage } from "./jobs.ts";
+import { type JobStage, jobStages } from "./jobs.ts";
 import type { PaperRow } from "../configs/paper_row.ts";
 
 /** A job as the record names it. */
@@ -188,15 +188,7 @@ export const amountCodec = (): t.Type<number, number | null, unknown> => amount;
 const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
-const stage = t.keyof({
-  scenes: null,
-  vision: null,
-  features: null,
-  pretrain: null,
-  expand: null,
-  finetune: null,
-  evaluate: null,
-});
+const stage = t.keyof(Object.fromEntries(jobStages.map((name) => [name, null])) as Record<JobStage, null>);
 const recordType = t.strict({
   format: t.literal(1),
   settings: texts,

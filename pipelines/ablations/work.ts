@@ -38,7 +38,7 @@ const remembered = <A>(memory: Map<string, A>, key: string, make: () => A): A =>
 };
 
 /** Rows of the embedding of an experiment. */
-export const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): number =>
+const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): number =>
   remembered(vocabularies, hashOf([e.data, e.vocabulary]), () => vocabularyOf(tokenizerFor(e)));
 
 /** Work of a step of pre-training or fine-tuning. Throws ConfigError for an arm that does not fit. */

@@ -11,7 +11,7 @@ import type { AblationSummary } from "./summary_types.ts";
 
 const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode(text)];
 /** A table as comma-separated values. */
-export const csvOf = ({ columns, rows }: SummaryTable): string => csvOfRows([columns, ...rows]);
+const csvOf = ({ columns, rows }: SummaryTable): string => csvOfRows([columns, ...rows]);
 
 /** One row a seed of every arm: numbers in full. */
 export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => ({

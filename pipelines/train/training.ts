@@ -30,9 +30,6 @@ import { mixedOf, type Precision } from "./precision.ts";
  */
 export type OnNonFinite = "stop" | "skip";
 
-/** Every answer to a step that is not finite, the default first. */
-export const onNonFinites: readonly OnNonFinite[] = ["stop", "skip"];
-
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
 
