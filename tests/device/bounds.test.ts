@@ -7,8 +7,11 @@ import type { Tensor } from "@chain-of-sight/core";
 import {
   compile,
   type DeviceError,
+  type DeviceName,
+  deviceNamed,
   type DeviceProfile,
   dispatchesOf,
+  evaluate,
   type KernelDispatch,
   outsideOf,
   type Plan,
@@ -25,7 +28,9 @@ import { presets } from "../../pipelines/bench/presets.ts";
 import { stepWork } from "../../pipelines/bench/step_work.ts";
 import { precisions } from "../../pipelines/train/precision.ts";
 import { randomLoop, randomProgram } from "../laws/programs.ts";
-import { dawnServices, endWithTests } from "../support/dawn.ts";
+import { dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
+import { near } from "../support/near.ts";
+import { floats } from "../support/random.ts";
 import { wander } from "../support/wanderer.ts";
 
 const test = suite("accesses in range");
@@ -294,6 +299,43 @@ test("an unchecked device takes the proved, a whole training step too, and refus
   assert.is(e.fault, "refused");
   assert.match(e.got, /accesses not proved in range.*read of input, element .*, of 956/);
   assert.ok(e.made!.some((m) => m.ops.length > 0));
+});
+
+const onDriver = swiftShader === undefined ? () => {} : test;
+
+onDriver("without checks the numbers are the same", async () => {
+  const table = floats("t", [24, 40]), one = cs.i32([3], [23, -1, 23]);
+  for (const name of ["rows by data, and their gradient", "padding on both sides", "attention, causal"]) {
+    const roots = described[name]!, inputs = cs.topological(roots).filter((t) => cs.is("input", t));
+    const bindings = Object.fromEntries(
+      inputs.map((t) => {
+        const { path } = t.attributes;
+        return [path, path === "x" ? table : path === "ids" ? one : floats(path, t.shape)];
+      }),
+    );
+    const services = await dawnServices({}, { unchecked: true });
+    const actual = await Effect.runPromise(Effect.provide(evaluate(roots, bindings), services));
+    cs.interpret(roots, bindings).forEach((e, i) =>
+      near(`${name} ${i}`, actual[i]!, e, { rtol: 2e-4, atol: 1e-5 })
+    );
+  }
+});
+
+test("only dawn has a switch for its checks", async () => {
+  const open = (name: DeviceName) =>
+    Effect.runPromise(
+      Effect.flip(
+        Effect.provide(
+          Effect.flatMap(theDevice(), () => Effect.void),
+          deviceNamed(name, { unchecked: true }),
+        ),
+      ),
+    );
+  for (const name of ["cpu", "webgpu", "auto"] as const) {
+    const e = await open(name) as DeviceError;
+    assert.is(e.fault, "refused");
+    assert.match(e.message, new RegExp(`device ${name} without bounds checks; .*--device dawn`));
+  }
 });
 
 test.run();
