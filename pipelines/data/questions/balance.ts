@@ -82,7 +82,7 @@ export const drawLevel = (levels: Levels, rng: Rng, offer: readonly string[]): O
 };
 
 /** Scenes that weights are fitted on, and the first of their indices, which no data set reaches. */
-const FITTED = 384, FIRST = 2 ** 31;
+const FITTED = 1024, FIRST = 2 ** 31;
 
 const fittedViews = new WeakMap<DataConfig, Map<Split, readonly SceneView[]>>();
 const fittedLevels = new WeakMap<DataConfig, Map<string, Levels>>();
