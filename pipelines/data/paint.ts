@@ -2,7 +2,8 @@
 import type { Picture } from "./picture_pack.ts";
 import type { PixelBox } from "./world_layout.ts";
 import type { Colour } from "./record.ts";
-import { div255, spansBetween } from "./raster.ts";
+import { div255 } from "./raster.ts";
+import { spansBetween } from "./spans.ts";
 
 /** A square picture that is painted on: `side * side * 3` bytes of RGB. */
 export interface Surface {

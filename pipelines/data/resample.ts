@@ -1,24 +1,6 @@
 /** Exact area resampling, so that resolution is the only difference between the sides of one picture. */
 
-/** Weighted source cells of one target cell; weights are whole numbers that add up to `from`. */
-interface Span {
-  readonly start: number;
-  readonly weights: readonly number[];
-}
-
-/** A target cell covers `from` units and a source cell `to`, so that every overlap is a whole number. */
-const spans = (from: number, to: number): readonly Span[] =>
-  Array.from({ length: to }, (_, i) => {
-    const low = i * from, high = low + from;
-    const start = Math.floor(low / to), end = Math.ceil(high / to);
-    return {
-      start,
-      weights: Array.from(
-        { length: end - start },
-        (_, k) => Math.min(high, (start + k + 1) * to) - Math.max(low, (start + k) * to),
-      ),
-    };
-  });
+import { spansBetween } from "./spans.ts";
 
 /**
  * A square picture at a lower resolution: every target byte is the mean of the source over its area, computed in
@@ -34,13 +16,13 @@ export const resampleArea = (rgb: Uint8Array, from: number, to: number): Uint8Ar
   }
   if (to > from || to < 1) throw new RangeError(`resampleArea: got side ${to}; expected 1 to ${from}`);
   if (to === from) return rgb.slice();
-  const cells = spans(from, to), wide = new Float64Array(from * to * 3), out = new Uint8Array(to * to * 3);
+  const { first, counts, weights, most } = spansBetween(from, to);
+  const wide = new Float64Array(from * to * 3), out = new Uint8Array(to * to * 3);
   for (let y = 0; y < from; y++) {
     for (let x = 0; x < to; x++) {
-      const { start, weights } = cells[x]!;
       let r = 0, g = 0, b = 0;
-      for (let k = 0, p = (y * from + start) * 3; k < weights.length; k++, p += 3) {
-        const w = weights[k]!;
+      for (let k = 0, p = (y * from + first[x]!) * 3; k < counts[x]!; k++, p += 3) {
+        const w = weights[x * most + k]!;
         r += w * rgb[p]!, g += w * rgb[p + 1]!, b += w * rgb[p + 2]!;
       }
       const q = (y * to + x) * 3;
@@ -49,10 +31,9 @@ export const resampleArea = (rgb: Uint8Array, from: number, to: number): Uint8Ar
   }
   const whole = from * from, row = to * 3;
   for (let y = 0; y < to; y++) {
-    const { start, weights } = cells[y]!;
     for (let x = 0; x < row; x++) {
       let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += weights[k]! * wide[(start + k) * row + x]!;
+      for (let k = 0; k < counts[y]!; k++) sum += weights[y * most + k]! * wide[(first[y]! + k) * row + x]!;
       out[y * row + x] = Math.floor((sum + whole / 2) / whole);
     }
   }

@@ -14,7 +14,10 @@ export interface RenderOptions {
   readonly sides?: readonly number[];
   /** Worker threads; as many as cores if absent. */
   readonly workers?: number;
-  /** A folder where sets are kept between runs; nothing is kept if absent. */
+  /**
+   * A folder where sets, and packed sprites of worlds at full strength, are kept between runs; nothing is kept if
+   * absent, and packing hundreds of concepts takes some ten seconds.
+   */
   readonly cache?: string;
 }
 
