@@ -6,7 +6,16 @@ import type { EvalError } from "./error.ts";
 import { type McNemar, mcNemar } from "./mcnemar.ts";
 import type { Answered, BenchmarkRecord } from "./records.ts";
 import type { ScoreReport } from "./report.ts";
-import { byImage, byObjectSize, byTemplate, meanCredit, type PartScore, type SizeScale } from "./slices.ts";
+import {
+  byImage,
+  byObjectSize,
+  byTemplate,
+  meanCredit,
+  type PartDifferences,
+  partDifferences,
+  type PartScore,
+  type SizeScale,
+} from "./slices.ts";
 
 /** What is said about some answers. */
 export interface AnswerEvaluation {
@@ -21,7 +30,7 @@ export interface AnswerEvaluation {
 }
 
 /** Two lists of answers to the same questions, compared. */
-export interface AnswerComparison {
+export interface AnswerComparison extends PartDifferences {
   /** Mean credit of the first less that of the second, with its paired interval. */
   readonly difference: Interval;
   /** McNemar's test; absent if some credits are neither 0 nor 1. */
@@ -60,12 +69,11 @@ export const compareAnswers = (
   of: Benchmark,
   first: readonly Answered[],
   second: readonly Answered[],
-  options: BootstrapOptions = {},
+  options: EvaluationOptions = {},
 ): AnswerComparison => {
   const a = credits(of, first), b = credits(of, second);
   const difference = pairedDifference(byImage(first, a), byImage(second, b), meanCredit, options);
   const isWhole = [...a, ...b].every((value) => value === 0 || value === 1);
-  return isWhole
-    ? { difference, mcNemar: mcNemar(a.map((v) => v === 1), b.map((v) => v === 1)) }
-    : { difference };
+  const parts = { difference, ...partDifferences(first, a, b, options) };
+  return isWhole ? { ...parts, mcNemar: mcNemar(a.map((v) => v === 1), b.map((v) => v === 1)) } : parts;
 };

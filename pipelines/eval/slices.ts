@@ -1,5 +1,5 @@
 /** A score over parts of the questions: by the size of the object in question, by template. */
-import { bootstrap, type BootstrapOptions, type Interval } from "./bootstrap.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
 import type { Answered, BenchmarkRecord } from "./records.ts";
 import { type Credit, groupBy, ratio } from "./report.ts";
 
@@ -36,18 +36,27 @@ export const byImage = (
 export const meanCredit = (totals: readonly Total[]): number =>
   ratio(totals.reduce((sum, t) => sum + t.sum, 0), totals.reduce((n, t) => n + t.n, 0));
 
-const sliced = <R extends BenchmarkRecord>(
+/** The interval of something of some questions, given by their places in a list. */
+type IntervalOf = (places: readonly number[]) => Interval;
+
+const sliced = (keys: readonly string[], intervalOf: IntervalOf): ReadonlyMap<string, PartScore> =>
+  new Map(
+    [...groupBy(keys.map((key, place) => ({ key, place })), ({ key }) => key)].map(([name, items]) => [
+      name,
+      { name, n: items.length, ...intervalOf(items.map(({ place }) => place)) },
+    ]),
+  );
+
+const creditOf = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],
   credit: Credit<R>,
-  key: (record: R) => string,
   options: BootstrapOptions,
-): ReadonlyMap<string, PartScore> =>
-  new Map(
-    [...groupBy(answered, ({ record }) => key(record))].map(([name, items]) => {
-      const values = items.map(({ record, answer }) => credit(record, answer));
-      return [name, { name, n: items.length, ...bootstrap(byImage(items, values), meanCredit, options) }];
-    }),
-  );
+): IntervalOf =>
+(places) => {
+  const some = places.map((i) => answered[i]!);
+  const values = some.map(({ record, answer }) => credit(record, answer));
+  return bootstrap(byImage(some, values), meanCredit, options);
+};
 
 /** One bound between sizes. */
 export interface SizeEdge {
@@ -87,6 +96,24 @@ export const sceneSizes: SizeScale = {
   ],
 };
 
+const sizeParts = (
+  records: readonly BenchmarkRecord[],
+  { measure, edges }: SizeScale,
+  intervalOf: IntervalOf,
+): readonly PartScore[] => {
+  const nameOf = ({ [measure]: size }: BenchmarkRecord): string =>
+    size === undefined ? "unknown" : edges.find(({ below }) => size < below)?.name ?? "beyond";
+  const slices = sliced(records.map(nameOf), intervalOf);
+  return [...edges.map(({ name }) => name), "beyond", "unknown"].flatMap((name) => {
+    const slice = slices.get(name);
+    return slice === undefined ? [] : [slice];
+  });
+};
+
+const templateParts = (records: readonly BenchmarkRecord[], intervalOf: IntervalOf): readonly PartScore[] =>
+  [...sliced(records.map(({ template }) => template ?? "unnamed"), intervalOf).values()]
+    .toSorted((a, b) => a.name < b.name ? -1 : 1);
+
 /**
  * Credit by size of the object, in the order of the edges; questions whose size is not known come last as `unknown`.
  * Sizes without a question are left out.
@@ -94,17 +121,10 @@ export const sceneSizes: SizeScale = {
 export const byObjectSize = <R extends BenchmarkRecord>(
   answered: readonly Answered<R>[],
   credit: Credit<R>,
-  { measure, edges }: SizeScale = cocoSizes,
+  sizes: SizeScale = cocoSizes,
   options: BootstrapOptions = {},
-): readonly PartScore[] => {
-  const nameOf = ({ [measure]: size }: R): string =>
-    size === undefined ? "unknown" : edges.find(({ below }) => size < below)?.name ?? "beyond";
-  const slices = sliced(answered, credit, nameOf, options);
-  return [...edges.map(({ name }) => name), "beyond", "unknown"].flatMap((name) => {
-    const slice = slices.get(name);
-    return slice === undefined ? [] : [slice];
-  });
-};
+): readonly PartScore[] =>
+  sizeParts(answered.map(({ record }) => record), sizes, creditOf(answered, credit, options));
 
 /** Credit by template, names sorted; questions without one come as `unnamed`. */
 export const byTemplate = <R extends BenchmarkRecord>(
@@ -112,5 +132,33 @@ export const byTemplate = <R extends BenchmarkRecord>(
   credit: Credit<R>,
   options: BootstrapOptions = {},
 ): readonly PartScore[] =>
-  [...sliced(answered, credit, ({ template }) => template ?? "unnamed", options).values()]
-    .toSorted((a, b) => a.name < b.name ? -1 : 1);
+  templateParts(answered.map(({ record }) => record), creditOf(answered, credit, options));
+
+/** How much more credit one list of answers has than another, by part. */
+export interface PartDifferences {
+  /** By size of the object in question. */
+  readonly bySize: readonly PartScore[];
+  /** By template. */
+  readonly byTemplate: readonly PartScore[];
+}
+
+/**
+ * Differences of mean credits by size and template, paired by picture.
+ * @param answered - the questions, as either list has them.
+ * @param first - credits of the first list of answers.
+ * @param second - credits of the second list of answers to the same questions.
+ */
+export const partDifferences = (
+  answered: readonly Answered[],
+  first: readonly number[],
+  second: readonly number[],
+  { sizes = cocoSizes, ...options }: BootstrapOptions & { readonly sizes?: SizeScale } = {},
+): PartDifferences => {
+  const records = answered.map(({ record }) => record);
+  const difference: IntervalOf = (places) => {
+    const some = places.map((i) => answered[i]!);
+    const totals = (values: readonly number[]) => byImage(some, places.map((i) => values[i]!));
+    return pairedDifference(totals(first), totals(second), meanCredit, options);
+  };
+  return { bySize: sizeParts(records, sizes, difference), byTemplate: templateParts(records, difference) };
+};

@@ -12,7 +12,12 @@ import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";
 import { sceneRecord } from "../../pipelines/eval/scene_records.ts";
 import { sceneSizes } from "../../pipelines/eval/slices.ts";
-import { type Control, kindScoresCodec, kindScoresOf } from "../../pipelines/stages/kind_scores.ts";
+import {
+  compareKinds,
+  type Control,
+  kindScoresCodec,
+  kindScoresOf,
+} from "../../pipelines/stages/kind_scores.ts";
 import { evalQuestions } from "../../pipelines/stages/scores.ts";
 import { taggedBoxes } from "../../pipelines/text/boxes.ts";
 
@@ -136,6 +141,25 @@ test("captions: longest names, plurals and synonyms are found; what is not there
     const named = conceptsNamed(`there is a ${nameOf(id)} here`);
     assert.equal(named, [nameOf(id)]);
   }
+});
+
+test("two models are compared by size, paired by scene", () => {
+  // the second sees nothing that is smaller than 24 px
+  const second = answer((q) => q.size !== undefined && q.size < 24 ? "nothing" : q.answer);
+  const gains = compareKinds(answer((q) => q.answer), second, fullData, { resamples: 100, seed: 1 });
+  for (const kind of ["count", "name", "refer", "reading"] as const) {
+    const { difference, bySize } = gains[kind]!;
+    const parts = new Map(bySize.map((p) => [p.name, p]));
+    assert.ok(difference.value > 0 && difference.low > 0, kind);
+    for (const name of ["under 16 px", "16 to 24 px"]) {
+      assert.is(parts.get(name)?.value ?? 1, 1, `${kind} ${name}`);
+    }
+    for (const name of ["24 to 40 px", "40 to 80 px", "from 80 px", "unknown"]) {
+      assert.equal([parts.get(name)?.low ?? 0, parts.get(name)?.high ?? 0], [0, 0], `${kind} ${name}`);
+    }
+    assert.is(bySize.reduce((sum, p) => sum + p.n, 0), asked.filter((a) => a.question.kind === kind).length);
+  }
+  assert.ok(gains.refer!.byTemplate.every((p) => p.value > 0 && p.value < 1));
 });
 
 test("scores survive JSON", () => {
