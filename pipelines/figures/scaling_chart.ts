@@ -36,7 +36,7 @@ export interface ScalingChart {
 /** Narrowest range that an axis shows, in the unit of the scores. */
 const LEAST = 1;
 
-/** Draws scores with interval bars over visual tokens, on a scale of powers. */
+/** Draws scores with interval bars over visual tokens, on a scale of powers; groups stand a little aside of each other. */
 export const scalingChart = (chart: ScalingChart): Figure => {
   const { points, metrics } = chart, width = chart.width ?? 300, height = 300;
   const groups = [...new Set(points.map(({ group }) => group))];
@@ -46,7 +46,8 @@ export const scalingChart = (chart: ScalingChart): Figure => {
   const panels = metrics.map(({ name, label }, i): Panel => {
     const drawn = points.flatMap((point) => {
       const found = point.values[name];
-      return found === undefined ? [] : [{ ...point, ...found }];
+      const aside = 1.04 ** (groups.indexOf(point.group) - (groups.length - 1) / 2);
+      return found === undefined ? [] : [{ ...point, ...found, x: point.tokens * aside }];
     }).toSorted((a, b) => a.tokens - b.tokens);
     const colour = ({ group }: { readonly group: string }): string => colourOf(groups.indexOf(group));
     const svg = plotSvg({
@@ -56,7 +57,7 @@ export const scalingChart = (chart: ScalingChart): Figure => {
       marginRight: 24,
       marginTop: 30,
       marginBottom: 46,
-      x: { type: "log", label: null, domain: [ticks[0]! / 1.2, ticks.at(-1)! * 1.2] },
+      x: { type: "log", label: null, domain: [ticks[0]! / 1.25, ticks.at(-1)! * 1.35] },
       y: {
         label: null,
         grid: true,
@@ -67,7 +68,7 @@ export const scalingChart = (chart: ScalingChart): Figure => {
         ...groups.map((group, g) => {
           const dash = dashOf(g);
           return Plot.line(drawn.filter((p) => p.group === group), {
-            x: "tokens",
+            x: "x",
             y: "value",
             stroke: colourOf(g),
             strokeWidth: 1.6,
@@ -75,23 +76,26 @@ export const scalingChart = (chart: ScalingChart): Figure => {
           });
         }),
         Plot.ruleX(drawn, {
-          x: "tokens",
+          x: "x",
           y1: "low",
           y2: "high",
           stroke: colour,
           strokeOpacity: 0.55,
           strokeWidth: 1.6,
         }),
-        Plot.dot(drawn, { x: "tokens", y: "value", fill: colour, stroke: "white", r: 4.5 }),
-        Plot.text(drawn, {
-          x: "tokens",
-          y: "value",
-          text: "mark",
-          dx: 7,
-          textAnchor: "start",
-          fontSize: 11,
-          fill: colour,
-        }),
+        Plot.dot(drawn, { x: "x", y: "value", fill: colour, stroke: "white", r: 4.5 }),
+        ...groups.map((group, g) =>
+          Plot.text(drawn.filter((p) => p.group === group), {
+            x: "x",
+            y: "value",
+            text: "mark",
+            dx: g % 2 === 0 ? -7 : 7,
+            dy: g % 2 === 0 ? -8 : 8,
+            textAnchor: g % 2 === 0 ? "end" : "start",
+            fontSize: 11,
+            fill: colourOf(g),
+          })
+        ),
         Plot.text([label], { frameAnchor: "top", dy: -14, fontSize: 12, fontWeight: 600 }),
         Plot.axisX({
           ticks: spaced,

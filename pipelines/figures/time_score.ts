@@ -1,5 +1,6 @@
 /** Score against relative pre-training time: one labelled point with its interval for each arm. */
 import * as Plot from "@observablehq/plot";
+import { paddedDomain } from "./domain.ts";
 import { escapeXml, textWidth } from "./font.ts";
 import { frameSvg } from "./frame.ts";
 import { type Box, placeLabels } from "./labels.ts";
@@ -42,6 +43,9 @@ export interface TimeScoreChart {
 const MARGIN = { left: 62, right: 22, top: 14, bottom: 48 };
 const SIZE = 12;
 
+/** Narrowest range of the y axis, in the unit of the scores. */
+const LEAST = 1;
+
 const extent = (values: readonly number[]): readonly [number, number] => {
   const finite = values.filter(Number.isFinite);
   return finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
@@ -72,9 +76,7 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   const height = chart.height ?? 440;
   const groups = [...new Set(points.map((p) => p.group ?? p.label))];
   const colour = (p: TimeScorePoint): string => colourOf(groups.indexOf(p.group ?? p.label));
-  const [low, high] = extent(points.flatMap((p) => [p.low, p.score, p.high]));
-  const room = 0.1 * (high - low || 1);
-  const yDomain = [low - room, high + room] as const;
+  const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), LEAST, 0.1);
   const xDomain = [0, Math.max(1, extent(points.map((p) => p.time))[1]) * 1.08] as const;
   const xRange = [MARGIN.left, width - MARGIN.right] as const;
   const yRange = [height - MARGIN.bottom, MARGIN.top] as const;

@@ -17,8 +17,13 @@ const percent = (scores: Scores): Readonly<Record<string, Ranging>> =>
 
 const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
 
-const groupOf = ({ name, bridge }: ArmSummary): string =>
-  name.endsWith(EQUAL_COMPUTE) ? `${bridge}, equal compute` : bridge;
+/** What colours tell apart: equal steps from equal compute where a family has both, kinds of bridges elsewhere. */
+const groupsOf = (arms: readonly ArmSummary[]): (arm: ArmSummary) => string => {
+  const isEqual = ({ name }: ArmSummary): boolean => name.endsWith(EQUAL_COMPUTE);
+  return arms.some(isEqual)
+    ? (arm) => isEqual(arm) ? "equal compute" : "equal steps"
+    : ({ bridge }) => bridge;
+};
 
 const seedsOf = ({ seeds }: AblationSummary): string =>
   `${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`;
@@ -32,7 +37,8 @@ export const metricsNamed = (
 
 /** Scores of every arm with intervals, a panel a metric; the dashed line is the baseline. */
 export const scoresChart = (summary: AblationSummary, names?: readonly string[]): Figure => {
-  const baseline = summary.arms.find(({ name }) => name === summary.baseline);
+  const baseline = summary.arms.find(({ name }) => name === summary.baseline),
+    groupOf = groupsOf(summary.arms);
   return intervalChart({
     title: "Scores by arm",
     subtitle: `means over ${
@@ -58,7 +64,7 @@ export const differencesChart = (summary: AblationSummary, names?: readonly stri
     }; 95 % intervals; dashed: no difference`,
     rows: summary.arms.filter(({ name }) => name !== summary.baseline).map((arm) => ({
       label: labelOf(arm),
-      group: groupOf(arm),
+      group: groupsOf(summary.arms)(arm),
       values: percent(arm.difference),
     })),
     metrics: metricsNamed(summary, names),
