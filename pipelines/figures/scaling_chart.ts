@@ -61,7 +61,7 @@ export const scalingChart = (chart: ScalingChart): Figure => {
       y: {
         label: null,
         grid: true,
-        domain: [...paddedDomain(drawn.flatMap(({ low, high }) => [low, high]), LEAST)],
+        domain: [...paddedDomain(drawn.flatMap(({ low, high }) => [low, high]), LEAST, 0.14)],
       },
       marks: [
         Plot.frame({ stroke: "#bbb" }),
@@ -87,11 +87,9 @@ export const scalingChart = (chart: ScalingChart): Figure => {
         ...groups.map((group, g) =>
           Plot.text(drawn.filter((p) => p.group === group), {
             x: "x",
-            y: "value",
+            y: g % 2 === 0 ? "high" : "low",
             text: "mark",
-            dx: g % 2 === 0 ? -7 : 7,
-            dy: g % 2 === 0 ? -8 : 8,
-            textAnchor: g % 2 === 0 ? "end" : "start",
+            dy: g % 2 === 0 ? -8 : 9,
             fontSize: 11,
             fill: colourOf(g),
           })
