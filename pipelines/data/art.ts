@@ -4,14 +4,12 @@
  */
 import * as Effect from "effect/Effect";
 import { createRequire } from "node:module";
-// Importing the manifests puts the packages in the module graph: `deno cache` fetches them, and their other files,
-// which are too large to be checked as modules, can then be found by name.
-import fluent from "npm:@iconify-json/fluent-emoji-flat@1.2.6/package.json" with { type: "json" };
-import noto from "npm:@iconify-json/noto@1.2.9/package.json" with { type: "json" };
-import twemoji from "npm:@iconify-json/twemoji@1.2.5/package.json" with { type: "json" };
+// Importing the manifest puts the package in the module graph: `deno cache` fetches it, and its other files can then be
+// found by name.
 import roboto from "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
-import { concepts } from "./concepts.ts";
+import { concepts, smallVocabulary } from "./concepts.ts";
 import type { Style } from "./config.ts";
+import { iconSvg, readIcons, styleVersion } from "./drawings.ts";
 import { DataError } from "./error.ts";
 
 /** Drawings as text, ready to be sent to a worker. */
@@ -25,27 +23,14 @@ export interface Art {
 /** Name of the drawing of a concept in a style. */
 export const artKey = (concept: number, style: Style): string => `${style}/${concept}`;
 
-const packages: Readonly<Partial<Record<Style, string>>> = {
-  "fluent-flat": "@iconify-json/fluent-emoji-flat",
-  noto: "@iconify-json/noto",
-  twemoji: "@iconify-json/twemoji",
-};
-
 /** Names and versions of the packages that the pixels come from; part of every cache key. */
-export const artVersion: string = [fluent, noto, twemoji, roboto].map((p) => `${p.name}@${p.version}`).join(
-  " ",
-);
+export const artVersion: string = [
+  ...(["fluent-flat", "noto", "twemoji"] as const).map(styleVersion),
+  `${roboto.name}@${roboto.version}`,
+].join(" ");
 
 const fontFile = "@expo-google-fonts/roboto/500Medium/Roboto_500Medium.ttf";
 const fileOf = (path: string): string => createRequire(import.meta.url).resolve(path);
-
-interface IconSet {
-  readonly width?: number;
-  readonly height?: number;
-  readonly icons: Readonly<
-    Record<string, { readonly body: string; readonly width?: number; readonly height?: number }>
-  >;
-}
 
 const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataError> =>
   Effect.tryPromise({
@@ -59,22 +44,16 @@ const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataErr
       }),
   });
 
-/** Concepts that worlds without {@link DataConfig.world} can show. */
-export const FIRST = 48;
-
 const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, string])[], DataError> =>
-  attempt(packages[style] ?? `of the style ${style}`, async () => {
-    const path = fileOf(`${packages[style]}/icons.json`);
-    const set = JSON.parse(await Deno.readTextFile(path)) as IconSet;
-    return concepts.slice(0, FIRST).map(({ id, slug }) => {
-      const icon = set.icons[slug];
+  attempt(`of the style ${style}`, async () => {
+    if (style === "stamp" || style === "fluent-3d") {
+      throw new Error(`${style}, which small worlds are not drawn in`);
+    }
+    const icons = await readIcons(style);
+    return concepts.slice(0, smallVocabulary).map(({ id, slug }) => {
+      const icon = icons(slug);
       if (icon === undefined) throw new Error(`no picture ${slug}`);
-      const w = icon.width ?? set.width ?? 16, h = icon.height ?? set.height ?? 16;
-      return [
-        artKey(id, style),
-        `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ` +
-        `width="SIDE" height="SIDE" viewBox="0 0 ${w} ${h}">${icon.body}</svg>`,
-      ];
+      return [artKey(id, style), iconSvg(icon, ["SIDE", "SIDE"])];
     });
   });
 

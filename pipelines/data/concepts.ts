@@ -138,11 +138,13 @@ export const conceptNamed = (name: string): O.Option<Concept> =>
 /** Name of a concept that is known to exist. */
 export const nameOf = (id: number): string => concepts[id]!.name;
 
-const DEALT = 48, dealtThemes = 8;
+/** Concepts that worlds without {@link DataConfig.world} can show: the first of every one of eight themes, in turn. */
+export const smallVocabulary: number = 48;
+const dealtThemes = 8;
 
 /** How often a concept is drawn, relative to others: of the first 48, the first of every theme is the most popular. */
 export const popularity = (id: number): number =>
-  id < DEALT ? 1 / Math.sqrt(1 + Math.floor(id / dealtThemes)) : table[id]!.popularity;
+  id < smallVocabulary ? 1 / Math.sqrt(1 + Math.floor(id / dealtThemes)) : table[id]!.popularity;
 
 /** The concept numbers among the first `k` that are found most in a theme. */
 export const inTheme = (theme: Theme, k: number): readonly number[] =>

@@ -1,7 +1,7 @@
 /** The configuration of EmojiScenes: everything that decides its bytes, and nothing else. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { concepts } from "./concepts.ts";
+import { concepts, smallVocabulary } from "./concepts.ts";
 import { type Pattern, patterns } from "./pattern.ts";
 import { type QuestionKind, questionKinds } from "./questions/question.ts";
 
@@ -275,9 +275,7 @@ const anyConfig: t.Type<DataConfig> = t.exact(
   t.intersection([t.type(smallConfig), t.partial({ world: worldType })]),
 );
 
-/** Concepts whose drawings small worlds have. */
-const FIRST = 48;
-const fits = (c: DataConfig): boolean => c.world !== undefined || c.concepts <= FIRST;
+const fits = (c: DataConfig): boolean => c.world !== undefined || c.concepts <= smallVocabulary;
 const dataConfigType = new t.Type<DataConfig, DataConfig, unknown>(
   "DataConfig",
   (u): u is DataConfig => anyConfig.is(u) && fits(u),
@@ -285,7 +283,7 @@ const dataConfigType = new t.Type<DataConfig, DataConfig, unknown>(
     const config = anyConfig.validate(u, c);
     if (E.isLeft(config) || fits(config.right)) return config;
     const place = t.appendContext(c, "concepts", smallConfig.concepts, config.right.concepts);
-    return t.failure(config.right.concepts, place, `concepts: at most ${FIRST} without world`);
+    return t.failure(config.right.concepts, place, `concepts: at most ${smallVocabulary} without world`);
   },
   t.identity,
 );

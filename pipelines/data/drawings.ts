@@ -82,42 +82,58 @@ const manifests: Readonly<Record<keyof typeof styleSources, () => Promise<unknow
   openmoji: () => import("npm:@iconify-json/openmoji@1.2.29/package.json", { with: { type: "json" } }),
 };
 
-interface Icon {
+/** One drawing of an icon set, as SVG without its root element. */
+export interface Icon {
+  /** What is inside of the root. */
   readonly body: string;
-  readonly width?: number;
-  readonly height?: number;
+  /** Width of its view box. */
+  readonly width: number;
+  /** Height of its view box. */
+  readonly height: number;
 }
 
 interface IconSet {
   readonly width?: number;
   readonly height?: number;
-  readonly icons: Readonly<Record<string, Icon>>;
+  readonly icons: Readonly<Record<string, Pick<Icon, "body"> & Partial<Icon>>>;
 }
 
 const fileOf = (path: string): string => createRequire(import.meta.url).resolve(path);
 
-// Icon sets write possessives without the hyphen: `womans-hat`.
-const iconOf = (set: IconSet, slug: string): Icon | undefined =>
-  set.icons[slug] ?? set.icons[slug.replace("-s-", "s-")];
+/** The icons of an icon set by slug. Rejects if the package cannot be read. */
+export const readIcons = async (
+  style: Exclude<Style, "stamp" | "fluent-3d">,
+): Promise<(slug: string) => Icon | undefined> => {
+  await manifests[style]();
+  const set = JSON.parse(
+    await Deno.readTextFile(fileOf(`${styleSources[style].package}/icons.json`)),
+  ) as IconSet;
+  return (slug) => {
+    // Icon sets write possessives without the hyphen: `womans-hat`.
+    const icon = set.icons[slug] ?? set.icons[slug.replace("-s-", "s-")];
+    if (icon === undefined) return undefined;
+    return { body: icon.body, width: icon.width ?? set.width ?? 16, height: icon.height ?? set.height ?? 16 };
+  };
+};
+
+/** An icon as an SVG document that is drawn at a size. */
+export const iconSvg = ({ body, width, height }: Icon, size: readonly [string, string]): string =>
+  `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ` +
+  `width="${size[0]}" height="${size[1]}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
 
 // resvg 2.6.2 ends the whole process on this one: it has a pattern without extent.
-const unreadable: Readonly<Record<string, string>> = { "@iconify-json/noto": "package" };
+const unreadable: Readonly<Partial<Record<Style, string>>> = { noto: "package" };
 
-const iconDrawings = async (name: string, source: string): Promise<Drawings> => {
-  const all = JSON.parse(await Deno.readTextFile(fileOf(`${name}/icons.json`))) as IconSet;
-  const { [unreadable[name] ?? ""]: _, ...icons } = all.icons;
-  const set: IconSet = { ...all, icons };
+const iconDrawings = async (style: Exclude<Style, "stamp" | "fluent-3d">): Promise<Drawings> => {
+  const icons = await readIcons(style);
+  const find = (slug: string): Icon | undefined => unreadable[style] === slug ? undefined : icons(slug);
   return {
-    source,
-    has: ({ slug }) => iconOf(set, slug) !== undefined,
+    source: styleVersion(style),
+    has: ({ slug }) => find(slug) !== undefined,
     raster: ({ slug }) => {
-      const icon = iconOf(set, slug);
+      const icon = find(slug);
       if (icon === undefined) return Promise.reject(new Error(`no picture ${slug}`));
-      const w = icon.width ?? set.width ?? 16, h = icon.height ?? set.height ?? 16;
-      return Promise.resolve(rasterSvg(
-        `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ` +
-          `width="${w}" height="${h}" viewBox="0 0 ${w} ${h}">${icon.body}</svg>`,
-      ));
+      return Promise.resolve(rasterSvg(iconSvg(icon, [String(icon.width), String(icon.height)])));
     },
   };
 };
@@ -126,14 +142,15 @@ const iconDrawings = async (name: string, source: string): Promise<Drawings> => 
 const fileKey = (name: string): string =>
   name.replace(/\.webp$/, "").split("-").filter((p) => p !== "fe0f").join("-");
 
-const fileDrawings = async (name: string, source: string): Promise<Drawings> => {
-  const folder = fileOf(`${name}/package.json`).replace(/package\.json$/, "assets");
+const fileDrawings = async (style: "fluent-3d"): Promise<Drawings> => {
+  await manifests[style]();
+  const folder = fileOf(`${styleSources[style].package}/package.json`).replace(/package\.json$/, "assets");
   const files = new Map<string, string>();
   for await (const { name: file } of Deno.readDir(folder)) files.set(fileKey(file), `${folder}/${file}`);
   const find = ({ emoji }: DrawingName): string | undefined =>
     files.get([...emoji].map((c) => c.codePointAt(0)!.toString(16)).filter((p) => p !== "fe0f").join("-"));
   return {
-    source,
+    source: styleVersion(style),
     has: (drawing) => find(drawing) !== undefined,
     raster: async (drawing) => {
       const file = find(drawing);
@@ -151,9 +168,7 @@ export const openDrawings = (style: Style): Effect.Effect<Drawings, DataError> =
   Effect.tryPromise({
     try: async () => {
       if (style === "stamp") throw new Error("the style stamp");
-      await manifests[style]();
-      const open = style === "fluent-3d" ? fileDrawings : iconDrawings;
-      return await open(styleSources[style].package, styleVersion(style));
+      return style === "fluent-3d" ? await fileDrawings(style) : await iconDrawings(style);
     },
     catch: (cause) =>
       new DataError({

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect";
 import { fileURLToPath } from "node:url";
 import emoji from "npm:unicode-emoji-json@0.9.0/data-by-emoji.json" with { type: "json" };
 import oldAspects from "./first_aspects.json" with { type: "json" };
+import { smallVocabulary } from "../concepts.ts";
 import { type ColourName, colourNames } from "../colours.ts";
 import type { Style } from "../config.ts";
 import { openDrawings, styleSources } from "../drawings.ts";
@@ -25,8 +26,6 @@ import { type Nouns, openNouns, synsetOf } from "./wordnet.ts";
 const ALIKE = 54;
 /** Concepts that are held out. */
 const HELD_OUT = 80;
-/** Concepts of small worlds, whose places and measured shapes are fixed. */
-const FIRST = 48;
 
 const shipped = Object.keys(styleSources) as Exclude<Style, "stamp">[];
 const training: readonly Style[] = ["fluent-flat", "fluent-3d", "noto"];
@@ -91,7 +90,7 @@ const withoutTwins = (all: readonly Candidate[]): readonly Candidate[] => {
   const dropped = new Set<number>();
   for (const style of shipped) {
     for (const { a, b, difference } of alikePairs(all.map((c) => c.drawn[style]?.thumb), ALIKE)) {
-      if (dropped.has(a) || dropped.has(b) || b < FIRST) continue;
+      if (dropped.has(a) || dropped.has(b) || b < smallVocabulary) continue;
       dropped.add(b);
       say(`left out: ${all[b]!.name}: looks like ${all[a]!.name} in ${style} (${difference.toFixed(1)})`);
     }
@@ -121,7 +120,7 @@ const heldOutOf = (
   const above = all.map((c) => c.synset === undefined ? new Set<string>() : nouns.above(c.synset));
   const words = all.map((c, i) => wordsOf([c.name, ...synonyms[i]!]));
   const alone = (c: Candidate, i: number): boolean =>
-    i >= FIRST && c.synset !== undefined && shipped.every((s) => c.drawn[s] !== undefined) &&
+    i >= smallVocabulary && c.synset !== undefined && shipped.every((s) => c.drawn[s] !== undefined) &&
     all.every((d, j) =>
       i === j ||
       (words[i]!.isDisjointFrom(words[j]!) && !above[j]!.has(c.synset!) &&
