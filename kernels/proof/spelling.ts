@@ -33,3 +33,10 @@ export const assigned = (body: readonly Statement[], into = new Set<string>()): 
   }
   return into;
 };
+
+/** Whether statements leave what is around them by `break`, loops of their own aside. */
+export const breaks = (body: readonly Statement[]): boolean =>
+  body.some((s) =>
+    s.kind === "break" || s.kind === "block" && breaks(s.body) ||
+    s.kind === "if" && (breaks(s.then) || breaks(s.otherwise))
+  );

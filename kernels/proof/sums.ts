@@ -157,9 +157,16 @@ const settle = (sum: Sum, unknown: Unknown, as: Sum): Sum => {
   return plus(plus(sum, one(unknown), -by), as, by);
 };
 
+/** Beyond this, products of whole numbers may be rounded: nothing is concluded from them. */
+const EXACT = 2 ** 50;
+
+const tooGreat = ({ terms, constant }: Sum): boolean =>
+  Math.abs(constant) > EXACT || [...terms.values()].some(({ by }) => Math.abs(by) > EXACT);
+
 /** Greatest value of a sum, or more; `depth` is how many facts may be added. */
 export const atMost = (path: Path, asked: Sum, depth: number): number => {
   if (asked.terms.size === 0) return asked.constant;
+  if (tooGreat(asked)) return Infinity;
   const key = `${depth}:${keyOf(asked)}`, before = path.found.get(key);
   if (before !== undefined) return before;
   const found = search(path, asked, depth);
@@ -197,8 +204,8 @@ const byCases = (path: Path, asked: Sum, depth: number): number => {
 const search = (path: Path, asked: Sum, depth: number): number => {
   let best = asked.constant;
   for (const { of, by } of asked.terms.values()) {
-    const [min, max] = rangeOf(path, of, Math.max(0, depth - 1));
-    best += by > 0 ? by * max : by * min;
+    const [min, max] = rangeOf(path, of, Math.max(0, depth - 1)), most = by > 0 ? by * max : by * min;
+    best += Math.abs(most) > EXACT ? Infinity : most;
   }
   best = Math.min(best, byCases(path, asked, depth));
   if (depth === 0) return best;

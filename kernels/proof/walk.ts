@@ -2,8 +2,8 @@
  * Walks through the text of a kernel as every worker does at once, and asks of each access whether its place lies in
  * its array whatever the data. Loops are walked once, for any turn; branches are joined by their condition.
  */
-import { assigned, spell } from "./spelling.ts";
-import type { Expr, FunctionText, ModuleText, Statement } from "./syntax.ts";
+import { assigned, breaks, spell } from "./spelling.ts";
+import { type Expr, type FunctionText, type ModuleText, type Statement, UnknownText } from "./syntax.ts";
 import { atLeast, atMost, impossible, known, nowhere, type Path, plus, whole } from "./sums.ts";
 import { Arithmetic, type Known } from "./values.ts";
 
@@ -38,13 +38,15 @@ export interface Outside {
 /** Most facts that a proof adds up. */
 const DEEPEST = 6;
 
-const SCALARS: Readonly<Record<string, number>> = { f32: 4, u32: 4, i32: 4, f16: 2 };
+const SCALARS: Readonly<Record<string, number>> = { f32: 4, u32: 4, i32: 4, f16: 2, f: 4, u: 4, i: 4, h: 2 };
 
-/** Bytes of an element, and its type. */
-const elementOf = (type: string): { readonly type: string; readonly bytes: number } => {
-  const vector = /^vec4<(\w+)>$/.exec(type)?.[1] ?? /^vec4([fuih])$/.exec(type)?.[1];
-  const scalar = { f: "f32", u: "u32", i: "i32", h: "f16" }[vector ?? ""] ?? vector ?? type;
-  return { type, bytes: (SCALARS[scalar] ?? 4) * (vector === undefined ? 1 : 4) };
+/** Bytes of an element of an array. Throws UnknownText for types that kernels do not keep there. */
+const bytesOf = (type: string): number => {
+  const [, lanes = "1", scalar = type] =
+    /^vec([24])(?:<(\w+)>|([fuih]))$/.exec(type)?.filter((part) => part !== undefined) ?? [];
+  const each = SCALARS[scalar];
+  if (each === undefined) throw new UnknownText(`an array of ${type}`);
+  return Number(lanes) * each;
 };
 
 interface Cell {
@@ -101,6 +103,9 @@ class Walk {
   }
 
   #run(f: FunctionText, given: readonly Known[]): Known {
+    if (f.parameters.some(({ type }) => type.startsWith("ptr"))) {
+      throw new UnknownText(`a pointer given to ${f.name}`);
+    }
     const outer = this.#scopes, path = this.#path;
     this.#scopes = [new Map(f.parameters.map(({ name }, i) => [name, { value: given[i]! }]))];
     this.#block(f.body);
@@ -236,6 +241,7 @@ class Walk {
       this.#arithmetic.condition(this.#arithmetic.binary(path, "==", value, this.#value(e)));
     const named = cases.flatMap((c) => c.value === undefined ? [] : [c.value]);
     const ends: End[] = [], changed = new Set<string>();
+    if (cases.some((c) => breaks(c.body))) throw new UnknownText("break in a switch");
     for (const { value: is, body } of cases) {
       const here = is === undefined
         ? this.#noneOf(value, named)
@@ -333,11 +339,10 @@ class Walk {
     }
     const [, element, length] = /^array<(.+?)(?:,(\d+))?>$/.exec(global.type) ?? [];
     if (element === undefined) return [global.name, 0, global.type, global.binding];
-    const { type, bytes } = elementOf(element);
     const size = global.binding === undefined
       ? Number(length ?? 0)
-      : Math.floor((this.#launch.bytes[global.binding] ?? 0) / bytes);
-    return [global.name, size, type, global.binding];
+      : Math.floor((this.#launch.bytes[global.binding] ?? 0) / bytesOf(element));
+    return [global.name, size, element, global.binding];
   }
 
   /** Notes an access that is not proved: `more` elements follow the first. */
@@ -474,7 +479,7 @@ class Walk {
       return this.#arithmetic.any(type);
     }
     const [lines, length] = byRow ? [rows, columns] : [columns, rows];
-    const each = Math.ceil(length * elementOf(number).bytes / elementOf(held).bytes);
+    const each = Math.ceil(length * bytesOf(number) / bytesOf(held));
     this.#check(about, place, (lines - 1) * stride.sum.constant + each - 1);
     return this.#arithmetic.any(type);
   }
