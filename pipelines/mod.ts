@@ -77,6 +77,7 @@ export * from "./data/concepts.ts";
 export * from "./data/config.ts";
 export * from "./data/contact_sheet.ts";
 export * from "./data/drawings.ts";
+export type { Raster } from "./data/raster.ts";
 export * from "./data/error.ts";
 export * from "./data/formats/aokvqa.ts";
 export * from "./data/formats/coco_captions.ts";

@@ -130,7 +130,8 @@ export const loadProgram = (
         );
       }
     }
-    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile), dispatches), first = outside[0];
+    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile), dispatches);
+    const [first] = outside;
     if (first !== undefined) {
       return yield* Effect.fail(
         new DeviceError({

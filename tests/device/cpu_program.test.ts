@@ -266,7 +266,9 @@ test("without an adapter the CPU is chosen, and it is said once", async () => {
   );
   const kept = await Effect.runPromiseExit(Effect.scoped(Layer.build(orCpu(refused))));
   assert.is(failure(kept).fault, "refused");
-  const named = Effect.map(theDevice(), (d) => d.profile.name).pipe(Effect.provide(deviceNamed("cpu", { threads: 3 })));
+  const named = Effect.map(theDevice(), (d) => d.profile.name).pipe(
+    Effect.provide(deviceNamed("cpu", { threads: 3 })),
+  );
   assert.match(await Effect.runPromise(named), /3 threads/);
 });
 
