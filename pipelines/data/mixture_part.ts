@@ -118,7 +118,13 @@ const standing = (folder: string): Effect.Effect<PartReport | undefined, never> 
 const removed = (folder: string): Effect.Effect<void> =>
   Effect.promise(() => Deno.remove(folder, { recursive: true }).catch(() => undefined));
 
-/** Prepares into a folder of its own and gives it its name whole: of two processes the later one takes the other's. */
+const renamed = (from: string, to: string): Effect.Effect<void, DiskError> =>
+  onDisk("rename", to, () => Deno.rename(from, to));
+
+/**
+ * Prepares into a folder of its own and gives it its name whole. Of two processes the later one takes the other's, which
+ * may be in use already; only what is damaged is removed.
+ */
 const prepared = (
   options: PrepareOptions,
   folder: string,
@@ -131,13 +137,15 @@ const prepared = (
       yield* onDisk("make", temp, () => Deno.mkdir(temp, { recursive: true }));
       const report = yield* prepare(options, temp);
       yield* writeJson(`${temp}/done.json`, { report, hashes: yield* hashesOf(temp) });
-      yield* removed(folder);
-      yield* onDisk("rename", folder, () => Deno.rename(temp, folder)).pipe(
-        Effect.catch((error) =>
-          Effect.flatMap(standing(folder), (other) => other === undefined ? Effect.fail(error) : Effect.void)
+      return yield* renamed(temp, folder).pipe(
+        Effect.as(report),
+        Effect.catch(() =>
+          Effect.flatMap(standing(folder), (other) =>
+            other !== undefined
+              ? Effect.succeed(other)
+              : Effect.as(Effect.andThen(removed(folder), renamed(temp, folder)), report))
         ),
       );
-      return report;
     }).pipe(Effect.ensuring(removed(temp)));
   });
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import { concepts } from "./concepts.ts";
 import type { DataConfig, Split, Style } from "./config.ts";
-import { openDrawings } from "./drawings.ts";
+import { openDrawings, styleVersion } from "./drawings.ts";
 import { DataError } from "./error.ts";
 import { packGlyphs } from "./glyphs.ts";
 import { keptPack } from "./pack_files.ts";
@@ -86,7 +86,7 @@ export const loadPacks = (
         keptPack(
           folder,
           `sprites-${style}`,
-          { MADE, style, first, spriteLevels },
+          { MADE, art: styleVersion(style), first, spriteLevels },
           makeStyle(style, config.concepts),
         ),
     );

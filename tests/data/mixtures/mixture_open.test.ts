@@ -114,6 +114,20 @@ test("opened again, nothing is prepared again; a damaged file is; other prompts 
   assert.is([...Deno.readDirSync(`${cache}/records`)].length, 6);
 });
 
+test("opened by several at once, one folder stands, and no one loses what another reads", async () => {
+  const cache = `${folder}/together`;
+  const look = () =>
+    opened(
+      config,
+      cache,
+      (mixture) => Effect.map(records(mixture, 0), (all) => [mixture.hash, JSON.stringify(all)] as const),
+    );
+  const found = await Promise.all(Array.from({ length: 4 }, look));
+  for (const one of found) assert.equal(one, found[0]);
+  const places = [...Deno.readDirSync(`${cache}/records`)].map(({ name }) => name);
+  assert.is(places.length, 3, places.join(", "));
+});
+
 test("a record that cannot be used stops with file, entry and field, or is counted", async () => {
   const bad = conversations(shapes(10)) as {
     image?: string;
