@@ -1,9 +1,7 @@
 /** Commands that make things again, as they are typed. */
+import { shellLine } from "../terminal/shell_line.ts";
 import type { JobStage } from "./jobs.ts";
 import type { AblationRecord } from "./summary_types.ts";
-
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** What was asked for, as flags of `ablate` and of the commands of single stages. */
 export interface AblationFlags extends Pick<AblationRecord, "settings" | "store" | "deviceName"> {
@@ -33,7 +31,7 @@ export const ablateCommand = (asked: AblationFlags, seeds: readonly number[]): s
   const flags = counted
     ? [...flagsOf(asked), "--seeds", String(seeds.length)]
     : [...flagsOf(asked), "--set", `seeds=${JSON.stringify(seeds)}`];
-  return ["deno task cos ablate", ...flags.map(quoted)].join(" ");
+  return shellLine(["deno", "task", "cos", "ablate", ...flags]);
 };
 
 /** The command that makes the artefact of one stage of one arm and seed, and all that it needs. */
@@ -43,6 +41,4 @@ export const stageCommand = (
   arm: string,
   seed: number,
 ): string =>
-  [`deno task cos ${stage}`, ...[...flagsOf(asked), "--arm", arm, "--seed", String(seed)].map(quoted)].join(
-    " ",
-  );
+  shellLine(["deno", "task", "cos", stage, ...flagsOf(asked), "--arm", arm, "--seed", String(seed)]);

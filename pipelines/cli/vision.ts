@@ -10,7 +10,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { fromEither } from "../bridge.ts";
 import { override, settingsOf } from "../configs/override.ts";
-import { shellLine } from "../report/run_report.ts";
+import { shellLine } from "../terminal/shell_line.ts";
 import { onDisk } from "../runs/disk.ts";
 import type { Json } from "../runs/hash.ts";
 import { acquireLock } from "../runs/run_lock.ts";

@@ -4,11 +4,13 @@ import type { DecodeError } from "../bridge.ts";
 import {
   type AblationRecord,
   type AblationSummary,
+  type Origin,
   recordCodec,
   summaryCodec,
 } from "../ablations/summary_types.ts";
 import type { Figure } from "../figures/plot.ts";
 import { figuresOf, timeFigure } from "../ablations/figures.ts";
+import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../runs/hash.ts";
 import type { DiskError } from "../runs/disk.ts";
@@ -24,6 +26,12 @@ const per = (interval: Omit<Ranged, "scale"> | undefined): Ranged | undefined =>
 const originsOf = (arm: Arm): readonly string[] => [
   ...new Set(arm.seeds.flatMap(({ origin }) => Object.values(origin).map(({ artefact }) => artefact))),
 ];
+
+/** Where all numbers of a summary come from, each once. */
+const originsIn = ({ arms }: AblationSummary): readonly Origin[] => {
+  const all = arms.flatMap((arm) => arm.seeds.flatMap(({ origin }) => Object.values(origin)));
+  return [...new Map(all.map((origin) => [origin.artefact, origin])).values()];
+};
 
 const short = (value: number): number => Number(value.toPrecision(3));
 
@@ -108,22 +116,30 @@ const failureTable = ({ failures }: AblationSummary): readonly ReportTable[] =>
     rows: failures.map(({ label, artefact, reason }) => ({ values: [label, artefact, reason], sources: [] })),
   }];
 
+// Artefacts may be another ablation's, of another version of the code: what made one stands in its own manifest.
 const sourcesOf = (
   summary: AblationSummary,
   { jobs, store }: AblationRecord,
+  files: ReadonlyMap<string, RunFiles>,
 ): readonly Source[] => {
   const labels = new Map(jobs.map(({ artefact, label }) => [artefact, label]));
-  const all = summary.arms.flatMap((arm) => arm.seeds.flatMap(({ origin }) => Object.values(origin)));
-  return [...new Map(all.map((origin) => [origin.artefact, origin])).values()].map((origin) => ({
-    id: origin.artefact,
-    run: labels.get(origin.artefact) ?? origin.artefact,
-    path: `${store}/${origin.artefact}`,
-    configHash: origin.configHash,
-    dataHash: origin.dataHash,
-    codeVersion: summary.codeVersion,
-    device: summary.device,
-    command: origin.command,
-  }));
+  return originsIn(summary).map(({ artefact, configHash, dataHash, command }) => {
+    const { codeVersion, device, finished } = files.get(artefact)?.manifest ?? {
+      ...summary,
+      finished: undefined,
+    };
+    return {
+      id: artefact,
+      run: labels.get(artefact) ?? artefact,
+      path: `${store}/${artefact}`,
+      configHash,
+      dataHash,
+      codeVersion,
+      device,
+      ...(finished === undefined ? {} : { finished }),
+      command,
+    };
+  });
 };
 
 const captions = (summary: AblationSummary): Readonly<Record<string, string>> => ({
@@ -164,13 +180,13 @@ export const ablationReport = (
     const manifest = yield* readManifest(path);
     const summary = yield* readJson(`${path}/summary.json`, summaryCodec());
     const record = yield* readJson(`${path}/record.json`, recordCodec());
-    const store = (yield* existing(`${path}/${record.store}`)) ? `${path}/${record.store}` : record.store;
-    const sources = sourcesOf(summary, record), files = new Map<string, RunFiles>();
-    for (const { id } of sources) {
-      if (yield* existing(`${store}/${id}/manifest.json`)) {
-        files.set(id, yield* readRunFiles(`${store}/${id}`));
+    const store = storeFrom(path, record.store), files = new Map<string, RunFiles>();
+    for (const { artefact } of originsIn(summary)) {
+      if (yield* existing(`${store}/${artefact}/manifest.json`)) {
+        files.set(artefact, yield* readRunFiles(`${store}/${artefact}`));
       }
     }
+    const sources = sourcesOf(summary, record, files);
     const samples = summary.arms.slice(0, SHEETS).flatMap((arm) => {
       const seed = arm.seeds[0], run = seed && files.get(seed.origin.evaluate.artefact);
       return Object.values(run?.samples ?? {}).map((png) => ({

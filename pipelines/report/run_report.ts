@@ -8,16 +8,16 @@ import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import { thinned } from "./curves.ts";
 import type { Ranged, ReportDocument, ReportFigure, ReportTable, Source } from "./document.ts";
+import { shellLine } from "../terminal/shell_line.ts";
+import { median } from "../train/timing.ts";
 import { isInterval, type RunFiles, type SummaryFile } from "./run_files.ts";
 
-const quoted = (word: string): string =>
-  /^[\w.=,:/@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
-/** A command line as a shell reads it. */
-export const shellLine = (words: readonly string[]): string => words.map(quoted).join(" ");
-
-/** The command that makes a run again; what is not a quickstart is asked for by its configuration. */
+/**
+ * The command that makes a run again. A run on mixtures is asked for by its configuration as a file, which a report has
+ * in full; whatever else there is are parts of ablations.
+ */
 export const commandOf = ({ name, config, seeds }: Manifest): string => {
+  if (name.startsWith("mixtures-")) return "deno task cos train run.json";
   const scale = (config as { readonly scale?: unknown } | null)?.scale;
   if (name !== `quickstart-${scale}` || typeof scale !== "string" || !Object.hasOwn(presets, scale)) {
     return "deno task cos ablate";
@@ -112,9 +112,9 @@ const stageTable = (
   ],
   rows: stages.map((stage) => {
     const records = metrics[stage.name] ?? [];
-    const seconds = records.filter((r) => r.warmup !== true).map((r) => r.seconds).filter((s) =>
-      typeof s === "number"
-    ).toSorted((a, b) => a - b);
+    const seconds = records.flatMap((r) =>
+      r.warmup !== true && typeof r.seconds === "number" ? [r.seconds] : []
+    );
     const bytes = last(records, "deviceBytes");
     return {
       values: [
@@ -122,7 +122,7 @@ const stageTable = (
         stage.error === undefined ? stage.status : `${stage.status}: ${stage.error}`,
         last(records, "step"),
         last(records, "loss"),
-        seconds[seconds.length >> 1],
+        seconds.length === 0 ? undefined : median(seconds),
         bytes === undefined ? undefined : Math.round(bytes / 1e6),
         stage.started?.slice(0, 19).replace("T", " "),
         stage.finished?.slice(0, 19).replace("T", " "),

@@ -1,6 +1,6 @@
 /** Runs for other programs: tables as CSV and Parquet, trainings as TensorBoard event files. */
 import * as Effect from "effect/Effect";
-import { basename } from "node:path";
+import { resolve } from "node:path";
 import { csvText, metricsOf, runsTable, stepsTable } from "./data_table.ts";
 import { atomicWrite, type DiskError, onDisk } from "./disk.ts";
 import type { IndexedRun } from "./index.ts";
@@ -17,16 +17,25 @@ export const exportFormats: readonly ExportFormat[] = ["csv", "parquet", "tensor
 const folder = (path: string): Effect.Effect<void, DiskError> =>
   onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
 
+/** Paths of runs from the folder that holds all of them, so that runs of one name in different folders stay apart. */
+const namesOf = (runs: readonly IndexedRun[]): readonly string[] => {
+  const paths = runs.map(({ path }) => resolve(path).split("/"));
+  const most = Math.min(...paths.map(({ length }) => length - 1));
+  let shared = 0;
+  while (shared < most && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
+  return paths.map((path) => path.slice(shared).join("/"));
+};
+
 const tensorboard = (
   runs: readonly IndexedRun[],
   out: string,
 ): Effect.Effect<readonly string[], DiskError | MetricsError> =>
   Effect.gen(function* () {
-    const files: string[] = [];
-    for (const { path, manifest } of runs) {
+    const files: string[] = [], names = namesOf(runs);
+    for (const [i, { path, manifest }] of runs.entries()) {
       const began = Date.parse(manifest.started) / 1000;
       for (const [stage, records] of Object.entries(yield* metricsOf(path))) {
-        const place = `${out}/${basename(path)}/${stage}`, file = `${place}/${eventFileName(began)}`;
+        const place = `${out}/${names[i]}/${stage}`, file = `${place}/${eventFileName(began)}`;
         yield* folder(place);
         yield* atomicWrite(file, [eventFile(records, began)]);
         files.push(file);

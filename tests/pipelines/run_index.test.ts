@@ -212,7 +212,16 @@ test("exports are files where they are said to be", async () => {
     const files = await Effect.runPromise(exportRuns(index.runs, format, `${root}/out-${format}`));
     assert.is(files.length, format === "tensorboard" ? 3 : 2);
     for (const file of files) assert.ok(Deno.statSync(file).size > 100, file);
+    assert.is(new Set(files).size, files.length);
   }
+  const [one] = index.runs, twin = `${root}/elsewhere/${one!.path.split("/").at(-1)}`;
+  Deno.mkdirSync(`${twin}/metrics`, { recursive: true });
+  for (const { name } of Deno.readDirSync(`${one!.path}/metrics`)) {
+    Deno.copyFileSync(`${one!.path}/metrics/${name}`, `${twin}/metrics/${name}`);
+  }
+  const twins = [one!, { ...one!, path: twin }];
+  const files = await Effect.runPromise(exportRuns(twins, "tensorboard", `${root}/out-twins`));
+  assert.is(new Set(files).size, 2, "runs of one name in different folders stay apart");
 });
 
 test.run();

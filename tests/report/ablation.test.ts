@@ -53,7 +53,7 @@ const summary: AblationSummary = {
   baseline: "a",
   device: "CPU",
   workers: 2,
-  codeVersion: "test",
+  codeVersion: "later than the artefacts",
   configHash: "c".repeat(64),
   command: "deno task cos ablate --family main",
   metrics: [{ name: "presenceF1", label: "presence F1" }],
@@ -116,6 +116,7 @@ test("every number has its artefact, and the artefact its hashes and command", a
     }
   }
   assert.is(known.get("evaluate-b2")!.path, "../store/evaluate-b2");
+  assert.is(known.get("evaluate-b2")!.codeVersion, "test", "that of its own manifest");
   assert.is(known.get("evaluate-b2")!.run, "evaluate of b, seed 2");
   assert.equal(report.samples.map(({ title }) => title), ["a, seed 1", "b, seed 1"]);
   const page = reportPage(report);

@@ -9,7 +9,8 @@ import { thinned } from "../../pipelines/report/curves.ts";
 import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
 import { readReport } from "../../pipelines/report/make.ts";
 import { reportPage, spans } from "../../pipelines/report/render.ts";
-import { commandOf, shellLine, spaced } from "../../pipelines/report/run_report.ts";
+import { commandOf, spaced } from "../../pipelines/report/run_report.ts";
+import { shellLine } from "../../pipelines/terminal/shell_line.ts";
 import { linesOf, manifestOf, records, writeRun } from "../board/runs_on_disk.ts";
 
 const test = suite("report");
@@ -95,6 +96,7 @@ test("the command of a quickstart makes its configuration again", () => {
     ...manifestOf({ name: "quickstart-micro", config: config as never }),
     seeds: { model: 4 },
   };
+  assert.is(commandOf({ ...manifest, name: "mixtures-cos" }), "deno task cos train run.json");
   assert.is(commandOf(manifest), "deno task cos quickstart --scale micro --seed 4 --set pretrain.steps=9");
   assert.is(shellLine(["a b", "it's", "x=1"]), `'a b' 'it'\\''s' x=1`);
 });
