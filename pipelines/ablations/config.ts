@@ -1,11 +1,18 @@
 /** An ablation as a value: a family of arms at the size of a preset, with its seeds. It is one list of experiments. */
 import * as t from "io-ts";
 import { type Arm, armCodec } from "../stages/model.ts";
-import { baseAnd, baseOf, type Experiment, type ExperimentBase } from "./experiment.ts";
+import {
+  baseOf,
+  type Experiment,
+  type ExperimentBase,
+  type ExperimentSetting,
+  settingAnd,
+  settingOf,
+} from "./experiment.ts";
 import { workOf } from "./work.ts";
 
 /** Names of the families, each after the table that it follows; `quickstart` is the shortest. */
-export type FamilyName = "main" | "token-scaling" | "inflation" | "bridges" | "quickstart";
+export type FamilyName = "main" | "token-scaling" | "inflation" | "bridges" | "object-size" | "quickstart";
 
 /** Every family. */
 export const familyNames: readonly FamilyName[] = [
@@ -13,6 +20,7 @@ export const familyNames: readonly FamilyName[] = [
   "token-scaling",
   "inflation",
   "bridges",
+  "object-size",
   "quickstart",
 ];
 
@@ -29,7 +37,7 @@ export interface AblationArm extends Arm {
 }
 
 /** Everything that decides an ablation. `--set` changes its fields by path, such as `pretrain.steps=100`. */
-export interface AblationConfig extends ExperimentBase {
+export interface AblationConfig extends ExperimentBase, ExperimentSetting {
   /** The family that the arms are of. */
   readonly family: FamilyName;
   /** The preset that the sizes are of. */
@@ -51,7 +59,7 @@ const unlike = (values: readonly unknown[]): boolean =>
 const armType = t.intersection([armCodec(), t.partial({ equalWork: t.boolean })]);
 
 const configType = t.refinement(
-  baseAnd<AblationConfig>({
+  settingAnd<AblationConfig>({
     family: keys(familyNames),
     preset: keys(presetNames),
     seeds: t.refinement(t.readonlyArray(whole), unlike, "one seed or more, all different"),
@@ -71,7 +79,7 @@ export const ablationCodec = (): t.Type<AblationConfig, unknown, unknown> => con
 
 /** The experiment of one arm and one seed. Throws ConfigError for an arm that does not fit. */
 export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: number): Experiment => {
-  const { equalWork = false, ...plain } = arm, base = baseOf(config);
+  const { equalWork = false, ...plain } = arm, base = { ...baseOf(config), ...settingOf(config) };
   const experiment: Experiment = { ...base, arm: plain, seed };
   if (!equalWork) return experiment;
   const { equalWork: _, ...baseline } = config.arms.find(({ name }) => name === config.baseline)!;

@@ -6,7 +6,15 @@ import * as t from "io-ts";
 import { type DataConfig, dataConfigCodec } from "../data/config.ts";
 import type { EvaluateConfig } from "../stages/evaluate.ts";
 import { languageCodec, type LanguageConfig } from "../stages/language.ts";
-import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
+import {
+  type Arm,
+  armCodec,
+  grownBridge,
+  modelCodec,
+  type ModelConfig,
+  type PlacedBridge,
+  smallBridge,
+} from "../stages/model.ts";
 import { type TextConfig, turnsCodec } from "../train/rows.ts";
 
 /** What all runs of a comparison share. */
@@ -40,8 +48,16 @@ export interface ExperimentBase {
   readonly evaluate: EvaluateConfig;
 }
 
+/** What experiments may have beside their base; what is absent is as it was before there was a choice. */
+export interface ExperimentSetting {
+  /** Side of the pictures of pre-training, pixels; 112 if absent. Growth multiplies it for fine-tuning and evaluation. */
+  readonly resolution?: number;
+  /** Scenes of the control split `large-objects`, about which evaluation asks as well; none if absent. */
+  readonly largeObjects?: number;
+}
+
 /** One run: an arm and a seed on a base. */
-export interface Experiment extends ExperimentBase {
+export interface Experiment extends ExperimentBase, ExperimentSetting {
   /** The bridge, and how it grows. */
   readonly arm: Arm;
   /** Key of initial weights and of the order of examples. */
@@ -65,13 +81,27 @@ const baseFields = {
   evaluate: t.strict({ batch: natural, resamples: natural, seed: whole, samples: natural }),
 };
 
+/** Codecs of the fields that a type has beside those of its base. */
+type FieldsBeside<A, B> = {
+  readonly [K in Exclude<keyof A, keyof B>]: t.Type<A[K], unknown, unknown>;
+};
+
 /** Codec of what extends {@link ExperimentBase} by some fields; it takes complete values only. */
 export const baseAnd = <A extends ExperimentBase>(
-  fields: { readonly [K in Exclude<keyof A, keyof ExperimentBase>]: t.Type<A[K], unknown, unknown> },
+  fields: FieldsBeside<A, ExperimentBase>,
 ): t.Type<A, unknown, unknown> =>
   t.strict({ ...baseFields, ...fields as unknown as t.Props }) as unknown as t.Type<A, unknown, unknown>;
 
-const experimentType = baseAnd<Experiment>({
+/** As {@link baseAnd}, for what has an {@link ExperimentSetting} as well. */
+export const settingAnd = <A extends ExperimentBase & ExperimentSetting>(
+  fields: FieldsBeside<A, ExperimentBase & ExperimentSetting>,
+): t.Type<A, unknown, unknown> =>
+  t.exact(t.intersection([
+    t.type({ ...baseFields, ...fields as unknown as t.Props }),
+    t.partial({ resolution: natural, largeObjects: natural }),
+  ])) as unknown as t.Type<A, unknown, unknown>;
+
+const experimentType = settingAnd<Experiment>({
   arm: armCodec(),
   seed: whole as unknown as t.Type<number, unknown, unknown>,
 });
@@ -92,3 +122,15 @@ export const baseOf = (of: ExperimentBase): ExperimentBase => ({
   finetune: of.finetune,
   evaluate: of.evaluate,
 });
+
+/** The setting of what has one: absent fields stay absent, so that what is without them is known by the same hash. */
+export const settingOf = ({ resolution, largeObjects }: ExperimentSetting): ExperimentSetting => ({
+  ...(resolution === undefined ? {} : { resolution }),
+  ...(largeObjects === undefined ? {} : { largeObjects }),
+});
+
+/** The bridge of an experiment in and after a stage. Throws ConfigError for an arm that does not fit. */
+export const bridgeAfter = (
+  { arm, model, resolution }: Pick<Experiment, "arm" | "model" | "resolution">,
+  stage: "pretrain" | "expand" | "finetune",
+): PlacedBridge => stage === "pretrain" ? smallBridge(arm, resolution) : grownBridge(arm, model, resolution);

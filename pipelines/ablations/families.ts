@@ -6,7 +6,9 @@ import { configsOf } from "../configs/named.ts";
 import type { NamedConfig } from "../configs/config.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
 import { quickstartArms } from "../quickstart/presets.ts";
-import type { AblationArm, FamilyName } from "./config.ts";
+import type { AblationArm, FamilyName, PresetName } from "./config.ts";
+import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
+import { sizeArms, sizesBase } from "./object_size.ts";
 
 /** A family of arms. */
 export interface Family {
@@ -22,6 +24,8 @@ export interface Family {
   readonly baseline: string;
   /** Arms that are enough for the points of the table where there is no GPU, those first without which it has none. */
   readonly few: readonly string[];
+  /** What the sizes of a preset become where the family has a world of its own; they stay where this is absent. */
+  readonly base?: (base: ExperimentBase, preset: PresetName) => ExperimentBase & ExperimentSetting;
 }
 
 const small: ReadonlyMap<string, NamedConfig> = new Map(configsOf("small").map((c) => [c.name, c]));
@@ -138,6 +142,17 @@ const bridges: Family = {
   ],
 };
 
+const objectSize: Family = {
+  name: "object-size",
+  about:
+    "The same scenes at 224 and at 448 px, with 20 and with 84 tokens, by size of the object in question, with large objects as the control.",
+  table: null,
+  arms: sizeArms,
+  baseline: sizeArms[0]!.name,
+  few: sizeArms.map(({ name }) => name),
+  base: sizesBase,
+};
+
 const quick: Family = {
   name: "quickstart",
   about:
@@ -154,6 +169,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   "token-scaling": tokenScaling,
   inflation,
   bridges,
+  "object-size": objectSize,
   quickstart: quick,
 };
 

@@ -11,13 +11,13 @@
  *     lock            held by the process that makes it; others wait
  *     metrics/        <stage>.jsonl of a training, growing line by line
  *     checkpoints/    <stage>.safetensors; features and pictures of those stages
- *     samples/        answers and a contact sheet of an evaluation
+ *     samples/        answers and a contact sheet of an evaluation; those about control scenes by the split's name
  *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
  */
 import { hashOf, type Json } from "../runs/hash.ts";
-import { grownBridge, smallBridge, viewsRead } from "../stages/model.ts";
+import { viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
-import type { Experiment } from "./experiment.ts";
+import { bridgeAfter, type Experiment, settingOf } from "./experiment.ts";
 
 /** What a job makes. */
 export type JobStage = "scenes" | "vision" | "features" | "pretrain" | "expand" | "finetune" | "evaluate";
@@ -34,7 +34,11 @@ export const jobStages: readonly JobStage[] = [
 ];
 
 /** Splits that a language model learns from and is asked about. */
-export type LanguageSplit = "pretrain" | "finetune" | "eval";
+export type LanguageSplit = "pretrain" | "finetune" | "eval" | "large-objects";
+
+/** Scenes of a split. */
+export const scenesIn = ({ scenes, largeObjects = 0 }: Experiment, split: LanguageSplit): number =>
+  split === "large-objects" ? largeObjects : scenes[split];
 
 /** One artefact to be made. */
 export interface Job {
@@ -60,11 +64,9 @@ export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string
 const FORMAT = 1;
 
 /** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
-const viewsOf = (
-  { arm, model }: Experiment,
-): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
-  small: viewsRead(smallBridge(arm)),
-  grown: viewsRead(grownBridge(arm, model)),
+const viewsOf = (e: Experiment): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
+  small: viewsRead(bridgeAfter(e, "pretrain")),
+  grown: viewsRead(bridgeAfter(e, "finetune")),
 });
 
 /** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that cannot grow. */
@@ -94,7 +96,7 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
   const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
   const encoder = e.vision.steps === 0 ? [] : [add("vision", { data: e.data, vision }, [])];
   const featuresFor = (split: LanguageSplit, views: EncoderViews): Job => {
-    const set = { data: e.data, scenes: { [split]: e.scenes[split] } };
+    const set = { data: e.data, scenes: { [split]: scenesIn(e, split) } };
     const whole = { split, side: views.side, tiles: 1 }, seen = { split, ...views };
     const scenes = add("scenes", { ...set, pictures: { split, side: views.side } }, [], whole);
     return add("features", { ...set, pictures: seen, vision }, [scenes, ...encoder], seen);
@@ -104,7 +106,10 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
     finetune: featuresFor("finetune", grown),
     eval: featuresFor("eval", grown),
   };
+  const controls = e.largeObjects === undefined ? [] : [featuresFor("large-objects", grown)];
+  const { resolution, largeObjects } = settingOf(e);
   const first = {
+    ...(resolution === undefined ? {} : { resolution }),
     seed: e.seed,
     data: e.data,
     scenes: { pretrain: e.scenes.pretrain },
@@ -125,7 +130,8 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
     finetune: e.finetune,
   };
   const finetune = add("finetune", third, [expand, seen.finetune]);
-  add("evaluate", { ...third, scenes: e.scenes, evaluate: e.evaluate }, [finetune, seen.finetune, seen.eval]);
+  const asked = { ...third, scenes: e.scenes, ...(largeObjects === undefined ? {} : { largeObjects }) };
+  add("evaluate", { ...asked, evaluate: e.evaluate }, [finetune, seen.finetune, seen.eval, ...controls]);
   return made;
 };
 

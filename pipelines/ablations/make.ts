@@ -20,7 +20,7 @@ import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
 import type { ModelState } from "../stages/model.ts";
 import { freshModel, pretrain } from "../stages/pretrain.ts";
-import { sceneSource, vocabularyOf } from "../stages/scene_source.ts";
+import { type LanguageData, sceneSource, vocabularyOf } from "../stages/scene_source.ts";
 import { noted, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
 import type { TrainingError } from "../train/fault.ts";
@@ -76,7 +76,7 @@ const trained = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): 
     const data = yield* dataOf(shop, e, stage as "pretrain" | "finetune"), source = sceneSource(data);
     const { model, seed } = e;
     if (stage === "pretrain") {
-      const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed));
+      const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed, e.resolution));
       const done = yield* pretrain(run, { name: stage, config: e.pretrain, model, source, seed })(fresh);
       return trainingNumbers(done.records);
     }
@@ -99,13 +99,19 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
     const training = yield* seenScenes(shop, pictureJob(shop, e, "features", "finetune"));
     const given: ModelState = yield* modelAfter(shop, e, "finetune", vocabularyOf(data.tokenizer));
     // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
-    const { answers, blind, shuffled } = yield* evaluate(run, {
-      name: stage,
-      config: { ...e.evaluate, samples: data.scenes.length },
-      model: e.model,
-      data,
-      average: meanFeatures(training.features),
-    })(given);
+    const average = meanFeatures(training.features);
+    const askedAbout = (name: string, about: LanguageData) =>
+      evaluate(run, {
+        name,
+        config: { ...e.evaluate, samples: about.scenes.length },
+        model: e.model,
+        data: about,
+        average,
+      })(given);
+    const { answers, blind, shuffled } = yield* askedAbout(stage, data);
+    if (e.largeObjects !== undefined) {
+      yield* askedAbout("large-objects", yield* dataOf(shop, e, "large-objects"));
+    }
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
     const job = pictureJob(shop, e, "scenes", "eval"), set = yield* scenesOf(shop, job);
     const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);

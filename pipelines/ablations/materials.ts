@@ -14,7 +14,7 @@ import { loadVision, shippedWeights, type VisionWeights } from "../vision/weight
 import { load } from "../weights/checkpoint.ts";
 import { artefactPath } from "./artefact.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Job, jobsOf, type LanguageSplit } from "./jobs.ts";
+import { type Job, jobsOf, type LanguageSplit, scenesIn } from "./jobs.ts";
 import { encoderParams } from "./models.ts";
 import { keeping, type Workshop } from "./workshop.ts";
 
@@ -28,9 +28,9 @@ export const pictureJob = (
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
 export const scenesOf = (shop: Workshop, job: Job): Effect.Effect<SceneSet, DataError> => {
-  const { split, side } = job.pictures!, { data, scenes } = job.experiment;
+  const { split, side } = job.pictures!, { data } = job.experiment, count = scenesIn(job.experiment, split);
   const cache = `${artefactPath(shop.store, job)}/pictures`;
-  return renderDataset(data, split, scenes[split], { sides: [side], cache });
+  return renderDataset(data, split, count, { sides: [side], cache });
 };
 
 /** The encoder of an experiment: the shipped one, or the one that was trained for it. */
@@ -71,7 +71,7 @@ export const seenScenes = (
       const features = yield* featuresOf(set, yield* encoderOf(shop, e), {
         side,
         tiles,
-        batch: side === 112 ? e.featureBatch : Math.max(1, e.featureBatch >> 2),
+        batch: Math.max(1, Math.floor(e.featureBatch * (112 / side) ** 2)),
         cache: `${artefactPath(shop.store, job)}/checkpoints`,
         label: `features of ${split}`,
       });

@@ -10,19 +10,12 @@ import {
   vitSpecs,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import {
-  grownBridge,
-  type ModelConfig,
-  modelOf,
-  type ModelState,
-  type PlacedBridge,
-  smallBridge,
-} from "../stages/model.ts";
+import { type ModelConfig, modelOf, type ModelState, type PlacedBridge } from "../stages/model.ts";
 import { PARAMS } from "../train/saved_state.ts";
 import { visionTower } from "../vision/tower.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
 import { artefactPath } from "./artefact.ts";
-import type { Experiment } from "./experiment.ts";
+import { bridgeAfter, type Experiment } from "./experiment.ts";
 import { jobsOf } from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -75,7 +68,7 @@ export const modelAfter = (
   vocabulary: number,
 ): Effect.Effect<ModelState, CheckpointError | TreeError> => {
   const job = jobsOf(e, device).find((one) => one.stage === stage)!;
-  const bridge = stage === "pretrain" ? smallBridge(e.arm) : grownBridge(e.arm, e.model);
+  const bridge = bridgeAfter(e, stage);
   const path = `${artefactPath(store, job)}/checkpoints/${stage}.safetensors`;
   return stateAt(path, stage === "expand" ? "" : PARAMS, bridge, e.model, vocabulary);
 };

@@ -86,11 +86,12 @@ export const ablationOf = (
   preset: PresetName,
   seeds: number = ablationPresets[preset].seeds,
 ): AblationConfig => {
-  const { arms, baseline, few } = families[family], size = ablationPresets[preset];
+  const { arms, baseline, few, base = (plain: ExperimentBase) => plain } = families[family];
+  const size = ablationPresets[preset];
   const wanted = size.arms === "all" ? undefined : size.arms === "few" ? few : few.slice(0, 3);
   const chosen = wanted === undefined ? arms : arms.filter(({ name }) => wanted.includes(name));
   return {
-    ...size.base,
+    ...base(size.base, preset),
     family,
     preset,
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),

@@ -5,11 +5,10 @@ import { decode, type DecodeError } from "../bridge.ts";
 import type { DiskError } from "../runs/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
-import { grownBridge, smallBridge } from "../stages/model.ts";
 import { type ArtefactResult, readResult } from "./artefact.ts";
 import { ablateCommand, type AblationFlags, stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, experimentOf } from "./config.ts";
-import type { Experiment } from "./experiment.ts";
+import { bridgeAfter, type Experiment } from "./experiment.ts";
 import { configOfArm } from "./families.ts";
 import { metricInfos, type Outcome } from "./outcomes.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
@@ -140,7 +139,7 @@ const armSummary = (
   metrics: readonly string[],
   draws: (seeds: number, scenes: number) => Draws,
 ): ArmSummary => {
-  const { experiment } = arm.seeds[0]!, { arm: bridge, model } = experiment;
+  const { experiment } = arm.seeds[0]!;
   const drawsFor = (outcomes: readonly Outcome[]): Draws => draws(outcomes.length, outcomes[0]!.sums.length);
   const scores = Object.fromEntries(metrics.map((metric) => {
     const outcomes = bySeed(arm.seeds, metric);
@@ -157,14 +156,14 @@ const armSummary = (
   const named = configOfArm(arm.name);
   return {
     name: arm.name,
-    bridge: bridge.bridge.kind,
+    bridge: experiment.arm.bridge.kind,
     tokens: {
       pretrain: workOf(experiment, "pretrain").visualTokens,
       finetune: workOf(experiment, "finetune").visualTokens,
     },
     resolution: {
-      pretrain: smallBridge(bridge).resolution,
-      finetune: grownBridge(bridge, model).resolution,
+      pretrain: bridgeAfter(experiment, "pretrain").resolution,
+      finetune: bridgeAfter(experiment, "finetune").resolution,
     },
     pretrainSteps: experiment.pretrain.steps,
     time: {

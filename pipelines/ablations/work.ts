@@ -16,10 +16,10 @@ import {
 import { tokenizerFor } from "../quickstart/materials.ts";
 import { hashOf } from "../runs/hash.ts";
 import { trainedBy } from "../stages/language.ts";
-import { grownBridge, modelOf, smallBridge, viewsRead } from "../stages/model.ts";
+import { modelOf, viewsRead } from "../stages/model.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { cellsOf, visionTower } from "../vision/tower.ts";
-import type { Experiment } from "./experiment.ts";
+import { bridgeAfter, type Experiment } from "./experiment.ts";
 
 /** Work of one training. */
 export interface Work {
@@ -44,7 +44,7 @@ const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): num
 /** Work of a step of pre-training or fine-tuning. Throws ConfigError for an arm that does not fit. */
 export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
   const vocabulary = vocabularyOfExperiment(e), config = e[stage], { length } = e.text[stage];
-  const bridge = stage === "pretrain" ? smallBridge(e.arm) : grownBridge(e.arm, e.model);
+  const bridge = bridgeAfter(e, stage);
   const { batch, maxNorm, weightDecay } = config;
   return remembered(known, hashOf({ vocabulary, config, length, bridge, model: e.model }), () => {
     const model = modelOf(e.model, vocabulary, bridge), optimiser = adamw({ weightDecay });

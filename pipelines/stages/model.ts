@@ -91,11 +91,11 @@ const siteOf = (config: ModelConfig, resolution: number): BridgeSite => ({
   heads: config.bridgeHeads,
 });
 
-/** The bridge of pre-training. */
-export const smallBridge = (arm: Arm): PlacedBridge => ({
-  description: arm.bridge,
-  resolution: visionTower.config.resolution,
-});
+/** The bridge of pre-training, on pictures of that side; unless said, of the side that the encoder was trained at. */
+export const smallBridge = (
+  arm: Arm,
+  resolution: number = visionTower.config.resolution,
+): PlacedBridge => ({ description: arm.bridge, resolution });
 
 /** The bridge after an arm's expansion, and how its parameters come from those before. Throws ConfigError. */
 export const expandedBridge = (
@@ -111,9 +111,12 @@ export const expandedBridge = (
   };
 };
 
-/** The bridge of fine-tuning. Throws ConfigError where the arm's bridge has no such expansion. */
-export const grownBridge = (arm: Arm, config: ModelConfig): PlacedBridge => {
-  const { description, resolution } = expandedBridge(arm, config, smallBridge(arm));
+/**
+ * The bridge of fine-tuning, where pre-training had pictures of that side, as {@link smallBridge} has them.
+ * Throws ConfigError where the arm's bridge has no such expansion.
+ */
+export const grownBridge = (arm: Arm, config: ModelConfig, pretrained?: number): PlacedBridge => {
+  const { description, resolution } = expandedBridge(arm, config, smallBridge(arm, pretrained));
   return { description, resolution };
 };
 

@@ -16,9 +16,18 @@ export interface TrainedState extends ModelState {
   readonly records: readonly MetricRecord[];
 }
 
-/** The model of an arm before any training: the same decoder for every arm of a seed, since keys go by path. */
-export const freshModel = (arm: Arm, config: ModelConfig, vocabulary: number, seed: number): ModelState => {
-  const bridge = smallBridge(arm), { specs } = modelOf(config, vocabulary, bridge);
+/**
+ * The model of an arm before any training, on pictures of a side as {@link smallBridge} has them: the same decoder for
+ * every arm of a seed, since keys go by path.
+ */
+export const freshModel = (
+  arm: Arm,
+  config: ModelConfig,
+  vocabulary: number,
+  seed: number,
+  resolution?: number,
+): ModelState => {
+  const bridge = smallBridge(arm, resolution), { specs } = modelOf(config, vocabulary, bridge);
   return {
     bridge,
     params: initialise([seed, 2], spread(specs, config.init)) as Tree<NdArray>,

@@ -1,0 +1,63 @@
+/**
+ * The experiment on sizes: the same scenes at 224 and at 448 px, read with few and with many tokens, and asked what is
+ * there. Objects are 10 to 160 px of a master of 448 px, each concept once in a scene, so that a question about a concept
+ * is about one size. The concepts and styles are those that the shipped encoder knows; it was trained on objects of 16 to
+ * 76 px, which here are 32 to 152 px of the master in pictures of 224 px and 16 to 76 px in pictures of 448 px.
+ */
+import { resolutionScaling, windowScaling } from "@chain-of-sight/core";
+import { by, cos, sharper } from "../configs/entry.ts";
+import { type DataConfig, defaultData } from "../data/config.ts";
+import type { AblationArm, PresetName } from "./config.ts";
+import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
+
+/** Scenes whose objects have every size from 10 to 160 px of 448; all are large in the split `large-objects`. */
+export const sizesWorld: DataConfig = {
+  ...defaultData,
+  master: 448,
+  concepts: 12,
+  objects: [4, 8],
+  sameConcept: 1,
+  size: [10 / 448, 160 / 448],
+  overlap: 0.05,
+  plates: 0,
+  heldOut: 0,
+  evalHeldOut: 0,
+  world: {
+    heldOutStyles: ["twemoji"],
+    patterns: { train: ["solid", "gradient"], heldOut: ["stripes"] },
+    heldOutCounts: 0,
+    large: { objects: [3, 6], size: [100 / 448, 160 / 448] },
+    letters: [11 / 448, 36 / 448],
+    cover: 0.5,
+  },
+};
+
+/** Pre-training for all arms: 20 tokens at 224 px. */
+const bridge = cos([16, 4], [4, 1]);
+
+/** Arms by tokens and resolution of fine-tuning; all have one pre-training. */
+export const sizeArms: readonly AblationArm[] = [
+  { name: "few-224", bridge, expansion: null },
+  { name: "many-224", bridge, expansion: by(windowScaling()) },
+  { name: "few-448", bridge, expansion: sharper },
+  { name: "many-448", bridge, expansion: by(resolutionScaling()) },
+];
+
+const presence = { length: 56, turns: { presence: 6 } };
+
+/** What the sizes of a preset become for this experiment: its world, its questions and its resolutions. */
+export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentBase & ExperimentSetting => {
+  const common = {
+    ...base,
+    data: sizesWorld,
+    text: { pretrain: presence, finetune: presence },
+    resolution: 224,
+  };
+  return preset === "smoke" ? { ...common, largeObjects: base.scenes.eval } : {
+    ...common,
+    scenes: { ...base.scenes, finetune: 512, eval: 192 },
+    largeObjects: 96,
+    pretrain: { ...base.pretrain, steps: 600, warmup: 30 },
+    finetune: { ...base.finetune, steps: 300, batch: 16, warmup: 15 },
+  };
+};
