@@ -299,6 +299,7 @@ export * from "./runs/parquet.ts";
 export * from "./runs/query.ts";
 export * from "./runs/run_directory.ts";
 export * from "./runs/run_lock.ts";
+export * from "./runs/status.ts";
 export * from "./runs/tail.ts";
 export * from "./runs/tensorboard.ts";
 export * from "./stages/answer.ts";

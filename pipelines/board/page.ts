@@ -1,9 +1,10 @@
 /** The page of the board. Its address says what it shows; without scripts it is the same page, standing still. */
 import { type Html, html, textOfHtml, trusted } from "../report/html.ts";
 import { style } from "../report/style.ts";
+import { runStatuses } from "../runs/status.ts";
 import { metricsOf } from "./charts.ts";
 import { type BoardQuery, drawnBy } from "./query.ts";
-import { type RunView, statuses } from "./run_view.ts";
+import type { RunView } from "./run_view.ts";
 import { chartsHtml, detailsHtml, listHtml } from "./view.ts";
 
 /** The style sheet of the board. */
@@ -77,7 +78,7 @@ export const boardPage = (folder: string, query: BoardQuery, runs: readonly RunV
               <div class="filter"><input type="search" name="q" value="${query.words}" aria-label="Filter"
       placeholder="name, device, seed=1, scores.presenceF1>0.7"><select name="status" aria-label="Status">${[
         "all",
-        ...statuses,
+        ...runStatuses,
       ].map((status) => option(status, query.status))}</select><label>metric <select name="metric">${metrics
         .map((metric) => option(metric, query.metric))}</select></label><button>show</button></div>
               <div id="runs">${parts.runs()}</div>

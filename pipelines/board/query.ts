@@ -1,15 +1,15 @@
 /** What a page of the board shows, as its address says it. */
 import * as E from "fp-ts/lib/Either.js";
 import { conditionOf, meets } from "../runs/query.ts";
-import type { RunView, Status } from "./run_view.ts";
-import { statuses } from "./run_view.ts";
+import { type RunStatus, runStatuses } from "../runs/status.ts";
+import type { RunView } from "./run_view.ts";
 
 /** What is shown. */
 export interface BoardQuery {
   /** Words that runs must hold: parts of names and devices, or conditions as of `runs query`: `seed=1`. */
   readonly words: string;
   /** Only runs of this status. */
-  readonly status: Status | "all";
+  readonly status: RunStatus | "all";
   /** Runs whose curves are drawn, by id; none takes the one that was begun last. */
   readonly runs: readonly string[];
   /** The metric of the large chart. */
@@ -18,10 +18,10 @@ export interface BoardQuery {
 
 /** The query of an address. */
 export const queryOf = (params: URLSearchParams): BoardQuery => {
-  const status = params.get("status") as Status | null;
+  const status = params.get("status") as RunStatus | null;
   return {
     words: params.get("q") ?? "",
-    status: status !== null && statuses.includes(status) ? status : "all",
+    status: status !== null && runStatuses.includes(status) ? status : "all",
     runs: params.getAll("run"),
     metric: params.get("metric") ?? "loss",
   };

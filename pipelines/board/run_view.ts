@@ -1,13 +1,8 @@
 /** A run as the board sees it: what its files say, and what follows from them. */
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
+import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
-
-/** How a run stands. */
-export type Status = "running" | "finished" | "failed" | "stopped";
-
-/** Every status. */
-export const statuses: readonly Status[] = ["running", "finished", "failed", "stopped"];
 
 /** A run. */
 export interface RunView {
@@ -20,7 +15,7 @@ export interface RunView {
   /** Its manifest. */
   readonly manifest: Manifest;
   /** How it stands. */
-  readonly status: Status;
+  readonly status: RunStatus;
   /** Metrics by stage. */
   readonly series: Readonly<Record<string, Series>>;
   /** Names of its sheets of answers, with their times in milliseconds. */
@@ -30,16 +25,6 @@ export interface RunView {
   /** Of an ablation: what was asked for. */
   readonly record?: AblationRecord;
 }
-
-/** The status of a run, from its manifest and whether a living process holds its lock. */
-export const statusOf = ({ stages, finished }: Manifest, held: boolean): Status =>
-  held
-    ? "running"
-    : finished !== undefined || stages.every((stage) => stage.status === "done")
-    ? "finished"
-    : stages.some((stage) => stage.status === "failed" && stage.error !== "interrupted")
-    ? "failed"
-    : "stopped";
 
 /** How far a stage is. */
 export interface StageProgress {

@@ -1,12 +1,13 @@
 /** The runs of a folder: what was found is remembered, and only what changed is read again. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import process from "node:process";
 import { type AblationRecord, recordCodec } from "../ablations/summary_types.ts";
 import { decodeEither } from "../bridge.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
+import { isHeld } from "../runs/run_lock.ts";
+import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
-import { type RunView, statusOf } from "./run_view.ts";
+import type { RunView } from "./run_view.ts";
 
 interface Remembered {
   readonly stamp: string;
@@ -102,26 +103,6 @@ const seriesIn = async (memory: Memory, path: string): Promise<Series> => {
   return series;
 };
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    return (cause as { readonly code?: string }).code === "EPERM";
-  }
-};
-
-const hostHere = Deno.hostname();
-
-// A released lock is empty. One that names a process of this machine is held while that process lives; of another
-// machine's, nothing is known but that it was not released.
-const heldBy = async (path: string): Promise<boolean> => {
-  const text = await orNothing(Deno.readTextFile(path)) ?? "";
-  const holder = readJson(text, (value) => value as { readonly pid?: unknown; readonly host?: unknown });
-  if (typeof holder?.pid !== "number") return false;
-  return holder.host !== hostHere || alive(holder.pid);
-};
-
 const viewOf = async (
   root: string,
   id: string,
@@ -154,7 +135,7 @@ const viewOf = async (
     scores,
     label: manifest.name,
     manifest,
-    status: statusOf(manifest, await heldBy(`${path}/lock`)),
+    status: statusOf(manifest, await isHeld(`${path}/lock`)),
     series,
     sheets,
     updated: Math.max(...times),

@@ -33,6 +33,9 @@ const HOST = "127.0.0.1";
 /** Milliseconds after which a silent connection is shown to be alive. */
 const BREATH = 15_000;
 
+/** Most messages that wait for a reader before it is told nothing more. */
+const WAITING = 8;
+
 const answer = (status: number, type: string, body: BodyInit | null): Response =>
   new Response(body, { status, headers: { ...securityHeaders, "content-type": type } });
 
@@ -86,7 +89,8 @@ const eventsOf = (
       let before: readonly RunView[] | undefined;
       while (!ended.aborted) {
         const runs = await look();
-        if (runs !== before) {
+        // who reads slower than runs change gets the latest once there is room, not all that there was
+        if (runs !== before && controller.desiredSize! > 0) {
           const drawn = drawnBy(query, runs), all = stampOf(runs);
           // what is drawn of an ablation is drawn of its artefacts
           const own = drawn.some(({ record }) => record !== undefined) ? all : stampOf(drawn);
@@ -98,15 +102,15 @@ const eventsOf = (
             if (sent.get(id) !== html) send(`data: ${JSON.stringify({ id, html })}\n\n`);
             sent.set(id, html);
           }
+          before = runs;
         }
-        before = runs;
         if (performance.now() - spoken > BREATH) send(": still here\n\n");
         await pause(every, ended);
       }
       if (!gone.signal.aborted) controller.close();
     },
     cancel: () => gone.abort(),
-  });
+  }, { highWaterMark: WAITING });
 };
 
 // What runs must differ in for a part of the page to be drawn again.
@@ -116,6 +120,7 @@ const stampOf = (runs: readonly RunView[]): string =>
     run.label,
     run.status,
     run.manifest.stages,
+    run.scores,
     run.sheets,
     Object.entries(run.series).map(([stage, series]) => [stage, series.bytes, series.records.length]),
   ]));

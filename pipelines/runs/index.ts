@@ -3,9 +3,8 @@ import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "./disk.ts";
 import type { Manifest } from "./manifest.ts";
 import { readManifest } from "./run_directory.ts";
-
-/** How a run stands. */
-export type RunStatus = "finished" | "failed" | "unfinished";
+import { isHeld } from "./run_lock.ts";
+import { type RunStatus, statusOf } from "./status.ts";
 
 /** A run directory. */
 export interface IndexedRun {
@@ -13,7 +12,7 @@ export interface IndexedRun {
   readonly path: string;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** How it stands: failed where a stage did. */
+  /** How it stands. */
   readonly status: RunStatus;
   /** What it found by name: `numbers` of its `result.json`, or nothing. */
   readonly scores: Readonly<Record<string, number>>;
@@ -34,13 +33,6 @@ export interface RunIndex {
   /** What looks like runs and cannot be read. */
   readonly unreadable: readonly UnreadableRun[];
 }
-
-const statusOf = ({ stages, finished }: Manifest): RunStatus =>
-  stages.some(({ status }) => status === "failed")
-    ? "failed"
-    : finished !== undefined
-    ? "finished"
-    : "unfinished";
 
 const textIf = (path: string): Effect.Effect<string | undefined, DiskError> =>
   onDisk("read", path, () =>
@@ -71,8 +63,10 @@ const walk = (
     if (entries.some(({ name, isFile }) => isFile && name === "manifest.json")) {
       yield* readManifest(folder).pipe(
         Effect.flatMap((manifest) =>
-          Effect.map(textIf(`${folder}/result.json`), (result) => {
-            found.runs.push({ path: folder, manifest, status: statusOf(manifest), scores: scoresIn(result) });
+          Effect.gen(function* () {
+            const held = yield* Effect.promise(() => isHeld(`${folder}/lock`));
+            const scores = scoresIn(yield* textIf(`${folder}/result.json`));
+            found.runs.push({ path: folder, manifest, status: statusOf(manifest, held), scores });
           })
         ),
         Effect.catch((error) =>

@@ -58,14 +58,8 @@ const at = (value: unknown, names: readonly string[]): unknown =>
     value,
   );
 
-/** What is asked of a run; `status` may have further words. */
-export interface Queried extends Omit<IndexedRun, "status"> {
-  /** How it stands. */
-  readonly status: string;
-}
-
 /** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
-export const fieldOf = ({ manifest, scores, status, path }: Queried, field: string): unknown => {
+export const fieldOf = ({ manifest, scores, status, path }: IndexedRun, field: string): unknown => {
   const names = field.split(".");
   if (names[0] === "scores") return scores[names.slice(1).join(".")];
   return at(manifest.config, names) ?? at({ ...manifest, status, path }, names);
@@ -79,7 +73,7 @@ const ordered = (a: unknown, b: unknown): number | undefined =>
 const textOf = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "";
 
 /** Whether a run meets a condition. A field that it does not have meets none but `!=`. */
-export const meets = (run: Queried, { field, relation, value }: Condition): boolean => {
+export const meets = (run: IndexedRun, { field, relation, value }: Condition): boolean => {
   const found = fieldOf(run, field);
   const same = textOf(found) === textOf(value), order = ordered(found, value);
   switch (relation) {

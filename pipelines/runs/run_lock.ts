@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
+import process from "node:process";
 import { decodeEither } from "../bridge.ts";
 import { type DiskError, diskError, onDisk, writeAll } from "./disk.ts";
 import { FaultError } from "./fault.ts";
@@ -118,6 +119,25 @@ export const acquireLock = (path: string): Effect.Effect<RunLock, DiskError | Lo
         file.close();
       }),
   ).pipe(Effect.map(({ lock }) => lock));
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as { readonly code?: string }).code === "EPERM";
+  }
+};
+
+/**
+ * Whether a lock seems to be held, for those who only look: taking it to find out would keep others from it. One that
+ * names a process of this machine is held while that process lives; of another machine's, nothing is known but that it
+ * was not released.
+ */
+export const isHeld = async (path: string): Promise<boolean> => {
+  const holder = holderIn(await Deno.readTextFile(path).catch(() => ""));
+  return holder !== undefined && (holder.host !== hostName() || alive(holder.pid));
+};
 
 /** Reads who holds a lock, as far as its file says; `undefined` when nobody does. */
 export const lockHolder = (path: string): Effect.Effect<LockHolder | undefined, DiskError> =>

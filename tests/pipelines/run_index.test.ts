@@ -71,6 +71,16 @@ test("runs are found at any depth with how they stand; what cannot be read is to
   assert.match(index.unreadable[0]!.reason, /not JSON/);
 });
 
+test("a run whose lock names a living process is running; one of a process that has ended is not", async () => {
+  const status = async (pid: number): Promise<string> => {
+    Deno.writeTextFileSync(`${root}/c/lock`, JSON.stringify({ pid, host: Deno.hostname(), since: NOW }));
+    const { runs } = await Effect.runPromise(indexRuns(root));
+    return runs.find(({ path }) => path.endsWith("/c"))!.status;
+  };
+  assert.is(await status(Deno.pid), "running");
+  assert.is(await status(2 ** 22 + 1), "failed");
+});
+
 const asked = (where: readonly string[], sort?: string): readonly string[] => {
   const found = queryRuns(index, { where, ...(sort === undefined ? {} : { sort }) });
   if (E.isLeft(found)) throw found.left;
