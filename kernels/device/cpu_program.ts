@@ -17,7 +17,7 @@ import { DeviceError, type DeviceFailure } from "./errors.ts";
 import { checkInputs, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
-import { type Home, placesShared } from "./shared.ts";
+import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { wait } from "./wait.ts";
 
 /** Lanes beyond the end of a buffer are read, never written. */
@@ -70,6 +70,7 @@ const refusedKernel = (
 interface Layout {
   readonly bytes: number;
   readonly slots: readonly number[];
+  readonly buffers: readonly number[];
   readonly args: readonly number[];
   readonly shared: number;
   readonly scratch: number;
@@ -81,6 +82,7 @@ const layoutOf = (
   phases: readonly Phase[],
   threads: number,
   memory: MemoryPlan,
+  lent: ReadonlySet<number>,
 ): Layout => {
   let at = lines(SLACK);
   const place = (bytes: number): number => {
@@ -91,13 +93,13 @@ const layoutOf = (
   place(8 * (phases.length + plan.memory.copies.length));
   const args = phases.map((p) => place(4 * p.tensors.length + 4));
   plan.memory.copies.forEach(() => args.push(place(16)));
-  const buffers = memory.buffers.map((b) => place(b.bytes));
+  const buffers = memory.buffers.map((b, i) => lent.has(i) ? 0 : place(b.bytes));
   const slots = memory.slots.map(({ ranges: [range] }) => range ? buffers[range.buffer]! + range.offset : 0);
   const shared = place(Math.max(0, ...phases.map((p) => p.shared)));
   const scratchBytes = lines(Math.max(0, ...phases.map((p) => p.scratch)));
   const scratch = place(scratchBytes * threads);
   place(SLACK);
-  return { bytes: at, slots, args, shared, scratch, scratchBytes };
+  return { bytes: at, slots, buffers, args, shared, scratch, scratchBytes };
 };
 
 /** Addresses from the first to before the second. */
@@ -124,11 +126,11 @@ export const barriers = (phases: readonly Touches[]): boolean[] => {
   });
 };
 
-const homes = new WeakMap<Program, Home<number>>();
+const homes = new WeakMap<Program, Home<number, number>>();
 
 /**
- * Puts a plan on the device, beside programs whose inputs of the same path it shares. Its own memory is given back
- * with the scope, which that of the others must outlive.
+ * Puts a plan on the device, beside programs whose inputs of the same path it shares, and whose temporaries lie where
+ * its own do. Its own memory is given back with the scope, which that of the others must outlive.
  */
 export const loadCpuProgram = (
   cpu: Cpu,
@@ -136,7 +138,8 @@ export const loadCpuProgram = (
   beside: readonly Program[] = [],
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []), {
+    const around = beside.flatMap((program) => homes.get(program) ?? []);
+    const shared = yield* placesShared(plan, around, {
       shift: (at, by) => at + by,
       same: (a, b) => a === b,
     });
@@ -160,7 +163,19 @@ export const loadCpuProgram = (
       ),
     );
     const placed = without(plan.memory, new Set(shared.keys()));
-    const layout = layoutOf(plan, phases.map((p) => p.phase), cpu.pool.threads, placed);
+    const lent = scratchShared(placed.buffers, around);
+    const layout = layoutOf(
+      plan,
+      phases.map((p) => p.phase),
+      cpu.pool.threads,
+      placed,
+      new Set(lent.keys()),
+    );
+    const elsewhere = new Map(shared);
+    for (const { id: slot, ranges: [range] } of placed.slots) {
+      const at = range && lent.get(range.buffer);
+      if (at !== undefined && !shared.has(slot)) elsewhere.set(slot, at + range!.offset);
+    }
     const id = cpu.nextId();
     const base = yield* Effect.acquireRelease(
       Effect.suspend(() => {
@@ -183,7 +198,7 @@ export const loadCpuProgram = (
         ),
     );
     const memory = () => cpu.arena.memory.buffer;
-    const slotAt = (slot: number): number => shared.get(slot) ?? base + layout.slots[slot]!;
+    const slotAt = (slot: number): number => elsewhere.get(slot) ?? base + layout.slots[slot]!;
     const slotOf = (t: Tensor): number => plan.memory.slotOf.get(t)!;
     const counters = lines(SLACK),
       span = (slot: number): Span => [
@@ -313,8 +328,15 @@ export const loadCpuProgram = (
         });
       });
 
-    const program: Program = { plan, write, run, read, profile };
-    homes.set(program, { plan, places: plan.memory.slots.map(({ id: slot }) => slotAt(slot)) });
+    const bytes = placed.buffers.reduce((n, b, i) => lent.has(i) ? n : n + b.bytes, 0);
+    const program: Program = { plan, bytes, write, run, read, profile };
+    homes.set(program, {
+      plan,
+      places: plan.memory.slots.map(({ id: slot }) => slotAt(slot)),
+      scratch: placed.buffers.flatMap(({ bytes, role }, i) =>
+        role === "scratch" && !lent.has(i) ? [{ bytes, at: base + layout.buffers[i]! }] : []
+      ),
+    });
     return program;
   });
 

@@ -15,7 +15,7 @@ import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
 import { compilePipelines, type PipelineCache } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
-import { type Home, placesShared } from "./shared.ts";
+import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
 import { type BufferRange, download, type OnDevice, partOf, uploadInputs, writeSlot } from "./transfer.ts";
 
@@ -23,6 +23,8 @@ import { type BufferRange, download, type OnDevice, partOf, uploadInputs, writeS
 export interface Program {
   /** The plan. */
   readonly plan: Plan;
+  /** Bytes of its tensors on the device, without those that lie in programs that it was loaded beside. */
+  readonly bytes: number;
   /** Uploads inputs by path. A path that the plan does not read is refused. */
   readonly write: (values: Readonly<Record<string, NdArray>>) => ReturnType<typeof uploadInputs>;
   /** Submits all dispatches once. Does not wait. */
@@ -33,11 +35,11 @@ export interface Program {
   readonly profile: (repeats?: number) => ReturnType<typeof profileSteps>;
 }
 
-const homes = new WeakMap<Program, Home<readonly BufferRange[]>>();
+const homes = new WeakMap<Program, Home<readonly BufferRange[], GPUBuffer>>();
 
 /**
- * Puts a plan on a device, beside programs whose inputs of the same path it shares. Its own buffers are freed with
- * the scope, which those of the others must outlive.
+ * Puts a plan on a device, beside programs whose inputs of the same path it shares, and whose temporaries lie where its
+ * own do. Its own buffers are freed with the scope, which those of the others must outlive.
  */
 export const loadProgram = (
   device: GPUDevice,
@@ -49,12 +51,15 @@ export const loadProgram = (
 ): Effect.Effect<Program, DeviceError | TreeError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* healthy(health);
-    const shared = yield* placesShared(plan, beside.flatMap((program) => homes.get(program) ?? []), {
+    const around = beside.flatMap((program) => homes.get(program) ?? []);
+    const shared = yield* placesShared(plan, around, {
       shift: ([range], by, size) => [{ buffer: range!.buffer, offset: range!.offset + by, size }],
       same: ([a, ...more], [b]) =>
         more.length === 0 && a!.buffer === b!.buffer && a!.offset === b!.offset && a!.size === b!.size,
     });
     const memory = without(plan.memory, new Set(shared.keys()));
+    const lent = scratchShared(memory.buffers, around);
+    const own = memory.buffers.reduce((n, b, i) => lent.has(i) ? n : n + b.bytes, 0);
     if (memory.slots.some((s) => s.ranges.length > profile.maxBindings)) {
       return yield* Effect.fail(
         new DeviceError({
@@ -72,7 +77,7 @@ export const loadProgram = (
         device.pushErrorScope("out-of-memory");
         device.pushErrorScope("validation");
         const made = memory.buffers.map(({ bytes, role }, i) =>
-          device.createBuffer({
+          lent.has(i) ? undefined : device.createBuffer({
             label: `${role} ${i}`,
             size: bytes,
             usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
@@ -84,12 +89,11 @@ export const loadProgram = (
         ];
         const error = errors.find((e) => e !== null);
         if (error) {
-          made.forEach((b) => b.destroy());
-          const total = memory.buffers.reduce((n, b) => n + b.bytes, 0);
+          made.forEach((b) => b?.destroy());
           return yield* Effect.fail(
             new DeviceError({
               fault: "out of memory",
-              got: `${error.message} (the program needs ${bytesText(total)})`,
+              got: `${error.message} (the program needs ${bytesText(own)})`,
               mend: "use a smaller batch or model; the greatest tensors are",
               made: greatest(plan),
             }),
@@ -100,13 +104,13 @@ export const loadProgram = (
       (made) =>
         Effect.sync(() => {
           health.ended(plan);
-          made.forEach((b) => b.destroy());
+          made.forEach((b) => b?.destroy());
         }),
     );
     const places = memory.slots.map(({ id, ranges }) =>
       shared.get(id) ??
         ranges.map(({ buffer, offset, bytes }): BufferRange => ({
-          buffer: buffers[buffer]!,
+          buffer: buffers[buffer] ?? lent.get(buffer)!,
           offset,
           size: bytes,
         }))
@@ -176,11 +180,15 @@ export const loadProgram = (
     const on: OnDevice = { device, plan, places, health };
     const program: Program = {
       plan,
+      bytes: own,
       write: (values) => uploadInputs(on, values),
       run: runnerOf(on, steps),
       read: (names) => download(on, names),
       profile: (repeats) => profileSteps(device, plan, steps, repeats),
     };
-    homes.set(program, { plan, places });
+    const scratch = memory.buffers.flatMap(({ bytes, role }, i) =>
+      role === "scratch" && buffers[i] !== undefined ? [{ bytes, at: buffers[i] }] : []
+    );
+    homes.set(program, { plan, places, scratch });
     return program;
   });

@@ -1,18 +1,45 @@
 /**
- * Inputs that programs have in common. A program loaded beside others keeps the inputs that they have too, by path,
+ * Memory that programs have in common. A program loaded beside others keeps the inputs that they have too, by path,
  * where they lie there: weights are uploaded once, and state that one program leaves is what the next begins with.
  */
 import { equals, show, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 
-/** A program that others may be loaded beside: its plan, and where a slot of it lies. */
-export interface Home<A> {
+/** Memory of temporaries: a buffer, or an address. */
+export interface Scratch<S> {
+  /** Its size. */
+  readonly bytes: number;
+  /** Where it is. */
+  readonly at: S;
+}
+
+/** A program that others may be loaded beside: its plan, where a slot of it lies, and its temporaries. */
+export interface Home<A, S> {
   /** The plan. */
   readonly plan: Plan;
   /** Place of each slot: a buffer, or an address. */
   readonly places: readonly A[];
+  /** Memory of its temporaries. */
+  readonly scratch: readonly Scratch<S>[];
 }
+
+/**
+ * Memory of other programs' temporaries for those of a plan, by number of its buffer: programs run one after the other,
+ * and temporaries do not outlive a run. A buffer that no other is large enough for has none.
+ */
+export const scratchShared = <A, S>(
+  buffers: Plan["memory"]["buffers"],
+  beside: readonly Home<A, S>[],
+): ReadonlyMap<number, S> => {
+  const free = beside.flatMap(({ scratch }) => scratch).toSorted((a, b) => a.bytes - b.bytes);
+  const found = new Map<number, S>();
+  buffers.forEach(({ bytes, role }, i) => {
+    const least = role === "scratch" ? free.findIndex((s) => s.bytes >= bytes) : -1;
+    if (least >= 0) found.set(i, free.splice(least, 1)[0]!.at);
+  });
+  return found;
+};
 
 /** Arithmetic of places. */
 export interface Places<A> {
@@ -28,7 +55,7 @@ export interface Places<A> {
  */
 export const placesShared = <A>(
   plan: Plan,
-  beside: readonly Home<A>[],
+  beside: readonly Pick<Home<A, unknown>, "plan" | "places">[],
   places: Places<A>,
 ): Effect.Effect<ReadonlyMap<number, A>, TreeError> =>
   Effect.gen(function* () {

@@ -50,6 +50,7 @@ const load: DeviceService["load"] = (plan, beside = []) =>
     }
     const program: Program = {
       plan,
+      bytes: 0,
       write: (values) =>
         Effect.sync(() => Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value)),
       run: Effect.sync(() => {
