@@ -38,7 +38,9 @@ export {
   outcomesOf,
   scoresOfOutcomes,
 } from "./ablations/outcomes.ts";
+export * from "./ablations/object_size.ts";
 export * from "./ablations/presets.ts";
+export * from "./ablations/size_scores.ts";
 export * from "./ablations/statistics.ts";
 export * from "./ablations/summary.ts";
 export {
@@ -114,9 +116,9 @@ export * from "./data/lexicon/names.ts";
 export * from "./data/lexicon/kinds.ts";
 export * from "./data/lexicon/names.ts";
 export * from "./data/mixture.ts";
+export * from "./data/mixture_buckets.ts";
 export * from "./data/mixture_config.ts";
 export * from "./data/mixture_open.ts";
-export * from "./data/mixture_packing.ts";
 export { exampleReader, type MixtureData, openPart } from "./data/mixture_part.ts";
 export type { KeptPicture, KeptRecord, PartReport, PrepareOptions } from "./data/mixture_prepare.ts";
 export * from "./data/pattern.ts";

@@ -54,8 +54,13 @@ export interface MixtureText {
   readonly tokenizer: string;
   /** How conversations are laid out. */
   readonly template: TemplateName;
-  /** Tokens of a row. */
+  /** Tokens of a row; what needs more is refused. */
   readonly length: number;
+  /**
+   * Shorter lengths of rows, ascending, such as `[64, 128]` below 256: the rows of a training step are all of one
+   * length, the least that holds them. None if absent: every row is padded to `length`.
+   */
+  readonly buckets?: readonly number[];
   /** How boxes are written; `thousand` if absent. */
   readonly boxes?: BoxName;
 }
@@ -134,16 +139,24 @@ const partType = closed(
   ]),
   ["name", "format", "files", "split", "images", "weight", "policy", "prompts", "turns"],
 );
-const textType = closed(
-  t.intersection([
-    t.type({
-      tokenizer: words,
-      template: keys(Object.keys(namedTemplates) as readonly TemplateName[]),
-      length: natural,
-    }),
-    t.partial({ boxes: keys(Object.keys(boxFormats) as readonly BoxName[]) }),
-  ]),
-  ["tokenizer", "template", "length", "boxes"],
+const ascending = (list: readonly number[]): boolean => list.every((n, i) => i === 0 || list[i - 1]! < n);
+const textType = t.refinement(
+  closed(
+    t.intersection([
+      t.type({
+        tokenizer: words,
+        template: keys(Object.keys(namedTemplates) as readonly TemplateName[]),
+        length: natural,
+      }),
+      t.partial({
+        boxes: keys(Object.keys(boxFormats) as readonly BoxName[]),
+        buckets: t.refinement(some(natural), ascending, "lengths in ascending order"),
+      }),
+    ]),
+    ["tokenizer", "template", "length", "boxes", "buckets"],
+  ),
+  ({ length, buckets = [] }) => buckets.every((bucket) => bucket < length),
+  "buckets shorter than the length of a row",
 );
 const unlike = (parts: readonly { readonly name: string }[]): boolean =>
   new Set(parts.map(({ name }) => name)).size === parts.length;

@@ -13,6 +13,7 @@ import type { FormatError } from "./formats/format.ts";
 import { formats } from "./formats/formats.ts";
 import type { Policy } from "./formats/read.ts";
 import type { PictureFile } from "./images/picture_files.ts";
+import { BUCKET_STEPS } from "./mixture_buckets.ts";
 import { boxFormats, type MixtureConfig, type MixturePartConfig } from "./mixture_config.ts";
 import { type MixtureData, openPart } from "./mixture_part.ts";
 
@@ -44,12 +45,16 @@ export interface OpenMixture {
   readonly language: Language;
   /** Tokens of a row. */
   readonly length: number;
+  /** Shorter lengths that rows of a step may have instead, ascending. */
+  readonly buckets: readonly number[];
 }
 
 /** What opening a mixture can fail with. */
 export type MixtureError = DataError | DecodeError | DiskError | FormatError | TemplateError;
 
-const mixtureHash = (parts: readonly OpenPart[], language: Language, length: number): string =>
+const mixtureHash = (
+  { parts, language, length, buckets }: Omit<OpenMixture, "hash">,
+): string =>
   hashOf({
     parts: parts.map(({ name, weight = null, data, used }) => ({
       name,
@@ -59,6 +64,7 @@ const mixtureHash = (parts: readonly OpenPart[], language: Language, length: num
     })),
     language: language.hash,
     length,
+    ...(buckets.length === 0 ? {} : { buckets, together: BUCKET_STEPS }),
   });
 
 const leftOf = (count: number, used: Uint32Array): readonly number[] => {
@@ -91,7 +97,7 @@ export const openMixture = (
   cache: string,
 ): Effect.Effect<OpenMixture, MixtureError, Scope.Scope> =>
   Effect.gen(function* () {
-    const language = yield* mixtureLanguage(config), { length } = config.text;
+    const language = yield* mixtureLanguage(config), { length, buckets = [] } = config.text;
     const parts = yield* Effect.forEach(config.parts, (part) =>
       Effect.gen(function* () {
         const { name, files, split, images, weight, turns = 1 } = part, tasks = tasksOf(config, part);
@@ -118,7 +124,8 @@ export const openMixture = (
           undecodable: 0,
         };
       }));
-    return { hash: mixtureHash(parts, language, length), parts, language, length };
+    const opened = { parts, language, length, buckets };
+    return { hash: mixtureHash(opened), ...opened };
   });
 
 /** All pictures of a mixture. */
@@ -154,5 +161,5 @@ export const withoutPictures = (
           }),
         );
       }));
-    return { ...mixture, parts, hash: mixtureHash(parts, mixture.language, mixture.length) };
+    return { ...mixture, parts, hash: mixtureHash({ ...mixture, parts }) };
   });

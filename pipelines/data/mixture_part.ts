@@ -36,6 +36,8 @@ export interface MixtureData {
   readonly pictures: readonly PictureFile[];
   /** The picture of each example. */
   readonly pictureOf: (index: number) => number;
+  /** Most tokens that an example takes, whichever of its prompts and answers are learnt. */
+  readonly tokensOf: (index: number) => number;
   /** The records of an example, all about one picture. */
   readonly example: ReturnType<typeof exampleReader>;
   /** What became of the files. */
@@ -80,6 +82,7 @@ const checked: readonly string[] = [
   preparedFiles.records,
   preparedFiles.offsets,
   preparedFiles.examples,
+  preparedFiles.tokens,
   preparedFiles.pictures,
 ];
 
@@ -256,6 +259,7 @@ export const openPart = (
     const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
     const flat = new Uint32Array((yield* bytes(preparedFiles.examples)).buffer), starts = startsOf(flat);
     if (starts.length === 0) return yield* Effect.fail(empty(name, report));
+    const tokens = new Uint32Array((yield* bytes(preparedFiles.tokens)).buffer);
     const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
     const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
     const contents = yield* printed(folder, kept), read = reading(file, offsets);
@@ -265,6 +269,7 @@ export const openPart = (
       count: starts.length,
       pictures: kept.map((picture, i) => pictureFile(spotOf(folder, picture), contents[i]!)),
       pictureOf: (index) => flat[starts[index]! + 1]!,
+      tokensOf: (index) => tokens[index]!,
       example: exampleReader((index) =>
         Effect.try({
           try: () => {

@@ -80,6 +80,7 @@ export const preparedFiles = {
   records: "records.jsonl",
   offsets: "offsets.bin",
   examples: "examples.bin",
+  tokens: "tokens.bin",
   pictures: "pictures.jsonl",
   pack: "pictures.bin",
   missing: "missing.jsonl",
@@ -243,6 +244,10 @@ const keeper = (options: PrepareOptions, folder: string) => {
       new Uint8Array(Float64Array.from(numbers.offsets).buffer),
     );
     await Deno.writeFile(`${folder}/${preparedFiles.examples}`, new Uint8Array(flat.buffer));
+    const tokens = Uint32Array.from(
+      examples.map((some) => some.reduce((sum, record) => sum + numbers.tokens[record]!, 0)),
+    );
+    await Deno.writeFile(`${folder}/${preparedFiles.tokens}`, new Uint8Array(tokens.buffer));
   };
   return {
     keep,

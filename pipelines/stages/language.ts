@@ -2,6 +2,7 @@
 import {
   adamw,
   cast,
+  constant,
   crossEntropy,
   div,
   equal,
@@ -139,15 +140,25 @@ export const languageTraining = <E, R>(
   places: TrainingPlaces,
 ): Training<VisionLanguageBatch, E, R> => {
   const { config, source } = stage, model = stageModel(stage, given.bridge);
+  const { buckets = [] } = source,
+    work = (tokens: number): number => config.batch * (model.visualTokens + tokens);
   return {
     stage: stage.name,
     identity: languageIdentity(stage, given),
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
     batch: sourceInputs(source, config.batch),
+    ...(buckets.length === 0 ? {} : {
+      others: buckets.map((tokens) => ({
+        batch: sourceInputs(source, config.batch, tokens),
+        amount: work(tokens),
+      })),
+    }),
     loss: (params, batch) => {
       const [loss, metrics] = model.loss(params, batch);
-      return [loss, { ...metrics, presence: presenceAccuracy(model, source.words)(params, batch) }];
+      const presence = presenceAccuracy(model, source.words)(params, batch);
+      const length = buckets.length === 0 ? {} : { length: constant(batch.ids.shape[1]!) };
+      return [loss, { ...metrics, presence, ...length }];
     },
     batchAt: source.batches(stage.seed, config.batch),
     trainable: trainedBy(config),
@@ -162,7 +173,7 @@ export const languageTraining = <E, R>(
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     total: config.steps,
-    work: { amount: config.batch * (model.visualTokens + source.length), unit: "tokens" },
+    work: { amount: work(source.length), unit: "tokens" },
     places,
   };
 };

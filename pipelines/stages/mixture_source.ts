@@ -10,6 +10,7 @@ import { type ImageError, pictureDecoder } from "../data/images/decode.ts";
 import { undecodable } from "../data/images/picture_checks.ts";
 import { openSquares } from "../data/images/squares.ts";
 import { type Draw, drawsAt, type Mixture, mixtureOf } from "../data/mixture.ts";
+import { type Bucket, bucketsAt } from "../data/mixture_buckets.ts";
 import { type OpenMixture, picturesOf, withoutPictures } from "../data/mixture_open.ts";
 import type { KeptRecord } from "../data/mixture_prepare.ts";
 import { rngOf } from "../data/rng.ts";
@@ -24,7 +25,7 @@ import { stackedPixels } from "../train/pixels.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
-import { batchesOf, type LanguageSource, type SightSpec } from "./source.ts";
+import { batchesOf, type LanguageSource, type SightSpec, textPaths } from "./source.ts";
 
 /** What the batches of a mixture can fail with. */
 export type MixtureBatchError =
@@ -62,8 +63,9 @@ interface Drawn {
 
 /** The example of a draw as a row. */
 const drawn = (
-  { parts, language, length }: OpenMixture,
+  { parts, language }: OpenMixture,
   draw: Draw,
+  length: number,
 ): Effect.Effect<Drawn, DiskError | TemplateError> =>
   Effect.gen(function* () {
     const part = parts[draw.part]!, index = part.used[draw.index]!;
@@ -84,6 +86,22 @@ const orderOf = (mixture: OpenMixture, seed: number): E.Either<DataError, Mixtur
     seed,
   );
 
+/** The examples of every step: in rows of one length, or of the least of several that holds all of them. */
+const stepsOf = (
+  { parts, length, buckets }: OpenMixture,
+  size: number,
+) =>
+(order: Mixture): (step: number) => Bucket<Draw> => {
+  if (buckets.length > 0) {
+    return bucketsAt(order, size, [...buckets, length], ({ part, index }) => {
+      const { data, used } = parts[part]!;
+      return data.tokensOf(used[index]!);
+    });
+  }
+  const at = drawsAt(order, size);
+  return (step) => ({ length, items: at(step) });
+};
+
 /** A function from drawn examples to the arrays before their text. */
 const sightOf = <E>(
   arrays: (examples: readonly Drawn[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E>,
@@ -98,16 +116,17 @@ const sourceOf = (
   identity: { mixture: mixture.hash, sight: key },
   sight,
   length: mixture.length,
+  ...(mixture.buckets.length === 0 ? {} : { buckets: mixture.buckets }),
   vocabulary: embeddingRows(mixture.language.size),
   words: { yes: mixture.language.first("yes"), no: mixture.language.first("no") },
   batches: (seed, size) => {
-    const order = E.map((whole: Mixture) => drawsAt(whole, size))(orderOf(mixture, seed));
+    const steps = E.map(stepsOf(mixture, size))(orderOf(mixture, seed));
     return batchesOf((step) =>
       Effect.gen(function* () {
-        const draws = (yield* fromEither(order))(step);
-        const examples = yield* Effect.forEach(draws, (draw) => drawn(mixture, draw));
+        const { items, length } = (yield* fromEither(steps))(step), paths = textPaths(mixture, length);
+        const examples = yield* Effect.forEach(items, (draw) => drawn(mixture, draw, length));
         const { ids, labels }: Batch = yield* fromEither(batchOf(examples.map(({ row }) => row)));
-        return { ...(yield* arrays(examples)), ids, labels };
+        return { ...(yield* arrays(examples)), [paths.ids]: ids, [paths.labels]: labels };
       })
     );
   },

@@ -23,6 +23,8 @@ export interface LanguageSource<E = never, R = never> {
   readonly sight: SightSpec;
   /** Text tokens of a row. */
   readonly length: number;
+  /** Shorter lengths, ascending, that all rows of a batch may have instead; none if absent. */
+  readonly buckets?: readonly number[];
   /** Rows of the embedding. */
   readonly vocabulary: number;
   /** The first tokens of the answers yes and no. */
@@ -31,14 +33,25 @@ export interface LanguageSource<E = never, R = never> {
   readonly batches: (seed: number, size: number) => ReturnType<typeof batchesOf<E, R>>;
 }
 
-/** The batch of a step as inputs. */
+/** Input paths of the text of a batch: those of rows that are shorter than the source's longest name their length. */
+export const textPaths = (
+  { length }: Pick<LanguageSource, "length">,
+  tokens: number,
+): { readonly ids: string; readonly labels: string } => {
+  const suffix = tokens === length ? "" : `.${tokens}`;
+  return { ids: `ids${suffix}`, labels: `labels${suffix}` };
+};
+
+/** The batch of a step as inputs, its rows of so many tokens. */
 export const sourceInputs = (
   { sight, length }: Pick<LanguageSource, "sight" | "length">,
   size: number,
+  tokens: number = length,
 ): VisionLanguageBatch => {
+  const paths = textPaths({ length }, tokens);
   const text = {
-    ids: input("ids", [size, length], "i32"),
-    labels: input("labels", [size, length], "i32"),
+    ids: input(paths.ids, [size, tokens], "i32"),
+    labels: input(paths.labels, [size, tokens], "i32"),
   };
   return sight.kind === "pictures"
     ? { images: input("images", [size, sight.side, sight.side, 3]), ...text }

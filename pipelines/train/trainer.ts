@@ -1,10 +1,10 @@
 /**
- * The trainer: one Program per stage, one submit per step, metrics read from a ring every few seconds, checkpoints
+ * The trainer: one Program per stage and shape of batch, one submit per step, metrics read from a ring every few seconds, checkpoints
  * that hold everything. What a step computes is a function of the state and the step's number, so that a resumed
  * training is the uninterrupted one, bit for bit.
  */
 import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import {
   appendMetrics,
@@ -18,8 +18,9 @@ import type { DiskError } from "../runs/disk.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
+import { loadPrograms, type StepPrograms } from "./programs.ts";
 import { loadState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
-import { type Bindings, RING, type StepSource, stepSource, type Training } from "./training.ts";
+import { type Bindings, RING, type Training } from "./training.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
@@ -41,6 +42,8 @@ export interface Trained {
 interface Position {
   known: number;
   submitted: number;
+  /** What was done since, in the unit of the training. */
+  done: number;
   windowBegan: number;
   first: boolean;
 }
@@ -57,14 +60,11 @@ const noHalf = (stage: string, device: string, step: number): TrainingError =>
 
 interface Running<B, E, R> {
   readonly training: Training<B, E, R>;
-  readonly step: StepSource;
-  readonly program: Program;
+  readonly programs: StepPrograms;
   readonly log: MetricsLog;
   readonly report: ProgressReport;
   readonly at: Position;
   readonly records: MetricRecord[];
-  /** Bytes that the program holds on the device. */
-  readonly deviceBytes: number;
 }
 
 const notFinite = (stage: string, row: MetricRecord, name: string, batch: string): TrainingError =>
@@ -97,16 +97,16 @@ const badIn = (
 /** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
 const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.uninterruptible(Effect.gen(function* () {
-    const { at, training, step, program } = run;
+    const { at, training, programs: { step, main, deviceBytes } } = run;
     const count = at.submitted - at.known;
     if (count === 0) return;
-    const ring = (yield* program.read([RING]))[RING]!;
+    const ring = (yield* main.read([RING]))[RING]!;
     const seconds = (performance.now() - at.windowBegan) / 1000 / count;
     const rows = step.ring.read(ring, at.known, at.submitted).map((metrics, i): MetricRecord => ({
       step: at.known + i + 1,
       ...metrics,
       seconds,
-      deviceBytes: run.deviceBytes,
+      deviceBytes,
       ...(at.first ? { warmup: true } : {}),
     }));
     yield* appendMetrics(run.log, rows);
@@ -122,25 +122,31 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
     yield* reportProgress(run.report, {
       step: at.known,
       loss: rows.at(-1)!.loss as number,
-      done: count * training.work.amount,
+      done: at.done,
     });
+    at.done = 0;
   }));
 
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
-    const state = yield* run.program.read(Object.keys(run.step.bind(run.step.start)));
+    const { main, step } = run.programs;
+    const state = yield* main.read(Object.keys(step.bind(step.start)));
     yield* syncMetrics(run.log);
     yield* saveState(run.training, state, run.at.known);
   });
 
 const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<void, TrainError> =>
-  Effect.uninterruptible(
-    Effect.andThen(
-      Effect.andThen(run.program.write(batch), run.program.run),
-      Effect.sync(() => void run.at.submitted++),
-    ),
-  );
+  Effect.uninterruptible(Effect.suspend(() => {
+    const { program, amount } = run.programs.of(batch);
+    return Effect.andThen(
+      Effect.andThen(program.write(batch), program.run),
+      Effect.sync(() => {
+        run.at.submitted++;
+        run.at.done += amount;
+      }),
+    );
+  }));
 
 const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.gen(function* () {
@@ -188,29 +194,18 @@ export const train = <B, E, R>(
     if (training.precision === "mixed" && !device.profile.f16) {
       return yield* Effect.fail(noHalf(stage, device.profile.name, from));
     }
-    const step = stepSource(training);
-    const plan = compile(step.source, device.profile), program = yield* device.load(plan);
-    yield* program.write({
+    const programs = yield* loadPrograms(training), { step, main } = programs;
+    yield* main.write({
       ...(saved?.tensors ?? step.bind(step.start)),
       [RING]: zerosArray("f32", step.ring.spec.shape),
     });
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
-    const at: Position = { known: from, submitted: from, windowBegan: began, first: true };
-    const deviceBytes = plan.memory.buffers.reduce((sum, { bytes }) => sum + bytes, 0);
-    const run: Running<B, E, R> = {
-      training,
-      step,
-      program,
-      log,
-      report,
-      at,
-      records: [...log.kept],
-      deviceBytes,
-    };
+    const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
+    const run: Running<B, E, R> = { training, programs, log, report, at, records: [...log.kept] };
     yield* loop(run).pipe(
       Effect.onInterrupt(() => Effect.andThen(settle(run), keep(run)).pipe(Effect.ignore)),
     );
-    const state = yield* program.read(
+    const state = yield* main.read(
       Object.keys(step.bind(step.start)).filter((p) => p.startsWith("state.params.")),
     );
     return done(paramsOf(state, training.initial), run.records);

@@ -50,6 +50,14 @@ export interface TrainingPlaces {
   readonly sink?: ProgressSink;
 }
 
+/** Batches of another shape. */
+export interface OtherBatch<B> {
+  /** Such a batch as inputs. Those of another shape than in other batches have paths of their own. */
+  readonly batch: B;
+  /** What a step gets done with it, in the unit of the training. */
+  readonly amount: number;
+}
+
 /** One training. `B` is what the loss reads of a batch; its inputs are bound by `batchAt`. */
 export interface Training<B, E = never, R = never> {
   /** Name of the stage, as progress and metrics show it. */
@@ -62,6 +70,11 @@ export interface Training<B, E = never, R = never> {
   readonly initial: Tree<NdArray>;
   /** The batch as inputs. */
   readonly batch: B;
+  /**
+   * Batches of other shapes, smaller ones, that `batchAt` may give as well: a step is computed by a program of the shape
+   * of its batch, all on the same parameters and the same state of the optimiser. None by default.
+   */
+  readonly others?: readonly OtherBatch<B>[];
   /** The loss of parameters on a batch, with further scalars to record. */
   readonly loss: (params: Tree<Tensor>, batch: B) => readonly [Tensor, Readonly<Record<string, Tensor>>];
   /** Arrays for every input of the batch at a step. */
@@ -106,9 +119,15 @@ export interface StepSource {
 /** Input path of the ring. */
 export const RING = "ring";
 
-/** The whole step: forward, backward, clipping, update and the ring, state donated. Throws what the loss throws. */
-export const stepSource = <B, E, R>(training: Training<B, E, R>): StepSource => {
-  const { optimiser, trainable, specs, batch, loss, schedule, maxNorm } = training;
+/**
+ * The whole step on batches of a shape: forward, backward, clipping, update and the ring, state donated. Throws what the
+ * loss throws.
+ */
+export const stepSource = <B, E, R>(
+  training: Training<B, E, R>,
+  batch: B = training.batch,
+): StepSource => {
+  const { optimiser, trainable, specs, loss, schedule, maxNorm } = training;
   const half = mixedOf(training.precision);
   // in mixed precision steps are skipped anyway
   const skips = half.mixed === undefined && training.onNonFinite === "skip" ? { scaling: unscaled } : {};

@@ -14,7 +14,6 @@ import {
   resumeFrom,
   shuffled,
 } from "../../pipelines/data/mixture.ts";
-import { bucketed, packed } from "../../pipelines/data/mixture_packing.ts";
 
 const right = <A>(either: E.Either<Error, A>): A => {
   if (E.isLeft(either)) throw either.left;
@@ -127,43 +126,6 @@ test("states of other mixtures, and mixtures that cannot be, are refused", () =>
   assert.match(refused(mixtureOf([{ name: "a", count: 0 }], 1)), "the part a of 0 examples");
   assert.match(refused(mixtureOf([{ name: "a", count: 1, weight: NaN }], 1)), "weight NaN");
   assert.match(refused(mixtureOf([{ name: "a", count: 1 }, { name: "a", count: 2 }], 1)), "a name twice");
-});
-
-const lengths = fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 200 });
-const sized = (all: readonly number[]) => all.map((length, item) => ({ item, length }));
-
-test("packing holds everything once, within rows, and wastes less than padding", () => {
-  fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 20 }), (all, open) => {
-    const rows = [...packed(sized(all), 100, open)];
-    assert.equal(
-      rows.flatMap((r) => r.items.map((i) => i.item)).toSorted((a, b) => a - b),
-      all.map((_, i) => i),
-    );
-    for (const { items, used } of rows) {
-      assert.is(used, items.reduce((n, i) => n + i.length, 0));
-      assert.ok(used <= 100 && used > 0);
-    }
-  }));
-  const all = Array.from({ length: 2000 }, (_, i) => 1 + (i * 37) % 60);
-  const rows = [...packed(sized(all), 100)], used = rows.reduce((n, r) => n + r.used, 0);
-  assert.ok(used / (rows.length * 100) > 0.97, `${used / (rows.length * 100)} of the rows' tokens are used`);
-  assert.throws(() => [...packed(sized([101]), 100)], /an example of 101 tokens; expected 1 to 100/);
-});
-
-test("buckets hold everything once, at the least edge", () => {
-  fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 9 }), (all, batch) => {
-    const edges = [25, 50, 100], given = [...bucketed(sized(all), edges, batch)];
-    assert.equal(
-      given.flatMap((b) => b.items.map((i) => i.item)).toSorted((a, b) => a - b),
-      all.map((_, i) => i),
-    );
-    for (const { edge, items } of given) {
-      assert.ok(items.length <= batch);
-      assert.ok(items.every((i) => edges.find((e) => i.length <= e) === edge));
-    }
-    assert.ok(edges.every((e) => given.filter((b) => b.edge === e && b.items.length < batch).length <= 1));
-  }));
-  assert.throws(() => [...bucketed(sized([101]), [100], 2)], /101 tokens/);
 });
 
 test.run();
