@@ -12,11 +12,19 @@ import {
 import { workOf } from "./work.ts";
 
 /** Names of the families, each after the table that it follows; `quickstart` is the shortest. */
-export type FamilyName = "main" | "token-scaling" | "inflation" | "bridges" | "object-size" | "quickstart";
+export type FamilyName =
+  | "main"
+  | "referring"
+  | "token-scaling"
+  | "inflation"
+  | "bridges"
+  | "object-size"
+  | "quickstart";
 
 /** Every family. */
 export const familyNames: readonly FamilyName[] = [
   "main",
+  "referring",
   "token-scaling",
   "inflation",
   "bridges",

@@ -9,6 +9,7 @@ import { quickstartArms } from "../quickstart/presets.ts";
 import type { AblationArm, FamilyName, PresetName } from "./config.ts";
 import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
 import { sizeArms, sizesBase } from "./object_size.ts";
+import { referringBase } from "./referring.ts";
 
 /** A family of arms. */
 export interface Family {
@@ -59,6 +60,16 @@ const main: Family = {
     "cos-32-528",
     "linear-256-256-at-224",
   ],
+};
+
+const referring: Family = {
+  name: "referring",
+  about: "Where is it: the models of the main table, trained on places alone (section 4.2).",
+  table: "referring",
+  ...ofRows("referring"),
+  baseline: "cos-80-80",
+  few: ["cos-80-80", "cos-80-336", "resampler-80-80", "cos-32-528"],
+  base: referringBase,
 };
 
 const tokenScaling: Family = {
@@ -166,6 +177,7 @@ const quick: Family = {
 /** All families by name. */
 export const families: Readonly<Record<FamilyName, Family>> = {
   main,
+  referring,
   "token-scaling": tokenScaling,
   inflation,
   bridges,
