@@ -34,6 +34,7 @@ const ask = (
       event.preventDefault();
       resume(Effect.fail(workerError(event.message)));
     };
+    worker.onmessageerror = () => resume(Effect.fail(workerError("a reply that cannot be read")));
     worker.postMessage(message);
   });
 

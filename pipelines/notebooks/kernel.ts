@@ -15,7 +15,7 @@ import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { KernelError } from "./fault.ts";
-import { joined, type Output } from "./notebook.ts";
+import type { Output } from "./notebook.ts";
 import { collect, errorOf, noOutputs } from "./outputs.ts";
 import { framesOf, type Message, messageOf } from "./wire.ts";
 import { connect, type Socket, type SocketType } from "./zmtp.ts";
@@ -172,7 +172,19 @@ const connected = (type: SocketType, port: number): Effect.Effect<Socket, never,
     { interruptible: true },
   );
 
-/** Reads a socket to its end; `take` gets each message, and `refuse` what is none. */
+const lostOf = (how: string): KernelError =>
+  new KernelError({
+    op: "the kernel",
+    got: `the end of a connection: ${how}`,
+    expected: "messages until the notebook has ended",
+    mend: "run it again; look for a program that ends connections of this machine",
+    reason: "protocol",
+  });
+
+/** Milliseconds in which a kernel that ended is known to have ended, which says more than the end of a connection. */
+const KNOWN_DEAD = 1000;
+
+/** Reads a socket to its end, which is an error; `take` gets each message, and `refuse` what is none. */
 const readAll = (
   socket: AsyncIterable<readonly Uint8Array[]>,
   key: string,
@@ -185,7 +197,10 @@ const readAll = (
       E.isRight(message) ? take(message.right) : refuse(message.left);
     }
   };
-  read().catch(() => undefined);
+  const ended = (how: unknown): void => {
+    Deno.unrefTimer(setTimeout(() => refuse(lostOf(String(how))), KNOWN_DEAD));
+  };
+  read().then(() => ended("it was closed"), ended);
 };
 
 /** Starts a kernel that lives as long as the scope. Fails with KernelError where it does not come to answer. */
@@ -308,11 +323,3 @@ export const openKernel = (
     yield* options.command === undefined ? execute(PRELUDE) : Effect.void;
     return { execute };
   });
-
-/** The text that an output has on a terminal, for messages. */
-export const plainOf = (output: Output): string =>
-  output.output_type === "stream"
-    ? joined(output.text)
-    : output.output_type === "error"
-    ? `${output.ename}: ${output.evalue}`
-    : String(output.data["text/plain"] ?? Object.keys(output.data).join(", "));
