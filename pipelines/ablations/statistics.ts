@@ -56,20 +56,46 @@ const resampled = (bySeed: BySeed, { seeds, scenes }: Draws): readonly number[] 
   });
 
 // draws of scenes in which nothing of the kind was asked say nothing
-const intervalOf = (value: number, values: readonly number[]): Interval => {
+const intervalOf = (value: number, values: readonly number[], tail: number = 0.025): Interval => {
   const sorted = values.filter(Number.isFinite).toSorted((a, b) => a - b);
   return sorted.length === 0
     ? { value, low: value, high: value }
-    : { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+    : { value, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) };
 };
 
 /** The mean of a metric over seeds with its 95 % interval. */
 export const meanWithInterval = (bySeed: BySeed, draws: Draws): Interval =>
   intervalOf(average(bySeed.map(scoreOfAll)), resampled(bySeed, draws));
 
-/** How much greater the mean of `a` is than that of `b` with the same seeds on the same scenes, with its interval. */
-export const differenceWithInterval = (a: BySeed, b: BySeed, draws: Draws): Interval => {
-  const of = resampled(a, draws), than = resampled(b, draws);
-  const value = average(a.map(scoreOfAll)) - average(b.map(scoreOfAll));
-  return intervalOf(value, of.map((x, i) => x - than[i]!));
+/** A mean over seeds, and how much of it is taken. */
+export interface Term {
+  /** Factor, below 0 where it is taken away. */
+  readonly weight: number;
+  /** The metric by seed. */
+  readonly bySeed: BySeed;
+}
+
+const combined = (terms: readonly Term[], of: (bySeed: BySeed) => number): number =>
+  terms.reduce((sum, { weight, bySeed }) => sum + weight * of(bySeed), 0);
+
+/**
+ * A sum of weighted means with the same seeds on the same scenes, with its interval: a difference, or how much one
+ * difference is greater than another.
+ * @param tail - share of draws beyond either end; 0.025 makes an interval of 95 %.
+ */
+export const contrastWithInterval = (
+  terms: readonly Term[],
+  draws: Draws,
+  tail: number = 0.025,
+): Interval => {
+  const drawn = terms.map(({ weight, bySeed }) => ({ weight, scores: resampled(bySeed, draws) }));
+  return intervalOf(
+    combined(terms, (bySeed) => average(bySeed.map(scoreOfAll))),
+    draws.seeds.map((_, r) => drawn.reduce((sum, { weight, scores }) => sum + weight * scores[r]!, 0)),
+    tail,
+  );
 };
+
+/** How much greater the mean of `a` is than that of `b` with the same seeds on the same scenes, with its interval. */
+export const differenceWithInterval = (a: BySeed, b: BySeed, draws: Draws): Interval =>
+  contrastWithInterval([{ weight: 1, bySeed: a }, { weight: -1, bySeed: b }], draws);

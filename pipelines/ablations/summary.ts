@@ -198,7 +198,7 @@ export const summarise = (directory: string): Effect.Effect<AblationSummary, Sto
     const stored = yield* readAblation(directory), { config, record, manifest } = stored;
     const asked: AblationFlags = {
       ...record,
-      store: stored.store,
+      store: record.storeAsked ?? stored.store,
       family: config.family,
       preset: config.preset,
     };

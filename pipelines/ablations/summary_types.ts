@@ -52,6 +52,8 @@ export interface AblationRecord {
   readonly settings: readonly string[];
   /** The store, as a path from the ablation's directory, or from the root of the file system. */
   readonly store: string;
+  /** The store that commands name where that is another: of records that were copied out of it. */
+  readonly storeAsked?: string;
   /** Name of the device. */
   readonly device: string;
   /** Name that the device is chosen by: `cpu`, `webgpu`, `dawn`, `auto`. */
@@ -189,7 +191,7 @@ const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
 const stage = t.keyof(Object.fromEntries(jobStages.map((name) => [name, null])) as Record<JobStage, null>);
-const recordType = t.strict({
+const recordFields = t.strict({
   format: t.literal(1),
   settings: texts,
   store: t.string,
@@ -206,8 +208,11 @@ const recordType = t.strict({
   })),
 });
 
+const recordType = t.intersection([recordFields, t.partial({ storeAsked: t.string })]);
+
 /** Codec of {@link AblationRecord}. */
-export const recordCodec = (): t.Type<AblationRecord, unknown, unknown> => recordType;
+export const recordCodec = (): t.Type<AblationRecord, unknown, unknown> =>
+  recordType as unknown as t.Type<AblationRecord, unknown, unknown>;
 
 const origin = t.strict({
   artefact: t.string,

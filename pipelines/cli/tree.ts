@@ -188,6 +188,16 @@ export const groups: readonly Group[] = [
         load: () => import("./report.ts"),
       },
       {
+        name: "results",
+        about:
+          "Says which claims of the paper hold here, from the records of ablations; below it, keeps a record.",
+        examples: [
+          ["", "writes RESULTS.md from the folder results"],
+          ["keep runs/main-lab --note 'one H100'", "adds the small record of an ablation"],
+        ],
+        load: () => import("./results.ts"),
+      },
+      {
         name: "runs",
         about: "Lists runs, finds them by fields and scores, and says what two of them differ in.",
         examples: [

@@ -1,0 +1,122 @@
+/**
+ * Small records of ablations, kept with the code: what every number of the results follows from, and no weights.
+ *
+ *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines
+ *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg
+ *
+ * They have the forms that they have in `runs/`, so that what reads an ablation reads these.
+ */
+import * as Effect from "effect/Effect";
+import * as t from "io-ts";
+import { DEFAULT_STORE } from "../../ablations/commands.ts";
+import { figuresOf } from "../../ablations/figures.ts";
+import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
+import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
+import { atomicWrite, type DiskError, folderOf, onDisk } from "../../runs/disk.ts";
+import { metricLine, type MetricRecord, type MetricsError, readMetrics } from "../../runs/metrics.ts";
+import { existing } from "../run_files.ts";
+import { claims } from "./claims.ts";
+
+/** Folder of the artefacts of all records. */
+export const ARTEFACTS = "artefacts";
+
+/** `kept.json`: what is known beside the records. */
+export interface Kept {
+  /** Version of this format. */
+  readonly format: 1;
+  /** What a reader should know of how it was run; empty for nothing. */
+  readonly note: string;
+}
+
+const keptType = t.strict({ format: t.literal(1), note: t.string });
+
+/** Codec of {@link Kept}. */
+export const keptCodec = (): t.Type<Kept, unknown, unknown> => keptType;
+
+/** Most lines of a training's metrics that are kept. */
+const LINES = 12;
+
+/** The first, the last, and some lines between, evenly. */
+export const thinned = (records: readonly MetricRecord[]): readonly MetricRecord[] => {
+  const every = Math.max(1, Math.ceil((records.length - 1) / (LINES - 1)));
+  return records.filter((_, i) => i % every === 0 || i === records.length - 1);
+};
+
+const written = (path: string, text: string): Effect.Effect<void, DiskError> =>
+  Effect.andThen(
+    onDisk("make", folderOf(path), () => Deno.mkdir(folderOf(path), { recursive: true })),
+    atomicWrite(path, [new TextEncoder().encode(text)]),
+  );
+
+const writeCompact = (path: string, value: unknown): Effect.Effect<void, DiskError> =>
+  written(path, `${JSON.stringify(value)}\n`);
+
+const parsed = (path: string): Effect.Effect<unknown, DiskError> =>
+  onDisk("read", path, async () => JSON.parse(await Deno.readTextFile(path)));
+
+const compactCopy = (from: string, to: string): Effect.Effect<void, DiskError> =>
+  Effect.flatMap(parsed(from), (value) => writeCompact(to, value));
+
+/** Losses, and every score that decides a claim against the time of pre-training. */
+const figuresKept: ReadonlySet<string> = new Set([
+  "loss",
+  ...claims.flatMap(({ comparisons }) =>
+    comparisons.filter(({ decides }) => decides).flatMap(({ terms }) =>
+      terms.map(({ score }) => `time-${score}`)
+    )
+  ),
+]);
+
+/** What keeping can fail with. */
+export type KeepError = DiskError | MetricsError | StoredError;
+
+const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<void, KeepError> =>
+  Effect.gen(function* () {
+    yield* compactCopy(`${from}/manifest.json`, `${to}/manifest.json`);
+    yield* compactCopy(`${from}/result.json`, `${to}/result.json`);
+    const metrics = `metrics/${stage}.jsonl`;
+    if (!(yield* existing(`${from}/${metrics}`))) return;
+    const lines = thinned(yield* readMetrics(`${from}/${metrics}`)).map(metricLine);
+    yield* written(`${to}/${metrics}`, lines.join(""));
+  });
+
+/** What is kept of which ablation, and where. */
+export interface KeepOptions {
+  /** Directory of the ablation, finished or not. */
+  readonly directory: string;
+  /** Folder of all results. */
+  readonly folder: string;
+  /** Name among them. */
+  readonly name: string;
+  /** What a reader should know of how it was run. */
+  readonly note: string;
+}
+
+/** Copies what is small of an ablation and of the artefacts that its summary names. The same again changes nothing. */
+export const keepAblation = (
+  { directory, folder, name, note }: KeepOptions,
+): Effect.Effect<AblationSummary, KeepError> =>
+  Effect.gen(function* () {
+    const { record, store } = yield* readAblation(directory), to = `${folder}/${name}`;
+    const found = yield* summarise(directory);
+    for (const { seeds } of found.arms) {
+      for (const { origin } of seeds) {
+        for (const [stage, { artefact }] of Object.entries(origin)) {
+          yield* keepArtefact(`${store}/${artefact}`, `${folder}/${ARTEFACTS}/${artefact}`, stage);
+        }
+      }
+    }
+    yield* compactCopy(`${directory}/manifest.json`, `${to}/manifest.json`);
+    yield* writeCompact(`${to}/record.json`, {
+      ...record,
+      store: `../${ARTEFACTS}`,
+      storeAsked: DEFAULT_STORE,
+    });
+    yield* writeCompact(`${to}/kept.json`, { format: 1, note } satisfies Kept);
+    const summary = yield* summarise(to);
+    yield* writeCompact(`${to}/summary.json`, summaryCodec().encode(summary));
+    for (const [figure, { svg }] of Object.entries(yield* figuresOf(summary, store))) {
+      if (figuresKept.has(figure)) yield* written(`${to}/figures/${figure}.svg`, svg);
+    }
+    return summary;
+  });

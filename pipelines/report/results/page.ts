@@ -1,0 +1,180 @@
+/** RESULTS.md: the claims one by one, and the records that every number comes from. Pure. */
+import type { MetricInfo } from "../../ablations/summary_types.ts";
+import { metricInfos } from "../../ablations/outcomes.ts";
+import type { Claim } from "./claim.ts";
+import { claims } from "./claims.ts";
+import {
+  type ClaimResult,
+  type ComparisonRow,
+  type KeptAblation,
+  resultOf,
+  type TimeRow,
+} from "./evidence.ts";
+import { folded, percent, points, tableOf, times } from "./markdown.ts";
+import { paperSide } from "./paper_side.ts";
+import { armLink, recordPart } from "./record_part.ts";
+
+/** The command that writes the page. */
+export const PAGE_COMMAND = "deno task cos results";
+
+const labelOf = (score: string): string =>
+  metricInfos.find(({ name }: MetricInfo) => name === score)?.label ?? score;
+
+const withLinks = (record: string, text: string, arms: readonly string[]): string => {
+  const ordered = arms.toSorted((a, b) => b.length - a.length);
+  const marked = ordered.reduce((sofar, arm, i) => sofar.replaceAll(arm, `\u0000${i}\u0000`), text);
+  return ordered.reduce(
+    (sofar, arm, i) => sofar.replaceAll(`\u0000${i}\u0000`, armLink(record, arm)),
+    marked,
+  );
+};
+
+const paperText = (row: ComparisonRow): string => {
+  const paper = paperSide(row.comparison);
+  return paper === undefined ? "–" : `${points(paper.points / 100)} (${paper.columns.join(", ")})`;
+};
+
+const verdictText = ({ verdict, reason }: { readonly verdict: string; readonly reason: string }): string =>
+  `**${verdict}**: ${reason}`;
+
+const scoreRow = (row: ComparisonRow): readonly string[] => {
+  const { comparison, record, measured, level, bySeed } = row;
+  const arms = [...new Set(comparison.terms.map(({ arm }) => arm))];
+  return [
+    `${comparison.decides ? "" : "beside: "}${withLinks(record, comparison.about, arms)}`,
+    comparison.terms.length > 2 ? "both" : labelOf(comparison.terms[0]!.score),
+    paperText(row),
+    points(measured.value),
+    `[${points(measured.low)}, ${points(measured.high)}] at ${percent(level)} %`,
+    bySeed.map(points).join(", "),
+    comparison.bound === 0 ? "0" : points(comparison.bound),
+    record,
+    verdictText(row),
+  ];
+};
+
+const timeRow = (row: TimeRow): readonly string[] => {
+  const { comparison: { arm, bound, decides }, record, baseline, measured, predicted } = row;
+  return [
+    `${decides ? "" : "beside: "}${armLink(record, arm)} / ${armLink(record, baseline)}`,
+    times(measured.value),
+    `[${times(measured.low)}, ${times(measured.high)}]`,
+    times(predicted),
+    times(bound),
+    record,
+    verdictText(row),
+  ];
+};
+
+const missing = ({ claim, rows, times: timed }: ClaimResult): readonly string[] => [
+  ...claim.comparisons.filter((one) => one.decides && !rows.some(({ comparison }) => comparison === one))
+    .map(({ about, terms, family }) =>
+      `No record of the family \`${family}\` has ${about} in ${labelOf(terms[0]!.score)}.`
+    ),
+  ...claim.times.filter((one) => one.decides && !timed.some(({ comparison }) => comparison === one))
+    .map(({ arm }) => `No record has the time of ${arm}.`),
+];
+
+const claimPart = (result: ClaimResult): string => {
+  const { claim, rows, times: timed } = result;
+  return [
+    `### <a id="${claim.id}"></a>${claim.text}`,
+    `${verdictText(result)}.`,
+    `_In the paper._ ${claim.paper}`,
+    `_Here._ ${claim.here}`,
+    ...(rows.length === 0 ? [] : [tableOf(
+      ["difference", "score", "paper", "points", "interval", "by seed", "above", "record", "verdict"],
+      rows.map(scoreRow),
+      ["score", "record", "verdict"],
+    )]),
+    ...(timed.length === 0 ? [] : [tableOf(
+      ["time of pre-training", "measured", "range over seeds", "by FLOPs", "at most", "record", "verdict"],
+      timed.map(timeRow),
+      ["record", "verdict"],
+    )]),
+    ...missing(result),
+  ].join("\n\n");
+};
+
+const measuredText = ({ rows, times: timed }: ClaimResult): string => {
+  const decided = rows.filter(({ comparison, sees }) => comparison.decides && sees);
+  const shown = decided.length > 0 ? decided : rows.filter(({ comparison }) => comparison.decides);
+  const scores = shown.map(({ comparison, measured }) =>
+    `${comparison.terms.length > 2 ? "gain beyond presence" : labelOf(comparison.terms[0]!.score)} ` +
+    `${points(measured.value)} [${points(measured.low)}, ${points(measured.high)}]`
+  );
+  const ratios = timed.filter(({ comparison }) => comparison.decides).map(({ comparison, measured }) =>
+    `${comparison.arm} ${times(measured.value)} [${times(measured.low)}, ${times(measured.high)}]`
+  );
+  return [...scores, ...ratios].join("; ") || "–";
+};
+
+const overview = (results: readonly ClaimResult[]): string =>
+  tableOf(
+    ["claim", "measured, in points or as a ratio", "verdict"],
+    results.map((result) => [
+      `[${result.claim.text}](#${result.claim.id})`,
+      measuredText(result),
+      result.verdict,
+    ]),
+    ["measured, in points or as a ratio", "verdict"],
+  );
+
+const reading = [
+  "**Scale.** The paper trains a 7B decoder on about 65M samples and fine-tunes it on photos. Here a small decoder " +
+  "that starts from nothing is trained for minutes on drawn scenes, over a frozen encoder of our own. Arms have the " +
+  "names of the paper's rows, but a quarter of their tokens (336 are 84, 80 are 20, 32 are 8) and half of their " +
+  "resolution. What is reproduced here is a direction at this scale, not the paper's numbers; what is not, is not " +
+  "refuted at theirs.",
+  "**Scores.** Presence F1 (is there a ...?) stands for POPE, counting for VQA, boxes at IoU 0.5 for referring " +
+  "expressions, ANLS of signs for reading.",
+  "**Intervals.** Seeds and scenes are drawn again independently (10,000 times), the same draws for both arms, so " +
+  "that differences are paired. The intervals that decide one claim together cover 95 % (Bonferroni within a claim, " +
+  "by the number of its deciding rows); over all claims nothing is corrected, so that about one in twenty that is " +
+  "true of neither side would be decided by chance. With three seeds the variance between seeds is underestimated by " +
+  "a third, which is why every seed alone must agree, too. Rows marked _beside_ decide nothing and have 95 %.",
+  "**Verdicts.** Reproduced: interval and every seed are above the bound that the claim names. Not reproduced: all " +
+  "are below. Not decidable at this scale: the interval holds the bound, seeds disagree, nothing was asked, or no " +
+  "arm scores beyond its controls (the average picture, and the picture of another scene), in which case a " +
+  "difference is not of seeing. A claim with several deciding rows holds if all do and falls with any. Claims, " +
+  "bounds and deciding scores are in `pipelines/report/results/claims.ts`.",
+  "**Times** are of steps of pre-training on one machine, which other work shared where a record says so; their " +
+  "range is the least and the greatest ratio of any two seeds.",
+];
+
+const tracing = (records: readonly KeptAblation[]): string =>
+  "Every number above is of an arm in a record below: the link of an arm leads to its line, the tables that fold " +
+  "out give its runs, the hashes of configuration and data, and the commands. Runs are folders of " +
+  "`results/artefacts/`, with the configuration in full, the result that the scores follow from scene by scene, and " +
+  "a share of the lines of losses. The name of a run is the hash of all that decides it, device among it: the same " +
+  "command on the same device makes a run of the same name with the same numbers, except for times. " +
+  `Records: ${records.map(({ name }) => `[${name}](#${name})`).join(", ")}.`;
+
+/** The page. */
+export const resultsPage = (
+  records: readonly KeptAblation[],
+  about: readonly Claim[] = claims,
+): string => {
+  const results = about.map(resultOf(records));
+  return `${
+    [
+      "# Results",
+      `Written by \`${PAGE_COMMAND}\` from the records in \`results/\`; a test holds it to them. Not edited by hand.`,
+      "## Verdicts",
+      overview(results),
+      "## How to read them",
+      ...reading,
+      "## The claims",
+      ...results.map(claimPart),
+      "## Records",
+      tracing(records),
+      ...records.map(recordPart),
+      folded(
+        "adding a record",
+        "```sh\ndeno task cos ablate --family main --preset lab\n" +
+          "deno task cos results keep runs/main-lab --note 'one H100, nothing else on it'\n" +
+          `${PAGE_COMMAND}\n\`\`\``,
+      ),
+    ].join("\n\n")
+  }\n`;
+};

@@ -1,0 +1,47 @@
+/** The records of ablations that are kept with the code, as a folder holds them. */
+import * as Effect from "effect/Effect";
+import { type ArtefactResult, readResult } from "../../ablations/artefact.ts";
+import { readAblation, type StoredError } from "../../ablations/summary.ts";
+import { summaryCodec } from "../../ablations/summary_types.ts";
+import { onDisk } from "../../runs/disk.ts";
+import { readJson } from "../../runs/run_directory.ts";
+import { existing, namesIn } from "../run_files.ts";
+import type { KeptAblation } from "./evidence.ts";
+import { keptCodec } from "./keep.ts";
+
+const foldersIn = async (folder: string): Promise<readonly string[]> => {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(folder)) if (entry.isDirectory) names.push(entry.name);
+  return names.toSorted();
+};
+
+/** One record by its directory. */
+export const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, StoredError> =>
+  Effect.gen(function* () {
+    const { manifest, record, store } = yield* readAblation(directory);
+    const { note } = yield* readJson(`${directory}/kept.json`, keptCodec());
+    const summary = yield* readJson(`${directory}/summary.json`, summaryCodec());
+    const evaluations = new Map<string, ArtefactResult>();
+    for (const { origin: { evaluate } } of summary.arms.flatMap(({ seeds }) => seeds)) {
+      const result = yield* readResult(`${store}/${evaluate.artefact}`);
+      if (result !== undefined) evaluations.set(evaluate.artefact, result);
+    }
+    const figures = yield* onDisk(
+      "list",
+      `${directory}/figures`,
+      () => namesIn(`${directory}/figures`, ".svg"),
+    );
+    return { name, note, manifest, record, summary, evaluations, figures };
+  });
+
+/** All records of a folder, by name. */
+export const readResults = (folder: string): Effect.Effect<readonly KeptAblation[], StoredError> =>
+  Effect.gen(function* () {
+    const kept: KeptAblation[] = [];
+    for (const name of yield* onDisk("list", folder, () => foldersIn(folder))) {
+      if (yield* existing(`${folder}/${name}/kept.json`)) {
+        kept.push(yield* readKept(`${folder}/${name}`, name));
+      }
+    }
+    return kept;
+  });
