@@ -45,19 +45,33 @@ export const sizeArms: readonly AblationArm[] = [
 
 const presence = { length: 56, turns: { presence: 6 } };
 
+/** Features of a scene at 448 px are a megabyte: no more scenes than these. */
+const MOST = { pretrain: 8192, finetune: 2048 };
+
 /** What the sizes of a preset become for this experiment: its world, its questions and its resolutions. */
 export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentBase & ExperimentSetting => {
+  const { scenes, pretrain, finetune } = base;
   const common = {
     ...base,
     data: sizesWorld,
     text: { pretrain: presence, finetune: presence },
     resolution: 224,
   };
-  return preset === "smoke" ? { ...common, largeObjects: base.scenes.eval } : {
-    ...common,
-    scenes: { ...base.scenes, finetune: 512, eval: 192 },
-    largeObjects: 96,
-    pretrain: { ...base.pretrain, steps: 600, warmup: 30 },
-    finetune: { ...base.finetune, steps: 300, batch: 16, warmup: 15 },
-  };
+  return preset === "micro"
+    ? {
+      ...common,
+      scenes: { pretrain: 1024, finetune: 512, eval: 192 },
+      largeObjects: 96,
+      pretrain: { ...pretrain, steps: 600, warmup: 30 },
+      finetune: { ...finetune, steps: 200, batch: 16, warmup: 10 },
+    }
+    : {
+      ...common,
+      scenes: {
+        ...scenes,
+        pretrain: Math.min(MOST.pretrain, scenes.pretrain),
+        finetune: Math.min(MOST.finetune, scenes.finetune),
+      },
+      largeObjects: scenes.eval,
+    };
 };

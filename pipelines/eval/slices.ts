@@ -96,14 +96,17 @@ export const sceneSizes: SizeScale = {
   ],
 };
 
+/** Name of a size on a scale; `unknown` without one, `beyond` from the last edge. */
+export const sizeName = ({ edges }: Pick<SizeScale, "edges">, size: number | undefined): string =>
+  size === undefined ? "unknown" : edges.find(({ below }) => size < below)?.name ?? "beyond";
+
 const sizeParts = (
   records: readonly BenchmarkRecord[],
-  { measure, edges }: SizeScale,
+  scale: SizeScale,
   intervalOf: IntervalOf,
 ): readonly PartScore[] => {
-  const nameOf = ({ [measure]: size }: BenchmarkRecord): string =>
-    size === undefined ? "unknown" : edges.find(({ below }) => size < below)?.name ?? "beyond";
-  const slices = sliced(records.map(nameOf), intervalOf);
+  const { measure, edges } = scale;
+  const slices = sliced(records.map(({ [measure]: size }) => sizeName(scale, size)), intervalOf);
   return [...edges.map(({ name }) => name), "beyond", "unknown"].flatMap((name) => {
     const slice = slices.get(name);
     return slice === undefined ? [] : [slice];

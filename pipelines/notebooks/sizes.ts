@@ -1,89 +1,127 @@
-/** Scores by size of the object in question, for each arm of a family. */
+/** What the family on sizes of objects shows in a notebook: accuracy by size, and what tokens and pixels add to it. */
 import * as Effect from "effect/Effect";
-import { DEFAULT_STORE } from "../ablations/commands.ts";
+import {
+  type ArmSizes,
+  readSizes,
+  sizeAccuracy,
+  sizeGain,
+  type SizeScore,
+  type SizeSetName,
+} from "../ablations/size_scores.ts";
+import type { StoredError } from "../ablations/summary.ts";
 import type { SummaryTable } from "../ablations/table.ts";
-import type { DecodeError } from "../bridge.ts";
-import type { QuestionKind } from "../data/tasks.ts";
 import type { Figure } from "../figures/plot.ts";
 import { sizeChart, type SizeLine } from "../figures/size_chart.ts";
-import type { DiskError } from "../runs/disk.ts";
-import { readJson } from "../runs/run_directory.ts";
-import { evaluationCodec } from "../stages/evaluate.ts";
 import type { Study } from "./study.ts";
 
-/** Scores by size of some kinds of questions, a line for each arm and kind, and where they come from. */
-export interface SizeScores {
-  /** The lines; panels are kinds of questions. */
-  readonly lines: readonly SizeLine[];
-  /** The evaluations, as directories in the store. */
+/** Scores by size of an arm, or of two arms compared. */
+export interface NamedSizes {
+  /** The arm, or what is compared, as legends have it. */
+  readonly name: string;
+  /** Its scores by set and size. */
+  readonly scores: readonly SizeScore[];
+}
+
+/** Accuracy by size of a family, its gains, and where they come from. */
+export interface StudiedSizes {
+  /** Balanced accuracy of presence of every arm. */
+  readonly accuracy: readonly NamedSizes[];
+  /** What more pixels, more tokens and both add to it. */
+  readonly gains: readonly NamedSizes[];
+  /** The evaluations behind them, as directories in the store. */
   readonly runs: readonly string[];
 }
 
-/**
- * Scores by size of a family, from the first seed of every arm that is named; of all arms without names. Scores are mean
- * credits in per cent, intervals those of scenes drawn again. Kinds that were not asked are left out.
- */
-export const sizeScores = (
-  { summary }: Study,
-  kinds: readonly QuestionKind[],
-  names: readonly string[] = summary.arms.map(({ name }) => name),
-): Effect.Effect<SizeScores, DecodeError | DiskError> =>
-  Effect.gen(function* () {
-    const lines: SizeLine[] = [], runs: string[] = [];
-    for (
-      const { name, tokens, resolution, seeds } of summary.arms.filter((arm) => names.includes(arm.name))
-    ) {
-      const { artefact } = seeds[0]!.origin.evaluate;
-      const evaluation = yield* readJson(
-        `${DEFAULT_STORE}/${artefact}/samples/evaluate.json`,
-        evaluationCodec(),
-      );
-      runs.push(artefact);
-      for (const kind of kinds) {
-        const points = (evaluation.kinds[kind]?.bySize ?? []).map(({ name: size, n, value, low, high }) => ({
-          name: size,
-          n,
-          value: 100 * value,
-          low: 100 * low,
-          high: 100 * high,
-        }));
-        const model = `${name}: ${tokens.finetune} tokens, ${resolution.finetune} px`;
-        if (points.length > 0) lines.push({ model, panel: kind, points });
-      }
-    }
+/** Comparisons of the family: what is added, the arm with it and the arm without. */
+const comparisons = [
+  ["448 px instead of 224 px, few tokens", "few-448", "few-224"],
+  ["448 px instead of 224 px, many tokens", "many-448", "many-224"],
+  ["many tokens instead of few, 224 px", "many-224", "few-224"],
+  ["many tokens instead of few, 448 px", "many-448", "few-448"],
+] as const;
+
+/** What a study of the family `object-size` found out about sizes. */
+export const studiedSizes = ({ directory, summary }: Study): Effect.Effect<StudiedSizes, StoredError> =>
+  Effect.map(readSizes(directory), (arms) => {
+    const named = new Map(arms.map((arm) => [arm.name, arm]));
+    const titleOf = (arm: ArmSizes): string => {
+      const { tokens, resolution } = summary.arms.find(({ name }) => name === arm.name)!;
+      return `${tokens.finetune} tokens, ${resolution.finetune} px`;
+    };
     return {
-      lines: lines.toSorted((a, b) =>
-        kinds.indexOf(a.panel as QuestionKind) - kinds.indexOf(b.panel as QuestionKind)
-      ),
-      runs,
+      accuracy: arms.map((arm) => ({ name: titleOf(arm), scores: sizeAccuracy(arm) })),
+      gains: comparisons.flatMap(([name, more, less]) => {
+        const [a, b] = [named.get(more), named.get(less)];
+        return a === undefined || b === undefined ? [] : [{ name, scores: sizeGain(a, b) }];
+      }),
+      runs: arms.flatMap(({ runs }) => runs),
     };
   });
 
-/** A row for each arm and kind of question, a column for each size: score, interval and number of questions. */
-export const sizeTable = ({ lines }: SizeScores): SummaryTable => {
-  const sizes = [...new Set(lines.flatMap(({ points }) => points.map(({ name }) => name)))];
+const panels: Readonly<Record<SizeSetName, string>> = {
+  eval: "objects of every size",
+  "large-objects": "large alone",
+};
+
+const percent = (x: number): string => (100 * x).toFixed(1);
+
+const tableOf = (title: string, named: readonly NamedSizes[]): SummaryTable => {
+  const keyOf = ({ set, size, n }: SizeScore): string => `${panels[set]}, ${size} (${n})`;
+  const columns = [...new Set(named.flatMap(({ scores }) => scores.map(keyOf)))];
   return {
-    title: "mean credit by size of the object in question, per cent; 95 % intervals over scenes, first seed",
-    columns: ["arm", "question", ...sizes],
-    rows: lines.map(({ model, panel, points }) => [
-      model,
-      panel,
-      ...sizes.map((size) => {
-        const found = points.find(({ name }) => name === size);
+    title,
+    columns: ["", ...columns],
+    rows: named.map(({ name, scores }) => [
+      name,
+      ...columns.map((column) => {
+        const found = scores.find((score) => keyOf(score) === column);
         return found === undefined
           ? "-"
-          : `${found.value.toFixed(1)} [${found.low.toFixed(1)}, ${found.high.toFixed(1)}] of ${found.n}`;
+          : `${percent(found.value)} [${percent(found.low)}, ${percent(found.high)}]`;
       }),
     ]),
   };
 };
 
-/** The scores over sizes, a panel for each kind of question; questions about things that are not there have no size. */
-export const sizesChart = ({ lines }: SizeScores): Figure =>
+/** Balanced accuracy in per cent: a row for each arm, a column for each set and size with its number of objects. */
+export const sizesTable = ({ accuracy }: StudiedSizes): SummaryTable =>
+  tableOf("balanced accuracy of presence in per cent, 95 % intervals over seeds and scenes", accuracy);
+
+/** Gains in points, in the form of {@link sizesTable}. */
+export const gainsTable = ({ gains }: StudiedSizes): SummaryTable =>
+  tableOf("gain in points, same seeds and scenes, 95 % intervals", gains);
+
+const linesOf = (named: readonly NamedSizes[]): readonly SizeLine[] =>
+  (Object.keys(panels) as SizeSetName[]).flatMap((set) =>
+    named.map(({ name, scores }) => ({
+      model: name,
+      panel: panels[set],
+      points: scores.filter((score) => score.set === set).map(({ size, n, value, low, high }) => ({
+        name: size,
+        n,
+        value: 100 * value,
+        low: 100 * low,
+        high: 100 * high,
+      })),
+    }))
+  );
+
+/** Accuracy over sizes, with the control beside it. */
+export const sizesChart = ({ accuracy }: StudiedSizes): Figure =>
   sizeChart({
-    title: "Scores by size of the object in question",
-    subtitle: "first seed, 95 % intervals over scenes",
-    lines: lines.map((line) => ({ ...line, points: line.points.filter(({ name }) => name !== "unknown") })),
-    xLabel: "Side of the object in the drawn picture",
-    yLabel: "Mean credit (%)",
+    title: "What is seen of objects by their size",
+    subtitle: "means over seeds, 95 % intervals over seeds and scenes; dashed: without eyes",
+    lines: linesOf(accuracy),
+    chance: 50,
+    yLabel: "Balanced accuracy of presence (%)",
+  });
+
+/** Gains over sizes, with the control beside them. */
+export const gainsChart = ({ gains }: StudiedSizes): Figure =>
+  sizeChart({
+    title: "What more pixels and more tokens add, by size of the object",
+    subtitle: "same seeds and scenes on both sides, 95 % intervals; dashed: nothing",
+    lines: linesOf(gains),
+    chance: 0,
+    yLabel: "Gain in balanced accuracy (points)",
   });

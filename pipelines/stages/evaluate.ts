@@ -84,7 +84,9 @@ export const evaluationCodec = (): t.Type<Evaluation, unknown, unknown> =>
  * Questions about the scenes of some data: in worlds at full strength of the kinds that its rows train, in others all
  * but captions.
  */
-export const questionsFor = ({ scenes, data, text }: LanguageData): ReturnType<typeof evalQuestions> => {
+export const questionsFor = (
+  { scenes, data, text }: Pick<LanguageData, "scenes" | "data" | "text">,
+): ReturnType<typeof evalQuestions> => {
   const trained = questionKinds.filter((kind) => (text.turns[kind] ?? 0) > 0);
   return evalQuestions(
     scenes,

@@ -51,11 +51,12 @@ const expected: Readonly<
   },
   "08_object_size": {
     says: [
-      /cos-80-336: 84 tokens, 224 px +│ presence/,
-      /cos-80-80-at-224: 20 tokens, 112 px/,
+      /84 tokens, 224 px +│/,
+      /448 px instead of 224 px, few tokens/,
+      /ablate --family object-size/,
       /evaluate-[0-9a-f]{16}/,
     ],
-    saves: ["token-scaling-smoke/figures/sizes"],
+    saves: ["object-size-smoke/figures/sizes", "object-size-smoke/figures/gains"],
   },
 };
 

@@ -1,0 +1,121 @@
+/** The experiment on sizes: its jobs, its world, and accuracy by size, which rewards neither yes nor no. */
+import fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { experimentsOf } from "../../pipelines/ablations/config.ts";
+import { jobGraph, jobsOf } from "../../pipelines/ablations/jobs.ts";
+import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
+import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import {
+  type ArmSizes,
+  sizeAccuracy,
+  sizeGain,
+  sizeOutcomesOf,
+  type SizeSetName,
+  sizeSets,
+} from "../../pipelines/ablations/size_scores.ts";
+import { sampleScenes } from "../../pipelines/data/scene.ts";
+import { sceneSizes } from "../../pipelines/eval/slices.ts";
+import { questionsFor } from "../../pipelines/stages/evaluate.ts";
+import type { Answered } from "../../pipelines/stages/scores.ts";
+
+const test = suite("object size");
+const config = ablationOf("object-size", "micro"), [first] = experimentsOf(config);
+const text = config.text.finetune;
+
+test("four arms share one pre-training; either resolution has its pictures, and the control is evaluated", () => {
+  const jobs = jobGraph(experimentsOf({ ...config, seeds: [1] }), "a device");
+  const count = (stage: string): number => jobs.filter((job) => job.stage === stage).length;
+  assert.equal(["pretrain", "expand", "finetune", "evaluate"].map(count), [1, 4, 4, 4]);
+  const seen = jobs.flatMap(({ stage, pictures: p }) =>
+    stage === "features" ? [`${p!.split} ${p!.side}`] : []
+  );
+  assert.equal(
+    seen.toSorted(),
+    ["eval 224", "eval 448", "finetune 224", "finetune 448", "large-objects 224", "large-objects 448"]
+      .concat("pretrain 224").toSorted(),
+  );
+  for (const { needs } of jobs.filter(({ stage }) => stage === "evaluate")) {
+    assert.is(needs.filter(({ stage }) => stage === "features").length, 3);
+  }
+});
+
+test("what is set decides artefacts, and nothing is said of what is not", () => {
+  const { resolution: _, largeObjects: __, ...plain } = first!;
+  const keysOf = (e: typeof plain): readonly string[] => jobsOf(e, "a device").map(({ key }) => key);
+  const before = keysOf(plain), after = keysOf(first!);
+  assert.not.ok(before.some((key) => after.includes(key)));
+  const said = jobsOf(plain, "a device").map(({ config }) => JSON.stringify(config)).join();
+  assert.not.match(said, /"resolution":2|largeObjects|large-objects/);
+});
+
+test("objects have every size and stand alone of their kind; those of the control are large", () => {
+  const drawn = sampleScenes(sizesWorld, "eval", 60), large = sampleScenes(sizesWorld, "large-objects", 60);
+  const sizes = drawn.flatMap(({ objects }) => objects.map(({ size }) => size * sizesWorld.master));
+  for (const [i, { below }] of sceneSizes.edges.entries()) {
+    const from = sceneSizes.edges[i - 1]?.below ?? 0;
+    assert.ok(sizes.filter((size) => size >= from && size < below).length > 20, String(below));
+  }
+  for (const { objects } of [...drawn, ...large]) {
+    assert.is(new Set(objects.map(({ concept }) => concept)).size, objects.length);
+  }
+  assert.ok(large.every(({ objects }) => objects.every(({ size }) => size * sizesWorld.master > 99)));
+});
+
+const questions = Object.fromEntries(sizeSets.map((set) => [
+  set,
+  questionsFor({ scenes: sampleScenes(sizesWorld, set, 24), data: sizesWorld, text }),
+])) as Record<SizeSetName, ReturnType<typeof questionsFor>>;
+
+/** An arm of one seed whose answers follow from the question and its place. */
+const armOf = (says: (truth: boolean, size: number, place: number) => boolean): ArmSizes => ({
+  name: "arm",
+  bySeed: [
+    Object.fromEntries(sizeSets.map((set) => [
+      set,
+      sizeOutcomesOf(questions[set].map((asked, i): Answered => {
+        const { question: q } = asked;
+        const yes = q.kind === "presence" && says(q.truth, q.size ?? 0, i);
+        return { ...asked, answer: yes ? "yes" : "no" };
+      })),
+    ])) as ArmSizes["bySeed"][number],
+  ],
+  runs: [],
+});
+
+test("who sees everything has it all, who says the same to everything has half, at every size", () => {
+  for (const [says, value] of [[(t: boolean) => t, 1], [() => true, 0.5], [() => false, 0.5]] as const) {
+    const scores = sizeAccuracy(armOf(says));
+    assert.ok(scores.length >= 6);
+    for (const score of scores) assert.equal([score.value, score.low, score.high], [value, value, value]);
+  }
+});
+
+test("who sees only large things gains by seeing small ones where they are small", () => {
+  const far = armOf((truth, size) => truth && size >= 40), near = armOf((truth) => truth);
+  for (const { size, set, value, n } of sizeGain(near, far)) {
+    assert.is(
+      value,
+      ["under 16 px", "16 to 24 px", "24 to 40 px"].includes(size) ? 0.5 : 0,
+      `${set} ${size}`,
+    );
+    assert.ok(n > 5);
+  }
+});
+
+test("a gain is the difference of two accuracies and lies in its interval", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 2, max: 6 }), (p, q) => {
+      const a = armOf((truth, _, i) => i % p === 0 ? !truth : truth),
+        b = armOf((truth, _, i) => i % q > 0 && truth);
+      const [of, over] = [sizeAccuracy(a), sizeAccuracy(b)];
+      sizeGain(a, b).forEach(({ value, low, high }, i) => {
+        assert.ok(Math.abs(value - (of[i]!.value - over[i]!.value)) < 1e-12);
+        assert.ok(low <= value + 1e-12 && value <= high + 1e-12);
+      });
+    }),
+    { numRuns: 8 },
+  );
+});
+
+test.run();
