@@ -120,15 +120,18 @@ const runFile = async (
 
 const rooms = ["core", "kernels", "pipelines"];
 
-/** Files of a folder that hold a fenced TypeScript example. */
+const FENCES: Readonly<Record<string, RegExp>> = { ts: /^\s*\* ```ts\s*$/m, md: /^```ts\s*$/m };
+
+const hasExample = (path: string): boolean =>
+  FENCES[path.slice(path.lastIndexOf(".") + 1)]?.test(Deno.readTextFileSync(path)) === true;
+
+/** Files of a folder that hold a fenced TypeScript example, in a comment or as Markdown. */
 export const withExamples = (folder: string): readonly string[] => {
   const found: string[] = [];
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory) found.push(...withExamples(path));
-    else if (entry.name.endsWith(".ts") && /^\s*\* ```ts\s*$/m.test(Deno.readTextFileSync(path))) {
-      found.push(path);
-    }
+    else if (hasExample(path)) found.push(path);
   }
   return found.toSorted();
 };
@@ -138,7 +141,8 @@ const runExamples = async (
   env: Record<string, string>,
   limit: number,
 ): Promise<Outcome | undefined> => {
-  const files = rooms.flatMap((room) => withExamples(`${root}/${room}`));
+  const own = [...Deno.readDirSync(root)].flatMap(({ name, isFile }) => isFile ? [`${root}/${name}`] : []);
+  const files = [...own.filter(hasExample), ...rooms.flatMap((room) => withExamples(`${root}/${room}`))];
   if (files.length === 0) return undefined;
   const ran = await deno(["test", "--doc", "-A", "--no-check", ...files], root, env, limit);
   const counts = denoTestCounts(ran.output) ?? { passed: 0, failed: 0 };

@@ -78,6 +78,8 @@ runner("finds files at any depth, tiny ones first", () =>
     "tests/helper.ts": "",
     "core/m.ts": "/**\n * ```ts\n * 1;\n * ```\n */\n",
     "core/n.ts": "/** ```ts ignore */\n",
+    "core/o.md": "Text.\n\n```ts\n1;\n```\n",
+    "core/p.md": "```sh\nls\n```\n",
   }, (root) => {
     assert.equal(testFiles(`${root}/tests`), [
       "tiny_z.test.ts",
@@ -85,7 +87,7 @@ runner("finds files at any depth, tiny ones first", () =>
       "deep/a.test.ts",
       "deep/er/c.test.ts",
     ]);
-    assert.equal(withExamples(`${root}/core`), [`${root}/core/m.ts`]);
+    assert.equal(withExamples(`${root}/core`), [`${root}/core/m.ts`, `${root}/core/o.md`]);
   }));
 
 runner("passes good files, and runs examples", () =>
@@ -93,10 +95,11 @@ runner("passes good files, and runs examples", () =>
     "tests/a.test.ts": `${uvu} test("1", () => {}); test("2", () => {}); test.run();`,
     "core/m.ts":
       "/**\n * One.\n * ```ts\n * if (1 + 1 !== 2) throw new Error();\n * ```\n */\nexport const one = 1;\n",
+    "README.md": "Read.\n\n```ts\nif (2 + 2 !== 4) throw new Error();\n```\n",
   }, async (root) => {
     const { code, lines } = await printed(() => main(root, []));
     assert.is(code, 0, lines.join("\n"));
-    assert.is(lines.at(-1), "3 passed, 0 failed");
+    assert.is(lines.at(-1), "4 passed, 0 failed");
     assert.match(lines.join("\n"), /ok {3}tests\/a\.test\.ts 2\/2 \d+ ms/);
   }));
 

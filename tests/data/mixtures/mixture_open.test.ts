@@ -56,6 +56,12 @@ test("a file describes a mixture; its paths are relative to it", async () => {
   assert.is(pictureName({ folder: "f", name: "COCO_{image:12}.jpg" }, "42"), "COCO_000000000042.jpg");
 });
 
+test("the mixture in the documentation is one", () => {
+  const text = Deno.readTextFileSync(new URL("../../../pipelines/mixtures/README.md", import.meta.url));
+  const found = parseMixture(/```json\n([^]*?)```/.exec(text)![1]!);
+  assert.ok(E.isRight(found), E.isLeft(found) ? found.left.message : "");
+});
+
 test("what is wrong in it is named by its path; misspelt fields are wrong", () => {
   const part = relative.parts[0]!;
   const fieldsOf = (value: unknown): readonly string[] => {
