@@ -15,7 +15,7 @@ export const sizesWorld: DataConfig = {
   ...defaultData,
   master: 448,
   concepts: 12,
-  objects: [4, 8],
+  objects: [3, 6],
   sameConcept: 1,
   size: [10 / 448, 160 / 448],
   overlap: 0.05,
@@ -29,6 +29,8 @@ export const sizesWorld: DataConfig = {
     large: { objects: [3, 6], size: [100 / 448, 160 / 448] },
     letters: [11 / 448, 36 / 448],
     cover: 0.5,
+    questions: ["presence"],
+    wording: "plain",
   },
 };
 
@@ -43,7 +45,7 @@ export const sizeArms: readonly AblationArm[] = [
   { name: "many-448", bridge, expansion: by(resolutionScaling()) },
 ];
 
-const presence = { length: 56, turns: { presence: 6 } };
+const presence = { length: 48, turns: { presence: 6 } };
 
 /** Features of a scene at 448 px are a megabyte: no more scenes than these. */
 const MOST = { pretrain: 8192, finetune: 2048 };
@@ -62,7 +64,7 @@ export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentB
       ...common,
       scenes: { pretrain: 1024, finetune: 512, eval: 192 },
       largeObjects: 96,
-      pretrain: { ...pretrain, steps: 600, warmup: 30 },
+      pretrain: { ...pretrain, steps: 480, warmup: 24 },
       finetune: { ...finetune, steps: 200, batch: 16, warmup: 10 },
     }
     : {

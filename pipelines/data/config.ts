@@ -104,6 +104,11 @@ export interface WorldConfig {
   readonly boxes?: "grid" | "thousand";
   /** The kinds of questions that scenes are asked; all if absent. */
   readonly questions?: readonly QuestionKind[];
+  /**
+   * `plain` asks the questions of the small benchmark: few kinds, few words, and what is asked about comes last, which a
+   * decoder of few layers needs. All kinds in whole sentences if absent.
+   */
+  readonly wording?: "plain";
   /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
   readonly realism?: RealismPack;
 }
@@ -253,6 +258,7 @@ const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
     realism: realismType,
     boxes: t.keyof({ grid: null, thousand: null }),
     questions: t.readonlyArray(keys(questionKinds)),
+    wording: t.literal("plain"),
   }),
 ]));
 

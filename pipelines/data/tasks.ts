@@ -14,8 +14,8 @@ export * from "./questions/question.ts";
 export { captionOf } from "./questions/plain.ts";
 
 /**
- * The questions about a scene: those of {@link fullQuestions} in worlds at full strength, those of
- * {@link plainQuestions} in others. A function of the record, the configuration and the pass.
+ * The questions about a scene: those of {@link fullQuestions} in worlds at full strength whose wording is not plain,
+ * those of {@link plainQuestions} in others. A function of the record, the configuration and the pass.
  * @param wanted - kinds that are needed; worlds at full strength leave the others out, which saves their work.
  */
 export const questionsOf = (
@@ -24,7 +24,7 @@ export const questionsOf = (
   pass = 0,
   wanted?: readonly QuestionKind[],
 ): readonly Question[] =>
-  config.world === undefined
+  config.world === undefined || config.world.wording === "plain"
     ? plainQuestions(scene, config, pass)
     : fullQuestions(scene, config, pass, wanted);
 
