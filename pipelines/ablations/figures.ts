@@ -9,17 +9,22 @@ import type { AblationSummary, ArmSummary, MetricInfo } from "./summary_types.ts
 
 const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
 
-/** A score against relative time of pre-training, every arm a point with its interval. */
-export const timeFigure = ({ arms, baseline, seeds }: AblationSummary, metric: MetricInfo): Figure =>
+/** A score against relative time of pre-training, or its operations, every arm a point with its interval. */
+export const timeFigure = (
+  { arms, baseline, seeds }: AblationSummary,
+  metric: MetricInfo,
+  by: "measured" | "predicted" = "measured",
+): Figure =>
   timeScoreChart({
-    title: `${metric.label} against pre-training time`,
-    subtitle:
-      `means over ${seeds.length} seeds, 95 % intervals over seeds and scenes; ${baseline} = 1, as measured`,
+    title: `${metric.label} against pre-training ${by === "measured" ? "time" : "work"}`,
+    subtitle: `means over ${seeds.length} seeds, 95 % intervals over seeds and scenes; ${baseline} = 1, ` +
+      (by === "measured" ? "as measured" : "by operations"),
+    ...(by === "measured" ? {} : { xLabel: "Operations of pre-training relative to the baseline (×)" }),
     points: arms.map((arm) => {
       const { value, low, high } = arm.scores[metric.name]!;
       return {
         label: labelOf(arm),
-        time: arm.time.measured,
+        time: arm.time[by],
         score: 100 * value,
         low: 100 * low,
         high: 100 * high,

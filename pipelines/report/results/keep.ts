@@ -9,12 +9,12 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import { DEFAULT_STORE } from "../../ablations/commands.ts";
-import { figuresOf } from "../../ablations/figures.ts";
+import { timeFigure } from "../../ablations/figures.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
-import { atomicWrite, type DiskError, folderOf, onDisk } from "../../runs/disk.ts";
+import type { Figure } from "../../figures/plot.ts";
+import { atomicWrite, type DiskError, existing, folderOf, onDisk } from "../../runs/disk.ts";
 import { metricLine, type MetricRecord, type MetricsError, readMetrics } from "../../runs/metrics.ts";
-import { existing } from "../run_files.ts";
 import { claims } from "./claims.ts";
 
 /** Folder of the artefacts of all records. */
@@ -57,15 +57,21 @@ const parsed = (path: string): Effect.Effect<unknown, DiskError> =>
 const compactCopy = (from: string, to: string): Effect.Effect<void, DiskError> =>
   Effect.flatMap(parsed(from), (value) => writeCompact(to, value));
 
-/** Losses, and every score that decides a claim against the time of pre-training. */
-const figuresKept: ReadonlySet<string> = new Set([
-  "loss",
-  ...claims.flatMap(({ comparisons }) =>
-    comparisons.filter(({ decides }) => decides).flatMap(({ terms }) =>
-      terms.map(({ score }) => `time-${score}`)
-    )
+const deciding: ReadonlySet<string> = new Set(
+  claims.flatMap(({ comparisons }) =>
+    comparisons.filter(({ decides }) => decides).flatMap(({ terms }) => terms.map(({ score }) => score))
   ),
-]);
+);
+
+const differs = ({ arms }: AblationSummary, score: string): boolean =>
+  new Set(arms.map(({ scores }) => scores[score]!.value)).size > 1;
+
+// by operations, since times of a run are those of whatever else the machine did
+const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>> =>
+  Object.fromEntries(
+    summary.metrics.filter(({ name }) => deciding.has(name) && differs(summary, name))
+      .map((metric) => [`work-${metric.name}`, timeFigure(summary, metric, "predicted")]),
+  );
 
 /** What keeping can fail with. */
 export type KeepError = DiskError | MetricsError | StoredError;
@@ -115,8 +121,8 @@ export const keepAblation = (
     yield* writeCompact(`${to}/kept.json`, { format: 1, note } satisfies Kept);
     const summary = yield* summarise(to);
     yield* writeCompact(`${to}/summary.json`, summaryCodec().encode(summary));
-    for (const [figure, { svg }] of Object.entries(yield* figuresOf(summary, store))) {
-      if (figuresKept.has(figure)) yield* written(`${to}/figures/${figure}.svg`, svg);
+    for (const [figure, { svg }] of Object.entries(figuresKept(summary))) {
+      yield* written(`${to}/figures/${figure}.svg`, svg);
     }
     return summary;
   });

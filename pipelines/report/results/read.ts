@@ -3,9 +3,8 @@ import * as Effect from "effect/Effect";
 import { type ArtefactResult, readResult } from "../../ablations/artefact.ts";
 import { readAblation, type StoredError } from "../../ablations/summary.ts";
 import { summaryCodec } from "../../ablations/summary_types.ts";
-import { onDisk } from "../../runs/disk.ts";
+import { existing, namesIn, onDisk } from "../../runs/disk.ts";
 import { readJson } from "../../runs/run_directory.ts";
-import { existing, namesIn } from "../run_files.ts";
 import type { KeptAblation } from "./evidence.ts";
 import { keptCodec } from "./keep.ts";
 
@@ -26,11 +25,7 @@ export const readKept = (directory: string, name: string): Effect.Effect<KeptAbl
       const result = yield* readResult(`${store}/${evaluate.artefact}`);
       if (result !== undefined) evaluations.set(evaluate.artefact, result);
     }
-    const figures = yield* onDisk(
-      "list",
-      `${directory}/figures`,
-      () => namesIn(`${directory}/figures`, ".svg"),
-    );
+    const figures = yield* namesIn(`${directory}/figures`, ".svg");
     return { name, note, manifest, record, summary, evaluations, figures };
   });
 
