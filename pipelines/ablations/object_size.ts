@@ -62,10 +62,10 @@ export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentB
   return preset === "micro"
     ? {
       ...common,
-      scenes: { pretrain: 1024, finetune: 512, eval: 192 },
-      largeObjects: 96,
+      scenes: { pretrain: 1024, finetune: 384, eval: 160 },
+      largeObjects: 80,
       pretrain: { ...pretrain, steps: 480, warmup: 24 },
-      finetune: { ...finetune, steps: 200, batch: 16, warmup: 10 },
+      finetune: { ...finetune, steps: 150, batch: 16, warmup: 10 },
     }
     : {
       ...common,
