@@ -16,8 +16,8 @@ import { summaryText } from "../ablations/table.ts";
 import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { fromEither } from "../bridge.ts";
 import { override } from "../configs/override.ts";
-import { existing } from "../report/run_files.ts";
 import { writeReportPage } from "../report/write.ts";
+import { existing } from "../runs/disk.ts";
 import { ablationFlags } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";
 

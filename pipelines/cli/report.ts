@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { writeAblation } from "../ablations/write.ts";
 import { reportData } from "../report/render.ts";
-import { existing } from "../report/run_files.ts";
 import { tableText } from "../report/text.ts";
 import { writeFigures, writeReportPage } from "../report/write.ts";
+import { existing } from "../runs/disk.ts";
 import { jsonFlag } from "./flags.ts";
 
 const parts = {

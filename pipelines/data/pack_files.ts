@@ -1,7 +1,7 @@
 /** Packs of pictures on disk, named by the hash of what made them. */
 import * as Effect from "effect/Effect";
 import { createHash } from "node:crypto";
-import { atomicWrite } from "../runs/disk.ts";
+import { atomicWrite, ifThere } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { DataError } from "./error.ts";
 import { type PackEntry, type PicturePack, sharedBytes } from "./picture_pack.ts";
@@ -51,15 +51,6 @@ const fault = (folder: string) => (cause: unknown): DataError =>
     mend: "free space there, or name another cache folder",
   });
 
-const readFile = async (path: string): Promise<Uint8Array | undefined> => {
-  try {
-    return await Deno.readFile(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
-  }
-};
-
 /**
  * A pack from the folder, or made and put there; made and not kept without a folder. A damaged file is made again,
  * which is logged.
@@ -73,7 +64,7 @@ export const keptPack = (
   if (folder === undefined) return make;
   const path = `${folder}/${name}-${hashOf(key as never).slice(0, 16)}.pack`;
   return Effect.gen(function* () {
-    const file = yield* Effect.tryPromise({ try: () => readFile(path), catch: fault(folder) });
+    const file = yield* Effect.tryPromise({ try: () => ifThere(Deno.readFile(path)), catch: fault(folder) });
     const found = file === undefined ? undefined : decode(file);
     if (found !== undefined) return found;
     if (file !== undefined) yield* Effect.logWarning(`${path} is damaged and is made again`);

@@ -13,10 +13,10 @@ import { figuresOf, timeFigure } from "../ablations/figures.ts";
 import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../runs/hash.ts";
-import type { DiskError } from "../runs/disk.ts";
+import { type DiskError, existing } from "../runs/disk.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import type { Ranged, ReportDocument, ReportFigure, ReportRow, ReportTable, Source } from "./document.ts";
-import { existing, readRunFiles, type RunFiles } from "./run_files.ts";
+import { readRunFiles, type RunFiles } from "./run_files.ts";
 
 type Arm = AblationSummary["arms"][number];
 

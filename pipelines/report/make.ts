@@ -1,12 +1,12 @@
 /** The report of a directory, whatever it holds. */
 import * as Effect from "effect/Effect";
 import type { DecodeError } from "../bridge.ts";
-import type { DiskError } from "../runs/disk.ts";
+import { type DiskError, existing } from "../runs/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import type { ReportDocument } from "./document.ts";
 import { ablationReport } from "./ablation_report.ts";
-import { existing, readRunFiles } from "./run_files.ts";
+import { readRunFiles } from "./run_files.ts";
 import { runReport } from "./run_report.ts";
 
 /** What reading for a report can fail with. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
 import type { Interval } from "../eval/bootstrap.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, existing, namesIn, onDisk } from "../runs/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
@@ -77,32 +77,11 @@ export interface RunFiles {
   readonly samples: Readonly<Record<string, Uint8Array>>;
 }
 
-const orNothing = <A>(read: () => Promise<A>): Promise<A | undefined> =>
-  read().catch((cause) => {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
-  });
-
-/** Whether there is something at a path. */
-export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
-  Effect.map(onDisk("look for", path, () => orNothing(() => Deno.stat(path))), (info) => info !== undefined);
-
-/** Names of the files in a folder that end in a certain way, without the ending, sorted; none where there is no folder. */
-export const namesIn = async (folder: string, ending: string): Promise<readonly string[]> => {
-  const found: string[] = [];
-  await orNothing(async () => {
-    for await (const entry of Deno.readDir(folder)) {
-      if (entry.isFile && entry.name.endsWith(ending)) found.push(entry.name.slice(0, -ending.length));
-    }
-  });
-  return found.toSorted();
-};
-
 /** Reads a run directory. Half-written lines of metrics are left out; the summary is read of a quickstart. */
 export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
     const manifest = yield* readManifest(path);
-    const stages = yield* onDisk("list", `${path}/metrics`, () => namesIn(`${path}/metrics`, ".jsonl"));
+    const stages = yield* namesIn(`${path}/metrics`, ".jsonl");
     const order = (name: string): number => manifest.stages.findIndex((stage) => stage.name === name);
     const metrics: Record<string, readonly MetricRecord[]> = {};
     for (const stage of stages.toSorted((a, b) => order(a) - order(b))) {
@@ -110,7 +89,7 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
       metrics[stage] = feed(noSeries, yield* onDisk("read", file, () => Deno.readFile(file))).records;
     }
     const samples: Record<string, Uint8Array> = {};
-    for (const name of yield* onDisk("list", `${path}/samples`, () => namesIn(`${path}/samples`, ".png"))) {
+    for (const name of yield* namesIn(`${path}/samples`, ".png")) {
       const file = `${path}/samples/${name}.png`;
       samples[name] = yield* onDisk("read", file, () => Deno.readFile(file));
     }

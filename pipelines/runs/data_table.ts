@@ -1,6 +1,6 @@
 /** Numbers of runs as one table, for programs that read tables; and the table as comma-separated values. */
 import * as Effect from "effect/Effect";
-import { type DiskError, onDisk } from "./disk.ts";
+import { type DiskError, namesIn } from "./disk.ts";
 import type { IndexedRun } from "./index.ts";
 import { type MetricRecord, type MetricsError, readMetrics } from "./metrics.ts";
 
@@ -44,27 +44,13 @@ export const tableOfRecords = (records: readonly Readonly<Record<string, DataCel
   return { columns, rows: records.length };
 };
 
-/** Names of the trainings of a run, by its metrics files. */
-export const trainingsOf = (path: string): Effect.Effect<readonly string[], DiskError> =>
-  onDisk("list", `${path}/metrics`, async () => {
-    const files: string[] = [];
-    try {
-      for await (const { name } of Deno.readDir(`${path}/metrics`)) {
-        if (name.endsWith(".jsonl")) files.push(name.slice(0, -6));
-      }
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    }
-    return files.toSorted();
-  });
-
 /** Metrics of every training of a run, by its name. */
 export const metricsOf = (
   path: string,
 ): Effect.Effect<Readonly<Record<string, readonly MetricRecord[]>>, DiskError | MetricsError> =>
   Effect.gen(function* () {
     const all: Record<string, readonly MetricRecord[]> = {};
-    for (const stage of yield* trainingsOf(path)) {
+    for (const stage of yield* namesIn(`${path}/metrics`, ".jsonl")) {
       all[stage] = yield* readMetrics(`${path}/metrics/${stage}.jsonl`);
     }
     return all;

@@ -83,6 +83,26 @@ export const withDisk = <A, E, R>(disk: Disk, program: Effect.Effect<A, E, R>): 
 export const onDisk = <A>(op: string, path: string, run: () => Promise<A>): Effect.Effect<A, DiskError> =>
   Effect.tryPromise({ try: run, catch: (cause) => diskError(op, path, cause) });
 
+/** What reading gives; nothing where there is no such file or folder. Rejects with whatever else is wrong. */
+export const ifThere = <A>(reading: Promise<A>): Promise<A | undefined> =>
+  reading.catch((cause) => {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw cause;
+  });
+
+/** Whether there is something at a path. */
+export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
+  Effect.map(onDisk("look for", path, () => ifThere(Deno.stat(path))), (info) => info !== undefined);
+
+/** Names of the files in a folder that end in a certain way, without the ending, sorted; none where there is no folder. */
+export const namesIn = (folder: string, ending: string): Effect.Effect<readonly string[], DiskError> =>
+  onDisk("list", folder, async () => {
+    const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
+    return entries.flatMap(({ name, isFile }) =>
+      isFile && name.endsWith(ending) ? [name.slice(0, -ending.length)] : []
+    ).toSorted();
+  });
+
 /** Writes all of the bytes where the file stands. */
 export const writeAll = async (file: Pick<NewFile, "write">, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.byteLength;) at += await file.write(bytes.subarray(at));

@@ -1,6 +1,6 @@
 /** The run directories below a folder. */
 import * as Effect from "effect/Effect";
-import { type DiskError, onDisk } from "./disk.ts";
+import { type DiskError, ifThere, onDisk } from "./disk.ts";
 import type { Manifest } from "./manifest.ts";
 import { readManifest } from "./run_directory.ts";
 import { isHeld } from "./run_lock.ts";
@@ -34,13 +34,6 @@ export interface RunIndex {
   readonly unreadable: readonly UnreadableRun[];
 }
 
-const textIf = (path: string): Effect.Effect<string | undefined, DiskError> =>
-  onDisk("read", path, () =>
-    Deno.readTextFile(path).catch((cause) => {
-      if (cause instanceof Deno.errors.NotFound) return undefined;
-      throw cause;
-    }));
-
 const scoresIn = (text: string | undefined): Readonly<Record<string, number>> => {
   try {
     const { numbers } = JSON.parse(text ?? "{}") as { readonly numbers?: Readonly<Record<string, unknown>> };
@@ -65,7 +58,13 @@ const walk = (
         Effect.flatMap((manifest) =>
           Effect.gen(function* () {
             const held = yield* Effect.promise(() => isHeld(`${folder}/lock`));
-            const scores = scoresIn(yield* textIf(`${folder}/result.json`));
+            const scores = scoresIn(
+              yield* onDisk(
+                "read",
+                `${folder}/result.json`,
+                () => ifThere(Deno.readTextFile(`${folder}/result.json`)),
+              ),
+            );
             found.runs.push({ path: folder, manifest, status: statusOf(manifest, held), scores });
           })
         ),

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { atomicWrite, type DiskError, onDisk, sweepTemps } from "./disk.ts";
+import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "./disk.ts";
 import { FaultError } from "./fault.ts";
 import { hashOf } from "./hash.ts";
 import { type Manifest, manifestCodec } from "./manifest.ts";
@@ -65,13 +65,6 @@ export const metricsPath = (directory: RunDirectory, stage: string): string =>
 export const checkpointPath = (directory: RunDirectory, stage: string): string =>
   `${directory.checkpoints}/${stage}.safetensors`;
 
-const exists = (path: string): Effect.Effect<boolean, DiskError> =>
-  onDisk("look for", path, () =>
-    Deno.stat(path).then(() => true, (cause) => {
-      if (cause instanceof Deno.errors.NotFound) return false;
-      throw cause;
-    }));
-
 /** Writes a value as indented JSON, whole or not at all. */
 export const writeJson = (path: string, value: unknown): Effect.Effect<void, DiskError> =>
   atomicWrite(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
@@ -127,7 +120,7 @@ export const createRun = (
   Effect.gen(function* () {
     yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
     const directory = yield* locked(path);
-    if (yield* exists(directory.manifest)) {
+    if (yield* existing(directory.manifest)) {
       return yield* Effect.fail(
         new RunError({
           op: `create ${path}`,
@@ -159,10 +152,10 @@ export const openOrCreateRun = (
 ): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
   Effect.gen(function* () {
     // a run that cannot be read is refused before anything is made; looked at again under the lock, as others make runs too
-    if (yield* exists(`${path}/manifest.json`)) yield* readManifest(path);
+    if (yield* existing(`${path}/manifest.json`)) yield* readManifest(path);
     yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
     const directory = yield* locked(path);
-    if (!(yield* exists(directory.manifest))) {
+    if (!(yield* existing(directory.manifest))) {
       yield* writeManifest(directory, manifest);
       return { directory, manifest };
     }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { decodeEither, parseJson } from "../../bridge.ts";
-import { atomicWrite, onDisk } from "../../runs/disk.ts";
+import { atomicWrite, ifThere, onDisk } from "../../runs/disk.ts";
 import { canonicalJson, sha256 } from "../../runs/hash.ts";
 import type { DataConfig, Split } from "../config.ts";
 import { DataError } from "../error.ts";
@@ -50,12 +50,6 @@ const writeText = (path: string, value: unknown, folder: string): Effect.Effect<
     Effect.mapError(fault(folder)),
   );
 
-const readOr = <A>(path: string, absent: A, read: (path: string) => Promise<A>): Promise<A> =>
-  read(path).catch((cause) => {
-    if (cause instanceof Deno.errors.NotFound) return absent;
-    throw cause;
-  });
-
 /** The plan of a folder that was begun before; refused if it is another. */
 const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError> =>
   Effect.gen(function* () {
@@ -64,10 +58,10 @@ const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError>
       yield* onDisk("make", `${folder}/${split}`, () => Deno.mkdir(`${folder}/${split}`, { recursive: true }))
         .pipe(Effect.mapError(fault(folder)));
     }
-    const text = yield* onDisk("read", path, () => readOr(path, "", Deno.readTextFile)).pipe(
+    const text = yield* onDisk("read", path, () => ifThere(Deno.readTextFile(path))).pipe(
       Effect.mapError(fault(folder)),
     );
-    if (text === "") return yield* writeText(path, plan, folder);
+    if (text === undefined) return yield* writeText(path, plan, folder);
     const json = parseJson(path)(text),
       found = E.isLeft(json) ? json : decodeEither(scenesPlanCodec(), path)(json.right);
     if (E.isRight(found) && canonicalJson(found.right) === canonicalJson(plan)) return;
@@ -94,7 +88,7 @@ const contentOf = ({ path, from, to }: Job): Effect.Effect<string | undefined, D
     const bytes = yield* onDisk(
       "read",
       path,
-      () => readOr<Uint8Array | undefined>(path, undefined, Deno.readFile),
+      () => ifThere(Deno.readFile(path)),
     ).pipe(Effect.mapError(fault(path)));
     if (bytes === undefined) return undefined;
     const footer = readFooter(bytes);

@@ -7,6 +7,10 @@ import { existing, namesIn, onDisk } from "../../runs/disk.ts";
 import { readJson } from "../../runs/run_directory.ts";
 import type { KeptAblation } from "./evidence.ts";
 import { keptCodec } from "./keep.ts";
+import { pairedCodec } from "./paired.ts";
+
+/** Name of the file of times side by side in a record. */
+export const TIMES = "times.json";
 
 const foldersIn = async (folder: string): Promise<readonly string[]> => {
   const names: string[] = [];
@@ -26,7 +30,9 @@ export const readKept = (directory: string, name: string): Effect.Effect<KeptAbl
       if (result !== undefined) evaluations.set(evaluate.artefact, result);
     }
     const figures = yield* namesIn(`${directory}/figures`, ".svg");
-    return { name, note, manifest, record, summary, evaluations, figures };
+    const timed = `${directory}/${TIMES}`;
+    const times = (yield* existing(timed)) ? { times: yield* readJson(timed, pairedCodec()) } : {};
+    return { name, note, manifest, record, summary, evaluations, figures, ...times };
   });
 
 /** All records of a folder, by name. */
