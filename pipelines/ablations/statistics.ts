@@ -4,7 +4,7 @@
  * paired by both. With few seeds the spread between them is underestimated by (n - 1) / n.
  */
 import { rngOf } from "../data/rng.ts";
-import type { Interval } from "../eval/bootstrap.ts";
+import { type Interval, meanOf } from "../eval/bootstrap.ts";
 import { quantile } from "../eval/quantile.ts";
 import { type Form, type Outcome, scoreOf, scoreOfAll } from "./outcomes.ts";
 
@@ -39,8 +39,6 @@ const weighted = (form: Form, sums: Outcome["sums"], weights: Uint16Array): numb
   return scoreOf(form, total);
 };
 
-const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
 /** One metric of an arm by seed, in the order of the draws' seeds. */
 export type BySeed = readonly Outcome[];
 
@@ -48,7 +46,7 @@ export type BySeed = readonly Outcome[];
 const resampled = (bySeed: BySeed, { seeds, scenes }: Draws): readonly number[] =>
   seeds.map((drawn, r) => {
     const known = new Map<number, number>();
-    return average(drawn.map((seed) => {
+    return meanOf(drawn.map((seed) => {
       const score = known.get(seed) ?? weighted(bySeed[seed]!.form, bySeed[seed]!.sums, scenes[r]!);
       known.set(seed, score);
       return score;
@@ -65,7 +63,7 @@ const intervalOf = (value: number, values: readonly number[], tail: number = 0.0
 
 /** The mean of a metric over seeds with its 95 % interval. */
 export const meanWithInterval = (bySeed: BySeed, draws: Draws): Interval =>
-  intervalOf(average(bySeed.map(scoreOfAll)), resampled(bySeed, draws));
+  intervalOf(meanOf(bySeed.map(scoreOfAll)), resampled(bySeed, draws));
 
 /** A mean over seeds, and how much of it is taken. */
 export interface Term {
@@ -90,7 +88,7 @@ export const contrastWithInterval = (
 ): Interval => {
   const drawn = terms.map(({ weight, bySeed }) => ({ weight, scores: resampled(bySeed, draws) }));
   return intervalOf(
-    combined(terms, (bySeed) => average(bySeed.map(scoreOfAll))),
+    combined(terms, (bySeed) => meanOf(bySeed.map(scoreOfAll))),
     draws.seeds.map((_, r) => drawn.reduce((sum, { weight, scores }) => sum + weight * scores[r]!, 0)),
     tail,
   );

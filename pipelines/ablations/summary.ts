@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { isAbsolute, join } from "node:path";
 import { decode, type DecodeError } from "../bridge.ts";
+import { meanOf } from "../eval/bootstrap.ts";
 import type { DiskError } from "../runs/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
@@ -98,7 +99,6 @@ const finishedRun = (
     };
   });
 
-const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 const numberOf = ({ numbers }: ArtefactResult, name: string): number => numbers[name] ?? NaN;
 
 const secondsOf = ({ results, experiment }: Finished): number =>
@@ -130,7 +130,7 @@ const inCommon = (a: FinishedArm, b: FinishedArm): readonly [readonly Finished[]
 
 const meansOf = (maps: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> =>
   Object.fromEntries(
-    Object.keys(maps[0] ?? {}).map((name) => [name, average(maps.map((map) => map[name] ?? NaN))]),
+    Object.keys(maps[0] ?? {}).map((name) => [name, meanOf(maps.map((map) => map[name] ?? NaN))]),
   );
 
 const armSummary = (
@@ -150,7 +150,7 @@ const armSummary = (
     const a = bySeed(mine, metric), b = bySeed(theirs, metric);
     return [metric, differenceWithInterval(a, b, drawsFor(a))];
   }));
-  const seconds = average(arm.seeds.map(secondsOf));
+  const seconds = meanOf(arm.seeds.map(secondsOf));
   const controls = (which: "blind" | "shuffled") =>
     meansOf(arm.seeds.map(({ results }) => results.evaluate.outcomes?.[which] ?? {}));
   const named = configOfArm(arm.name);
@@ -167,13 +167,13 @@ const armSummary = (
     },
     pretrainSteps: experiment.pretrain.steps,
     time: {
-      measured: baseline === undefined ? NaN : seconds / average(baseline.seeds.map(secondsOf)),
+      measured: baseline === undefined ? NaN : seconds / meanOf(baseline.seeds.map(secondsOf)),
       predicted: baseline === undefined ? NaN : workOfArm(arm) / workOfArm(baseline),
       seconds,
     },
     loss: {
-      pretrain: average(arm.seeds.map(({ results }) => numberOf(results.pretrain, "loss"))),
-      finetune: average(arm.seeds.map(({ results }) => numberOf(results.finetune, "loss"))),
+      pretrain: meanOf(arm.seeds.map(({ results }) => numberOf(results.pretrain, "loss"))),
+      finetune: meanOf(arm.seeds.map(({ results }) => numberOf(results.finetune, "loss"))),
     },
     scores,
     difference,

@@ -1,4 +1,5 @@
 /** Mixed precision against f32 in numbers: distances of losses beside the spread of seeds, a verdict, and its text. */
+import { meanOf } from "../eval/bootstrap.ts";
 import { table } from "../terminal/table.ts";
 import type { Precision } from "../train/precision.ts";
 
@@ -100,16 +101,14 @@ export interface MixedReport {
   readonly passed: boolean;
 }
 
-const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / xs.length;
-
 const deviation = (xs: readonly number[]): number => {
-  const middle = mean(xs);
+  const middle = meanOf(xs);
   return Math.sqrt(xs.reduce((n, x) => n + (x - middle) ** 2, 0) / Math.max(1, xs.length - 1));
 };
 
 /** Mean of the finite losses of a window: a step that was skipped has none. */
 const meanLoss = ({ losses }: Run, from: number, to: number): number =>
-  mean(losses.slice(from, to).filter(Number.isFinite));
+  meanOf(losses.slice(from, to).filter(Number.isFinite));
 
 /** Compares trainings. */
 export const mixedReport = (runs: MixedRuns): MixedReport => {
@@ -120,15 +119,15 @@ export const mixedReport = (runs: MixedRuns): MixedReport => {
     const a = f32.map((r) => meanLoss(r, from, to)), b = mixed.map((r) => meanLoss(r, from, to));
     return {
       to,
-      f32: mean(a),
-      mixed: mean(b),
-      away: mean(b.map((x, i) => Math.abs(x - a[i]!))),
+      f32: meanOf(a),
+      mixed: meanOf(b),
+      away: meanOf(b.map((x, i) => Math.abs(x - a[i]!))),
       spread: deviation(a),
     };
   });
   const end = windows.at(-1)!, from = starts.at(-1)!;
   const differences = mixed.map((r, i) => meanLoss(r, from, end.to) - meanLoss(f32[i]!, from, end.to));
-  const ratio = mean(windows.map((w) => w.away / w.spread));
+  const ratio = meanOf(windows.map((w) => w.away / w.spread));
   const { at, run } = overflow, calm = mixed[0]!;
   const away = Math.abs(meanLoss(run, from, end.to) - meanLoss(calm, from, end.to));
   const skipped = run.skipped.at(-1)! - calm.skipped.at(-1)!;
@@ -142,10 +141,10 @@ export const mixedReport = (runs: MixedRuns): MixedReport => {
     windows,
     ratio,
     beyond: windows.filter((w) => w.away > w.spread).length,
-    last: { difference: mean(differences), error: deviation(differences) / Math.sqrt(differences.length) },
+    last: { difference: meanOf(differences), error: deviation(differences) / Math.sqrt(differences.length) },
     skipped: mixed.reduce((n, r) => n + r.skipped.at(-1)!, 0),
     scales: mixed.map((r) => r.scales.at(-1)!),
-    ms: { f32: mean(f32.map((r) => r.ms)), mixed: mean(mixed.map((r) => r.ms)) },
+    ms: { f32: meanOf(f32.map((r) => r.ms)), mixed: meanOf(mixed.map((r) => r.ms)) },
     overflow: {
       at,
       skipped,
