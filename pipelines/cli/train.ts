@@ -58,7 +58,16 @@ const partsText = (mixtures: Readonly<Record<string, MixtureSummary>>): string =
     examples,
   ]);
   const head = ["stage", "part", "entries", "refused", "left out", "undecodable", "examples"];
-  return [table(head, rows), ...all.flatMap(({ report }) => report.refusals.slice(0, 3))].join("\n");
+  const lengths = all.flatMap(({ stage, name, lengths }) =>
+    lengths === undefined
+      ? []
+      : [`${stage} ${name}: ${
+        Object.entries(lengths).map(([length, count]) => `${count} rows of ${length}`).join(", ")
+      }`]
+  );
+  return [table(head, rows), ...lengths, ...all.flatMap(({ report }) => report.refusals.slice(0, 3))].join(
+    "\n",
+  );
 };
 
 const scoresText = ({ scores }: MixtureRunSummary): string =>

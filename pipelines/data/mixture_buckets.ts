@@ -16,6 +16,10 @@ export interface Bucket<A> {
   readonly items: readonly A[];
 }
 
+/** The least of some ascending lengths that holds so many tokens; nothing if none does. */
+export const leastLength = (lengths: readonly number[], tokens: number): number | undefined =>
+  lengths.find((length) => tokens <= length);
+
 /**
  * Cuts examples into batches of like length. Each needs a row of the least length that holds it; they are put in that
  * order, those of one length as they came, and cut. Where a batch holds the last of one length and the first of the
@@ -31,7 +35,7 @@ export const bucketed = <A>(
   tokensOf: (example: A) => number,
 ): readonly Bucket<A>[] => {
   const byLength = Map.groupBy(examples, (example) => {
-    const tokens = tokensOf(example), length = lengths.find((l) => tokens <= l);
+    const tokens = tokensOf(example), length = leastLength(lengths, tokens);
     if (length === undefined) {
       throw new RangeError(`an example of ${tokens} tokens; expected at most ${lengths.at(-1)}`);
     }

@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import { type DecodeError, fromEither } from "../bridge.ts";
 import { DataError } from "../data/error.ts";
+import { leastLength } from "../data/mixture_buckets.ts";
 import { loadMixture } from "../data/mixture_config.ts";
 import { type MixtureError, type OpenMixture, openMixture } from "../data/mixture_open.ts";
 import type { PartReport } from "../data/mixture_prepare.ts";
@@ -38,6 +39,8 @@ export interface PartSummary {
   readonly examples: number;
   /** Examples left out since their picture cannot be decoded. */
   readonly undecodable: number;
+  /** Examples by the length of the row that each needs, in mixtures with buckets. */
+  readonly lengths?: Readonly<Record<string, number>>;
   /** What became of the annotations. */
   readonly report: PartReport;
 }
@@ -90,12 +93,29 @@ export interface MixtureRunPlaces {
   readonly version: string;
 }
 
+const lengthsOf = (
+  { used, data }: OpenMixture["parts"][number],
+  lengths: readonly number[],
+): Readonly<Record<string, number>> => {
+  const counts = new Map(lengths.map((length) => [length, 0]));
+  for (const i of used) {
+    const least = leastLength(lengths, data.tokensOf(i))!;
+    counts.set(least, counts.get(least)! + 1);
+  }
+  return Object.fromEntries(counts);
+};
+
 /** What became of the parts of a mixture. */
-export const mixtureSummary = ({ parts }: OpenMixture): MixtureSummary =>
+export const mixtureSummary = ({ parts, length, buckets }: OpenMixture): MixtureSummary =>
   Object.fromEntries(
-    parts.map(({ name, used, undecodable, data: { report } }) => [
-      name,
-      { examples: used.length, undecodable, report },
+    parts.map((part) => [
+      part.name,
+      {
+        examples: part.used.length,
+        undecodable: part.undecodable,
+        ...(buckets.length === 0 ? {} : { lengths: lengthsOf(part, [...buckets, length]) }),
+        report: part.data.report,
+      },
     ]),
   );
 

@@ -7,7 +7,7 @@ import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 const test = suite("train");
 const root = new URL("../../..", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "train" });
-const mixture = await writeWorld(folder, 8);
+const world = await writeWorld(folder, 8), mixture = { ...world, text: { ...world.text, buckets: [12, 16] } };
 await writeValue(`${folder}/mixture.json`, mixture);
 await writeValue(`${folder}/questions-only.json`, { ...mixture, parts: mixture.parts.slice(2) });
 const training = {
@@ -76,6 +76,15 @@ test("what is wrong is said in a paragraph, before anything is made", async () =
   const field = await said(`${folder}/wrong.json`, "--out", `${folder}/wrong`);
   assert.is(field.code, 1);
   assert.match(field.err, "evaluate.benchmarks.vqa");
+  const buckets = (of: readonly unknown[]) => ({ ...mixture, text: { ...mixture.text, buckets: of } });
+  await writeValue(`${folder}/wrong-mixture.json`, buckets([12, 48]));
+  const longer = { ...config, pretrain: { ...config.pretrain, mixture: "wrong-mixture.json" } };
+  await writeValue(`${folder}/longer.json`, longer);
+  const length = await said(`${folder}/longer.json`, "--check");
+  assert.is(length.code, 1);
+  assert.match(length.err, "buckets shorter than the length of a row");
+  await writeValue(`${folder}/wrong-mixture.json`, buckets([16, 12]));
+  assert.match((await said(`${folder}/longer.json`, "--check")).err, "lengths in ascending order");
   const bad = conversations(shapes(8)) as { conversations: { value: unknown }[] }[];
   bad[3]!.conversations[1]!.value = 7;
   await writeValue(`${folder}/bad.json`, bad);
@@ -92,6 +101,7 @@ test("what is wrong is said in a paragraph, before anything is made", async () =
   const counted = await said(`${folder}/bad-run.json`, "--check", "--json");
   assert.is(counted.code, 0, counted.err);
   const { llava } = (JSON.parse(counted.out) as MixtureRunSummary["mixtures"]).pretrain;
+  assert.equal(llava!.lengths, { "12": 0, "16": 7, "48": 0 });
   assert.equal([llava!.examples, llava!.report.refused, llava!.report.leftOut["no picture"]], [7, 1, 1]);
   assert.not.ok(exists(`${folder}/wrong`));
 });
@@ -122,6 +132,7 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
   assert.is(summary.scores.vqa!.scores.n, 16);
   assert.is(summary.mixtures.finetune.coco!.examples, 8);
   assert.match(again.out, /vqa[^\n]*vqav2/);
+  assert.match(again.out, "pretrain vqa: 0 rows of 12, 0 rows of 16, 8 rows of 48");
 });
 
 test.after(() => Deno.remove(folder, { recursive: true }));

@@ -167,6 +167,41 @@ test("stopped anywhere and resumed, a training on a mixture is the uninterrupted
   assert.match(String(other), "resume pretrain");
 });
 
+test("in buckets of rows a killed training is the uninterrupted one too, and meets every example", async () => {
+  const buckets = { ...config, text: { ...config.text, buckets: [12, 16] } };
+  const source = Effect.gen(function* () {
+    const mixture = yield* openMixture(buckets, cache);
+    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, cache, options)).source;
+  });
+  const whole = await run(Effect.flatMap(source, (of) => first("buckets", of)));
+  const stopped = Effect.flatMap(source, (of) => Effect.flip(first("cut-buckets", cut(of, 7))));
+  assert.is(await run(stopped), "power cut");
+  const resumed = await run(Effect.flatMap(source, (of) => first("cut-buckets", of)));
+  assert.equal(checkpoint("cut-buckets", "pretrain"), checkpoint("buckets", "pretrain"));
+  const known = ({ records }: typeof whole) => records.map(({ step, loss, length }) => [step, loss, length]);
+  assert.equal(known(resumed), known(whole));
+  assert.equal([...new Set(whole.records.map(({ length }) => length))].toSorted(), [12, 16, 48]);
+  // as without buckets, 64 steps together
+  const met = (of: typeof source) =>
+    run(Effect.gen(function* () {
+      const all = yield* of, batchAt = all.batches(5, 4), pad = all.length;
+      const rows: string[] = [];
+      for (let step = 0; step < 64; step++) {
+        const batch = yield* batchAt(step);
+        const [, ids] = Object.entries(batch).find(([path]) => path.startsWith("ids"))!;
+        const tokens = ids.shape[1]!;
+        for (let row = 0; row < 4; row++) {
+          const padded = new Int32Array(pad).fill(0);
+          padded.set(ids.data.subarray(row * tokens, (row + 1) * tokens));
+          rows.push(padded.join());
+        }
+      }
+      return rows.toSorted();
+    }));
+  const plain = Effect.map(mixtureAt(112), (of) => of.source);
+  assert.equal(await met(source), await met(plain));
+});
+
 test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by the official rules", async () => {
   const score = await run(Effect.gen(function* () {
     const at = runIn("tiles"), small = yield* mixtureAt(112), { vocabulary } = small.source;
