@@ -3,19 +3,25 @@
  *
  *     deno task cos results [--folder results] [--out RESULTS.md] [--json]
  *     deno task cos results keep <dir> [--name NAME] [--note TEXT] [--folder results]
+ *     deno task cos results time <name> [--steps 8] [--rounds 15] [--device cpu] [--folder results]
  */
+import { deviceNamed } from "@chain-of-sight/kernels";
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { basename } from "node:path";
+import { readAblation } from "../ablations/summary.ts";
+import { countOf } from "../bench/flags.ts";
 import { claims } from "../report/results/claims.ts";
 import { resultOf } from "../report/results/evidence.ts";
 import { keepAblation } from "../report/results/keep.ts";
 import { resultsPage } from "../report/results/page.ts";
-import { readResults } from "../report/results/read.ts";
+import { timePaired } from "../report/results/paired.ts";
+import { readResults, TIMES } from "../report/results/read.ts";
 import { atomicWrite } from "../runs/disk.ts";
+import { writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
-import { jsonFlag } from "./flags.ts";
+import { computeFlag, jsonFlag } from "./flags.ts";
 
 const folder = Flag.String("folder").pipe(
   Flag.withDefault("results"),
@@ -44,6 +50,32 @@ const keep = Command.make(
     }),
 ).pipe(Command.withDescription("Copies what is small of an ablation into the records: no weights."));
 
+const time = Command.make(
+  "time",
+  {
+    name: Argument.String("name").pipe(Argument.withDescription("name of a record")),
+    steps: Flag.Int("steps").pipe(Flag.withDefault(8), Flag.withDescription("steps of an arm in a round")),
+    rounds: Flag.Int("rounds").pipe(Flag.withDefault(15), Flag.withDescription("rounds")),
+    device: computeFlag,
+    folder,
+  },
+  ({ name, folder, device, ...given }) =>
+    Effect.gen(function* () {
+      const path = `${folder}/${name}`, { config, manifest } = yield* readAblation(path);
+      const steps = yield* countOf("steps", given.steps), rounds = yield* countOf("rounds", given.rounds);
+      const known = claims.flatMap(({ times }) => times.map(({ arm }) => arm));
+      const arms = [...new Set(known)].filter((arm) => config.arms.some((one) => one.name === arm));
+      const command =
+        `deno task cos results time ${name} --steps ${steps} --rounds ${rounds} --device ${device}`;
+      const { configHash } = manifest;
+      const times = yield* timePaired({ config, configHash, arms, steps, rounds, command }).pipe(
+        Effect.provide(deviceNamed(device)),
+      );
+      yield* writeJson(`${path}/${TIMES}`, times);
+      console.error(`${path}/${TIMES}: ${times.arms.length} arms`);
+    }),
+).pipe(Command.withDescription("Times pre-training steps of a record's arms side by side, in turn."));
+
 const parts = {
   folder,
   out: Flag.String("out").pipe(
@@ -64,4 +96,4 @@ export const command = Command.make("results", parts, ({ folder, out, json }) =>
         : table(["claim", "verdict"], results.map(({ claim, verdict }) => [claim.text, verdict])),
     );
     console.error(out);
-  })).pipe(Command.withSubcommands([keep]));
+  })).pipe(Command.withSubcommands([keep, time]));

@@ -6,6 +6,7 @@ import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablation
 import type { Interval } from "../../eval/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";
 import type { Claim, ClaimTerm, Comparison, TimeComparison } from "./claim.ts";
+import type { PairedTimes } from "./paired.ts";
 import { judge, type Judged, judgeTime, verdictOf } from "./verdict.ts";
 
 /** An ablation as it is kept among the results. */
@@ -24,6 +25,8 @@ export interface KeptAblation {
   readonly evaluations: ReadonlyMap<string, ArtefactResult>;
   /** Names of its figures. */
   readonly figures: readonly string[];
+  /** Its arms timed side by side, if they were. */
+  readonly times?: PairedTimes;
 }
 
 /** A comparison as measured in one record. */
@@ -50,8 +53,15 @@ export interface TimeRow extends Judged {
   readonly record: string;
   /** The arm that is 1. */
   readonly baseline: string;
-  /** Ratio of means over seeds; least and greatest ratio of any two seeds. */
+  /**
+   * Side by side, the median ratio with its interval over rounds; else, of the runs, that of means over seeds with the
+   * least and the greatest of any two seeds.
+   */
   readonly measured: Interval;
+  /** Whether it was measured side by side. */
+  readonly paired: boolean;
+  /** Of the runs: ratio of means over seeds. */
+  readonly ofRuns: number;
   /** By operations alone. */
   readonly predicted: number;
 }
@@ -141,8 +151,10 @@ const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeR
   const secondsOf = (of: ArmSummary): readonly number[] =>
     of.seeds.map(({ secondsPerStep }) => secondsPerStep.pretrain * of.pretrainSteps);
   const mine = secondsOf(arm), theirs = secondsOf(base);
-  const measured = {
-    value: mean(mine) / mean(theirs),
+  const ofRuns = mean(mine) / mean(theirs);
+  const paired = record.times?.arms.find((one) => one.arm === comparison.arm)?.ratio;
+  const measured = paired ?? {
+    value: ofRuns,
     low: Math.min(...mine) / Math.max(...theirs),
     high: Math.max(...mine) / Math.min(...theirs),
   };
@@ -151,6 +163,8 @@ const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeR
     record: record.name,
     baseline: summary.baseline,
     measured,
+    paired: paired !== undefined,
+    ofRuns,
     predicted: arm.time.predicted,
     ...judgeTime(measured, comparison.bound),
   }];

@@ -58,6 +58,28 @@ const armTable = (record: KeptAblation): string => {
   );
 };
 
+const timesPart = ({ name, times: timed, summary }: KeptAblation): readonly string[] => {
+  if (timed === undefined) return [];
+  const { arms, steps, rounds, load, device, configHash, command } = timed;
+  return [
+    `Steps of pre-training side by side on ${device}: ${rounds} rounds of ${steps} steps an arm, load of the machine ` +
+    `${load.map((one) => one.toFixed(1)).join(" before and ")} after, configuration \`${
+      short(configHash)
+    }\`, ` +
+    `[numbers](results/${name}/times.json), by \`${command}\`.`,
+    tableOf(
+      ["arm", "tokens", "ms a step", "ratio", "by FLOPs"],
+      arms.map(({ arm, tokens, seconds, ratio: { value, low, high } }) => [
+        arm,
+        String(tokens),
+        (1000 * seconds).toFixed(1),
+        `${times(value)} [${times(low)}, ${times(high)}]`,
+        times(summary.arms.find((one) => one.name === arm)?.time.predicted ?? NaN),
+      ]),
+    ),
+  ];
+};
+
 const keyLink = (artefact: string): string => `[${artefact}](results/${ARTEFACTS}/${artefact}/manifest.json)`;
 
 const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
@@ -101,6 +123,7 @@ export const recordPart = (record: KeptAblation): string =>
     "Per cent, means over seeds, 95 % intervals over seeds and scenes; in brackets the better of the two controls, " +
     "which do not see the picture that is asked about.",
     armTable(record),
+    ...timesPart(record),
     ...record.figures.map((name) => `![${record.name}: ${name}](results/${record.name}/figures/${name}.svg)`),
     ...record.summary.failures.map(({ label, reason }) => `Not done: ${label}: ${reason}.`),
     folded("every arm and seed: scores, runs, hashes of configuration and data", seedTable(record)),

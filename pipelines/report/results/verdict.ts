@@ -43,13 +43,13 @@ export const judge = ({ low, high, bySeed, bound, sees }: Evidence): Judged => {
   return open("the interval holds the bound");
 };
 
-/** The verdict of a ratio of times, by the least and the greatest ratio of any two seeds. */
+/** The verdict of a ratio of times by its range: an interval, or the least and the greatest ratio of any two seeds. */
 export const judgeTime = ({ low, high }: Pick<Interval, "low" | "high">, bound: number): Judged =>
   high <= bound
-    ? { verdict: "reproduced", reason: "every pair of seeds is on the paper's side" }
+    ? { verdict: "reproduced", reason: "the range is on the paper's side" }
     : low > bound
-    ? { verdict: "not reproduced", reason: "every pair of seeds is on the other side" }
-    : open("pairs of seeds are on both sides");
+    ? { verdict: "not reproduced", reason: "the range is on the other side" }
+    : open("the range is on both sides");
 
 /** The rows of one comparison that the claim falls with, one a record; none where no record has it. */
 export type Deciding = readonly (Judged & Pick<Evidence, "sees">)[];

@@ -1,0 +1,188 @@
+/**
+ * Steps of pre-training timed side by side: in every round each arm does some steps in turn, so that whatever else the
+ * machine does falls on all. The step is the one that trains, on numbers in place of scenes.
+ */
+import { ndarray, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import * as t from "io-ts";
+import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
+import type { Experiment } from "../../ablations/experiment.ts";
+import { numbers } from "../../bench/step_work.ts";
+import { bootstrap, type Interval } from "../../eval/bootstrap.ts";
+import { quantile } from "../../eval/quantile.ts";
+import { tokenizerFor } from "../../quickstart/materials.ts";
+import { languageTraining } from "../../stages/language.ts";
+import { smallBridge, viewsRead } from "../../stages/model.ts";
+import { freshModel } from "../../stages/pretrain.ts";
+import { vocabularyOf } from "../../stages/scene_source.ts";
+import type { LanguageSource } from "../../stages/source.ts";
+import { loadPrograms } from "../../train/programs.ts";
+import { RING } from "../../train/training.ts";
+import { cellsOf, visionTower } from "../../vision/tower.ts";
+
+/** One arm in turn with the baseline. */
+export interface PairedArm {
+  /** Its name. */
+  readonly arm: string;
+  /** Visual tokens of a step. */
+  readonly tokens: number;
+  /** Seconds of a step, the median over rounds. */
+  readonly seconds: number;
+  /** Seconds over those of the baseline in the same round: the median with its 95 % interval over rounds. */
+  readonly ratio: Interval;
+}
+
+/** `times.json` of a record: its arms side by side. */
+export interface PairedTimes {
+  /** Version of this format. */
+  readonly format: 1;
+  /** Name of the device. */
+  readonly device: string;
+  /** Hash of the configuration whose steps were timed. */
+  readonly configHash: string;
+  /** The command that measures again. */
+  readonly command: string;
+  /** Steps that each arm did in every round. */
+  readonly steps: number;
+  /** Rounds. */
+  readonly rounds: number;
+  /** Processes that wanted a core, on average over a minute, before and after. */
+  readonly load: readonly [before: number, after: number];
+  /** Name of the arm that is 1. */
+  readonly baseline: string;
+  /** The arms, the baseline first. */
+  readonly arms: readonly PairedArm[];
+}
+
+const interval = t.strict({ value: t.number, low: t.number, high: t.number });
+const timesType = t.strict({
+  format: t.literal(1),
+  device: t.string,
+  configHash: t.string,
+  command: t.string,
+  steps: t.number,
+  rounds: t.number,
+  load: t.readonly(t.tuple([t.number, t.number])),
+  baseline: t.string,
+  arms: t.readonlyArray(t.strict({ arm: t.string, tokens: t.number, seconds: t.number, ratio: interval })),
+});
+
+/** Codec of {@link PairedTimes}. */
+export const pairedCodec = (): t.Type<PairedTimes, unknown, unknown> =>
+  timesType as unknown as t.Type<PairedTimes, unknown, unknown>;
+
+/** A source of one batch of repeatable numbers, of the shapes that the experiment's scenes have. */
+const sourceOf = (e: Experiment): LanguageSource => {
+  const vocabulary = vocabularyOf(tokenizerFor(e)), { length } = e.text.pretrain;
+  const cells = cellsOf(viewsRead(smallBridge(e.arm))), levels = visionTower.levels.length;
+  const { width } = visionTower.config;
+  const batch = (size: number) => {
+    const ids = Int32Array.from({ length: size * length }, (_, i) => (i * 7919 + 13) % vocabulary);
+    return {
+      ...Object.fromEntries(
+        Array.from({ length: levels }, (_, i) => [`features.${i}`, numbers([size, cells, width], i + 1)]),
+      ),
+      ids: ndarray("i32", [size, length], ids),
+      labels: ndarray("i32", [size, length], ids.map((id, i) => i % length === 0 ? -100 : id)),
+    };
+  };
+  return {
+    identity: { numbers: true },
+    sight: { kind: "features", levels, cells, width },
+    length,
+    vocabulary,
+    words: { yes: 1, no: 2 },
+    batches: (_, size) => () => Effect.succeed(batch(size)),
+  };
+};
+
+interface Side {
+  readonly arm: string;
+  readonly tokens: number;
+  readonly program: Program;
+}
+
+const sideOf = (e: Experiment): Effect.Effect<Side, DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const source = sourceOf(e), given = freshModel(e.arm, e.model, source.vocabulary, e.seed);
+    const stage = { name: "pretrain", config: e.pretrain, model: e.model, source, seed: e.seed };
+    const nowhere = { checkpoint: "", metrics: "", every: e.pretrain.every };
+    const training = languageTraining(stage, given, nowhere);
+    const { step, main } = yield* loadPrograms(training);
+    yield* main.write({
+      ...step.bind(step.start),
+      [RING]: zerosArray("f32", step.ring.spec.shape),
+      ...(yield* training.batchAt(0)),
+    });
+    return {
+      arm: e.arm.name,
+      tokens: training.work.amount / e.pretrain.batch - source.length,
+      program: main,
+    };
+  });
+
+/** Seconds of a step in a window that ends with a wait for the device. */
+const windowOf = ({ program }: Side, steps: number): Effect.Effect<number, DeviceError | TreeError> =>
+  Effect.gen(function* () {
+    const began = performance.now();
+    for (let i = 0; i < steps; i++) yield* program.run;
+    yield* program.read(["state.step"]);
+    return (performance.now() - began) / 1000 / steps;
+  });
+
+/** What is timed, and how often. */
+export interface PairedOptions {
+  /** The ablation. */
+  readonly config: AblationConfig;
+  /** Hash of its configuration. */
+  readonly configHash: string;
+  /** Names of the arms beside the baseline. */
+  readonly arms: readonly string[];
+  /** Steps of an arm in a round. */
+  readonly steps: number;
+  /** Rounds. */
+  readonly rounds: number;
+  /** The command, for the record. */
+  readonly command: string;
+}
+
+const median = (values: readonly number[]): number => quantile(values.toSorted((a, b) => a - b), 0.5);
+const load = (): number => Deno.loadavg()[0]!;
+
+/** Times the arms of an ablation side by side on the device of the context. Throws ConfigError for an arm that does not fit. */
+export const timePaired = (
+  { config, configHash, arms, steps, rounds, command }: PairedOptions,
+): Effect.Effect<PairedTimes, DeviceError | TreeError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const { profile } = yield* theDevice(), before = load(), sides: Side[] = [];
+    for (const name of [config.baseline, ...arms]) {
+      const arm = config.arms.find((one) => one.name === name)!;
+      sides.push(yield* sideOf(experimentOf(config, arm, config.seeds[0]!)));
+    }
+    for (const side of sides) yield* windowOf(side, steps);
+    const seconds = sides.map((): number[] => []);
+    for (let round = 0; round < rounds; round++) {
+      for (let turn = 0; turn < sides.length; turn++) {
+        const i = (round + turn) % sides.length;
+        seconds[i]!.push(yield* windowOf(sides[i]!, steps));
+      }
+    }
+    return {
+      format: 1,
+      device: profile.name,
+      configHash,
+      command,
+      steps,
+      rounds,
+      load: [before, load()],
+      baseline: config.baseline,
+      arms: sides.map(({ arm, tokens }, i) => ({
+        arm,
+        tokens,
+        seconds: median(seconds[i]!),
+        ratio: bootstrap(seconds[i]!.map((s, round) => s / seconds[0]![round]!), median),
+      })),
+    };
+  }));
