@@ -33,7 +33,7 @@ import { artefactName, type Job, jobsOf, type JobStage, neededFor } from "./jobs
 import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./materials.ts";
 import type { Workshop } from "./workshop.ts";
 import { modelAfter } from "./models.ts";
-import { outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+import { controlScores, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 
 /** What making an artefact can fail with. */
 export type MakeError =
@@ -108,7 +108,7 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
         data: about,
         average,
       })(given);
-    const { answers, blind, shuffled } = yield* askedAbout(stage, data);
+    const evaluation = yield* askedAbout(stage, data), { answers } = evaluation;
     if (e.largeObjects !== undefined) {
       yield* askedAbout("large-objects", yield* dataOf(shop, e, "large-objects"));
     }
@@ -117,15 +117,8 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
     const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);
     yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, job.pictures!.side)]);
     const seen = outcomesOf(answered, e.data), numbers = scoresOfOutcomes(seen);
-    const valueOf = (scores: object): Readonly<Record<string, number>> =>
-      Object.fromEntries(
-        Object.keys(numbers).flatMap((name) => {
-          const score = (scores as Readonly<Record<string, unknown>>)[name];
-          const value = typeof score === "number" ? score : (score as { value?: number } | undefined)?.value;
-          return value === undefined ? [] : [[name, value] as const];
-        }),
-      );
-    return { numbers, outcomes: { seen, blind: valueOf(blind), shuffled: valueOf(shuffled) } };
+    const control = (which: "blind" | "shuffled") => controlScores(seen, evaluation, which);
+    return { numbers, outcomes: { seen, blind: control("blind"), shuffled: control("shuffled") } };
   });
 
 const drawn = (shop: Workshop, job: Job): Making =>

@@ -11,6 +11,7 @@ import { pairIou } from "../eval/boxes_found.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { sceneRecord } from "../eval/scene_records.ts";
 import { saysYes } from "../eval/yes_no.ts";
+import type { Evaluation } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
 import type { MetricInfo } from "./summary_types.ts";
 
@@ -55,6 +56,8 @@ export const scoreOfAll = ({ form, sums }: Outcome): number => scoreOf(form, add
 
 interface Metric extends MetricInfo {
   readonly form: Form;
+  /** The kind whose mean credit it is, of those that are one. */
+  readonly creditOf?: QuestionKind;
   /** Sums of one answer; nothing where the question is of another kind. */
   readonly of: (answered: Answered, judge: Judge) => readonly number[] | undefined;
 }
@@ -121,6 +124,7 @@ const metrics: readonly Metric[] = [
       name,
       label,
       form: "mean",
+      creditOf: kind,
       of: (answered, { credit }) => answered.question.kind === kind ? [credit(answered), 1] : undefined,
     },
     ...(kind === "refer" ? [referIou] : []),
@@ -141,6 +145,26 @@ export const outcomesOf = (answered: readonly Answered[], data: DataConfig): Out
       : [];
   }));
 };
+
+const valueOf = (score: unknown): number | undefined =>
+  typeof score === "number" ? score : (score as { readonly value?: number } | undefined)?.value;
+
+/**
+ * What a control scores in the metrics of a model's outcomes. Every metric is either among the scores of the control or
+ * the credit of a kind, so that none is without one.
+ */
+export const controlScores = (
+  seen: Outcomes,
+  { kinds, ...scores }: Pick<Evaluation, "blind" | "shuffled" | "kinds">,
+  control: "blind" | "shuffled",
+): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    metrics.filter(({ name }) => name in seen).flatMap(({ name, creditOf }) => {
+      const own = valueOf((scores[control] as unknown as Readonly<Record<string, unknown>>)[name]);
+      const value = own ?? (creditOf && kinds[creditOf]?.controls[control].credit.value);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 
 /** Scores by metric. */
 export const scoresOfOutcomes = (outcomes: Outcomes): Readonly<Record<string, number>> =>

@@ -26,8 +26,13 @@ import {
   neededFor,
 } from "../../pipelines/ablations/jobs.ts";
 import { heard, liveLine, startLive } from "../../pipelines/ablations/live.ts";
-import { type Outcome, outcomesOf, scoresOfOutcomes } from "../../pipelines/ablations/outcomes.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import {
+  controlScores,
+  type Outcome,
+  outcomesOf,
+  scoresOfOutcomes,
+} from "../../pipelines/ablations/outcomes.ts";
+import { ablationOf, ablationPresets } from "../../pipelines/ablations/presets.ts";
 import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/ablations/scheduler.ts";
 import { differenceWithInterval, drawsOf, meanWithInterval } from "../../pipelines/ablations/statistics.ts";
 import {
@@ -42,8 +47,9 @@ import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
 import { defaultData } from "../../pipelines/data/config.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
-import { questionsOf } from "../../pipelines/data/tasks.ts";
-import { scoresOf } from "../../pipelines/stages/scores.ts";
+import { questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
+import { judged } from "../../pipelines/stages/evaluate.ts";
+import { evalQuestions, scoresOf } from "../../pipelines/stages/scores.ts";
 import type {} from "../../pipelines/terminal/progress.ts";
 
 const values = suite("ablations as values");
@@ -448,5 +454,33 @@ shows("tables have means with intervals, and a star where a difference leaves ou
 values.run();
 graphs.run();
 schedules.run();
+statistics("every metric of a model has its controls, and they are the controls' own scores", () => {
+  const { data, text } = ablationPresets.lab.base,
+    kinds = questionKinds.filter((k) => text.finetune.turns[k]);
+  const questions = evalQuestions(
+    sampleScenes(data, "eval", 16),
+    (scene) => questionsOf(scene, data, 0, kinds),
+  );
+  const answered = (answerOf: (i: number) => string) =>
+    questions.map((asked, i) => ({ ...asked, answer: answerOf(i) }));
+  const truth = answered((i) => questions[i]!.question.answer);
+  const blind = answered((i) => ["yes", "3", "red", questions[i]!.question.answer][i % 4]!);
+  const shuffled = answered((i) => questions[(i + 7) % questions.length]!.question.answer);
+  const evaluation = judged("id", { seen: truth, blind, shuffled }, data, {
+    resamples: 3,
+    seed: 1,
+    samples: 1,
+  });
+  const seen = outcomesOf(truth, data);
+  assert.ok("readingAnls" in seen && "attributeAccuracy" in seen);
+  for (const [name, of] of [["blind", blind], ["shuffled", shuffled]] as const) {
+    const expected = scoresOfOutcomes(outcomesOf(of, data)), found = controlScores(seen, evaluation, name);
+    assert.equal(Object.keys(found), Object.keys(seen));
+    for (const metric of Object.keys(seen)) {
+      assert.ok(Math.abs(found[metric]! - expected[metric]!) < 1e-12, metric);
+    }
+  }
+});
+
 statistics.run();
 shows.run();
