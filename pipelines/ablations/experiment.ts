@@ -52,6 +52,8 @@ export interface ExperimentBase {
 export interface ExperimentSetting {
   /** Side of the pictures of pre-training, pixels; 112 if absent. Growth multiplies it for fine-tuning and evaluation. */
   readonly resolution?: number;
+  /** How scenes of pre-training are made; as all others if absent. */
+  readonly pretrainData?: DataConfig;
   /** Scenes of the control split `large-objects`, about which evaluation asks as well; none if absent. */
   readonly largeObjects?: number;
 }
@@ -98,7 +100,7 @@ export const settingAnd = <A extends ExperimentBase & ExperimentSetting>(
 ): t.Type<A, unknown, unknown> =>
   t.exact(t.intersection([
     t.type({ ...baseFields, ...fields as unknown as t.Props }),
-    t.partial({ resolution: natural, largeObjects: natural }),
+    t.partial({ resolution: natural, pretrainData: dataConfigCodec(), largeObjects: natural }),
   ])) as unknown as t.Type<A, unknown, unknown>;
 
 const experimentType = settingAnd<Experiment>({
@@ -124,8 +126,11 @@ export const baseOf = (of: ExperimentBase): ExperimentBase => ({
 });
 
 /** The setting of what has one: absent fields stay absent, so that what is without them is known by the same hash. */
-export const settingOf = ({ resolution, largeObjects }: ExperimentSetting): ExperimentSetting => ({
+export const settingOf = (
+  { resolution, pretrainData, largeObjects }: ExperimentSetting,
+): ExperimentSetting => ({
   ...(resolution === undefined ? {} : { resolution }),
+  ...(pretrainData === undefined ? {} : { pretrainData }),
   ...(largeObjects === undefined ? {} : { largeObjects }),
 });
 

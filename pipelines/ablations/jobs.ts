@@ -14,6 +14,7 @@
  *     samples/        answers and a contact sheet of an evaluation; those about control scenes by the split's name
  *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
  */
+import type { DataConfig } from "../data/config.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
@@ -39,6 +40,10 @@ export type LanguageSplit = "pretrain" | "finetune" | "eval" | "large-objects";
 /** Scenes of a split. */
 export const scenesIn = ({ scenes, largeObjects = 0 }: Experiment, split: LanguageSplit): number =>
   split === "large-objects" ? largeObjects : scenes[split];
+
+/** How the scenes of a split are made. */
+export const dataIn = ({ data, pretrainData = data }: Experiment, split: LanguageSplit): DataConfig =>
+  split === "pretrain" ? pretrainData : data;
 
 /** One artefact to be made. */
 export interface Job {
@@ -96,7 +101,7 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
   const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
   const encoder = e.vision.steps === 0 ? [] : [add("vision", { data: e.data, vision }, [])];
   const featuresFor = (split: LanguageSplit, views: EncoderViews): Job => {
-    const set = { data: e.data, scenes: { [split]: scenesIn(e, split) } };
+    const set = { data: dataIn(e, split), scenes: { [split]: scenesIn(e, split) } };
     const whole = { split, side: views.side, tiles: 1 }, seen = { split, ...views };
     const scenes = add("scenes", { ...set, pictures: { split, side: views.side } }, [], whole);
     return add("features", { ...set, pictures: seen, vision }, [scenes, ...encoder], seen);
@@ -107,9 +112,9 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
     eval: featuresFor("eval", grown),
   };
   const controls = e.largeObjects === undefined ? [] : [featuresFor("large-objects", grown)];
-  const { resolution, largeObjects } = settingOf(e);
+  const { largeObjects, ...before } = settingOf(e);
   const first = {
-    ...(resolution === undefined ? {} : { resolution }),
+    ...before,
     seed: e.seed,
     data: e.data,
     scenes: { pretrain: e.scenes.pretrain },

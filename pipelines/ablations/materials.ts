@@ -14,7 +14,7 @@ import { loadVision, shippedWeights, type VisionWeights } from "../vision/weight
 import { load } from "../weights/checkpoint.ts";
 import { artefactPath } from "./artefact.ts";
 import type { Experiment } from "./experiment.ts";
-import { type Job, jobsOf, type LanguageSplit, scenesIn } from "./jobs.ts";
+import { dataIn, type Job, jobsOf, type LanguageSplit, scenesIn } from "./jobs.ts";
 import { encoderParams } from "./models.ts";
 import { keeping, type Workshop } from "./workshop.ts";
 
@@ -28,9 +28,9 @@ export const pictureJob = (
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
 export const scenesOf = (shop: Workshop, job: Job): Effect.Effect<SceneSet, DataError> => {
-  const { split, side } = job.pictures!, { data } = job.experiment, count = scenesIn(job.experiment, split);
+  const { split, side } = job.pictures!, { experiment: e } = job;
   const cache = `${artefactPath(shop.store, job)}/pictures`;
-  return renderDataset(data, split, count, { sides: [side], cache });
+  return renderDataset(dataIn(e, split), split, scenesIn(e, split), { sides: [side], cache });
 };
 
 /** The encoder of an experiment: the shipped one, or the one that was trained for it. */
@@ -92,5 +92,5 @@ export const dataOf = (
   Effect.gen(function* () {
     const { scenes, features, hash } = yield* seenScenes(shop, pictureJob(shop, e, "features", split));
     const text = split === "pretrain" ? e.text.pretrain : e.text.finetune;
-    return { scenes, features, hash, data: e.data, text, tokenizer: yield* tokenizerOf(shop, e) };
+    return { scenes, features, hash, data: dataIn(e, split), text, tokenizer: yield* tokenizerOf(shop, e) };
   });

@@ -4,8 +4,8 @@
  * is about one size. The concepts and styles are those that the shipped encoder knows; it was trained on objects of 16 to
  * 76 px, which here are 32 to 152 px of the master in pictures of 224 px and 16 to 76 px in pictures of 448 px.
  */
-import { resolutionScaling, windowScaling } from "@chain-of-sight/core";
-import { by, cos, sharper } from "../configs/entry.ts";
+import type { Expansion } from "@chain-of-sight/core";
+import { by, cos } from "../configs/entry.ts";
 import { type DataConfig, defaultData } from "../data/config.ts";
 import type { AblationArm, PresetName } from "./config.ts";
 import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
@@ -34,37 +34,52 @@ export const sizesWorld: DataConfig = {
   },
 };
 
-/** Pre-training for all arms: 20 tokens at 224 px. */
-const bridge = cos([16, 4], [4, 1]);
+/** Few and large objects of the same concepts, on which the models learn to look before they meet small ones. */
+const firstWorld: DataConfig = {
+  ...defaultData,
+  concepts: sizesWorld.concepts,
+  objects: [2, 4],
+  size: [0.18, 0.36],
+  plates: 0,
+};
+
+/** Pre-training for all arms: 20 tokens at 112 px. */
+const bridge = cos([8, 2], [4, 1]);
+
+/** Twice or four times the resolution, and tokens by a factor per side. */
+const grown = (resolution: 2 | 4, tokens: 1 | 2): Expansion =>
+  by({ resolution, global: tokens, local: tokens });
 
 /** Arms by tokens and resolution of fine-tuning; all have one pre-training. */
 export const sizeArms: readonly AblationArm[] = [
-  { name: "few-224", bridge, expansion: null },
-  { name: "many-224", bridge, expansion: by(windowScaling()) },
-  { name: "few-448", bridge, expansion: sharper },
-  { name: "many-448", bridge, expansion: by(resolutionScaling()) },
+  { name: "few-224", bridge, expansion: grown(2, 1) },
+  { name: "many-224", bridge, expansion: grown(2, 2) },
+  { name: "few-448", bridge, expansion: grown(4, 1) },
+  { name: "many-448", bridge, expansion: grown(4, 2) },
 ];
 
-const presence = { length: 48, turns: { presence: 6 } };
+const text = {
+  pretrain: { length: 46, turns: { presence: 6, count: 1 } },
+  finetune: { length: 48, turns: { presence: 6 } },
+};
 
 /** Features of a scene at 448 px are a megabyte: no more scenes than these. */
 const MOST = { pretrain: 8192, finetune: 2048 };
 
 /** What the sizes of a preset become for this experiment: its world, its questions and its resolutions. */
 export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentBase & ExperimentSetting => {
-  const { scenes, pretrain, finetune } = base;
+  const { scenes, finetune } = base;
   const common = {
     ...base,
     data: sizesWorld,
-    text: { pretrain: presence, finetune: presence },
-    resolution: 224,
+    pretrainData: firstWorld,
+    text,
   };
   return preset === "micro"
     ? {
       ...common,
       scenes: { pretrain: 1024, finetune: 384, eval: 160 },
       largeObjects: 80,
-      pretrain: { ...pretrain, steps: 480, warmup: 24 },
       finetune: { ...finetune, steps: 150, batch: 16, warmup: 10 },
     }
     : {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { experimentsOf } from "../../pipelines/ablations/config.ts";
+import { bridgeAfter } from "../../pipelines/ablations/experiment.ts";
 import { jobGraph, jobsOf } from "../../pipelines/ablations/jobs.ts";
 import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
@@ -33,7 +34,7 @@ test("four arms share one pre-training; either resolution has its pictures, and 
   assert.equal(
     seen.toSorted(),
     ["eval 224", "eval 448", "finetune 224", "finetune 448", "large-objects 224", "large-objects 448"]
-      .concat("pretrain 224").toSorted(),
+      .concat("pretrain 112").toSorted(),
   );
   for (const { needs } of jobs.filter(({ stage }) => stage === "evaluate")) {
     assert.is(needs.filter(({ stage }) => stage === "features").length, 3);
@@ -41,12 +42,27 @@ test("four arms share one pre-training; either resolution has its pictures, and 
 });
 
 test("what is set decides artefacts, and nothing is said of what is not", () => {
-  const { resolution: _, largeObjects: __, ...plain } = first!;
-  const keysOf = (e: typeof plain): readonly string[] => jobsOf(e, "a device").map(({ key }) => key);
-  const before = keysOf(plain), after = keysOf(first!);
-  assert.not.ok(before.some((key) => after.includes(key)));
-  const said = jobsOf(plain, "a device").map(({ config }) => JSON.stringify(config)).join();
-  assert.not.match(said, /"resolution":2|largeObjects|large-objects/);
+  const { pretrainData: _, largeObjects: __, ...plain } = first!;
+  const ofStage = (e: typeof plain, stage: string) =>
+    jobsOf(e, "a device").find((job) => job.stage === stage)!;
+  for (
+    const more of [{ resolution: 224 }, { pretrainData: { ...sizesWorld, seed: 2 } }, { largeObjects: 9 }]
+  ) {
+    const set = { ...plain, ...more }, [name] = Object.keys(more);
+    assert.is(ofStage(set, "pretrain").key === ofStage(plain, "pretrain").key, name === "largeObjects");
+    assert.not.equal(ofStage(set, "evaluate").key, ofStage(plain, "evaluate").key);
+    for (const { config } of jobsOf(plain, "a device")) assert.not.ok(name! in (config as object));
+  }
+});
+
+test("a resolution of pre-training is doubled as that of the encoder is", () => {
+  const [small, large] = experimentsOf(ablationOf("token-scaling", "micro", 1)).map((e) => [
+    ...new Set([undefined, 224].flatMap((resolution) => {
+      const at = resolution === undefined ? e : { ...e, resolution };
+      return [bridgeAfter(at, "pretrain"), bridgeAfter(at, "finetune")].map((bridge) => bridge.resolution);
+    })),
+  ]);
+  assert.equal([small, large], [[112, 224], [112, 224, 448]]);
 });
 
 test("objects have every size and stand alone of their kind; those of the control are large", () => {
