@@ -6,6 +6,7 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
+import { countOf } from "../bench/flags.ts";
 import { cardOf } from "../data/card.ts";
 import { cardMarkdown } from "../data/card_text.ts";
 import { type DataConfig, dataConfigs, splits } from "../data/config.ts";
@@ -16,6 +17,7 @@ import { dealt, type SplitCount } from "../data/shards/plan.ts";
 import { openScenes, readScene, type SceneFolder } from "../data/shards/read.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { duration } from "../terminal/progress.ts";
+import { shellLine } from "../terminal/shell_line.ts";
 
 const parts = {
   config: Flag.Literals("config", Object.keys(dataConfigs) as (keyof typeof dataConfigs)[]).pipe(
@@ -95,8 +97,12 @@ const write = (path: string, content: string | Uint8Array) =>
 export const command = Command.make(
   "scenes",
   parts,
-  ({ config: name, count, split, out, seed, core, workers, cache, sheet, card }) =>
+  ({ config: name, split, out, seed, core, cache, sheet, card, ...given }) =>
     Effect.gen(function* () {
+      const count = yield* countOf("count", given.count);
+      const workers = Option.isSome(given.workers)
+        ? yield* countOf("workers", given.workers.value)
+        : undefined;
       const named = Option.match(seed, {
         onNone: () => dataConfigs[name],
         onSome: (key) => ({ ...dataConfigs[name], seed: key }),
@@ -109,7 +115,7 @@ export const command = Command.make(
       const begun = performance.now();
       const manifest = yield* makeScenes(config, counts, out, {
         cache,
-        ...(Option.isSome(workers) ? { workers: workers.value } : {}),
+        ...(workers === undefined ? {} : { workers }),
         onShard: (done, all, found) => {
           const seconds = (performance.now() - begun) / 1000, rate = (done - found) / Math.max(seconds, 1e-3);
           const left = rate > 0 ? `, ${rate.toFixed(0)} scenes/s, ${duration((all - done) / rate)} left` : "";
@@ -119,10 +125,13 @@ export const command = Command.make(
       const folder = yield* openScenes(out);
       if (Option.isSome(sheet)) yield* write(sheet.value, sceneSheet(yield* sample(folder), config.master));
       if (Option.isSome(card)) {
-        const again = `deno task cos data scenes --config ${name} --count ${count} --out ${out}` +
-          (Option.isSome(split) ? ` --split ${split.value}` : "") +
-          (Option.isSome(seed) ? ` --seed ${seed.value}` : "") +
-          (config.world?.realism === undefined ? " --core" : "");
+        const again = shellLine([
+          ...["deno", "task", "cos", "data", "scenes"],
+          ...["--config", name, "--count", String(count), "--out", out],
+          ...(Option.isSome(split) ? ["--split", split.value] : []),
+          ...(Option.isSome(seed) ? ["--seed", String(seed.value)] : []),
+          ...(config.world?.realism === undefined ? ["--core"] : []),
+        ]);
         const made = yield* cardOf(folder, again, yield* Effect.promise(() => bytesOf(out)));
         const json = card.value.replace(/(?:\.md)?$/, ".json");
         yield* write(card.value, cardMarkdown(made, json.slice(json.lastIndexOf("/") + 1)));

@@ -34,6 +34,12 @@ test("makes a folder, a sheet and a card, then finds them done", async () => {
   assert.equal([again.code, again.out], [0, made.out]);
 });
 
+test("no scenes are no set", async () => {
+  const none = await scenes("--config", "default", "--count", "-3", "--out", `${temp}/none`);
+  assert.is(none.code, 1);
+  assert.match(none.err, /-3[^]*a whole number above 0/);
+});
+
 test("another plan for the same folder is an error", async () => {
   const other = await scenes("--config", "default", "--count", "13", "--out", `${temp}/set`);
   assert.is(other.code, 1);

@@ -190,6 +190,11 @@ test("counts are dealt to the splits: all of them there, most for training", () 
     const training = plan.slice(0, 3).reduce((n, s) => n + s.count, 0);
     if (count >= 1000) assert.ok(training / count > 0.83 && training / count < 0.86);
   }
+  for (let count = 1; count < 60; count++) {
+    for (const config of [fullData, defaultData]) {
+      assert.is(dealt(config, count).reduce((n, s) => n + s.count, 0), count);
+    }
+  }
   assert.equal(dealt(defaultData, 100).map((s) => s.split), ["vision", "pretrain", "finetune", "eval"]);
 });
 

@@ -69,13 +69,11 @@ const EVALUATION = 0.16;
 
 /**
  * `count` scenes dealt to the splits: 84 % for training in three equal parts, the rest to the splits of evaluation in
- * equal parts. A configuration without `world` has one split of evaluation.
+ * equal parts, one each where they are few. A configuration without `world` has one split of evaluation.
  */
 export const dealt = (config: DataConfig, count: number): readonly SplitCount[] => {
-  const scored = splits.filter((s) => !trainingSplits.includes(s)).slice(
-    0,
-    config.world === undefined ? 1 : undefined,
-  );
+  const evaluation = splits.filter((s) => !trainingSplits.includes(s));
+  const scored = evaluation.slice(0, Math.min(count, config.world === undefined ? 1 : evaluation.length));
   const each = Math.max(1, Math.floor(count * EVALUATION / scored.length));
   const left = Math.max(0, count - each * scored.length), third = Math.floor(left / trainingSplits.length);
   const training = trainingSplits.map((split, i) => ({ split, count: i === 0 ? left - third * 2 : third }));
