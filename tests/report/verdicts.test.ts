@@ -243,7 +243,10 @@ known("the interval of a difference is that of pairs, and widens with the number
 known("the page says the verdict, the numbers, and which runs they are of", () => {
   const shares = { [more]: [0.9, 0.9, 0.9], [few]: [0.5, 0.5, 0.5] };
   const page = resultsPage([recordOf("r", { score: "presenceF1", shares })], [claim]);
-  assert.match(page, /\| \[More is more\.\]\(#known\) \| presence F1 \+40\.0 \[.*\] \| reproduced \|/);
+  assert.match(
+    page,
+    /\| \[More is more\.\]\(#known\) \| presence F1 \+40\.0 \[.*\] \(reproduced\) \| reproduced \|/,
+  );
   assert.match(
     page,
     /\[cos-80-336\]\(#r-cos-80-336\) − \[cos-80-80\]\(#r-cos-80-80\) \| presence F1 \| \+1\.4 \(POPE\)/,

@@ -2,7 +2,8 @@
  * Small records of ablations, kept with the code: what every number of the results follows from, and no weights.
  *
  *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines
- *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg
+ *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg;
+ *                                        times.json where its arms were timed side by side
  *
  * They have the forms that they have in `runs/`, so that what reads an ablation reads these.
  */
@@ -12,6 +13,7 @@ import { DEFAULT_STORE } from "../../ablations/commands.ts";
 import { timeFigure } from "../../ablations/figures.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
+import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, folderOf, onDisk } from "../../runs/disk.ts";
 import { metricLine, type MetricRecord, type MetricsError, readMetrics } from "../../runs/metrics.ts";
@@ -67,11 +69,21 @@ const differs = ({ arms }: AblationSummary, score: string): boolean =>
   new Set(arms.map(({ scores }) => scores[score]!.value)).size > 1;
 
 // by operations, since times of a run are those of whatever else the machine did
-const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>> =>
-  Object.fromEntries(
-    summary.metrics.filter(({ name }) => deciding.has(name) && differs(summary, name))
-      .map((metric) => [`work-${metric.name}`, timeFigure(summary, metric, "predicted")]),
-  );
+const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>> => {
+  const metrics = summary.metrics.filter(({ name }) => deciding.has(name) && differs(summary, name));
+  const names = metrics.map(({ name }) => name);
+  if (summary.arms.length === 0 || names.length === 0) return {};
+  const apart = new Set(summary.arms.map(({ time }) => time.predicted)).size > 1;
+  return {
+    scores: scoresChart(summary, names),
+    ...(summary.arms.length > 1 ? { differences: differencesChart(summary, names) } : {}),
+    ...(apart
+      ? Object.fromEntries(
+        metrics.map((metric) => [`work-${metric.name}`, timeFigure(summary, metric, "predicted")]),
+      )
+      : {}),
+  };
+};
 
 /** What keeping can fail with. */
 export type KeepError = DiskError | MetricsError | StoredError;

@@ -13,6 +13,7 @@ import {
 import { folded, percent, points, tableOf, times } from "./markdown.ts";
 import { paperSide } from "./paper_side.ts";
 import { armLink, recordPart } from "./record_part.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** The command that writes the page. */
 export const PAGE_COMMAND = "deno task cos results";
@@ -106,15 +107,21 @@ const claimPart = (result: ClaimResult): string => {
   ].join("\n\n");
 };
 
+const plain = (verdict: Verdict): string =>
+  verdict === "not decidable at this scale" ? "not decidable" : verdict;
+
 const measuredText = ({ rows, times: timed }: ClaimResult): string => {
-  const decided = rows.filter(({ comparison, sees }) => comparison.decides && sees);
-  const shown = decided.length > 0 ? decided : rows.filter(({ comparison }) => comparison.decides);
-  const scores = shown.map(({ comparison, measured }) =>
-    `${comparison.terms.length > 2 ? "gain beyond presence" : labelOf(comparison.terms[0]!.score)} ` +
-    `${points(measured.value)} [${points(measured.low)}, ${points(measured.high)}]`
+  const shown = rows.filter(({ comparison }) => comparison.decides);
+  const scores = shown.map(({ comparison, measured, verdict }) =>
+    `${comparison.terms.length > 2 ? "gain beyond presence F1" : labelOf(comparison.terms[0]!.score)} ` +
+    `${points(measured.value)} [${points(measured.low)}, ${points(measured.high)}] (${plain(verdict)})`
   );
-  const ratios = timed.filter(({ comparison }) => comparison.decides).map(({ comparison, measured }) =>
-    `${comparison.arm} ${times(measured.value)} [${times(measured.low)}, ${times(measured.high)}]`
+  const ratios = timed.filter(({ comparison }) => comparison.decides).map((
+    { comparison, measured, verdict },
+  ) =>
+    `${comparison.arm} ${times(measured.value)} [${times(measured.low)}, ${times(measured.high)}] (${
+      plain(verdict)
+    })`
   );
   return [...scores, ...ratios].join("; ") || "–";
 };

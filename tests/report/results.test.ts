@@ -1,0 +1,168 @@
+/** RESULTS.md is what the committed records give, and the records are small, whole and true to what they were kept from. */
+import { deviceNamed } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ablateHere } from "../../pipelines/ablations/ablate.ts";
+import { ablationCodec, type AblationConfig } from "../../pipelines/ablations/config.ts";
+import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { summarise } from "../../pipelines/ablations/summary.ts";
+import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts";
+import { override } from "../../pipelines/configs/override.ts";
+import { ARTEFACTS, keepAblation, thinned } from "../../pipelines/report/results/keep.ts";
+import { resultsPage } from "../../pipelines/report/results/page.ts";
+import { readResults } from "../../pipelines/report/results/read.ts";
+import { readManifest } from "../../pipelines/runs/run_directory.ts";
+
+const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const RESULTS = `${root}/results`;
+
+const filesIn = (folder: string): readonly string[] =>
+  [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesIn(`${folder}/${name}`) : [`${folder}/${name}`]
+  ).toSorted();
+
+// what operations are counted changes with the compiler's rules; scores do not
+const withoutPredictions = ({ arms, ...summary }: AblationSummary) => ({
+  ...summary,
+  arms: arms.map(({ time: { predicted: _, ...time }, ...arm }) => ({ ...arm, time })),
+});
+
+const committed = suite("committed results");
+
+committed("RESULTS.md is what the records give", async () => {
+  const page = resultsPage(await Effect.runPromise(readResults(RESULTS)));
+  assert.ok(
+    page === Deno.readTextFileSync(`${root}/RESULTS.md`),
+    "RESULTS.md is not what the records give: run `deno task cos results`",
+  );
+});
+
+committed("summaries follow from the artefacts that are kept", async () => {
+  for (const { name, summary } of await Effect.runPromise(readResults(RESULTS))) {
+    const again = await Effect.runPromise(summarise(`${RESULTS}/${name}`));
+    assert.equal(withoutPredictions(again), withoutPredictions(summary), name);
+    again.arms.forEach(({ time }, i) => {
+      const before = summary.arms[i]!.time.predicted;
+      assert.ok(
+        Math.abs(time.predicted - before) < 0.05 * before,
+        `${name}: ${time.predicted} for ${before}`,
+      );
+    });
+  }
+});
+
+committed("every run that a number names is there, with the hashes that are named", async () => {
+  const records = await Effect.runPromise(readResults(RESULTS));
+  assert.ok(records.length > 0);
+  for (const { summary, evaluations } of records) {
+    for (const { seeds } of summary.arms) {
+      for (const { origin } of seeds) {
+        for (const { artefact, configHash, dataHash } of Object.values(origin)) {
+          // reading compares the hash with the configuration
+          const manifest = await Effect.runPromise(readManifest(`${RESULTS}/${ARTEFACTS}/${artefact}`));
+          assert.is(manifest.configHash, configHash);
+          assert.is(manifest.dataHash, dataHash);
+          assert.is(artefact.split("-")[1], configHash.slice(0, 16));
+        }
+        assert.is(evaluations.get(origin.evaluate.artefact)!.dataHash, origin.evaluate.dataHash);
+        assert.not.match(origin.evaluate.command, "--store");
+      }
+    }
+  }
+});
+
+committed("records are small, of text, and none is left behind", async () => {
+  const files = filesIn(RESULTS), records = await Effect.runPromise(readResults(RESULTS));
+  assert.equal(files.filter((file) => !/\.(json|jsonl|svg)$/.test(file)), []);
+  const bytes = files.reduce((sum, file) => sum + Deno.statSync(file).size, 0);
+  assert.ok(bytes < 1_500_000, `${bytes} bytes`);
+  const named = new Set(
+    records.flatMap(({ summary }) =>
+      summary.arms.flatMap(({ seeds }) =>
+        seeds.flatMap(({ origin }) => Object.values(origin).map(({ artefact }) => artefact))
+      )
+    ),
+  );
+  assert.equal(
+    [...Deno.readDirSync(`${RESULTS}/${ARTEFACTS}`)].map(({ name }) => name).toSorted(),
+    [...named].toSorted(),
+  );
+  const page = Deno.readTextFileSync(`${root}/RESULTS.md`);
+  for (const artefact of named) assert.ok(page.includes(artefact), artefact);
+  for (const [, link] of page.matchAll(/\]\((results\/[^)]+)\)/g)) {
+    assert.ok(files.includes(`${root}/${link}`), link);
+  }
+  const anchors = new Set([...page.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!));
+  for (const { name } of records) anchors.add(name);
+  for (const [, to] of page.matchAll(/\]\(#([^)]+)\)/g)) assert.ok(anchors.has(to!), to);
+});
+
+committed.run();
+
+const keeping = suite("keeping an ablation");
+const folder = await Deno.makeTempDir();
+keeping.after(() => Deno.remove(folder, { recursive: true }));
+
+const tiny = ((): AblationConfig => {
+  const made = override(ablationCodec(), "ablation")(ablationOf("main", "smoke"), [
+    "seeds=[1]",
+    "pretrain.steps=2",
+    "finetune.steps=2",
+  ]);
+  if (E.isLeft(made)) throw made.left;
+  return made.right;
+})();
+
+keeping("keeps the numbers and their origin, and no weights; the same again changes no byte", async () => {
+  const out = `${folder}/runs/main`, kept = `${folder}/kept`;
+  const sink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
+  const options = { config: tiny, settings: [], out, store: `${folder}/store`, version: "test", sink };
+  const { summary } = await Effect.runPromise(
+    ablateHere(options, "cpu").pipe(Effect.provide(deviceNamed("cpu"))),
+  );
+  const keep = () =>
+    Effect.runPromise(
+      keepAblation({ directory: out, folder: kept, name: "main", note: "A crowded machine." }),
+    );
+  const found = await keep();
+  assert.equal(found.arms.map(({ scores }) => scores), summary.arms.map(({ scores }) => scores));
+  assert.equal(found.arms.map(({ time }) => time), summary.arms.map(({ time }) => time));
+  assert.match(summary.arms[0]!.seeds[0]!.origin.evaluate.command, "--store");
+  assert.not.match(found.arms[0]!.seeds[0]!.origin.evaluate.command, "--store");
+  const files = filesIn(kept), bytes = files.map((file) => Deno.readTextFileSync(file));
+  assert.equal(files.filter((file) => /safetensors|\.png$|lock$/.test(file)), []);
+  await keep();
+  assert.equal(filesIn(kept).map((file) => Deno.readTextFileSync(file)), bytes);
+
+  const records = await Effect.runPromise(readResults(kept)), page = resultsPage(records);
+  assert.match(page, "A crowded machine.");
+  for (const { seeds } of found.arms) assert.ok(page.includes(seeds[0]!.origin.evaluate.artefact));
+
+  const { artefact } = found.arms[0]!.seeds[0]!.origin.evaluate,
+    file = `${kept}/${ARTEFACTS}/${artefact}/result.json`;
+  const result = JSON.parse(Deno.readTextFileSync(file));
+  result.outcomes.seen.presenceF1.sums = result.outcomes.seen.presenceF1.sums.map(() => [3, 0, 0]);
+  Deno.writeTextFileSync(file, JSON.stringify(result));
+  const again = await Effect.runPromise(summarise(`${kept}/main`));
+  assert.is(again.arms[0]!.scores.presenceF1!.value, 1, "scores come from the answers that are kept");
+  assert.not.equal(
+    withoutPredictions(again),
+    withoutPredictions(records[0]!.summary),
+    "a changed record shows",
+  );
+});
+
+keeping("of metrics the first and the last line are kept, and some between", () => {
+  const lines = (n: number) => Array.from({ length: n }, (_, i) => ({ step: i + 1, loss: 1 }));
+  for (const n of [1, 2, 12, 13, 80, 240, 5000]) {
+    const steps = thinned(lines(n)).map(({ step }) => step);
+    assert.is(steps[0], 1);
+    assert.is(steps.at(-1), n);
+    assert.ok(steps.length <= 13 && steps.length >= Math.min(n, 7), `${steps.length} of ${n}`);
+  }
+  assert.equal(thinned([]), []);
+});
+
+keeping.run();
