@@ -1,5 +1,5 @@
 /** Programs beside each other: inputs of one path lie in one place. */
-import { add, f32, input, mul, type NdArray, sum, TreeError } from "@chain-of-sight/core";
+import { add, f32, input, matmul, mul, type NdArray, sum, tanh, TreeError } from "@chain-of-sight/core";
 import { compile, cpuProfile, type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
@@ -47,6 +47,43 @@ const sharing = (name: string, opened: Promise<Context.Context<Device>>): void =
       })).pipe(Effect.provide(await opened)),
     );
     assert.equal(got, [[12, 24, 36, 48], [12, 24, 36, 48], [120], [0, 0, 0, 10]]);
+  });
+
+  test("temporaries lie over each other, and disturb nobody", async () => {
+    const twice = (name: string, rows: number) => {
+      const v = input(name, [rows, 16]), u = input("u", [16, 16]);
+      // two products: what lies between them is in memory
+      return { y: matmul(u)(tanh(matmul(u)(v))) };
+    };
+    const filled = (rows: number, by: number) =>
+      f32([rows, 16], Array.from({ length: rows * 16 }, (_, i) => Math.sin(by * i)));
+    const got = await Effect.runPromise(
+      Effect.scoped(Effect.gen(function* () {
+        const device = yield* theDevice();
+        const large = yield* device.load(compile({ outputs: twice("a", 64) }, device.profile));
+        const plan = compile({ outputs: twice("b", 48) }, device.profile), { buffers } = plan.memory;
+        const temporaries = buffers.filter(({ role }) => role === "scratch");
+        assert.ok(temporaries.length > 0);
+        const small = yield* device.load(plan, [large]);
+        const others = buffers.filter((b) => !temporaries.includes(b)).reduce((n, b) => n + b.bytes, 0);
+        assert.ok(small.bytes < others, `${small.bytes} bytes of its own, without temporaries ${others}`);
+        const alone = yield* device.load(plan);
+        yield* large.write({ a: filled(64, 0.7), u: filled(16, 0.3) });
+        yield* small.write({ b: filled(48, 0.2) });
+        yield* alone.write({ b: filled(48, 0.2), u: filled(16, 0.3) });
+        const seen: (readonly number[])[] = [];
+        for (let i = 0; i < 2; i++) {
+          yield* large.run;
+          yield* small.run;
+          seen.push(numbers((yield* large.read(["y"])).y), numbers((yield* small.read(["y"])).y));
+        }
+        yield* alone.run;
+        return { seen, alone: numbers((yield* alone.read(["y"])).y) };
+      })).pipe(Effect.provide(await opened)),
+    );
+    assert.equal(got.seen[1], got.alone);
+    assert.equal(got.seen.slice(2), got.seen.slice(0, 2));
+    assert.ok(got.alone.some((v) => Math.abs(v) > 0.1));
   });
 
   test("programs that are not named share nothing", async () => {
