@@ -228,6 +228,14 @@ known("no difference, seeds apart, floors and controls decide nothing", () => {
   assert.is(verdictFor({ [more]: [0.9, 0.9, 0.9] }), open, "an arm is missing");
 });
 
+known("scores without controls decide nothing", () => {
+  const shares = { [more]: [0.9, 0.9, 0.9], [few]: [0.5, 0.5, 0.5] };
+  const record = recordOf("r", { score: "presenceF1", shares }), { summary } = record;
+  const arms = summary.arms.map((arm) => ({ ...arm, controls: { blind: {}, shuffled: {} } }));
+  const [row] = resultOf([{ ...record, summary: { ...summary, arms } }])(claim).rows;
+  assert.equal([row!.sees, row!.verdict], [false, "not decidable at this scale"]);
+});
+
 known("the interval of a difference is that of pairs, and widens with the number of deciding rows", () => {
   const shares = { [more]: [0.9, 0.8, 0.85], [few]: [0.5, 0.5, 0.5] };
   const records = ["a", "b"].map((name) => recordOf(name, { score: "presenceF1", shares }));

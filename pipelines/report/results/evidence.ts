@@ -3,7 +3,7 @@ import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../abla
 import type { ArtefactResult } from "../../ablations/artefact.ts";
 import type { Outcome } from "../../ablations/outcomes.ts";
 import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
-import type { Interval } from "../../eval/bootstrap.ts";
+import { type Interval, meanOf } from "../../eval/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";
 import type { Claim, ClaimTerm, Comparison, TimeComparison } from "./claim.ts";
 import type { PairedTimes } from "./paired.ts";
@@ -78,16 +78,14 @@ export interface ClaimResult extends Judged {
 
 const RESAMPLES = 10_000;
 
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
 const armOf = ({ summary }: KeptAblation, name: string): ArmSummary | undefined =>
   summary.arms.find((arm) => arm.name === name);
 
-/** The better of two controls: the average picture, and the picture of another scene. */
+/** The better of two controls: the average picture, and the picture of another scene. NaN where one was not scored. */
 export const controlOf = ({ controls }: ArmSummary, score: string): number =>
-  Math.max(controls.blind[score] ?? 0, controls.shuffled[score] ?? 0);
+  Math.max(controls.blind[score] ?? NaN, controls.shuffled[score] ?? NaN);
 
-// of the arms compared in a score the best one must be beyond its own controls
+// of the arms compared in a score the best one must be beyond its own controls; without them nothing is known
 const seesIn = (record: KeptAblation, terms: readonly ClaimTerm[]): boolean => {
   const arms = terms.map(({ arm, score }) => ({ arm: armOf(record, arm)!, score }));
   const best = arms.toSorted((a, b) => b.arm.scores[b.score]!.value - a.arm.scores[a.score]!.value)[0]!;
@@ -151,7 +149,7 @@ const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeR
   const secondsOf = (of: ArmSummary): readonly number[] =>
     of.seeds.map(({ secondsPerStep }) => secondsPerStep.pretrain * of.pretrainSteps);
   const mine = secondsOf(arm), theirs = secondsOf(base);
-  const ofRuns = mean(mine) / mean(theirs);
+  const ofRuns = meanOf(mine) / meanOf(theirs);
   const paired = record.times?.arms.find((one) => one.arm === comparison.arm)?.ratio;
   const measured = paired ?? {
     value: ofRuns,
