@@ -169,7 +169,7 @@ const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeR
 };
 
 /** What the records say about a claim. Its deciding intervals together cover 95 % (Bonferroni). */
-export const resultOf = (records: readonly KeptAblation[]) => (claim: Claim): ClaimResult => {
+export const resultOf = (records: readonly KeptAblation[]): (claim: Claim) => ClaimResult => (claim) => {
   const found = claim.comparisons.map((comparison) => ({
     comparison,
     records: records.filter((record) => has(record, comparison)),

@@ -147,8 +147,8 @@ const reading = [
   "expressions, ANLS of signs for reading.",
   "**Intervals.** Seeds and scenes are drawn again independently (10,000 times), the same draws for both arms, so " +
   "that differences are paired. The intervals that decide one claim together cover 95 % (Bonferroni within a claim, " +
-  "by the number of its deciding rows); over all claims nothing is corrected, so that about one in twenty that is " +
-  "true of neither side would be decided by chance. With three seeds the variance between seeds is underestimated by " +
+  "by the number of its deciding rows); over all claims nothing is corrected: of twenty comparisons without any " +
+  "difference about one would be decided by chance. With three seeds the variance between seeds is underestimated by " +
   "a third, which is why every seed alone must agree, too. Rows marked _beside_ decide nothing and have 95 %.",
   "**Verdicts.** Reproduced: interval and every seed are above the bound that the claim names. Not reproduced: all " +
   "are below. Not decidable at this scale: the interval holds the bound, seeds disagree, nothing was asked, or no " +
@@ -178,6 +178,7 @@ export const resultsPage = (
   return `${
     [
       "# Results",
+      "The claims of Chain-of-Sight (arXiv 2407.15819), one by one, beside what was measured here.",
       `Written by \`${PAGE_COMMAND}\` from the records in \`results/\`; a test holds it to them. Not edited by hand.`,
       "## Verdicts",
       overview(results),
