@@ -65,7 +65,10 @@ export interface Job {
 export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string =>
   `${stage}-${key.slice(0, 16)}`;
 
-/** Changes whenever artefacts of before could not be read any more. */
+/**
+ * Part of every key: raised when artefacts of before cannot be read any more, and when what comes with the library decides
+ * others, as the shipped encoder and the packages of the art do.
+ */
 const FORMAT = 1;
 
 /** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
