@@ -12,8 +12,9 @@ import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts
 import { override } from "../../pipelines/configs/override.ts";
 import { ARTEFACTS, keepAblation, thinned } from "../../pipelines/report/results/keep.ts";
 import { resultsPage } from "../../pipelines/report/results/page.ts";
-import { readResults } from "../../pipelines/report/results/read.ts";
-import { readManifest } from "../../pipelines/runs/run_directory.ts";
+import { timePaired } from "../../pipelines/report/results/paired.ts";
+import { readResults, TIMES } from "../../pipelines/report/results/read.ts";
+import { readManifest, writeJson } from "../../pipelines/runs/run_directory.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const RESULTS = `${root}/results`;
@@ -152,6 +153,26 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
     withoutPredictions(records[0]!.summary),
     "a changed record shows",
   );
+});
+
+keeping("arms are timed side by side, in turn, and the page takes that for the time", async () => {
+  const path = `${folder}/kept/main`, { configHash } = await Effect.runPromise(readManifest(path));
+  const times = await Effect.runPromise(
+    timePaired({ config: tiny, configHash, arms: ["cos-80-336"], steps: 1, rounds: 4, command: "again" })
+      .pipe(
+        Effect.provide(deviceNamed("cpu")),
+      ),
+  );
+  assert.equal(times.arms.map(({ arm, tokens }) => [arm, tokens]), [["resampler-336-336", 84], [
+    "cos-80-336",
+    20,
+  ]]);
+  assert.equal(times.arms[0]!.ratio, { value: 1, low: 1, high: 1 });
+  const { ratio: { value, low, high }, seconds } = times.arms[1]!;
+  assert.ok(seconds > 0 && low > 0 && low <= value && value <= high);
+  await Effect.runPromise(writeJson(`${path}/${TIMES}`, times));
+  const page = resultsPage(await Effect.runPromise(readResults(`${folder}/kept`)));
+  assert.match(page, `${value.toFixed(2)}x | [${low.toFixed(2)}x, ${high.toFixed(2)}x] side by side`);
 });
 
 keeping("of metrics the first and the last line are kept, and some between", () => {
