@@ -83,6 +83,15 @@ const questions = Object.fromEntries(sizeSets.map((set) => [
   questionsFor({ scenes: sampleScenes(sizesWorld, set, 24), data: sizesWorld, text }),
 ])) as Record<SizeSetName, ReturnType<typeof questionsFor>>;
 
+test("what is asked about comes last, and every object has its size in pixels of the master", () => {
+  for (const { question: q, scene } of questions.eval) {
+    assert.ok(q.kind === "presence" && q.prompt.startsWith("is there ") && !q.prompt.endsWith("?"));
+    const objects = sampleScenes(sizesWorld, "eval", scene + 1)[scene]!.objects;
+    const found = objects.find(({ concept }) => q.kind === "presence" && concept === q.concept);
+    assert.is(found === undefined ? undefined : found.size * sizesWorld.master, q.size);
+  }
+});
+
 /** An arm of one seed whose answers follow from the question and its place. */
 const armOf = (says: (truth: boolean, size: number, place: number) => boolean): ArmSizes => ({
   name: "arm",
