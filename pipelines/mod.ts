@@ -353,6 +353,7 @@ export * from "./text/templates.ts";
 export * from "./text/tokenizer.ts";
 export * from "./train/encoder.ts";
 export * from "./train/fault.ts";
+export { FeatureStoreError, type NewRow, type PictureRefusal } from "./train/feature_rows.ts";
 export * from "./train/feature_store.ts";
 export * from "./train/features.ts";
 export * from "./train/fill_features.ts";

@@ -11,7 +11,8 @@ import { type GenerationError, openGenerator, writeTexts } from "../generate/gen
 import type { DiskError } from "../runs/disk.ts";
 import { askedOf } from "../text/record_turns.ts";
 import type { TemplateError } from "../text/template.ts";
-import type { FeatureStore, FeatureStoreError } from "../train/feature_store.ts";
+import type { FeatureStoreError } from "../train/feature_rows.ts";
+import type { FeatureStore } from "../train/feature_store.ts";
 import { writerOf } from "./answer.ts";
 import { levelsRead, type ModelConfig, type ModelState } from "./model.ts";
 

@@ -1,44 +1,15 @@
 /**
  * Features on disk by the content of the pictures' files: rows that are read when a batch asks for them, so that a set
- * of any size takes no memory but 40 bytes or so for each picture. See `feature_segment.ts` for the files.
+ * of any size takes no memory but 40 bytes or so for each picture. See `feature_rows.ts` and `feature_segment.ts` for the files.
  */
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import * as t from "io-ts";
-import { type ImageReason, imageReasonCodec, pictureDecoder } from "../data/images/decode.ts";
+import { pictureDecoder } from "../data/images/decode.ts";
 import { type DiskError, diskError, onDisk } from "../runs/disk.ts";
-import { FaultError } from "../runs/fault.ts";
 import { hashOf } from "../runs/hash.ts";
 import { cellsOf, type EncoderViews, visionTower } from "../vision/tower.ts";
-import { ENTRY, entryOf, type Index, indexOf, isWhole, type RowPlace } from "./feature_segment.ts";
-
-/** Features that are not in the store, or are damaged there. */
-export class FeatureStoreError extends FaultError<{
-  /** The folder, or the file of the damaged row. */
-  readonly path: string;
-  /** The sha-256 of the picture's file. */
-  readonly content: string;
-  /** Why. */
-  readonly reason: "missing" | "damaged";
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "FeatureStoreError";
-  /** The class name shown in stack traces. */
-  override readonly name = "FeatureStoreError";
-}
-
-/** Why a picture has no features. */
-export interface PictureRefusal {
-  /** The sha-256 of its file. */
-  readonly content: string;
-  /** Why it cannot be decoded. */
-  readonly reason: ImageReason;
-  /** What stands in the file. */
-  readonly got: string;
-}
-
-const refusalType = t.strict({ content: t.string, reason: imageReasonCodec(), got: t.string });
+import { FeatureRows, FeatureStoreError, type NewRow, type PictureRefusal } from "./feature_rows.ts";
 
 /** Rows of one shape. */
 export interface RowShape {
@@ -77,14 +48,6 @@ export const rowWriter = <A>(
 /** An effect as what looks at a folder again. */
 export const refreshing = (look: Effect.Effect<void, DiskError>): Effect.Effect<void, DiskError> => look;
 
-/** One picture's features to be stored. */
-export interface NewRow {
-  /** The sha-256 of the picture's file. */
-  readonly content: string;
-  /** Levels `[cells, width]` one after the other. */
-  readonly data: Float32Array;
-}
-
 /** An open store. */
 export interface FeatureStore {
   /** Hash of all that decides the numbers, beside the pictures. */
@@ -109,169 +72,7 @@ export interface FeatureStore {
   readonly refresh: ReturnType<typeof refreshing>;
 }
 
-interface Segment {
-  /** Bytes of the index that were read. */
-  seen: number;
-}
-
-const isMissing = (cause: unknown): boolean => cause instanceof Deno.errors.NotFound;
-
-const sizeOf = (path: string): number => {
-  try {
-    return Deno.statSync(path).size;
-  } catch (cause) {
-    if (isMissing(cause)) return 0;
-    throw cause;
-  }
-};
-
-const readFrom = (path: string, at: number, bytes: number): Uint8Array => {
-  using file = Deno.openSync(path);
-  file.seekSync(at, Deno.SeekMode.Start);
-  const out = new Uint8Array(bytes);
-  return out.subarray(0, fill(file, out));
-};
-
-const fill = (file: Deno.FsFile, into: Uint8Array): number => {
-  for (let at = 0; at < into.length;) {
-    const got = file.readSync(into.subarray(at));
-    if (got === null) return at;
-    at += got;
-  }
-  return into.length;
-};
-
-const writeWhole = (file: Deno.FsFile, bytes: Uint8Array): void => {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-};
-
-const refusalsIn = (text: string): readonly PictureRefusal[] =>
-  text.split("\n").slice(0, -1).flatMap((line) => {
-    try {
-      const found = refusalType.decode(JSON.parse(line));
-      return found._tag === "Right" ? [found.right] : [];
-    } catch {
-      return []; // a line that was cut: the picture is looked at again
-    }
-  });
-
-const lost = (folder: string, content: string): FeatureStoreError =>
-  new FeatureStoreError({
-    op: `read features from ${folder}`,
-    got: `none of the picture with sha-256 ${content.slice(0, 16)}`,
-    expected: "features of every picture of the mixture",
-    mend: "start again: missing features are computed before training",
-    path: folder,
-    content,
-    reason: "missing",
-  });
-
-const damaged = (path: string, row: number, content: string): FeatureStoreError =>
-  new FeatureStoreError({
-    op: `read features from ${path}`,
-    got: `row ${row} with another checksum than when it was written`,
-    expected: "the row as it was written",
-    mend: "remove this file and start again: its features are computed again; and check the disk",
-    path,
-    content,
-    reason: "damaged",
-  });
-
-/** Rows at the end of a segment that are checked when it is opened; the others are when they are read. */
-const LAST = 16;
-
-/** State of an open store: what a process knows of the folder, and the segment that it writes itself. */
-class Rows {
-  readonly known = new Map<string, RowPlace>();
-  readonly refused = new Map<string, PictureRefusal>();
-  readonly #segments = new Map<string, Segment>();
-  readonly #files = new Map<string, Deno.FsFile>();
-  #own:
-    | { readonly name: string; readonly rows: Deno.FsFile; readonly index: Deno.FsFile; count: number }
-    | undefined;
-  damaged = 0;
-
-  constructor(readonly folder: string, readonly bytes: number) {}
-
-  /** Takes over what stands in the folder and is not known yet. */
-  refresh(): void {
-    for (const { name } of Deno.readDirSync(this.folder)) {
-      const path = `${this.folder}/${name}`;
-      if (name.endsWith(".refused")) {
-        const segment = this.#segments.get(name) ?? { seen: 0 }, size = sizeOf(path);
-        if (size === segment.seen) continue;
-        for (const refusal of refusalsIn(Deno.readTextFileSync(path))) {
-          this.refused.set(refusal.content, refusal);
-        }
-        this.#segments.set(name, { seen: size });
-      }
-      if (!name.endsWith(".index") || name === `${this.#own?.name}.index`) continue;
-      const segment = this.#segments.get(name) ?? { seen: 0 };
-      this.#segments.set(name, segment);
-      const fresh = Math.floor(sizeOf(path) / ENTRY) * ENTRY - segment.seen;
-      if (fresh <= 0) continue;
-      const rows = path.replace(/index$/, "rows"), whole = Math.floor(sizeOf(rows) / this.bytes);
-      const found: Index = indexOf(readFrom(path, segment.seen, fresh), rows, whole, segment.seen / ENTRY);
-      for (const [content, place] of found.rows) {
-        if (this.known.has(content)) continue;
-        // a power cut may leave entries whose rows never reached the disk: those that were written last
-        if (place.row < whole - LAST || this.#isWhole(place)) this.known.set(content, place);
-        else this.damaged++;
-      }
-      this.damaged += found.damaged;
-      segment.seen += found.bytes;
-    }
-  }
-
-  #isWhole(place: RowPlace): boolean {
-    return isWhole(readFrom(place.path, place.row * this.bytes, this.bytes), place);
-  }
-
-  #writing() {
-    if (this.#own !== undefined) return this.#own;
-    const name = `${Deno.pid}-${crypto.randomUUID().slice(0, 8)}`, path = `${this.folder}/${name}`;
-    const open = (kind: string) => Deno.openSync(`${path}.${kind}`, { createNew: true, append: true });
-    return this.#own = { name, rows: open("rows"), index: open("index"), count: 0 };
-  }
-
-  append(rows: readonly NewRow[]): void {
-    for (const { content, data } of rows) {
-      if (this.known.has(content)) continue;
-      const own = this.#writing(), bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      const entry = entryOf(content, bytes), path = `${this.folder}/${own.name}.rows`;
-      writeWhole(own.rows, bytes);
-      writeWhole(own.index, entry);
-      this.known.set(content, {
-        path,
-        row: own.count++,
-        check: new DataView(entry.buffer).getUint32(32, true),
-      });
-    }
-  }
-
-  refuse(refusal: PictureRefusal): void {
-    const { name } = this.#writing(), path = `${this.folder}/${name}.refused`;
-    Deno.writeTextFileSync(path, `${JSON.stringify(refusal)}\n`, { append: true });
-    this.refused.set(refusal.content, refusal);
-  }
-
-  row(content: string, into: Uint8Array): void {
-    const place = this.known.get(content);
-    if (place === undefined) throw lost(this.folder, content);
-    const file = this.#files.get(place.path) ?? Deno.openSync(place.path);
-    this.#files.set(place.path, file);
-    file.seekSync(place.row * this.bytes, Deno.SeekMode.Start);
-    if (fill(file, into) < this.bytes || !isWhole(into, place)) throw damaged(place.path, place.row, content);
-  }
-
-  close(): void {
-    for (const file of this.#files.values()) file.close();
-    this.#own?.rows.close();
-    this.#own?.index.close();
-  }
-}
-
-const gather = (rows: Rows, shape: RowShape, contents: readonly string[]): readonly NdArray[] => {
+const gather = (rows: FeatureRows, shape: RowShape, contents: readonly string[]): readonly NdArray[] => {
   const size = shape.cells * shape.width, row = new Float32Array(shape.levels * size);
   const out = Array.from({ length: shape.levels }, () => new Float32Array(contents.length * size));
   contents.forEach((content, i) => {
@@ -296,7 +97,7 @@ export const openFeatureStore = (
       Effect.try({ try: run, catch: (cause) => diskError(op, folder, cause) });
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     const rows = yield* Effect.acquireRelease(
-      Effect.sync(() => new Rows(folder, rowBytes(shape))),
+      Effect.sync(() => new FeatureRows(folder, rowBytes(shape))),
       (open) => Effect.sync(() => open.close()),
     );
     yield* doing("list", () => rows.refresh());

@@ -13,7 +13,8 @@ import { reportProgress, startProgress } from "../terminal/progress.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { openEncoder } from "./encoder.ts";
-import type { FeatureStore, NewRow, PictureRefusal } from "./feature_store.ts";
+import type { NewRow, PictureRefusal } from "./feature_rows.ts";
+import type { FeatureStore } from "./feature_store.ts";
 import { stackedPixels } from "./pixels.ts";
 
 /** How a store is filled. */

@@ -11,12 +11,8 @@ import { type PictureFile, pictureFile } from "../../../pipelines/data/images/pi
 import { photoSet } from "../../../pipelines/data/images/photo_set.ts";
 import { sha256 } from "../../../pipelines/runs/hash.ts";
 import { ENTRY } from "../../../pipelines/train/feature_segment.ts";
-import {
-  type FeatureStore,
-  FeatureStoreError,
-  openFeatureStore,
-  rowBytes,
-} from "../../../pipelines/train/feature_store.ts";
+import { FeatureStoreError } from "../../../pipelines/train/feature_rows.ts";
+import { type FeatureStore, openFeatureStore, rowBytes } from "../../../pipelines/train/feature_store.ts";
 import { featuresOf } from "../../../pipelines/train/features.ts";
 import { fillFeatures, type FillReport } from "../../../pipelines/train/fill_features.ts";
 import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";
