@@ -37,7 +37,7 @@ const keep = Command.make(
       Flag.withDescription("its name among the records; that of its directory by default"),
     ),
     note: Flag.String("note").pipe(
-      Flag.withDefault(""),
+      Flag.optional,
       Flag.withDescription("what a reader should know of how it was run, such as what else the machine did"),
     ),
     folder,
@@ -45,7 +45,12 @@ const keep = Command.make(
   ({ directory, name: asked, note, folder }) =>
     Effect.gen(function* () {
       const path = directory.replace(/(?<=.)\/+$/, ""), name = Option.getOrElse(asked, () => basename(path));
-      const { arms } = yield* keepAblation({ directory: path, folder, name, note });
+      const { arms } = yield* keepAblation({
+        directory: path,
+        folder,
+        name,
+        ...(Option.isSome(note) ? { note: note.value } : {}),
+      });
       console.error(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the page`);
     }),
 ).pipe(Command.withDescription("Copies what is small of an ablation into the records: no weights."));

@@ -136,6 +136,12 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
   assert.equal(files.filter((file) => /safetensors|\.png$|lock$/.test(file)), []);
   await keep();
   assert.equal(filesIn(kept).map((file) => Deno.readTextFileSync(file)), bytes);
+  await Effect.runPromise(keepAblation({ directory: `${kept}/main`, folder: kept, name: "main" }));
+  assert.equal(
+    filesIn(kept).map((file) => Deno.readTextFileSync(file)),
+    bytes,
+    "in its place, with its note",
+  );
 
   const records = await Effect.runPromise(readResults(kept)), page = resultsPage(records);
   assert.match(page, "A crowded machine.");

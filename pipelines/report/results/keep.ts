@@ -13,6 +13,7 @@ import { DEFAULT_STORE } from "../../ablations/commands.ts";
 import { timeFigure } from "../../ablations/figures.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
+import { readJson } from "../../runs/run_directory.ts";
 import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, folderOf, onDisk } from "../../runs/disk.ts";
@@ -106,11 +107,20 @@ export interface KeepOptions {
   readonly folder: string;
   /** Name among them. */
   readonly name: string;
-  /** What a reader should know of how it was run. */
-  readonly note: string;
+  /** What a reader should know of how it was run; what was said before unless given. */
+  readonly note?: string;
 }
 
-/** Copies what is small of an ablation and of the artefacts that its summary names. The same again changes nothing. */
+const noteBefore = (path: string): Effect.Effect<string, KeepError> =>
+  Effect.flatMap(
+    existing(path),
+    (there) => there ? Effect.map(readJson(path, keptCodec()), ({ note }) => note) : Effect.succeed(""),
+  );
+
+/**
+ * Copies what is small of an ablation and of the artefacts that its summary names. The same again changes nothing;
+ * of a record that is kept already, in its place, it makes summary and figures anew.
+ */
 export const keepAblation = (
   { directory, folder, name, note }: KeepOptions,
 ): Effect.Effect<AblationSummary, KeepError> =>
@@ -130,7 +140,8 @@ export const keepAblation = (
       store: `../${ARTEFACTS}`,
       storeAsked: DEFAULT_STORE,
     });
-    yield* writeCompact(`${to}/kept.json`, { format: 1, note } satisfies Kept);
+    const said = note ?? (yield* noteBefore(`${to}/kept.json`));
+    yield* writeCompact(`${to}/kept.json`, { format: 1, note: said } satisfies Kept);
     const summary = yield* summarise(to);
     yield* writeCompact(`${to}/summary.json`, summaryCodec().encode(summary));
     for (const [figure, { svg }] of Object.entries(figuresKept(summary))) {

@@ -108,6 +108,7 @@ const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
         `\`${short(origin.evaluate.dataHash)}\``,
       ])
     ),
+    ["pre-training", "fine-tuning", "evaluation", "config", "data"],
   );
 
 const commands = ({ summary: { arms } }: KeptAblation): string =>
