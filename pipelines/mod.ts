@@ -339,6 +339,7 @@ export * from "./generate/looks.ts";
 export * from "./generate/photo.ts";
 export * from "./generate/programs.ts";
 export * from "./generate/trained.ts";
+export * from "./generate/trained_place.ts";
 export * from "./text/batch.ts";
 export * from "./text/boxes.ts";
 export * from "./text/bpe.ts";

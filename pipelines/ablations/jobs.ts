@@ -71,6 +71,25 @@ export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string
  */
 const FORMAT = 1;
 
+/** The part of an artefact's configuration that decides its encoder. */
+export interface DecidedBy {
+  /** The format of artefacts. */
+  readonly format: number;
+  /** Name of the device. */
+  readonly device: string;
+  /** How scenes are made. */
+  readonly data: DataConfig;
+  /** The vision stage with its seed; 0 steps take the shipped weights. */
+  readonly vision: { readonly steps: number };
+}
+
+const decidedVision = ({ format, device, data, vision }: DecidedBy): Json =>
+  ({ format, stage: "vision", device, data, vision }) as unknown as Json;
+
+/** The training of the encoder that an artefact comes from, by the configuration in its manifest; none of the shipped one. */
+export const visionJob = (of: DecidedBy): Pick<Job, "stage" | "key"> | undefined =>
+  of.vision.steps === 0 ? undefined : { stage: "vision", key: hashOf(decidedVision(of)) };
+
 /** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
 const viewsOf = (e: Experiment): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
   small: viewsRead(bridgeAfter(e, "pretrain")),

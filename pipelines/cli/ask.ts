@@ -20,7 +20,9 @@ const optional = <A>(flag: Flag.Flag<A>, what: string) =>
 
 const flags = {
   checkpoint: Flag.String("checkpoint").pipe(
-    Flag.withDescription("run directory of a quickstart, or a fine-tuned checkpoint in one"),
+    Flag.withDescription(
+      "directory of a quickstart, an ablation or a fine-tuning, or a fine-tuned checkpoint in one",
+    ),
   ),
   arm: optional(Flag.String("arm"), "arm of the run; the first with several scales by default"),
   image: Flag.String("image").pipe(Flag.withDescription("a photo: JPEG, PNG, WebP, GIF, AVIF or TIFF")),

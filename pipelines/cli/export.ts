@@ -17,7 +17,7 @@ import { jsonFlag } from "./flags.ts";
 const parts = {
   directory: Argument.String("dir").pipe(
     Argument.withDescription(
-      "directory of a run, or of many for tables and TensorBoard; of a quickstart for huggingface",
+      "directory of a run, or of many for tables and TensorBoard; of a quickstart, an ablation or a fine-tuning for huggingface",
     ),
   ),
   format: Flag.Literals("format", ["huggingface", ...exportFormats, "html"]).pipe(

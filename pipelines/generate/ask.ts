@@ -24,7 +24,7 @@ export type AskError = ConfigError | DiskError | GenerationError | PhotoError | 
 
 /** What is asked, and how. */
 export interface Ask {
-  /** A run directory of a quickstart, or a fine-tuned checkpoint in one. */
+  /** Directory of a quickstart, an ablation or a fine-tuning in a store, or a fine-tuned checkpoint in one. */
   readonly checkpoint: string;
   /** The arm of the run; the first fine-tuned one with several scales by default. */
   readonly arm?: string;

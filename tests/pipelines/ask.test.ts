@@ -238,10 +238,10 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   Deno.mkdirSync(`${folder}/empty`);
   assert.match(
     await said({ checkpoint: `${folder}/nowhere` }),
-    /nowhere: got no such folder or file; expected a run directory/,
+    /nowhere: got no such folder or file; expected the directory of a quickstart/,
   );
   assert.match(await said({ checkpoint: `${folder}/empty` }), /a folder without manifest\.json/);
-  assert.match(await said({ checkpoint: photo }), /got a file; expected a run directory/);
+  assert.match(await said({ checkpoint: photo }), /got a file; expected the directory of a quickstart/);
   assert.match(await said({ arm: "other" }), /no fine-tuned arm other; expected one of tiny/);
   assert.match(await said({ image: `${folder}/nothing.jpg` }), /no such file/);
   assert.match(await said({ image: `${folder}/words.txt` }), /13 bytes that are no picture/);

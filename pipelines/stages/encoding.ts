@@ -1,0 +1,25 @@
+/** The encoding that fits a world: trained on what is said about its scenes. */
+import type { DataConfig } from "../data/config.ts";
+import { coordinateWords } from "../data/grid.ts";
+import { sampleScenes } from "../data/scene.ts";
+import { corpusOf } from "../data/tasks.ts";
+import { trainBpe } from "../text/bpe.ts";
+import { type Tokenizer, tokenizerOf } from "../text/tokenizer.ts";
+
+/** Scenes whose texts the encoding is trained on; more add no words. */
+const CORPUS_SCENES = 400;
+
+/** The encoding of a world, with a vocabulary of at most some size; it remembers what it has encoded, since questions repeat. */
+export const tokenizerFor = (
+  { data, vocabulary }: { readonly data: DataConfig; readonly vocabulary: number },
+): Tokenizer => {
+  const texts = corpusOf(data, sampleScenes(data, "pretrain", CORPUS_SCENES));
+  const plain = tokenizerOf(trainBpe(texts, vocabulary, coordinateWords(data.grid)));
+  const known = new Map<string, readonly number[]>();
+  const encode = (text: string): readonly number[] => {
+    const found = known.get(text) ?? plain.encode(text);
+    known.set(text, found);
+    return found;
+  };
+  return { ...plain, encode };
+};

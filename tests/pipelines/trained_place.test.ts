@@ -1,0 +1,134 @@
+/** A model is found wherever it was fine-tuned: in an ablation by its arm, in the store by its artefact or its checkpoint. */
+import { arrayTrees, type NdArray, type Tree } from "@chain-of-sight/core";
+import { deviceNamed } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ablateHere } from "../../pipelines/ablations/ablate.ts";
+import { ablationCodec, experimentsOf } from "../../pipelines/ablations/config.ts";
+import { families } from "../../pipelines/ablations/families.ts";
+import { artefactName, type DecidedBy, jobsOf, visionJob } from "../../pipelines/ablations/jobs.ts";
+import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { override } from "../../pipelines/configs/override.ts";
+import { loadTrained } from "../../pipelines/generate/trained.ts";
+import { trainedPlace } from "../../pipelines/generate/trained_place.ts";
+import { PARAMS } from "../../pipelines/train/saved_state.ts";
+import { load } from "../../pipelines/weights/checkpoint.ts";
+import { ran } from "../bench/command.ts";
+
+const test = suite("where a model is found");
+const folder = Deno.makeTempDirSync(), run = `${folder}/ablation`, store = `${folder}/store`;
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+const made = override(ablationCodec(), "ablation")(ablationOf("main", "smoke"), [
+  "seeds=[3,4]",
+  "vision.steps=1",
+  "pretrain.steps=2",
+  "finetune.steps=2",
+  'baseline="cos-80-336"',
+  `arms=${
+    JSON.stringify(families.main.arms.filter(({ name }) => name === "cos-80-336" || name === "cos-80-80"))
+  }`,
+]);
+if (E.isLeft(made)) throw made.left;
+const config = made.right;
+const sink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
+
+interface Recorded {
+  readonly device: string;
+  readonly runs: readonly {
+    readonly arm: string;
+    readonly seed: number;
+    readonly artefacts: Readonly<Record<string, string>>;
+  }[];
+}
+
+const recorded = (): Recorded => JSON.parse(Deno.readTextFileSync(`${run}/record.json`)) as Recorded;
+const artefact = (arm: string, seed: number, stage = "finetune"): string =>
+  recorded().runs.find((one) => one.arm === arm && one.seed === seed)!.artefacts[stage]!;
+
+test.before(async () => {
+  const options = { config, settings: [], out: run, store, version: "test", sink };
+  await Effect.runPromise(ablateHere(options, "cpu").pipe(Effect.provide(deviceNamed("cpu"))));
+});
+
+test("the encoder of an artefact is found by its configuration alone", () => {
+  const { device } = recorded();
+  for (const experiment of experimentsOf(config)) {
+    const jobs = jobsOf(experiment, device), vision = jobs.find(({ stage }) => stage === "vision")!;
+    for (const { stage, config: decides } of jobs) {
+      if (stage !== "pretrain" && stage !== "finetune") continue;
+      assert.is(artefactName(visionJob(decides as unknown as DecidedBy)!), artefactName(vision));
+    }
+    const shipped = jobsOf({ ...experiment, vision: { ...experiment.vision, steps: 0 } }, device);
+    assert.is(visionJob(shipped.at(-1)!.config as unknown as DecidedBy), undefined);
+  }
+});
+
+const flat = (tree: unknown): Readonly<Record<string, NdArray>> => arrayTrees.flatten(tree as Tree<NdArray>);
+
+test("by arm, by artefact and by checkpoint it is one model: that of its checkpoint behind its own encoder", async () => {
+  await Effect.runPromise(Effect.gen(function* () {
+    const name = artefact("cos-80-336", 3), there = `${store}/${name}`;
+    const byArm = yield* loadTrained(run, "cos-80-336"), byDefault = yield* loadTrained(`${run}/`);
+    const byArtefact = yield* loadTrained(there);
+    const byFile = yield* loadTrained(`${there}/checkpoints/finetune.safetensors`);
+    assert.equal([byArm.arm.name, byDefault.arm.name], ["cos-80-336", config.arms[0]!.name]);
+    assert.equal([byArtefact.arm.name, byFile.arm.name], [name, name]);
+    assert.equal(byArtefact.bridge, byArm.bridge);
+    const { vision, ...params } = byArm.writer.params as Readonly<Record<string, unknown>>;
+    const { tensors } = yield* load(`${there}/checkpoints/finetune.safetensors`);
+    for (const [path, value] of Object.entries(flat(params))) {
+      assert.equal(tensors[`${PARAMS}${path}`], value);
+    }
+    const encoder = yield* load(byArm.encoder!), weights = Object.entries(flat(vision));
+    for (const [path, value] of weights) assert.equal(encoder.tensors[`${PARAMS}vit.${path}`], value, path);
+    for (const other of [byArtefact, byFile]) {
+      assert.equal(flat(other.writer.params), flat(byArm.writer.params));
+    }
+  }));
+});
+
+const said = (path: string, name?: string): Promise<string> =>
+  Effect.runPromise(Effect.flip(trainedPlace(path, name))).then((error) => (error as Error).message);
+
+test("the commands ask it and export it", async () => {
+  const asked = await ran(
+    "pipelines/cli/cos.ts",
+    ...["ask", "--device", "cpu", "--checkpoint", run, "--arm", "cos-80-336", "--json", "--max-tokens", "2"],
+    ...["--image", `${store}/${artefact("cos-80-336", 3, "evaluate")}/samples/sheet.png`],
+    ...["--question", "is there a cow"],
+  );
+  assert.is(asked.code, 0, asked.err);
+  assert.is((JSON.parse(asked.out) as { readonly arm: string }).arm, "cos-80-336");
+  const written = await ran(
+    "pipelines/cli/cos.ts",
+    ...[
+      "export",
+      `${store}/${artefact("cos-80-80", 4)}`,
+      "--format",
+      "huggingface",
+      "--out",
+      `${folder}/out`,
+    ],
+  );
+  assert.is(written.code, 0, written.err);
+  assert.ok(Deno.statSync(`${folder}/out/decoder/model.safetensors`).size > 1000);
+});
+
+test("what is none, is not there or not finished is said; another seed stands in for one that is not", async () => {
+  const pretrained = `${store}/${artefact("cos-80-336", 3, "pretrain")}`;
+  assert.match(await said(run, "cos-1"), /no fine-tuned arm cos-1; expected one of cos-80-80, cos-80-336/);
+  assert.match(await said(pretrained), /pretrain-[0-9a-f]{16}, which is none of these/);
+  assert.match(await said(`${pretrained}/checkpoints/pretrain.safetensors`), /got a file; expected/);
+  const first = artefact("cos-80-336", 3), second = artefact("cos-80-336", 4);
+  Deno.removeSync(`${store}/${first}/result.json`);
+  assert.is((await Effect.runPromise(trainedPlace(run, "cos-80-336"))).run, `${store}/${second}`);
+  Deno.removeSync(`${store}/${second}/result.json`);
+  assert.match(await said(run, "cos-80-336"), /no fine-tuned arm cos-80-336; expected one of cos-80-80;/);
+  Deno.removeSync(`${store}/${first}/checkpoints/finetune.safetensors`);
+  assert.match(await said(`${store}/${first}`), /nothing is fine-tuned yet/);
+});
+
+test.run();
