@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
+import { amountCodec } from "../runs/amount.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { type Outcomes, outcomesCodec } from "./outcomes.ts";
-import { amountCodec } from "./summary_types.ts";
 
 /** `result.json` of a finished artefact. */
 export interface ArtefactResult {

@@ -6,15 +6,13 @@ import * as Schedule from "effect/Schedule";
 import type { DecodeError } from "../bridge.ts";
 import type { DataError } from "../data/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
-import { encoderFor } from "../quickstart/materials.ts";
-import { sheetOf } from "../quickstart/report.ts";
-import { lastMean } from "../quickstart/summary.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import type { MetricRecord, MetricsError } from "../runs/metrics.ts";
 import { openOrCreateRun, RunError } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
+import { sheetOf } from "../stages/answer_sheet.ts";
 import { evaluate, questionsFor } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
@@ -25,9 +23,10 @@ import { noted, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { meanFeatures } from "../train/features.ts";
-import { timingOf } from "../train/timing.ts";
+import { lastMean, timingOf } from "../train/timing.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { artefactPath, type ArtefactResult, readResult, writeResult } from "./artefact.ts";
+import { trainEncoder } from "./encoder.ts";
 import type { Experiment } from "./experiment.ts";
 import { artefactName, type Job, jobsOf, type JobStage, neededFor } from "./jobs.ts";
 import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./materials.ts";
@@ -130,7 +129,7 @@ const seen = (shop: Workshop, job: Job): Making =>
   }));
 
 const taught = (_shop: Workshop, { experiment: e }: Job, run: StageRun): Making =>
-  Effect.as(encoderFor(e, run, { scenes: `${run.directory.path}/pictures` }), { numbers: {} });
+  Effect.as(trainEncoder(e, run, `${run.directory.path}/pictures`), { numbers: {} });
 
 const makers: Readonly<Record<Job["stage"], (shop: Workshop, job: Job, run: StageRun) => Making>> = {
   scenes: drawn,

@@ -17,6 +17,7 @@
  */
 import * as t from "io-ts";
 import type { Interval } from "../eval/bootstrap.ts";
+import { amountCodec } from "../runs/amount.ts";
 import { type JobStage, jobStages } from "./jobs.ts";
 import type { PaperRow } from "../configs/paper_row.ts";
 
@@ -176,17 +177,7 @@ export interface AblationSummary {
   readonly failures: readonly Failure[];
 }
 
-// JSON writes null for what is no number
-const amount: t.Type<number, number | null, unknown> = new t.Type<number, number | null, unknown>(
-  "a number, or null for none",
-  t.number.is,
-  (u, context) => u === null ? t.success(NaN) : t.number.validate(u, context),
-  (a) => Number.isFinite(a) ? a : null,
-);
-
-/** Codec of numbers that may be none: NaN is null in JSON. */
-export const amountCodec = (): t.Type<number, number | null, unknown> => amount;
-
+const amount = amountCodec();
 const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);

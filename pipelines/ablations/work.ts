@@ -13,8 +13,8 @@ import {
   type VisionLanguageBatch,
   warmupCosine,
 } from "@chain-of-sight/core";
-import { tokenizerFor } from "../quickstart/materials.ts";
 import { hashOf } from "../runs/hash.ts";
+import { tokenizerFor } from "../stages/encoding.ts";
 import { trainedBy } from "../stages/language.ts";
 import { modelOf, viewsRead } from "../stages/model.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";

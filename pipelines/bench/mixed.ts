@@ -8,9 +8,9 @@ import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernel
 import * as Effect from "effect/Effect";
 import type { DataError } from "../data/error.ts";
 import { renderDataset } from "../data/workers.ts";
-import { type Caches, tokenizerFor } from "../quickstart/materials.ts";
 import { presets } from "../quickstart/presets.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
+import { tokenizerFor } from "../stages/encoding.ts";
 import { languageTraining } from "../stages/language.ts";
 import type { ModelConfig } from "../stages/model.ts";
 import { freshModel } from "../stages/pretrain.ts";
@@ -36,7 +36,7 @@ export interface MixedOptions {
   /** Steps of a window whose mean losses are compared. */
   readonly window: number;
   /** Folders of scenes and features. */
-  readonly caches: Caches;
+  readonly caches: { readonly scenes: string; readonly features: string };
   /** Where trainings write meanwhile. */
   readonly folder: string;
 }

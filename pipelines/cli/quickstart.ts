@@ -73,7 +73,6 @@ const show = (
     console.error(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
     const summary = yield* quickstart(config, {
       out: folder,
-      caches: { scenes: "cache/scenes", features: "cache/features" },
       fresh,
       version: member.version,
     });

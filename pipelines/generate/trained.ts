@@ -13,8 +13,8 @@ import {
   vitSpecs,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { tokenizerFor } from "../quickstart/materials.ts";
 import { writerOf } from "../stages/answer.ts";
+import { tokenizerFor } from "../stages/encoding.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { grownBridge, modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";

@@ -1,133 +1,97 @@
-/** The quickstart: every arm through every stage, on the same data, seed and steps. */
-import { ConfigError, type TreeError } from "@chain-of-sight/core";
-import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+/**
+ * The quickstart: every arm as an experiment with one seed, made by the jobs of `ablations/` in their store. Its run
+ * directory holds what they made under the names of the arms, so that a store is all that it shares with others.
+ */
+import { ConfigError } from "@chain-of-sight/core";
+import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { pipe } from "fp-ts/lib/function.js";
-import type { DecodeError } from "../bridge.ts";
-import type { DataError } from "../data/error.ts";
-import type { GenerateError } from "../generate/fault.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
-import type { Json } from "../runs/hash.ts";
+import { artefactPath, readResult } from "../ablations/artefact.ts";
+import { baseOf, type Experiment } from "../ablations/experiment.ts";
+import { type Job, jobGraph, jobsOf } from "../ablations/jobs.ts";
+import { makeArtefact, type MakeError } from "../ablations/make.ts";
+import { tokenizerOf } from "../ablations/materials.ts";
+import { workshop } from "../ablations/workshop.ts";
+import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
+import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
-import type { MetricsError } from "../runs/metrics.ts";
-import { openOrCreateRun, type RunError } from "../runs/run_directory.ts";
+import { openOrCreateRun, type RunDirectory, RunError } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
-import { evaluate } from "../stages/evaluate.ts";
-import { expand } from "../stages/expand.ts";
-import { finetune } from "../stages/finetune.ts";
-import { type Arm, bridgeAt, grownBridge, smallBridge, viewsRead } from "../stages/model.ts";
-import { freshModel, pretrain, type TrainedState } from "../stages/pretrain.ts";
-import { sceneSource, vocabularyOf } from "../stages/scene_source.ts";
-import { followedBy, noted, type Stage, type StageRun, stageRun } from "../stages/stage.ts";
-import type { BatchError } from "../text/batch.ts";
-import type { TrainingError } from "../train/fault.ts";
-import type { CheckpointError } from "../weights/checkpoint.ts";
+import { alsoNamed } from "../runs/second_name.ts";
+import { bridgeAt, grownBridge, smallBridge } from "../stages/model.ts";
+import { vocabularyOf } from "../stages/scene_source.ts";
+import { noted, stageRun } from "../stages/stage.ts";
+import { stderrSink } from "../terminal/progress.ts";
 import type { QuickstartConfig } from "./config.ts";
-import { type Caches, encoderFor, type Materials, materialsFor, scenesFor } from "./materials.ts";
 import { writeReport } from "./report.ts";
-import { type ArmResult, type Summary, summaryOf } from "./summary.ts";
+import { type ArmResult, armResult, type Summary, summaryOf } from "./summary.ts";
 
 /** Everything that a quickstart can fail with. */
-export type QuickstartError =
-  | BatchError
-  | CheckpointError
-  | ConfigError
-  | DataError
-  | DecodeError
-  | DeviceError
-  | DiskError
-  | GenerateError
-  | LockError
-  | MetricsError
-  | RunError
-  | TrainingError
-  | TreeError;
+export type QuickstartError = MakeError;
 
 /** Where a quickstart writes. */
 export interface QuickstartPlaces {
   /** Its run directory. */
   readonly out: string;
-  /** Folders shared between runs. */
-  readonly caches: Caches;
-  /** Whether a run that stands there is moved aside first. */
+  /** The store of what is made, for others too; `store` beside the run directory unless said. */
+  readonly store?: string;
+  /** Whether a run that stands there, and what was trained for it, is moved aside first. */
   readonly fresh: boolean;
   /** Version of the code, for the manifest. */
   readonly version: string;
 }
 
+const languageStages: readonly Job["stage"][] = ["pretrain", "expand", "finetune", "evaluate"];
+
 /** Names of all stages of a configuration. */
 export const stageNames = (config: QuickstartConfig): readonly string[] => [
   ...(config.vision.steps > 0 ? ["vision"] : []),
-  ...config.arms.flatMap(({ name }) =>
-    ["pretrain", "expand", "finetune", "evaluate"].map((stage) => `${name}-${stage}`)
-  ),
+  ...config.arms.flatMap(({ name }) => languageStages.map((stage) => `${name}-${stage}`)),
 ];
 
-/** One arm: pre-train with few tokens, expand, fine-tune with many, evaluate. */
-export const runArm = (
-  config: QuickstartConfig,
-  arm: Arm,
-  run: StageRun,
-  materials: Materials,
-): Effect.Effect<ArmResult, QuickstartError, Device> =>
-  Effect.gen(function* () {
-    const vocabulary = vocabularyOf(materials.pretrain.tokenizer), { model, seed } = config;
-    const named = (stage: string): string => `${arm.name}-${stage}`;
-    const fresh = yield* Effect.try({
-      try: () => freshModel(arm, model, vocabulary, seed),
-      catch: (cause) => cause as ConfigError,
-    });
-    let pretrained: TrainedState["records"] = [], finetuned: TrainedState["records"] = [];
-    const remember =
-      (keep: (records: TrainedState["records"]) => void): Stage<TrainedState, TrainedState> => (state) =>
-        Effect.as(Effect.sync(() => keep(state.records)), state);
-    const stages = pipe(
-      noted(
-        run,
-        named("pretrain"),
-        pretrain(run, {
-          name: named("pretrain"),
-          config: config.pretrain,
-          model,
-          source: sceneSource(materials.pretrain),
-          seed,
-        }),
-      ),
-      followedBy(remember((records) => pretrained = records)),
-      followedBy(
-        noted(run, named("expand"), expand(run, { name: named("expand"), arm, model, vocabulary, seed })),
-      ),
-      followedBy(
-        noted(
-          run,
-          named("finetune"),
-          finetune(run, {
-            name: named("finetune"),
-            config: config.finetune,
-            model,
-            source: sceneSource(materials.finetune),
-            seed: seed + 1,
-          }),
-        ),
-      ),
-      followedBy(remember((records) => finetuned = records)),
-      followedBy(
-        noted(
-          run,
-          named("evaluate"),
-          evaluate(run, {
-            name: named("evaluate"),
-            config: config.evaluate,
-            model,
-            data: materials.heldOut,
-            average: materials.average,
-          }),
-        ),
-      ),
-    );
-    const evaluation = yield* stages(fresh);
-    return { arm, pretrain: pretrained, finetune: finetuned, evaluation };
-  });
+/** The experiments of a configuration, one an arm. */
+export const quickstartExperiments = (config: QuickstartConfig): readonly Experiment[] =>
+  config.arms.map((arm) => ({ ...baseOf(config), arm, seed: config.seed }));
+
+/** The name of a job's stage in the run; scenes and features have none. */
+const titleOf = ({ stage }: Job, { arm }: Experiment): string | undefined =>
+  stage === "vision" ? stage : languageStages.includes(stage) ? `${arm.name}-${stage}` : undefined;
+
+/** Files of an artefact, and their names in the run. */
+const namesFor = (
+  artefact: string,
+  { stage }: Job,
+  { arm }: Experiment,
+  { checkpoints, metrics, samples }: RunDirectory,
+  title: string,
+): readonly (readonly [file: string, name: string])[] =>
+  stage === "evaluate"
+    ? [
+      [`${artefact}/samples/evaluate.json`, `${samples}/${title}.json`],
+      [`${artefact}/samples/sheet.png`, `${samples}/${arm.name}.png`],
+    ]
+    : [
+      [`${artefact}/metrics/${stage}.jsonl`, `${metrics}/${title}.jsonl`],
+      [`${artefact}/checkpoints/${stage}.safetensors`, `${checkpoints}/${title}.safetensors`],
+    ];
+
+/** Makes something, and gives its files their names: those that grow as soon as they are there, the others at its end. */
+const showing = <A, E, R>(
+  names: readonly (readonly [file: string, name: string])[],
+  make: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E | DiskError, R> => {
+  const all = Effect.forEach(names, ([file, name]) => alsoNamed(file, name), { discard: true });
+  const growing = Effect.forEach(
+    names.filter(([file]) => file.endsWith(".jsonl")),
+    ([file, name]) => Effect.ignore(alsoNamed(file, name)),
+    { discard: true },
+  );
+  return Effect.scoped(
+    Effect.andThen(
+      Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("1 second"), growing))),
+      make,
+    ),
+  ).pipe(Effect.onError(() => Effect.ignore(all)), Effect.tap(() => all));
+};
 
 const stands = (path: string): Effect.Effect<boolean, DiskError> =>
   onDisk("look for", path, () =>
@@ -137,70 +101,107 @@ const stands = (path: string): Effect.Effect<boolean, DiskError> =>
     }));
 
 /** Moves a run aside, unless another process uses it. */
-const moveAside = (out: string): Effect.Effect<void, DiskError | LockError> =>
+const moveAside = (path: string): Effect.Effect<void, DiskError | LockError> =>
   Effect.gen(function* () {
-    if (!(yield* stands(out))) return;
-    yield* Effect.scoped(acquireLock(`${out}/lock`));
-    const aside = `${out}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
-    yield* onDisk("move aside", out, () => Deno.rename(out, aside));
-    yield* Effect.logInfo(`the earlier run is now at ${aside}`);
+    if (!(yield* stands(path))) return;
+    yield* Effect.scoped(acquireLock(`${path}/lock`));
+    const aside = `${path}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
+    yield* onDisk("move aside", path, () => Deno.rename(path, aside));
+    yield* Effect.logInfo(`${path} is now at ${aside}`);
   });
 
-/** Builds every bridge of every arm, so that what cannot grow is refused before anything is trained. */
-const checkArms = ({ arms, model }: QuickstartConfig): void => {
-  for (const arm of arms) {
-    const grown = grownBridge(arm, model), { side, tiles } = viewsRead(grown);
-    bridgeAt(model, smallBridge(arm));
-    bridgeAt(model, grown);
-    if (side !== 224 || tiles !== 1) {
-      throw new ConfigError({
-        op: `arm ${arm.name}`,
-        got: tiles === 1
-          ? `pictures at ${side} px in fine-tuning`
-          : `${tiles} x ${tiles} tiles in fine-tuning`,
-        expected: "whole pictures at 224 px, as the quickstart's features are",
-        mend: "double the resolution, or make an ablation of it, which computes what each arm sees",
-      });
-    }
-  }
+/** All jobs. Every bridge of every arm is built, so that what cannot grow is refused before anything is made. */
+const planned = (
+  experiments: readonly Experiment[],
+  device: string,
+): Effect.Effect<readonly Job[], ConfigError> =>
+  Effect.try({
+    try: () => {
+      for (const { arm, model } of experiments) {
+        bridgeAt(model, smallBridge(arm));
+        bridgeAt(model, grownBridge(arm, model));
+      }
+      return jobGraph(experiments, device);
+    },
+    catch: (cause) => cause as ConfigError,
+  });
+
+const elsewhere = (path: string, got: string, expected: string): RunError =>
+  new RunError({
+    op: `run the quickstart in ${path}`,
+    got: `a run on ${got}`,
+    expected,
+    mend: "give it another directory with --out, or run it on that device",
+    path,
+  });
+
+/** A function that tells once who is waited for. */
+const tellOnce = (what: string): (holder: string) => void => {
+  let told = false;
+  return (holder) => {
+    if (!told) stderrSink.write(`${what}: waits for ${holder}\n`);
+    told = true;
+  };
 };
 
 /** The whole quickstart. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
 export const quickstart = (
   config: QuickstartConfig,
-  { out, caches, fresh, version }: QuickstartPlaces,
+  { out, store = `${folderOf(out)}/store`, fresh, version }: QuickstartPlaces,
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const began = performance.now(), device = yield* theDevice();
-    yield* Effect.try({ try: () => checkArms(config), catch: (cause) => cause as ConfigError });
-    if (fresh) yield* moveAside(out);
-    const scenes = yield* scenesFor(config, caches);
-    const manifest = newManifest({
-      name: `quickstart-${config.scale}`,
-      config: config as unknown as Json,
-      dataHash: scenes.hash,
-      codeVersion: version,
-      device: device.profile.name,
-      seeds: { data: config.data.seed, model: config.seed, evaluation: config.evaluate.seed },
-      stages: stageNames(config),
-    }, new Date().toISOString());
-    const run = stageRun(yield* openOrCreateRun(out, manifest));
-    const encoder: Stage<void, Effect.Success<ReturnType<typeof encoderFor>>, QuickstartError, Device> = () =>
-      encoderFor(config, run, caches);
-    const weights = yield* (config.vision.steps > 0 ? noted(run, "vision", encoder) : encoder)(undefined);
-    const materials = yield* materialsFor(config, scenes, weights, caches);
-    const results: ArmResult[] = [];
-    for (const arm of config.arms) results.push(yield* runArm(config, arm, run, materials));
+    const began = performance.now(), { profile: { name: device } } = yield* theDevice();
+    const experiments = quickstartExperiments(config), jobs = yield* planned(experiments, device);
+    const trainings = jobs.filter(({ stage }) => stage !== "scenes" && stage !== "features");
+    if (fresh) {
+      for (const path of [out, ...trainings.map((job) => artefactPath(store, job))]) yield* moveAside(path);
+    }
+    yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
+    const shop = workshop(store, device, version), hashes: string[] = [];
+    for (const job of jobs.filter(({ stage }) => stage === "scenes")) {
+      hashes.push((yield* makeArtefact(shop, job, tellOnce("scenes"))).dataHash);
+    }
+    const dataHash = hashOf(hashes);
+    const opened = yield* openOrCreateRun(
+      out,
+      newManifest({
+        name: `quickstart-${config.scale}`,
+        config: config as unknown as Json,
+        dataHash,
+        codeVersion: version,
+        device,
+        seeds: { data: config.data.seed, model: config.seed, evaluation: config.evaluate.seed },
+        stages: stageNames(config),
+      }, new Date().toISOString()),
+    );
+    if (opened.manifest.device !== device) {
+      return yield* Effect.fail(elsewhere(out, opened.manifest.device, device));
+    }
+    const run = stageRun(opened), done = new Set<string>(), results: ArmResult[] = [];
+    for (const [i, experiment] of experiments.entries()) {
+      stderrSink.write(`${experiment.arm.name}, arm ${i + 1} of ${experiments.length}\n`);
+      for (const job of jobsOf(experiment, device)) {
+        const title = titleOf(job, experiment), artefact = artefactPath(store, job);
+        if (done.has(title ?? job.key)) continue;
+        done.add(title ?? job.key);
+        const make = makeArtefact(shop, job, tellOnce(title ?? job.stage));
+        if (title === undefined) yield* make;
+        else {
+          if ((yield* readResult(artefact)) !== undefined) {
+            stderrSink.write(`${title} stands in ${artefact}\n`);
+          }
+          const names = namesFor(artefact, job, experiment, run.directory, title);
+          yield* noted(run, title, () => showing(names, make))(undefined);
+        }
+      }
+      results.push(yield* armResult(run.directory, experiment.arm));
+    }
     const summary = summaryOf(config, results, {
-      dataHash: scenes.hash,
-      device: device.profile.name,
-      vocabulary: vocabularyOf(materials.pretrain.tokenizer),
+      dataHash,
+      device,
+      vocabulary: vocabularyOf(yield* tokenizerOf(shop, experiments[0]!)),
       wallSeconds: (performance.now() - began) / 1000,
     });
-    yield* writeReport(run.directory, summary, results, {
-      set: scenes.heldOut,
-      data: materials.heldOut,
-      side: 224,
-    });
+    yield* writeReport(run.directory, summary);
     return summary;
   }));

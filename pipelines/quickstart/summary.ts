@@ -1,11 +1,15 @@
 /** What a quickstart found out, as numbers. */
+import * as Effect from "effect/Effect";
+import type { DecodeError } from "../bridge.ts";
 import { grownTokens, smallTokens } from "./tokens.ts";
 import type { Interval } from "../eval/bootstrap.ts";
-import type { MetricRecord } from "../runs/metrics.ts";
-import type { Evaluation } from "../stages/evaluate.ts";
+import type { DiskError } from "../runs/disk.ts";
+import { type MetricRecord, type MetricsError, readMetrics } from "../runs/metrics.ts";
+import { readJson, type RunDirectory } from "../runs/run_directory.ts";
+import { type Evaluation, evaluationCodec } from "../stages/evaluate.ts";
 import type { Arm } from "../stages/model.ts";
 import type { Scores } from "../stages/scores.ts";
-import { timingOf } from "../train/timing.ts";
+import { lastMean, timingOf } from "../train/timing.ts";
 import type { QuickstartConfig } from "./config.ts";
 
 /** One arm after its last stage. */
@@ -19,6 +23,20 @@ export interface ArmResult {
   /** Scores of the model and its controls. */
   readonly evaluation: Evaluation;
 }
+
+/** What a run holds of an arm whose last stage is done. */
+export const armResult = (
+  { metrics, samples }: RunDirectory,
+  arm: Arm,
+): Effect.Effect<ArmResult, DecodeError | DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    return {
+      arm,
+      pretrain: yield* readMetrics(`${metrics}/${arm.name}-pretrain.jsonl`),
+      finetune: yield* readMetrics(`${metrics}/${arm.name}-finetune.jsonl`),
+      evaluation: yield* readJson(`${samples}/${arm.name}-evaluate.json`, evaluationCodec()),
+    };
+  });
 
 /** One arm in the summary. */
 export interface ArmSummary {
@@ -74,12 +92,6 @@ export interface Summary {
   /** Seconds of the whole command, from start to summary. */
   readonly wallSeconds: number;
 }
-
-/** Mean of a metric over the last tenth of the steps. */
-export const lastMean = (records: readonly MetricRecord[], name: string): number => {
-  const last = records.slice(-Math.max(1, Math.ceil(records.length / 10)));
-  return last.reduce((sum, r) => sum + (r[name] as number), 0) / last.length;
-};
 
 /** What the summary says beside the arms. */
 export interface SummaryFacts {

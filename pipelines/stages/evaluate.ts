@@ -12,6 +12,7 @@ import type { DataConfig } from "../data/config.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import type { GenerationError } from "../generate/generator.ts";
+import { amountCodec } from "../runs/amount.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
@@ -64,7 +65,7 @@ export interface Evaluation {
   readonly answers: readonly string[];
 }
 
-const interval = t.strict({ value: t.number, low: t.number, high: t.number });
+const interval = t.strict({ value: amountCodec(), low: amountCodec(), high: amountCodec() });
 const evaluationType = t.strict({
   identity: t.string,
   scores: scoresCodec(),

@@ -18,6 +18,7 @@ import {
 import type { Answered as AnsweredRecord } from "../eval/records.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { byKind, sceneRecord } from "../eval/scene_records.ts";
+import { amountCodec } from "../runs/amount.ts";
 import { byImage, meanCredit, sceneSizes } from "../eval/slices.ts";
 import type { Answered } from "./scores.ts";
 
@@ -49,12 +50,13 @@ export interface KindScore extends AnswerEvaluation {
 /** Scores of the kinds that were asked. */
 export type KindScores = Readonly<Partial<Record<QuestionKind, KindScore>>>;
 
-const interval = { value: t.number, low: t.number, high: t.number };
-const parts = t.readonlyArray(t.strict({ name: t.string, n: t.number, ...interval }));
+const amount = amountCodec();
+const interval = { value: amount, low: amount, high: amount };
+const parts = t.readonlyArray(t.strict({ name: t.string, n: amount, ...interval }));
 const control = t.strict({ credit: t.strict(interval), gain: t.strict(interval) });
 const kindScore = t.strict({
-  n: t.number,
-  report: t.strict({ n: t.number, main: t.string, values: t.record(t.string, t.number) }),
+  n: amount,
+  report: t.strict({ n: amount, main: t.string, values: t.record(t.string, amount) }),
   credit: t.strict(interval),
   bySize: parts,
   byTemplate: parts,

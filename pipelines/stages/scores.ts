@@ -7,6 +7,7 @@ import { type CountItem, countRight } from "../eval/count.ts";
 import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } from "../eval/presence.ts";
 import { type ReferItem, scoreRefer } from "../eval/refer.ts";
 import { share } from "../eval/report.ts";
+import { amountCodec } from "../runs/amount.ts";
 
 /** A question and what was answered. */
 export interface Answered {
@@ -40,17 +41,18 @@ export interface Scores {
   readonly questions: { readonly presence: number; readonly count: number; readonly refer: number };
 }
 
-const interval = t.strict({ value: t.number, low: t.number, high: t.number });
+const amount = amountCodec();
+const interval = t.strict({ value: amount, low: amount, high: amount });
 const scoresType = t.strict({
   presenceF1: interval,
   presenceAccuracy: interval,
-  yesRate: t.number,
-  presenceByKind: t.record(t.string, t.number),
+  yesRate: amount,
+  presenceByKind: t.record(t.string, amount),
   countAccuracy: interval,
   referAccuracy: interval,
-  referIou: t.number,
-  referCentre: t.number,
-  questions: t.strict({ presence: t.number, count: t.number, refer: t.number }),
+  referIou: amount,
+  referCentre: amount,
+  questions: t.strict({ presence: amount, count: amount, refer: amount }),
 });
 
 /** Codec of {@link Scores}. */

@@ -1,4 +1,4 @@
-/** Time spent on steps, from the windows that the trainer recorded. */
+/** What the metrics of a training come to: time spent on steps, from the windows that the trainer recorded, and means. */
 import type { MetricRecord } from "../runs/metrics.ts";
 
 /** How long steps took. */
@@ -27,4 +27,10 @@ export const timingOf = (records: readonly MetricRecord[]): StepTiming => {
     measuredSeconds: timed.reduce((sum, r) => sum + (r.seconds as number), 0),
     stepsPerSecond: 1 / stepSeconds,
   };
+};
+
+/** Mean of a metric over the last tenth of the steps. */
+export const lastMean = (records: readonly MetricRecord[], name: string): number => {
+  const last = records.slice(-Math.max(1, Math.ceil(records.length / 10)));
+  return last.reduce((sum, r) => sum + (r[name] as number), 0) / last.length;
 };

@@ -44,7 +44,7 @@ const onCpu = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
 test.before(async () => {
   const noise = Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (i * 7919) % 251);
   await sharp(noise, { raw: { width: 90, height: 60, channels: 3 } }).jpeg({ quality: 95 }).toFile(photo);
-  await onCpu(quickstart(config, { out: run, caches, fresh: false, version: "test" }));
+  await onCpu(quickstart(config, { out: run, fresh: false, version: "test" }));
 });
 
 const command = async (...args: readonly string[]) => {

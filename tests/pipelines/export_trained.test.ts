@@ -15,8 +15,10 @@ import { ran } from "../bench/command.ts";
 import * as E from "fp-ts/lib/Either.js";
 
 const test = suite("export of a trained model");
-const folder = await Deno.makeTempDir(), run = `${folder}/run`;
-test.after(() => Deno.remove(folder, { recursive: true }));
+const folder = await Deno.makeTempDir(), store = await Deno.makeTempDir(), run = `${folder}/run`;
+test.after(async () => {
+  for (const made of [folder, store]) await Deno.remove(made, { recursive: true });
+});
 
 test("decoder, encoder and bridge hold the numbers of the checkpoint", async () => {
   const config = {
@@ -31,8 +33,7 @@ test("decoder, encoder and bridge hold the numbers of the checkpoint", async () 
       expansion: by({ resolution: 2, global: 2, local: 1 }),
     }],
   };
-  const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
-  const made = quickstart(config, { out: run, caches, fresh: false, version: "test" });
+  const made = quickstart(config, { out: run, store, fresh: false, version: "test" });
   await Effect.runPromise(Effect.provide(made, cpu({ threads: 2 })));
   const trained = await Effect.runPromise(loadTrained(run)), out = `${folder}/out`;
   await Effect.runPromise(exportTrained(out, trained));

@@ -82,9 +82,6 @@ test("the command says what is wrong in one paragraph, writes nothing and exits 
   const growth = await command("--scale", "micro", "--device", "cpu", "--out", out, "--set", `arms.0=${arm}`);
   assert.is(growth.code, 1);
   assert.match(growth.text, /error: resampler\n[^]*no windows to split/);
-  const tiled = "arms.0.expansion=" + '{"kind": "tile", "tiles": 2}';
-  const tiles = await command("--scale", "micro", "--device", "cpu", "--out", out, "--set", tiled);
-  assert.match(tiles.text, /error: arm resampler\n[^]*2 x 2 tiles[^]*ablation/);
   assert.throws(() => Deno.statSync(out));
 });
 
@@ -102,15 +99,19 @@ const one: QuickstartConfig = {
 
 test("one arm from data to summary; the same seed gives the same; faults leave it untouched", async () => {
   const folder = Deno.makeTempDirSync();
-  const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
-  const start = (name: string, config = one) =>
-    quickstart(config, { out: `${folder}/${name}`, caches, fresh: false, version: "test" });
+  // each with a store of its own: what one has made the other makes, too
+  const start = (name: string, config = one, fresh = false) =>
+    quickstart(config, { out: `${folder}/${name}/run`, fresh, version: "test" });
+  const made = (name: string, stage: string): readonly string[] =>
+    [...Deno.readDirSync(`${folder}/${name}/store`)].flatMap((entry) =>
+      entry.name.startsWith(`${stage}-`) ? [`${folder}/${name}/store/${entry.name}`] : []
+    );
   const readLosses = (name: string, stage: string) =>
     Effect.map(
-      readMetrics(`${folder}/${name}/metrics/${stage}.jsonl`),
+      readMetrics(`${folder}/${name}/run/metrics/${stage}.jsonl`),
       (records) => records.map((r) => [r.step, r.loss]),
     );
-  const checkpoint = `${folder}/a/checkpoints/tiny-pretrain.safetensors`;
+  const checkpoint = `${folder}/a/run/checkpoints/tiny-pretrain.safetensors`;
   await Effect.runPromise(
     Effect.gen(function* () {
       const a = yield* start("a"), b = yield* start("b");
@@ -126,13 +127,13 @@ test("one arm from data to summary; the same seed gives the same; faults leave i
       assert.ok(Math.abs(arm!.loss.first - a.vocabulary.ln) < 0.5, "training starts from knowing nothing");
       assert.ok("tiny" in a.baselines.blind && "tiny" in a.baselines.shuffled);
       assert.match(summaryTable(a), /chain-of-sight 2 -> 10/);
-      const written = JSON.parse(Deno.readTextFileSync(`${folder}/a/summary.json`)) as Summary;
+      const written = JSON.parse(Deno.readTextFileSync(`${folder}/a/run/summary.json`)) as Summary;
       assert.equal(written, JSON.parse(JSON.stringify(a)));
       for (const file of ["figures/loss.svg", "figures/loss.png", "figures/time-score.svg", "summary.txt"]) {
-        assert.ok(Deno.statSync(`${folder}/a/${file}`).size > 0, file);
+        assert.ok(Deno.statSync(`${folder}/a/run/${file}`).size > 0, file);
       }
-      assert.ok(Deno.statSync(`${folder}/a/samples/tiny.png`).size > 1000);
-      const manifest = yield* readManifest(`${folder}/a`);
+      assert.ok(Deno.statSync(`${folder}/a/run/samples/tiny.png`).size > 1000);
+      const manifest = yield* readManifest(`${folder}/a/run`);
       assert.ok(manifest.stages.every((s) => s.status === "done"));
       assert.is(manifest.dataHash, a.dataHash);
 
@@ -146,14 +147,42 @@ test("one arm from data to summary; the same seed gives the same; faults leave i
       assert.instance(other, RunError);
       assert.equal(Deno.readFileSync(checkpoint), bytes);
 
-      // A damaged checkpoint is refused, and left for its owner to see.
+      // A damaged checkpoint is refused by the stage that reads it, and left for its owner to see.
       const damaged = bytes.slice();
       damaged[damaged.length - 5]! ^= 4;
       Deno.writeFileSync(checkpoint, damaged);
+      for (const path of made("a", "expand")) Deno.removeSync(path, { recursive: true });
       const corrupt = yield* Effect.flip(start("a"));
       assert.instance(corrupt, CheckpointError);
       assert.is((corrupt as CheckpointError).reason, "corrupt");
       assert.equal(Deno.readFileSync(checkpoint), damaged);
+
+      // Afresh, all trainings are made again, and what stood there is moved aside.
+      const afresh = yield* start("a", one, true);
+      assert.equal(afresh.arms.map(({ scores }) => scores), a.arms.map(({ scores }) => scores));
+      assert.equal(Deno.readFileSync(checkpoint), bytes);
+      const aside = [...Deno.readDirSync(`${folder}/a`)].find(({ name }) => name.startsWith("run."))!;
+      const old = `${folder}/a/${aside.name}/checkpoints/tiny-pretrain.safetensors`;
+      assert.equal(Deno.readFileSync(old), damaged);
+      assert.is(made("a", "pretrain").length, 2);
+      assert.is(made("a", "features").length, 3, "what is drawn and seen stays");
+
+      // A run that another has made already is that other's, file by file.
+      const beside = yield* quickstart(one, { out: `${folder}/a/beside`, fresh: false, version: "test" });
+      assert.equal(beside.arms, afresh.arms);
+      for (
+        const file of [
+          "metrics/tiny-pretrain.jsonl",
+          "checkpoints/tiny-finetune.safetensors",
+          "samples/tiny.png",
+        ]
+      ) {
+        assert.is(
+          Deno.statSync(`${folder}/a/beside/${file}`).ino,
+          Deno.statSync(`${folder}/a/run/${file}`).ino,
+          file,
+        );
+      }
     }).pipe(Effect.provide(webGpu())),
   );
 });

@@ -12,7 +12,7 @@ import type { Experiment } from "../../ablations/experiment.ts";
 import { numbers } from "../../bench/step_work.ts";
 import { bootstrap, type Interval } from "../../eval/bootstrap.ts";
 import { quantile } from "../../eval/quantile.ts";
-import { tokenizerFor } from "../../quickstart/materials.ts";
+import { tokenizerFor } from "../../stages/encoding.ts";
 import { languageTraining } from "../../stages/language.ts";
 import { smallBridge, viewsRead } from "../../stages/model.ts";
 import { freshModel } from "../../stages/pretrain.ts";

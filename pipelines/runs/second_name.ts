@@ -1,0 +1,30 @@
+/** A second name for a file: what is made in one place is seen in another without being there twice. */
+import * as Effect from "effect/Effect";
+import { type DiskError, onDisk, tempName } from "./disk.ts";
+
+const infoOf = (path: string): Promise<Deno.FileInfo | undefined> =>
+  Deno.stat(path).catch((cause) => {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw cause;
+  });
+
+const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
+  a.ino !== null && a.ino === b?.ino && a.dev === b.dev;
+
+/**
+ * Gives a file a second name, in place of what had it: lines that are added to the file are then seen under both. Where a
+ * file system has no second names, or the two lie on different ones, it is copied as it stands. Without the file, nothing.
+ */
+export const alsoNamed = (file: string, name: string): Effect.Effect<void, DiskError> =>
+  onDisk("name", name, async () => {
+    const [there, before] = await Promise.all([infoOf(file), infoOf(name)]);
+    if (there === undefined || isSame(there, before)) return;
+    const temp = tempName(name);
+    try {
+      await Deno.link(file, temp).catch(() => Deno.copyFile(file, temp));
+      await Deno.rename(temp, name);
+    } catch (cause) {
+      await Deno.remove(temp).catch(() => undefined);
+      throw cause;
+    }
+  });

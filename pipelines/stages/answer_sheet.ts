@@ -1,0 +1,52 @@
+/** A sheet of pictures with what a model answered about them. */
+import * as O from "fp-ts/lib/Option.js";
+import { contactSheet, type Sample } from "../data/contact_sheet.ts";
+import { parseBox } from "../data/grid.ts";
+import { imageAt, type SceneSet } from "../data/scene_set.ts";
+import type { Question } from "../data/tasks.ts";
+import { countRight } from "../eval/count.ts";
+import { presenceRight } from "../eval/presence.ts";
+import { referRight } from "../eval/refer.ts";
+import { questionsFor } from "./evaluate.ts";
+import type { LanguageData } from "./scene_source.ts";
+
+const isRight = (question: Question, answer: string, grid: number): boolean =>
+  question.kind === "presence"
+    ? presenceRight({ ...question, answer })
+    : question.kind === "count"
+    ? countRight({ ...question, answer })
+    : question.kind === "refer" && referRight(grid)({ truth: question.truth, answer });
+
+/** The first held-out pictures with answers of one model: two presence questions, a count and a place each. */
+export const sheetOf = (
+  answers: readonly string[],
+  set: SceneSet,
+  data: LanguageData,
+  side: number,
+): Uint8Array => {
+  const asked = questionsFor(data).slice(0, answers.length);
+  const scenes = [...new Set(asked.map((a) => a.scene))];
+  const grid = data.data.grid;
+  const samples = scenes.map((scene): Sample => {
+    const mine = asked.flatMap(({ scene: s, question }, i) =>
+      s === scene ? [{ question, answer: answers[i]! }] : []
+    );
+    const pick = (kind: string, n: number) => mine.filter((m) => m.question.kind === kind).slice(0, n);
+    const chosen = [...pick("presence", 2), ...pick("count", 1), ...pick("refer", 1)];
+    const box = chosen.filter((m) => m.question.kind === "refer").map((m) => parseBox(m.answer, grid))[0] ??
+      O.none;
+    return {
+      scene: data.scenes[scene]!,
+      image: imageAt(set, side, scene),
+      side,
+      lines: chosen.map(({ question, answer }) => ({
+        question: question.prompt,
+        answer,
+        truth: question.answer,
+        right: isRight(question, answer, grid),
+      })),
+      ...(O.isSome(box) ? { predictedBox: box.value } : {}),
+    };
+  });
+  return contactSheet(samples);
+};
