@@ -14,9 +14,10 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { writerOf } from "../stages/answer.ts";
+import { bridgeAfter } from "../ablations/experiment.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
-import { grownBridge, modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
+import { modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { PARAMS } from "../train/saved_state.ts";
 import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
@@ -90,7 +91,7 @@ const seeing = (
 export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedModel, TrainedError> =>
   Effect.gen(function* () {
     const place = yield* trainedPlace(path, name), { config, arm } = place, { model } = config;
-    const tokenizer = tokenizerFor(config), bridge = grownBridge(arm, model);
+    const tokenizer = tokenizerFor(config), bridge = bridgeAfter({ ...config, arm }, "finetune");
     const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
     const { tensors } = yield* load(place.checkpoint);
     const params = yield* treeOf(whole.specs, tensors, PARAMS);

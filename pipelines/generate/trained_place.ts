@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { readResult } from "../ablations/artefact.ts";
-import type { ExperimentBase } from "../ablations/experiment.ts";
+import type { Experiment } from "../ablations/experiment.ts";
 import { artefactName, type DecidedBy, visionJob } from "../ablations/jobs.ts";
 import { readAblation } from "../ablations/summary.ts";
 import { decodeEither, type DecodeError } from "../bridge.ts";
@@ -22,7 +22,7 @@ export interface TrainedPlace {
   /** The arm. */
   readonly arm: Arm;
   /** What its shapes and its words follow from. */
-  readonly config: Pick<ExperimentBase, "data" | "model" | "vocabulary">;
+  readonly config: Pick<Experiment, "data" | "model" | "vocabulary" | "resolution">;
   /** The checkpoint of the fine-tuning. */
   readonly checkpoint: string;
   /** The checkpoint of the encoder's training; none where the shipped weights are taken. */
@@ -85,15 +85,18 @@ const inQuickstart = (run: string, config: QuickstartConfig, name: string | unde
 
 type FineTuning = DecidedBy & TrainedPlace["config"];
 
-const fineTuning: t.Type<FineTuning, unknown, unknown> = t.type({
-  format: t.number,
-  stage: t.literal("finetune"),
-  device: t.string,
-  data: dataConfigCodec(),
-  vision: t.intersection([t.type({ steps: t.number }), t.UnknownRecord]),
-  vocabulary: t.number,
-  model: modelCodec(),
-}) as unknown as t.Type<FineTuning, unknown, unknown>;
+const fineTuning: t.Type<FineTuning, unknown, unknown> = t.intersection([
+  t.partial({ resolution: t.number }),
+  t.type({
+    format: t.number,
+    stage: t.literal("finetune"),
+    device: t.string,
+    data: dataConfigCodec(),
+    vision: t.intersection([t.type({ steps: t.number }), t.UnknownRecord]),
+    vocabulary: t.number,
+    model: modelCodec(),
+  }),
+]) as unknown as t.Type<FineTuning, unknown, unknown>;
 
 /** A fine-tuning by the configuration in its manifest; its arm has the name of its directory unless one is known. */
 const inArtefact = (
