@@ -74,7 +74,8 @@ const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>>
   const metrics = summary.metrics.filter(({ name }) => deciding.has(name) && differs(summary, name));
   const names = metrics.map(({ name }) => name);
   if (summary.arms.length === 0 || names.length === 0) return {};
-  const apart = new Set(summary.arms.map(({ time }) => time.predicted)).size > 1;
+  // points of equal work would lie over each other
+  const apart = 2 * new Set(summary.arms.map(({ time }) => time.predicted)).size > summary.arms.length;
   return {
     scores: scoresChart(summary, names),
     ...(summary.arms.length > 1 ? { differences: differencesChart(summary, names) } : {}),
@@ -144,6 +145,9 @@ export const keepAblation = (
     yield* writeCompact(`${to}/kept.json`, { format: 1, note: said } satisfies Kept);
     const summary = yield* summarise(to);
     yield* writeCompact(`${to}/summary.json`, summaryCodec().encode(summary));
+    if (yield* existing(`${to}/figures`)) {
+      yield* onDisk("remove", `${to}/figures`, () => Deno.remove(`${to}/figures`, { recursive: true }));
+    }
     for (const [figure, { svg }] of Object.entries(figuresKept(summary))) {
       yield* written(`${to}/figures/${figure}.svg`, svg);
     }
