@@ -41,7 +41,9 @@ const comparisons = [
 ] as const;
 
 /** What a study of the family `object-size` found out about sizes. */
-export const studiedSizes = ({ directory, summary }: Study): Effect.Effect<StudiedSizes, StoredError> =>
+export const studiedSizes = (
+  { directory, summary }: Pick<Study, "directory" | "summary">,
+): Effect.Effect<StudiedSizes, StoredError> =>
   Effect.map(readSizes(directory), (arms) => {
     const named = new Map(arms.map((arm) => [arm.name, arm]));
     const titleOf = (arm: ArmSizes): string => {

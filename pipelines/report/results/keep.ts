@@ -1,7 +1,8 @@
 /**
  * Small records of ablations, kept with the code: what every number of the results follows from, and no weights.
  *
- *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines
+ *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines;
+ *                                        samples/*.json where there is a control set
  *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg;
  *                                        times.json where its arms were timed side by side
  *
@@ -15,6 +16,7 @@ import { readAblation, type StoredError, summarise } from "../../ablations/summa
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
 import { readJson } from "../../runs/run_directory.ts";
 import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
+import { gainsChart, sizesChart, studiedSizes } from "../../notebooks/sizes.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, folderOf, onDisk } from "../../runs/disk.ts";
 import { metricLine, type MetricRecord, type MetricsError, readMetrics } from "../../runs/metrics.ts";
@@ -87,6 +89,16 @@ const figuresKept = (summary: AblationSummary): Readonly<Record<string, Figure>>
   };
 };
 
+// what is seen by size, of the family that asks for it
+const sizesKept = (
+  directory: string,
+  summary: AblationSummary,
+): Effect.Effect<Readonly<Record<string, Figure>>, StoredError> =>
+  summary.family !== "object-size" || summary.arms.length === 0 ? Effect.succeed({}) : Effect.map(
+    studiedSizes({ directory, summary }),
+    (studied) => ({ sizes: sizesChart(studied), gains: gainsChart(studied) }),
+  );
+
 /** What keeping can fail with. */
 export type KeepError = DiskError | MetricsError | StoredError;
 
@@ -94,6 +106,11 @@ const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<vo
   Effect.gen(function* () {
     yield* compactCopy(`${from}/manifest.json`, `${to}/manifest.json`);
     yield* compactCopy(`${from}/result.json`, `${to}/result.json`);
+    if (yield* existing(`${from}/samples/large-objects.json`)) {
+      for (const set of ["evaluate", "large-objects"]) {
+        yield* compactCopy(`${from}/samples/${set}.json`, `${to}/samples/${set}.json`);
+      }
+    }
     const metrics = `metrics/${stage}.jsonl`;
     if (!(yield* existing(`${from}/${metrics}`))) return;
     const lines = thinned(yield* readMetrics(`${from}/${metrics}`)).map(metricLine);
@@ -148,7 +165,8 @@ export const keepAblation = (
     if (yield* existing(`${to}/figures`)) {
       yield* onDisk("remove", `${to}/figures`, () => Deno.remove(`${to}/figures`, { recursive: true }));
     }
-    for (const [figure, { svg }] of Object.entries(figuresKept(summary))) {
+    const figures = { ...figuresKept(summary), ...(yield* sizesKept(to, summary)) };
+    for (const [figure, { svg }] of Object.entries(figures)) {
       yield* written(`${to}/figures/${figure}.svg`, svg);
     }
     return summary;
