@@ -1,4 +1,5 @@
 /** The sizes of ablations: everything but the arms. */
+import type { DeviceName } from "@chain-of-sight/kernels";
 import { type DataConfig, defaultData } from "../data/config.ts";
 import { presets as quickstarts } from "../quickstart/presets.ts";
 import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
@@ -13,6 +14,8 @@ export interface Preset {
   readonly base: ExperimentBase;
   /** Seeds unless others are asked for. */
   readonly seeds: number;
+  /** What computes unless something is asked for: two cores are several times faster than a software adapter on them. */
+  readonly device: DeviceName;
   /** Which arms of a family: all, those that are enough for its points, or only the first three of those. */
   readonly arms: "all" | "few" | "three";
 }
@@ -74,10 +77,10 @@ const base: ExperimentBase = {
 
 /** All presets by name. */
 export const ablationPresets: Readonly<Record<PresetName, Preset>> = {
-  smoke: { about: "seconds, for tests of the whole", base: smoke, seeds: 2, arms: "three" },
-  micro: { about: "two cores, about eight minutes", base: micro, seeds: 3, arms: "few" },
-  lab: { about: "one GPU, under an hour", base: lab, seeds: 3, arms: "all" },
-  base: { about: "one GPU, a day", base, seeds: 3, arms: "all" },
+  smoke: { about: "seconds, for tests of the whole", base: smoke, seeds: 2, device: "cpu", arms: "three" },
+  micro: { about: "two cores, about eight minutes", base: micro, seeds: 3, device: "cpu", arms: "few" },
+  lab: { about: "one GPU, under an hour", base: lab, seeds: 3, device: "auto", arms: "all" },
+  base: { about: "one GPU, a day", base, seeds: 3, device: "auto", arms: "all" },
 };
 
 /** The configuration of a family at the size of a preset, with as many seeds as are asked for. */

@@ -63,11 +63,12 @@ const listText = (): string =>
 export const command = Command.make(
   "ablate",
   flags,
-  ({ family, preset, device, set, store, json, list, ...given }) =>
+  ({ family, preset, set, store, json, list, ...given }) =>
     Effect.gen(function* () {
       if (list) return console.log(json ? JSON.stringify(listing, null, 2) : listText());
       const seeds = Option.isSome(given.seeds) ? yield* countOf("seeds", given.seeds.value) : undefined;
       const workers = yield* countOf("workers", given.workers);
+      const device = Option.getOrElse(given.device, () => ablationPresets[preset].device);
       const config = yield* fromEither(
         override(ablationCodec(), "ablation configuration")(ablationOf(family, preset, seeds), set),
       );

@@ -5,9 +5,11 @@
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
 import { presetNames } from "../ablations/config.ts";
+import { ablationPresets } from "../ablations/presets.ts";
 import { runNotebooks } from "../notebooks/run.ts";
-import { computeFlag } from "./flags.ts";
+import { ablationFlags } from "./ablation_flags.ts";
 
 const flags = {
   only: Flag.String("only").pipe(
@@ -18,7 +20,7 @@ const flags = {
     Flag.withDefault("micro" as const),
     Flag.withDescription("the size of their experiments"),
   ),
-  device: computeFlag,
+  device: ablationFlags.device,
   html: Flag.String("html").pipe(
     Flag.withDefault("runs/notebooks"),
     Flag.withDescription("folder of executed copies and pages of HTML"),
@@ -39,7 +41,7 @@ export const command = Command.make(
         folder,
         only,
         preset,
-        device,
+        device: Option.getOrElse(device, () => ablationPresets[preset].device),
         out,
         onDone: (name, { faults, seconds }) =>
           console.log(`${faults.length === 0 ? "ok  " : "FAIL"} ${name} ${seconds.toFixed(1)} s`),

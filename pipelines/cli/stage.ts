@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { type AblationArm, ablationCodec, type AblationConfig, experimentOf } from "../ablations/config.ts";
 import { makeStage } from "../ablations/make.ts";
-import { ablationOf } from "../ablations/presets.ts";
+import { ablationOf, ablationPresets } from "../ablations/presets.ts";
 import { workshop } from "../ablations/workshop.ts";
 import { PRODUCT_VERSION } from "../bench/flags.ts";
 import { fromEither } from "../bridge.ts";
@@ -89,5 +89,9 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
         );
         const made: Made = { path: directory, key, stage, label, seconds, numbers };
         console.log(json ? JSON.stringify(made, null, 2) : text(made));
-      }).pipe(Effect.provide(tuned(deviceNamed(device)))),
+      }).pipe(
+        Effect.provide(
+          tuned(deviceNamed(Option.getOrElse(device, () => ablationPresets[preset].device))),
+        ),
+      ),
   );

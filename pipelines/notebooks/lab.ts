@@ -9,6 +9,7 @@ import {
 import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 import { type PresetName, presetNames } from "../ablations/config.ts";
+import { ablationPresets } from "../ablations/presets.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { NotebookError } from "./fault.ts";
@@ -51,14 +52,15 @@ const projectOf = (folder: string): string => {
 };
 
 /**
- * Opens the lab: `COS_PRESET` is the size (`micro` unless set), `COS_DEVICE` what computes (`auto` unless set),
+ * Opens the lab: `COS_PRESET` is the size (`micro` unless set), `COS_DEVICE` what computes (the size's unless set),
  * `COS_FOLDER` the folder of runs and caches (the project's unless set). The process works in that folder from then on,
  * so that paths are those that the commands print. Throws NotebookError for a name that there is none of.
  */
 export const openLab = (): Lab => {
+  const preset = chosen("COS_PRESET", presetNames, "micro");
   const lab: Lab = {
-    preset: chosen("COS_PRESET", presetNames, "micro"),
-    device: chosen("COS_DEVICE", deviceNames, "auto"),
+    preset,
+    device: chosen("COS_DEVICE", deviceNames, ablationPresets[preset].device),
     folder: Deno.env.get("COS_FOLDER") ?? projectOf(Deno.cwd()),
   };
   Deno.chdir(lab.folder);
