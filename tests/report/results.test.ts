@@ -103,7 +103,7 @@ committed("records are small, of text, and none is left behind", async () => {
 committed.run();
 
 const keeping = suite("keeping an ablation");
-const folder = await Deno.makeTempDir();
+const folder = Deno.makeTempDirSync();
 keeping.after(() => Deno.remove(folder, { recursive: true }));
 
 const tiny = ((): AblationConfig => {
