@@ -1,5 +1,5 @@
 /** Sheets of sample pictures with questions, answers and boxes, for eyes. */
-import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
+import { type Canvas, createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { loadFont } from "./art.ts";
 import type { Box } from "./box.ts";
 import { plateFont, registerFont } from "./compose.ts";
@@ -41,19 +41,22 @@ const colours = {
   box: "#e0218a",
 };
 
-const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {
-  const small = createCanvas(side, side),
-    inner = small.getContext("2d"),
-    data = inner.createImageData(side, side);
+/** A picture of `side * side * 3` bytes of RGB as a canvas. */
+export const bitmap = (image: Uint8Array, side: number): Canvas => {
+  const canvas = createCanvas(side, side),
+    g = canvas.getContext("2d"),
+    pixels = g.createImageData(side, side);
   for (let p = 0, q = 0; q < image.length; p += 4, q += 3) {
-    data.data[p] = image[q]!,
-      data.data[p + 1] = image[q + 1]!,
-      data.data[p + 2] = image[q + 2]!,
-      data.data[p + 3] = 255;
+    pixels.data[p] = image[q]!, pixels.data[p + 1] = image[q + 1]!, pixels.data[p + 2] = image[q + 2]!;
+    pixels.data[p + 3] = 255;
   }
-  inner.putImageData(data, 0, 0);
+  g.putImageData(pixels, 0, 0);
+  return canvas;
+};
+
+const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {
   g.imageSmoothingEnabled = side > PICTURE; // low resolutions are shown as the pixels that the model sees
-  g.drawImage(small, x, y, PICTURE, PICTURE);
+  g.drawImage(bitmap(image, side), x, y, PICTURE, PICTURE);
 };
 
 const drawBox = (

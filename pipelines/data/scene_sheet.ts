@@ -1,23 +1,12 @@
 /** A picture of scenes at the size of their masters, for eyes. */
-import { type Canvas, createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
+import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { loadFont } from "./art.ts";
 import { plateFont, registerFont } from "./compose.ts";
+import { bitmap } from "./contact_sheet.ts";
 import type { Scene } from "./record.ts";
 import type { StoredScene } from "./shards/read.ts";
 
 const GAP = 10, LINE = 18, COLUMNS = 4;
-
-const bitmap = (image: Uint8Array, side: number): Canvas => {
-  const canvas = createCanvas(side, side),
-    g = canvas.getContext("2d"),
-    pixels = g.createImageData(side, side);
-  for (let p = 0, q = 0; q < image.length; p += 4, q += 3) {
-    pixels.data[p] = image[q]!, pixels.data[p + 1] = image[q + 1]!, pixels.data[p + 2] = image[q + 2]!;
-    pixels.data[p + 3] = 255;
-  }
-  g.putImageData(pixels, 0, 0);
-  return canvas;
-};
 
 const lineOf = ({ id, theme, background, objects }: Scene, side: number): string => {
   const sizes = objects.map((o) => Math.round(o.size * side));
