@@ -1,6 +1,7 @@
 /** Sheets of sample pictures with questions, answers and boxes, for eyes. */
-import { type Canvas, createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
+import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { loadFont } from "./art.ts";
+import { bitmap } from "./bitmap.ts";
 import type { Box } from "./box.ts";
 import { plateFont, registerFont } from "./compose.ts";
 import type { Scene } from "./record.ts";
@@ -39,19 +40,6 @@ const colours = {
   wrong: "#b3261e",
   truth: "#6b6f76",
   box: "#e0218a",
-};
-
-/** A picture of `side * side * 3` bytes of RGB as a canvas. */
-export const bitmap = (image: Uint8Array, side: number): Canvas => {
-  const canvas = createCanvas(side, side),
-    g = canvas.getContext("2d"),
-    pixels = g.createImageData(side, side);
-  for (let p = 0, q = 0; q < image.length; p += 4, q += 3) {
-    pixels.data[p] = image[q]!, pixels.data[p + 1] = image[q + 1]!, pixels.data[p + 2] = image[q + 2]!;
-    pixels.data[p + 3] = 255;
-  }
-  g.putImageData(pixels, 0, 0);
-  return canvas;
 };
 
 const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {

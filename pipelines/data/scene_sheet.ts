@@ -1,8 +1,8 @@
 /** A picture of scenes at the size of their masters, for eyes. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { loadFont } from "./art.ts";
+import { bitmap } from "./bitmap.ts";
 import { plateFont, registerFont } from "./compose.ts";
-import { bitmap } from "./contact_sheet.ts";
 import type { Scene } from "./record.ts";
 import type { StoredScene } from "./shards/read.ts";
 
