@@ -3,14 +3,14 @@
  * Licences of the art: fluent-emoji-flat MIT, noto Apache-2.0, twemoji CC-BY-4.0, Roboto OFL-1.1.
  */
 import * as Effect from "effect/Effect";
-import { createRequire } from "node:module";
 // Importing the manifest puts the package in the module graph: `deno cache` fetches it, and its other files can then be
 // found by name.
 import roboto from "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import { concepts, smallVocabulary } from "./concepts.ts";
 import type { Style } from "./config.ts";
 import { iconSvg, readIcons, styleVersion } from "./drawings.ts";
-import { DataError } from "./error.ts";
+import type { DataError } from "./error.ts";
+import { packageError, packageFile } from "./package_files.ts";
 
 /** Drawings as text, ready to be sent to a worker. */
 export interface Art {
@@ -30,19 +30,9 @@ export const artVersion: string = [
 ].join(" ");
 
 const fontFile = "@expo-google-fonts/roboto/500Medium/Roboto_500Medium.ttf";
-const fileOf = (path: string): string => createRequire(import.meta.url).resolve(path);
 
 const attempt = <A>(what: string, f: () => Promise<A>): Effect.Effect<A, DataError> =>
-  Effect.tryPromise({
-    try: f,
-    catch: (cause) =>
-      new DataError({
-        op: "art",
-        got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
-        expected: `the npm package ${what}`,
-        mend: "run once with the npm registry reachable, so that Deno caches the package",
-      }),
-  });
+  Effect.tryPromise({ try: f, catch: packageError("art", `the npm package ${what}`) });
 
 const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, string])[], DataError> =>
   attempt(`of the style ${style}`, async () => {
@@ -58,7 +48,7 @@ const loadStyle = (style: Style): Effect.Effect<readonly (readonly [string, stri
   });
 
 /** The TrueType file of the plates and of sheets. */
-export const loadFont = (): Uint8Array => Deno.readFileSync(fileOf(fontFile));
+export const loadFont = (): Uint8Array => Deno.readFileSync(packageFile(fontFile));
 
 /** Styles of worlds without {@link DataConfig.world}. */
 export const smallStyles: readonly Style[] = ["fluent-flat", "noto", "twemoji"];

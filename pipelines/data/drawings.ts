@@ -4,9 +4,9 @@
  * CC-BY-SA-4.0.
  */
 import * as Effect from "effect/Effect";
-import { createRequire } from "node:module";
 import type { Style } from "./config.ts";
-import { DataError } from "./error.ts";
+import type { DataError } from "./error.ts";
+import { packageError, packageFile } from "./package_files.ts";
 import { type Raster, rasterFile, rasterSvg } from "./raster.ts";
 
 /** What names a drawing in the packages. */
@@ -98,15 +98,13 @@ interface IconSet {
   readonly icons: Readonly<Record<string, Pick<Icon, "body"> & Partial<Icon>>>;
 }
 
-const fileOf = (path: string): string => createRequire(import.meta.url).resolve(path);
-
 /** The icons of an icon set by slug. Rejects if the package cannot be read. */
 export const readIcons = async (
   style: Exclude<Style, "stamp" | "fluent-3d">,
 ): Promise<(slug: string) => Icon | undefined> => {
   await manifests[style]();
   const set = JSON.parse(
-    await Deno.readTextFile(fileOf(`${styleSources[style].package}/icons.json`)),
+    await Deno.readTextFile(packageFile(`${styleSources[style].package}/icons.json`)),
   ) as IconSet;
   return (slug) => {
     // Icon sets write possessives without the hyphen: `womans-hat`.
@@ -144,7 +142,10 @@ const fileKey = (name: string): string =>
 
 const fileDrawings = async (style: "fluent-3d"): Promise<Drawings> => {
   await manifests[style]();
-  const folder = fileOf(`${styleSources[style].package}/package.json`).replace(/package\.json$/, "assets");
+  const folder = packageFile(`${styleSources[style].package}/package.json`).replace(
+    /package\.json$/,
+    "assets",
+  );
   const files = new Map<string, string>();
   for await (const { name: file } of Deno.readDir(folder)) files.set(fileKey(file), `${folder}/${file}`);
   const find = ({ emoji }: DrawingName): string | undefined =>
@@ -170,11 +171,5 @@ export const openDrawings = (style: Style): Effect.Effect<Drawings, DataError> =
       if (style === "stamp") throw new Error("the style stamp");
       return style === "fluent-3d" ? await fileDrawings(style) : await iconDrawings(style);
     },
-    catch: (cause) =>
-      new DataError({
-        op: "openDrawings",
-        got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
-        expected: `the drawings of ${style}`,
-        mend: "run once with the npm registry reachable, so that Deno caches the package",
-      }),
+    catch: packageError("openDrawings", `the drawings of ${style}`),
   });

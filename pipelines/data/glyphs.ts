@@ -1,12 +1,12 @@
 /** The letters of plates as coverage, drawn once at a great size and scaled down to whole pixels. */
 import { Resvg } from "@resvg/resvg-js";
-import { createRequire } from "node:module";
 // Importing the manifests puts the packages in the module graph, so that `deno cache` fetches them.
 import "npm:@expo-google-fonts/comic-neue@0.4.1/package.json" with { type: "json" };
 import "npm:@expo-google-fonts/lora@0.4.2/package.json" with { type: "json" };
 import "npm:@expo-google-fonts/oswald@0.4.1/package.json" with { type: "json" };
 import "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import "npm:dejavu-fonts-ttf@2.37.3/package.json" with { type: "json" };
+import { packageFile } from "./package_files.ts";
 import type { Packer } from "./picture_pack.ts";
 import { type PlateFont, plateFonts } from "./plate_fonts.ts";
 
@@ -37,10 +37,9 @@ const strip = (font: PlateFont): string => {
 
 /** Adds the cells of every letter of every typeface, one channel each. Throws if a font file cannot be found. */
 export const packGlyphs = ({ add }: Packer): void => {
-  const { resolve } = createRequire(import.meta.url);
   plateFonts.forEach((font, number) => {
     const { pixels, width } = new Resvg(strip(font), {
-      font: { loadSystemFonts: false, fontFiles: [resolve(font.file)] },
+      font: { loadSystemFonts: false, fontFiles: [packageFile(font.file)] },
     }).render();
     [...font.characters].forEach((character, i) => {
       const data = new Uint8Array(CELL_WIDTH * CELL_HEIGHT);
