@@ -1,4 +1,5 @@
-/** The one bridge from the pure world's `Either` and io-ts codecs to Effect. */
+/** The one bridge from the pure world's `Either`, io-ts codecs and what it throws to Effect. */
+import type { ConfigError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -110,6 +111,10 @@ export const decodeEither =
 /** An `Either` as an Effect: `Left` fails, `Right` succeeds. */
 export const fromEither = <L, A>(either: E.Either<L, A>): Effect.Effect<A, L> =>
   E.isLeft(either) ? Effect.fail(either.left) : Effect.succeed(either.right);
+
+/** What a pure function gives, as an Effect that fails with the ConfigError that it throws. */
+export const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
+  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
 
 /**
  * Decodes a value as an Effect that fails with a {@link DecodeError} naming every refused field.

@@ -4,7 +4,7 @@ import { type Device, type DeviceName, theDevice } from "@chain-of-sight/kernels
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { relative } from "node:path";
-import type { DecodeError } from "../bridge.ts";
+import { type DecodeError, tried } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import {
@@ -174,9 +174,6 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
     stop: change(stopped),
   };
 };
-
-const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
-  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
 
 const elsewhere = (path: string, got: string, expected: string): AblationError =>
   new AblationError({

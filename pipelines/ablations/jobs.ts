@@ -16,7 +16,7 @@
  */
 import type { DataConfig } from "../data/config.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
-import { viewsRead } from "../stages/model.ts";
+import { bridgeAt, viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import { bridgeAfter, type Experiment, settingOf } from "./experiment.ts";
 
@@ -90,15 +90,16 @@ const decidedVision = ({ format, device, data, vision }: DecidedBy): Json =>
 export const visionJob = (of: DecidedBy): Pick<Job, "stage" | "key"> | undefined =>
   of.vision.steps === 0 ? undefined : { stage: "vision", key: hashOf(decidedVision(of)) };
 
-/** What the encoder sees in an experiment: for pre-training, and for fine-tuning and evaluation. Throws ConfigError. */
-const viewsOf = (e: Experiment): { readonly small: EncoderViews; readonly grown: EncoderViews } => ({
-  small: viewsRead(bridgeAfter(e, "pretrain")),
-  grown: viewsRead(bridgeAfter(e, "finetune")),
-});
+/** What the encoder sees in a stage of an experiment. The bridge is built, so that one that does not fit is a ConfigError. */
+const viewsIn = (e: Experiment, stage: "pretrain" | "finetune"): EncoderViews => {
+  const bridge = bridgeAfter(e, stage);
+  bridgeAt(e.model, bridge);
+  return viewsRead(bridge);
+};
 
-/** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that cannot grow. */
+/** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that does not fit. */
 export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
-  const { small, grown } = viewsOf(e);
+  const small = viewsIn(e, "pretrain"), grown = viewsIn(e, "finetune");
   const made: Job[] = [];
   const add = (
     stage: JobStage,

@@ -1,10 +1,10 @@
 /** A run on mixtures: pre-training with few visual tokens, expansion, fine-tuning with many, scores by official rules. */
-import { ConfigError, type TreeError } from "@chain-of-sight/core";
+import type { ConfigError, TreeError } from "@chain-of-sight/core";
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
-import { type DecodeError, fromEither } from "../bridge.ts";
+import { type DecodeError, fromEither, tried } from "../bridge.ts";
 import { DataError } from "../data/error.ts";
 import { leastLength } from "../data/mixture_buckets.ts";
 import { loadMixture } from "../data/mixture_config.ts";
@@ -172,10 +172,7 @@ export const runOnMixtures = (
 ): Effect.Effect<MixtureRunSummary, MixtureRunError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { arm, model, seed, featureBatch } = config, device = yield* theDevice();
-    const bridges = yield* Effect.try({
-      try: () => [smallBridge(arm), grownBridge(arm, model)] as const,
-      catch: (cause) => cause as ConfigError,
-    });
+    const bridges = yield* tried(() => [smallBridge(arm), grownBridge(arm, model)] as const);
     const [few, many, asked] = yield* Effect.forEach(
       [config.pretrain, config.finetune, config.evaluate] as const,
       ({ mixture }) => Effect.flatMap(loadMixture(mixture), (of) => openMixture(of, cache)),
@@ -200,10 +197,7 @@ export const runOnMixtures = (
     const second = yield* featured(many, large, "features of finetune");
     const third = yield* featured(asked, large, "features of evaluate");
     const { vocabulary } = first.source;
-    const fresh = yield* Effect.try({
-      try: () => freshModel(arm, model, vocabulary, seed),
-      catch: (cause) => cause as ConfigError,
-    });
+    const fresh = yield* tried(() => freshModel(arm, model, vocabulary, seed));
     const stages = pipe(
       noted(
         run,

@@ -2,7 +2,6 @@
  * The quickstart: every arm as an experiment with one seed, made by the jobs of `ablations/` in their store. Its run
  * directory holds what they made under the names of the arms, so that a store is all that it shares with others.
  */
-import { ConfigError } from "@chain-of-sight/core";
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { artefactPath, readResult } from "../ablations/artefact.ts";
@@ -11,13 +10,13 @@ import { type Job, jobGraph, jobsOf } from "../ablations/jobs.ts";
 import { makeArtefact, type MakeError } from "../ablations/make.ts";
 import { tokenizerOf } from "../ablations/materials.ts";
 import { workshop } from "../ablations/workshop.ts";
-import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
+import { tried } from "../bridge.ts";
+import { type DiskError, existing, folderOf, onDisk } from "../runs/disk.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import { openOrCreateRun, type RunDirectory, RunError } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { alsoNamed } from "../runs/second_name.ts";
-import { bridgeAt, grownBridge, smallBridge } from "../stages/model.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { noted, stageRun } from "../stages/stage.ts";
 import { stderrSink } from "../terminal/progress.ts";
@@ -93,37 +92,14 @@ const showing = <A, E, R>(
   ).pipe(Effect.onError(() => Effect.ignore(all)), Effect.tap(() => all));
 };
 
-const stands = (path: string): Effect.Effect<boolean, DiskError> =>
-  onDisk("look for", path, () =>
-    Deno.stat(path).then(() => true, (cause) => {
-      if (cause instanceof Deno.errors.NotFound) return false;
-      throw cause;
-    }));
-
 /** Moves a run aside, unless another process uses it. */
 const moveAside = (path: string): Effect.Effect<void, DiskError | LockError> =>
   Effect.gen(function* () {
-    if (!(yield* stands(path))) return;
+    if (!(yield* existing(path))) return;
     yield* Effect.scoped(acquireLock(`${path}/lock`));
     const aside = `${path}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
     yield* onDisk("move aside", path, () => Deno.rename(path, aside));
     yield* Effect.logInfo(`${path} is now at ${aside}`);
-  });
-
-/** All jobs. Every bridge of every arm is built, so that what cannot grow is refused before anything is made. */
-const planned = (
-  experiments: readonly Experiment[],
-  device: string,
-): Effect.Effect<readonly Job[], ConfigError> =>
-  Effect.try({
-    try: () => {
-      for (const { arm, model } of experiments) {
-        bridgeAt(model, smallBridge(arm));
-        bridgeAt(model, grownBridge(arm, model));
-      }
-      return jobGraph(experiments, device);
-    },
-    catch: (cause) => cause as ConfigError,
   });
 
 const elsewhere = (path: string, got: string, expected: string): RunError =>
@@ -151,7 +127,8 @@ export const quickstart = (
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), { profile: { name: device } } = yield* theDevice();
-    const experiments = quickstartExperiments(config), jobs = yield* planned(experiments, device);
+    const experiments = quickstartExperiments(config),
+      jobs = yield* tried(() => jobGraph(experiments, device));
     const trainings = jobs.filter(({ stage }) => stage !== "scenes" && stage !== "features");
     if (fresh) {
       for (const path of [out, ...trainings.map((job) => artefactPath(store, job))]) yield* moveAside(path);

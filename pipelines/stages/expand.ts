@@ -11,6 +11,7 @@ import {
   unflatten,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
+import { tried } from "../bridge.ts";
 import { hashOf } from "../runs/hash.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { seesPictures } from "./encoder.ts";
@@ -62,12 +63,9 @@ export const expand = (
 (given) =>
   Effect.gen(function* () {
     const { name, arm, model, vocabulary, seed } = stage;
-    const bridge = yield* Effect.try({
-      try: () => {
-        const { description, resolution } = expandedBridge(arm, model, given.bridge);
-        return { description, resolution };
-      },
-      catch: (cause) => cause as ConfigError,
+    const bridge = yield* tried(() => {
+      const { description, resolution } = expandedBridge(arm, model, given.bridge);
+      return { description, resolution };
     });
     const identity = hashOf({ expand: given.identity, expansion: arm.expansion, bridge, seed });
     const path = stagePlaces(run, name).checkpoint;

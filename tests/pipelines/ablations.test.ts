@@ -1,4 +1,5 @@
 /** Ablations without training: families, the graph of jobs, its scheduler, and what is shown. */
+import { ConfigError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as E from "fp-ts/lib/Either.js";
@@ -96,6 +97,17 @@ values("directories and commands say what is other than the preset", () => {
     /^deno task cos finetune .*--arm cos-80-336 --seed 2$/,
   );
 });
+
+values(
+  "an arm whose bridge fits no grid, before it grows or after, is refused with the plan of its jobs",
+  () => {
+    const planned = (setting: string) => jobGraph(experimentsOf(changed([setting])), "cpu");
+    for (const name of ["bridge.windows=[8,3]", "expansion.growth.local=5"]) {
+      assert.throws(() => planned(`arms.1.${name}`), (error: unknown) => error instanceof ConfigError, name);
+    }
+    assert.ok(planned("arms.1.bridge.windows=[8,4]").length > 0);
+  },
+);
 
 values("arms of equal compute have as much work in pre-training as the baseline", () => {
   const all = experimentsOf({ ...ablationOf("bridges", "lab"), seeds: [1] });
