@@ -2,6 +2,7 @@
 import { aspectOf } from "./aspects.ts";
 import { concepts, popularity, type Theme, themes } from "./concepts.ts";
 import type { DataConfig, Split, Style } from "./config.ts";
+import { keptBy } from "./kept.ts";
 import { poolOf } from "./pool.ts";
 import type { Rng } from "./rng.ts";
 
@@ -78,13 +79,8 @@ const make = (config: DataConfig, split: Split): SplitTables => {
   };
 };
 
-const made = new WeakMap<DataConfig, Map<Split, SplitTables>>();
+const kept = keptBy<DataConfig, Split, SplitTables>();
 
 /** The lookups of a split of a configuration that has `world`; the same object for the same configuration object. */
-export const tablesOf = (config: DataConfig, split: Split): SplitTables => {
-  const known = made.get(config) ?? new Map<Split, SplitTables>();
-  made.set(config, known);
-  const found = known.get(split) ?? make(config, split);
-  known.set(split, found);
-  return found;
-};
+export const tablesOf = (config: DataConfig, split: Split): SplitTables =>
+  kept(config, split, () => make(config, split));

@@ -6,6 +6,7 @@
  */
 import * as O from "fp-ts/lib/Option.js";
 import type { DataConfig, Split } from "../config.ts";
+import { keptBy } from "../kept.ts";
 import type { Rng } from "../rng.ts";
 import { sampleScene } from "../scene.ts";
 import { type SceneView, viewOf } from "./view.ts";
@@ -84,17 +85,15 @@ export const drawLevel = (levels: Levels, rng: Rng, offer: readonly string[]): O
 /** Scenes that weights are fitted on, and the first of their indices, which no data set reaches. */
 const FITTED = 1024, FIRST = 2 ** 31;
 
-const fittedViews = new WeakMap<DataConfig, Map<Split, readonly SceneView[]>>();
-const fittedLevels = new WeakMap<DataConfig, Map<string, Levels>>();
+const fittedViews = keptBy<DataConfig, Split, readonly SceneView[]>();
+const fittedLevels = keptBy<DataConfig, string, Levels>();
 
-const viewsOf = (config: DataConfig, split: Split): readonly SceneView[] => {
-  const kept = fittedViews.get(config) ?? new Map<Split, readonly SceneView[]>();
-  fittedViews.set(config, kept);
-  const found = kept.get(split) ??
-    range(FITTED).map((i) => viewOf(sampleScene(config, split, FIRST + i), config));
-  kept.set(split, found);
-  return found;
-};
+const viewsOf = (config: DataConfig, split: Split): readonly SceneView[] =>
+  fittedViews(
+    config,
+    split,
+    () => range(FITTED).map((i) => viewOf(sampleScene(config, split, FIRST + i), config)),
+  );
 
 /**
  * The weights of a template in the scenes of a configuration's split, fitted once on scenes that no set contains.
@@ -104,11 +103,9 @@ export const levelsFor = (
   { config, scene }: SceneView,
   template: string,
   offers: (view: SceneView) => readonly string[],
-): Levels => {
-  const kept = fittedLevels.get(config) ?? new Map<string, Levels>();
-  fittedLevels.set(config, kept);
-  const key = `${scene.split} ${template}`;
-  const found = kept.get(key) ?? levelsOf(viewsOf(config, scene.split).map(offers));
-  kept.set(key, found);
-  return found;
-};
+): Levels =>
+  fittedLevels(
+    config,
+    `${scene.split} ${template}`,
+    () => levelsOf(viewsOf(config, scene.split).map(offers)),
+  );

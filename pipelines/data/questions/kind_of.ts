@@ -1,6 +1,7 @@
 /** Knowledge beside sight: which object is of a kind, after WordNet. */
 import * as O from "fp-ts/lib/Option.js";
 import { nameOf } from "../concepts.ts";
+import { keptBy } from "../kept.ts";
 import { isKind, kindNames } from "../lexicon/kinds.ts";
 import { poolOf } from "../pool.ts";
 import type { DataConfig, Split } from "../config.ts";
@@ -17,20 +18,17 @@ const FEWEST = 6;
 
 const isSo = O.exists((yes: boolean) => yes);
 
-const known = new WeakMap<DataConfig, Map<Split, ReadonlyMap<string, readonly number[]>>>();
+const kept = keptBy<DataConfig, Split, ReadonlyMap<string, readonly number[]>>();
 
 /** The kinds that have enough members among the concepts of a split, with their members. */
-const kindsIn = (config: DataConfig, split: Split): ReadonlyMap<string, readonly number[]> => {
-  const kept = known.get(config) ?? new Map<Split, ReadonlyMap<string, readonly number[]>>();
-  known.set(config, kept);
-  const pool = poolOf(config, split);
-  const found = kept.get(split) ?? new Map(
-    kindNames.map((kind) => [kind, pool.filter((c) => isSo(isKind(c, kind)))] as const)
-      .filter(([, members]) => members.length >= FEWEST),
-  );
-  kept.set(split, found);
-  return found;
-};
+const kindsIn = (config: DataConfig, split: Split): ReadonlyMap<string, readonly number[]> =>
+  kept(config, split, () => {
+    const pool = poolOf(config, split);
+    return new Map(
+      kindNames.map((kind) => [kind, pool.filter((c) => isSo(isKind(c, kind)))] as const)
+        .filter(([, members]) => members.length >= FEWEST),
+    );
+  });
 
 /** The kinds that one concept of a scene alone is of, nothing else in it being disputed. */
 const candidates = ({ scene, config, byConcept, nameable }: SceneView) => {
