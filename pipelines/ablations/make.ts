@@ -3,7 +3,7 @@ import type { ConfigError, TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
-import type { DecodeError } from "../bridge.ts";
+import { type DecodeError, tried } from "../bridge.ts";
 import type { DataError } from "../data/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
@@ -49,7 +49,8 @@ export type MakeError =
   | TrainingError
   | TreeError;
 
-type Found = Pick<ArtefactResult, "numbers" | "outcomes">;
+/** What a job found; of scenes with the hash of their pictures, as all others have that of what they need. */
+type Found = Pick<ArtefactResult, "numbers" | "outcomes"> & { readonly dataHash?: string };
 type Making = Effect.Effect<Found, MakeError, Device>;
 
 /** What a training found out. */
@@ -66,9 +67,6 @@ const trainingNumbers = (records: readonly MetricRecord[]): Found => {
     },
   };
 };
-
-const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
-  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
 
 const trained = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
   Effect.gen(function* () {
@@ -121,7 +119,10 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
   });
 
 const drawn = (shop: Workshop, job: Job): Making =>
-  Effect.map(scenesOf(shop, job), ({ scenes }) => ({ numbers: { scenes: scenes.length } }));
+  Effect.map(
+    scenesOf(shop, job),
+    ({ scenes, hash }) => ({ dataHash: hash, numbers: { scenes: scenes.length } }),
+  );
 
 const seen = (shop: Workshop, job: Job): Making =>
   Effect.map(seenScenes(shop, job), ({ features }) => ({
@@ -213,11 +214,10 @@ export const makeArtefact = (
     if (meanwhile !== undefined) return meanwhile;
     const began = performance.now(), run = stageRun(opened);
     const found = yield* noted(run, job.stage, () => makers[job.stage](shop, job, run))(undefined);
-    const drawnHash = job.stage === "scenes" ? (yield* scenesOf(shop, job)).hash : dataHash;
     const result: ArtefactResult = {
       format: 1,
       key: job.key,
-      dataHash: drawnHash,
+      dataHash,
       seconds: (performance.now() - began) / 1000,
       ...found,
     };
