@@ -1,12 +1,6 @@
 /** A second name for a file: what is made in one place is seen in another without being there twice. */
 import * as Effect from "effect/Effect";
-import { type DiskError, onDisk, tempName } from "./disk.ts";
-
-const infoOf = (path: string): Promise<Deno.FileInfo | undefined> =>
-  Deno.stat(path).catch((cause) => {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
-  });
+import { type DiskError, ifThere, onDisk, tempName } from "./disk.ts";
 
 const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
   a.ino !== null && a.ino === b?.ino && a.dev === b.dev;
@@ -17,7 +11,7 @@ const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
  */
 export const alsoNamed = (file: string, name: string): Effect.Effect<void, DiskError> =>
   onDisk("name", name, async () => {
-    const [there, before] = await Promise.all([infoOf(file), infoOf(name)]);
+    const [there, before] = await Promise.all([file, name].map((path) => ifThere(Deno.stat(path))));
     if (there === undefined || isSame(there, before)) return;
     const temp = tempName(name);
     try {
