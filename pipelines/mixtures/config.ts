@@ -1,12 +1,11 @@
 /** A model's way from annotation files to scores, as a JSON file describes it. */
 import * as Effect from "effect/Effect";
-import * as E from "fp-ts/lib/Either.js";
-import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
+import type { DecodeError } from "../bridge.ts";
 import { closed } from "../data/formats/codecs.ts";
 import { benchmarks } from "../eval/registry.ts";
-import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
+import { type DiskError, folderOf } from "../runs/disk.ts";
+import { readJson } from "../runs/run_directory.ts";
 import { languageCodec, type LanguageConfig } from "../stages/language.ts";
 import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
 
@@ -76,10 +75,7 @@ export const mixtureRunCodec = (): t.Type<MixtureRunConfig, unknown, unknown> =>
 /** Reads the configuration of a run; the mixtures' paths are relative to the folder of its file. */
 export const loadMixtureRun = (path: string): Effect.Effect<MixtureRunConfig, DecodeError | DiskError> =>
   Effect.gen(function* () {
-    const text = yield* onDisk("read", path, () => Deno.readTextFile(path));
-    const config = yield* fromEither(
-      pipe(parseJson(path)(text), E.flatMap(decodeEither(mixtureRunCodec(), path))),
-    );
+    const config = yield* readJson(path, mixtureRunCodec());
     const at = <A extends { readonly mixture: string }>(of: A): A => ({
       ...of,
       mixture: of.mixture.startsWith("/") ? of.mixture : `${folderOf(path)}/${of.mixture}`,
