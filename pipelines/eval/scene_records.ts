@@ -60,12 +60,4 @@ export const sceneRecord = (
 /** Kinds in the order of their appearance, each with its items. */
 export const byKind = <A extends { readonly question: Question }>(
   items: readonly A[],
-): ReadonlyMap<QuestionKind, readonly A[]> => {
-  const out = new Map<QuestionKind, A[]>();
-  for (const item of items) {
-    const group = out.get(item.question.kind);
-    if (group === undefined) out.set(item.question.kind, [item]);
-    else group.push(item);
-  }
-  return out;
-};
+): ReadonlyMap<QuestionKind, readonly A[]> => Map.groupBy(items, ({ question }) => question.kind);

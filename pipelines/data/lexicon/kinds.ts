@@ -51,20 +51,15 @@ const endings = (name: string): readonly string[] => {
 
 const namesOf = ({ name, synonyms }: Concept): readonly string[] => [name, ...synonyms];
 
-const grouped = <K>(pairs: Iterable<readonly [K, number]>): ReadonlyMap<K, readonly number[]> => {
-  const out = new Map<K, number[]>();
-  for (const [key, id] of pairs) out.set(key, [...out.get(key) ?? [], id]);
-  return out;
-};
-
 const confused = (): readonly ReadonlySet<number>[] => {
-  const byName = grouped(concepts.flatMap((c) => namesOf(c).map((name) => [name, c.id] as const)));
-  const bySynset = grouped(
-    concepts.flatMap(({ synset, id }) => synset === undefined ? [] : [[synset, id] as const]),
+  const byName = Map.groupBy(
+    concepts.flatMap((c) => namesOf(c).map((name) => ({ name, id: c.id }))),
+    ({ name }) => name,
   );
+  const bySynset = Map.groupBy(concepts, ({ synset }) => synset);
   const out = concepts.map(() => new Set<number>());
-  const join = (a: number, others: readonly number[] = []): void =>
-    others.filter((b) => a !== b).forEach((b) => (out[a]!.add(b), out[b]!.add(a)));
+  const join = (a: number, others: readonly { readonly id: number }[] = []): void =>
+    others.filter(({ id }) => a !== id).forEach(({ id }) => (out[a]!.add(id), out[id]!.add(a)));
   concepts.forEach((c) => {
     namesOf(c).flatMap(endings).forEach((name) => join(c.id, byName.get(name)));
     synsets[c.id]?.forEach((synset) => join(c.id, bySynset.get(synset)));

@@ -8,11 +8,9 @@ import { listed, some, withArticle } from "./words.ts";
 /** Concepts that a short caption names. */
 const NAMED = 4;
 
-const groups = (things: readonly Thing[]): readonly (readonly [number, readonly Thing[]])[] => {
-  const out = new Map<number, Thing[]>();
-  for (const thing of things) out.set(thing.concept, [...out.get(thing.concept) ?? [], thing]);
-  return [...out];
-};
+const groups = (things: readonly Thing[]): readonly (readonly [number, readonly Thing[]])[] => [
+  ...Map.groupBy(things, ({ concept }) => concept),
+];
 
 const areaOf = (things: readonly Thing[]): number => things.reduce((sum, { box }) => sum + area(box), 0);
 

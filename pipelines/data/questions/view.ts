@@ -3,7 +3,7 @@ import type { Box } from "../box.ts";
 import { colourOf } from "../colours.ts";
 import type { DataConfig } from "../config.ts";
 import { confusedWith } from "../lexicon/kinds.ts";
-import { countsOf, type Scene } from "../record.ts";
+import type { Scene } from "../record.ts";
 import { tablesOf } from "../world_tables.ts";
 
 /** An object with what rules ask of it. */
@@ -49,9 +49,8 @@ const thingsOf = (scene: Scene, master: number): readonly Thing[] =>
 
 /** The view of a scene of a world at full strength. */
 export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
-  const things = thingsOf(scene, config.master), byConcept = new Map<number, Thing[]>();
-  for (const thing of things) byConcept.set(thing.concept, [...byConcept.get(thing.concept) ?? [], thing]);
-  const present = [...countsOf(scene).keys()];
+  const things = thingsOf(scene, config.master), byConcept = Map.groupBy(things, ({ concept }) => concept);
+  const present = [...byConcept.keys()];
   const blurred = new Set(present.flatMap((c) => [...confusedWith(c)]));
   const nameable = present.filter((c) => !blurred.has(c));
   return {
