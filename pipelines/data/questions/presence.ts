@@ -39,20 +39,14 @@ interface Choice {
   readonly often: (concept: number) => number;
 }
 
-/** The first of some items, in order, that something holds for. */
-const firstOf = <A>(items: readonly A[], most: number, holds: (item: A) => boolean): readonly A[] => {
-  const out: A[] = [];
-  for (let i = 0; i < items.length && out.length < most; i++) if (holds(items[i]!)) out.push(items[i]!);
-  return out;
-};
-
 /** The absent concepts that are most expected beside the present ones, and the present ones that would be among them. */
 const adversarial = (view: SceneView): Choice => {
   const present = [...view.byConcept.keys()], score = expectedBeside(view, present);
   const scored = (c: number) => [c, score(c)] as const;
   const before = ([a, x]: readonly [number, number], [b, y]: readonly [number, number]) => y - x || a - b;
   const may = mayMeet(view, present);
-  const no = firstOf(view.absent.map(scored).sort(before), EXPECTED, ([c]) => may(c)), last = no.at(-1);
+  const ranked = view.absent.map(scored).sort(before);
+  const no = ranked.values().filter(([c]) => may(c)).take(EXPECTED).toArray(), last = no.at(-1);
   const yes = view.nameable.map(scored).filter((c) => last !== undefined && before(c, last) < 0);
   return { yes: yes.map(([c]) => c), no: no.map(([c]) => c), often: (c) => score(c) ** EVEN };
 };
