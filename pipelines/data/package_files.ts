@@ -6,7 +6,7 @@ import { DataError } from "./error.ts";
 export const packageFile = (path: string): string => createRequire(import.meta.url).resolve(path);
 
 /** The error of art whose package cannot be read. */
-export const packageError = (op: string, expected: string) => (cause: unknown): DataError =>
+export const packageError = (op: string, expected: string): (cause: unknown) => DataError => (cause) =>
   new DataError({
     op,
     got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
