@@ -10,7 +10,7 @@ import type { Begin, Draw, Reply } from "./worker.ts";
 export type Answer = Exclude<Reply, { kind: "failed" }>;
 
 /** The error of a worker that does something else than drawing. */
-export const workerError = (got: string): DataError =>
+const workerError = (got: string): DataError =>
   new DataError({
     op: "renderDataset",
     got,
@@ -46,16 +46,36 @@ const openWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRele
 /** The error of an answer of the wrong kind. */
 export const badReply = (kind: string): DataError => workerError(`the reply ${kind}`);
 
-/**
- * A worker that has its materials and draws what it is asked for, one request at a time.
- * Fails with a {@link DataError} if the worker fails.
- */
-export const openDrawer = (
+/** What draws in a worker, one request at a time. */
+export type Drawer = (request: Draw) => Effect.Effect<Answer, DataError>;
+
+const openDrawer = (
   materials: Materials,
   config: DataConfig,
-): Effect.Effect<(request: Draw) => Effect.Effect<Answer, DataError>, DataError, Scope.Scope> =>
+): Effect.Effect<Drawer, DataError, Scope.Scope> =>
   Effect.gen(function* () {
     const worker = yield* openWorker;
     yield* ask(worker, { kind: "begin", materials, config });
     return (request) => ask(worker, request);
   });
+
+/**
+ * Deals jobs to workers that have their materials, in order, as each gets free; there are never more workers than jobs.
+ * Fails with a {@link DataError} if a worker or a job fails.
+ */
+export const drawAll = <J>(
+  materials: Materials,
+  config: DataConfig,
+  jobs: readonly J[],
+  threads: number,
+  work: (job: J, draw: Drawer) => Effect.Effect<void, DataError>,
+): Effect.Effect<void, DataError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const left = [...jobs];
+    const run = Effect.gen(function* () {
+      const draw = yield* openDrawer(materials, config);
+      for (let job = left.shift(); job !== undefined; job = left.shift()) yield* work(job, draw);
+    });
+    const useful = Math.max(1, Math.min(threads, jobs.length));
+    yield* Effect.all(Array.from({ length: useful }, () => run), { concurrency: "unbounded", discard: true });
+  }));

@@ -6,7 +6,8 @@ import { DataError } from "./error.ts";
 import { loadMaterials, type Materials } from "./materials.ts";
 import { sampleScenes } from "./scene.ts";
 import { hashImages, type SceneSet } from "./scene_set.ts";
-import { badReply, openDrawer } from "./worker_pool.ts";
+import { shardRanges } from "./shards/plan.ts";
+import { badReply, drawAll } from "./worker_pool.ts";
 
 /** How a split is rendered. */
 export interface RenderOptions {
@@ -53,21 +54,20 @@ export const renderWith = (
   sides: readonly number[],
   threads: number,
 ): Effect.Effect<SceneSet, DataError> =>
-  Effect.scoped(Effect.gen(function* () {
+  Effect.gen(function* () {
     const images = yield* allocate(count, sides);
-    const starts = Array.from({ length: Math.ceil(count / CHUNK) }, (_, i) => i * CHUNK);
-    const run = Effect.gen(function* () {
-      const draw = yield* openDrawer(materials, config);
-      for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
-        const reply = yield* draw({ kind: "draw", split, sides, from, to: Math.min(count, from + CHUNK) });
-        if (reply.kind !== "drawn") return yield* Effect.fail(badReply(reply.kind));
-        for (const side of sides) images[side]!.set(reply.images[side]!, from * side * side * 3);
-      }
-    });
-    const useful = Math.max(1, Math.min(threads, starts.length));
-    yield* Effect.all(Array.from({ length: useful }, () => run), { concurrency: "unbounded", discard: true });
+    yield* drawAll(materials, config, shardRanges(count, CHUNK), threads, ([from, to], draw) =>
+      Effect.gen(function* () {
+        const reply = yield* draw({ kind: "draw", split, sides, from, to });
+        if (reply.kind !== "drawn") {
+          return yield* Effect.fail(badReply(reply.kind));
+        }
+        for (const side of sides) {
+          images[side]!.set(reply.images[side]!, from * side * side * 3);
+        }
+      }));
     return { scenes: sampleScenes(config, split, count), images, hash: hashImages(images) };
-  }));
+  });
 
 /** Refuses configurations out of range, and splits that a configuration does not have. */
 export const checkedConfig = (

@@ -7,7 +7,7 @@ import { canonicalJson, sha256 } from "../../runs/hash.ts";
 import type { DataConfig, Split } from "../config.ts";
 import { DataError } from "../error.ts";
 import { loadMaterials, materialsVersion } from "../materials.ts";
-import { badReply, openDrawer } from "../worker_pool.ts";
+import { badReply, drawAll } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";
 import {
   type ScenesManifest,
@@ -115,7 +115,7 @@ export const makeScenes = (
   folder: string,
   options: MakeOptions = {},
 ): Effect.Effect<ScenesManifest, DataError> =>
-  Effect.scoped(Effect.gen(function* () {
+  Effect.gen(function* () {
     yield* checkedConfig(config, splits.map((s) => s.split));
     const shard = options.shard ?? SHARD;
     const plan: ScenesPlan = { format: 1, config, art: materialsVersion(config), shard, splits };
@@ -142,21 +142,15 @@ export const makeScenes = (
     }
     if (left.length > 0) {
       const materials = yield* loadMaterials(config, splits.map((s) => s.split), options.cache);
-      const threads = Math.max(1, Math.min(options.workers ?? navigator.hardwareConcurrency, left.length));
-      const run = Effect.gen(function* () {
-        const draw = yield* openDrawer(materials, config);
-        for (let job = left.shift(); job !== undefined; job = left.shift()) {
+      const threads = options.workers ?? navigator.hardwareConcurrency;
+      yield* drawAll(materials, config, left, threads, (job, draw) =>
+        Effect.gen(function* () {
           const { split, from, to, path } = job;
           const reply = yield* draw({ kind: "shard", split, sides: [], from, to });
           if (reply.kind !== "sharded") return yield* Effect.fail(badReply(reply.kind));
           yield* atomicWrite(path, [reply.bytes]).pipe(Effect.mapError(fault(folder)));
           finished(job, reply.content);
-        }
-      });
-      yield* Effect.all(Array.from({ length: threads }, () => run), {
-        concurrency: "unbounded",
-        discard: true,
-      });
+        }));
     }
     const shards = splits.map(({ split }) => ({
       split,
@@ -165,4 +159,4 @@ export const makeScenes = (
     const manifest: ScenesManifest = { plan, shards, hash: hashOfShards(shards) };
     yield* writeText(`${folder}/${scenesManifestFile}`, manifest, folder);
     return manifest;
-  }));
+  });
