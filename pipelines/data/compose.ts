@@ -17,6 +17,14 @@ export interface Composer {
   readonly render: (scene: Scene, sides: readonly number[]) => Pictures;
 }
 
+/** A composer of what draws masters: lower sides are area means of them. `draw` gives new bytes at every call. */
+export const composing = (side: number, draw: (scene: Scene) => Uint8Array): Composer => ({
+  render: (scene, sides) => {
+    const master = draw(scene);
+    return Object.fromEntries(sides.map((s) => [s, s === side ? master : resampleArea(master, side, s)]));
+  },
+});
+
 /** Name under which the font of the plates is registered. */
 export const plateFont = "chain-of-sight plate";
 
@@ -120,10 +128,5 @@ export const composerOf = async (art: Art, config: DataConfig): Promise<Composer
     }
     return rgb;
   };
-  return {
-    render: (scene, sides) => {
-      const master = draw(scene);
-      return Object.fromEntries(sides.map((s) => [s, resampleArea(master, side, s)]));
-    },
-  };
+  return composing(side, draw);
 };

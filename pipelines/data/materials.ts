@@ -1,13 +1,12 @@
 /** What scenes are drawn with: the drawings of small worlds, or the packs of worlds at full strength. */
 import * as Effect from "effect/Effect";
 import { type Art, artVersion, loadArt } from "./art.ts";
-import { type Composer, composerOf } from "./compose.ts";
+import { type Composer, composerOf, composing } from "./compose.ts";
 import type { DataConfig, Split, Style } from "./config.ts";
 import type { DataError } from "./error.ts";
 import { styleSources, styleVersion } from "./drawings.ts";
 import type { PicturePack } from "./picture_pack.ts";
 import { plateFonts } from "./plate_fonts.ts";
-import { resampleArea } from "./resample.ts";
 import { painterOf } from "./world_compose.ts";
 import { loadPacks } from "./world_packs.ts";
 
@@ -30,15 +29,7 @@ export const loadMaterials = (
 /** A composer of a configuration's scenes. Rejects if the materials lack one of the concepts. */
 export const composerFor = (materials: Materials, config: DataConfig): Promise<Composer> => {
   if (!("packs" in materials)) return composerOf(materials, config);
-  const painter = painterOf(materials.packs, config);
-  return Promise.resolve({
-    render: (scene, sides) => {
-      const master = painter.paint(scene);
-      return Object.fromEntries(
-        sides.map((s) => [s, s === config.master ? master : resampleArea(master, config.master, s)]),
-      );
-    },
-  });
+  return Promise.resolve(composing(config.master, painterOf(materials.packs, config).paint));
 };
 
 /** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
