@@ -1,7 +1,7 @@
 /** Relative time over visual tokens: what was measured beside what was predicted. */
 import * as Plot from "@observablehq/plot";
 import { frameSvg } from "./frame.ts";
-import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One cost. */
 export interface CostPoint {
@@ -52,36 +52,32 @@ export const costChart = (chart: CostChart): Figure => {
     y: { domain: [0, Math.max(1, ...all.map(({ time }) => time)) * 1.08], label: null, grid: true },
     marks: [
       Plot.frame({ stroke: "#bbb" }),
-      ...series.flatMap(({ points }, i): readonly Plot.Markish[] => {
-        const dash = dashOf(i);
-        return [
-          Plot.line(points.filter(({ label }) => label === undefined), {
-            x: "tokens",
-            y: "time",
-            stroke: colourOf(i),
-            strokeWidth: 1.8,
-            ...(dash === "" ? {} : { strokeDasharray: dash }),
-          }),
-          Plot.dot(points, { x: "tokens", y: "time", fill: colourOf(i), stroke: "white", r: 4.5 }),
-          Plot.text(points.filter(({ label }) => label !== undefined), {
-            x: "tokens",
-            y: "time",
-            text: "label",
-            dx: 8,
-            textAnchor: "start",
-            fontSize: 11,
-            fill: colourOf(i),
-          }),
-        ];
-      }),
+      ...series.flatMap(({ points }, i): readonly Plot.Markish[] => [
+        Plot.line(points.filter(({ label }) => label === undefined), {
+          x: "tokens",
+          y: "time",
+          strokeWidth: 1.8,
+          ...strokeOf(i),
+        }),
+        Plot.dot(points, { x: "tokens", y: "time", fill: colourOf(i), stroke: "white", r: 4.5 }),
+        Plot.text(points.filter(({ label }) => label !== undefined), {
+          x: "tokens",
+          y: "time",
+          text: "label",
+          dx: 8,
+          textAnchor: "start",
+          fontSize: 11,
+          fill: colourOf(i),
+        }),
+      ]),
       Plot.axisX({ label: chart.xLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 38 }),
       Plot.axisY({ label: chart.yLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 48 }),
     ],
   });
   return figureOf(frameSvg({
     title: chart.title,
-    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
-    legend: series.map(({ name }, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    subtitle: chart.subtitle,
+    legend: lineLegend(series.map(({ name }) => name)),
     panels: [{ svg, width, height }],
   }));
 };

@@ -25,8 +25,8 @@ export interface Panel {
 export interface Frame {
   /** Title, in a line of its own. */
   readonly title: string;
-  /** A smaller line under the title. */
-  readonly subtitle?: string;
+  /** A smaller line under the title, if there is one. */
+  readonly subtitle?: string | undefined;
   /** Legend entries; none draws no legend. */
   readonly legend: readonly LegendEntry[];
   /** Panels from left to right. */

@@ -99,7 +99,7 @@ export const intervalChart = (chart: IntervalChart): Figure => {
   });
   return figureOf(frameSvg({
     title: chart.title,
-    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+    subtitle: chart.subtitle,
     legend: groups.length < 2 ? [] : groups.map((name, i) => ({ name, colour: colourOf(i) })),
     panels,
   }));

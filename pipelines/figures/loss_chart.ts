@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
-import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One measured point. */
 export interface LossPoint {
@@ -104,12 +104,10 @@ const panelOf = (o: PanelOptions): Panel => {
     const arm = o.arms.indexOf(curve.arm);
     const smoothed = smooth(curve.points.map((p) => p.loss), o.smoothing);
     const points = curve.points.map((p, i) => ({ x: p.x, raw: p.loss, smooth: smoothed[i] }));
-    const stroke = colourOf(arm);
-    const dash = dashOf(arm);
     const faint = Plot.line(points, {
       x: "x",
       y: "raw",
-      stroke,
+      stroke: colourOf(arm),
       strokeOpacity: 0.18,
       strokeWidth: 1,
       clip: true,
@@ -117,10 +115,9 @@ const panelOf = (o: PanelOptions): Panel => {
     const bold = Plot.line(points, {
       x: "x",
       y: "smooth",
-      stroke,
       strokeWidth: 2,
       clip: true,
-      ...(dash === "" ? {} : { strokeDasharray: dash }),
+      ...strokeOf(arm),
     });
     return o.smoothing > 0 ? [faint, bold] : [bold];
   });
@@ -177,8 +174,8 @@ export const lossChart = (chart: LossChart): Figure => {
   const subtitle = chart.subtitle ?? said;
   return figureOf(frameSvg({
     title: chart.title,
-    ...(subtitle === undefined ? {} : { subtitle }),
-    legend: arms.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    subtitle,
+    legend: lineLegend(arms),
     panels,
   }));
 };

@@ -4,6 +4,7 @@ import { Resvg } from "@resvg/resvg-js";
 import { parseHTML } from "linkedom";
 import { sha256 } from "../runs/hash.ts";
 import { FONT_STACK, renderFont } from "./font.ts";
+import type { LegendEntry } from "./frame.ts";
 
 /** The key under which a notebook asks a value how to show it. */
 export const display: unique symbol = Symbol.for("Jupyter.display") as never;
@@ -36,8 +37,17 @@ export const dashes: readonly string[] = ["", "7 3", "2 3", "9 3 2 3", "12 4", "
 /** The colour of the i-th arm. */
 export const colourOf = (i: number): string => palette[i % palette.length]!;
 
-/** The dash pattern of the i-th arm. */
-export const dashOf = (i: number): string => dashes[i % dashes.length]!;
+const dashOf = (i: number): string => dashes[i % dashes.length]!;
+
+/** How the line of the i-th arm is drawn: its colour, and its dash pattern where it has one. */
+export const strokeOf = (i: number): { readonly stroke: string; readonly strokeDasharray?: string } => ({
+  stroke: colourOf(i),
+  ...(dashOf(i) === "" ? {} : { strokeDasharray: dashOf(i) }),
+});
+
+/** The legend of arms that are drawn as lines, by their names. */
+export const lineLegend = (names: readonly string[]): readonly LegendEntry[] =>
+  names.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) }));
 
 /** The SVG text of a plot; sizes are in pixels, the background is left open. */
 export const plotSvg = (options: Plot.PlotOptions): string => {

@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { paddedDomain } from "./domain.ts";
 import { frameSvg, type Panel } from "./frame.ts";
 import type { Ranging } from "./interval_chart.ts";
-import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One arm. */
 export interface ScalingPoint {
@@ -65,16 +65,14 @@ export const scalingChart = (chart: ScalingChart): Figure => {
       },
       marks: [
         Plot.frame({ stroke: "#bbb" }),
-        ...groups.map((group, g) => {
-          const dash = dashOf(g);
-          return Plot.line(drawn.filter((p) => p.group === group), {
+        ...groups.map((group, g) =>
+          Plot.line(drawn.filter((p) => p.group === group), {
             x: "x",
             y: "value",
-            stroke: colourOf(g),
             strokeWidth: 1.6,
-            ...(dash === "" ? {} : { strokeDasharray: dash }),
-          });
-        }),
+            ...strokeOf(g),
+          })
+        ),
         Plot.ruleX(drawn, {
           x: "x",
           y1: "low",
@@ -115,8 +113,8 @@ export const scalingChart = (chart: ScalingChart): Figure => {
   });
   return figureOf(frameSvg({
     title: chart.title,
-    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
-    legend: groups.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    subtitle: chart.subtitle,
+    legend: lineLegend(groups),
     panels,
   }));
 };

@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
-import { colourOf, dashOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** The score of one size. */
 export interface SizePoint {
@@ -80,17 +80,11 @@ const marksOf = (
   // Models stand beside each other at each size, so that their intervals can be told apart.
   const shift = arms < 2 ? 0 : (arm / (arms - 1) - 0.5) * 0.36;
   const points = line.points.map((p): Placed => ({ ...p, x: sizes.indexOf(p.name) + shift }));
-  const stroke = colourOf(arm), dash = dashOf(arm);
+  const stroke = colourOf(arm);
   return [
     Plot.areaY(points, { x: "x", y1: "low", y2: "high", fill: stroke, fillOpacity: 0.13 }),
     Plot.ruleX(points, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 1.4 }),
-    Plot.line(points, {
-      x: "x",
-      y: "value",
-      stroke,
-      strokeWidth: 2,
-      ...(dash === "" ? {} : { strokeDasharray: dash }),
-    }),
+    Plot.line(points, { x: "x", y: "value", strokeWidth: 2, ...strokeOf(arm) }),
     Plot.dot(points, { x: "x", y: "value", fill: stroke, stroke: "white", r: 4.5 }),
   ];
 };
@@ -172,8 +166,8 @@ export const sizeChart = (chart: SizeChart): Figure => {
   const total = weights.reduce((a, b) => a + b, 0);
   return figureOf(frameSvg({
     title: chart.title,
-    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
-    legend: models.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) })),
+    subtitle: chart.subtitle,
+    legend: lineLegend(models),
     panels: panels.map((panel, i) =>
       panelOf(chart, panel, models, Math.round((chart.width ?? 880) * weights[i]! / total), i === 0)
     ),

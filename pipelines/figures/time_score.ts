@@ -46,11 +46,6 @@ const SIZE = 12;
 /** Narrowest range of the y axis, in the unit of the scores. */
 const LEAST = 1;
 
-const extent = (values: readonly number[]): readonly [number, number] => {
-  const finite = values.filter(Number.isFinite);
-  return finite.length === 0 ? [0, 1] : [Math.min(...finite), Math.max(...finite)];
-};
-
 const scale =
   (domain: readonly [number, number], range: readonly [number, number]) => (value: number): number =>
     range[0] + (value - domain[0]) / (domain[1] - domain[0]) * (range[1] - range[0]);
@@ -77,7 +72,7 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   const groups = [...new Set(points.map((p) => p.group ?? p.label))];
   const colour = (p: TimeScorePoint): string => colourOf(groups.indexOf(p.group ?? p.label));
   const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), LEAST, 0.1);
-  const xDomain = [0, Math.max(1, extent(points.map((p) => p.time))[1]) * 1.08] as const;
+  const xDomain = [0, Math.max(1, ...points.map((p) => p.time).filter(Number.isFinite)) * 1.08] as const;
   const xRange = [MARGIN.left, width - MARGIN.right] as const;
   const yRange = [height - MARGIN.bottom, MARGIN.top] as const;
   const toX = scale(xDomain, xRange);
@@ -146,7 +141,7 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   const grouped = groups.length < points.length;
   return figureOf(frameSvg({
     title: chart.title,
-    ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+    subtitle: chart.subtitle,
     legend: grouped ? groups.map((name, i) => ({ name, colour: colourOf(i) })) : [],
     panels: [{ svg: `${drawn}${leaders(places, boxes)}${labels}`, width, height }],
   }));
