@@ -13,10 +13,20 @@ import { figuresOf, timeFigure } from "../ablations/figures.ts";
 import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../runs/hash.ts";
+import type { Manifest } from "../runs/manifest.ts";
 import { type DiskError, existing } from "../runs/disk.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
-import type { Ranged, ReportDocument, ReportFigure, ReportRow, ReportTable, Source } from "./document.ts";
-import { readRunFiles, type RunFiles } from "./run_files.ts";
+import type {
+  Ranged,
+  ReportDocument,
+  ReportFigure,
+  ReportRow,
+  ReportSample,
+  ReportTable,
+  Source,
+} from "./document.ts";
+import { readSamples } from "./run_files.ts";
+import { sourceOf } from "./run_report.ts";
 
 type Arm = AblationSummary["arms"][number];
 
@@ -120,14 +130,11 @@ const failureTable = ({ failures }: AblationSummary): readonly ReportTable[] =>
 const sourcesOf = (
   summary: AblationSummary,
   { jobs, store }: AblationRecord,
-  files: ReadonlyMap<string, RunFiles>,
+  manifests: ReadonlyMap<string, Manifest>,
 ): readonly Source[] => {
   const labels = new Map(jobs.map(({ artefact, label }) => [artefact, label]));
   return originsIn(summary).map(({ artefact, configHash, dataHash, command }) => {
-    const { codeVersion, device, finished } = files.get(artefact)?.manifest ?? {
-      ...summary,
-      finished: undefined,
-    };
+    const { codeVersion, device, finished } = manifests.get(artefact) ?? { ...summary, finished: undefined };
     return {
       id: artefact,
       run: labels.get(artefact) ?? artefact,
@@ -180,20 +187,18 @@ export const ablationReport = (
     const manifest = yield* readManifest(path);
     const summary = yield* readJson(`${path}/summary.json`, summaryCodec());
     const record = yield* readJson(`${path}/record.json`, recordCodec());
-    const store = storeFrom(path, record.store), files = new Map<string, RunFiles>();
+    const store = storeFrom(path, record.store), manifests = new Map<string, Manifest>();
     for (const { artefact } of originsIn(summary)) {
       if (yield* existing(`${store}/${artefact}/manifest.json`)) {
-        files.set(artefact, yield* readRunFiles(`${store}/${artefact}`));
+        manifests.set(artefact, yield* readManifest(`${store}/${artefact}`));
       }
     }
-    const sources = sourcesOf(summary, record, files);
-    const samples = summary.arms.slice(0, SHEETS).flatMap((arm) => {
-      const seed = arm.seeds[0], run = seed && files.get(seed.origin.evaluate.artefact);
-      return Object.values(run?.samples ?? {}).map((png) => ({
-        title: `${arm.name}, seed ${seed!.seed}`,
-        png,
-      }));
-    });
+    const sources = sourcesOf(summary, record, manifests), samples: ReportSample[] = [];
+    for (const { name, seeds: [first] } of summary.arms.slice(0, SHEETS)) {
+      if (first === undefined || !manifests.has(first.origin.evaluate.artefact)) continue;
+      const sheets = yield* readSamples(`${store}/${first.origin.evaluate.artefact}`);
+      samples.push(...Object.values(sheets).map((png) => ({ title: `${name}, seed ${first.seed}`, png })));
+    }
     return {
       title: `${summary.family}, ${summary.preset}`,
       about: `${summary.arms.length} arms, seeds ${summary.seeds.join(", ")}, on ${summary.device}` +
@@ -211,17 +216,7 @@ export const ablationReport = (
       samples,
       sources: [
         ...sources,
-        {
-          id: manifest.name,
-          run: manifest.name,
-          path: ".",
-          configHash: manifest.configHash,
-          dataHash: manifest.dataHash,
-          codeVersion: manifest.codeVersion,
-          device: manifest.device,
-          ...(manifest.finished === undefined ? {} : { finished: manifest.finished }),
-          command: summary.command,
-        },
+        sourceOf(manifest.name, ".", manifest, summary.command),
       ],
       configs: [{ id: manifest.name, config: manifest.config as Json }],
     };

@@ -77,6 +77,17 @@ export interface RunFiles {
   readonly samples: Readonly<Record<string, Uint8Array>>;
 }
 
+/** Reads the sheets of answers of a run directory. */
+export const readSamples = (path: string): Effect.Effect<RunFiles["samples"], DiskError> =>
+  Effect.gen(function* () {
+    const samples: Record<string, Uint8Array> = {};
+    for (const name of yield* namesIn(`${path}/samples`, ".png")) {
+      const file = `${path}/samples/${name}.png`;
+      samples[name] = yield* onDisk("read", file, () => Deno.readFile(file));
+    }
+    return samples;
+  });
+
 /** Reads a run directory. Half-written lines of metrics are left out; the summary is read of a quickstart. */
 export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
@@ -88,11 +99,7 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
       const file = `${path}/metrics/${stage}.jsonl`;
       metrics[stage] = feed(noSeries, yield* onDisk("read", file, () => Deno.readFile(file))).records;
     }
-    const samples: Record<string, Uint8Array> = {};
-    for (const name of yield* namesIn(`${path}/samples`, ".png")) {
-      const file = `${path}/samples/${name}.png`;
-      samples[name] = yield* onDisk("read", file, () => Deno.readFile(file));
-    }
+    const samples = yield* readSamples(path);
     const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")
       ? yield* readJson(`${path}/summary.json`, summaryFileCodec())
       : undefined;
