@@ -8,7 +8,7 @@ import { ablationOf } from "../ablations/presets.ts";
 import type { AblationSummary } from "../ablations/summary_types.ts";
 import member from "../deno.json" with { type: "json" };
 import type { Figure } from "../figures/plot.ts";
-import { atomicWrite, onDisk } from "../runs/disk.ts";
+import { writeFigures } from "../report/write.ts";
 import type { ProgressSink } from "../terminal/progress.ts";
 import { inLab, type Lab } from "./lab.ts";
 import { withRuns } from "./shown.ts";
@@ -67,10 +67,6 @@ export const keepingOf = ({ summary, directory }: Study): Keeping => ({
 /** Saves a figure as SVG and PNG, and gives it back with the runs behind it. */
 export const keep = async ({ folder, runs }: Keeping, name: string, figure: Figure): Promise<Figure> => {
   const shown = withRuns(figure, runs);
-  await Effect.runPromise(Effect.gen(function* () {
-    yield* onDisk("create", folder, () => Deno.mkdir(folder, { recursive: true }));
-    yield* atomicWrite(`${folder}/${name}.svg`, [new TextEncoder().encode(shown.svg)]);
-    yield* atomicWrite(`${folder}/${name}.png`, [shown.png]);
-  }));
+  await Effect.runPromise(writeFigures(folder, { figures: [{ name, figure: shown }] }));
   return shown;
 };

@@ -1,7 +1,7 @@
 /** The page of a report on disk. */
 import * as Effect from "effect/Effect";
 import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
-import type { ReportDocument } from "./document.ts";
+import type { ReportDocument, ReportFigure } from "./document.ts";
 import { readReport, type ReportError } from "./make.ts";
 import { reportPage } from "./render.ts";
 
@@ -15,10 +15,10 @@ export const writeReportPage = (
     (report) => atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
   );
 
-/** Draws the figures of a report into a folder, as SVG and PNG. */
+/** Writes figures, such as those of a report, into a folder, as SVG and PNG. */
 export const writeFigures = (
   folder: string,
-  { figures }: ReportDocument,
+  { figures }: { readonly figures: readonly Pick<ReportFigure, "name" | "figure">[] },
 ): Effect.Effect<void, DiskError> =>
   Effect.gen(function* () {
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
