@@ -1,9 +1,10 @@
 /** Data cards: what a folder of scenes holds, where its art comes from and on which terms, and how to make it again. */
 import * as Effect from "effect/Effect";
 import { concepts } from "./concepts.ts";
-import type { DataConfig, Split, Style } from "./config.ts";
+import type { DataConfig, Split } from "./config.ts";
 import { styleSources, styleVersion } from "./drawings.ts";
 import type { DataError } from "./error.ts";
+import { shippedStyles } from "./materials.ts";
 import { plateFonts } from "./plate_fonts.ts";
 import { realismLicences } from "./realism_pack.ts";
 import type { Scene } from "./record.ts";
@@ -115,19 +116,12 @@ const collector = (split: Split, side: number) => {
 
 /** Sources of a configuration's art and letters. */
 export const sourcesOf = (config: DataConfig): readonly SourceCard[] => {
-  const used = new Set<Style>([
-    ...config.styles.train,
-    ...config.styles.eval,
-    ...(config.world?.heldOutStyles ?? []),
-  ]);
-  const art = Object.entries(styleSources).filter(([style]) => used.has(style as Style)).map(
-    ([style, { licence, by }]) => ({
-      gives: `style ${style}`,
-      source: styleVersion(style as Style),
-      licence,
-      by,
-    }),
-  );
+  const art = shippedStyles(config).map((style) => ({
+    gives: `style ${style}`,
+    source: styleVersion(style),
+    licence: styleSources[style].licence,
+    by: styleSources[style].by,
+  }));
   const fonts = plateFonts.map(({ family, source, licence }) => ({
     gives: `letters ${family}`,
     source,

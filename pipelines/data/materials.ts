@@ -32,16 +32,18 @@ export const composerFor = (materials: Materials, config: DataConfig): Promise<C
   return Promise.resolve(composing(config.master, painterOf(materials.packs, config).paint));
 };
 
-/** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
-export const materialsVersion = (config: DataConfig): string => {
-  if (config.world === undefined) return artVersion;
+/** The styles of a configuration that npm ships, in the order of their sources. */
+export const shippedStyles = (config: DataConfig): readonly (keyof typeof styleSources)[] => {
   const used: readonly Style[] = [
     ...config.styles.train,
     ...config.styles.eval,
-    ...config.world.heldOutStyles,
+    ...config.world?.heldOutStyles ?? [],
   ];
-  const styles = Object.keys(styleSources).filter((s) => used.includes(s as Style));
-  return [...styles.map((s) => styleVersion(s as Style)), ...new Set(plateFonts.map((f) => f.source))].join(
-    " ",
-  );
+  return (Object.keys(styleSources) as (keyof typeof styleSources)[]).filter((style) => used.includes(style));
+};
+
+/** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
+export const materialsVersion = (config: DataConfig): string => {
+  if (config.world === undefined) return artVersion;
+  return [...shippedStyles(config).map(styleVersion), ...new Set(plateFonts.map((f) => f.source))].join(" ");
 };
