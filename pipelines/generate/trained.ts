@@ -3,11 +3,9 @@ import {
   input,
   type NdArray,
   type ParameterSpec,
-  specTrees,
   type Tensor,
   type Tree,
   type TreeError,
-  unflatten,
   type VisionLanguage,
   type VitParams,
   vitSpecs,
@@ -15,6 +13,7 @@ import {
 import * as Effect from "effect/Effect";
 import { writerOf } from "../stages/answer.ts";
 import { bridgeAfter } from "../ablations/experiment.ts";
+import { encoderParams } from "../ablations/models.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
@@ -23,6 +22,7 @@ import { PARAMS } from "../train/saved_state.ts";
 import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights } from "../vision/weights.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
+import { paramsIn } from "../weights/params.ts";
 import type { Writer } from "./programs.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
 
@@ -39,27 +39,13 @@ export interface TrainedModel extends TrainedPlace {
   readonly writer: Writer;
 }
 
-const treeOf = (
-  specs: Tree<ParameterSpec>,
-  tensors: Readonly<Record<string, NdArray>>,
-  prefix: string,
-): Effect.Effect<Tree<NdArray>, TreeError> =>
-  Effect.try({
-    try: () => {
-      const named = Object.entries(tensors).filter(([path]) => path.startsWith(prefix));
-      const flat = Object.fromEntries(named.map(([path, value]) => [path.slice(prefix.length), value]));
-      return unflatten(specTrees, specs, flat) as Tree<NdArray>;
-    },
-    catch: (cause) => cause as TreeError,
-  });
-
 const encoderOf = ({ encoder }: TrainedPlace): Effect.Effect<Tree<NdArray>, CheckpointError | TreeError> =>
-  encoder === undefined
-    ? Effect.map(loadVision(shippedWeights()), ({ params }) => params as Tree<NdArray>)
-    : Effect.flatMap(
-      load(encoder),
-      ({ tensors }) => treeOf(vitSpecs(visionTower.config) as Tree<ParameterSpec>, tensors, `${PARAMS}vit.`),
-    );
+  Effect.map(
+    encoder === undefined
+      ? Effect.map(loadVision(shippedWeights()), ({ params }) => params)
+      : Effect.flatMap(load(encoder), ({ tensors }) => encoderParams(tensors)),
+    (params) => params as Tree<NdArray>,
+  );
 
 const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
   tree as Readonly<Record<string, Tree<A>>>;
@@ -94,7 +80,7 @@ export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedM
     const tokenizer = tokenizerFor(config), bridge = bridgeAfter({ ...config, arm }, "finetune");
     const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
     const { tensors } = yield* load(place.checkpoint);
-    const params = yield* treeOf(whole.specs, tensors, PARAMS);
+    const params = yield* paramsIn(tensors, whole.specs, PARAMS);
     const writer = writerOf({ model, bridge, params, tokenizer }), encoder = yield* encoderOf(place);
     return { ...place, bridge, tokenizer, writer: seeing(writer, whole, viewsRead(bridge), encoder) };
   });

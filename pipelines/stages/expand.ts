@@ -1,6 +1,5 @@
 /** Expansion: the bridge grows, each part starting as what it comes from. */
 import {
-  arrayTrees,
   bindingsOf,
   type ConfigError,
   initialise,
@@ -8,12 +7,12 @@ import {
   type ParameterSpec,
   type Tree,
   TreeError,
-  unflatten,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { tried } from "../bridge.ts";
 import { hashOf } from "../runs/hash.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { paramsIn } from "../weights/params.ts";
 import { seesPictures } from "./encoder.ts";
 import {
   type Arm,
@@ -76,8 +75,8 @@ export const expand = (
     );
     if (before?.metadata.identity === identity) {
       const whole = seesPictures(given) ? seeingModelOf : modelOf;
-      const like = initialise([0, 0], whole(model, vocabulary, bridge).specs) as Tree<NdArray>;
-      return { bridge, params: unflatten(arrayTrees, like, before.tensors) as Tree<NdArray>, identity };
+      const params = yield* paramsIn(before.tensors, whole(model, vocabulary, bridge).specs);
+      return { bridge, params, identity };
     }
     const params = yield* Effect.try({
       try: () => expanded(stage, given),

@@ -1,13 +1,5 @@
 /** The shipped weights of the encoder: a safetensors file and the manifest of the run that made it. */
-import {
-  arrayTrees,
-  bindingsOf,
-  initialise,
-  type NdArray,
-  type Tree,
-  unflatten,
-  vitSpecs,
-} from "@chain-of-sight/core";
+import { bindingsOf, type NdArray, type ParameterSpec, type Tree, vitSpecs } from "@chain-of-sight/core";
 import type { TreeError, VitParams } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { fileURLToPath } from "node:url";
@@ -15,6 +7,7 @@ import type { DiskError } from "../runs/disk.ts";
 import type { Json } from "../runs/hash.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { paramsIn } from "../weights/params.ts";
 import { visionTower } from "./tower.ts";
 
 /** An encoder's weights. */
@@ -33,12 +26,8 @@ export const shippedWeights = (): string =>
 export const loadVision = (path: string): Effect.Effect<VisionWeights, CheckpointError | TreeError> =>
   Effect.gen(function* () {
     const { tensors, hash } = yield* load(path);
-    const like = initialise([0, 0], vitSpecs(visionTower.config)) as Tree<NdArray>;
-    const params = yield* Effect.try({
-      try: () => unflatten(arrayTrees, like, tensors) as VitParams<NdArray>,
-      catch: (cause) => cause as TreeError,
-    });
-    return { params, hash };
+    const params = yield* paramsIn(tensors, vitSpecs(visionTower.config) as Tree<ParameterSpec>);
+    return { params: params as unknown as VitParams<NdArray>, hash };
   });
 
 /** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` beside it. */
