@@ -5,13 +5,13 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as RA from "fp-ts/lib/ReadonlyArray.js";
 import type * as t from "io-ts";
 import { decodeEither, DecodeError } from "../bridge.ts";
+import { hasFields, valueAt, valueOf } from "../runs/fields.ts";
 
-type Record_ = Readonly<Record<string, unknown>>;
-const isRecord = (x: unknown): x is Record_ => typeof x === "object" && x !== null;
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Every path below a value, the outer ones first: `pretrain`, `pretrain.steps`, `arms.0.name`. */
 export const fieldPaths = (value: unknown): readonly string[] =>
-  isRecord(value)
+  hasFields(value)
     ? Object.entries(value).flatMap(([name, inner]) => [
       name,
       ...fieldPaths(inner).map((path) => `${name}.${path}`),
@@ -22,23 +22,8 @@ export const fieldPaths = (value: unknown): readonly string[] =>
 export const nearestField = (config: unknown, field: string): string | undefined =>
   fieldPaths(config).toSorted((a, b) => distance(a, field) - distance(b, field))[0];
 
-/** The value at a path, if there is one. */
-const valueAt = (value: unknown, names: readonly string[]): unknown =>
-  names.reduce<unknown>(
-    (inner, name) => isRecord(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined,
-    value,
-  );
-
-const valueOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-};
-
 const unknownField = (config: unknown, field: string, at: readonly string[]): DecodeError => {
-  const parent = valueAt(config, at), among = isRecord(parent) ? Object.keys(parent) : [];
+  const parent = valueAt(config, at), among = hasFields(parent) ? Object.keys(parent) : [];
   const where = at.length === 0 ? "" : `in ${at.join(".")}: `;
   const expected = among.length === 0 ? `${where}nothing below` : `${where}one of ${among.join(", ")}`;
   const nearest = nearestField(config, field);
@@ -80,12 +65,12 @@ const withField = (target: unknown, names: readonly string[], value: unknown): u
   if (Array.isArray(target)) {
     return Object.assign([...target], { [name]: withField(target[Number(name)], rest, value) });
   }
-  return { ...(target as Record_), [name]: withField((target as Record_)[name], rest, value) };
+  return { ...(target as Fields), [name]: withField((target as Fields)[name], rest, value) };
 };
 
 // A list takes one more element at its end; a record takes any name, and the codec has the last word.
 const holds = (target: unknown, name: string): boolean =>
-  Array.isArray(target) ? /^\d+$/.test(name) && Number(name) <= target.length : isRecord(target);
+  Array.isArray(target) ? /^\d+$/.test(name) && Number(name) <= target.length : hasFields(target);
 
 const put = (config: unknown, { field, names, value }: Setting): E.Either<DecodeError, unknown> => {
   const stops = names.findIndex((name, i) => {
@@ -145,7 +130,7 @@ export const override = <A>(
 
 const settingsBetween = (from: unknown, to: unknown, path: readonly string[]): readonly string[] => {
   if (JSON.stringify(from) === JSON.stringify(to)) return [];
-  const inside = isRecord(from) && isRecord(to) && !Array.isArray(to) && !Array.isArray(from) &&
+  const inside = hasFields(from) && hasFields(to) && !Array.isArray(to) && !Array.isArray(from) &&
     Object.keys(from).every((name) => Object.hasOwn(to, name));
   return inside
     ? Object.keys(to).flatMap((name) => settingsBetween(from[name], to[name], [...path, name]))

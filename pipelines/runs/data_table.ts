@@ -1,6 +1,7 @@
 /** Numbers of runs as one table, for programs that read tables; and the table as comma-separated values. */
 import * as Effect from "effect/Effect";
 import { type DiskError, namesIn } from "./disk.ts";
+import { endsOf } from "./fields.ts";
 import type { IndexedRun } from "./index.ts";
 import { type MetricRecord, type MetricsError, readMetrics } from "./metrics.ts";
 
@@ -70,14 +71,12 @@ export const stepsTable = (
     return tableOfRecords(records);
   });
 
-const leaves = (value: unknown, path: string): readonly (readonly [string, DataCell])[] => {
-  if (typeof value === "object" && value !== null) {
-    return Object.entries(value).flatMap(([name, inner]) =>
-      leaves(inner, path === "" ? name : `${path}.${name}`)
-    );
-  }
-  return value === null || value === undefined ? [] : [[path, value as DataCell]];
-};
+const cellsOf = (value: unknown, path: string): Readonly<Record<string, DataCell>> =>
+  Object.fromEntries(
+    endsOf(value, path).flatMap(([at, end]) =>
+      end === undefined || typeof end === "object" ? [] : [[at, end as DataCell] as const]
+    ),
+  );
 
 /** One row a run: what it is, every field of its configuration as `config.<path>`, and what it scored as `scores.<name>`. */
 export const runsTable = (runs: readonly IndexedRun[]): DataTable =>
@@ -90,8 +89,8 @@ export const runsTable = (runs: readonly IndexedRun[]): DataTable =>
     configHash: manifest.configHash,
     dataHash: manifest.dataHash,
     started: manifest.started,
-    ...Object.fromEntries(leaves(manifest.config, "config")),
-    ...Object.fromEntries(leaves(scores, "scores")),
+    ...cellsOf(manifest.config, "config"),
+    ...cellsOf(scores, "scores"),
   })));
 
 const cell = (value: DataCell): string => {

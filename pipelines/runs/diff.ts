@@ -1,4 +1,5 @@
 /** What two runs differ in: configuration, data, code, device, stages and scores. */
+import { endsOf } from "./fields.ts";
 import type { IndexedRun } from "./index.ts";
 
 /** What a difference is about. */
@@ -16,15 +17,8 @@ export interface Difference {
   readonly b: unknown;
 }
 
-const isBranch = (x: unknown): x is object => typeof x === "object" && x !== null;
-
-const leaves = (value: unknown, path: string): readonly (readonly [string, unknown])[] =>
-  isBranch(value) && Object.keys(value).length > 0
-    ? Object.entries(value).flatMap(([name, inner]) => leaves(inner, path === "" ? name : `${path}.${name}`))
-    : [[path, value]];
-
 const between = (kind: DifferenceKind, a: unknown, b: unknown, at = ""): readonly Difference[] => {
-  const of = new Map(leaves(a, at)), than = new Map(leaves(b, at));
+  const of = new Map(endsOf(a, at)), than = new Map(endsOf(b, at));
   return [...new Set([...of.keys(), ...than.keys()])]
     .filter((field) => JSON.stringify(of.get(field)) !== JSON.stringify(than.get(field)))
     .map((field) => ({ kind, field, a: of.get(field), b: than.get(field) }));

@@ -2,6 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { FaultError } from "./fault.ts";
+import { valueAt, valueOf } from "./fields.ts";
 import type { Json } from "./hash.ts";
 import type { IndexedRun, RunIndex } from "./index.ts";
 
@@ -26,14 +27,6 @@ export interface Condition {
   readonly value: Json;
 }
 
-const jsonOr = (text: string): Json => {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
-};
-
 /** A condition from text such as `finetune.batch=8`, `scores.presenceF1>0.7`, `device~CPU`. */
 export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
   const parts = /^([\w.-]+)\s*(!=|>=|<=|=|>|<|~)\s*(.+)$/.exec(text.trim());
@@ -46,23 +39,14 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
         mend: "write for example finetune.batch=8 or scores.presenceF1>0.7",
       }),
     )
-    : E.right({ field: parts[1]!, relation: parts[2] as Comparison, value: jsonOr(parts[3]!) });
+    : E.right({ field: parts[1]!, relation: parts[2] as Comparison, value: valueOf(parts[3]!) as Json });
 };
-
-const at = (value: unknown, names: readonly string[]): unknown =>
-  names.reduce<unknown>(
-    (inner, name) =>
-      typeof inner === "object" && inner !== null && Object.hasOwn(inner, name)
-        ? (inner as Readonly<Record<string, unknown>>)[name]
-        : undefined,
-    value,
-  );
 
 /** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
 export const fieldOf = ({ manifest, scores, status, path }: IndexedRun, field: string): unknown => {
   const names = field.split(".");
   if (names[0] === "scores") return scores[names.slice(1).join(".")];
-  return at(manifest.config, names) ?? at({ ...manifest, status, path }, names);
+  return valueAt(manifest.config, names) ?? valueAt({ ...manifest, status, path }, names);
 };
 
 const ordered = (a: unknown, b: unknown): number | undefined =>
