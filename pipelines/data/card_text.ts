@@ -1,6 +1,6 @@
 /** Data cards as Markdown. */
 import { concepts } from "./concepts.ts";
-import { type DataCard, sizeBins, type SplitCard, type Tally } from "./card.ts";
+import type { DataCard, SplitCard, Tally } from "./card.ts";
 
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
 
@@ -15,7 +15,7 @@ const keysOf = (
 const crossed = (
   splits: readonly SplitCard[],
   pick: (split: SplitCard) => Tally,
-  keys: readonly string[],
+  keys: readonly string[] = keysOf(splits.map(pick)),
 ): string => tableOf(["split", ...keys], splits.map((s) => [s.split, ...keys.map((k) => pick(s)[k] ?? 0)]));
 
 const total = (splits: readonly SplitCard[], pick: (split: SplitCard) => number): number =>
@@ -43,7 +43,6 @@ const rules = [
 /** The card as a page of Markdown; `table` is the path of the JSON beside it, if there is one. */
 export const cardMarkdown = (card: DataCard, table?: string): string => {
   const { splits, config } = card, scenes = total(splits, (s) => s.scenes), names = frequent(splits);
-  const sizes = sizeBins.slice(0, -1).map((_, i) => Object.keys(splits[0]?.sizes ?? {})[i]!).filter((k) => k);
   return [
     "# Scenes: data card",
     "Composites of artwork (and, with the realism pack, of cut-out photographs) on drawn or photographed backgrounds, " +
@@ -68,11 +67,11 @@ export const cardMarkdown = (card: DataCard, table?: string): string => {
       splits.map((s) => [s.split, s.scenes, s.objects, s.plates, s.heldOutPairs]),
     ),
     "## Objects by longer side, in pixels of the master",
-    crossed(splits, (s) => s.sizes, sizes),
+    crossed(splits, (s) => s.sizes),
     "## Objects by style",
-    crossed(splits, (s) => s.styles, keysOf(splits.map((s) => s.styles))),
+    crossed(splits, (s) => s.styles),
     "## Scenes by background",
-    crossed(splits, (s) => s.patterns, keysOf(splits.map((s) => s.patterns))),
+    crossed(splits, (s) => s.patterns),
     "## Groups of equal objects, by their number",
     crossed(
       splits,
