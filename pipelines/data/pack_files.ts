@@ -1,8 +1,7 @@
 /** Packs of pictures on disk, named by the hash of what made them. */
 import * as Effect from "effect/Effect";
-import { createHash } from "node:crypto";
 import { atomicWrite, ifThere } from "../runs/disk.ts";
-import { hashOf } from "../runs/hash.ts";
+import { hashOf, sha256 } from "../runs/hash.ts";
 import { DataError } from "./error.ts";
 import { type PackEntry, type PicturePack, sharedBytes } from "./picture_pack.ts";
 
@@ -16,10 +15,8 @@ interface Index {
   readonly stored: string;
 }
 
-const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
 const encode = ({ entries, hash, bytes }: PicturePack): readonly Uint8Array[] => {
-  const index: Index = { entries, hash, stored: digest(bytes) };
+  const index: Index = { entries, hash, stored: sha256(bytes) };
   const text = new TextEncoder().encode(JSON.stringify(index)), head = new Uint8Array(HEAD);
   new DataView(head.buffer).setUint32(0, text.length, true);
   return [head, text, Uint8Array.from(bytes)];
@@ -34,7 +31,7 @@ const decode = (file: Uint8Array): PicturePack | undefined => {
   try {
     const index = JSON.parse(new TextDecoder().decode(file.subarray(HEAD, HEAD + length))) as Index;
     const stored = file.subarray(HEAD + length);
-    if (digest(stored) !== index.stored) return undefined;
+    if (sha256(stored) !== index.stored) return undefined;
     const bytes = sharedBytes(stored.length);
     bytes.set(stored);
     return { entries: index.entries, hash: index.hash, bytes };
@@ -62,7 +59,7 @@ export const keptPack = (
   make: Effect.Effect<PicturePack, DataError>,
 ): Effect.Effect<PicturePack, DataError> => {
   if (folder === undefined) return make;
-  const path = `${folder}/${name}-${hashOf(key as never).slice(0, 16)}.pack`;
+  const path = `${folder}/${name}-${hashOf(key).slice(0, 16)}.pack`;
   return Effect.gen(function* () {
     const file = yield* Effect.tryPromise({ try: () => ifThere(Deno.readFile(path)), catch: fault(folder) });
     const found = file === undefined ? undefined : decode(file);
