@@ -1,7 +1,7 @@
 /** What sampling at full strength looks up: who may be shown, where, in which styles. Made once for a configuration. */
 import { aspectOf } from "./aspects.ts";
 import { concepts, popularity, type Theme, themes } from "./concepts.ts";
-import type { DataConfig, Split, Style } from "./config.ts";
+import { type DataConfig, isTraining, type Split, type Style } from "./config.ts";
 import { keptBy } from "./kept.ts";
 import { poolOf } from "./pool.ts";
 import type { Rng } from "./rng.ts";
@@ -49,9 +49,7 @@ const VISITOR = 0.5;
 
 const stylesOf = (config: DataConfig, split: Split): readonly Style[] => {
   if (split === "held-out-styles") return config.world!.heldOutStyles;
-  return split === "vision" || split === "pretrain" || split === "finetune"
-    ? config.styles.train
-    : config.styles.eval;
+  return isTraining(split) ? config.styles.train : config.styles.eval;
 };
 
 const make = (config: DataConfig, split: Split): SplitTables => {

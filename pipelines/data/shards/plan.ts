@@ -3,9 +3,9 @@ import * as t from "io-ts";
 import {
   type DataConfig,
   dataConfigCodec,
+  evaluationSplits,
   type Split,
   splitCodec,
-  splits,
   trainingSplits,
 } from "../config.ts";
 
@@ -72,8 +72,8 @@ const EVALUATION = 0.16;
  * equal parts, one each where they are few. A configuration without `world` has one split of evaluation.
  */
 export const dealt = (config: DataConfig, count: number): readonly SplitCount[] => {
-  const evaluation = splits.filter((s) => !trainingSplits.includes(s));
-  const scored = evaluation.slice(0, Math.min(count, config.world === undefined ? 1 : evaluation.length));
+  const most = config.world === undefined ? 1 : evaluationSplits.length;
+  const scored = evaluationSplits.slice(0, Math.min(count, most));
   const each = Math.max(1, Math.floor(count * EVALUATION / scored.length));
   const left = Math.max(0, count - each * scored.length), third = Math.floor(left / trainingSplits.length);
   const training = trainingSplits.map((split, i) => ({ split, count: i === 0 ? left - third * 2 : third }));
