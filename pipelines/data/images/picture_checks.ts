@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { type DiskError, onDisk } from "../../runs/disk.ts";
+import { type DiskError, ifThere, onDisk } from "../../runs/disk.ts";
 import { sha256 } from "../../runs/hash.ts";
 import type { DataError } from "../error.ts";
 import { ImageError, pictureDecoder } from "./decode.ts";
@@ -37,10 +37,8 @@ export const undecodable = (
   Effect.scoped(Effect.gen(function* () {
     const path = `${cache}/decoded-${sha256(pictureDecoder).slice(0, 12)}.jsonl`;
     yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
-    const text = yield* onDisk("read", path, () => Deno.readTextFile(path)).pipe(
-      Effect.catch((error) => error.code === "ENOENT" ? Effect.succeed("") : Effect.fail(error)),
-    );
-    const before = known(text), files = new Map(pictures.map((picture) => [picture.content, picture]));
+    const text = yield* onDisk("read", path, () => ifThere(Deno.readTextFile(path)));
+    const before = known(text ?? ""), files = new Map(pictures.map((picture) => [picture.content, picture]));
     const missing = [...files.values()].filter(({ content }) => !before.has(content));
     const found = new Map<string, string>();
     for (const content of files.keys()) {
