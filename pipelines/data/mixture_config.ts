@@ -4,7 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
 import { type BoxFormat, decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
 import { defaultPrompts, placesIn, type PromptKind, type TaskPrompts } from "../text/record_turns.ts";
 import { namedTemplates, type TemplateName } from "../text/templates.ts";
@@ -201,7 +201,7 @@ export const loadMixture = (path: string): Effect.Effect<MixtureConfig, DecodeEr
   Effect.gen(function* () {
     const text = yield* onDisk("read", path, () => Deno.readTextFile(path));
     const config = yield* fromEither(parseMixture(text, path));
-    return mixtureUnder(path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : "", config);
+    return mixtureUnder(folderOf(path), config);
   });
 
 /** The file of a picture in its folder. */
