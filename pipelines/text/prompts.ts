@@ -28,7 +28,8 @@ export const chooseLetter = (question: string, choices: readonly string[], conte
   ].join("\n");
 };
 
-const article = (name: string): string => /^[aeiou]/i.test(name) ? "an" : "a";
+/** `a` or `an`, by the first letter. */
+export const article = (name: string): string => /^[aeiou]/i.test(name) ? "an" : "a";
 
 /** Whether something is in the picture. */
 export const askPresence = (name: string): string =>

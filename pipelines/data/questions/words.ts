@@ -1,8 +1,6 @@
 /** Words that questions and answers are put together from. */
+import { article } from "../../text/prompts.ts";
 import { concepts, nameOf } from "../concepts.ts";
-
-/** `a` or `an`, by the first letter. */
-export const article = (name: string): string => /^[aeiou]/i.test(name) ? "an" : "a";
 
 /** A name behind its article. */
 export const withArticle = (name: string): string => `${article(name)} ${name}`;
