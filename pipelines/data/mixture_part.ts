@@ -5,7 +5,7 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { createHash } from "node:crypto";
 import { decodeEither } from "../bridge.ts";
-import { type DiskError, diskError, onDisk, tempName } from "../runs/disk.ts";
+import { type DiskError, diskError, onDisk, openScoped, tempName } from "../runs/disk.ts";
 import { hashOf, sha256 } from "../runs/hash.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { DataError } from "./error.ts";
@@ -251,10 +251,7 @@ export const openPart = (
     const folder = `${cache}/${key.slice(0, 24)}`;
     yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
     const report = yield* prepared(options, folder);
-    const file = yield* Effect.acquireRelease(
-      onDisk("open", folder, () => Deno.open(`${folder}/${preparedFiles.records}`)),
-      (open) => Effect.sync(() => open.close()),
-    );
+    const file = yield* openScoped(`${folder}/${preparedFiles.records}`, { read: true });
     const bytes = (part: string) => onDisk("read", folder, () => Deno.readFile(`${folder}/${part}`));
     const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
     const flat = new Uint32Array((yield* bytes(preparedFiles.examples)).buffer), starts = startsOf(flat);
