@@ -2,9 +2,8 @@
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import * as E from "fp-ts/lib/Either.js";
-import type * as t from "io-ts";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../../bridge.ts";
-import { onDisk } from "../../runs/disk.ts";
+import { readJson } from "../../runs/run_directory.ts";
 import type { Split } from "../config.ts";
 import { DataError } from "../error.ts";
 import { type Scene, sceneCodec } from "../record.ts";
@@ -39,9 +38,6 @@ const damaged = (path: string, got: string): DataError =>
     expected: "the shard as it was written",
     mend: "remove the file and run the command that made the folder again: it draws this shard alone",
   });
-
-const decodeText = <A>(codec: t.Type<A>, path: string) => (text: string): Effect.Effect<A, DecodeError> =>
-  fromEither(E.chainW(decodeEither(codec, path))(parseJson(path)(text)));
 
 const readAt = async (file: Deno.FsFile, at: number, length: number): Promise<Uint8Array> => {
   const out = new Uint8Array(length);
@@ -112,9 +108,8 @@ const decoded = (
   bytes: Uint8Array,
 ): Effect.Effect<Scene, DataError> => {
   const path = shardPath(folder, split, Math.floor(index / manifest.plan.shard));
-  return decodeText(sceneCodec(), path)(new TextDecoder().decode(bytes)).pipe(
-    Effect.mapError((error) => damaged(path, error.message)),
-  );
+  const scene = E.chainW(decodeEither(sceneCodec(), path))(parseJson(path)(new TextDecoder().decode(bytes)));
+  return fromEither(E.mapLeft((error: DecodeError) => damaged(path, error.message))(scene));
 };
 
 /**
@@ -172,8 +167,7 @@ export const verifyScenes = (folder: SceneFolder): Effect.Effect<readonly string
  */
 export const openScenes = (folder: string): Effect.Effect<SceneFolder, DataError> => {
   const path = `${folder}/${scenesManifestFile}`;
-  return onDisk("read", path, () => Deno.readTextFile(path)).pipe(
-    Effect.flatMap((text) => decodeText(scenesManifestCodec(), path)(text)),
+  return readJson(path, scenesManifestCodec()).pipe(
     Effect.mapError((error) =>
       new DataError({
         op: `open ${folder}`,
