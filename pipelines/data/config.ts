@@ -2,6 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { concepts, smallVocabulary } from "./concepts.ts";
+import { oneOf } from "./formats/codecs.ts";
 import { type Pattern, patterns } from "./pattern.ts";
 import { type QuestionKind, questionKinds } from "./questions/question.ts";
 
@@ -211,14 +212,11 @@ const ordered = (name: string, item: t.Type<number>): t.Type<readonly [number, n
   return new t.Type(message, is, (u, c) => is(u) ? t.success(u) : t.failure(u, c, message), t.identity);
 };
 
-const keys = <K extends string>(names: readonly K[]): t.Type<K> =>
-  t.keyof(Object.fromEntries(names.map((n) => [n, null])) as Record<K, null>) as t.Type<K>;
-
-const styleType: t.Type<Style> = keys(styles);
+const styleType: t.Type<Style> = oneOf(styles);
 
 /** Codec of {@link Style}. */
 export const styleCodec = (): t.Type<Style> => styleType;
-const splitType: t.Type<Split> = keys(splits);
+const splitType: t.Type<Split> = oneOf(splits);
 
 /** Codec of {@link Split}. */
 export const splitCodec = (): t.Type<Split> => splitType;
@@ -241,7 +239,7 @@ const realismType: t.Type<RealismPack> = t.strict({
   ),
   photos: t.readonlyArray(t.strict({ file: t.string, sha256: t.string })),
 });
-const patternList = t.readonlyArray(keys(patterns));
+const patternList = t.readonlyArray(oneOf(patterns));
 const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
   t.type({
     heldOutStyles: styleList,
@@ -257,7 +255,7 @@ const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
   t.partial({
     realism: realismType,
     boxes: t.keyof({ grid: null, thousand: null }),
-    questions: t.readonlyArray(keys(questionKinds)),
+    questions: t.readonlyArray(oneOf(questionKinds)),
     wording: t.literal("plain"),
   }),
 ]));

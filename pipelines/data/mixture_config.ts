@@ -8,7 +8,7 @@ import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
 import { type BoxFormat, decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
 import { defaultPrompts, placesIn, type PromptKind, type TaskPrompts } from "../text/record_turns.ts";
 import { namedTemplates, type TemplateName } from "../text/templates.ts";
-import { closed } from "./formats/codecs.ts";
+import { closed, oneOf } from "./formats/codecs.ts";
 import { formats } from "./formats/formats.ts";
 import type { Policy } from "./formats/read.ts";
 
@@ -85,12 +85,6 @@ export const boxFormats: Readonly<Record<BoxName, BoxFormat>> = {
   decimals: decimalBoxes(2),
 };
 
-const keys = <K extends string>(names: readonly K[]): t.Type<K, unknown, unknown> =>
-  t.keyof(Object.fromEntries(names.map((name) => [name, null])) as Record<K, null>) as t.Type<
-    K,
-    unknown,
-    unknown
-  >;
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
 const some = <A>(of: t.Type<A, unknown, unknown>): t.Type<readonly A[], unknown, unknown> =>
@@ -111,7 +105,7 @@ const prompts = closed(
   ),
   kinds,
 );
-const policy = keys<Policy>(["stop", "skip"]);
+const policy = oneOf<Policy>(["stop", "skip"]);
 const folder = closed(
   t.intersection([
     t.type({ folder: words }),
@@ -127,7 +121,7 @@ const folder = closed(
 );
 const partType = closed(
   t.intersection([
-    t.type({ name: words, format: keys(formats.map(({ name }) => name)), files: some(words) }),
+    t.type({ name: words, format: oneOf(formats.map(({ name }) => name)), files: some(words) }),
     t.partial({
       split: words,
       images: folder,
@@ -145,11 +139,11 @@ const textType = t.refinement(
     t.intersection([
       t.type({
         tokenizer: words,
-        template: keys(Object.keys(namedTemplates) as readonly TemplateName[]),
+        template: oneOf(Object.keys(namedTemplates) as readonly TemplateName[]),
         length: natural,
       }),
       t.partial({
-        boxes: keys(Object.keys(boxFormats) as readonly BoxName[]),
+        boxes: oneOf(Object.keys(boxFormats) as readonly BoxName[]),
         buckets: t.refinement(some(natural), ascending, "lengths in ascending order"),
       }),
     ]),

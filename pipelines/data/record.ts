@@ -3,6 +3,7 @@ import * as t from "io-ts";
 import type { Box } from "./box.ts";
 import { type Theme, themes } from "./concepts.ts";
 import { type Split, splitCodec, type Style, styleCodec } from "./config.ts";
+import { oneOf } from "./formats/codecs.ts";
 import { type Pattern, patterns } from "./pattern.ts";
 
 /** Red, green and blue, 0 to 255. */
@@ -78,17 +79,15 @@ export interface Scene {
 const colour = t.readonly(t.tuple([t.number, t.number, t.number]));
 const boxCodec = t.readonly(t.tuple([t.number, t.number, t.number, t.number]));
 const colours = t.readonly(t.tuple([colour, colour]));
-const keys = <K extends string>(names: readonly K[]): t.Type<K> =>
-  t.keyof(Object.fromEntries(names.map((n) => [n, null])) as Record<K, null>) as t.Type<K>;
 
 const sceneType: t.Type<Scene> = t.strict({
   id: t.string,
   split: splitCodec(),
   index: t.number,
-  theme: keys(themes),
-  composition: keys(["seen", "held-out"] as const),
+  theme: oneOf(themes),
+  composition: oneOf(["seen", "held-out"] as const),
   background: t.exact(t.intersection([
-    t.type({ pattern: keys(patterns), colours, angle: t.number, scale: t.number, key: t.number }),
+    t.type({ pattern: oneOf(patterns), colours, angle: t.number, scale: t.number, key: t.number }),
     t.partial({ photo: t.number }),
   ])),
   objects: t.readonlyArray(t.strict({

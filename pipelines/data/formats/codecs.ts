@@ -60,6 +60,10 @@ const finite = new t.Type<number, number, unknown>(
   (n) => n,
 );
 
+/** One of some words. */
+export const oneOf = <K extends string>(names: readonly K[]): t.Type<K, K, unknown> =>
+  t.keyof(Object.fromEntries(names.map((name) => [name, null])) as Record<K, null>) as t.Type<K, K, unknown>;
+
 /** The codec that reads `null` as if the field were absent. */
 export const nullable = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | undefined, unknown, unknown> =>
   new t.Type<A | undefined, unknown, unknown>(
