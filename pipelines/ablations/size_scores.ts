@@ -16,7 +16,7 @@ import { experimentOf } from "./config.ts";
 import { scenesIn } from "./jobs.ts";
 import type { Outcome } from "./outcomes.ts";
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "./statistics.ts";
-import { readAblation, type StoredAblation, type StoredError } from "./summary.ts";
+import { readAblation, type StoredError } from "./summary.ts";
 
 /** Sets of scenes that models are asked about: objects of every size, and large ones alone as the control. */
 export const sizeSets = ["eval", "large-objects"] as const;
@@ -70,31 +70,35 @@ export interface ArmSizes {
   readonly runs: readonly string[];
 }
 
-const answersOf = (
-  { store }: StoredAblation,
-  config: AblationConfig,
-  artefact: string,
-  set: SizeSetName,
-): Effect.Effect<readonly Answered[], StoredError> => {
-  const path = `${store}/${artefact}/samples/${set === "eval" ? "evaluate" : set}.json`;
+/** The questions of a set: every model is asked the same. */
+const questionsIn = (config: AblationConfig, set: SizeSetName): ReturnType<typeof questionsFor> => {
   const experiment = experimentOf(config, config.arms[0]!, 0), { data, text } = experiment;
-  return Effect.map(readJson(path, evaluationCodec()), ({ answers }) => {
-    const scenes = sampleScenes(data, set, scenesIn(experiment, set));
-    return questionsFor({ scenes, data, text: text.finetune })
-      .map((asked, i) => ({ ...asked, answer: answers[i]! }));
-  });
+  const scenes = sampleScenes(data, set, scenesIn(experiment, set));
+  return questionsFor({ scenes, data, text: text.finetune });
 };
+
+const outcomesIn = (
+  samples: string,
+  questions: ReturnType<typeof questionsFor>,
+): Effect.Effect<SizeOutcomes, StoredError> =>
+  Effect.map(
+    readJson(samples, evaluationCodec()),
+    ({ answers }) => sizeOutcomesOf(questions.map((asked, i) => ({ ...asked, answer: answers[i]! }))),
+  );
 
 /** Presence by size of every arm whose seeds are all evaluated, from the directory of an ablation with a control set. */
 export const readSizes = (directory: string): Effect.Effect<readonly ArmSizes[], StoredError> =>
   Effect.gen(function* () {
-    const stored = yield* readAblation(directory), { config, record } = stored, arms: ArmSizes[] = [];
+    const { config, record, store } = yield* readAblation(directory), arms: ArmSizes[] = [];
+    const all = questionsIn(config, "eval"), large = questionsIn(config, "large-objects");
     for (const { name } of config.arms) {
       const bySeed = [], runs = record.runs.filter(({ arm }) => arm === name);
       for (const { artefacts: { evaluate } } of runs) {
-        const all = yield* answersOf(stored, config, evaluate, "eval");
-        const large = yield* answersOf(stored, config, evaluate, "large-objects");
-        bySeed.push({ eval: sizeOutcomesOf(all), "large-objects": sizeOutcomesOf(large) });
+        const samples = `${store}/${evaluate}/samples`;
+        bySeed.push({
+          eval: yield* outcomesIn(`${samples}/evaluate.json`, all),
+          "large-objects": yield* outcomesIn(`${samples}/large-objects.json`, large),
+        });
       }
       arms.push({ name, bySeed, runs: runs.map(({ artefacts }) => artefacts.evaluate) });
     }

@@ -194,8 +194,12 @@ const failuresOf = ({ manifest, record }: StoredAblation): readonly Failure[] =>
 
 /** The summary of an ablation from what stands in its store by now: arms without any finished seed are left out. */
 export const summarise = (directory: string): Effect.Effect<AblationSummary, StoredError> =>
+  Effect.flatMap(readAblation(directory), summaryOfStored);
+
+/** As {@link summarise}, of an ablation that was read. */
+export const summaryOfStored = (stored: StoredAblation): Effect.Effect<AblationSummary, StoredError> =>
   Effect.gen(function* () {
-    const stored = yield* readAblation(directory), { config, record, manifest } = stored;
+    const { config, record, manifest } = stored;
     const asked: AblationFlags = {
       ...record,
       store: record.storeAsked ?? stored.store,

@@ -2,7 +2,6 @@
 import {
   adamw,
   costOf,
-  input,
   placeholders,
   type Tensor,
   tensors,
@@ -18,6 +17,7 @@ import { tokenizerFor } from "../stages/encoding.ts";
 import { trainedBy } from "../stages/language.ts";
 import { modelOf, viewsRead } from "../stages/model.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
+import { sourceInputs } from "../stages/source.ts";
 import { cellsOf, visionTower } from "../vision/tower.ts";
 import { bridgeAfter, type Experiment } from "./experiment.ts";
 
@@ -50,11 +50,10 @@ export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
     const model = modelOf(e.model, vocabulary, bridge), optimiser = adamw({ weightDecay });
     const trainable = trainedBy(config);
     const cells = cellsOf(viewsRead(bridge)), { width } = visionTower.config;
-    const inputs: VisionLanguageBatch = {
-      features: visionTower.levels.map((_, i) => input(`features.${i}`, [batch, cells, width])),
-      ids: input("ids", [batch, length], "i32"),
-      labels: input("labels", [batch, length], "i32"),
-    };
+    const inputs = sourceInputs(
+      { sight: { kind: "features", levels: visionTower.levels.length, cells, width }, length },
+      batch,
+    );
     const state = placeholders("work", trainStateSpecs(optimiser, model.specs, trainable));
     const step = trainStep<VisionLanguageBatch>({
       loss: model.loss,

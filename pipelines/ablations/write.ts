@@ -5,7 +5,7 @@ import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { figuresOf } from "./figures.ts";
-import { readAblation, type StoredError, summarise } from "./summary.ts";
+import { readAblation, type StoredError, summaryOfStored } from "./summary.ts";
 import { differencesOf, type SummaryTable, summaryText, tableOf } from "./table.ts";
 import type { AblationSummary } from "./summary_types.ts";
 
@@ -55,13 +55,13 @@ export const writeAblation = (
   directory: string,
 ): Effect.Effect<AblationSummary, DiskError | MetricsError | StoredError> =>
   Effect.gen(function* () {
-    const summary = yield* summarise(directory), { store } = yield* readAblation(directory);
+    const stored = yield* readAblation(directory), summary = yield* summaryOfStored(stored);
     yield* writeJson(`${directory}/summary.json`, summary);
     yield* atomicWrite(`${directory}/table.txt`, bytes(`${summaryText(summary)}\n`));
     yield* atomicWrite(`${directory}/table.csv`, bytes(csvOf(tableOf(summary))));
     yield* atomicWrite(`${directory}/differences.csv`, bytes(csvOf(differencesOf(summary))));
     yield* atomicWrite(`${directory}/seeds.csv`, bytes(csvOf(seedTable(summary))));
-    for (const [name, figure] of Object.entries(yield* figuresOf(summary, store))) {
+    for (const [name, figure] of Object.entries(yield* figuresOf(summary, stored.store))) {
       yield* atomicWrite(`${directory}/figures/${name}.svg`, bytes(figure.svg));
       yield* atomicWrite(`${directory}/figures/${name}.png`, [figure.png]);
     }
