@@ -1,4 +1,5 @@
 /** Files as readers see them: bytes in order, or a part of them. */
+import { bytesAt } from "../file_bytes.ts";
 import { brokenFile } from "./format.ts";
 
 /** A file to be read. */
@@ -27,12 +28,9 @@ async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
 
 const sliceOf = async (path: string, from: number, to: number): Promise<Uint8Array> => {
   using file = await Deno.open(path);
-  await file.seek(from, Deno.SeekMode.Start);
-  const out = new Uint8Array(to - from);
-  for (let at = 0; at < out.length;) {
-    const count = await file.read(out.subarray(at));
-    if (count === null) throw brokenFile(path, `its end at byte ${from + at}`, `bytes up to ${to}`);
-    at += count;
+  const out = await bytesAt(file, from, to - from);
+  if (out.length < to - from) {
+    throw brokenFile(path, `its end at byte ${from + out.length}`, `bytes up to ${to}`);
   }
   return out;
 };

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import { type DiskError, diskError } from "../../runs/disk.ts";
 import { sha256 } from "../../runs/hash.ts";
 import { DataError } from "../error.ts";
+import { bytesAt } from "../file_bytes.ts";
 
 /** A function as what loads a picture. */
 export const pictureLoader = (
@@ -32,14 +33,7 @@ export interface PictureSpot {
 const readSpot = async ({ path, range }: PictureSpot): Promise<Uint8Array> => {
   if (range === undefined) return await Deno.readFile(path);
   using file = await Deno.open(path);
-  await file.seek(range[0], Deno.SeekMode.Start);
-  const out = new Uint8Array(range[1] - range[0]);
-  for (let at = 0; at < out.length;) {
-    const got = await file.read(out.subarray(at));
-    if (got === null) return out.subarray(0, at);
-    at += got;
-  }
-  return out;
+  return await bytesAt(file, range[0], range[1] - range[0]);
 };
 
 /** The bytes of a spot. */

@@ -6,6 +6,7 @@ import { decodeEither, type DecodeError, fromEither, parseJson } from "../../bri
 import { readJson } from "../../runs/run_directory.ts";
 import type { Split } from "../config.ts";
 import { DataError } from "../error.ts";
+import { bytesAt } from "../file_bytes.ts";
 import { type Scene, sceneCodec } from "../record.ts";
 import { scenesManifestFile } from "./make.ts";
 import { type ScenesManifest, scenesManifestCodec, shardPath } from "./plan.ts";
@@ -40,13 +41,8 @@ const damaged = (path: string, got: string): DataError =>
   });
 
 const readAt = async (file: Deno.FsFile, at: number, length: number): Promise<Uint8Array> => {
-  const out = new Uint8Array(length);
-  await file.seek(at, Deno.SeekMode.Start);
-  for (let n = 0; n < length;) {
-    const got = await file.read(out.subarray(n));
-    if (got === null) throw new Error(`an end after ${at + n} bytes`);
-    n += got;
-  }
+  const out = await bytesAt(file, at, length);
+  if (out.length < length) throw new Error(`an end after ${at + out.length} bytes`);
   return out;
 };
 
