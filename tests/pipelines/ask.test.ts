@@ -6,12 +6,9 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { added, type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
-import { by, cos } from "../../pipelines/configs/entry.ts";
 import { looksAt, looksOf, windowsOf } from "../../pipelines/generate/looks.ts";
 import { loadPhoto } from "../../pipelines/generate/photo.ts";
 import { loadTrained } from "../../pipelines/generate/trained.ts";
-import type { QuickstartConfig } from "../../pipelines/quickstart/config.ts";
-import { presets } from "../../pipelines/quickstart/presets.ts";
 import { quickstart } from "../../pipelines/quickstart/run.ts";
 import { imageAt } from "../../pipelines/data/scene_set.ts";
 import { renderDataset } from "../../pipelines/data/workers.ts";
@@ -20,21 +17,9 @@ import { questionIds } from "../../pipelines/text/prompt.ts";
 import { featuresOf } from "../../pipelines/train/features.ts";
 import { pixelsOfPicture } from "../../pipelines/train/pixels.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
+import { tinyQuickstart } from "../support/tiny_quickstart.ts";
 
-const test = suite("ask");
-
-const config: QuickstartConfig = {
-  ...presets.micro,
-  scenes: { pretrain: 6, finetune: 4, eval: 2 },
-  vision: { ...presets.micro.vision, steps: 0 },
-  pretrain: { ...presets.micro.pretrain, steps: 2, every: 2 },
-  finetune: { ...presets.micro.finetune, steps: 2 },
-  arms: [{
-    name: "tiny",
-    bridge: cos([8, 4], [2, 1]),
-    expansion: by({ resolution: 2, global: 2, local: 1 }),
-  }],
-};
+const test = suite("ask"), config = tinyQuickstart;
 
 const folder = Deno.makeTempDirSync(), run = `${folder}/run`, photo = `${folder}/photo.jpg`;
 const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };

@@ -4,14 +4,13 @@ import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { by, cos } from "../../pipelines/configs/entry.ts";
 import { exportTrained } from "../../pipelines/generate/export_trained.ts";
 import { loadTrained } from "../../pipelines/generate/trained.ts";
-import { presets } from "../../pipelines/quickstart/presets.ts";
 import { quickstart } from "../../pipelines/quickstart/run.ts";
 import { loadLlama } from "../../pipelines/weights/huggingface/load.ts";
 import { decode } from "../../pipelines/weights/safetensors.ts";
 import { ran } from "../bench/command.ts";
+import { tinyQuickstart } from "../support/tiny_quickstart.ts";
 import * as E from "fp-ts/lib/Either.js";
 
 const test = suite("export of a trained model");
@@ -21,19 +20,7 @@ test.after(async () => {
 });
 
 test("decoder, encoder and bridge hold the numbers of the checkpoint", async () => {
-  const config = {
-    ...presets.micro,
-    scenes: { pretrain: 6, finetune: 4, eval: 2 },
-    vision: { ...presets.micro.vision, steps: 0 },
-    pretrain: { ...presets.micro.pretrain, steps: 2, every: 2 },
-    finetune: { ...presets.micro.finetune, steps: 2 },
-    arms: [{
-      name: "tiny",
-      bridge: cos([8, 4], [2, 1]),
-      expansion: by({ resolution: 2, global: 2, local: 1 }),
-    }],
-  };
-  const made = quickstart(config, { out: run, store, fresh: false, version: "test" });
+  const made = quickstart(tinyQuickstart, { out: run, store, fresh: false, version: "test" });
   await Effect.runPromise(Effect.provide(made, cpu({ threads: 2 })));
   const trained = await Effect.runPromise(loadTrained(run)), out = `${folder}/out`;
   await Effect.runPromise(exportTrained(out, trained));
