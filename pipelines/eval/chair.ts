@@ -27,18 +27,32 @@ export const objectsOf = (caption: string): readonly string[] => {
   return kept.flatMap((word) => chairObjects.has(word) ? [chairObjects.get(word)!] : []);
 };
 
-interface Mentions {
+/** How many objects a caption names. */
+export interface Mentions {
+  /** All of them. */
   readonly all: number;
+  /** Those that are not there. */
   readonly invented: number;
 }
+
+/** Counts what is named, one entry for each mention. */
+export const mentionsOf = (named: readonly string[], there: ReadonlySet<string>): Mentions => ({
+  all: named.length,
+  invented: named.filter((name) => !there.has(name)).length,
+});
+
+/** `CHAIRs`, the share of captions with an object that is not there; `CHAIRi`, the share of mentions that are not. */
+export const chairShares = (counts: readonly Mentions[]): Readonly<Record<"CHAIRs" | "CHAIRi", number>> => ({
+  CHAIRs: mean(counts.map((c) => c.invented > 0 ? 1 : 0)),
+  CHAIRi: ratio(counts.reduce((n, c) => n + c.invented, 0), counts.reduce((n, c) => n + c.all, 0)),
+});
 
 const mentions = ({ record, answer }: Answered<CaptionRecord>): Mentions => {
   const there = new Set([
     ...(record.objects ?? []).map((name) => chairObjects.get(name) ?? name),
     ...record.references.flatMap(objectsOf),
   ]);
-  const named = objectsOf(answer);
-  return { all: named.length, invented: named.filter((name) => !there.has(name)).length };
+  return mentionsOf(objectsOf(answer), there);
 };
 
 /** 1 if a caption names only objects that are there, else 0. */
@@ -67,14 +81,12 @@ export const scoreChair = (
     );
   }
   const counts = answered.map(mentions);
-  const all = counts.reduce((n, c) => n + c.all, 0);
   return E.right({
     n: answered.length,
     main: "CHAIRs",
     values: {
-      CHAIRs: mean(counts.map((c) => c.invented > 0 ? 1 : 0)),
-      CHAIRi: ratio(counts.reduce((n, c) => n + c.invented, 0), all),
-      mentions: ratio(all, answered.length),
+      ...chairShares(counts),
+      mentions: mean(counts.map((c) => c.all)),
     },
   });
 };

@@ -1,5 +1,6 @@
 /** Concepts that captions of scenes name, and CHAIR (arXiv 1809.02156) on them: what is named but not there. */
 import { type Concept, concepts } from "../data/concepts.ts";
+import { chairShares, mentionsOf } from "./chair.ts";
 import { ptbTokens } from "./ptb.ts";
 import type { Answered, CaptionRecord } from "./records.ts";
 import { mean, ratio } from "./report.ts";
@@ -50,14 +51,9 @@ export const scoreMentions = (
   const counts = answered.map(({ record, answer }) => {
     const there = new Set(record.objects), named = conceptsNamed(answer);
     return {
-      all: named.length,
-      invented: named.filter((name) => !there.has(name)).length,
+      ...mentionsOf(named, there),
       recall: ratio([...there].filter((name) => named.includes(name)).length, there.size),
     };
   });
-  return {
-    CHAIRs: mean(counts.map(({ invented }) => invented > 0 ? 1 : 0)),
-    CHAIRi: ratio(counts.reduce((n, c) => n + c.invented, 0), counts.reduce((n, c) => n + c.all, 0)),
-    recall: mean(counts.map(({ recall }) => recall)),
-  };
+  return { ...chairShares(counts), recall: mean(counts.map(({ recall }) => recall)) };
 };
