@@ -12,7 +12,7 @@ import { captionCredit, scoreCaptions } from "./caption.ts";
 import { countRight, scoreCount } from "./count.ts";
 import type { EvalError } from "./error.ts";
 import { exactAccuracy, scoreExact } from "./exact.ts";
-import { popeAccuracy, scorePope } from "./pope.ts";
+import { popeAccuracy, scorePope, scoreSaid } from "./pope.ts";
 import type {
   Answered,
   BenchmarkRecord,
@@ -24,11 +24,10 @@ import type {
 } from "./records.ts";
 import { scoreReading } from "./reading.ts";
 import { refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
-import { mean, type ScoreReport } from "./report.ts";
+import type { ScoreReport } from "./report.ts";
 import { scoreMentions } from "./scene_mentions.ts";
 import { plainFile } from "./submission/formats.ts";
 import { vqaNormal } from "./vqa_normal.ts";
-import { saysYes, scoreYesNo } from "./yes_no.ts";
 
 type Parts<R extends BenchmarkRecord> =
   & Pick<BenchmarkOf<R>, "title" | "kind" | "metric" | "credit" | "script">
@@ -64,10 +63,8 @@ const captions = (name: QuestionKind, title: string): Benchmark =>
   });
 
 const judged = (answered: readonly Answered<YesNoRecord>[]): ScoreReport => {
-  const { n, accuracy, precision, recall, f1, yesRate } = scoreYesNo(
-    answered.map(({ record, answer }) => ({ truth: record.answer, said: saysYes(answer) })),
-  );
-  return { n, main: "accuracy", values: { accuracy, precision, recall, f1, yes_ratio: yesRate } };
+  const { n, yesRate, ...shares } = scoreSaid(answered);
+  return { n, main: "accuracy", values: { ...shares, yes_ratio: yesRate } };
 };
 
 const yesNo = (name: QuestionKind, title: string): Benchmark =>
@@ -105,12 +102,7 @@ const named = (name: QuestionKind, title: string): Benchmark =>
     metric: "accuracy, synonyms accepted",
     script: "equality after the normalisation of GT-Vision-Lab/VQA vqaEval.py",
     credit: nameCredit,
-    score: (answered) =>
-      right({
-        n: answered.length,
-        main: "accuracy",
-        values: { accuracy: mean(answered.map(({ record, answer }) => nameCredit(record, answer))) },
-      }),
+    score: (answered) => right(scoreExact(answered, nameCredit)),
   });
 
 /** Signs are in capitals throughout, so case says nothing, and encodings that know lower case alone can read them. */
