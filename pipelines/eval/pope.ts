@@ -12,13 +12,14 @@ const named = (part: string, { n: _, yesRate, ...score }: YesNoScore): Readonly<
     Object.entries({ ...score, yes_ratio: yesRate }).map(([name, value]) => [`${part}/${name}`, value]),
   );
 
+/** The score of answers that are read by {@link saysYes}. */
+export const scoreSaid = (answered: readonly Answered<YesNoRecord>[]): YesNoScore =>
+  scoreYesNo(answered.map(({ record, answer }) => ({ truth: record.answer, said: saysYes(answer) })));
+
 /** Accuracy, precision, recall, F1 and yes-ratio of each split, and the means of F1 and accuracy over splits. */
 export const scorePope = (answered: readonly Answered<YesNoRecord>[]): ScoreReport => {
   const splits = [...groupBy(answered, ({ record }) => record.part)].map(([part, items]) =>
-    [
-      part,
-      scoreYesNo(items.map(({ record, answer }) => ({ truth: record.answer, said: saysYes(answer) }))),
-    ] as const
+    [part, scoreSaid(items)] as const
   );
   return {
     n: answered.length,
