@@ -66,7 +66,7 @@ const doneType = t.type({ report: reportType, hashes: t.record(t.string, t.strin
 const printsType = t.readonlyArray(t.type({ size: t.number, changed: t.number, content: t.string }));
 
 /** The sha-256 of a file, read by pieces. */
-export const fileHash = (path: string): Effect.Effect<string, DiskError> =>
+const fileHash = (path: string): Effect.Effect<string, DiskError> =>
   onDisk("read", path, async () => {
     const hash = createHash("sha256");
     using file = await Deno.open(path);

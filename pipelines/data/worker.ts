@@ -37,7 +37,7 @@ export type Reply =
   | { readonly kind: "failed"; readonly message: string };
 
 /** Draws the scenes of a range into one array per side. */
-export const drawRange = (
+const drawRange = (
   composer: Composer,
   config: DataConfig,
   { split, sides, from, to }: Omit<Draw, "kind">,

@@ -59,7 +59,7 @@ const makeGlyphs: Effect.Effect<PicturePack, DataError> = Effect.try({
 });
 
 /** The styles that splits show, without `stamp`. */
-export const stylesShown = (config: DataConfig, splits: readonly Split[]): readonly Style[] => {
+const stylesShown = (config: DataConfig, splits: readonly Split[]): readonly Style[] => {
   const heldOut = splits.includes("held-out-styles") ? config.world?.heldOutStyles ?? [] : [];
   const seen = splits.some((s) => s !== "held-out-styles")
     ? [...config.styles.train, ...config.styles.eval]

@@ -15,7 +15,7 @@ export interface Urn {
 }
 
 /** An urn of items with positive weights. */
-export const urnOf = (items: readonly number[], weight: (item: number) => number): Urn => {
+const urnOf = (items: readonly number[], weight: (item: number) => number): Urn => {
   let sum = 0;
   return { items, sums: items.map((item) => sum += weight(item)) };
 };

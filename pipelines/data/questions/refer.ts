@@ -70,6 +70,7 @@ const byRelation = (view: SceneView): readonly Expression[] =>
     )
   );
 
+/** By template: all expressions that are true of one object of the scene. */
 const families = {
   "refer/by-name": byName,
   "refer/by-attribute": byAttribute,
@@ -80,12 +81,8 @@ const families = {
 
 type Family = keyof typeof families;
 
-/** All expressions of a template that are true of one object of the scene. */
-export const expressionsOf = (template: Family, view: SceneView): readonly Expression[] =>
-  families[template](view);
-
 const refer = (view: SceneView, rng: Rng, template: Family): readonly ReferQuestion[] => {
-  const found = expressionsOf(template, view), often = prior(view);
+  const found = families[template](view), often = prior(view);
   if (found.length === 0) return [];
   const { words, thing } = rng.weighted(found, (e) => 1 / often(e.thing.concept));
   return [{

@@ -64,7 +64,7 @@ const across = (name: Relation, box: Box): number =>
  * `none` if there is nothing, if something else that touches the same strip is less than {@link MARGIN} further, or if
  * something overlaps the thing on that side.
  */
-export const neighbourOf = (
+const neighbourOf = (
   name: Relation,
   of: Thing,
   things: readonly Thing[],

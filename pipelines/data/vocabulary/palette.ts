@@ -34,7 +34,7 @@ export const termOf = (r: number, g: number, b: number): ColourName => {
 };
 
 /** Shares of the visible pixels by colour term, the greatest first. */
-export const colourShares = ({ rgba }: Raster): readonly (readonly [ColourName, number])[] => {
+const colourShares = ({ rgba }: Raster): readonly (readonly [ColourName, number])[] => {
   const counts = new Map<ColourName, number>(colourNames.map((name) => [name, 0]));
   let all = 0;
   for (let p = 0; p < rgba.length; p += 4) {
