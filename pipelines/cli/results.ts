@@ -94,7 +94,7 @@ const parts = {
 export const command = Command.make("results", parts, ({ folder, out, json }) =>
   Effect.gen(function* () {
     const records = yield* readResults(folder), results = claims.map(resultOf(records));
-    yield* atomicWrite(out, [new TextEncoder().encode(resultsPage(records))]);
+    yield* atomicWrite(out, [new TextEncoder().encode(resultsPage(records, results))]);
     console.log(
       json
         ? JSON.stringify(results, null, 2)

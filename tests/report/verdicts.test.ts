@@ -250,7 +250,8 @@ known("the interval of a difference is that of pairs, and widens with the number
 
 known("the page says the verdict, the numbers, and which runs they are of", () => {
   const shares = { [more]: [0.9, 0.9, 0.9], [few]: [0.5, 0.5, 0.5] };
-  const page = resultsPage([recordOf("r", { score: "presenceF1", shares })], [claim]);
+  const records = [recordOf("r", { score: "presenceF1", shares })];
+  const page = resultsPage(records, [resultOf(records)(claim)]);
   assert.match(
     page,
     /\| \[More is more\.\]\(#known\) \| presence F1 \+40\.0 \[.*\] \(reproduced\) \| reproduced \|/,

@@ -1,7 +1,6 @@
 /** RESULTS.md: the claims one by one, and the records that every number comes from. Pure. */
 import type { MetricInfo } from "../../ablations/summary_types.ts";
 import { metricInfos } from "../../ablations/outcomes.ts";
-import type { Claim } from "./claim.ts";
 import { claims } from "./claims.ts";
 import {
   type ClaimResult,
@@ -169,13 +168,12 @@ const tracing = (records: readonly KeptAblation[]): string =>
   "command on the same device makes a run of the same name with the same numbers, except for times. " +
   `Records: ${records.map(({ name }) => `[${name}](#${name})`).join(", ")}.`;
 
-/** The page. */
+/** The page about records and what they say about the claims, which is found out unless given. */
 export const resultsPage = (
   records: readonly KeptAblation[],
-  about: readonly Claim[] = claims,
-): string => {
-  const results = about.map(resultOf(records));
-  return `${
+  results: readonly ClaimResult[] = claims.map(resultOf(records)),
+): string =>
+  `${
     [
       "# Results",
       "The claims of Chain-of-Sight (arXiv 2407.15819), one by one, beside what was measured here.",
@@ -197,4 +195,3 @@ export const resultsPage = (
       ),
     ].join("\n\n")
   }\n`;
-};
