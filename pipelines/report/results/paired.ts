@@ -11,7 +11,6 @@ import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
 import type { Experiment } from "../../ablations/experiment.ts";
 import { numbers } from "../../bench/step_work.ts";
 import { bootstrap, type Interval } from "../../eval/bootstrap.ts";
-import { quantile } from "../../eval/quantile.ts";
 import { tokenizerFor } from "../../stages/encoding.ts";
 import { languageTraining } from "../../stages/language.ts";
 import { smallBridge, viewsRead } from "../../stages/model.ts";
@@ -19,6 +18,7 @@ import { freshModel } from "../../stages/pretrain.ts";
 import { vocabularyOf } from "../../stages/scene_source.ts";
 import type { LanguageSource } from "../../stages/source.ts";
 import { loadPrograms } from "../../train/programs.ts";
+import { median } from "../../train/timing.ts";
 import { RING } from "../../train/training.ts";
 import { cellsOf, visionTower } from "../../vision/tower.ts";
 
@@ -148,7 +148,6 @@ export interface PairedOptions {
   readonly command: string;
 }
 
-const median = (values: readonly number[]): number => quantile(values.toSorted((a, b) => a - b), 0.5);
 const load = (): number => Deno.loadavg()[0]!;
 
 /** Times the arms of an ablation side by side on the device of the context. Throws ConfigError for an arm that does not fit. */
