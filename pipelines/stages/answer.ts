@@ -76,15 +76,12 @@ export const writerOf = (
   };
 };
 
-/** Features of some pictures, of the levels that a bridge reads, as the inputs of {@link writerOf}. */
+/** Of the features of some pictures, the levels that a bridge reads, as the inputs of {@link writerOf}. */
 export const featureInputs = (
-  set: FeatureSet,
-  pictures: readonly number[],
+  features: readonly NdArray[],
   levels: readonly number[],
-): Readonly<Record<string, NdArray>> => {
-  const all = gatherFeatures(set, pictures);
-  return Object.fromEntries(levels.map((i) => [`features.${i}`, all[i]!]));
-};
+): Readonly<Record<string, NdArray>> =>
+  Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
 
 /** Puts a model on the device for as long as the scope lives. */
 export const openAnswerer = (
@@ -100,7 +97,7 @@ export const openAnswerer = (
       Effect.gen(function* () {
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
         const prompts = askings.map((a) => questionIds(tokenizer, a.prompt));
-        const given = featureInputs(set, rows.map((r) => r.picture), levels);
+        const given = featureInputs(gatherFeatures(set, rows.map((r) => r.picture)), levels);
         const answers = yield* writeTexts(generator, { prompts, given, limit, stride: limit });
         return answers.map((ids) => tokenizer.decode(ids));
       });

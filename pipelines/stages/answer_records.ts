@@ -13,7 +13,7 @@ import { askedOf } from "../text/record_turns.ts";
 import type { TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import type { FeatureStore } from "../train/feature_store.ts";
-import { writerOf } from "./answer.ts";
+import { featureInputs, writerOf } from "./answer.ts";
 import { levelsRead, type ModelConfig, type ModelState } from "./model.ts";
 
 /** What answers are asked of. */
@@ -108,8 +108,7 @@ export const answerRecords = (
     for (let from = 0; from < asked.length; from += batch) {
       const some = asked.slice(from, from + batch);
       const rows = Array.from({ length: batch }, (_, i) => some[Math.min(i, some.length - 1)]!.content);
-      const features = yield* store.read(rows);
-      const given = Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
+      const given = featureInputs(yield* store.read(rows), levels);
       const prompts = some.map(({ ids }) => ids);
       const texts = yield* writeTexts(generator, { prompts, given, limit: tokens, stride: tokens });
       answered.push(...some.map(({ record }, i) => ({ record, answer: language.decode(texts[i]!) })));
