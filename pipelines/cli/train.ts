@@ -110,6 +110,4 @@ export const command = Command.make(
       );
       console.error(`${folder}: summary.json, metrics, checkpoints`);
     })),
-).pipe(
-  Command.withDescription("Trains on annotation files and pictures of your own, and scores the answers."),
 );

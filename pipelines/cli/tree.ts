@@ -29,10 +29,16 @@ export interface Group {
   readonly entries: readonly Entry[];
 }
 
-const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate") => async () => {
-  const { stageCommand } = await import("./stage.ts");
-  return { command: stageCommand(name) };
-};
+const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate", about: string): Entry => ({
+  name,
+  about,
+  examples: [["--family main --preset micro --arm cos-80-336", "and what it needs, if that is not there"]],
+  load: async () => {
+    const { stageCommand } = await import("./stage.ts");
+    return { command: stageCommand(name) };
+  },
+  goesOn: true,
+});
 
 /** Every command. */
 export const groups: readonly Group[] = [
@@ -64,46 +70,10 @@ export const groups: readonly Group[] = [
         load: () => import("./ablate.ts"),
         goesOn: true,
       },
-      {
-        name: "pretrain",
-        about: "Pre-trains one arm with few visual tokens.",
-        examples: [[
-          "--family main --preset micro --arm cos-80-336",
-          "and what it needs, if that is not there",
-        ]],
-        load: stage("pretrain"),
-        goesOn: true,
-      },
-      {
-        name: "expand",
-        about: "Splits the windows of a pre-trained arm: few tokens become many.",
-        examples: [[
-          "--family main --preset micro --arm cos-80-336",
-          "and what it needs, if that is not there",
-        ]],
-        load: stage("expand"),
-        goesOn: true,
-      },
-      {
-        name: "finetune",
-        about: "Fine-tunes one arm with many visual tokens.",
-        examples: [[
-          "--family main --preset micro --arm cos-80-336",
-          "and what it needs, if that is not there",
-        ]],
-        load: stage("finetune"),
-        goesOn: true,
-      },
-      {
-        name: "evaluate",
-        about: "Asks a fine-tuned arm about held-out scenes, beside its controls.",
-        examples: [[
-          "--family main --preset micro --arm cos-80-336",
-          "and what it needs, if that is not there",
-        ]],
-        load: stage("evaluate"),
-        goesOn: true,
-      },
+      stage("pretrain", "Pre-trains one arm with few visual tokens."),
+      stage("expand", "Splits the windows of a pre-trained arm: few tokens become many."),
+      stage("finetune", "Fine-tunes one arm with many visual tokens."),
+      stage("evaluate", "Asks a fine-tuned arm about held-out scenes, beside its controls."),
       {
         name: "train",
         about:
