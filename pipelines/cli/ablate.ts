@@ -9,16 +9,15 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { ablate, defaultDirectory } from "../ablations/ablate.ts";
-import { ablationCodec, familyNames, presetNames } from "../ablations/config.ts";
-import { ablationOf, ablationPresets } from "../ablations/presets.ts";
+import { familyNames, presetNames } from "../ablations/config.ts";
+import { ablationPresets } from "../ablations/presets.ts";
 import { families } from "../ablations/families.ts";
 import { summaryText } from "../ablations/table.ts";
-import { countOf, PRODUCT_VERSION } from "../bench/flags.ts";
-import { fromEither } from "../bridge.ts";
-import { override } from "../configs/override.ts";
+import { countOf } from "../bench/flags.ts";
+import member from "../deno.json" with { type: "json" };
 import { writeReportPage } from "../report/write.ts";
 import { existing } from "../runs/disk.ts";
-import { ablationFlags } from "./ablation_flags.ts";
+import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -68,18 +67,15 @@ export const command = Command.make(
       if (list) return console.log(json ? JSON.stringify(listing, null, 2) : listText());
       const seeds = Option.isSome(given.seeds) ? yield* countOf("seeds", given.seeds.value) : undefined;
       const workers = yield* countOf("workers", given.workers);
-      const device = Option.getOrElse(given.device, () => ablationPresets[preset].device);
-      const config = yield* fromEither(
-        override(ablationCodec(), "ablation configuration")(ablationOf(family, preset, seeds), set),
-      );
+      const config = yield* ablationAsked({ family, preset, set }, seeds);
       const out = Option.getOrElse(given.out, () => defaultDirectory(config));
       const page = Effect.flatMap(
         existing(`${out}/summary.json`),
         (there) => there ? Effect.asVoid(writeReportPage(out)) : Effect.void,
       );
       const { summary } = yield* ablate(
-        { config, settings: set, out, store, version: PRODUCT_VERSION },
-        { device, workers },
+        { config, settings: set, out, store, version: member.version },
+        { device: deviceAsked(given.device, preset), workers },
       ).pipe(
         // what could be done has its page, too
         Effect.tapError((error) => error._tag === "AblationError" ? Effect.ignore(page) : Effect.void),

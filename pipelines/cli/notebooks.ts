@@ -5,11 +5,9 @@
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import * as Option from "effect/Option";
 import { presetNames } from "../ablations/config.ts";
-import { ablationPresets } from "../ablations/presets.ts";
 import { runNotebooks } from "../notebooks/run.ts";
-import { ablationFlags } from "./ablation_flags.ts";
+import { ablationFlags, deviceAsked } from "./ablation_flags.ts";
 
 const flags = {
   only: Flag.String("only").pipe(
@@ -41,7 +39,7 @@ export const command = Command.make(
         folder,
         only,
         preset,
-        device: Option.getOrElse(device, () => ablationPresets[preset].device),
+        device: deviceAsked(device, preset),
         out,
         onDone: (name, { faults, seconds }) =>
           console.log(`${faults.length === 0 ? "ok  " : "FAIL"} ${name} ${seconds.toFixed(1)} s`),

@@ -11,16 +11,13 @@ import type { ConfigError } from "@chain-of-sight/core";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { type AblationArm, ablationCodec, type AblationConfig, experimentOf } from "../ablations/config.ts";
+import { type AblationArm, type AblationConfig, experimentOf } from "../ablations/config.ts";
 import { makeStage } from "../ablations/make.ts";
-import { ablationOf, ablationPresets } from "../ablations/presets.ts";
 import { workshop } from "../ablations/workshop.ts";
-import { PRODUCT_VERSION } from "../bench/flags.ts";
-import { fromEither } from "../bridge.ts";
-import { override } from "../configs/override.ts";
+import member from "../deno.json" with { type: "json" };
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
-import { ablationFlags } from "./ablation_flags.ts";
+import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";
 import { unknownName, type UsageError } from "./usage.ts";
 
@@ -71,9 +68,7 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
     flags,
     ({ family, preset, device, set, store, arm, seed, json }) =>
       Effect.gen(function* () {
-        const config = yield* fromEither(
-          override(ablationCodec(), "ablation configuration")(ablationOf(family, preset), set),
-        );
+        const config = yield* ablationAsked({ family, preset, set });
         const chosen = yield* armNamed(config, Option.getOrElse(arm, () => config.baseline));
         const { profile } = yield* theDevice(),
           experiment = yield* Effect.try({
@@ -83,15 +78,13 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
         const label = `${stage} ${chosen.name}, seed ${seed}`;
         console.error(`${label}, and what it needs, on ${profile.name}`);
         const { directory, key, seconds, numbers } = yield* makeStage(
-          workshop(store, profile.name, PRODUCT_VERSION),
+          workshop(store, profile.name, member.version),
           experiment,
           stage,
         );
         const made: Made = { path: directory, key, stage, label, seconds, numbers };
         console.log(json ? JSON.stringify(made, null, 2) : text(made));
       }).pipe(
-        Effect.provide(
-          tuned(deviceNamed(Option.getOrElse(device, () => ablationPresets[preset].device))),
-        ),
+        Effect.provide(tuned(deviceNamed(deviceAsked(device, preset)))),
       ),
   );
