@@ -107,7 +107,7 @@ const sceneType: t.Type<Scene> = t.strict({
 export const sceneCodec = (): t.Type<Scene> => sceneType;
 
 /** How many objects of each concept a scene shows, by concept number. */
-export const countsOf = (scene: Scene): ReadonlyMap<number, number> => {
+export const countsOf = (scene: Pick<Scene, "objects">): ReadonlyMap<number, number> => {
   const out = new Map<number, number>();
   for (const { concept } of scene.objects) out.set(concept, (out.get(concept) ?? 0) + 1);
   return out;

@@ -9,7 +9,7 @@ import type { DataConfig, Split, Style, WorldConfig } from "./config.ts";
 import { hsl } from "./hsl.ts";
 import { aboveText, besideText, letterStarts, plateFonts } from "./plate_fonts.ts";
 import { plateText } from "./plate_words.ts";
-import type { Background, Plate, Scene, SceneObject } from "./record.ts";
+import { type Background, countsOf, type Plate, type Scene, type SceneObject } from "./record.ts";
 import { type Rng, rngOf } from "./rng.ts";
 import { extent, findPlace, logUniform, type PixelBox, shareBox } from "./world_layout.ts";
 import { draw, type SplitTables, tablesOf } from "./world_tables.ts";
@@ -196,9 +196,7 @@ const withoutHeldOutCounts = (
   objects: readonly SceneObject[],
   kept: number | undefined,
 ): readonly SceneObject[] => {
-  const counts = new Map<number, number>();
-  for (const { concept } of objects) counts.set(concept, (counts.get(concept) ?? 0) + 1);
-  const extra = new Map([...counts].map(([concept, count]) => {
+  const extra = new Map([...countsOf({ objects })].map(([concept, count]) => {
     let fewer = count;
     while (concept !== kept && isHeldOutCount(concept, fewer, config.sameConcept, world.heldOutCounts)) {
       fewer--;
