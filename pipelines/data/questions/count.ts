@@ -37,10 +37,10 @@ const count = (view: SceneView, concept: number): CountQuestion => {
 export const countRule: Rule<CountQuestion> = {
   templates: ["count"],
   ask: (view, rng) => {
-    const levels = levelsFor(view, "count", offers), often = prior(view);
+    const levels = levelsFor(view, "count", offers), offered = offers(view), often = prior(view);
     const asked: CountQuestion[] = [], used = new Set<number>();
     for (let i = 0; i < ASKED; i++) {
-      const drawn = drawLevel(levels, rng, offers(view));
+      const drawn = drawLevel(levels, rng, offered);
       if (O.isNone(drawn)) continue;
       const n = Number(drawn.value);
       const among = (n === 0 ? view.absent : view.nameable.filter((c) => countIn(view, c) === n))
