@@ -1,8 +1,7 @@
 /** The runs of a folder: what was found is remembered, and only what changed is read again. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { type AblationRecord, recordCodec } from "../ablations/summary_types.ts";
-import { decodeEither } from "../bridge.ts";
+import { recordCodec } from "../ablations/summary_types.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
 import { isHeld } from "../runs/run_lock.ts";
 import { statusOf } from "../runs/status.ts";
@@ -58,39 +57,26 @@ const listed = async (folder: string): Promise<readonly Listed[]> => {
 const jsonIn = async <A>(
   memory: Memory,
   path: string,
-  read: (value: unknown) => A | undefined,
+  codec: t.Type<A, unknown, unknown>,
 ): Promise<A | undefined> => {
   const info = await orNothing(Deno.lstat(path));
   if (info === undefined || !info.isFile) return undefined;
   const stamp = stampOf(info), before = memory.json.get(path);
   if (before?.stamp === stamp) return before.value as A | undefined;
   const text = await orNothing(Deno.readTextFile(path));
-  const value = text === undefined ? undefined : readJson(text, read);
+  const value = text === undefined ? undefined : decodedFrom(text, codec);
   memory.json.set(path, { stamp, value });
   return value;
 };
 
-const readJson = <A>(text: string, read: (value: unknown) => A | undefined): A | undefined => {
+// Nothing where the text is no JSON, or none of that form.
+const decodedFrom = <A>(text: string, codec: t.Type<A, unknown, unknown>): A | undefined => {
   try {
-    return read(JSON.parse(text));
+    const decoded = codec.decode(JSON.parse(text));
+    return E.isRight(decoded) ? decoded.right : undefined;
   } catch {
-    return undefined; // no JSON
+    return undefined;
   }
-};
-
-const manifestFrom = (value: unknown): Manifest | undefined => {
-  const decoded = decodeEither(manifestCodec(), "manifest")(value);
-  return E.isRight(decoded) ? decoded.right : undefined;
-};
-
-const recordFrom = (value: unknown): AblationRecord | undefined => {
-  const decoded = decodeEither(recordCodec(), "record")(value);
-  return E.isRight(decoded) ? decoded.right : undefined;
-};
-
-const scoresFrom = (value: unknown): Readonly<Record<string, number>> | undefined => {
-  const decoded = decodeEither(resultType, "result")(value);
-  return E.isRight(decoded) ? decoded.right.numbers : undefined;
 };
 
 const seriesIn = async (memory: Memory, path: string): Promise<Series> => {
@@ -128,8 +114,8 @@ const viewOf = async (
       timeOf(`${path}/${file}`)
     ),
   );
-  const record = await jsonIn(memory, `${path}/record.json`, recordFrom);
-  const scores = await jsonIn(memory, `${path}/result.json`, scoresFrom) ?? {};
+  const record = await jsonIn(memory, `${path}/record.json`, recordCodec());
+  const { numbers: scores = {} } = await jsonIn(memory, `${path}/result.json`, resultType) ?? {};
   return {
     id,
     scores,
@@ -150,7 +136,7 @@ const found = async (
   memory: Memory,
 ): Promise<readonly RunView[]> => {
   const path = id === "" ? root : `${root}/${id}`;
-  const manifest = await jsonIn(memory, `${path}/manifest.json`, manifestFrom);
+  const manifest = await jsonIn(memory, `${path}/manifest.json`, manifestCodec());
   if (manifest !== undefined && id !== "") return [await viewOf(root, id, manifest, memory)];
   if (depth === 0) return [];
   const inner = (await listed(path)).filter(({ folder }) => folder);
