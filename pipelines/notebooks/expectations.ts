@@ -3,7 +3,7 @@
  * output without an error; a declared one that is not there fails the notebook.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { type Cell, joined, type MimeBundle, type Output } from "./notebook.ts";
+import { type Cell, joined, type MimeBundle, type Output, textIn } from "./notebook.ts";
 
 /** What a cell may declare. */
 export type Expected = "text" | "table" | "figure";
@@ -24,10 +24,7 @@ export const expectationsOf = ({ metadata }: Cell): E.Either<string, readonly Ex
   return unknown === undefined ? E.right(names.filter(isExpected)) : E.left(`${PREFIX}${unknown}`);
 };
 
-const textAt = (data: MimeBundle, type: string): string => {
-  const value = data[type];
-  return typeof value === "string" || Array.isArray(value) ? joined(value as string | readonly string[]) : "";
-};
+const textAt = (data: MimeBundle, type: string): string => textIn(data, type) ?? "";
 
 /** Whether SVG text draws anything, its frame's white ground not counted. */
 const draws = (svg: string): boolean =>

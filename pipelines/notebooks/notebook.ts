@@ -114,6 +114,12 @@ export const notebookCodec = (): t.Type<Notebook, unknown, unknown> =>
 /** Text as one string. */
 export const joined = (text: Lines): string => typeof text === "string" ? text : text.join("");
 
+/** The text of a value in one media type; nothing where it has none. */
+export const textIn = (data: MimeBundle, type: string): string | undefined => {
+  const value = data[type];
+  return typeof value === "string" || Array.isArray(value) ? joined(value as Lines) : undefined;
+};
+
 /** A notebook as it is committed: without outputs and execution counts. */
 export const stripped = (notebook: Notebook): Notebook => ({
   ...notebook,

@@ -4,7 +4,15 @@ import MarkdownIt from "markdown-it";
 import { stripVTControlCharacters } from "node:util";
 import { type Html, html, textOfHtml, trusted } from "../report/html.ts";
 import { style } from "../report/style.ts";
-import { type Cell, joined, type Lines, type MimeBundle, type Notebook, type Output } from "./notebook.ts";
+import {
+  type Cell,
+  joined,
+  type Lines,
+  type MimeBundle,
+  type Notebook,
+  type Output,
+  textIn,
+} from "./notebook.ts";
 
 /** Nothing is loaded and no script runs, whatever an output says. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
@@ -51,11 +59,6 @@ const tamed = (text: string): Html => {
 };
 
 const plain = (text: Lines): string => stripVTControlCharacters(joined(text));
-
-const textIn = (data: MimeBundle, type: string): string | undefined => {
-  const value = data[type];
-  return typeof value === "string" || Array.isArray(value) ? joined(value as Lines) : undefined;
-};
 
 /** How a value is shown, the richest way first. */
 const shows: readonly (readonly [string, (text: string) => Html])[] = [
