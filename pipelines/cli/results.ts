@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { basename } from "node:path";
 import { readAblation } from "../ablations/summary.ts";
-import { countOf } from "../bench/flags.ts";
+import { countFlag, countOf } from "../bench/flags.ts";
 import { claims } from "../report/results/claims.ts";
 import { resultOf } from "../report/results/evidence.ts";
 import { keepAblation } from "../report/results/keep.ts";
@@ -59,8 +59,8 @@ const time = Command.make(
   "time",
   {
     name: Argument.String("name").pipe(Argument.withDescription("name of a record")),
-    steps: Flag.Int("steps").pipe(Flag.withDefault(8), Flag.withDescription("steps of an arm in a round")),
-    rounds: Flag.Int("rounds").pipe(Flag.withDefault(15), Flag.withDescription("rounds")),
+    steps: countFlag("steps", 8, "steps of an arm in a round"),
+    rounds: countFlag("rounds", 15, "rounds"),
     device: computeFlag,
     folder,
   },
