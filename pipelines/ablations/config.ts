@@ -1,5 +1,6 @@
 /** An ablation as a value: a family of arms at the size of a preset, with its seeds. It is one list of experiments. */
 import * as t from "io-ts";
+import { oneOf } from "../data/formats/codecs.ts";
 import { type Arm, armCodec } from "../stages/model.ts";
 import {
   baseOf,
@@ -59,8 +60,6 @@ export interface AblationConfig extends ExperimentBase, ExperimentSetting {
 }
 
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
-const keys = <K extends string>(names: readonly K[]): t.Type<K, unknown, unknown> =>
-  t.keyof(Object.fromEntries(names.map((name) => [name, null])) as Record<K, null>);
 const unlike = (values: readonly unknown[]): boolean =>
   values.length > 0 && new Set(values).size === values.length;
 
@@ -68,8 +67,8 @@ const armType = t.intersection([armCodec(), t.partial({ equalWork: t.boolean })]
 
 const configType = t.refinement(
   settingAnd<AblationConfig>({
-    family: keys(familyNames),
-    preset: keys(presetNames),
+    family: oneOf(familyNames),
+    preset: oneOf(presetNames),
     seeds: t.refinement(t.readonlyArray(whole), unlike, "one seed or more, all different"),
     arms: t.refinement(
       t.readonlyArray(armType) as unknown as t.Type<readonly AblationArm[], unknown, unknown>,

@@ -154,13 +154,12 @@ export const handMakes = (
       if (reply.kind === "waiting") onWait(reply.holder);
       else if (reply.kind === "done") end(Effect.void);
       else {
-        const { tag, op, got, expected, mend, again, everywhere } = reply.fault;
-        if (again && hand.running === running) {
+        const { tag, ...parts } = reply.fault;
+        if (parts.again && hand.running === running) {
           hand.running = undefined; // its device is not to be trusted
           void stop(running);
         }
-        const failed = { op, got, expected, mend, artefact, cause: tag, again, everywhere };
-        end(Effect.fail(new JobError(failed)));
+        end(Effect.fail(new JobError({ ...parts, artefact, cause: tag })));
       }
     };
     running.ended.then((how) => {

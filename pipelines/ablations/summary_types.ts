@@ -16,6 +16,7 @@
  * Artefacts (`jobs.ts`) lie in a store, `runs/store` unless said, which all ablations share.
  */
 import * as t from "io-ts";
+import { oneOf } from "../data/formats/codecs.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import { amountCodec } from "../runs/amount.ts";
 import { type JobStage, jobStages } from "./jobs.ts";
@@ -181,7 +182,6 @@ const amount = amountCodec();
 const texts = t.readonlyArray(t.string);
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
-const stage = t.keyof(Object.fromEntries(jobStages.map((name) => [name, null])) as Record<JobStage, null>);
 const recordFields = t.strict({
   format: t.literal(1),
   settings: texts,
@@ -190,7 +190,7 @@ const recordFields = t.strict({
   deviceName: t.string,
   workers: t.number,
   jobs: t.readonlyArray(
-    t.strict({ artefact: t.string, stage, needs: texts, label: t.string, steps: t.number }),
+    t.strict({ artefact: t.string, stage: oneOf(jobStages), needs: texts, label: t.string, steps: t.number }),
   ),
   runs: t.readonlyArray(t.strict({
     arm: t.string,

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
-import { closed } from "../data/formats/codecs.ts";
+import { closed, oneOf } from "../data/formats/codecs.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { type DiskError, folderOf } from "../runs/disk.ts";
 import { readJson } from "../runs/run_directory.ts";
@@ -50,7 +50,7 @@ export interface MixtureRunConfig {
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const stage = closed(t.type({ mixture: t.string, training: languageCodec() }), ["mixture", "training"]);
-const known = t.keyof(Object.fromEntries(benchmarks.map(({ name }) => [name, null])));
+const known = oneOf(benchmarks.map(({ name }) => name));
 const questions = closed(
   t.type({ mixture: t.string, benchmarks: t.record(t.string, known), batch: natural, tokens: natural }),
   ["mixture", "benchmarks", "batch", "tokens"],
