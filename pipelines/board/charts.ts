@@ -3,7 +3,7 @@ import { lossChart, type LossCurve, type LossPoint } from "../figures/loss_chart
 import { thinned } from "../report/curves.ts";
 import { armAndStage, stageTitle } from "../report/run_report.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
-import type { RunView } from "./run_view.ts";
+import { nameOf, type RunView } from "./run_view.ts";
 
 /** Curves that a chart can still show apart; further ones are left out, and said to be. */
 const MOST = 16;
@@ -76,7 +76,7 @@ const partsOf = (run: RunView, alone: boolean): readonly Part[] =>
 const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
   run.record?.runs.flatMap(({ arm, seed, artefacts }) =>
     (["pretrain", "finetune"] as const).flatMap((stage) => {
-      const made = all.find(({ id }) => id.endsWith(`/${artefacts[stage]}`) || id === artefacts[stage]);
+      const made = all.find(({ id }) => nameOf(id) === artefacts[stage]);
       return Object.values(made?.series ?? {}).map(({ records }) => ({
         label: `${arm}, seed ${seed}`,
         stage,

@@ -38,6 +38,9 @@ export interface StageProgress {
   readonly total: number | undefined;
 }
 
+/** The last name of a run's folder: of an artefact, what ablations call it. */
+export const nameOf = (id: string): string => id.slice(id.lastIndexOf("/") + 1);
+
 const numberIn = (value: unknown, field: string): number | undefined => {
   const found = typeof value === "object" && value !== null
     ? (value as Readonly<Record<string, unknown>>)[field]
@@ -68,7 +71,7 @@ export const progressOf = (run: RunView, all: readonly RunView[] = []): readonly
         total: step === undefined ? undefined : stepsOf(manifest.config, stage.name),
       };
     }
-    const made = all.find(({ id }) => id === stage.name || id.endsWith(`/${stage.name}`));
+    const made = all.find(({ id }) => nameOf(id) === stage.name);
     const step = Object.values(made?.series ?? {})[0]?.records.at(-1)?.step;
     return { stage, label: job.label, step, total: step === undefined ? undefined : job.steps };
   });

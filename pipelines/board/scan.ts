@@ -6,7 +6,7 @@ import { type Manifest, manifestCodec } from "../runs/manifest.ts";
 import { isHeld } from "../runs/run_lock.ts";
 import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
-import type { RunView } from "./run_view.ts";
+import { nameOf, type RunView } from "./run_view.ts";
 
 interface Remembered {
   readonly stamp: string;
@@ -152,7 +152,7 @@ const labelled = (runs: readonly RunView[]): readonly RunView[] => {
     runs.flatMap((run) => run.record?.jobs.map(({ artefact, label }) => [artefact, label] as const) ?? []),
   );
   return runs.map((run) => {
-    const label = labels.get(run.id.slice(run.id.lastIndexOf("/") + 1));
+    const label = labels.get(nameOf(run.id));
     return label === undefined ? run : { ...run, label };
   });
 };

@@ -3,7 +3,7 @@ import { type Content, type Html, html, trusted } from "../report/html.ts";
 import { duration } from "../terminal/progress.ts";
 import { type Chart, chartOf, deviceMemory, quantityOf, throughput } from "./charts.ts";
 import { type BoardQuery, chosenBy, drawnBy } from "./query.ts";
-import { progressOf, type RunView, shareDone, type StageProgress } from "./run_view.ts";
+import { nameOf, progressOf, type RunView, shareDone, type StageProgress } from "./run_view.ts";
 
 /** Most runs that the list shows; a filter finds the others. */
 const LISTED = 200;
@@ -154,7 +154,7 @@ const sheetsHtml = (run: RunView, all: readonly RunView[]): Content => {
     title: name.replace(/\.png$/, ""),
   }));
   const made = all.flatMap((other) => {
-    const title = evaluations.get(other.id.slice(other.id.lastIndexOf("/") + 1));
+    const title = evaluations.get(nameOf(other.id));
     return title === undefined
       ? []
       : other.sheets.map(([name, time]) => ({ id: other.id, name, time, title }));
