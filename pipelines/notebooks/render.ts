@@ -2,7 +2,7 @@
 import { DOMParser } from "linkedom";
 import MarkdownIt from "markdown-it";
 import { stripVTControlCharacters } from "node:util";
-import { type Html, html, textOfHtml, trusted } from "../report/html.ts";
+import { ALONE, type Html, html, textOfHtml, trusted } from "../report/html.ts";
 import { style } from "../report/style.ts";
 import {
   type Cell,
@@ -13,9 +13,6 @@ import {
   type Output,
   textIn,
 } from "./notebook.ts";
-
-/** Nothing is loaded and no script runs, whatever an output says. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 const notebookStyle = `
 main { max-width: 980px; }
@@ -121,7 +118,7 @@ export const notebookPage = (title: string, { cells }: Notebook): string =>
       <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width">
-        <meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}">
+        <meta http-equiv="Content-Security-Policy" content="${trusted(ALONE)}">
         <title>${title}</title>
         <style>${trusted(style + notebookStyle)}</style>
       </head>

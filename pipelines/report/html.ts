@@ -55,6 +55,9 @@ export const html = (parts: TemplateStringsArray, ...values: readonly Content[])
 /** Text that is HTML already and was made here: figures, styles. Never text that came from outside. */
 export const trusted = (text: string): Html => ({ [markup]: text });
 
+/** The policy of a page that is a file by itself: nothing is loaded and no script runs, whatever stands in it. */
+export const ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
 /** A value as a block of JSON that scripts and people read, which no text in it can end. */
 export const embeddedJson = (id: string, value: unknown): Html =>
   html`<script type="application/json" id="${id}">${

@@ -1,6 +1,6 @@
 /** A report as one page of HTML that needs nothing beside itself: no request, no script. */
 import type { Ranged, ReportDocument, ReportTable, Source, Value } from "./document.ts";
-import { type Content, embeddedJson, type Html, html, textOfHtml, trusted } from "./html.ts";
+import { ALONE, type Content, embeddedJson, type Html, html, textOfHtml, trusted } from "./html.ts";
 import { style } from "./style.ts";
 
 const digits = (value: number): string =>
@@ -99,8 +99,6 @@ const sourceTable = (sources: readonly Source[]): Html =>
     </div>
   `;
 
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-
 /** What the embedded JSON of a report holds: everything but pictures and drawings. */
 export const reportData = ({ title, about, tables, sources, configs }: ReportDocument): unknown => ({
   title,
@@ -135,7 +133,7 @@ export const reportPage = (report: ReportDocument): string => {
       <html lang="en">
         <head>
           <meta charset="utf-8">
-          <meta http-equiv="Content-Security-Policy" content="${POLICY}">
+          <meta http-equiv="Content-Security-Policy" content="${ALONE}">
           <meta name="viewport" content="width=device-width, initial-scale=1">
           <title>${report.title}</title>
           <style>${trusted(style)}</style>
