@@ -3,7 +3,6 @@
  * device that keeps accesses inside its buffers needs no proof; one without that check runs only programs of which
  * nothing is left here.
  */
-import { noCapabilities } from "../capabilities.ts";
 import type { DeviceProfile } from "../device_profile.ts";
 import { type PlainKernel, readsOf } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
@@ -30,7 +29,7 @@ const ANY_SUBGROUP = { least: 1, most: 128 };
 export const outsideOf = (
   { code, workgroups }: Pick<Dispatch, "code" | "workgroups">,
   bytes: readonly number[],
-  subgroups: DeviceProfile["subgroups"] = noCapabilities.subgroups,
+  subgroups?: DeviceProfile["subgroups"],
 ): readonly Outside[] =>
   walkText(parseModule(code), { workgroups, bytes, subgroups: subgroups ?? ANY_SUBGROUP });
 

@@ -1,6 +1,5 @@
 /** What is known of the values that a text computes: integers and conditions as sums, everything else by its type. */
 import {
-  assume,
   atLeast,
   atMost,
   type Condition,
@@ -173,10 +172,5 @@ export class Arithmetic {
       op === "/" ? this.unknowns.quotient(path, of, by) : this.unknowns.remainder(path, of, by),
       a.signed,
     );
-  }
-
-  /** What is known where a condition of the text holds, or does not. */
-  assume(path: Path, when: Condition, holds: boolean): Path {
-    return assume(path, when, holds);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { assigned, breaks, spell } from "./spelling.ts";
 import { type Expr, type FunctionText, type ModuleText, type Statement, UnknownText } from "./syntax.ts";
-import { atLeast, atMost, impossible, known, nowhere, type Path, plus, whole } from "./sums.ts";
+import { assume, atLeast, atMost, impossible, known, nowhere, type Path, plus, whole } from "./sums.ts";
 import { Arithmetic, type Known } from "./values.ts";
 
 /** What a text is run with. */
@@ -129,14 +129,7 @@ class Walk {
 
   /** Statements in a scope of their own; what is known inside is forgotten behind it. */
   #block(body: readonly Statement[]): End {
-    const path = this.#path;
-    this.#scopes.push(new Map());
-    let end: End = "goes on";
-    for (const s of body) {
-      end = this.#statement(s);
-      if (end === "ends") break;
-    }
-    this.#scopes.pop();
+    const path = this.#path, end = this.#inBlock(body);
     this.#path = path;
     return end;
   }
@@ -156,8 +149,7 @@ class Walk {
 
   #if(when: Expr, then: readonly Statement[], otherwise: readonly Statement[]): End {
     const condition = this.#arithmetic.condition(this.#value(when)), path = this.#path;
-    const yes = this.#arithmetic.assume(path, condition, true),
-      no = this.#arithmetic.assume(path, condition, false);
+    const yes = assume(path, condition, true), no = assume(path, condition, false);
     const never = { end: "ends" as const, left: new Map<Cell, Known>() };
     const a = impossible(path, yes) ? never : this.#branch(yes, then);
     const b = impossible(path, no) ? never : this.#branch(no, otherwise);
@@ -206,7 +198,7 @@ class Walk {
       when.kind === "binary" && when.op === "<"
     ) this.#count(cell!, start, step, this.#value(when.left), this.#value(when.right));
     const condition = this.#arithmetic.condition(this.#value(when));
-    this.#path = this.#arithmetic.assume(this.#path, condition, true);
+    this.#path = assume(this.#path, condition, true);
     if (this.#block(body) === "goes on") this.#statement(next);
     this.#path = path;
     this.#forget([...changed, name]);
@@ -243,9 +235,7 @@ class Walk {
     const ends: End[] = [], changed = new Set<string>();
     if (cases.some((c) => breaks(c.body))) throw new UnknownText("break in a switch");
     for (const { value: is, body } of cases) {
-      const here = is === undefined
-        ? this.#noneOf(value, named)
-        : this.#arithmetic.assume(path, equals(is), true);
+      const here = is === undefined ? this.#noneOf(value, named) : assume(path, equals(is), true);
       if (impossible(path, here)) continue;
       ends.push(this.#branch(here, body).end);
       assigned(body, changed);
@@ -320,7 +310,6 @@ class Walk {
   /** An element that is read or written; gives its type. */
   #place(e: Expr, write: boolean): string {
     if (e.kind === "member") return componentOf(this.#place(e.of, write));
-    if (e.kind === "name") return typeOf(this.#value(e));
     if (e.kind !== "index") return typeOf(this.#value(e));
     const at = this.#value(e.at), [name, size, type, binding] = this.#array(e.of);
     this.#check({ array: name, binding, write, at: spell(e.at), size }, at, 0);
@@ -403,7 +392,7 @@ class Walk {
   #joined(op: string, left: Expr, right: Expr): Known {
     const a = this.#value(left), path = this.#path;
     if (op === "&&" || op === "||") {
-      this.#path = this.#arithmetic.assume(path, this.#arithmetic.condition(a), op === "&&");
+      this.#path = assume(path, this.#arithmetic.condition(a), op === "&&");
     }
     const b = this.#value(right);
     this.#path = path;
