@@ -70,8 +70,27 @@ const softmax = (t: MatrixTile): string[] => {
   ];
 };
 
+/** Walks over blocks of the others: copies one, makes scores of it and weights of these, and adds to the results. */
+const blocks = (
+  t: MatrixTile,
+  from: string,
+  to: string,
+  copy: readonly string[],
+  weights: readonly string[],
+): string[] => [
+  `for (var first = ${from}; first < ${to}; first += ${t.s.block}u) {`,
+  ...copy,
+  "workgroupBarrier();",
+  ...t.scores(),
+  "workgroupBarrier();",
+  ...weights,
+  ...t.add(),
+  "workgroupBarrier();",
+  "}",
+];
+
 const forward = (t: MatrixTile): string[] => {
-  const { size, node } = t.w.kernel, { rows, each, block } = t.s, { bindings } = t.w;
+  const { size, node } = t.w.kernel, { rows, each } = t.s, { bindings } = t.w;
   const none = node.attributes.causal && size.keys < size.queries;
   const unless = (value: string, instead: string): string =>
     none ? `select(${value}, ${instead}, seen == 0u)` : value;
@@ -82,7 +101,7 @@ const forward = (t: MatrixTile): string[] => {
     size.width + 1
   }u + ${size.width}u`;
   const store = bindings.store(node, at, unless(normaliser, literal(-Infinity, "f32")));
-  const walk = t.others(t.w.top);
+  const copy = t.others(t.w.top);
   return [
     ...t.zeros(),
     // far below any product of f16, and above what masked scores are
@@ -90,15 +109,7 @@ const forward = (t: MatrixTile): string[] => {
     "var total = 0f;",
     `let seen = ${seenText(t.w.kernel)};`,
     ...t.end(),
-    `for (var first = 0u; first < end; first += ${block}u) {`,
-    ...walk,
-    "workgroupBarrier();",
-    ...t.scores(),
-    "workgroupBarrier();",
-    ...softmax(t),
-    ...t.add(),
-    "workgroupBarrier();",
-    "}",
+    ...blocks(t, "0u", "end", copy, softmax(t)),
     "var sum = total;",
     ...t.joined("sum", (a, b) => `${a} + ${b}`),
     ...when(t.parts === 1 ? [] : ["part == 0u"], [
@@ -119,12 +130,13 @@ const pairs = (t: MatrixTile, lse: (i: number) => string, delta: (i: number) => 
     ...t.mask("p", "0f"),
     ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
     ...(t.perKey ? t.weigh((i) => `p${i}`, 1) : []),
+    "workgroupBarrier();",
   ];
 };
 
 const gradQuery = (t: MatrixTile): string[] => {
-  const { kernel: { size, back }, top } = t.w, { rows, block } = t.s;
-  const scope = top.inner(["row"]), walk = t.others(top);
+  const { kernel: { size, back }, top } = t.w, { rows } = t.s;
+  const scope = top.inner(["row"]), copy = t.others(top);
   const lse = scope.value(back!.lse), delta = scope.value(back!.delta);
   return [
     ...t.zeros(),
@@ -140,16 +152,7 @@ const gradQuery = (t: MatrixTile): string[] => {
     "}",
     `let seen = ${seenText(t.w.kernel)};`,
     ...t.end(),
-    `for (var first = 0u; first < end; first += ${block}u) {`,
-    ...walk,
-    "workgroupBarrier();",
-    ...t.scores(),
-    "workgroupBarrier();",
-    ...pairs(t, () => "lse", () => "delta"),
-    "workgroupBarrier();",
-    ...t.add(),
-    "workgroupBarrier();",
-    "}",
+    ...blocks(t, "0u", "end", copy, pairs(t, () => "lse", () => "delta")),
     ...t.finish(),
   ];
 };
@@ -157,7 +160,7 @@ const gradQuery = (t: MatrixTile): string[] => {
 const gradKeyValue = (t: MatrixTile): string[] => {
   const { kernel: { size, back, node }, top } = t.w, { block } = t.s;
   const share = size.heads / size.groups, ahead = size.keys - size.queries;
-  const within = top.inner(["head"]), walk = t.others(within);
+  const within = top.inner(["head"]), others = t.others(within);
   // four queries of a lane
   const numbers = range(4).flatMap((u) => {
     const scope = within.inner(["row"]), lse = scope.value(back!.lse), delta = scope.value(back!.delta);
@@ -176,6 +179,21 @@ const gradKeyValue = (t: MatrixTile): string[] => {
   const from = t.parts === 1 ? "0u" : `part * ${t.share() / 4}u`;
   // the first query that sees a key
   const lowest = (key: string): string => ahead === 0 ? key : `u32(max(0i, i32(${key}) - ${ahead}i))`;
+  const copy = [
+    ...others,
+    `for (var at = lane.x; at < ${block / 4}u; at += ${t.workers}u) {`,
+    ...numbers,
+    "numbers[at] = vec4f(lse0, lse1, lse2, lse3);",
+    `numbers[at + ${block / 4}u] = vec4f(delta0, delta1, delta2, delta3);`,
+    "}",
+  ];
+  const weights = [
+    ...range(t.share() / 4).flatMap((q) => [
+      `let lse_${q} = numbers[${from} + ${q}u];`,
+      `let delta_${q} = numbers[${from} + ${q + block / 4}u];`,
+    ]),
+    ...pairs(t, (i) => `lse_${i >> 2}.${"xyzw"[i & 3]}`, (i) => `delta_${i >> 2}.${"xyzw"[i & 3]}`),
+  ];
   return [
     ...t.zeros(),
     ...(node.attributes.causal
@@ -188,25 +206,7 @@ const gradKeyValue = (t: MatrixTile): string[] => {
       : ["let begin = 0u;"]),
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
     ...within.lines,
-    `for (var first = begin; first < ${size.queries}u; first += ${block}u) {`,
-    ...walk,
-    `for (var at = lane.x; at < ${block / 4}u; at += ${t.workers}u) {`,
-    ...numbers,
-    "numbers[at] = vec4f(lse0, lse1, lse2, lse3);",
-    `numbers[at + ${block / 4}u] = vec4f(delta0, delta1, delta2, delta3);`,
-    "}",
-    "workgroupBarrier();",
-    ...t.scores(),
-    "workgroupBarrier();",
-    ...range(t.share() / 4).flatMap((q) => [
-      `let lse_${q} = numbers[${from} + ${q}u];`,
-      `let delta_${q} = numbers[${from} + ${q + block / 4}u];`,
-    ]),
-    ...pairs(t, (i) => `lse_${i >> 2}.${"xyzw"[i & 3]}`, (i) => `delta_${i >> 2}.${"xyzw"[i & 3]}`),
-    "workgroupBarrier();",
-    ...t.add(),
-    "workgroupBarrier();",
-    "}",
+    ...blocks(t, "begin", `${size.queries}u`, copy, weights),
     "}",
     ...t.finish(),
   ];
