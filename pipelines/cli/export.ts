@@ -4,7 +4,7 @@
  *     deno task cos export <dir> --format huggingface|csv|parquet|tensorboard|html [--out folder] [--arm NAME]
  *         [--floats F32|F16|BF16] [--json]
  */
-import { Argument, Command, Flag } from "effect/cli";
+import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { exportTrained } from "../generate/export_trained.ts";
@@ -12,13 +12,12 @@ import { loadTrained } from "../generate/trained.ts";
 import { writeReportPage } from "../report/write.ts";
 import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";
-import { jsonFlag } from "./flags.ts";
+import { directoryArgument, jsonFlag } from "./flags.ts";
 
 const parts = {
-  directory: Argument.String("dir").pipe(
-    Argument.withDescription(
-      "directory of a run, or of many for tables and TensorBoard; of a quickstart, an ablation or a fine-tuning for huggingface",
-    ),
+  directory: directoryArgument(
+    "directory of a run, or of many for tables and TensorBoard; of a quickstart, an ablation or a fine-tuning for " +
+      "huggingface",
   ),
   format: Flag.Literals("format", ["huggingface", ...exportFormats, "html"]).pipe(
     Flag.withDescription(
@@ -47,9 +46,8 @@ const parts = {
 export const command = Command.make(
   "export",
   parts,
-  ({ directory, format, out, arm, floats, json }) =>
+  ({ directory: path, format, out, arm, floats, json }) =>
     Effect.gen(function* () {
-      const path = directory.replace(/(?<=.)\/+$/, "");
       const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
       const write = Effect.gen(function* () {
         switch (format) {

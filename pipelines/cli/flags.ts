@@ -1,6 +1,6 @@
 /** Flags that many commands have. */
 import { deviceNames } from "@chain-of-sight/kernels";
-import { Flag } from "effect/cli";
+import { Argument, Flag } from "effect/cli";
 
 /** Prints data instead of text. */
 export const jsonFlag = Flag.Boolean("json").pipe(
@@ -21,3 +21,10 @@ export const setFlag = Flag.String("set").pipe(
     "a field of the configuration, such as pretrain.steps=100; may be given more than once",
   ),
 );
+
+/** A directory without the slashes at its end. */
+export const bare = (directory: string): string => directory.replace(/(?<=.)\/+$/, "");
+
+/** A directory that is read, `what` says of what; slashes at its end are taken off. */
+export const directoryArgument = (what: string) =>
+  Argument.String("dir").pipe(Argument.map(bare), Argument.withDescription(what));

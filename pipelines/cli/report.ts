@@ -3,7 +3,7 @@
  *
  *     deno task cos report <dir> [--out FILE] [--json]
  */
-import { Argument, Command, Flag } from "effect/cli";
+import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { writeAblation } from "../ablations/write.ts";
@@ -11,12 +11,10 @@ import { reportData } from "../report/render.ts";
 import { tableText } from "../report/text.ts";
 import { writeFigures, writeReportPage } from "../report/write.ts";
 import { existing } from "../runs/disk.ts";
-import { jsonFlag } from "./flags.ts";
+import { directoryArgument, jsonFlag } from "./flags.ts";
 
 const parts = {
-  directory: Argument.String("dir").pipe(
-    Argument.withDescription("directory of a run or an ablation, finished or not"),
-  ),
+  directory: directoryArgument("directory of a run or an ablation, finished or not"),
   out: Flag.String("out").pipe(
     Flag.optional,
     Flag.withDescription(
@@ -27,16 +25,19 @@ const parts = {
 };
 
 /** The command. */
-export const command = Command.make("report", parts, ({ directory, out, json }) =>
-  Effect.gen(function* () {
-    const path = directory.replace(/(?<=.)\/+$/, ""),
-      page = Option.getOrElse(out, () => `${path}/report.html`);
-    const ablation = yield* existing(`${path}/record.json`);
-    if (ablation && Option.isNone(out)) yield* writeAblation(path);
-    const report = yield* writeReportPage(path, page);
-    if (!ablation && Option.isNone(out)) yield* writeFigures(`${path}/figures`, report);
-    console.log(
-      json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
-    );
-    console.error(page);
-  }));
+export const command = Command.make(
+  "report",
+  parts,
+  ({ directory: path, out, json }) =>
+    Effect.gen(function* () {
+      const page = Option.getOrElse(out, () => `${path}/report.html`);
+      const ablation = yield* existing(`${path}/record.json`);
+      if (ablation && Option.isNone(out)) yield* writeAblation(path);
+      const report = yield* writeReportPage(path, page);
+      if (!ablation && Option.isNone(out)) yield* writeFigures(`${path}/figures`, report);
+      console.log(
+        json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
+      );
+      console.error(page);
+    }),
+);

@@ -21,7 +21,7 @@ import { readResults, TIMES } from "../report/results/read.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
-import { computeFlag, jsonFlag } from "./flags.ts";
+import { computeFlag, directoryArgument, jsonFlag } from "./flags.ts";
 
 const folder = Flag.String("folder").pipe(
   Flag.withDefault("results"),
@@ -31,7 +31,7 @@ const folder = Flag.String("folder").pipe(
 const keep = Command.make(
   "keep",
   {
-    directory: Argument.String("dir").pipe(Argument.withDescription("directory of an ablation")),
+    directory: directoryArgument("directory of an ablation"),
     name: Flag.String("name").pipe(
       Flag.optional,
       Flag.withDescription("its name among the records; that of its directory by default"),
@@ -44,9 +44,9 @@ const keep = Command.make(
   },
   ({ directory, name: asked, note, folder }) =>
     Effect.gen(function* () {
-      const path = directory.replace(/(?<=.)\/+$/, ""), name = Option.getOrElse(asked, () => basename(path));
+      const name = Option.getOrElse(asked, () => basename(directory));
       const { arms } = yield* keepAblation({
-        directory: path,
+        directory,
         folder,
         name,
         ...(Option.isSome(note) ? { note: note.value } : {}),
