@@ -130,8 +130,10 @@ export const stepSource = <B, E, R>(
   const { optimiser, trainable, specs, loss, schedule, maxNorm } = training;
   const half = mixedOf(training.precision);
   // in mixed precision steps are skipped anyway
-  const skips = half.mixed === undefined && training.onNonFinite === "skip" ? { scaling: unscaled } : {};
-  const scaled = half.mixed ?? (skips.scaling === undefined ? undefined : skips);
+  const skips = half.mixed === undefined && training.onNonFinite === "skip"
+    ? { scaling: unscaled }
+    : undefined;
+  const scaled = half.mixed ?? skips;
   const state = placeholders(
     "state",
     trainStateSpecs(optimiser, specs, trainable, scaled),
