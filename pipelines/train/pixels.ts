@@ -23,11 +23,7 @@ const normalise = (bytes: Uint8Array, out: Float32Array, at: number): void => {
 };
 
 /** One picture of `side * side * 3` bytes of RGB, `[1, side, side, 3]`, normalised. */
-export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => {
-  const out = new Float32Array(side * side * 3);
-  normalise(bytes, out, 0);
-  return ndarray("f32", [1, side, side, 3], out);
-};
+export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => stackedPixels([bytes], side);
 
 /** Pictures of `side * side * 3` bytes of RGB as `[b, side, side, 3]`, normalised; the last is repeated up to `batch`. */
 export const stackedPixels = (
@@ -41,8 +37,5 @@ export const stackedPixels = (
 };
 
 /** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
-export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray => {
-  const size = side * side * 3, out = new Float32Array(indices.length * size);
-  indices.forEach((index, row) => normalise(imageAt(set, side, index), out, row * size));
-  return ndarray("f32", [indices.length, side, side, 3], out);
-};
+export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray =>
+  stackedPixels(indices.map((index) => imageAt(set, side, index)), side);
