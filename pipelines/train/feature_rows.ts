@@ -39,11 +39,6 @@ export interface NewRow {
   readonly data: Float32Array;
 }
 
-interface Segment {
-  /** Bytes of the index that were read. */
-  seen: number;
-}
-
 const isMissing = (cause: unknown): boolean => cause instanceof Deno.errors.NotFound;
 
 const sizeOf = (path: string): number => {
@@ -114,7 +109,8 @@ const LAST = 16;
 export class FeatureRows {
   readonly known = new Map<string, RowPlace>();
   readonly refused = new Map<string, PictureRefusal>();
-  readonly #segments = new Map<string, Segment>();
+  /** Bytes that were read, by name of the file. */
+  readonly #seen = new Map<string, number>();
   readonly #files = new Map<string, Deno.FsFile>();
   #own:
     | { readonly name: string; readonly rows: Deno.FsFile; readonly index: Deno.FsFile; count: number }
@@ -126,22 +122,20 @@ export class FeatureRows {
   /** Takes over what stands in the folder and is not known yet. */
   refresh(): void {
     for (const { name } of Deno.readDirSync(this.folder)) {
-      const path = `${this.folder}/${name}`;
+      const path = `${this.folder}/${name}`, seen = this.#seen.get(name) ?? 0;
       if (name.endsWith(".refused")) {
-        const segment = this.#segments.get(name) ?? { seen: 0 }, size = sizeOf(path);
-        if (size === segment.seen) continue;
+        const size = sizeOf(path);
+        if (size === seen) continue;
         for (const refusal of refusalsIn(Deno.readTextFileSync(path))) {
           this.refused.set(refusal.content, refusal);
         }
-        this.#segments.set(name, { seen: size });
+        this.#seen.set(name, size);
       }
       if (!name.endsWith(".index") || name === `${this.#own?.name}.index`) continue;
-      const segment = this.#segments.get(name) ?? { seen: 0 };
-      this.#segments.set(name, segment);
-      const fresh = Math.floor(sizeOf(path) / ENTRY) * ENTRY - segment.seen;
+      const fresh = Math.floor(sizeOf(path) / ENTRY) * ENTRY - seen;
       if (fresh <= 0) continue;
       const rows = path.replace(/index$/, "rows"), whole = Math.floor(sizeOf(rows) / this.bytes);
-      const found: Index = indexOf(readFrom(path, segment.seen, fresh), rows, whole, segment.seen / ENTRY);
+      const found: Index = indexOf(readFrom(path, seen, fresh), rows, whole, seen / ENTRY);
       for (const [content, place] of found.rows) {
         if (this.known.has(content)) continue;
         // a power cut may leave entries whose rows never reached the disk: those that were written last
@@ -149,7 +143,7 @@ export class FeatureRows {
         else this.damaged++;
       }
       this.damaged += found.damaged;
-      segment.seen += found.bytes;
+      this.#seen.set(name, seen + found.bytes);
     }
   }
 
