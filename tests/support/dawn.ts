@@ -56,8 +56,7 @@ export const dawnServices = (
 
 /** What Dawn's compiler says against a text; nothing for one that it takes. No limit of a device plays a part. */
 export const complaintsOf = async (code: string): Promise<readonly string[]> => {
-  const provider = await Effect.runPromise(dawnProvider({ backend: "null" }));
-  checker ??= await Effect.runPromise(openGpu(provider));
+  checker ??= await Effect.runPromise(Effect.flatMap(dawnProvider({ backend: "null" }), openGpu));
   const { device } = checker;
   device.pushErrorScope("validation");
   const info = await device.createShaderModule({ code }).getCompilationInfo();
