@@ -6,7 +6,7 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { compileText, timeCompile } from "../bench/compile.ts";
-import { countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { jsonFlag } from "./flags.ts";
@@ -16,8 +16,8 @@ const flags = {
     Flag.withDefault("base" as const),
     Flag.withDescription("the model"),
   ),
-  tokens: Flag.Int("tokens").pipe(Flag.withDefault(336), Flag.withDescription("number of visual tokens")),
-  batch: Flag.Int("batch").pipe(Flag.withDefault(1), Flag.withDescription("sequences of a step")),
+  tokens: countFlag("tokens", 336, "number of visual tokens"),
+  batch: countFlag("batch", 1, "sequences of a step"),
   device: deviceFlag,
   json: jsonFlag,
 };

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { cases, type CaseSizes } from "../bench/cases.ts";
 import { contest, openContender } from "../bench/contest.ts";
 import { type CaseReport, type ContestRun, contestText } from "../bench/contest_report.ts";
-import { countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { opponentNames } from "../bench/opponents/opponent.ts";
 import { type PresetName, presetNames, presets } from "../bench/presets.ts";
 import { jsonFlag } from "./flags.ts";
@@ -29,7 +29,7 @@ const flags = {
   preset: Flag.optional(Flag.Literals("preset", presetNames)).pipe(
     Flag.withDescription("the model of the decoder layer and the step"),
   ),
-  tokens: Flag.Int("tokens").pipe(Flag.withDefault(80), Flag.withDescription("visual tokens of the step")),
+  tokens: countFlag("tokens", 80, "visual tokens of the step"),
   only: Flag.String("only").pipe(
     Flag.withDefault(""),
     Flag.withDescription("cases whose names contain one of these parts, with commas between"),
@@ -38,11 +38,8 @@ const flags = {
     Flag.withDefault(opponentNames.join(",")),
     Flag.withDescription("who else, with commas between"),
   ),
-  rounds: Flag.Int("rounds").pipe(Flag.withDefault(7), Flag.withDescription("rounds of every case")),
-  series: Flag.Int("series").pipe(
-    Flag.withDefault(400),
-    Flag.withDescription("milliseconds between two waits that are aimed at"),
-  ),
+  rounds: countFlag("rounds", 7, "rounds of every case"),
+  series: countFlag("series", 400, "milliseconds between two waits that are aimed at"),
   json: jsonFlag,
 };
 

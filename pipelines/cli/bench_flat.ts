@@ -3,20 +3,17 @@
  *
  *     deno task cos bench flat [--device deno|dawn|cpu] [--steps 10000] [--samples 20] [--json]
  */
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { countOf, deviceFlag } from "../bench/flags.ts";
+import { countFlag, countOf, deviceFlag } from "../bench/flags.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
   device: deviceFlag,
-  steps: Flag.Int("steps").pipe(Flag.withDefault(10000), Flag.withDescription("steps in all")),
-  samples: Flag.Int("samples").pipe(
-    Flag.withDefault(20),
-    Flag.withDescription("how often memory is looked at"),
-  ),
+  steps: countFlag("steps", 10000, "steps in all"),
+  samples: countFlag("samples", 20, "how often memory is looked at"),
   json: jsonFlag,
 };
 

@@ -9,7 +9,7 @@ import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countOf, countsOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
+import { countFlag, countOf, countsOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
 import { stepDevice } from "../bench/step_device.ts";
@@ -49,7 +49,7 @@ const flags = {
   steps: Flag.optional(Flag.Int("steps")).pipe(
     Flag.withDescription("steps between two waits; as many as take a second by default"),
   ),
-  windows: Flag.Int("windows").pipe(Flag.withDefault(7), Flag.withDescription("windows of that many steps")),
+  windows: countFlag("windows", 7, "windows of that many steps"),
   untuned: Flag.Boolean("untuned").pipe(
     Flag.withDefault(false),
     Flag.withDescription("leave out the schedules that deno task cos tune found"),
