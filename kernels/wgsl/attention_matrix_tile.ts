@@ -344,20 +344,6 @@ export class MatrixTile {
     );
   }
 
-  /** Whether a lane's row and its `i`-th column see each other; undefined where all do. */
-  sees(i: number): string | undefined {
-    const { node, size: { queries } } = this.w.kernel, { length } = this.sides, { block } = this.s;
-    const at = `first + ${this.column(i)}`;
-    if (!this.perKey) {
-      return node.attributes.causal || length % block !== 0 ? `${at} < seen` : undefined;
-    }
-    const conditions = [
-      ...(node.attributes.causal ? [`${at} >= lowest`] : []),
-      ...(length % block === 0 ? [] : [`${at} < ${queries}u`]),
-    ];
-    return conditions.length === 0 ? undefined : conditions.join(" && ");
-  }
-
   /** Statements that change a lane's numbers `name` where its row and their column do not see each other. */
   mask(name: string, unseen: string): string[] {
     const { node, size: { queries } } = this.w.kernel, { length } = this.sides, { block } = this.s;
@@ -367,9 +353,15 @@ export class MatrixTile {
     const some = this.perKey
       ? [...(causal ? ["first < high_row"] : []), ...(ragged ? [`${end} > ${queries}u`] : [])].join(" || ")
       : `${end} > low`;
+    const sees = (at: string): string =>
+      this.perKey
+        ? [...(causal ? [`${at} >= lowest`] : []), ...(ragged ? [`${at} < ${queries}u`] : [])].join(" && ")
+        : `${at} < seen`;
     return [
       `if (${some}) {`,
-      ...range(this.share()).map((i) => `${name}${i} = select(${unseen}, ${name}${i}, ${this.sees(i)});`),
+      ...range(this.share()).map((i) =>
+        `${name}${i} = select(${unseen}, ${name}${i}, ${sees(`first + ${this.column(i)}`)});`
+      ),
       "}",
     ];
   }
