@@ -5,7 +5,7 @@ import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts"
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleLoop } from "../schedule/loop.ts";
 import { literal, maxText, typeOf } from "./dialect.ts";
-import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText, when } from "./module.ts";
 import { Scope } from "./scope.ts";
 
 const start = (r: Reduction): string =>
@@ -73,18 +73,18 @@ export const renderLoop = (
       );
     }
   });
+  const stores = guard && splits > 1 ? [live] : [];
   const perRow = kernel.outputs.filter((o) => o.perRow), wide = kernel.outputs.filter((o) => !o.perRow);
   if (perRow.length > 0) {
     const scope = top.inner([]);
     for (const o of perRow) scope.store(o.tensor, o.at, o.value);
-    const when = [...(splits > 1 ? ["lane.x == 0u"] : []), ...(guard && splits > 1 ? [live] : [])];
-    top.lines.push(...(when.length > 0 ? [`if (${when.join(" && ")}) {`, ...scope.lines, "}"] : scope.lines));
+    top.lines.push(...when([...(splits > 1 ? ["lane.x == 0u"] : []), ...stores], scope.lines));
   }
   if (wide.length > 0) {
     const scope = top.inner([columnName(kernel.columns)]);
     for (const o of wide) scope.store(o.tensor, o.at, o.value);
     const loop = [loopHead(kernel.columns), ...scope.lines, "}"];
-    top.lines.push(...(guard && splits > 1 ? [`if (${live}) {`, ...loop, "}"] : loop));
+    top.lines.push(...when(stores, loop));
   }
   return {
     label: kernelLabel(kernel),

@@ -10,7 +10,7 @@ import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { matrixBytes, type MatrixSchedule } from "../schedule/matrix.ts";
 import { EIGHT } from "./halves.ts";
-import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
+import { Bindings, type Dispatch, type Homes, moduleText, when } from "./module.ts";
 import { Scope } from "./scope.ts";
 import { type Staged, stagedOperand } from "./subgroup_matrix_stage.ts";
 import { tileGrid } from "./tile.ts";
@@ -148,7 +148,7 @@ const finish = (
         `let row = tile_row + sub_row + ${i * unit.M}u + e / ${width}u;`,
         `let col = tile_col + sub_col + ${b * width}u + e % ${width}u;`,
         `let acc = results[subgroup * ${part}u + e];`,
-        ...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...inner.lines, "}"] : inner.lines),
+        ...when(guards, inner.lines),
         "}",
         "workgroupBarrier();",
       ];

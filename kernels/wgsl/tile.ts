@@ -2,6 +2,7 @@
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import type { Scope } from "./scope.ts";
+import { when } from "./module.ts";
 
 /** Position of a workgroup among tiles and batches. */
 export interface TileGrid {
@@ -111,7 +112,7 @@ export const storeTile = (
       const lines = finish.kind === "call"
         ? [`${FINISH}(batch, ${row}, ${col}, ${acc});`]
         : ["{", `let row = ${row};`, `let col = ${col};`, `let acc = ${acc};`, ...finish.lines(), "}"];
-      top.lines.push(...(guards.length > 0 ? [`if (${guards.join(" && ")}) {`, ...lines, "}"] : lines));
+      top.lines.push(...when(guards, lines));
     }
   }
 };
