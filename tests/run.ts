@@ -107,13 +107,15 @@ const say = ({ name, total, passed, failed, ms, output }: Outcome): void => {
   if (total === 0) console.log("no test ran: does the file call .run() on every suite?");
 };
 
+const TURN = new URL("turn.ts", import.meta.url).href;
+
 const runFile = async (
   root: string,
   file: string,
   env: Record<string, string>,
   limit: number,
 ): Promise<Outcome> => {
-  const ran = await deno(["run", "-A", `tests/${file}`], root, env, limit);
+  const ran = await deno(["run", "-A", "--preload", TURN, `tests/${file}`], root, env, limit);
   const { total, passed } = uvuCounts(ran.output);
   return { name: `tests/${file}`, total, passed, failed: failures(ran.success, total, passed), ...ran };
 };

@@ -123,6 +123,17 @@ runner("fails every way of not testing, and shows what was printed", () =>
     assert.match(text, /does the file call \.run\(\)/);
   }));
 
+runner("counts suites that a wait stands between, and fails with the first of them", () =>
+  inTree({
+    "tests/a.test.ts": `import { suite } from "uvu"; import * as assert from "uvu/assert";
+      const a = suite("a"); a("no", () => assert.is(1, 2)); a.run();
+      await new Promise((r) => setTimeout(r, 20));
+      const b = suite("b"); b("yes", () => {}); b.run();`,
+  }, async (root) => {
+    const { code, lines } = await printed(() => main(root, []));
+    assert.equal([code, lines.at(-1)], [1, "1 passed, 1 failed"], lines.join("\n"));
+  }));
+
 runner("fails on an empty folder and on a filter that matches nothing", () =>
   inTree({}, async (root) => {
     assert.is((await printed(() => main(root, []))).code, 1);

@@ -1,0 +1,13 @@
+/**
+ * Loaded before every test file: its suites wait until the whole file has been read, and run in one turn. By itself uvu
+ * begins as soon as a file waits for something between two suites; what it then says at the end, its exit code included,
+ * is about the last turn alone.
+ */
+
+// what uvu's own command sets before it reads files; uvu looks as soon as it is loaded
+Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [[null]], UVU_INDEX: 0 });
+
+addEventListener("load", async () => {
+  const { exec } = await import("uvu");
+  await exec();
+});
