@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect";
 import { paceDawn } from "./dawn_pace.ts";
+import { withoutStderr } from "./driver_noise.ts";
 import { DeviceError } from "./errors.ts";
 import { MATRICES, type Provider } from "./provider.ts";
 
@@ -43,9 +44,10 @@ export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider,
     try: async () => {
       paceDawn();
       const { create } = await import("webgpu") as unknown as Module;
+      const root = rootOf(create, dawnArguments(options));
       return {
         name: "dawn" as const,
-        gpu: rootOf(create, dawnArguments(options)),
+        gpu: { requestAdapter: (wanted) => withoutStderr(() => root.requestAdapter(wanted)) },
         more: [MATRICES],
         clamped: !(options.unchecked ?? false),
         mend:

@@ -1,6 +1,7 @@
 /** The seam to whoever provides the `GPU` object. Deno's own is the default. */
 import * as Effect from "effect/Effect";
 import type { MatrixConfig } from "../capabilities.ts";
+import { setRuntimeDirectory } from "./driver_noise.ts";
 import { DeviceError } from "./errors.ts";
 
 /** Where a `GPU` object comes from. */
@@ -8,7 +9,7 @@ export interface Provider {
   /** Its name. */
   readonly name: "deno" | "dawn";
   /** The root of everything it gives; undefined where the runtime has none. */
-  readonly gpu: GPU | undefined;
+  readonly gpu: Pick<GPU, "requestAdapter"> | undefined;
   /** Features asked for beside the usual ones. */
   readonly more: readonly string[];
   /** Whether accesses are kept inside buffers. */
@@ -58,6 +59,7 @@ export const denoProvider = (): Provider => ({
 const adapterOf = ({ gpu, mend }: Provider): Effect.Effect<GPUAdapter, DeviceError> =>
   Effect.tryPromise({
     try: async () => {
+      setRuntimeDirectory();
       const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
       if (!adapter) throw new Error(gpu === undefined ? "no WebGPU in this runtime" : "no WebGPU adapter");
       return adapter;

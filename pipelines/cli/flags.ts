@@ -11,7 +11,7 @@ export const jsonFlag = Flag.Boolean("json").pipe(
 /** What computes. */
 export const computeFlag = Flag.Literals("device", deviceNames).pipe(
   Flag.withDefault("auto" as const),
-  Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
+  Flag.withDescription("what computes: auto takes a GPU through WebGPU, and the CPU where there is none"),
 );
 
 /** Fields of a configuration, by path. */

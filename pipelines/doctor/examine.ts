@@ -19,6 +19,7 @@ import type * as Layer from "effect/Layer";
 import member from "../deno.json" with { type: "json" };
 import {
   adviceOf,
+  autoOf,
   type DeviceReport,
   type DoctorReport,
   type Examined,
@@ -157,5 +158,10 @@ export const examine = (
       drivers,
       devices: yield* Effect.forEach(devices, (device) => examineDevice(device, measure)),
     };
-    return { ...findings, fastest: fastestOf(findings.devices), advice: adviceOf(findings) };
+    return {
+      ...findings,
+      fastest: fastestOf(findings.devices),
+      auto: autoOf(findings.devices),
+      advice: adviceOf(findings),
+    };
   });

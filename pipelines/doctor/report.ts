@@ -79,6 +79,8 @@ export interface Findings {
 export interface DoctorReport extends Findings {
   /** The device that does most arithmetic; `null` where nothing was measured. */
   readonly fastest: Examined | null;
+  /** The device that `--device auto` takes; `null` where that is not known. */
+  readonly auto: "webgpu" | "cpu" | null;
   /** What to do, most important first. */
   readonly advice: readonly string[];
 }
@@ -114,6 +116,7 @@ export const doctorCodec: t.Type<DoctorReport, unknown> = t.type({
   drivers: t.readonlyArray(t.string),
   devices: t.readonlyArray(deviceCodec),
   fastest: option(nameCodec),
+  auto: option(t.keyof({ webgpu: null, cpu: null })),
   advice: t.readonlyArray(t.string),
 });
 
@@ -125,6 +128,18 @@ export const fastestOf = (devices: readonly DeviceReport[]): Examined | null =>
     undefined,
   )?.device ?? null;
 
+/**
+ * The device that `--device auto` takes: a GPU, else the CPU back end, else a software adapter. `null` where none of
+ * them opens, or where WebGPU was not examined.
+ */
+export const autoOf = (devices: readonly DeviceReport[]): DoctorReport["auto"] => {
+  const web = devices.find((d) => d.device === "webgpu");
+  if (web === undefined) return null;
+  if (web.adapter !== null && !web.adapter.software) return "webgpu";
+  if (devices.some((d) => d.device === "cpu" && d.adapter !== null)) return "cpu";
+  return web.adapter === null ? null : "webgpu";
+};
+
 /** What to do, most important first; nothing where nothing is missing. */
 export const adviceOf = ({ devices, wasm, machine, drivers }: Findings): readonly string[] => {
   const of = (name: Examined) => devices.find((d) => d.device === name), out: string[] = [];
@@ -134,7 +149,7 @@ export const adviceOf = ({ devices, wasm, machine, drivers }: Findings): readonl
   }
   if (web?.adapter?.software) {
     out.push(
-      "webgpu: a software adapter; a GPU needs its vendor's Vulkan driver (Debian: mesa-vulkan-drivers for AMD and " +
+      "webgpu: a software adapter, which --device auto leaves to the CPU; a GPU needs its vendor's Vulkan driver (Debian: mesa-vulkan-drivers for AMD and " +
         "Intel, nvidia-driver for NVIDIA), and VK_DRIVER_FILES where it is not found",
     );
   }
@@ -192,5 +207,6 @@ export const doctorText = (r: DoctorReport): string =>
     "",
     ...r.devices.flatMap(deviceText),
     "",
+    ...(r.auto === null ? [] : [`--device auto takes ${r.auto}`]),
     ...(r.advice.length === 0 ? ["nothing is missing"] : r.advice.map((line) => `- ${line}`)),
   ].join("\n");

@@ -8,7 +8,7 @@ import {
   type Device,
   DeviceError,
   deviceNamed,
-  orCpu,
+  gpuOrCpu,
   type Program,
   renderModule,
   theDevice,
@@ -248,28 +248,59 @@ test("every kernel is timed", () =>
     },
   ));
 
-test("without an adapter the CPU is chosen, and it is said once", async () => {
-  const none: Layer.Layer<Device, DeviceError> = Layer.unwrap(
-    Effect.fail(new DeviceError({ fault: "no adapter", got: "no WebGPU adapter", mend: "install a driver" })),
+const lines = async (
+  gpu: Layer.Layer<Device, DeviceError>,
+  ours: Layer.Layer<Device, DeviceError> = cpu({ threads: 1 }),
+): Promise<{ readonly name: string; readonly said: string }> => {
+  const said: unknown[] = [], logger = Logger.make(({ message }) => void said.push(...[message].flat()));
+  const name = await Effect.runPromise(
+    Effect.map(theDevice(), (d) => d.profile.name).pipe(
+      Effect.provide(gpuOrCpu(gpu, ours)),
+      Effect.provide(Logger.layer([logger])),
+    ),
   );
-  const said: unknown[] = [];
-  const logger = Logger.make(({ message }) => void said.push(...[message].flat()));
-  const name = Effect.map(theDevice(), (d) => d.profile.name).pipe(
-    Effect.provide(orCpu(none, cpu({ threads: 1 }))),
-    Effect.provide(Logger.layer([logger])),
+  assert.ok(said.length <= 1, "one line at most");
+  return { name, said: said.join() };
+};
+
+const failing = (fault: "no adapter" | "refused", got: string): Layer.Layer<Device, DeviceError> =>
+  Layer.unwrap(Effect.fail(new DeviceError({ fault, got, mend: "install a driver" })));
+
+/** A stand-in for an adapter: the CPU back end under another name; `closed` counts the ends of its scope. */
+const adapter = (name: string, software: boolean, closed: string[]): Layer.Layer<Device, DeviceError> =>
+  Layer.effect(
+    theDevice(),
+    Effect.gen(function* () {
+      const device = yield* theDevice();
+      yield* Effect.addFinalizer(() => Effect.sync(() => void closed.push(name)));
+      return { ...device, profile: { ...device.profile, name, software } };
+    }),
+  ).pipe(Layer.provide(cpu({ threads: 1 })));
+
+test("without an adapter the CPU is chosen, and one line says why", async () => {
+  const { name, said } = await lines(failing("no adapter", "no WebGPU adapter"));
+  assert.match(name, /^CPU, 1 thread/);
+  assert.match(said, /computing on the CPU.*no WebGPU adapter.*install a driver/);
+  const kept = await Effect.runPromiseExit(
+    Effect.scoped(Layer.build(gpuOrCpu(failing("refused", "x"), cpu({ threads: 1 })))),
   );
-  assert.match(await Effect.runPromise(name), /^CPU, 1 thread/);
-  assert.is(said.length, 1);
-  assert.match(String(said[0]), /running on the CPU.*install a driver/);
-  const refused: Layer.Layer<Device, DeviceError> = Layer.unwrap(
-    Effect.fail(new DeviceError({ fault: "refused", got: "x", mend: "y" })),
-  );
-  const kept = await Effect.runPromiseExit(Effect.scoped(Layer.build(orCpu(refused))));
   assert.is(failure(kept).fault, "refused");
   const named = Effect.map(theDevice(), (d) => d.profile.name).pipe(
     Effect.provide(deviceNamed("cpu", { threads: 3 })),
   );
   assert.match(await Effect.runPromise(named), /3 threads/);
+});
+
+test("a software adapter is closed and the CPU computes; a GPU computes without a word", async () => {
+  const closed: string[] = [];
+  const software = await lines(adapter("llvmpipe", true, closed));
+  assert.match(software.name, /^CPU, 1 thread/);
+  assert.match(software.said, /computing on the CPU.*llvmpipe is a software adapter/);
+  assert.equal(closed, ["llvmpipe"]);
+  assert.equal(await lines(adapter("a GPU", false, closed)), { name: "a GPU", said: "" });
+  const alone = await lines(adapter("llvmpipe", true, closed), failing("refused", "no threads"));
+  assert.is(alone.name, "llvmpipe");
+  assert.match(alone.said, /llvmpipe, a software adapter: no threads/);
 });
 
 test("text: equal kernels share a function, loops are of lanes, products call a tile", () => {

@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   adviceOf,
+  autoOf,
   type DeviceReport,
   doctorCodec,
   doctorText,
@@ -29,6 +30,8 @@ command("finds Deno's WebGPU and the CPU, and says why Dawn is missing where it 
   assert.ok(report.devices[0]!.adapter!.features.includes("timestamp-query"));
   assert.equal(report.wasm, { simd: true, relaxedSimd: true, threads: true });
   assert.is(report.fastest, null, "nothing was measured");
+  assert.is(report.auto, report.devices[0]!.adapter!.software ? "cpu" : "webgpu");
+  assert.not.match(err, /XDG_RUNTIME_DIR|\.cpp/, "drivers are silent");
 });
 
 command("measures one device alone", async () => {
@@ -75,7 +78,10 @@ const findings: Findings = {
 
 judged("nothing where nothing is missing", () => {
   assert.equal(adviceOf(findings), []);
-  assert.match(doctorText({ ...findings, fastest: "webgpu", advice: [] }), /nothing is missing$/);
+  assert.match(
+    doctorText({ ...findings, fastest: "webgpu", auto: "webgpu", advice: [] }),
+    /nothing is missing$/,
+  );
 });
 
 judged("each thing that is missing, once", () => {
@@ -106,12 +112,25 @@ judged("each thing that is missing, once", () => {
   assert.is(fastestOf([{ ...healthy, measured: null }]), null);
 });
 
+judged("auto is a GPU, else the CPU, else a software adapter", () => {
+  const cpu: DeviceReport = { ...healthy, device: "cpu", adapter: { ...adapter, software: true } };
+  const software: DeviceReport = { ...healthy, adapter: { ...adapter, software: true } };
+  const none: DeviceReport = { ...healthy, adapter: null, problem: { got: "no adapter", mend: "get one" } };
+  assert.is(autoOf([healthy, cpu]), "webgpu");
+  assert.is(autoOf([software, cpu]), "cpu");
+  assert.is(autoOf([none, cpu]), "cpu");
+  assert.is(autoOf([software, { ...none, device: "cpu" }]), "webgpu");
+  assert.is(autoOf([none]), null);
+  assert.is(autoOf([cpu]), null, "WebGPU was not examined");
+});
+
 judged("adapters in full", () => {
   const unit = { M: 16, N: 8, K: 16, componentType: "f16", resultComponentType: "f32" };
   const text = doctorText({
     ...findings,
     devices: [{ ...healthy, adapter: { ...adapter, matrices: [unit] } }],
     fastest: "webgpu",
+    auto: "cpu",
     advice: ["one thing"],
   });
   for (
@@ -122,6 +141,7 @@ judged("adapters in full", () => {
       /f16 to f32 16x8x16/,
       /2\.00 GiB/,
       /40000\.0 GFLOP/,
+      /^--device auto takes cpu$/m,
       /^- one thing$/m,
     ]
   ) assert.match(text, part);
