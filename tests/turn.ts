@@ -9,5 +9,10 @@ Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [[null]], UVU_INDEX: 0 });
 
 addEventListener("load", async () => {
   const { exec } = await import("uvu");
+  // deno task fuzz runs the suites that hold properties (tests/support/property.ts), and in them nothing else
+  if (Deno.env.has("FUZZ")) {
+    const { suitesWithProperties } = await import("./support/property.ts");
+    globalThis.UVU_QUEUE = globalThis.UVU_QUEUE.map(suitesWithProperties);
+  }
   await exec();
 });
