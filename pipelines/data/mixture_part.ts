@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { createHash } from "node:crypto";
 import { decodeEither } from "../bridge.ts";
 import { type DiskError, diskError, onDisk, openScoped, tempName } from "../runs/disk.ts";
 import { hashOf, sha256 } from "../runs/hash.ts";
@@ -11,6 +10,8 @@ import { writeJson } from "../runs/run_directory.ts";
 import { DataError } from "./error.ts";
 import { countCodec } from "./formats/codecs.ts";
 import type { FormatError } from "./formats/format.ts";
+import type { AnyRecord } from "./formats/read.ts";
+import { fileContents, fileHash } from "./images/file_contents.ts";
 import { type PictureFile, pictureFile, type PictureSpot } from "./images/picture_files.ts";
 import {
   type KeptPicture,
@@ -18,13 +19,21 @@ import {
   type PartReport,
   prepare,
   preparedFiles,
+  type PreparedReport,
   type PrepareOptions,
 } from "./mixture_prepare.ts";
+import { distinctImages, grouped } from "./mixture_rows.ts";
 
 /** A function as a reader of examples. */
 export const exampleReader = (
-  read: (index: number) => Effect.Effect<readonly KeptRecord[], DiskError>,
-): (index: number) => Effect.Effect<readonly KeptRecord[], DiskError> => read;
+  read: (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError>,
+): (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError> => read;
+
+/** A record of a prepared data set. */
+export interface DrawnRecord extends KeptRecord {
+  /** The sha-256 of its image's bytes, hexadecimal: the key of the image everywhere. */
+  readonly content: string;
+}
 
 /** A prepared data set. */
 export interface MixtureData {
@@ -32,13 +41,13 @@ export interface MixtureData {
   readonly hash: string;
   /** Number of its examples. */
   readonly count: number;
-  /** Its pictures; records name them by number. */
+  /** Its images, one for each content: the same bytes under two names are one image. */
   readonly pictures: readonly PictureFile[];
   /** The picture of each example. */
   readonly pictureOf: (index: number) => number;
   /** Most tokens that an example takes, whichever of its prompts and answers are learnt. */
   readonly tokensOf: (index: number) => number;
-  /** The records of an example, all about one picture. */
+  /** The records of an example, all about one image; each names the sha-256 of its image's bytes. */
   readonly example: ReturnType<typeof exampleReader>;
   /** What became of the files. */
   readonly report: PartReport;
@@ -60,28 +69,12 @@ const reportType = t.type({
   answersLeftOut: countCodec(),
   missing: countCodec(),
   tokens: countCodec(),
-  rows: countCodec(),
 });
 const doneType = t.type({ report: reportType, hashes: t.record(t.string, t.string) });
-const printsType = t.readonlyArray(t.type({ size: t.number, changed: t.number, content: t.string }));
-
-/** The sha-256 of a file, read by pieces. */
-const fileHash = (path: string): Effect.Effect<string, DiskError> =>
-  onDisk("read", path, async () => {
-    const hash = createHash("sha256");
-    using file = await Deno.open(path);
-    const piece = new Uint8Array(1 << 20);
-    for (;;) {
-      const got = await file.read(piece);
-      if (got === null) return hash.digest("hex");
-      hash.update(piece.subarray(0, got));
-    }
-  });
-
 const checked: readonly string[] = [
   preparedFiles.records,
   preparedFiles.offsets,
-  preparedFiles.examples,
+  preparedFiles.images,
   preparedFiles.tokens,
   preparedFiles.pictures,
 ];
@@ -106,7 +99,7 @@ const linesIn = (text: string): readonly unknown[] =>
   text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
 
 /** The report of a folder that is whole; nothing if there is none, or it is damaged, or a missing picture has come since. */
-const standing = (folder: string): Effect.Effect<PartReport | undefined, never> =>
+const standing = (folder: string): Effect.Effect<PreparedReport | undefined, never> =>
   Effect.gen(function* () {
     const text = yield* onDisk("read", folder, () => Deno.readTextFile(`${folder}/done.json`));
     const done = decodeEither(doneType, folder)(JSON.parse(text));
@@ -131,7 +124,7 @@ const renamed = (from: string, to: string): Effect.Effect<void, DiskError> =>
 const prepared = (
   options: PrepareOptions,
   folder: string,
-): Effect.Effect<PartReport, FormatError | DiskError> =>
+): Effect.Effect<PreparedReport, FormatError | DiskError> =>
   Effect.gen(function* () {
     const before = yield* standing(folder);
     if (before !== undefined) return before;
@@ -152,51 +145,22 @@ const prepared = (
     }).pipe(Effect.ensuring(removed(temp)));
   });
 
-type Prints = t.TypeOf<typeof printsType>;
-
-/** Contents of pictures in folders: files whose size and time of change are as they were are not read again. */
-const printed = (
+/** Contents of a part's images, in the order of its list. */
+const contentsOf = (
   folder: string,
   kept: readonly KeptPicture[],
 ): Effect.Effect<readonly string[], DiskError> =>
   Effect.gen(function* () {
-    const path = `${folder}/prints.json`;
-    const before = yield* onDisk("read", path, () => Deno.readTextFile(path)).pipe(
-      Effect.map((text): Prints =>
-        E.getOrElse((): Prints => [])(decodeEither(printsType, path)(JSON.parse(text)))
-      ),
-      Effect.catchCause(() => Effect.succeed<Prints>([])),
-    );
-    let fresh = 0;
-    const prints = yield* Effect.forEach(kept, (picture, i) =>
-      Effect.gen(function* () {
-        if ("content" in picture) return { size: 0, changed: 0, content: picture.content };
-        const { size, mtime } = yield* onDisk("look at", picture.path, () => Deno.stat(picture.path));
-        const changed = mtime?.getTime() ?? -1, known = before[i];
-        if (
-          known !== undefined && changed >= 0 && known.size === size && known.changed === changed
-        ) return known;
-        fresh++;
-        const bytes = yield* onDisk("read", picture.path, () => Deno.readFile(picture.path));
-        return { size, changed, content: sha256(bytes) };
-      }));
-    if (fresh > 0) yield* writeJson(path, prints);
-    return prints.map(({ content }) => content);
+    const paths = kept.flatMap((picture) => "path" in picture ? [picture.path] : []);
+    const read = paths.length === 0 ? [] : yield* fileContents(paths, `${folder}/prints.json`);
+    let at = 0;
+    return kept.map((picture) => "path" in picture ? read[at++]! : picture.content);
   });
 
 const spotOf = (folder: string, picture: KeptPicture): PictureSpot =>
   "path" in picture
     ? { name: picture.path, path: picture.path }
     : { name: picture.name, path: `${folder}/${preparedFiles.pack}`, range: picture.range };
-
-/** Where examples begin in the flat list of how many records each has, its picture, and its records. */
-const startsOf = (flat: Uint32Array): Uint32Array => {
-  let count = 0;
-  for (let at = 0; at < flat.length; at += flat[at]! + 2) count++;
-  const starts = new Uint32Array(count);
-  for (let at = 0, i = 0; at < flat.length; at += flat[at]! + 2) starts[i++] = at;
-  return starts;
-};
 
 const reading = (file: Deno.FsFile, offsets: Float64Array) => (record: number): KeptRecord => {
   const from = offsets[record]!, bytes = new Uint8Array(offsets[record + 1]! - from);
@@ -209,7 +173,11 @@ const reading = (file: Deno.FsFile, offsets: Float64Array) => (record: number): 
   return JSON.parse(new TextDecoder().decode(bytes)) as KeptRecord;
 };
 
-const empty = (name: string, report: PartReport): DataError =>
+/** A benchmark's record with the content of its image, by which intervals and controls tell images apart. */
+const withContent = (record: AnyRecord, content: string): AnyRecord =>
+  record.kind === "conversation" || record.kind === "pair" ? record : { ...record, content };
+
+const empty = (name: string, report: PreparedReport): DataError =>
   new DataError({
     op: `mixture part ${name}`,
     got: `no example: of ${report.entries} entries ${report.refused} were refused${
@@ -223,7 +191,7 @@ const empty = (name: string, report: PartReport): DataError =>
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
   const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
   return hashOf({
-    prepared: 3,
+    prepared: 4,
     format: format.name,
     files: hashes,
     split,
@@ -254,28 +222,31 @@ export const openPart = (
     const file = yield* openScoped(`${folder}/${preparedFiles.records}`, { read: true });
     const bytes = (part: string) => onDisk("read", folder, () => Deno.readFile(`${folder}/${part}`));
     const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
-    const flat = new Uint32Array((yield* bytes(preparedFiles.examples)).buffer), starts = startsOf(flat);
-    if (starts.length === 0) return yield* Effect.fail(empty(name, report));
+    const listed = new Uint32Array((yield* bytes(preparedFiles.images)).buffer);
+    if (listed.length === 0) return yield* Effect.fail(empty(name, report));
     const tokens = new Uint32Array((yield* bytes(preparedFiles.tokens)).buffer);
     const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
     const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
-    const contents = yield* printed(folder, kept), read = reading(file, offsets);
+    const contents = yield* contentsOf(folder, kept), read = reading(file, offsets);
+    const { numbers, firsts } = distinctImages(contents);
+    const examples = grouped(listed.map((image) => numbers[image]!), tokens, options);
+    const drawn = (record: number): DrawnRecord => {
+      const raw = read(record), content = contents[raw.picture]!;
+      return { ...raw, picture: numbers[raw.picture]!, content, record: withContent(raw.record, content) };
+    };
     const { images: _images, ...elsewhere } = options; // pictures may be moved; what they hold decides
     return {
       hash: hashOf({ key: keyOf(elsewhere, hashes), pictures: sha256(contents.join()) }),
-      count: starts.length,
-      pictures: kept.map((picture, i) => pictureFile(spotOf(folder, picture), contents[i]!)),
-      pictureOf: (index) => flat[starts[index]! + 1]!,
-      tokensOf: (index) => tokens[index]!,
+      count: examples.length,
+      pictures: firsts.map((first) => pictureFile(spotOf(folder, kept[first]!), contents[first]!)),
+      pictureOf: (index) => numbers[listed[examples[index]![0]!]!]!,
+      tokensOf: (index) => examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
       example: exampleReader((index) =>
         Effect.try({
-          try: () => {
-            const at = starts[index]!;
-            return Array.from(flat.subarray(at + 2, at + 2 + flat[at]!), read);
-          },
+          try: () => examples[index]!.map(drawn),
           catch: (cause) => diskError("read", `${folder}/${preparedFiles.records}`, cause),
         })
       ),
-      report,
+      report: { ...report, rows: examples.length },
     };
   });

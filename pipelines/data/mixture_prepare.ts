@@ -1,5 +1,5 @@
 /**
- * Annotation files made ready to be drawn from: records as lines with their offsets, and which of them make an example.
+ * Annotation files made ready to be drawn from: records as lines with their offsets, tokens and images.
  * Files are read once, by stream; what does not fit a row or has no picture is refused here, with its place, before
  * anything is trained. Of a record memory holds 20 bytes or so, of a picture its name.
  */
@@ -20,6 +20,7 @@ import {
   readFormat,
   type ReadReport,
 } from "./formats/read.ts";
+import { MOST_ENCODED } from "./images/picture_files.ts";
 import { type PictureFolder, pictureName } from "./mixture_config.ts";
 
 /** A record as it is kept. */
@@ -28,7 +29,7 @@ export interface KeptRecord {
   readonly file: string;
   /** The entry of the file. */
   readonly entry: string;
-  /** Number of its picture. */
+  /** Number of its image in the prepared list. */
   readonly picture: number;
   /** How many of its answers a row has room for. */
   readonly answers: number;
@@ -41,15 +42,19 @@ export type KeptPicture =
   | { readonly name: string; readonly path: string }
   | { readonly name: string; readonly content: string; readonly range: readonly [number, number] };
 
-/** What became of a part's files. */
-export interface PartReport extends ReadReport {
+/** What became of a part's files, before records are grouped into rows. */
+export interface PreparedReport extends ReadReport {
   /** Answers of long conversations that a row has no room for. */
   readonly answersLeftOut: number;
   /** Records whose picture was not in its folder. */
   readonly missing: number;
   /** Tokens of all records, each in its longest way. */
   readonly tokens: number;
-  /** Rows that the records make: of one picture each. */
+}
+
+/** What became of a part's files. */
+export interface PartReport extends PreparedReport {
+  /** Rows that the records make: of one image each. */
   readonly rows: number;
 }
 
@@ -79,7 +84,7 @@ export interface PrepareOptions {
 export const preparedFiles = {
   records: "records.jsonl",
   offsets: "offsets.bin",
-  examples: "examples.bin",
+  images: "images.bin",
   tokens: "tokens.bin",
   pictures: "pictures.jsonl",
   pack: "pictures.bin",
@@ -136,35 +141,15 @@ const measured = (
   return { fault: ["(length)", `${tokens} tokens`, `at most ${length}, the length of a row`] };
 };
 
-/** Examples: records about one picture, as many as turns and tokens allow; in the order of their first records. */
-export const grouped = (
-  pictures: ArrayLike<number>,
-  tokens: ArrayLike<number>,
-  { turns, length }: Pick<PrepareOptions, "turns" | "length">,
-): readonly (readonly number[])[] => {
-  const out: number[][] = [], open = new Map<number, { readonly records: number[]; tokens: number }>();
-  for (let i = 0; i < pictures.length; i++) {
-    const picture = pictures[i]!, known = open.get(picture);
-    // tokens of single rows together are more than those of one row with all turns
-    if (known !== undefined && known.records.length < turns && known.tokens + tokens[i]! <= length) {
-      known.records.push(i);
-      known.tokens += tokens[i]!;
-      continue;
-    }
-    const records = [i];
-    out.push(records);
-    open.set(picture, { records, tokens: tokens[i]! });
-  }
-  return out;
-};
-
 const isOutside = (image: string): boolean => image.startsWith("/") || image.split(/[\\/]/).includes("..");
 
-const exists = (path: string): boolean => {
+/** Bytes of a file; nothing if there is none. */
+const sizeOf = (path: string): number | undefined => {
   try {
-    return Deno.statSync(path).isFile;
+    const { isFile, size } = Deno.statSync(path);
+    return isFile ? size : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 };
 
@@ -176,35 +161,59 @@ interface Numbers {
 
 /** Sees to one verdict after the other: what is used is written, what is not comes back refused. */
 const keeper = (options: PrepareOptions, folder: string) => {
-  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [] }, known = new Map<string, number>();
+  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [] };
+  // embedded images are known by the sha-256 of their bytes, others by their path until their content is read
+  const contents = new Map<string, number>(), paths = new Map<string, number>();
+  const next = (): number => contents.size + paths.size;
+  // images that later entries of the same annotation file name, by file and name
+  const shared = new Map<string, number>();
   const open = (name: string) =>
     new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
   const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
   const pack = open(preparedFiles.pack), lost = open(preparedFiles.missing);
   const files = [records, pictures, pack, lost];
-  let answersLeftOut = 0, missing = 0, rows = 0;
+  let answersLeftOut = 0, missing = 0;
 
-  const pictureOf = async (image: string, bytes: Uint8Array | undefined): Promise<number | string> => {
-    const before = known.get(image);
+  const embedded = async (name: string, bytes: Uint8Array): Promise<number> => {
+    const content = sha256(bytes), before = contents.get(content);
     if (before !== undefined) return before;
-    const number = known.size;
-    if (bytes !== undefined) {
-      const from = pack.written, content = sha256(bytes);
-      await pack.add(bytes);
-      await pictures.add(line({ name: image, content, range: [from, pack.written] } satisfies KeptPicture));
-    } else {
-      if (options.images === undefined) return "a picture in the file, or a folder of pictures under images";
-      const name = pictureName(options.images, image), path = `${options.images.folder}/${name}`;
-      if (isOutside(name)) return `a file in ${options.images.folder}`;
-      if (!exists(path)) {
-        missing++;
-        await lost.add(line(path));
-        return `a file: there is no ${path}`;
-      }
-      await pictures.add(line({ name: image, path } satisfies KeptPicture));
-    }
-    known.set(image, number);
+    const number = next(), from = pack.written;
+    await pack.add(bytes);
+    await pictures.add(line({ name, content, range: [from, pack.written] } satisfies KeptPicture));
+    contents.set(content, number);
     return number;
+  };
+  const inFolder = async (image: string, images: PictureFolder): Promise<number | string> => {
+    const name = pictureName(images, image), path = `${images.folder}/${name}`, before = paths.get(path);
+    if (before !== undefined) return before;
+    if (isOutside(name)) return `a file in ${images.folder}`;
+    const size = sizeOf(path);
+    if (size === undefined) {
+      missing++;
+      await lost.add(line(path));
+      return `a file: there is no ${path}`;
+    }
+    if (size > MOST_ENCODED) return `a file of at most ${MOST_ENCODED} bytes: ${path} has ${size}`;
+    const number = next();
+    await pictures.add(line({ name: image, path } satisfies KeptPicture));
+    paths.set(path, number);
+    return number;
+  };
+  const pictureOf = async (
+    file: string,
+    image: string,
+    bytes: Uint8Array | undefined,
+  ): Promise<number | string> => {
+    const name = `${file}\n${image}`;
+    if (bytes !== undefined) {
+      const number = await embedded(image, bytes);
+      if (options.format.sharesImages === true) shared.set(name, number);
+      return number;
+    }
+    const earlier = shared.get(name);
+    if (earlier !== undefined) return earlier;
+    if (options.images === undefined) return "a picture in the file, or a folder of pictures under images";
+    return inFolder(image, options.images);
   };
 
   const keep = async (verdict: Verdict<AnyRecord>): Promise<Verdict<AnyRecord>> => {
@@ -216,7 +225,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
       if (record.image === undefined) return leftOut(place, "no picture");
       const size = measured(record, options);
       if ("fault" in size) return refused(place, field(...size.fault));
-      const picture = await pictureOf(record.image, bytes);
+      const picture = await pictureOf(place.file, record.image, bytes);
       if (typeof picture === "string") return refused(place, field("image", record.image, picture));
       left += record.kind === "conversation" ? answerCount(record.messages) - size.answers : 0;
       const kept = { file: place.file, entry: entryText(place), picture, answers: size.answers, record };
@@ -234,26 +243,17 @@ const keeper = (options: PrepareOptions, folder: string) => {
 
   const end = async (): Promise<void> => {
     for (const file of files) await file.flush();
-    const examples = grouped(numbers.pictures, numbers.tokens, options);
-    rows = examples.length;
-    const flat = Uint32Array.from(
-      examples.flatMap((some) => [some.length, numbers.pictures[some[0]!]!, ...some]),
-    );
-    await Deno.writeFile(
-      `${folder}/${preparedFiles.offsets}`,
-      new Uint8Array(Float64Array.from(numbers.offsets).buffer),
-    );
-    await Deno.writeFile(`${folder}/${preparedFiles.examples}`, new Uint8Array(flat.buffer));
-    const tokens = Uint32Array.from(
-      examples.map((some) => some.reduce((sum, record) => sum + numbers.tokens[record]!, 0)),
-    );
-    await Deno.writeFile(`${folder}/${preparedFiles.tokens}`, new Uint8Array(tokens.buffer));
+    const write = (name: string, values: Float64Array | Uint32Array) =>
+      Deno.writeFile(`${folder}/${name}`, new Uint8Array(values.buffer as ArrayBuffer));
+    await write(preparedFiles.offsets, Float64Array.from(numbers.offsets));
+    await write(preparedFiles.images, Uint32Array.from(numbers.pictures));
+    await write(preparedFiles.tokens, Uint32Array.from(numbers.tokens));
   };
   return {
     keep,
     end,
     close: () => files.forEach(({ file }) => file.close()),
-    left: () => ({ answersLeftOut, missing, tokens: numbers.tokens.reduce((a, b) => a + b, 0), rows }),
+    left: () => ({ answersLeftOut, missing, tokens: numbers.tokens.reduce((a, b) => a + b, 0) }),
   };
 };
 
@@ -263,7 +263,7 @@ const entryText = ({ record, at }: Place): string => at === undefined ? record :
 export const prepare = (
   options: PrepareOptions,
   folder: string,
-): Effect.Effect<PartReport, FormatError | DiskError> =>
+): Effect.Effect<PreparedReport, FormatError | DiskError> =>
   Effect.scoped(Effect.gen(function* () {
     const { format, files, policy, split } = options, count = addVerdict(format.name);
     const keeping = yield* Effect.acquireRelease(

@@ -7,7 +7,13 @@ import type { BenchmarkRecord, Prediction, RecordKind } from "./records.ts";
 
 const strings = t.readonlyArray(t.string);
 const required = { id: t.string, question: t.string };
-const shared = { image: t.string, template: t.string, objectArea: t.number, objectSide: t.number };
+const shared = {
+  image: t.string,
+  content: t.string,
+  template: t.string,
+  objectArea: t.number,
+  objectSide: t.number,
+};
 
 const place = t.refinement(t.Int, (n) => n >= 0, "a place from 0");
 

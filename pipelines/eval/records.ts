@@ -9,6 +9,11 @@ export interface RecordBase {
   readonly id: string;
   /** The picture's name or id in the official file; absent for questions without one (a part of ScienceQA). */
   readonly image?: string;
+  /**
+   * The sha-256 of the image's bytes, hexadecimal, where they were read: {@link imageKey} tells images apart by it,
+   * since names repeat between files and one image may have several.
+   */
+  readonly content?: string;
   /** The question as written, without choices and prompt suffix; the expression of a box record; "" for captions. */
   readonly question: string;
   /**
@@ -21,6 +26,10 @@ export interface RecordBase {
   /** Longer side of the object in question in pixels of the picture, where it is known. */
   readonly objectSide?: number;
 }
+
+/** What tells the images of records apart: their content, or their name where the bytes were not read. */
+export const imageKey = ({ content, image }: Pick<RecordBase, "content" | "image">): string | undefined =>
+  content ?? image;
 
 /** Answered by several people: VQAv2, OK-VQA, A-OKVQA's direct answers, TextVQA, VizWiz. */
 export interface OpenRecord extends RecordBase {

@@ -1,6 +1,6 @@
 /** A score over parts of the questions: by the size of the object in question, by template. */
 import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
-import type { Answered, BenchmarkRecord } from "./records.ts";
+import { type Answered, type BenchmarkRecord, imageKey } from "./records.ts";
 import { type Credit, groupBy, ratio } from "./report.ts";
 
 /** The mean credit over some questions, with its interval; pictures are drawn, each with its questions. */
@@ -23,7 +23,7 @@ export const byImage = (
   values: readonly number[],
 ): readonly Total[] => {
   const rows = answered.map(({ record }, i) => ({
-    image: record.image ?? `without ${record.id}`,
+    image: imageKey(record) ?? `without ${record.id}`,
     value: values[i]!,
   }));
   return [...groupBy(rows, ({ image }) => image).values()].map((items) => ({

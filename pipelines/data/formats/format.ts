@@ -113,6 +113,8 @@ export interface Format<R> {
   readonly machine: (roles: readonly string[]) => Machine<R>;
   /** Whether an id may stand only once. */
   readonly unique: boolean;
+  /** Whether an entry may name the image that an earlier entry of its file holds. */
+  readonly sharesImages?: boolean;
 }
 
 /** The error of an entry with wrong fields. */

@@ -79,4 +79,5 @@ export const mmBench: Format<ChoiceRecord> = {
   open: table,
   machine: each(Row, judge),
   unique: true,
+  sharesImages: true,
 };

@@ -5,6 +5,9 @@ import { sha256 } from "../../runs/hash.ts";
 import { DataError } from "../error.ts";
 import { bytesAt } from "../file_bytes.ts";
 
+/** Most bytes of one encoded image, 256 MiB. */
+export const MOST_ENCODED = 2 ** 28;
+
 /** A function as what loads a picture. */
 export const pictureLoader = (
   load: Effect.Effect<Uint8Array, DataError | DiskError>,

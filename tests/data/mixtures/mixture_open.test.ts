@@ -21,7 +21,7 @@ import {
   picturesOf,
   withoutPictures,
 } from "../../../pipelines/data/mixture_open.ts";
-import { grouped } from "../../../pipelines/data/mixture_prepare.ts";
+import { grouped } from "../../../pipelines/data/mixture_rows.ts";
 import type { KeptRecord } from "../../../pipelines/data/mixture_prepare.ts";
 import { trainingSamples } from "../formats/samples_training.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
