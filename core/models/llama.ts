@@ -40,6 +40,8 @@ export interface LlamaConfig {
   readonly theta?: number;
   /** How the rotary frequencies are stretched beyond the length they were trained for; not at all by default. */
   readonly rope?: RopeScaling;
+  /** Positions that it was trained for, as checkpoints tell them; unknown by default. Nothing here depends on it. */
+  readonly positions?: number;
   /** Whether the embedding table is also the output map; false by default. */
   readonly tied?: boolean;
   /** Whether the four maps of the attention have biases; false by default. */

@@ -9,6 +9,7 @@
 import { add, cast, div, exp, less, lessEqual, log, mul, select, sub } from "../ops/elementwise.ts";
 import { argmax, max, sum } from "../ops/reduce.ts";
 import { randomBits } from "../ops/random.ts";
+import { iota } from "../ops/source.ts";
 import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -18,7 +19,10 @@ export interface Sampling {
   readonly temperature: Tensor;
   /** Only the k most probable tokens, and those equal to the last of them, i32, at least 1. */
   readonly topK: Tensor;
-  /** Of those, only the fewest most probable ones that hold this share of the probability, f32; 1 keeps all. */
+  /**
+   * Of those, only the fewest most probable ones that hold this share of the probability, f32; 1 keeps all. Among equals
+   * the first ones are kept.
+   */
   readonly topP: Tensor;
 }
 
@@ -38,31 +42,57 @@ export const exponential = (shape: Shape): (key: Tensor) => Tensor => (key: Tens
   return select(less(u, 2 ** -6), series, mul(log(sub(1, u)), -1));
 };
 
-/** The greatest threshold found in `[low, high]` at which the elements that reach it are still enough. */
-const bisect = (low: Tensor, high: Tensor, enough: (threshold: Tensor) => Tensor): Tensor =>
+/**
+ * The greatest threshold found in `[low, high]` at which the elements that reach it are still enough, and the least at
+ * which they are not.
+ */
+const bisect = (
+  low: Tensor,
+  high: Tensor,
+  enough: (threshold: Tensor) => Tensor,
+): readonly [enough: Tensor, short: Tensor] =>
   Array.from({ length: HALVINGS }).reduce<readonly [Tensor, Tensor]>(([lo, hi]) => {
     const middle = mul(add(lo, hi), 0.5), ok = enough(middle);
     return [select(ok, middle, lo), select(ok, hi, middle)];
-  }, [low, high])[0];
+  }, [low, high]);
+
+/**
+ * The greatest index below which some elements are still not enough, f32 `[b, 1]`, found bit by bit.
+ * @param short - whether the elements below an index are too few.
+ */
+const lastShort = (v: number, short: (index: Tensor) => Tensor, zero: Tensor): Tensor =>
+  Array.from({ length: Math.ceil(Math.log2(Math.max(2, v))) }, (_, bit) => bit)
+    .reduceRight<Tensor>((index, bit) => {
+      const next = add(index, 2 ** bit);
+      return select(short(next), next, index);
+    }, zero);
 
 /** Whether a token may be drawn, bool `[b, v]`, by top-k and then top-p of logits divided by the temperature. */
 export const nucleus = (scaled_bv: Tensor, { topK, topP }: Omit<Sampling, "temperature">): Tensor => {
-  const last = { axes: [-1], keep: true };
-  const top = max(last)(scaled_bv), bottom = sub(top, REACH);
+  const last = { axes: [-1], keep: true }, v = scaled_bv.shape.at(-1)!;
+  const top = max(last)(scaled_bv), bottom = sub(top, REACH), above = add(top, 1);
   const reached = (threshold: Tensor) => lessEqual(threshold, scaled_bv);
   const count = (threshold: Tensor) => sum(last)(cast("f32")(reached(threshold)));
-  const amongK = bisect(bottom, top, (t) => lessEqual(cast("f32")(topK), count(t)));
+  const [amongK] = bisect(bottom, top, (t) => lessEqual(cast("f32")(topK), count(t)));
   const weight_bv = exp(sub(scaled_bv, top));
   const mass = (threshold: Tensor) => sum(last)(select(reached(threshold), weight_bv, 0));
   const wanted = mul(mass(amongK), topP);
-  const amongP = bisect(amongK, top, (t) => lessEqual(wanted, mass(t)));
-  return reached(select(less(topP, 1), amongP, amongK));
+  const [amongP, short] = bisect(amongK, above, (t) => lessEqual(wanted, mass(t)));
+  // tokens between the two thresholds are equal up to the last halving: of these the first ones that are needed
+  const index_1v = cast("f32")(iota([1, v], 1)), missing = sub(wanted, mass(short));
+  const tied_bv = select(reached(short), 0, select(reached(amongP), weight_bv, 0));
+  const before = (index: Tensor) => sum(last)(select(less(index_1v, index), tied_bv, 0));
+  const end = lastShort(v, (index) => less(before(index), missing), mul(missing, 0));
+  const kept_bv = select(lessEqual(index_1v, end), reached(amongP), reached(short));
+  return select(less(topP, 1), kept_bv, reached(amongK));
 };
 
 /** A token of every row drawn with a key (u32 `[2]`), i32 `[b]`. Data-last in the logits. */
 export const sample =
   (settings: Sampling, key: Tensor): (logits_bv: Tensor) => Tensor => (logits_bv: Tensor): Tensor => {
-    const scaled_bv = div(logits_bv, settings.temperature);
+    // the greatest logit becomes 0, so that no temperature can make it infinite
+    const top = max({ axes: [-1], keep: true })(logits_bv);
+    const scaled_bv = div(sub(logits_bv, top), settings.temperature);
     const raced_bv = sub(scaled_bv, log(exponential(logits_bv.shape)(key)));
     return argmax()(select(nucleus(scaled_bv, settings), raced_bv, -3e38));
   };

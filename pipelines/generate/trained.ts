@@ -21,7 +21,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { PARAMS } from "../train/saved_state.ts";
 import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights } from "../vision/weights.ts";
-import { type CheckpointError, load } from "../weights/checkpoint.ts";
+import { type CheckpointError, load, nonFinite } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";
 import type { Writer } from "./programs.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
@@ -79,7 +79,8 @@ export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedM
     const place = yield* trainedPlace(path, name), { config, arm } = place, { model } = config;
     const tokenizer = tokenizerFor(config), bridge = bridgeAfter({ ...config, arm }, "finetune");
     const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
-    const { tensors } = yield* load(place.checkpoint);
+    const { tensors } = yield* load(place.checkpoint), bad = nonFinite(place.checkpoint, tensors);
+    if (bad !== undefined) return yield* Effect.fail(bad);
     const params = yield* paramsIn(tensors, whole.specs, PARAMS);
     const writer = writerOf({ model, bridge, params, tokenizer }), encoder = yield* encoderOf(place);
     return { ...place, bridge, tokenizer, writer: seeing(writer, whole, viewsRead(bridge), encoder) };

@@ -6,6 +6,7 @@ import { fromEither } from "../bridge.ts";
 import { atomicWrite, type DiskError, onDisk, sweepTemps } from "../runs/disk.ts";
 import { FaultError } from "../runs/fault.ts";
 import type { Check, SafetensorsError } from "./fault.ts";
+import { firstNonFinite } from "./stored.ts";
 import { decode, encodeParts, type Safetensors, type Tensors } from "./safetensors.ts";
 
 /** Metadata entry that holds the sha-256 of the whole file, computed with 64 zeros in its own place. */
@@ -59,6 +60,25 @@ const ofFormat =
       path,
       check: error.check,
     });
+
+/** The error of arrays with a number that is NaN or infinite, by the name of the first; undefined if all are finite. */
+export const nonFinite = (path: string, tensors: Tensors): CheckpointError | undefined => {
+  for (const [name, { data }] of Object.entries(tensors)) {
+    const at = data instanceof Float32Array ? firstNonFinite(data) : -1;
+    if (at >= 0) {
+      return new CheckpointError({
+        op: `load ${path}`,
+        got: `${name} with ${data[at]} at element ${at}`,
+        expected: "finite numbers",
+        mend: "the training that wrote it diverged: take a checkpoint from before, or train again",
+        reason: "tensors",
+        path,
+        check: "value",
+      });
+    }
+  }
+  return undefined;
+};
 
 const corrupt = (path: string, check: Check, got: string, expected: string): CheckpointError =>
   new CheckpointError({

@@ -56,6 +56,12 @@ export const storedTypeOf = (array: NdArray): E.Either<string, StoredType> => {
 /** What becomes of float64 numbers: `keep` holds them as they are, `narrow` rounds them to float32. */
 export type Float64Policy = "keep" | "narrow";
 
+/** Index of the first element that is NaN or infinite; -1 if all are finite. */
+export const firstNonFinite = (values: Float32Array): number => {
+  for (let i = 0; i < values.length; i++) if (values[i]! - values[i]! !== 0) return i;
+  return -1;
+};
+
 // A view where the bytes lie aligned, a copy where they do not.
 const aligned = (bytes: Uint8Array, size: number): Uint8Array =>
   bytes.byteOffset % size === 0 ? bytes : bytes.slice();

@@ -3,8 +3,9 @@ import { type NdArray, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as Scope from "effect/Scope";
 import { openRanged, type RangedFile, readRange } from "./ranged.ts";
+import { inFile, refuse } from "./fault.ts";
 import type { SourceError } from "./source.ts";
-import { type FloatType, storedBytes, widen } from "./stored.ts";
+import { firstNonFinite, type FloatType, storedBytes, widen } from "./stored.ts";
 import type { Placement } from "./table.ts";
 
 /** Most bytes of a file that are in memory at a time. */
@@ -80,7 +81,19 @@ const parameter = (
       data = room(size * (slice?.of ?? 1));
     for (const placement of slices) {
       const first = (placement.slice?.index ?? 0) * size;
-      yield* fetch(placement, yield* open(placement.from.file), piece, data.subarray(first, first + size));
+      const part = data.subarray(first, first + size), { file, name } = placement.from;
+      yield* fetch(placement, yield* open(file), piece, part);
+      const bad = firstNonFinite(part);
+      if (bad >= 0) {
+        return yield* Effect.fail(
+          inFile(file)(refuse(
+            "value",
+            `${name} with ${part[bad]} at element ${bad}`,
+            "finite numbers within the range of f32",
+            "get the checkpoint from a step before the training diverged",
+          )),
+        );
+      }
     }
     return { dtype: "f32", shape: slice === undefined ? [...shape] : [slice.of, ...shape], data };
   });

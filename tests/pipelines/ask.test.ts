@@ -17,6 +17,7 @@ import { questionIds } from "../../pipelines/text/prompt.ts";
 import { featuresOf } from "../../pipelines/train/features.ts";
 import { pixelsOfPicture } from "../../pipelines/train/pixels.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
+import { load, save } from "../../pipelines/weights/checkpoint.ts";
 import { tinyQuickstart } from "../support/tiny_quickstart.ts";
 
 const test = suite("ask"), config = tinyQuickstart;
@@ -273,6 +274,14 @@ test("a damaged or unfinished checkpoint is refused", async () => {
   bytes[bytes.length - 9]! ^= 8;
   Deno.writeFileSync(file, bytes);
   assert.match(await said(), /sha-256/);
+  const { tensors, metadata } = await Effect.runPromise(load(`${run}/checkpoints/tiny-finetune.safetensors`));
+  const [name, array] = Object.entries(tensors).find(([path]) => path.endsWith("norm.weight"))!;
+  const data = Float32Array.from(array.data);
+  data[2] = NaN;
+  await Effect.runPromise(save(file, { ...tensors, [name]: { ...array, data } }, metadata));
+  const diverged = await said();
+  assert.ok(diverged.includes(name), diverged);
+  assert.match(diverged, /NaN at element 2.*diverged/);
   const manifest = JSON.parse(Deno.readTextFileSync(`${run}/manifest.json`));
   Deno.writeTextFileSync(
     `${copy}/manifest.json`,

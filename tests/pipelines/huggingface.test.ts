@@ -119,6 +119,7 @@ reading("a LlamaForCausalLM, number by number", () =>
       tied: false,
       attentionBias: false,
       mlpBias: false,
+      positions: 128,
       activation: "silu",
     });
     sameArrays(flat(params), llamaTensors);
@@ -206,11 +207,32 @@ reading("refuses what it cannot express, with the reason", () => {
   refusedLlama({ head_dim: 15 }, "head_dim", /even number/);
   refusedLlama({ head_dim: null, hidden_size: 65 }, "head_dim", /16\.25/);
   refusedLlama({ sliding_window: 64 }, "sliding_window", /all positions/);
-  refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*above 0/);
+  refusedLlama({ model_type: "qwen2" }, "model_type", /qwen2/);
+  refusedLlama({ auto_map: { AutoModel: "modeling.Mine" } }, "auto_map", /code of its own/);
+  refusedLlama({ layer_types: ["full_attention", "sliding_attention"] }, "layer_types", /sliding_attention/);
+  refusedLlama({ num_hidden_layers: 1e9 }, "", /num_hidden_layers: 1000000000.*from 1 to 1024/);
+  refusedLlama({ vocab_size: 1e9 }, "", /vocab_size: 1000000000/);
+  refusedLlama({ rms_norm_eps: 1e-60 }, "", /rms_norm_eps: 1e-60.*f32/);
+  refusedLlama({ rope_theta: Infinity }, "", /rope_theta/);
+  refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*an integer from 1/);
   refusedLlama({ vocab_size: undefined }, "", /vocab_size: nothing/);
   refusedLlama({ rms_norm_eps: "1e-5" }, "", /rms_norm_eps: "1e-5"/);
   const clip = clipVisionArchitecture().read({ ...clipJson, patch_size: 15 });
   assert.ok(E.isLeft(clip) && /multiple of the patch/.test(clip.left.message));
+});
+
+reading("fills absent fields of a Mistral with the defaults of its family", () => {
+  const { num_key_value_heads: _, max_position_embeddings: __, ...rest } = llamaJson as Record<
+    string,
+    unknown
+  >;
+  const mistral = { ...rest, architectures: ["MistralForCausalLM"], model_type: "mistral" };
+  const got = llamaArchitecture().read({ ...mistral, num_attention_heads: 16, sliding_window: null });
+  assert.ok(E.isRight(got));
+  assert.is(got.right.kvHeads, 8);
+  assert.is(got.right.positions, 131072);
+  const sliding = llamaArchitecture().read({ ...mistral, num_attention_heads: 16 });
+  assert.ok(E.isLeft(sliding) && /sliding_window 4096/.test(sliding.left.message));
 });
 
 reading("reads rotations in the spellings of all versions, and writes what it reads back", () => {
@@ -229,6 +251,7 @@ reading("reads rotations in the spellings of all versions, and writes what it re
     [{ rope_theta: 500000, rope_scaling: { rope_type: "llama3", ...llama3 } }, 500000, wanted],
     [{ rope_parameters: { rope_type: "llama3", rope_theta: 500000, ...llama3 } }, 500000, wanted],
     [{ rope_scaling: { type: "linear", factor: 4 } }, 10000, { kind: "linear", factor: 4 }],
+    [{ max_position_embeddings: 4096 }, 10000, undefined],
     [{ rope_scaling: { type: "dynamic", factor: 2 } }, 10000, { kind: "dynamic", factor: 2, trained: 128 }],
   ];
   for (const [change, theta, rope] of cases) {
@@ -238,6 +261,8 @@ reading("reads rotations in the spellings of all versions, and writes what it re
     assert.equal(config.right.rope, rope);
     const written = llamaArchitecture().write(config.right);
     assert.ok(E.isRight(written));
+    const positions = "max_position_embeddings" in change ? 4096 : 128;
+    assert.is(written.right.max_position_embeddings, positions);
     assert.equal(llamaArchitecture().read(written.right), config);
   }
 });

@@ -33,7 +33,8 @@ const specs = llamaSpecs({
 const stored = Object.fromEntries(
   Object.entries(golden("llama").under("io.lora.model.")).map(([name, array]) => [`model.${name}`, array]),
 );
-const CONFIG = { peft_type: "LORA", task_type: "CAUSAL_LM", r: 4, lora_alpha: 8, target_modules: ["q_proj"] };
+const ALL = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"];
+const CONFIG = { peft_type: "LORA", task_type: "CAUSAL_LM", r: 4, lora_alpha: 8, target_modules: ALL };
 
 const write = async (
   folder: string,
@@ -95,10 +96,7 @@ test("are written as PEFT names them and read back", () =>
     const json = JSON.parse(await Deno.readTextFile(`${out}/adapter_config.json`));
     assert.is(json.r, 4);
     assert.is(json.lora_alpha, 8);
-    assert.equal(
-      json.target_modules.toSorted(),
-      ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"],
-    );
+    assert.equal(json.target_modules.toSorted(), ALL);
     assert.equal(json.rank_pattern, {});
   }));
 
@@ -143,7 +141,7 @@ test("that fit no map, or lack a half, are named together", () =>
     );
     assert.equal(misshapen.map(({ got, expected }) => [got, expected]), [[
       "F32 [172, 3]",
-      "floats [172, 4]",
+      "floats [172, 4] by the rank of adapter_config.json",
     ]]);
   }));
 
@@ -158,7 +156,25 @@ test("of other kinds are refused with the field that says so", () =>
         [{ fan_in_fan_out: true }, "fan_in_fan_out"],
         [{ alpha_pattern: { q_proj: 3 } }, "alpha_pattern"],
         [{ modules_to_save: ["lm_head"] }, "modules_to_save"],
-        [{ use_rslora: true, rank_pattern: { q_proj: 2 } }, "rank_pattern"],
+        [{ lora_bias: true }, "lora_bias"],
+        [{ init_lora_weights: "pissa" }, "init_lora_weights"],
+        [{ init_lora_weights: "pissa_niter_4" }, "init_lora_weights"],
+        [{ init_lora_weights: "olora" }, "init_lora_weights"],
+        [{ init_lora_weights: "corda" }, "init_lora_weights"],
+        [{ init_lora_weights: "eva" }, "init_lora_weights"],
+        [{ init_lora_weights: "lora_ga" }, "init_lora_weights"],
+        [{ loftq_config: { loftq_bits: 4 } }, "loftq_config"],
+        [{ layer_replication: [[0, 2]] }, "layer_replication"],
+        [{ alora_invocation_tokens: [1] }, "alora_invocation_tokens"],
+        [{ arrow_config: { top_k: 2 } }, "arrow_config"],
+        [{ target_parameters: ["experts.w"] }, "target_parameters"],
+        [{ trainable_token_indices: [3] }, "trainable_token_indices"],
+        [{ use_qalora: true, qalora_group_size: 32 }, "use_qalora"],
+        [{ megatron_config: { tensor_model_parallel_size: 2 } }, "megatron_config"],
+        [{ ensure_weight_tying: true }, "ensure_weight_tying"],
+        [{ a_field_of_later: 1 }, "a_field_of_later"],
+        [{ rank_pattern: { "(": 2 } }, "rank_pattern"],
+        [{ target_modules: "(.*_proj)+" }, "target_modules"],
       ] as const
     ) {
       await write(folder, tensors, { ...CONFIG, ...change });
@@ -167,7 +183,87 @@ test("of other kinds are refused with the field that says so", () =>
       assert.is((error as UnsupportedError).field, field);
     }
     await write(folder, tensors, { ...CONFIG, r: 0 });
-    assert.match((await run(Effect.flip(loadPeft(folder, specs)))).message, /r: 0.*above 0/);
+    assert.match((await run(Effect.flip(loadPeft(folder, specs)))).message, /r: 0.*an integer from 1/);
+  }));
+
+test("with fields that change nothing, or unset ones of later versions, are read", () =>
+  inFolder(async (folder) => {
+    const tensors = renamed((ours) => `base_model.model.${ours}.weight`);
+    const unset = {
+      auto_mapping: null,
+      peft_version: "0.20.0",
+      inference_mode: true,
+      lora_dropout: 0.1,
+      megatron_core: "megatron.core",
+      qalora_group_size: 16,
+      loftq_config: {},
+      eva_config: null,
+      alpha_pattern: {},
+      use_qalora: false,
+      a_field_of_later: null,
+    };
+    for (const init_lora_weights of [true, false, "gaussian", "orthogonal"]) {
+      await write(folder, tensors, { ...CONFIG, ...unset, init_lora_weights });
+      assert.is((await run(loadPeft(folder, specs))).alpha, 8);
+    }
+    // one alpha for all maps, whichever way it is written
+    await write(folder, tensors, { ...CONFIG, lora_alpha: 3, alpha_pattern: { ".*_proj": 8 } });
+    assert.is((await run(loadPeft(folder, specs))).alpha, 8);
+    await write(folder, tensors, { ...CONFIG, use_rslora: true, alpha_pattern: { ".*_proj": 4 } });
+    assert.is((await run(loadPeft(folder, specs))).alpha, 8);
+  }));
+
+test("whose ranks, targets and layers contradict the tensors name the tensors", () =>
+  inFolder(async (folder) => {
+    const tensors = renamed((ours) => `base_model.model.${ours}.weight`);
+    const said = async (change: Readonly<Record<string, unknown>>): Promise<MisfitError> => {
+      await write(folder, tensors, { ...CONFIG, ...change });
+      const error = await run(Effect.flip(loadPeft(folder, specs)));
+      assert.instance(error, MisfitError, JSON.stringify(change));
+      return error as MisfitError;
+    };
+    assert.ok((await said({ r: 8 })).misshapen.length > 0);
+    const some = await said({ rank_pattern: { "layers.0.*(q|v)_proj": 2 } });
+    assert.ok(some.misshapen.every(({ name }) => /layers\.0\..*(q|v)_proj/.test(name)));
+    assert.ok(
+      (await said({ rank_pattern: { "^model.layers.0.self_attn.q_proj": 2 } })).misshapen.length === 2,
+    );
+    assert.ok((await said({ target_modules: ["q_proj"] })).surplus.every((name) => !name.includes("q_proj")));
+    assert.ok(
+      (await said({ target_modules: ".*layers\\.[01]\\..*" })).surplus.every((n) => n.includes("layers.2")),
+    );
+    assert.ok((await said({ exclude_modules: ["v_proj"] })).surplus.every((name) => name.includes("v_proj")));
+    const layer = await said({ layers_to_transform: [0, 2], layers_pattern: "layers" });
+    assert.ok(layer.surplus.length > 0 && layer.surplus.every((name) => name.includes("layers.1.")));
+    assert.equal((await said({ layers_to_transform: 0 })).misshapen, []);
+    // the rest of the model agrees with a pattern that all maps follow
+    await write(folder, tensors, { ...CONFIG, r: 8, rank_pattern: { ".*_proj": 4 } });
+    assert.is((await run(loadPeft(folder, specs))).alpha, 8);
+    // the same factor under two names
+    await write(folder, { ...tensors, ...renamed((ours) => ours) });
+    assert.match((await run(Effect.flip(loadPeft(folder, specs)))).message, /a second time/);
+  }));
+
+test("with numbers that are not finite are refused", () =>
+  inFolder(async (folder) => {
+    const tensors = renamed((ours) => `base_model.model.${ours}.weight`),
+      [name, array] = Object.entries(tensors)[0]!;
+    for (const alpha of ["1e999", "1e300", "-1e39"]) {
+      await write(folder, tensors);
+      const text = JSON.stringify({ ...CONFIG, lora_alpha: 0 }).replace(
+        '"lora_alpha":0',
+        `"lora_alpha":${alpha}`,
+      );
+      await Deno.writeTextFile(`${folder}/adapter_config.json`, text);
+      assert.match((await run(Effect.flip(loadPeft(folder, specs)))).message, /lora_alpha.*finite/);
+    }
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      const data = Float32Array.from(array.data);
+      data[3] = bad;
+      await write(folder, { ...tensors, [name]: { ...array, data } });
+      const { message } = await run(Effect.flip(loadPeft(folder, specs)));
+      assert.ok(message.includes(name) && message.includes(`${bad} at element 3`), message);
+    }
   }));
 
 test.run();

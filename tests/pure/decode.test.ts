@@ -177,6 +177,40 @@ test("what top-k and top-p leave is what sorting would leave", () => {
   );
 });
 
+test("of equal logits top-p keeps the fewest tokens, the first ones", () => {
+  const kept = (logits: readonly number[], k: number, p: number): readonly number[] => {
+    const { given, ...settings } = settingsOf(1, k, p), v = logits.length;
+    const [mask] = interpret([nucleus(input("logits", [1, v]), settings)], {
+      ...given,
+      logits: f32([1, v], logits),
+    });
+    return [...mask!.data].flatMap((x, i) => x ? [i] : []);
+  };
+  const equal = Array.from({ length: 8 }, () => 3);
+  assert.equal(kept(equal, 100, 0.5), [0, 1, 2, 3]);
+  assert.equal(kept(equal, 100, 0.51), [0, 1, 2, 3, 4]);
+  assert.equal(kept(equal, 100, 1e-30), [0]);
+  assert.equal(kept(equal, 100, 1), [0, 1, 2, 3, 4, 5, 6, 7]);
+  // one token above three equal ones: e / (e + 3) = 0.475, each of the others 0.175
+  assert.equal(kept([0, 1, 0, 0], 100, 0.4), [1]);
+  assert.equal(kept([0, 1, 0, 0], 100, 0.6), [0, 1]);
+  assert.equal(kept([0, 1, 0, 0], 100, 0.7), [0, 1, 2]);
+  // what equals the last of the k most probable tokens stays, as in transformers' TopKLogitsWarper
+  assert.equal(kept([0, 1, 0, 0], 2, 1), [0, 1, 2, 3]);
+});
+
+test("as the temperature goes to 0 a draw becomes the first of the most probable tokens", () => {
+  for (const temperature of [1e-3, 1e-20, 1.2e-38]) {
+    const { given, ...settings } = settingsOf(temperature, 5, 0.9);
+    const [ids] = interpret([sample(settings, input("key", [2], "u32"))(input("logits", [2, 3]))], {
+      ...given,
+      key: ndarray("u32", [2], Uint32Array.of(1, 2)),
+      logits: f32([2, 3], [10, 200, -3, 5, 1, 4]),
+    });
+    assert.equal([...ids!.data], [1, 0], `${temperature}`);
+  }
+});
+
 test("tokens are drawn as often as softmax says, and only from what is left", () => {
   const rows = 4000, logits = [0, 1, 2, -1, 0.5], v = logits.length;
   const draw = (temperature: number, k: number, p: number, seed: number): readonly number[] => {

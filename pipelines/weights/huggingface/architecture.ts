@@ -30,7 +30,7 @@ export interface Kind {
   readonly quantization_config?: unknown;
 }
 
-/** Checks the kind of model: its class where one is named, else its family; quantised weights are refused. */
+/** Checks the kind of model, by its class and its family where they are named; quantised weights are refused. */
 export const checkKind = (
   kind: Kind,
   classes: readonly string[],
@@ -39,6 +39,9 @@ export const checkKind = (
   const { architectures, model_type, quantization_config } = kind;
   if (quantization_config !== undefined && quantization_config !== null) {
     return unsupported("quantization_config", quantization_config, "weights in f32, f16 or bf16");
+  }
+  if (model_type !== undefined && !families.includes(model_type)) {
+    return unsupported("model_type", model_type, `one of ${families.join(", ")}`);
   }
   if (architectures?.length) {
     return architectures.some((name) => classes.includes(name))

@@ -6,7 +6,7 @@ import * as t from "io-ts";
 import { decodeEither } from "../../bridge.ts";
 import type { NameTable, Row } from "../table.ts";
 import { type Architecture, checkKind } from "./architecture.ts";
-import { count, orNull, positive, readActivation, writeActivation } from "./fields.ts";
+import { layerCount, lengthCount, orNull, positive, readActivation, writeActivation } from "./fields.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 
 const kind = t.partial({
@@ -17,13 +17,13 @@ const kind = t.partial({
 
 // absent fields have the defaults of `transformers`, which leaves them out where a config is nested
 const tower = t.partial({
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_channels: count,
-  image_size: count,
-  patch_size: count,
+  hidden_size: lengthCount,
+  intermediate_size: lengthCount,
+  num_hidden_layers: layerCount,
+  num_attention_heads: lengthCount,
+  num_channels: lengthCount,
+  image_size: lengthCount,
+  patch_size: lengthCount,
   hidden_act: t.string,
   layer_norm_eps: positive,
 });

@@ -31,7 +31,7 @@ export interface ExportOptions {
   readonly floats?: FloatFormat;
   /** Most bytes of tensors in one file; 5 GB by default. A larger tensor has a file of its own. */
   readonly shardBytes?: number;
-  /** Further fields of config.json that the model here does not know, such as `bos_token_id`; none by default. */
+  /** Further fields of config.json, such as `bos_token_id`; they win over those of the model. None by default. */
   readonly fields?: { readonly [field: string]: Json };
 }
 
@@ -161,7 +161,7 @@ export const exportModel = <C>(
     const written = yield* writeShards(folder, tensors, options);
     yield* removeOthers(folder, written);
     const dtype = torchNames[options.floats ?? "F32"];
-    yield* writeJson(`${folder}/config.json`, { ...options.fields, ...fields, dtype, torch_dtype: dtype });
+    yield* writeJson(`${folder}/config.json`, { ...fields, ...options.fields, dtype, torch_dtype: dtype });
   });
 
 /** Writes a decoder as a `LlamaForCausalLM`. */

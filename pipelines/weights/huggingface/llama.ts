@@ -6,30 +6,41 @@ import * as t from "io-ts";
 import { decodeEither } from "../../bridge.ts";
 import type { NameTable, Row } from "../table.ts";
 import { type Architecture, checkKind } from "./architecture.ts";
-import { count, flag, orNull, positive, readActivation, writeActivation } from "./fields.ts";
+import {
+  count,
+  flag,
+  layerCount,
+  lengthCount,
+  orNull,
+  positive,
+  readActivation,
+  writeActivation,
+} from "./fields.ts";
 import { readRope, ropeFields, writeRope } from "./rope.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 
 const codec = t.intersection([
   t.type({
-    vocab_size: count,
-    hidden_size: count,
-    intermediate_size: count,
-    num_hidden_layers: count,
-    num_attention_heads: count,
+    vocab_size: lengthCount,
+    hidden_size: lengthCount,
+    intermediate_size: lengthCount,
+    num_hidden_layers: layerCount,
+    num_attention_heads: lengthCount,
   }),
   t.partial({
     architectures: orNull(t.array(t.string)),
     model_type: t.string,
     quantization_config: t.unknown,
-    num_key_value_heads: orNull(count),
-    head_dim: orNull(count),
+    num_key_value_heads: orNull(lengthCount),
+    head_dim: orNull(lengthCount),
     hidden_act: t.string,
     rms_norm_eps: positive,
     tie_word_embeddings: flag,
     attention_bias: flag,
     mlp_bias: flag,
     sliding_window: orNull(count),
+    layer_types: orNull(t.array(t.string)),
+    auto_map: t.unknown,
   }),
   ropeFields,
 ]);
@@ -37,6 +48,18 @@ const codec = t.intersection([
 type Fields = t.TypeOf<typeof codec>;
 
 const MODEL = "a LLaMA decoder";
+
+/** The defaults of `MistralConfig`, which differ from those of `LlamaConfig`. */
+const MISTRAL = { num_key_value_heads: 8, sliding_window: 4096, max_position_embeddings: 4096 * 32 };
+
+// transformers fills absent fields, and only those, with the defaults of the family; `null` is a value
+const completed = (json: unknown): unknown => {
+  const fields = json as { readonly model_type?: unknown; readonly architectures?: readonly unknown[] };
+  const mistral = typeof json === "object" && json !== null && !Array.isArray(json) &&
+    (fields.model_type ?? "mistral") === "mistral" &&
+    (fields.model_type !== undefined || fields.architectures?.[0] === "MistralForCausalLM");
+  return mistral ? { ...MISTRAL, ...fields } : json;
+};
 
 const shapeFault = (fields: Fields): UnsupportedError | undefined => {
   const { hidden_size: width, num_attention_heads: heads, num_key_value_heads, head_dim } = fields;
@@ -47,6 +70,11 @@ const shapeFault = (fields: Fields): UnsupportedError | undefined => {
   if (!Number.isInteger(channels) || channels % 2 !== 0) {
     return unsupported("head_dim", channels, "an even number of channels per head");
   }
+  if (fields.auto_map !== undefined && fields.auto_map !== null) {
+    return unsupported("auto_map", fields.auto_map, "a model without code of its own");
+  }
+  const other = fields.layer_types?.find((type) => type !== "full_attention");
+  if (other !== undefined) return unsupported("layer_types", other, "full_attention in every layer");
   const window = fields.sliding_window;
   return window != null && window < (fields.max_position_embeddings ?? Infinity)
     ? unsupported("sliding_window", window, "attention to all positions before")
@@ -61,7 +89,7 @@ export interface LlamaOptions {
 
 const read = (scan: boolean) => (config: unknown): ReturnType<Architecture<LlamaConfig>["read"]> =>
   pipe(
-    decodeEither(codec, "config.json")(config),
+    decodeEither(codec, "config.json")(completed(config)),
     E.chainW((fields) => {
       const fault = checkKind(fields, ["LlamaForCausalLM", "MistralForCausalLM"], ["llama", "mistral"]) ??
         shapeFault(fields);
@@ -80,6 +108,9 @@ const read = (scan: boolean) => (config: unknown): ReturnType<Architecture<Llama
           eps: fields.rms_norm_eps ?? 1e-6,
           theta,
           ...(scaling === undefined ? {} : { rope: scaling }),
+          ...(fields.max_position_embeddings === undefined
+            ? {}
+            : { positions: fields.max_position_embeddings }),
           tied: fields.tie_word_embeddings ?? false,
           attentionBias: fields.attention_bias ?? false,
           mlpBias: fields.mlp_bias ?? false,
@@ -108,7 +139,7 @@ const write: Architecture<LlamaConfig>["write"] = (config) => {
     attention_bias: config.attentionBias ?? false,
     mlp_bias: config.mlpBias ?? false,
     attention_dropout: 0,
-    ...writeRope(config.theta ?? 10000, config.rope),
+    ...writeRope(config.theta ?? 10000, config.rope, config.positions),
   });
 };
 

@@ -11,8 +11,7 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
-import * as t from "io-ts";
-import { decode, fromEither } from "../../bridge.ts";
+import { fromEither } from "../../bridge.ts";
 import { type DiskError, onDisk } from "../../runs/disk.ts";
 import { writeJson } from "../../runs/run_directory.ts";
 import type { SafetensorsError } from "../fault.ts";
@@ -22,9 +21,9 @@ import { openSource, type StoredTensor } from "../source.ts";
 import { isFloatType } from "../stored.ts";
 import { streamTo } from "../stream.ts";
 import { writeTensors } from "./export.ts";
-import { count, flag, orNull } from "./fields.ts";
 import { type LoadError, readJsonFile } from "./load.ts";
-import { unsupported, type UnsupportedError } from "./unsupported.ts";
+import { type AdapterRules, adapterRules } from "./peft_config.ts";
+import { type UnsupportedError, unsupportedIn } from "./unsupported.ts";
 
 /** Adapters with the factor that they were trained with. */
 export interface LoadedAdapters {
@@ -33,39 +32,6 @@ export interface LoadedAdapters {
   /** Additions are scaled by `alpha / rank`, with the rank of each A. */
   readonly alpha: number;
 }
-
-const codec = t.intersection([
-  t.type({ peft_type: t.string, r: count, lora_alpha: t.number }),
-  t.partial({
-    bias: t.string,
-    use_rslora: flag,
-    use_dora: flag,
-    lora_bias: flag,
-    fan_in_fan_out: flag,
-    rank_pattern: orNull(t.record(t.string, count)),
-    alpha_pattern: orNull(t.UnknownRecord),
-    modules_to_save: orNull(t.array(t.string)),
-  }),
-]);
-
-type Fields = t.TypeOf<typeof codec>;
-
-const plain = "adapters that are a product of two matrices and nothing else";
-
-const faultOf = (fields: Fields): UnsupportedError | undefined => {
-  if (fields.peft_type !== "LORA") return unsupported("peft_type", fields.peft_type, "LORA");
-  if ((fields.bias ?? "none") !== "none") return unsupported("bias", fields.bias, plain);
-  const flags = ["use_dora", "lora_bias", "fan_in_fan_out"] as const;
-  const raised = flags.find((name) => fields[name] === true);
-  if (raised !== undefined) return unsupported(raised, true, plain);
-  if (Object.keys(fields.alpha_pattern ?? {}).length > 0) {
-    return unsupported("alpha_pattern", fields.alpha_pattern, "one alpha for all maps");
-  }
-  if (fields.modules_to_save?.length) return unsupported("modules_to_save", fields.modules_to_save, plain);
-  return fields.use_rslora === true && Object.keys(fields.rank_pattern ?? {}).length > 0
-    ? unsupported("rank_pattern", fields.rank_pattern, "one rank where scales go with its root")
-    : undefined;
-};
 
 const PREFIX = "base_model.model.";
 
@@ -86,31 +52,59 @@ const check = (
   folder: string,
   specs: Tree<ParameterSpec>,
   tensors: readonly StoredTensor[],
+  rules: AdapterRules,
 ): E.Either<MisfitError, readonly Factor[]> => {
   const flat = specTrees.flatten(specs), maps = new Set(linearMaps(specs));
   const factors = tensors.map(factorOf),
-    known = factors.filter((f) => f !== undefined && maps.has(f.map)) as Factor[];
+    known = factors.filter((f) => f !== undefined && maps.has(f.map) && rules.chooses(f.map)) as Factor[];
+  const places = new Set<string>();
+  const twice = known.filter(({ map, side }) => {
+    const place = `${map}.${side}`, before = places.has(place);
+    places.add(place);
+    return before;
+  });
   const byMap = Map.groupBy(known, ({ map }) => map);
   const sides = ["lora_A", "lora_B"] as const;
   const wrong = misfit(`load ${folder}`, "adapters of this model", {
     missing: [...byMap].flatMap(([map, some]) =>
       sides.filter((side) => !some.some((f) => f.side === side)).map((side) => `${map}.${side}`)
     ),
-    surplus: tensors.filter((_, i) => factors[i] === undefined || !maps.has(factors[i]!.map)).map((
-      { name },
-    ) => name),
+    surplus: [
+      ...tensors.filter((_, i) => !known.includes(factors[i]!)).map(({ name }) => name),
+      ...twice.map(({ from }) => `${from.name} a second time`),
+    ],
     misshapen: [...byMap].flatMap(([map, some]) => {
       const [to, from] = flat[`${map}.weight`]!.shape as [number, number];
-      const rank = some.find(({ side }) => side === "lora_A")?.from.shape[0] ?? 0;
+      const rank = rules.rankOf(map);
       return some.flatMap(({ side, from: { name, type, shape } }) => {
         const want = side === "lora_A" ? [rank, from] : [to, rank];
-        return isFloatType(type) && rank > 0 && show(shape) === show(want)
-          ? []
-          : [{ name, got: `${type} ${show(shape)}`, expected: `floats ${show(want)}` }];
+        return isFloatType(type) && show(shape) === show(want) ? [] : [{
+          name,
+          got: `${type} ${show(shape)}`,
+          expected: `floats ${show(want)} by the rank of adapter_config.json`,
+        }];
       });
     }),
   });
   return wrong === undefined ? E.right(known) : E.left(wrong);
+};
+
+/** The one alpha of all adapted maps. */
+const alphaOf = (
+  factors: readonly Factor[],
+  rules: AdapterRules,
+): E.Either<UnsupportedError, number> => {
+  const byMap = new Map(factors.map(({ map }) => [map, rules.alphaOf(map)]));
+  const alphas = [...new Set(byMap.values())];
+  return alphas.length > 1
+    ? E.left(
+      unsupportedIn("adapter_config.json")(
+        "alpha_pattern",
+        Object.fromEntries([...byMap].slice(0, 4)),
+        "one alpha for all maps (with use_rslora, one rank)",
+      ),
+    )
+    : E.right(alphas[0] ?? 0);
 };
 
 /**
@@ -123,10 +117,10 @@ export const loadPeft = (
 ): Effect.Effect<LoadedAdapters, LoadError> =>
   Effect.gen(function* () {
     const json = yield* readJsonFile(`${folder}/adapter_config.json`);
-    const fields = yield* decode(codec, "adapter_config.json")(json), fault = faultOf(fields);
-    if (fault !== undefined) return yield* Effect.fail(fault);
+    const rules = yield* fromEither(adapterRules(json));
     const { tensors } = yield* openSource(folder, "adapter_model");
-    const factors = yield* fromEither(check(folder, specs, tensors));
+    const factors = yield* fromEither(check(folder, specs, tensors, rules));
+    const alpha = yield* fromEither(alphaOf(factors, rules));
     const adapters: Record<string, { lora_A?: NdArray; lora_B?: NdArray }> = {};
     yield* streamTo(
       factors.map(({ map, side, from }) => ({
@@ -141,7 +135,6 @@ export const loadPeft = (
           (adapters[map] ??= {})[side] = array;
         }),
     );
-    const alpha = fields.use_rslora === true ? fields.lora_alpha * Math.sqrt(fields.r) : fields.lora_alpha;
     return { adapters: adapters as Adapters<NdArray>, alpha };
   });
 

@@ -72,8 +72,25 @@ export const readRope = (fields: RopeFields): E.Either<UnsupportedError, Rope> =
   return E.right({ theta, scaling: { kind: "llama3", factor, low, high, trained } });
 };
 
+// a dynamic scaling begins at this length, so that its own value is the one that decides
+const positionsOf = (
+  scaling: RopeScaling | undefined,
+  positions: number | undefined,
+): { readonly max_position_embeddings?: number } =>
+  scaling?.kind === "dynamic"
+    ? { max_position_embeddings: scaling.trained }
+    : positions !== undefined
+    ? { max_position_embeddings: positions }
+    : scaling?.kind === "llama3"
+    ? { max_position_embeddings: Math.ceil(scaling.trained * scaling.factor) }
+    : {};
+
 /** The fields of config.json for some rotations: those of `transformers` 5, and the older ones beside them. */
-export const writeRope = (theta: number, scaling?: RopeScaling): { readonly [field: string]: Json } => {
+export const writeRope = (
+  theta: number,
+  scaling?: RopeScaling,
+  positions?: number,
+): { readonly [field: string]: Json } => {
   const said = scaling === undefined ? { rope_type: "default" } : {
     rope_type: scaling.kind,
     factor: scaling.factor,
@@ -84,9 +101,6 @@ export const writeRope = (theta: number, scaling?: RopeScaling): { readonly [fie
     rope_parameters: { rope_theta: theta, ...said },
     rope_theta: theta,
     rope_scaling: scaling === undefined ? null : said,
-    ...(scaling?.kind === "dynamic" ? { max_position_embeddings: scaling.trained } : {}),
-    ...(scaling?.kind === "llama3"
-      ? { max_position_embeddings: Math.ceil(scaling.trained * scaling.factor) }
-      : {}),
+    ...positionsOf(scaling, positions),
   };
 };

@@ -12,12 +12,16 @@ export class UnsupportedError extends FaultError<{
   override readonly name = "UnsupportedError";
 }
 
-/** Makes the error of one field. */
-export const unsupported = (field: string, got: unknown, expected: string): UnsupportedError =>
-  new UnsupportedError({
-    op: "config.json",
-    field,
-    got: `${field} ${JSON.stringify(got) ?? "nothing"}`,
-    expected,
-    mend: "load a model of a supported kind, or extend the adapters in pipelines/weights/huggingface",
-  });
+/** Makes the error of one field of a file. */
+export const unsupportedIn =
+  (file: string) => (field: string, got: unknown, expected: string): UnsupportedError =>
+    new UnsupportedError({
+      op: file,
+      field,
+      got: `${field} ${JSON.stringify(got) ?? "nothing"}`,
+      expected,
+      mend: "load a model of a supported kind, or extend the adapters in pipelines/weights/huggingface",
+    });
+
+/** Makes the error of one field of config.json. */
+export const unsupported = unsupportedIn("config.json");
