@@ -89,6 +89,7 @@ export * from "./optim/sgd.ts";
 export * from "./optim/schedule.ts";
 export * from "./optim/clip.ts";
 export * from "./optim/loss_scale.ts";
+export * from "./optim/train_state.ts";
 export * from "./optim/train_step.ts";
 export * from "./optim/metric_ring.ts";
 export * from "./cost.ts";

@@ -1,34 +1,26 @@
-/** One step of training as a pure function from state and batch to state and metrics. */
-import { type NdArray, ndarray, zerosArray } from "../array.ts";
-import { tensors, valueAndGrad } from "../grad.ts";
+/**
+ * One step of training as a pure function from state and batch to state and metrics. It is the composition of two:
+ * {@link gradientOf} reads parameters and a batch, {@link updateOf} reads gradients and the whole state. Between the two,
+ * gradients of several micro-batches may be added ({@link addGradients}): they are sums, not means, so that micro-batches
+ * with different numbers of counted tokens weigh as they do in one batch.
+ */
 import { TreeError } from "../errors.ts";
-import { add, cast, div, less, mul, select, sub } from "../ops/elementwise.ts";
+import { tensors, valueAndGrad } from "../grad.ts";
+import { add, cast, div, less, maximum, mul, select, sub } from "../ops/elementwise.ts";
 import { together } from "../origin.ts";
-import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
 import { substitute } from "../substitute.ts";
 import type { Tensor } from "../tensor.ts";
 import { mixed, type MixedPolicy } from "../transforms/precision.ts";
 import { rematWhere } from "../transforms/remat.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
 import { clipFactor, globalNorm } from "./clip.ts";
-import { type LossScaling, nextScale, scaleSpecs, type ScaleState, startScale } from "./loss_scale.ts";
+import { type LossScaling, nextScale, type ScaleState } from "./loss_scale.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedule.ts";
-
-/** All that a training carries from step to step. Frozen parameters have no entry in `opt`. */
-export type TrainState<A> = {
-  /** Parameters, trained and frozen. */
-  readonly params: Tree<A>;
-  /** The optimiser's memory: slot, then path of the parameter. */
-  readonly opt: { readonly [slot: string]: { readonly [path: string]: A } };
-  /** Steps done, i32 `[]`. */
-  readonly step: A;
-  /** The scale of the loss; in mixed precision, and where steps that are not finite are skipped. */
-  readonly scaling?: ScaleState<A>;
-};
+import { everyParameter, type ScaledLoss, type TrainState } from "./train_state.ts";
 
 /**
- * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and what the loss gave beside. Where the
+ * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and the loss's further scalars. Where the
  * loss is scaled also `scale`, the factor of the loss in this step, and `skipped`, the updates left out so far, this one
  * included: its `gradNorm` is not finite.
  */
@@ -44,27 +36,23 @@ export type StepMetrics = {
 };
 
 /** Mixed precision of a step: which products are in f16, and how the loss is scaled. */
-export interface MixedPrecision extends MixedPolicy {
-  /** The scale of the loss; PyTorch's settings by default. */
-  readonly scaling?: LossScaling;
-}
+export interface MixedPrecision extends MixedPolicy, ScaledLoss {}
 
-/** What a step is made of. */
-export interface TrainStepConfig<B> {
+/** What the gradient of a batch depends on. */
+export interface GradientConfig<B> {
   /** The loss of parameters on a batch, with further scalars to report. */
   readonly loss: (
     params: Tree<Tensor>,
     batch: B,
   ) => readonly [Tensor, Readonly<Record<string, Tensor>>];
-  /** The rule of the update. */
-  readonly optimiser: Optimiser;
-  /** Learning rate by step. */
-  readonly schedule: Schedule;
-  /** Greatest common norm of the gradients; no clipping by default. */
-  readonly maxNorm?: number;
+  /**
+   * Name of the further scalar that says how much a batch weighs: the number of items that its loss is the mean of, such
+   * as `tokens`. Needed where gradients of micro-batches are added; without it a batch is a whole step, as it is.
+   */
+  readonly weight?: string;
   /** Which parameters are trained, by path within `params`; all by default. */
   readonly trainable?: PathPredicate;
-  /** Regions (`model.layers.3`) that the backward pass computes again, by name; none by default. */
+  /** Regions (`model.layers.3`) that the backward pass recomputes, by name; none by default. */
   readonly remat?: PathPredicate;
   /**
    * Products in f16 with parameters in f32, and a scaled loss: an update whose gradients overflow is skipped. All f32
@@ -78,8 +66,28 @@ export interface TrainStepConfig<B> {
   readonly scaling?: LossScaling;
 }
 
+/** What a step is made of. */
+export interface TrainStepConfig<B> extends GradientConfig<B> {
+  /** The rule of the update. */
+  readonly optimiser: Optimiser;
+  /** Learning rate by step. */
+  readonly schedule: Schedule;
+  /** Greatest common norm of the gradients; no clipping by default. */
+  readonly maxNorm?: number;
+}
+
 /** A scale of the loss that stays 1: finite steps are what they are without, bit for bit. */
 export const unscaled: LossScaling = { initial: 1, least: 1, most: 1 };
+
+/** The gradients of one batch, or the sum over several. */
+export type Gradients<A> = {
+  /** By path of the parameter: the gradient times the scale of the loss, and times `weight` where there is one. */
+  readonly grad: { readonly [path: string]: A };
+  /** The loss and the further scalars, times `weight` where there is one; the weight's own name is left out. */
+  readonly metrics: { readonly loss: A; readonly [name: string]: A };
+  /** What the batch weighs, f32 `[]`; left out where the config names no weight. */
+  readonly weight?: A;
+};
 
 /** What a step gives. */
 export interface StepResult {
@@ -89,9 +97,11 @@ export interface StepResult {
   readonly metrics: StepMetrics;
 }
 
-const everything: PathPredicate = () => true;
+/** Settings of the scale of the loss; `undefined` where it is not scaled. */
+const scalingOf = ({ mixed: half, scaling }: Pick<GradientConfig<never>, "mixed" | "scaling">) =>
+  half === undefined ? scaling : half.scaling ?? {};
 
-const scaleOf = ({ scaling }: TrainState<Tensor>): ScaleState<Tensor> => {
+const scaleOf = ({ scaling }: Pick<TrainState<Tensor>, "scaling">): ScaleState<Tensor> => {
   if (scaling !== undefined) return scaling;
   throw new TreeError({
     op: "trainStep",
@@ -101,32 +111,82 @@ const scaleOf = ({ scaling }: TrainState<Tensor>): ScaleState<Tensor> => {
   });
 };
 
+const trainedOf = (
+  params: Tree<Tensor>,
+  trainable: PathPredicate = everyParameter,
+): { readonly [path: string]: Tensor } =>
+  Object.fromEntries(tensors.entries(params).filter(([path]) => trainable(path)));
+
+const weightOf = (name: string, aux: Readonly<Record<string, Tensor>>): Tensor => {
+  const found = aux[name];
+  if (found !== undefined) return found;
+  throw new TreeError({
+    op: "gradientOf",
+    got: `a loss with the further scalars ${Object.keys(aux).join(", ") || "(none)"}`,
+    expected: `${name}, which weighs its batches`,
+    mend: "return it beside the loss, or name another in `weight`",
+  });
+};
+
+/**
+ * The gradients of the trained parameters on one batch, and the scalars beside them. Reads the parameters and, where the
+ * loss is scaled, the scale.
+ * @throws {TreeError} for a scaled loss and a state without scale, and for a weight that the loss does not return.
+ */
+export const gradientOf =
+  <B>(config: GradientConfig<B>) =>
+  ({ params, scaling }: Pick<TrainState<Tensor>, "params" | "scaling">, batch: B): Gradients<Tensor> => {
+    const { weight: name, mixed: half } = config;
+    const scale = scalingOf(config) === undefined
+      ? undefined
+      : scaleOf(scaling === undefined ? {} : { scaling }).scale;
+    const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
+    const loss = half === undefined ? stated : mixed(half)(stated);
+    const whole = (some: Readonly<Record<string, Tensor>>): Tree<Tensor> =>
+      tensors.map(params, (leaf, path): Tensor => some[path] ?? leaf);
+    const { aux: [value, aux], grad } = valueAndGrad((some: Readonly<Record<string, Tensor>>) => {
+      const result = loss(whole(some), batch), [value, aux] = result;
+      const sum = name === undefined ? value : mul(value, weightOf(name, aux));
+      return [scale === undefined ? sum : mul(sum, scale), result] as const;
+    })(trainedOf(params, config.trainable));
+    if (name === undefined) return { grad, metrics: { ...aux, loss: value } };
+    const { [name]: weight, ...others } = aux;
+    return {
+      grad,
+      metrics: tensors.map({ ...others, loss: value }, (m): Tensor => mul(m, weight!)),
+      weight: weight!,
+    };
+  };
+
+/** The gradients of two sets of rows together. Only gradients with a weight add up to those of one batch. */
+export const addGradients = (a: Gradients<Tensor>, b: Gradients<Tensor>): Gradients<Tensor> => {
+  const mine = tensors.flatten(a), theirs = tensors.flatten(b);
+  return together(() => tensors.map(a, (_, path): Tensor => add(mine[path]!, theirs[path]!)));
+};
+
 /** Greatest norm of gradients that counts as finite: comparisons with NaN are false. */
 const FINITE = 3.4e38;
 
-/** The step: value and gradient, clipping, schedule, update. Pure: to be interpreted or compiled as a whole. */
-export const trainStep =
-  <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
-  (state: TrainState<Tensor>, batch: B): StepResult => {
-    const { optimiser, schedule, maxNorm, trainable = everything, mixed: half } = config;
-    const settings = half === undefined ? config.scaling : half.scaling ?? {};
-    const scaling = settings === undefined ? undefined : scaleOf(state);
-    const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
-    const loss = half === undefined ? stated : mixed(half)(stated);
-    const trained = Object.fromEntries(
-      tensors.entries(state.params).filter(([path]) => trainable(path)),
-    );
-    const whole = (some: Readonly<Record<string, Tensor>>): Tree<Tensor> =>
-      tensors.map(state.params, (leaf, path): Tensor => some[path] ?? leaf);
-    const { aux: [value, aux], grad } = valueAndGrad((some: Readonly<Record<string, Tensor>>) => {
-      const result = loss(whole(some), batch);
-      return [scaling === undefined ? result[0] : mul(result[0], scaling.scale), result] as const;
-    })(trained);
+const product = (factors: readonly (Tensor | undefined)[]): Tensor | undefined =>
+  factors.filter((f) => f !== undefined).reduce<Tensor | undefined>(
+    (a, b) => a === undefined ? b : mul(a, b),
+    undefined,
+  );
+
+/** The state after a step, and its metrics, from the gradients of the whole step: clipping, schedule, update. */
+export const updateOf =
+  <B>(config: TrainStepConfig<B>) =>
+  (state: TrainState<Tensor>, { grad, metrics: sums, weight }: Gradients<Tensor>): StepResult => {
+    const { optimiser, schedule, maxNorm, weight: name } = config;
+    const settings = scalingOf(config), scaling = settings === undefined ? undefined : scaleOf(state);
+    const trained = trainedOf(state.params, config.trainable);
     const norm = globalNorm(Object.values(grad)), lr = schedule.of(state.step);
-    const unscale = scaling === undefined ? undefined : div(1, scaling.scale);
+    const items = weight === undefined ? undefined : maximum(weight, 1);
+    const mean = items === undefined ? undefined : div(1, items);
+    const unscale = product([scaling === undefined ? undefined : div(1, scaling.scale), mean]);
     const gradNorm = unscale === undefined ? norm : mul(norm, unscale);
     const clip = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
-    const factor = clip === undefined || unscale === undefined ? clip ?? unscale : mul(clip, unscale);
+    const factor = product([clip, unscale]);
     const finite = scaling === undefined ? undefined : less(norm, FINITE);
     const updated = scaling === undefined ? state.step : sub(state.step, scaling.skipped);
     const clipped = factor === undefined
@@ -151,7 +211,10 @@ export const trainStep =
       ]),
     );
     const params = tensors.map(state.params, (leaf, path): Tensor => updates[path]?.param ?? leaf);
-    const next = { params, opt, step: add(state.step, 1) }, metrics = { ...aux, loss: value, gradNorm, lr };
+    const means = items === undefined ? sums : tensors.map(sums, (m): Tensor => div(m, items));
+    const weighed = weight === undefined || name === undefined ? {} : { [name]: weight };
+    const next = { params, opt, step: add(state.step, 1) };
+    const metrics = { ...means, ...weighed, loss: means.loss, gradNorm, lr };
     if (settings === undefined || scaling === undefined) return { state: next, metrics };
     const after = nextScale(settings, scaling, finite!);
     return {
@@ -160,40 +223,8 @@ export const trainStep =
     };
   };
 
-/** Specifications of a whole training state: `placeholders(prefix, ...)` of it are the step's inputs. */
-export const trainStateSpecs = (
-  optimiser: Optimiser,
-  params: Tree<ParameterSpec>,
-  trainable: PathPredicate = everything,
-  precision?: Pick<MixedPrecision, "scaling">,
-): TrainState<ParameterSpec> => {
-  const trained = specTrees.entries(params).filter(([path]) => trainable(path));
-  const slot = Object.fromEntries(trained.map(([path, { shape }]) => [path, parameter(shape, zerosInit)]));
-  return {
-    params,
-    opt: Object.fromEntries(optimiser.slots.map((s) => [s, slot])),
-    step: parameter([], zerosInit, "i32"),
-    ...(precision === undefined ? {} : { scaling: scaleSpecs(precision.scaling ?? {}) }),
-  };
-};
-
-/** The state before the first step: the parameters as given, the optimiser's memory and the step at 0, the scale. */
-export const startTraining = (
-  optimiser: Optimiser,
-  params: Tree<NdArray>,
-  trainable: PathPredicate = everything,
-  precision?: Pick<MixedPrecision, "scaling">,
-): TrainState<NdArray> => {
-  const trained = arrayTrees.entries(params).filter(([path]) => trainable(path));
-  return {
-    params,
-    opt: Object.fromEntries(
-      optimiser.slots.map((s) => [
-        s,
-        Object.fromEntries(trained.map(([path, { shape }]) => [path, zerosArray("f32", shape)])),
-      ]),
-    ),
-    step: ndarray("i32", [], Int32Array.of(0)),
-    ...(precision === undefined ? {} : { scaling: startScale(precision.scaling ?? {}) }),
-  };
-};
+/** The step: value and gradient, clipping, schedule, update. Pure: to be interpreted or compiled as a whole. */
+export const trainStep =
+  <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, batch: B) => StepResult =>
+  (state: TrainState<Tensor>, batch: B): StepResult =>
+    updateOf(config)(state, gradientOf(config)(state, batch));

@@ -48,11 +48,13 @@ export interface LanguageConfig {
   readonly precision?: Precision;
   /** What becomes of a step that is not finite; `stop` by default. */
   readonly onNonFinite?: OnNonFinite;
+  /** Micro-batches of a step, whose gradients are added (gradient accumulation); 1 by default. Divides `batch`. */
+  readonly micro?: number;
 }
 
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
-const languageType = t.exact(t.intersection([
+const fieldsType = t.exact(t.intersection([
   t.type({
     steps: natural,
     batch: natural,
@@ -66,8 +68,14 @@ const languageType = t.exact(t.intersection([
   t.partial({
     precision: t.keyof({ f32: null, mixed: null }),
     onNonFinite: t.keyof({ stop: null, skip: null }),
+    micro: natural,
   }),
 ]));
+const languageType = t.refinement(
+  fieldsType,
+  ({ batch, micro = 1 }) => batch % micro === 0,
+  "a number of micro-batches that divides the batch",
+);
 
 /** Codec of {@link LanguageConfig}. */
 export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> =>
@@ -93,11 +101,12 @@ export const trainedBy = (config: LanguageConfig): PathPredicate => under(...con
 /** Hash of all that decides the numbers of a stage. */
 export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string => {
   // what f32 trainings were known by before they could be anything else stays
-  const { every: _every, precision = "f32", onNonFinite = "stop", ...others } = stage.config;
+  const { every: _every, precision = "f32", onNonFinite = "stop", micro = 1, ...others } = stage.config;
   const config = {
     ...others,
     ...(precision === "f32" ? {} : { precision }),
     ...(onNonFinite === "stop" ? {} : { onNonFinite }),
+    ...(micro === 1 ? {} : { micro }),
   };
   return hashOf({
     stage: stage.name,
@@ -140,6 +149,7 @@ export const languageTraining = <E, R>(
   places: TrainingPlaces,
 ): Training<VisionLanguageBatch, E, R> => {
   const { config, source } = stage, model = stageModel(stage, given.bridge);
+  const { micro = 1 } = config, rows = config.batch / micro;
   const { buckets = [] } = source,
     work = (tokens: number): number => config.batch * (model.visualTokens + tokens);
   return {
@@ -147,10 +157,10 @@ export const languageTraining = <E, R>(
     identity: languageIdentity(stage, given),
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
-    batch: sourceInputs(source, config.batch),
+    batch: sourceInputs(source, rows),
     ...(buckets.length === 0 ? {} : {
       others: buckets.map((tokens) => ({
-        batch: sourceInputs(source, config.batch, tokens),
+        batch: sourceInputs(source, rows, tokens),
         amount: work(tokens),
       })),
     }),
@@ -172,6 +182,7 @@ export const languageTraining = <E, R>(
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
+    ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),
     total: config.steps,
     work: { amount: work(source.length), unit: "tokens" },
     places,

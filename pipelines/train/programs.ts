@@ -1,14 +1,23 @@
-/** The programs of a training: one for each shape of its batches, all over one state on the device. */
+/** The programs of a training: for each shape of its batches, all over one state on the device. */
 import type { TreeError } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import {
+  compile,
+  type Device,
+  type DeviceError,
+  type Program,
+  type Source,
+  theDevice,
+} from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type Bindings, type StepSource, stepSource, type Training } from "./training.ts";
+import { additionsOf, microBatchesOf, microSources } from "./micro_batches.ts";
+import { type StepSource, stepSource } from "./step_source.ts";
+import type { Bindings, Training } from "./training.ts";
 
 /** A step on batches of one shape. */
 export interface StepProgram {
-  /** Computes it. */
-  readonly program: Program;
+  /** Uploads a batch and computes the step. */
+  readonly step: (batch: Bindings) => Effect.Effect<void, DeviceError | TreeError>;
   /** What it gets done, in the unit of the training. */
   readonly amount: number;
 }
@@ -17,42 +26,102 @@ export interface StepProgram {
 export interface StepPrograms {
   /** The step on the training's own batch. */
   readonly step: StepSource;
-  /** Its program, in whose memory the state lies. */
+  /** The program in whose memory the state is stored. */
   readonly main: Program;
-  /** The program that a batch is for; the main one, which refuses it by name, if it is for none. */
+  /** The step that a batch is for; that of the training's own batch, which refuses it by name, if it is for none. */
   readonly of: (batch: Bindings) => StepProgram;
   /** Bytes that all of them hold on the device. */
   readonly deviceBytes: number;
 }
 
+type Loaded = Effect.Effect<Program, DeviceError | TreeError, Device | Scope.Scope>;
+
+/** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
+const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
+  Effect.gen(function* () {
+    const device = yield* theDevice();
+    const load = (apart: boolean) =>
+      Effect.suspend(() =>
+        device.load(compile(source, device.profile, apart ? { batch: false } : {}), beside)
+      );
+    return yield* load(false).pipe(Effect.catchTag("TreeError", () => load(true)));
+  });
+
+interface ShapeProgram extends StepProgram {
+  readonly program: Program;
+}
+
+const chosenBy = (all: readonly ShapeProgram[]) => (batch: Bindings): StepProgram =>
+  all.find(({ program }) => Object.keys(batch).every((path) => path in program.plan.inputs)) ?? all[0]!;
+
+const bytesOf = (programs: readonly Program[]): number => programs.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** A step is one program. */
+const loadWhole = <B, E, R>(
+  training: Training<B, E, R>,
+): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { work, others = [] } = training, step = stepSource(training);
+    const main = yield* loadBeside(step.source, []);
+    const stepOf = (program: Program, amount: number): ShapeProgram => ({
+      program,
+      amount,
+      step: (batch) => Effect.andThen(program.write(batch), program.run),
+    });
+    const more = yield* Effect.forEach(
+      others,
+      ({ batch, amount }) =>
+        Effect.map(loadBeside(stepSource(training, batch).source, [main]), (p) => stepOf(p, amount)),
+    );
+    const all = [stepOf(main, work.amount), ...more];
+    return { step, main, of: chosenBy(all), deviceBytes: bytesOf(all.map(({ program }) => program)) };
+  });
+
+/** A step is a program for the gradients, run for each micro-batch, programs that add them, and one that updates. */
+const loadMicro = <B, E, R>(
+  training: Training<B, E, R>,
+  count: number,
+): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { batch, work, others = [] } = training, sources = microSources(training);
+    const additions = additionsOf(count), levels = Math.max(...additions.map(({ hold = -1 }) => hold)) + 1;
+    // the update wants parameters, memory and gradients side by side: it decides their places
+    const main = yield* loadBeside(sources.update.source, []);
+    const merges: Program[] = [], holds: Program[] = [];
+    for (let level = 0; level < levels; level++) {
+      merges.push(yield* loadBeside(sources.merge(level), [main, ...holds]));
+      holds.push(yield* loadBeside(sources.hold(level), [main, ...merges]));
+    }
+    const stepOf = (program: Program, amount: number): ShapeProgram => ({
+      program,
+      amount,
+      step: (whole) =>
+        Effect.gen(function* () {
+          for (const [i, micro] of microBatchesOf(whole, count).entries()) {
+            yield* Effect.andThen(program.write(micro), program.run);
+            const { merge, hold } = additions[i]!;
+            for (const level of merge) yield* merges[level]!.run;
+            if (hold !== undefined) yield* holds[hold]!.run;
+          }
+          yield* main.run;
+        }),
+    });
+    const gradient = (of: B): Loaded => loadBeside(sources.gradient(of), [main]);
+    const all = [stepOf(yield* gradient(batch), work.amount)];
+    for (const other of others) all.push(stepOf(yield* gradient(other.batch), other.amount));
+    return {
+      step: sources.update,
+      main,
+      of: chosenBy(all),
+      deviceBytes: bytesOf([main, ...merges, ...holds, ...all.map(({ program }) => program)]),
+    };
+  });
+
 /**
  * Compiles and loads the programs of a training for as long as the scope lives. They take parameters, the optimiser's
- * memory and the ring as they lie in the main program's memory, side by side where its update of all parameters needs
- * them so; one that would need another order updates them apart.
+ * memory and the ring from the main program's memory.
  */
 export const loadPrograms = <B, E, R>(
   training: Training<B, E, R>,
 ): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
-  Effect.gen(function* () {
-    const device = yield* theDevice(), { work, others = [] } = training;
-    const step = stepSource(training), main = yield* device.load(compile(step.source, device.profile));
-    const more = yield* Effect.forEach(others, ({ batch, amount }) => {
-      const { source } = stepSource(training, batch);
-      const load = (apart: boolean) =>
-        Effect.suspend(() =>
-          device.load(compile(source, device.profile, apart ? { batch: false } : {}), [main])
-        );
-      return load(false).pipe(
-        Effect.catchTag("TreeError", () => load(true)),
-        Effect.map((program): StepProgram => ({ program, amount })),
-      );
-    });
-    const all: readonly StepProgram[] = [{ program: main, amount: work.amount }, ...more];
-    return {
-      step,
-      main,
-      of: (batch) =>
-        all.find(({ program }) => Object.keys(batch).every((path) => path in program.plan.inputs)) ?? all[0]!,
-      deviceBytes: all.reduce((sum, { program }) => sum + program.bytes, 0),
-    };
-  });
+  training.micro === undefined ? loadWhole(training) : loadMicro(training, training.micro.count);

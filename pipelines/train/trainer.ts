@@ -20,7 +20,8 @@ import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
 import { loadState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
-import { type Bindings, RING, type Training } from "./training.ts";
+import { RING } from "./step_source.ts";
+import type { Bindings, Training } from "./training.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
@@ -138,9 +139,9 @@ const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =
 
 const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<void, TrainError> =>
   Effect.uninterruptible(Effect.suspend(() => {
-    const { program, amount } = run.programs.of(batch);
+    const { step, amount } = run.programs.of(batch);
     return Effect.andThen(
-      Effect.andThen(program.write(batch), program.run),
+      step(batch),
       Effect.sync(() => {
         run.at.submitted++;
         run.at.done += amount;

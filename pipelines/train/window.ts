@@ -1,6 +1,7 @@
 /** How many steps are submitted between two waits for the device. Pure. */
 import type { MetricRecord } from "../runs/metrics.ts";
-import { type Bindings, RING_ROWS } from "./training.ts";
+import { RING_ROWS } from "./step_source.ts";
+import type { Bindings } from "./training.ts";
 
 /** Seconds between two readings of the ring that a window aims at. */
 const WINDOW_SECONDS = 2.5;

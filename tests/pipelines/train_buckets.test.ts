@@ -19,13 +19,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { rngOf } from "../../pipelines/data/rng.ts";
 import type { MetricRecord } from "../../pipelines/runs/metrics.ts";
-import { languageIdentity, languageTraining } from "../../pipelines/stages/language.ts";
+import { languageCodec, languageIdentity, languageTraining } from "../../pipelines/stages/language.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import { type LanguageSource, textPaths } from "../../pipelines/stages/source.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { IGNORED } from "../../pipelines/text/prompt.ts";
 import { train, type Trained } from "../../pipelines/train/trainer.ts";
-import { type Bindings, stepSource, type Training } from "../../pipelines/train/training.ts";
+import { stepSource } from "../../pipelines/train/step_source.ts";
+import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
 
 const test = suite("buckets");
@@ -158,6 +159,37 @@ test("stopped anywhere and resumed, it is the uninterrupted one, bit for bit", a
     const resumed = await onCpu(train(trainingOn(folder, sourceWith(BUCKETS))));
     assert.equal(bits(folder), bits(whole));
     assert.equal(numbers(resumed.records), numbers(bucketed.records));
+  }
+});
+
+test("micro-batches of every length add up to the batches' steps", async () => {
+  const stage = stageOn(sourceWith(BUCKETS)), micro = { ...stage, config: { ...stage.config, micro: SIZE } };
+  const folder = temp(),
+    training = languageTraining(micro, given, {
+      checkpoint: `${folder}/c.safetensors`,
+      metrics: `${folder}/m.jsonl`,
+      every: 4,
+      sink: quiet,
+    });
+  const { records } = await onCpu(train(training));
+  records.forEach((row, i) => {
+    const other = bucketed.records[i]!;
+    assert.is(row.length, lengthAt(i));
+    assert.is(row.tokens, other.tokens, "as many labels");
+    assert.ok(near(row.loss, other.loss, 1e-4), `loss ${row.loss}, whole ${other.loss} at ${i}`);
+    assert.ok(
+      near(row.gradNorm, other.gradNorm, 1e-3),
+      `norm ${row.gradNorm}, whole ${other.gradNorm} at ${i}`,
+    );
+  });
+  assert.is.not(languageIdentity(micro, given), languageIdentity(stage, given));
+});
+
+test("micro-batches divide the batch", () => {
+  const { config } = stageOn(sourceWith([])), codec = languageCodec();
+  assert.is(codec.decode({ ...config, micro: SIZE })._tag, "Right");
+  for (const micro of [0, 2, 1.5, 2 * SIZE]) {
+    assert.is(codec.decode({ ...config, micro })._tag, "Left", `${micro}`);
   }
 });
 

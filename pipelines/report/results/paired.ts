@@ -19,7 +19,7 @@ import { vocabularyOf } from "../../stages/scene_source.ts";
 import type { LanguageSource } from "../../stages/source.ts";
 import { loadPrograms } from "../../train/programs.ts";
 import { median } from "../../train/timing.ts";
-import { RING } from "../../train/training.ts";
+import { RING } from "../../train/step_source.ts";
 import { cellsOf, visionTower } from "../../vision/tower.ts";
 
 /** One arm in turn with the baseline. */
@@ -101,7 +101,8 @@ const sourceOf = (e: Experiment): LanguageSource => {
 interface Side {
   readonly arm: string;
   readonly tokens: number;
-  readonly program: Program;
+  readonly main: Program;
+  readonly step: Effect.Effect<void, DeviceError | TreeError>;
 }
 
 const sideOf = (e: Experiment): Effect.Effect<Side, DeviceError | TreeError, Device | Scope.Scope> =>
@@ -110,25 +111,22 @@ const sideOf = (e: Experiment): Effect.Effect<Side, DeviceError | TreeError, Dev
     const stage = { name: "pretrain", config: e.pretrain, model: e.model, source, seed: e.seed };
     const nowhere = { checkpoint: "", metrics: "", every: e.pretrain.every };
     const training = languageTraining(stage, given, nowhere);
-    const { step, main } = yield* loadPrograms(training);
-    yield* main.write({
-      ...step.bind(step.start),
-      [RING]: zerosArray("f32", step.ring.spec.shape),
-      ...(yield* training.batchAt(0)),
-    });
+    const { step, main, of } = yield* loadPrograms(training), batch = yield* training.batchAt(0);
+    yield* main.write({ ...step.bind(step.start), [RING]: zerosArray("f32", step.ring.spec.shape) });
     return {
       arm: e.arm.name,
       tokens: training.work.amount / e.pretrain.batch - source.length,
-      program: main,
+      main,
+      step: of(batch).step(batch),
     };
   });
 
 /** Seconds of a step in a window that ends with a wait for the device. */
-const windowOf = ({ program }: Side, steps: number): Effect.Effect<number, DeviceError | TreeError> =>
+const windowOf = ({ main, step }: Side, steps: number): Effect.Effect<number, DeviceError | TreeError> =>
   Effect.gen(function* () {
     const began = performance.now();
-    for (let i = 0; i < steps; i++) yield* program.run;
-    yield* program.read(["state.step"]);
+    for (let i = 0; i < steps; i++) yield* step;
+    yield* main.read(["state.step"]);
     return (performance.now() - began) / 1000 / steps;
   });
 

@@ -1,0 +1,93 @@
+/**
+ * Gradient accumulation: a step as programs over one memory. One writes the gradients of a micro-batch; others store them
+ * aside and add them; the last one updates. Gradients are added in a balanced tree whose shape depends on the number of
+ * micro-batches alone.
+ */
+import {
+  addGradients,
+  gradientOf,
+  type Gradients,
+  input,
+  type NdArray,
+  type Tensor,
+  tensors,
+  type Tree,
+  updateOf,
+} from "@chain-of-sight/core";
+import type { Source } from "@chain-of-sight/kernels";
+import { described, donated, stateSource, type StepSource } from "./step_source.ts";
+import type { Bindings, Training } from "./training.ts";
+
+/** What follows the gradient of one micro-batch. */
+export interface Additions {
+  /** Levels of stored gradients to add to it, in order. */
+  readonly merge: readonly number[];
+  /** Level at which the sum is stored; none after the last micro-batch. */
+  readonly hold?: number;
+}
+
+const bitsOf = (n: number): readonly number[] =>
+  [...n.toString(2)].reverse().flatMap((b, i) => b === "1" ? [i] : []);
+
+/**
+ * The order of additions over `count` micro-batches: a binary counter, whose level `k` stores the sum of `2^k` of them.
+ * At most `log2(count)` sums are stored at a time.
+ */
+export const additionsOf = (count: number): readonly Additions[] =>
+  Array.from({ length: count }, (_, i): Additions => {
+    const bits = bitsOf(i);
+    if (i === count - 1) return { merge: bits };
+    const merge = bits.filter((bit, k) => bit === k);
+    return { merge, hold: merge.length };
+  });
+
+/** The sources of a step of several micro-batches. All read and write the inputs `grad.*` and `held.*`. */
+export interface MicroSources<B> {
+  /** Updates the state from the summed gradients. */
+  readonly update: StepSource;
+  /** Writes the gradients of a micro-batch of a shape. */
+  readonly gradient: (batch: B) => Source;
+  /** Stores the gradients at a level. */
+  readonly hold: (level: number) => Source;
+  /** Adds the gradients that a level stores. */
+  readonly merge: (level: number) => Source;
+}
+
+const under = (prefix: string, tree: Gradients<Tensor>): Gradients<Tensor> =>
+  tensors.map(tree, (t, path): Tensor => input(`${prefix}.${path}`, t.shape, t.dtype));
+
+const named = (prefix: string, tree: Gradients<Tensor>): Record<string, Tensor> =>
+  Object.fromEntries(tensors.entries(tree as Tree<Tensor>).map(([path, t]) => [`${prefix}.${path}`, t]));
+
+const writing = (outputs: Readonly<Record<string, Tensor>>, inputs: readonly Tensor[]): Source => ({
+  outputs,
+  donate: donated(outputs),
+  inputs,
+});
+
+/** Describes the sources. Throws what the loss throws, and a TreeError where the loss does not return the weight. */
+export const microSources = <B, E, R>(training: Training<B, E, R>): MicroSources<B> => {
+  const all = described(training), { settings, state } = all;
+  const gradient = gradientOf<B>(settings), grad = under("grad", gradient(state, training.batch));
+  const held = (level: number): Gradients<Tensor> => under(`held.${level}`, grad);
+  const inputs = tensors.leaves(grad as Tree<Tensor>);
+  return {
+    update: stateSource(training, all, updateOf<B>(settings)(state, grad), inputs),
+    gradient: (batch) =>
+      writing(named("grad", gradient(state, batch)), [...inputs, ...tensors.leaves(batch as Tree<Tensor>)]),
+    hold: (level) => writing(named(`held.${level}`, grad), tensors.leaves(held(level) as Tree<Tensor>)),
+    merge: (level) => writing(named("grad", addGradients(held(level), grad)), inputs),
+  };
+};
+
+/**
+ * The micro-batches of a batch, along the first axis of every array, without copies. Rows that `count` does not divide
+ * give a shape that no program takes.
+ */
+export const microBatchesOf = (batch: Bindings, count: number): readonly Bindings[] => {
+  const part = (i: number) => ([path, { dtype, shape, data }]: [string, NdArray]): [string, NdArray] => {
+    const [rows = 1, ...others] = shape, size = data.length / count;
+    return [path, { dtype, shape: [rows / count, ...others], data: data.subarray(i * size, (i + 1) * size) }];
+  };
+  return Array.from({ length: count }, (_, i) => Object.fromEntries(Object.entries(batch).map(part(i))));
+};

@@ -1,0 +1,122 @@
+/** The whole step of a training as one compiled source with donated state. */
+import {
+  bindingsOf,
+  input,
+  type MetricRing,
+  metricRing,
+  type NdArray,
+  placeholders,
+  type ScaledLoss,
+  startTraining,
+  type StepResult,
+  type Tensor,
+  tensors,
+  type TrainState,
+  trainStateSpecs,
+  trainStep,
+  type TrainStepConfig,
+  type Tree,
+  unscaled,
+} from "@chain-of-sight/core";
+import type { Source } from "@chain-of-sight/kernels";
+import { mixedOf } from "./precision.ts";
+import type { Bindings, Training } from "./training.ts";
+
+/** Rows of the ring: the most steps between two readings. */
+export const RING_ROWS = 64;
+
+/** The step of a training as a source for the compiler. */
+export interface StepSource {
+  /** Outputs, donation and inputs. */
+  readonly source: Source;
+  /** The ring that the step writes its metrics to. */
+  readonly ring: MetricRing;
+  /** Input paths of the state that changes, `step` included. */
+  readonly changing: readonly string[];
+  /** Bindings of a whole state. */
+  readonly bind: (state: TrainState<NdArray>) => Bindings;
+  /** The state before the first step. */
+  readonly start: TrainState<NdArray>;
+}
+
+/** Input path of the ring. */
+export const RING = "ring";
+
+/** What the sources of a training's step are made of. */
+export interface Described<B> {
+  /** What the step is made of. */
+  readonly settings: TrainStepConfig<B>;
+  /** How its loss is scaled, if it is. */
+  readonly scaled: ScaledLoss | undefined;
+  /** The state as inputs. */
+  readonly state: TrainState<Tensor>;
+}
+
+/** Describes a training's step. */
+export const described = <B, E, R>(training: Training<B, E, R>): Described<B> => {
+  const { optimiser, trainable, specs, loss, schedule, maxNorm, micro } = training;
+  const half = mixedOf(training.precision);
+  // in mixed precision steps are skipped anyway
+  const skips = half.mixed === undefined && training.onNonFinite === "skip"
+    ? { scaling: unscaled }
+    : undefined;
+  const scaled = half.mixed ?? skips;
+  return {
+    settings: {
+      loss,
+      optimiser,
+      schedule,
+      maxNorm,
+      trainable,
+      ...half,
+      ...skips,
+      ...(micro === undefined ? {} : { weight: micro.weight }),
+    },
+    scaled,
+    state: placeholders("state", trainStateSpecs(optimiser, specs, trainable, scaled)) as TrainState<Tensor>,
+  };
+};
+
+/** The source that writes the state and the ring after a step; `inputs` are what it reads beside the state. */
+export const stateSource = <B, E, R>(
+  training: Training<B, E, R>,
+  { state, scaled }: Described<B>,
+  result: StepResult,
+  inputs: readonly Tensor[],
+): StepSource => {
+  const { loss: value, gradNorm, lr, ...others } = result.metrics;
+  const metrics: Record<string, Tensor> = { loss: value, gradNorm, lr, ...others };
+  const ring = metricRing(Object.keys(metrics), RING_ROWS), before = input(RING, ring.spec.shape);
+  const old = tensors.flatten({ state } as Tree<Tensor>);
+  const changed = tensors.entries({ state: result.state } as Tree<Tensor>).filter(([path, t]) =>
+    t !== old[path]
+  );
+  const outputs = {
+    ...Object.fromEntries(changed),
+    [RING]: ring.write(before, state.step, metrics),
+  };
+  return {
+    source: { outputs, donate: donated(outputs), inputs: [...Object.values(old), ...inputs] },
+    ring,
+    changing: changed.map(([path]) => path),
+    bind: (values) => bindingsOf("state", values as Tree<NdArray>),
+    start: startTraining(training.optimiser, training.initial, training.trainable, scaled),
+  };
+};
+
+/** Every output becomes the next value of the input of its own path. */
+export const donated = (outputs: Readonly<Record<string, Tensor>>): Record<string, string> =>
+  Object.fromEntries(Object.keys(outputs).map((path) => [path, path]));
+
+/**
+ * The whole step on batches of a shape: forward, backward, clipping, update and the ring, state donated. Throws what the
+ * loss throws.
+ */
+export const stepSource = <B, E, R>(
+  training: Training<B, E, R>,
+  batch: B = training.batch,
+): StepSource => {
+  const all = described(training);
+  const result = trainStep<B>(all.settings)(all.state, batch);
+  return stateSource(training, all, result, tensors.leaves(batch as Tree<Tensor>));
+};
