@@ -194,6 +194,7 @@ export * from "./eval/benchmark.ts";
 export * from "./eval/evaluation.ts";
 export { answeredOf } from "./eval/join.ts";
 export type { Credit, ScoreReport } from "./eval/report.ts";
+export type { OfficialScript } from "./eval/scripts.ts";
 export type {
   Answered as AnsweredRecord,
   BenchmarkRecord,

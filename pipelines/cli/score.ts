@@ -21,7 +21,6 @@ import { compareAnswers, evaluateAnswers } from "../eval/evaluation.ts";
 import { answeredOf } from "../eval/join.ts";
 import { parseLines, recordCodec } from "../eval/record_codec.ts";
 import type { BenchmarkRecord } from "../eval/records.ts";
-import { firstQwenBox } from "../eval/refcoco.ts";
 import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts";
 import { type Board, boardText } from "../eval/board.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
@@ -30,7 +29,7 @@ import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text
 import { jsonFlag } from "./flags.ts";
 
 const boxReaders = {
-  qwen: { parse: firstQwenBox, print: thousandBoxes.print },
+  qwen: thousandBoxes,
   thousand: thousandBoxes,
   tagged: taggedBoxes,
   decimals: decimalBoxes(2),
@@ -136,7 +135,7 @@ const answersOf = (
 export const command = Command.make("score", parts, (flags) =>
   Effect.gen(function* () {
     const boxes = boxReaders[flags.boxes];
-    const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes.parse)));
+    const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes)));
     const records = yield* recordsOf(of, flags.source, flags.split, flags.annotations);
     const answered = yield* answersOf(of, records, flags.predictions, flags.format);
     const evaluation = yield* fromEither(evaluateAnswers(of, answered));

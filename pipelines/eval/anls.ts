@@ -1,9 +1,11 @@
-/** ANLS (Biten et al., arXiv 1907.00490) for text that is read, as the DocVQA and ST-VQA evaluations have it. */
+/** ANLS (Biten et al., arXiv 1907.00490) for text that is read, as m4c_evaluator.py of LLaVA, after MMF, has it. */
 import { characters, editDistance } from "./edit_distance.ts";
+import { strip } from "./python_text.ts";
 import type { Answered, ReadingRecord } from "./records.ts";
 import { mean, type ScoreReport } from "./report.ts";
 
-const normal = (text: string): string => text.trim().toLowerCase().split(/\s+/).join(" ");
+/** The text that is compared: lower case, without white space at the ends. */
+export const anlsText = (text: string): string => strip(text.toLowerCase());
 
 const similarity = (a: string, b: string): number => {
   const most = Math.max(characters(a), characters(b));
@@ -11,12 +13,12 @@ const similarity = (a: string, b: string): number => {
 };
 
 /**
- * One answer's score: the greatest normalised Levenshtein similarity to an accepted text, case and runs of spaces
- * aside; 0 below 0.5. At exactly 0.5 the scripts give 0.5, the paper's formula 0. Without accepted texts 0; two empty
- * texts are alike.
+ * One answer's score: the greatest normalised Levenshtein similarity to an accepted text, case and white space at the
+ * ends aside; 0 below 0.5. At exactly 0.5 the script gives 0.5, the paper's formula 0. Without accepted texts 0; two
+ * empty texts are alike.
  */
 export const anlsCredit = (record: ReadingRecord, answer: string): number => {
-  const best = Math.max(0, ...record.answers.map((text) => similarity(normal(text), normal(answer))));
+  const best = Math.max(0, ...record.answers.map((text) => similarity(anlsText(text), anlsText(answer))));
   return best < 0.5 ? 0 : best;
 };
 

@@ -1,6 +1,6 @@
 /** An evaluation as text for people. */
 import { table } from "../terminal/table.ts";
-import type { Benchmark } from "./benchmark.ts";
+import { type Benchmark, scriptsText } from "./benchmark.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { AnswerComparison, AnswerEvaluation } from "./evaluation.ts";
 import type { ScoreReport } from "./report.ts";
@@ -53,7 +53,7 @@ const comparisonText = ({ difference, mcNemar }: AnswerComparison): string =>
 /** The numbers, the interval, the parts and the comparison; parts only where there is more than one. */
 export const boardText = (of: Benchmark, board: Board): string =>
   [
-    `${of.title}: ${of.metric}\nafter ${of.script}; ${of.citation}`,
+    `${of.title}: ${of.metric}\nrules of ${scriptsText(of)}; ${of.citation}`,
     scores(board.report, board.majority),
     `mean credit of an answer: ${range(board.credit)}`,
     ...(board.bySize.length > 1 ? [parts("object size", board.bySize)] : []),

@@ -1,14 +1,14 @@
 /**
  * CHAIR (Rohrbach et al., arXiv 1809.02156): COCO objects that captions name but pictures lack, after
- * LisaAnne/Hallucination utils/chair.py. Words are made singular by the library pluralize in place of pattern.en.
+ * LisaAnne/Hallucination utils/chair.py.
  */
 import * as E from "fp-ts/lib/Either.js";
-import pluralize from "pluralize";
 import { chairObjects, chairPairs } from "./chair_words.ts";
 import { EvalError, listed } from "./error.ts";
 import { ptbTokens } from "./ptb.ts";
 import type { Answered, CaptionRecord } from "./records.ts";
 import { mean, ratio, type ScoreReport } from "./report.ts";
+import { singularOf } from "./singular.ts";
 
 const paired = (words: readonly string[]): readonly string[] => {
   const out: string[] = [];
@@ -22,7 +22,7 @@ const paired = (words: readonly string[]): readonly string[] => {
 
 /** The COCO objects that a caption names, one entry for each mention. A seat beside a toilet is no chair. */
 export const objectsOf = (caption: string): readonly string[] => {
-  const words = paired(ptbTokens(caption).map((word): string => pluralize.singular(word)));
+  const words = paired(ptbTokens(caption.toLowerCase()).map(singularOf));
   const kept = words.includes("toilet") ? words.filter((word) => word !== "seat") : words;
   return kept.flatMap((word) => chairObjects.has(word) ? [chairObjects.get(word)!] : []);
 };

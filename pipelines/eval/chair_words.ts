@@ -109,4 +109,5 @@ export const chairPairs: ReadonlyMap<string, string> = new Map([
   ["passenger train", "train"],
   ["bow tie", "tie"],
   ["toilet seat", "toilet"],
+  ["wine glas", "wine glass"],
 ]);

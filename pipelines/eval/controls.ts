@@ -1,25 +1,31 @@
 /**
- * Blind controls: how much of a score needs no picture, or not this picture. They change the questions or answer them,
- * for any benchmark; a runner asks the changed questions, and the scores stay the same.
+ * Controls that do not look: how much of a score needs no image, or not this image. They name another image for each
+ * question or answer it blindly, for any benchmark; the scores stay the same.
  */
 import * as E from "fp-ts/lib/Either.js";
 import { rngOf } from "../data/rng.ts";
 import { letterOf } from "../text/prompts.ts";
 import { EvalError } from "./error.ts";
-import type { BenchmarkRecord, Prediction } from "./records.ts";
+import { type BenchmarkRecord, isHidden, type Prediction } from "./records.ts";
 import { groupBy } from "./report.ts";
 
-/** The questions without their pictures. */
-export const withoutImages = <R extends BenchmarkRecord>(records: readonly R[]): readonly R[] =>
-  records.map(({ image: _, ...record }) => record as unknown as R);
+/**
+ * Ways of answering without looking at the image that is asked about: the model before an average image, the model before
+ * another question's image, and the most frequent answer of the same type of question in training.
+ */
+export type Control = "blind" | "shuffled" | "majority";
+
+/** Every control. */
+export const everyControl: readonly Control[] = ["blind", "shuffled", "majority"];
 
 /**
- * The questions with each picture exchanged for another, so that none keeps its own: a random cycle through all
- * pictures (Sattolo 1986), so every picture is used as often as another was. Questions about one picture stay together;
- * those without a picture stay without. The answers expected are still those of the picture that went.
+ * The questions with each image exchanged for another, so that none keeps its own: a random cycle through all images
+ * (Sattolo 1986), so every image is used as often as another was. Questions about one image stay together; those without
+ * an image stay without. The answers expected are still those of the image that went.
  *
+ * @param records - their `image` tells images apart: a hash of the content where one image may have several names.
  * @param seed - the same seed gives the same exchange on every machine.
- * @returns an {@link EvalError} if there is only one picture.
+ * @returns an {@link EvalError} if there is only one image.
  */
 export const shuffledImages = <R extends BenchmarkRecord>(
   records: readonly R[],
@@ -30,9 +36,9 @@ export const shuffledImages = <R extends BenchmarkRecord>(
     return E.left(
       new EvalError({
         op: "shuffled images",
-        got: `one picture, ${images[0]}`,
+        got: `one image, ${images[0]}`,
         expected: "two or more",
-        mend: "take questions about more pictures",
+        mend: "take questions about more images",
         ids: records.map(({ id }) => id),
       }),
     );
@@ -52,6 +58,7 @@ export const shuffledImages = <R extends BenchmarkRecord>(
 
 /** The answers that a record's annotators gave, as a model should write them. */
 const truths = (record: BenchmarkRecord): readonly string[] => {
+  if (isHidden(record)) return [];
   switch (record.kind) {
     case "open":
     case "reading":
@@ -90,7 +97,7 @@ const typeOf = (record: BenchmarkRecord): string =>
 export type BlindAnswer = (record: BenchmarkRecord) => string;
 
 /**
- * The majority answer for each type of question, fitted on training annotations only. A type is the `template`, else
+ * The majority answer for each type of question, fitted on training annotations only; hidden answers have no voice. A type is the `template`, else
  * the part or category; types that training lacks get the majority of all. For choices this is the most frequent
  * letter; for captions the most frequent caption; for boxes the most frequent box of a tenth of the side, which
  * `boxText` writes in the benchmark's way.

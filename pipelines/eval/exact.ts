@@ -1,12 +1,14 @@
 /** Equality with one answer: OCR-VQA as Qwen-VL's evaluate_vqa.py has it. */
+import { strip } from "./python_text.ts";
 import type { Answered, ExactRecord } from "./records.ts";
 import { type Credit, mean, type ScoreReport } from "./report.ts";
 
-const normal = (text: string): string => text.trim().toLowerCase();
+/** The text that is compared: lower case, without white space at the ends. */
+export const exactText = (text: string): string => strip(text).toLowerCase();
 
 /** 1 if the texts are the same but for case and spaces at the ends. */
 export const exactAccuracy = (record: ExactRecord, answer: string): number =>
-  normal(answer) === normal(record.answer) ? 1 : 0;
+  exactText(answer) === exactText(record.answer) ? 1 : 0;
 
 /** Share of right answers, as a credit says; as {@link exactAccuracy} does if absent. */
 export const scoreExact = (

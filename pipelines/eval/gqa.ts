@@ -3,7 +3,7 @@ import type { Answered, ExactRecord } from "./records.ts";
 import { mean, meansBy, ratio, type ScoreReport } from "./report.ts";
 
 /** The text that is compared: points at the end are cut and case is lowered (LLaVA's convert_gqa_for_eval.py). */
-export const gqaAnswer = (text: string): string => text.trim().replace(/\.+$/, "").toLowerCase();
+export const gqaAnswer = (text: string): string => text.replace(/\.+$/, "").toLowerCase();
 
 /** 1 if the prediction is the answer, letter for letter. */
 export const gqaAccuracy = (record: ExactRecord, answer: string): number =>

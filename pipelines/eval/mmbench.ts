@@ -3,25 +3,6 @@ import { choiceAccuracy, inferredChoice } from "./choice.ts";
 import type { Answered, ChoiceRecord } from "./records.ts";
 import { type Credit, groupBy, mean, meansBy, type ScoreReport } from "./report.ts";
 
-/** How far MMBench's indexes of one circle are apart. */
-const STEP = 1_000_000;
-
-/**
- * The circle of a question: as many questions as it has choices, each with the choices moved on by one; the first is
- * the question itself. Ids count on by a million as MMBench's do, or get a suffix if they are no numbers.
- */
-export const circleOf = (record: ChoiceRecord): readonly ChoiceRecord[] =>
-  record.choices.map((_, k) => {
-    const { choices, id, answer } = record, n = choices.length;
-    return {
-      ...record,
-      id: k === 0 ? id : /^\d+$/.test(id) ? String(Number(id) + k * STEP) : `${id}+${k}`,
-      circle: record.circle ?? id,
-      choices: choices.map((_, i) => choices[(i + k) % n]!),
-      answer: (answer - k + n) % n,
-    };
-  });
-
 /** 1 if an answer is read as the right choice, its circle aside. */
 export const mmbenchAccuracy: Credit<ChoiceRecord> = choiceAccuracy(inferredChoice);
 

@@ -3,7 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
-import type { BenchmarkRecord, Prediction, RecordKind } from "./records.ts";
+import { type BenchmarkRecord, HIDDEN_CHOICE, type Prediction, type RecordKind } from "./records.ts";
 
 const strings = t.readonlyArray(t.string);
 const required = { id: t.string, question: t.string };
@@ -15,7 +15,7 @@ const shared = {
   objectSide: t.number,
 };
 
-const place = t.refinement(t.Int, (n) => n >= 0, "a place from 0");
+const place = t.refinement(t.Int, (n) => n >= HIDDEN_CHOICE, "a place from 0, or -1 for a hidden answer");
 
 const choice = t.refinement(
   t.intersection([

@@ -75,7 +75,7 @@ export interface ChoiceRecord extends RecordBase {
   readonly kind: "choice";
   /** The choices in the order in which they are shown, A first. */
   readonly choices: readonly string[];
-  /** Place of the right choice, from 0. */
+  /** Place of the right choice, from 0; {@link HIDDEN_CHOICE} where the split hides it. */
   readonly answer: number;
   /** Text shown before the question; absent if none. */
   readonly hint?: string;
@@ -149,3 +149,24 @@ export interface Answered<R extends BenchmarkRecord = BenchmarkRecord> {
   /** The model's text. */
   readonly answer: string;
 }
+
+/** The answer of a {@link ChoiceRecord} whose split hides it. */
+export const HIDDEN_CHOICE = -1;
+
+/** Whether the split hides the answer of a question, so that it can be neither learnt nor scored. */
+export const isHidden = (record: BenchmarkRecord): boolean => {
+  switch (record.kind) {
+    case "open":
+    case "reading":
+      return record.answers.length === 0;
+    case "exact":
+      return record.answer === "";
+    case "choice":
+      return record.answer === HIDDEN_CHOICE;
+    case "caption":
+      return record.references.length === 0;
+    case "yes-no":
+    case "box":
+      return false;
+  }
+};

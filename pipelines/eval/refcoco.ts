@@ -1,12 +1,12 @@
 /** RefCOCO, RefCOCO+ and RefCOCOg (Yu et al., arXiv 1608.00272): accuracy at IoU 0.5 in pixels of the original picture. */
 import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../data/box.ts";
-import { boxParser } from "../text/boxes.ts";
+import { type BoxFormat, boxParser, thousandBoxes } from "../text/boxes.ts";
 import { type BoxPair, pairFound, scoreBoxes } from "./boxes_found.ts";
 import type { Answered, BoxRecord } from "./records.ts";
 import type { Credit, Scores } from "./report.ts";
 
-/** How a box in shares of the picture is read from an answer: the `parse` of a format of `text/boxes.ts`. */
+/** How a box in shares of the image is read from an answer: the `parse` of a format of `text/boxes.ts`. */
 export type ReadBox = ReturnType<typeof boxParser>;
 
 /**
@@ -22,20 +22,48 @@ export const firstQwenBox: ReadBox = boxParser((text) => {
   return box.every(Number.isFinite) ? O.some(box as unknown as Box) : O.none;
 });
 
+/** How boxes are read from answers, and how a perfect answer would be written, where that is known. */
+export interface BoxReading {
+  /** Reads the box of an answer. */
+  readonly parse: ReadBox;
+  /** The text of a box in shares of the image's sides. */
+  readonly print?: BoxFormat["print"];
+}
+
+/** The reading of answers in a format: of whole numbers from 0 to 999 Qwen-VL's own rule, of others the format's. */
+export const boxReadingOf = (format: BoxFormat): BoxReading =>
+  format.name === thousandBoxes.name ? { parse: firstQwenBox, print: format.print } : format;
+
+/** The box that is read from an answer, its edges in shares of the sides with four digits; "" if there is none. */
+export const boxText = ({ parse }: BoxReading) => (_: BoxRecord, answer: string): string =>
+  O.match(() => "", (box: Box) => box.map((v) => v.toFixed(4)).join(" "))(parse(answer));
+
+/**
+ * An answer beside the true box, both in pixels. A format has steps, so that the best that can be written lies beside the
+ * true box; an answer that says just that is taken to say the true box itself, in every format.
+ */
 const pairOf =
-  (read: ReadBox) => ({ record: { box, width, height }, answer }: Answered<BoxRecord>): BoxPair => ({
-    truth: box,
-    said: O.map(([x1, y1, x2, y2]: Box): Box => [x1 * width, y1 * height, x2 * width, y2 * height])(
-      read(answer),
-    ),
-  });
+  ({ parse, print }: BoxReading) =>
+  ({ record: { box: truth, width, height }, answer }: Answered<BoxRecord>): BoxPair => {
+    const said = parse(answer), [x1, y1, x2, y2] = truth;
+    if (print !== undefined && O.isSome(said)) {
+      const best = parse(print([x1 / width, y1 / height, x2 / width, y2 / height]));
+      if (O.isSome(best) && best.value.every((v, i) => v === said.value[i])) {
+        return { truth, said: O.some(truth) };
+      }
+    }
+    return {
+      truth,
+      said: O.map(([x1, y1, x2, y2]: Box): Box => [x1 * width, y1 * height, x2 * width, y2 * height])(said),
+    };
+  };
 
 /** 1 if the answer's box counts as found. */
-export const refCocoAccuracy = (read: ReadBox): Credit<BoxRecord> => (record, answer) =>
-  pairFound(pairOf(read)({ record, answer })) ? 1 : 0;
+export const refCocoAccuracy = (boxes: BoxReading): Credit<BoxRecord> => (record, answer) =>
+  pairFound(pairOf(boxes)({ record, answer })) ? 1 : 0;
 
 /** Accuracy at 0.5, mean IoU, share of boxes whose middle hits, share of answers that are no box. */
-export const scoreRefCoco = (read: ReadBox): Scores<BoxRecord> => (answered) => {
-  const { n, accuracy, meanIou, centreHit, unparsable } = scoreBoxes(answered.map(pairOf(read)));
+export const scoreRefCoco = (boxes: BoxReading): Scores<BoxRecord> => (answered) => {
+  const { n, accuracy, meanIou, centreHit, unparsable } = scoreBoxes(answered.map(pairOf(boxes)));
   return { n, main: "accuracy", values: { accuracy, mean_iou: meanIou, centre_hit: centreHit, unparsable } };
 };

@@ -1,17 +1,30 @@
 /** The benchmarks, by name. */
 import * as E from "fp-ts/lib/Either.js";
-import { chooseLetter, shortAnswer } from "../text/prompts.ts";
-import { anlsCredit } from "./anls.ts";
-import { type Benchmark, benchmark, type BenchmarkOf, scorer } from "./benchmark.ts";
+import { flow } from "fp-ts/lib/function.js";
+import * as O from "fp-ts/lib/Option.js";
+import { type BoxFormat, thousandBoxes } from "../text/boxes.ts";
+import { letterOf } from "../text/prompts.ts";
+import { answerable, describeImage, lettered, locate, shortly } from "../text/task_prompts.ts";
+import { anlsCredit, anlsText } from "./anls.ts";
+import { type Benchmark, benchmark, type BenchmarkOf, type ReadAnswer } from "./benchmark.ts";
 import { captionCredit, scoreCaptions } from "./caption.ts";
-import { chairCredit, scoreChair } from "./chair.ts";
-import { choiceAccuracy, choiceText } from "./choice.ts";
-import { exactAccuracy, scoreExact } from "./exact.ts";
-import { gqaAccuracy, scoreGqa } from "./gqa.ts";
+import { chairCredit, objectsOf, scoreChair } from "./chair.ts";
+import {
+  bareLetter,
+  choiceAccuracy,
+  choiceText,
+  inferredChoice,
+  type ReadChoice,
+  statedLetter,
+} from "./choice.ts";
 import { EvalError } from "./error.ts";
+import { exactAccuracy, exactText, scoreExact } from "./exact.ts";
+import { gqaAccuracy, gqaAnswer, scoreGqa } from "./gqa.ts";
 import { mmbenchAccuracy, scoreMmbench } from "./mmbench.ts";
-import { mmeAccuracy, scoreMme } from "./mme.ts";
+import { mmeAccuracy, mmeAnswer, scoreMme } from "./mme.ts";
 import { popeAccuracy, scorePope } from "./pope.ts";
+import { captionTokens } from "./ptb.ts";
+import { scoreReading } from "./reading.ts";
 import type {
   Answered,
   BenchmarkRecord,
@@ -23,10 +36,10 @@ import type {
   ReadingRecord,
   YesNoRecord,
 } from "./records.ts";
-import { scoreReading } from "./reading.ts";
-import { firstQwenBox, type ReadBox, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
+import { boxReadingOf, boxText, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
 import { mean, type ScoreReport } from "./report.ts";
 import { scienceQaAccuracy, scoreScienceQa } from "./scienceqa.ts";
+import { scripts } from "./scripts.ts";
 import { scoreSeed, seedAccuracy } from "./seed.ts";
 import {
   captionFile,
@@ -51,54 +64,79 @@ import {
   type VqaRules,
   vqaRules,
 } from "./vqa.ts";
+import { saysYes } from "./yes_no.ts";
 
-const SHORT = shortAnswer("");
-const LETTER = `\n${chooseLetter("", ["", ""]).split("\n").at(-1)!}`;
-const UNANSWERABLE = "\nWhen the provided information is insufficient, respond with 'Unanswerable'." + SHORT;
+const right: (report: ScoreReport) => E.Either<EvalError, ScoreReport> = E.right;
 
-const always = <R extends BenchmarkRecord>(score: (answered: readonly Answered<R>[]) => ScoreReport) =>
-  scorer<R>((answered) => E.right<EvalError, ScoreReport>(score(answered)));
+/** What is the same for every benchmark of other people. */
+const official = <R extends BenchmarkRecord>(of: Omit<BenchmarkOf<R>, "controls">): Benchmark =>
+  benchmark<R>({ controls: ["shuffled", "majority"], ...of });
 
-type OpenParts = Pick<BenchmarkOf<OpenRecord>, "name" | "title" | "citation" | "script">;
+type OpenParts = Pick<BenchmarkOf<OpenRecord>, "name" | "title" | "citation" | "annotations" | "scripts">;
 
 const vqa = (rules: VqaRules, parts: OpenParts & Partial<BenchmarkOf<OpenRecord>>): Benchmark =>
-  benchmark<OpenRecord>({
+  official<OpenRecord>({
     kind: "open",
     metric: "VQA accuracy",
-    promptSuffix: SHORT,
+    prompt: shortly,
     submission: vqaFile,
+    read: ({ answers }, answer) => rules.compared(answer, answers).prediction,
     credit: vqaAccuracy(rules),
-    score: always(scoreVqa(rules)),
+    score: flow(scoreVqa(rules), right),
     ...parts,
   });
 
-const captions = (name: string, title: string, citation: string): Benchmark =>
-  benchmark<CaptionRecord>({
-    name,
-    title,
-    citation,
-    kind: "caption",
-    metric: "CIDEr-D, 0 to 10 (papers print it times 100)",
-    promptSuffix: "",
-    script: "tylin/coco-caption eval.py, without METEOR and SPICE (Java programs)",
-    submission: captionFile,
-    credit: captionCredit,
-    score: scorer(scoreCaptions),
+type ChoiceParts = Omit<BenchmarkOf<ChoiceRecord>, "kind" | "prompt" | "read" | "controls">;
+
+const choice = (read: ReadChoice, parts: ChoiceParts): Benchmark =>
+  official<ChoiceRecord>({
+    kind: "choice",
+    prompt: lettered,
+    read: (record, answer) => O.match(() => "", letterOf)(read(record, answer)),
+    ...parts,
   });
 
-const refCoco = (name: string, title: string, citation: string, read: ReadBox): Benchmark =>
-  benchmark<BoxRecord>({
+type CaptionParts =
+  & Pick<BenchmarkOf<CaptionRecord>, "name" | "title" | "citation" | "annotations">
+  & Partial<BenchmarkOf<CaptionRecord>>;
+
+const captions = (parts: CaptionParts): Benchmark =>
+  official<CaptionRecord>({
+    kind: "caption",
+    metric: "CIDEr-D, 0 to 10 (papers print it times 100)",
+    prompt: describeImage,
+    read: (_, answer) => captionTokens(answer).join(" "),
+    scripts: scripts.captions,
+    submission: captionFile,
+    credit: captionCredit,
+    score: scoreCaptions,
+    ...parts,
+  });
+
+const refCoco = (name: string, title: string, citation: string, boxes: BoxFormat): Benchmark => {
+  const reading = boxReadingOf(boxes);
+  return official<BoxRecord>({
     name,
     title,
     citation,
     kind: "box",
+    annotations: ["refcoco", "refcoco-jsonl"],
     metric: "accuracy at IoU 0.5",
-    promptSuffix: "",
-    script: "QwenLM/Qwen-VL eval_mm/evaluate_grounding.py",
+    prompt: locate,
+    read: boxText(reading),
+    scripts: scripts.refcoco,
     submission: refCocoFile,
-    credit: refCocoAccuracy(read),
-    score: always(scoreRefCoco(read)),
+    credit: refCocoAccuracy(reading),
+    score: flow(scoreRefCoco(reading), right),
   });
+};
+
+const yes = (said: boolean): string => said ? "yes" : "no";
+
+const mmeText: ReadAnswer<YesNoRecord> = (_, answer) => {
+  const said = mmeAnswer(answer);
+  return said === undefined ? "" : yes(said);
+};
 
 const scoreAokVqaChoice = (answered: readonly Answered<ChoiceRecord>[]): ScoreReport => ({
   n: answered.length,
@@ -109,170 +147,200 @@ const scoreAokVqaChoice = (answered: readonly Answered<ChoiceRecord>[]): ScoreRe
 });
 
 /**
- * All benchmarks, boxes being read by one rule.
- * @param read - how boxes are read from answers; Qwen-VL's rule unless said.
+ * All benchmarks, boxes being read from answers in one format.
+ * @param boxes - the format of boxes; that of Qwen-VL unless given.
  */
-export const benchmarksWith = (read: ReadBox = firstQwenBox): readonly Benchmark[] => [
+export const benchmarksWith = (boxes: BoxFormat = thousandBoxes): readonly Benchmark[] => [
   vqa(vqaRules, {
     name: "vqav2",
     title: "VQAv2",
     citation: "Goyal et al., arXiv 1612.00837",
-    script: "GT-Vision-Lab/VQA vqaEval.py",
+    annotations: ["vqav2"],
+    scripts: scripts.vqa,
   }),
   vqa(vqaRules, {
     name: "okvqa",
     title: "OK-VQA",
     citation: "Marino et al., arXiv 1906.00067",
-    script: "GT-Vision-Lab/VQA vqaEval.py",
+    annotations: ["okvqa"],
+    scripts: scripts.vqa,
   }),
   vqa(aokVqaRules, {
     name: "aokvqa",
     title: "A-OKVQA, direct answers",
     citation: "Schwenk et al., arXiv 2206.01718",
-    script: "allenai/aokvqa eval_predictions.py",
+    annotations: ["aokvqa-direct"],
+    scripts: scripts.aokvqa,
     submission: aokVqaFile("direct_answer"),
   }),
-  benchmark<ChoiceRecord>({
+  choice(choiceText, {
     name: "aokvqa-choice",
     title: "A-OKVQA, multiple choice",
-    kind: "choice",
-    metric: "accuracy",
-    promptSuffix: LETTER,
     citation: "Schwenk et al., arXiv 2206.01718",
-    script: "allenai/aokvqa eval_predictions.py",
+    annotations: ["aokvqa"],
+    scripts: scripts.aokvqa,
+    metric: "accuracy",
     submission: aokVqaFile("multiple_choice"),
     credit: choiceAccuracy(choiceText),
-    score: always(scoreAokVqaChoice),
+    score: flow(scoreAokVqaChoice, right),
   }),
   vqa(evalAiRules, {
     name: "textvqa",
     title: "TextVQA",
     citation: "Singh et al., arXiv 1904.08920",
-    script: "haotian-liu/LLaVA m4c_evaluator.py",
+    annotations: ["textvqa"],
+    scripts: scripts.textvqa,
   }),
   vqa(vizWizRules, {
     name: "vizwiz",
     title: "VizWiz",
     citation: "Gurari et al., arXiv 1802.08218",
-    script: "VizWiz API vqaEval.py",
-    promptSuffix: UNANSWERABLE,
+    annotations: ["vizwiz"],
+    prompt: answerable,
+    scripts: scripts.vizwiz,
     submission: vizWizFile,
-    score: always(scoreVizWiz),
+    score: flow(scoreVizWiz, right),
   }),
-  benchmark<ExactRecord>({
+  official<ExactRecord>({
     name: "gqa",
     title: "GQA",
-    kind: "exact",
-    metric: "accuracy on balanced questions",
-    promptSuffix: SHORT,
     citation: "Hudson and Manning, arXiv 1902.09506",
-    script: "GQA eval.py; LLaVA convert_gqa_for_eval.py",
+    kind: "exact",
+    annotations: ["gqa"],
+    metric: "accuracy on balanced questions",
+    prompt: shortly,
+    read: (_, answer) => gqaAnswer(answer),
+    scripts: scripts.gqa,
     submission: gqaFile,
     credit: gqaAccuracy,
-    score: always(scoreGqa),
+    score: flow(scoreGqa, right),
   }),
-  benchmark<ExactRecord>({
+  official<ExactRecord>({
     name: "ocrvqa",
     title: "OCR-VQA",
-    kind: "exact",
-    metric: "accuracy",
-    promptSuffix: SHORT,
     citation: "Mishra et al., ICDAR 2019",
-    script: "QwenLM/Qwen-VL eval_mm/evaluate_vqa.py, exact match",
+    kind: "exact",
+    annotations: ["ocrvqa"],
+    metric: "accuracy",
+    prompt: shortly,
+    read: (_, answer) => exactText(answer),
+    scripts: scripts.exact,
     submission: vqaFile,
     credit: exactAccuracy,
-    score: always(scoreExact),
+    score: (answered) => right(scoreExact(answered)),
   }),
-  benchmark<YesNoRecord>({
+  official<YesNoRecord>({
     name: "pope",
     title: "POPE",
-    kind: "yes-no",
-    metric: "mean F1 of the splits",
-    promptSuffix: SHORT,
     citation: "Li et al., arXiv 2305.10355",
-    script: "RUCAIBox/POPE evaluate.py; LLaVA eval_pope.py",
+    kind: "yes-no",
+    annotations: ["pope"],
+    metric: "mean F1 of the splits",
+    prompt: shortly,
+    read: (_, answer) => yes(saysYes(answer)),
+    scripts: scripts.pope,
     submission: popeFiles,
     credit: popeAccuracy,
-    score: always(scorePope),
+    score: flow(scorePope, right),
   }),
-  benchmark<YesNoRecord>({
+  official<YesNoRecord>({
     name: "mme",
     title: "MME",
-    kind: "yes-no",
-    metric: "points of perception (2,000) and cognition (800)",
-    promptSuffix: SHORT,
     citation: "Fu et al., arXiv 2306.13394",
-    script: "MME eval_tool calculation.py",
+    kind: "yes-no",
+    annotations: ["mme"],
+    metric: "points of perception (2,000) and cognition (800)",
+    prompt: shortly,
+    read: mmeText,
+    scripts: scripts.mme,
     submission: mmeFiles,
     credit: mmeAccuracy,
-    score: scorer(scoreMme),
+    score: scoreMme,
   }),
-  benchmark<ChoiceRecord>({
+  choice(inferredChoice, {
     name: "mmbench",
     title: "MMBench",
-    kind: "choice",
-    metric: "CircularEval accuracy",
-    promptSuffix: LETTER,
     citation: "Liu et al., arXiv 2307.06281",
-    script: "open-compass/VLMEvalKit multiple_choice.py, exact_matching",
+    annotations: ["mmbench"],
+    metric: "CircularEval accuracy",
+    scripts: scripts.mmbench,
     submission: mmbenchTable,
     credit: mmbenchAccuracy,
-    score: always(scoreMmbench),
+    score: flow(scoreMmbench, right),
   }),
-  benchmark<ChoiceRecord>({
+  choice(bareLetter, {
     name: "seed",
     title: "SEED-Bench",
-    kind: "choice",
-    metric: "accuracy over dimensions 1 to 9",
-    promptSuffix: LETTER,
     citation: "Li et al., arXiv 2307.16125",
-    script: "haotian-liu/LLaVA convert_seed_for_submission.py",
+    annotations: ["seed"],
+    metric: "accuracy over dimensions 1 to 9",
+    scripts: scripts.seed,
     submission: seedFile,
     credit: seedAccuracy,
-    score: always(scoreSeed),
+    score: flow(scoreSeed, right),
   }),
-  benchmark<ChoiceRecord>({
+  choice(statedLetter, {
     name: "scienceqa",
     title: "ScienceQA",
-    kind: "choice",
-    metric: "accuracy; IMG for questions with an image",
-    promptSuffix: LETTER,
     citation: "Lu et al., arXiv 2209.09513",
-    script: "haotian-liu/LLaVA eval_science_qa.py; lupantech/ScienceQA evaluate_acc.py",
+    annotations: ["scienceqa"],
+    metric: "accuracy; IMG for questions with an image",
+    scripts: scripts.scienceqa,
     submission: scienceQaFile,
     credit: scienceQaAccuracy,
-    score: always(scoreScienceQa),
+    score: flow(scoreScienceQa, right),
   }),
-  refCoco("refcoco", "RefCOCO", "Yu et al., arXiv 1608.00272", read),
-  refCoco("refcoco+", "RefCOCO+", "Yu et al., arXiv 1608.00272", read),
-  refCoco("refcocog", "RefCOCOg", "Mao et al., arXiv 1511.02283", read),
-  captions("coco", "COCO captions", "Chen et al., arXiv 1504.00325"),
-  captions("flickr30k", "Flickr30k", "Young et al., TACL 2014"),
-  captions("nocaps", "NoCaps", "Agrawal et al., arXiv 1812.08658"),
-  captions("textcaps", "TextCaps", "Sidorov et al., arXiv 2003.12462"),
-  benchmark<CaptionRecord>({
+  refCoco("refcoco", "RefCOCO", "Yu et al., arXiv 1608.00272", boxes),
+  refCoco("refcoco+", "RefCOCO+", "Yu et al., arXiv 1608.00272", boxes),
+  refCoco("refcocog", "RefCOCOg", "Mao et al., arXiv 1511.02283", boxes),
+  captions({
+    name: "coco",
+    title: "COCO captions",
+    citation: "Chen et al., arXiv 1504.00325",
+    annotations: ["coco-captions", "karpathy"],
+  }),
+  captions({
+    name: "flickr30k",
+    title: "Flickr30k",
+    citation: "Young et al., TACL 2014",
+    annotations: ["flickr30k", "karpathy"],
+  }),
+  captions({
+    name: "nocaps",
+    title: "NoCaps",
+    citation: "Agrawal et al., arXiv 1812.08658",
+    annotations: ["nocaps"],
+  }),
+  captions({
+    name: "textcaps",
+    title: "TextCaps",
+    citation: "Sidorov et al., arXiv 2003.12462",
+    annotations: ["textcaps"],
+  }),
+  captions({
     name: "chair",
     title: "CHAIR",
-    kind: "caption",
-    metric: "share of captions with an object that is not there (lower is better)",
-    promptSuffix: "",
     citation: "Rohrbach et al., arXiv 1809.02156",
-    script: "LisaAnne/Hallucination utils/chair.py",
-    submission: captionFile,
+    annotations: [],
+    metric: "share of captions with an object that is not there (lower is better)",
+    read: (_, answer) => objectsOf(answer).join(", "),
+    scripts: scripts.chair,
     credit: chairCredit,
-    score: scorer(scoreChair),
+    score: scoreChair,
   }),
-  benchmark<ReadingRecord>({
+  official<ReadingRecord>({
     name: "reading",
     title: "Text reading",
-    kind: "reading",
-    metric: "ANLS with threshold 0.5, and character error rate",
-    promptSuffix: SHORT,
     citation: "Biten et al., arXiv 1907.00490",
-    script: "ST-VQA and DocVQA evaluation (LLaVA m4c_evaluator.py)",
+    kind: "reading",
+    annotations: [],
+    metric: "ANLS with threshold 0.5, and character error rate",
+    prompt: shortly,
+    read: (_, answer) => anlsText(answer),
+    scripts: scripts.anls,
     submission: plainFile,
     credit: anlsCredit,
-    score: always(scoreReading),
+    score: flow(scoreReading, right),
   }),
 ];
 

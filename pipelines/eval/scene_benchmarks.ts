@@ -6,12 +6,13 @@ import { conceptNamed } from "../data/concepts.ts";
 import type { DataConfig } from "../data/config.ts";
 import { boxFormatOf } from "../data/questions/spoken.ts";
 import type { QuestionKind } from "../data/tasks.ts";
-import { anlsCredit } from "./anls.ts";
-import { type Benchmark, benchmark, type BenchmarkOf, scorer } from "./benchmark.ts";
+import { anlsCredit, anlsText } from "./anls.ts";
+import { type Benchmark, benchmark, type BenchmarkOf, type ReadAnswer } from "./benchmark.ts";
 import { captionCredit, scoreCaptions } from "./caption.ts";
-import { countRight, scoreCount } from "./count.ts";
+import { everyControl } from "./controls.ts";
+import { countRight, parseCount, scoreCount } from "./count.ts";
 import type { EvalError } from "./error.ts";
-import { exactAccuracy, scoreExact } from "./exact.ts";
+import { exactAccuracy, exactText, scoreExact } from "./exact.ts";
 import { popeAccuracy, scorePope, scoreSaid } from "./pope.ts";
 import type {
   Answered,
@@ -23,36 +24,42 @@ import type {
   YesNoRecord,
 } from "./records.ts";
 import { scoreReading } from "./reading.ts";
-import { refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
+import { captionTokens } from "./ptb.ts";
+import { boxText, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
 import type { ScoreReport } from "./report.ts";
 import { scoreMentions } from "./scene_mentions.ts";
+import { scripts } from "./scripts.ts";
 import { plainFile } from "./submission/formats.ts";
 import { vqaNormal } from "./vqa_normal.ts";
+import { saysYes } from "./yes_no.ts";
 
 type Parts<R extends BenchmarkRecord> =
-  & Pick<BenchmarkOf<R>, "title" | "kind" | "metric" | "credit" | "script">
-  & {
-    readonly score: (answered: readonly Answered<R>[]) => E.Either<EvalError, ScoreReport>;
-  };
+  & Pick<BenchmarkOf<R>, "title" | "kind" | "metric" | "read" | "credit" | "score">
+  & Partial<Pick<BenchmarkOf<R>, "scripts">>;
 
 const sceneBenchmark = <R extends BenchmarkRecord>(name: QuestionKind, parts: Parts<R>): Benchmark =>
   benchmark<R>({
     name: `scene-${name}`,
-    promptSuffix: "",
     citation: "the scenes of this project",
+    annotations: [],
+    prompt: "{question}",
+    controls: everyControl,
+    scripts: [],
     submission: plainFile,
     ...parts,
-    score: scorer(parts.score),
   });
 
 const right = E.right<EvalError, ScoreReport>;
+
+const readYes: ReadAnswer<YesNoRecord> = (_, answer) => saysYes(answer) ? "yes" : "no";
 
 const captions = (name: QuestionKind, title: string): Benchmark =>
   sceneBenchmark<CaptionRecord>(name, {
     title,
     kind: "caption",
     metric: "CIDEr-D, and what is named but not there (CHAIR)",
-    script: "tylin/coco-caption eval.py; CHAIR on the names of concepts",
+    scripts: scripts.captions,
+    read: (_, answer) => captionTokens(answer).join(" "),
     credit: captionCredit,
     score: (answered) =>
       E.map(({ n, main, values }: ScoreReport): ScoreReport => ({
@@ -72,7 +79,8 @@ const yesNo = (name: QuestionKind, title: string): Benchmark =>
     title,
     kind: "yes-no",
     metric: "accuracy",
-    script: "answers read as RUCAIBox/POPE evaluate.py reads them",
+    scripts: scripts.pope,
+    read: readYes,
     credit: popeAccuracy,
     score: (answered) => right(judged(answered)),
   });
@@ -100,7 +108,8 @@ const named = (name: QuestionKind, title: string): Benchmark =>
     title,
     kind: "exact",
     metric: "accuracy, synonyms accepted",
-    script: "equality after the normalisation of GT-Vision-Lab/VQA vqaEval.py",
+    scripts: scripts.vqa,
+    read: (_, answer) => vqaNormal(answer),
     credit: nameCredit,
     score: (answered) => right(scoreExact(answered, nameCredit)),
   });
@@ -113,7 +122,8 @@ const withoutCase = ({ record, answer }: Answered<ReadingRecord>): Answered<Read
 
 /** The scores of all kinds of questions, for the boxes of a configuration. */
 export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKind, Benchmark>> => {
-  const read = boxFormatOf(config).parse;
+  // without `print`: words of a grid stand for middles of cells, and are held against the true box
+  const { parse } = boxFormatOf(config);
   return {
     caption: captions("caption", "Scenes: captions"),
     dense: captions("dense", "Scenes: dense captions"),
@@ -121,7 +131,8 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
       title: "Scenes: presence",
       kind: "yes-no",
       metric: "mean F1 of the settings",
-      script: "RUCAIBox/POPE evaluate.py",
+      scripts: scripts.pope,
+      read: readYes,
       credit: popeAccuracy,
       score: (answered) => right(scorePope(answered)),
     }),
@@ -129,7 +140,7 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
       title: "Scenes: counts",
       kind: "exact",
       metric: "accuracy",
-      script: "the first number of the answer, exactly",
+      read: (_, answer) => pipe(parseCount(answer), O.match(() => "", String)),
       credit: (record, answer) => countRight(counted({ record, answer })) ? 1 : 0,
       score: (answered) => right(scoreCounts(answered)),
     }),
@@ -142,16 +153,18 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
       title: "Scenes: referring expressions",
       kind: "box",
       metric: "accuracy at IoU 0.5, mean IoU, centre hit",
-      script: "QwenLM/Qwen-VL eval_mm/evaluate_grounding.py, boxes in this project's words",
-      credit: refCocoAccuracy(read),
-      score: (answered) => right(scoreRefCoco(read)(answered)),
+      scripts: scripts.refcoco,
+      read: boxText({ parse }),
+      credit: refCocoAccuracy({ parse }),
+      score: (answered) => right(scoreRefCoco({ parse })(answered)),
     }),
     name: named("name", "Scenes: what is in a box"),
     reading: sceneBenchmark<ReadingRecord>("reading", {
       title: "Scenes: text reading",
       kind: "reading",
       metric: "ANLS with threshold 0.5, and character error rate",
-      script: "ST-VQA and DocVQA evaluation",
+      scripts: scripts.anls,
+      read: (_, answer) => anlsText(answer),
       credit: anlsCredit,
       score: (answered) => right(scoreReading(answered.map(withoutCase))),
     }),
@@ -160,7 +173,8 @@ export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKin
       title: "Scenes: names in other languages",
       kind: "exact",
       metric: "accuracy",
-      script: "QwenLM/Qwen-VL eval_mm/evaluate_vqa.py, exact match",
+      scripts: scripts.exact,
+      read: (_, answer) => exactText(answer),
       credit: exactAccuracy,
       score: (answered) => right(scoreExact(answered)),
     }),

@@ -7,7 +7,7 @@ import { sampleScenes } from "../data/scene.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
 import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../eval/bootstrap.ts";
-import { type BlindAnswer, majorityAnswer } from "../eval/controls.ts";
+import { type BlindAnswer, type Control, everyControl, majorityAnswer } from "../eval/controls.ts";
 import type { EvalError } from "../eval/error.ts";
 import {
   type AnswerComparison,
@@ -21,15 +21,6 @@ import { byKind, sceneRecord } from "../eval/scene_records.ts";
 import { amountCodec } from "../runs/amount.ts";
 import { byImage, meanCredit, sceneSizes } from "../eval/slices.ts";
 import type { Answered } from "./scores.ts";
-
-/** Ways of answering without looking at the picture that is asked about. */
-export type Control = "blind" | "shuffled" | "majority";
-
-/**
- * Every control: the model before an average picture, the model before another scene's picture, and the most frequent
- * answer of the template in training.
- */
-export const controls: readonly Control[] = ["blind", "shuffled", "majority"];
 
 /** A control beside the model. */
 export interface ControlScore {
@@ -61,7 +52,7 @@ const kindScore = t.strict({
   bySize: parts,
   byTemplate: parts,
   controls: t.strict(
-    Object.fromEntries(controls.map((c) => [c, control])) as Record<Control, typeof control>,
+    Object.fromEntries(everyControl.map((c) => [c, control])) as Record<Control, typeof control>,
   ),
 });
 const kindScoresType = t.exact(t.partial(

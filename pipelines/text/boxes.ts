@@ -46,14 +46,20 @@ export const decimalBoxes = (digits: number): BoxFormat => ({
   ),
 });
 
-const thousandth = (v: number): number => Math.min(999, Math.floor(within(v) * 1000));
-const ofThousand = (numbers: readonly number[]): Box =>
-  numbers.map((v) => v > 999 ? 2 : v / 1000) as unknown as Box;
+/** Edges in steps of 1/`last`, rounded to the nearest, as whole numbers from 0 to `last`. */
+const stepOf = (last: number) => (v: number): number => Math.round(within(v) * last);
+const ofSteps = (last: number) => (numbers: readonly number[]): Box =>
+  numbers.map((v) => v / last) as unknown as Box;
 
-/** `(120,340),(560,780)`: whole numbers from 0 to 999, as Qwen-VL writes (arXiv 2308.12966). */
+const thousandth = stepOf(999), ofThousand = ofSteps(999);
+
+/**
+ * `(120,340),(560,780)`: whole numbers from 0 to 999, as Qwen-VL writes (arXiv 2308.12966). Its eval_mm/
+ * evaluate_grounding.py reads them over 999, so that is what they are steps of.
+ */
 export const thousandBoxes: BoxFormat = {
   name: "thousand",
-  steps: 1000,
+  steps: 999,
   print: (box) => {
     const [x1, y1, x2, y2] = box.map(thousandth);
     return `(${x1},${y1}),(${x2},${y2})`;
@@ -64,22 +70,25 @@ export const thousandBoxes: BoxFormat = {
 /** `<box>120 340 560 780</box>`: the same numbers between tags. */
 export const taggedBoxes: BoxFormat = {
   name: "tagged",
-  steps: 1000,
+  steps: 999,
   print: (box) => `<box>${box.map(thousandth).join(" ")}</box>`,
   parse: only(/<box>\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*<\/box>/g, ofThousand),
 };
 
-/** `<loc0348><loc0122><loc0798><loc0573>`: top, left, bottom, right in 1024 steps, as PaliGemma (arXiv 2407.07726). */
+const location = stepOf(1023), ofLocations = ofSteps(1023);
+
+/**
+ * `<loc0348><loc0122><loc0798><loc0573>`: top, left, bottom, right as whole numbers from 0 to 1023, as PaliGemma (arXiv
+ * 2407.07726) is trained and read (google-research/big_vision, pp/proj/paligemma/segmentation.py).
+ */
 export const locationBoxes: BoxFormat = {
   name: "location",
-  steps: 1024,
+  steps: 1023,
   print: ([x1, y1, x2, y2]) =>
-    [y1, x1, y2, x2].map((v) =>
-      `<loc${String(Math.min(1023, Math.floor(within(v) * 1024))).padStart(4, "0")}>`
-    ).join(""),
+    [y1, x1, y2, x2].map((v) => `<loc${String(location(v)).padStart(4, "0")}>`).join(""),
   parse: only(
     /<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>\s*<loc(\d{4})>/g,
-    ([y1, x1, y2, x2]) => [x1, y1, x2, y2].map((v) => v! > 1023 ? 2 : v! / 1024) as unknown as Box,
+    ([y1, x1, y2, x2]) => ofLocations([x1!, y1!, x2!, y2!]),
   ),
 };
 

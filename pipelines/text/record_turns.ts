@@ -1,9 +1,10 @@
 /** Records of annotation files as turns of a conversation: what is asked, by the kind of the record, and its answer. */
 import type { Box } from "../data/box.ts";
 import type { AnyRecord } from "../data/formats/read.ts";
-import type { BoxRecord, ChoiceRecord } from "../eval/records.ts";
+import { type BoxRecord, type ChoiceRecord, isHidden } from "../eval/records.ts";
 import type { BoxFormat } from "./boxes.ts";
-import { askCaption, askPlace, letterOf, shortAnswer } from "./prompts.ts";
+import { letterOf } from "./prompts.ts";
+import { describeImage, lettered, locate, shortly } from "./task_prompts.ts";
 import type { Message } from "./template.ts";
 
 /** The kinds of records that a prompt is put around. */
@@ -15,18 +16,16 @@ export type PromptKind = Exclude<AnyRecord["kind"], "conversation">;
  */
 export type TaskPrompts = Readonly<Record<PromptKind, readonly string[]>>;
 
-const question = shortAnswer("{question}");
-
-/** The prompts of `prompts.ts`. */
+/** The prompts of `task_prompts.ts`. */
 export const defaultPrompts: TaskPrompts = {
-  open: [question],
-  exact: [question],
-  "yes-no": [question],
-  reading: [question],
-  choice: ["{hint}{question}\n{choices}\nAnswer with the option's letter from the given choices directly."],
-  box: [askPlace("{question}")],
-  caption: [askCaption],
-  pair: [askCaption],
+  open: [shortly],
+  exact: [shortly],
+  "yes-no": [shortly],
+  reading: [shortly],
+  choice: [lettered],
+  box: [locate],
+  caption: [describeImage],
+  pair: [describeImage],
 };
 
 /** What a prompt of a kind must contain. */
@@ -63,6 +62,7 @@ export const answersOf = (
   record: Exclude<AnyRecord, { kind: "conversation" }>,
   boxes: BoxFormat,
 ): readonly string[] => {
+  if (record.kind !== "pair" && isHidden(record)) return [];
   const known = ((): readonly string[] => {
     switch (record.kind) {
       case "open":

@@ -8,9 +8,9 @@ import { gqaAccuracy, scoreGqa } from "../../pipelines/eval/gqa.ts";
 import { mmeAnswer, mmeCognition, mmePerception, scoreMme } from "../../pipelines/eval/mme.ts";
 import { scorePope } from "../../pipelines/eval/pope.ts";
 import type { BoxRecord, ExactRecord, YesNoRecord } from "../../pipelines/eval/records.ts";
-import { firstQwenBox, refCocoAccuracy, scoreRefCoco } from "../../pipelines/eval/refcoco.ts";
+import { boxReadingOf, firstQwenBox, refCocoAccuracy, scoreRefCoco } from "../../pipelines/eval/refcoco.ts";
 import { saysYes } from "../../pipelines/eval/yes_no.ts";
-import { decimalBoxes, taggedBoxes, thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { close, left, right } from "./support.ts";
 
 const answers = suite("answers");
@@ -104,10 +104,10 @@ const exact = (answer: string, more: Partial<ExactRecord> = {}): ExactRecord => 
 });
 
 answers("GQA: points at the end and case do not count, all else does", () => {
-  for (const yes of ["white", "White", " WHITE.", "white..."]) {
+  for (const yes of ["white", "White", "WHITE.", "white..."]) {
     assert.is(gqaAccuracy(exact("white"), yes), 1, yes);
   }
-  for (const no of ["", "the white", "white color", "whites", "white ."]) {
+  for (const no of ["", "the white", "white color", "whites", "white .", " white", "white\n"]) {
     assert.is(gqaAccuracy(exact("white"), no), 0, no);
   }
 });
@@ -152,12 +152,12 @@ const box: BoxRecord = {
 answers("boxes: at least half counts, in pixels of the original", () => {
   const say = (b: readonly [number, number, number, number]) =>
     `(${b[0] / 500 * 999},${b[1] / 400 * 999}),(${b[2] / 500 * 999},${b[3] / 400 * 999})`;
-  const credit = refCocoAccuracy(firstQwenBox);
+  const credit = refCocoAccuracy(boxReadingOf(thousandBoxes));
   assert.is(credit(box, say([100, 50, 300, 250])), 1);
   assert.is(credit(box, say([100, 50, 300, 151])), 1);
   assert.is(credit(box, say([100, 50, 300, 149])), 0);
   // Half of a box twice as large, centre outside of the true one.
-  const { values } = scoreRefCoco(firstQwenBox)([
+  const { values } = scoreRefCoco(boxReadingOf(thousandBoxes))([
     { record: box, answer: say([100, 50, 300, 250]) },
     { record: box, answer: say([200, 150, 500, 400]) },
     { record: box, answer: "over there" },
@@ -180,24 +180,30 @@ answers("boxes: Qwen-VL's rule takes the first, and texts without one are none",
   }
 });
 
-answers("boxes: what a format prints of a large true box is found again", () => {
-  const edge = fc.integer({ min: 0, max: 400 });
-  fc.assert(
-    fc.property(
-      edge,
-      edge,
-      fc.integer({ min: 60, max: 240 }),
-      fc.integer({ min: 60, max: 240 }),
-      (x, y, w, h) => {
-        const record: BoxRecord = { ...box, width: 640, height: 640, box: [x, y, x + w, y + h] };
-        const shares = record.box.map((v) => v / 640) as unknown as BoxRecord["box"];
-        for (const format of [thousandBoxes, taggedBoxes, decimalBoxes(3)]) {
-          assert.is(refCocoAccuracy(format.parse)(record, format.print(shares)), 1);
-        }
-        assert.is(refCocoAccuracy(firstQwenBox)(record, thousandBoxes.print(shares)), 1);
-      },
-    ),
-  );
-});
+const side = fc.integer({ min: 1, max: 400 });
+
+for (const format of [thousandBoxes, taggedBoxes, locationBoxes, decimalBoxes(2), decimalBoxes(3)]) {
+  answers(`boxes: the true box, written as ${format.name}, has an IoU of 1; another box has its own`, () => {
+    fc.assert(
+      fc.property(side, side, side, side, (x, y, w, h) => {
+        const record: BoxRecord = { ...box, width: 800, height: 801, box: [x, y, x + w, y + h] };
+        const written = format.print([x / 800, y / 801, (x + w) / 800, (y + h) / 801]);
+        const reading = boxReadingOf(format);
+        assert.is(refCocoAccuracy(reading)(record, written), 1);
+        const { values } = scoreRefCoco(reading)([{ record, answer: written }]);
+        assert.equal(values, { accuracy: 1, mean_iou: 1, centre_hit: 1, unparsable: 0 });
+        // Without knowing how it is written, the box that is read lies within half a step of the true one.
+        const read = scoreRefCoco({ parse: reading.parse })([{ record, answer: written }])
+          .values["mean_iou"]!;
+        const shrunk = (size: number, whole: number): number =>
+          Math.max(0, size - whole / format.steps) / size;
+        assert.ok(read >= shrunk(w, 800) * shrunk(h, 801) / 2, `${read}`);
+        const other = format.print([0, 0, 0.05, 0.05]);
+        if (x > 41 || y > 41) assert.is(refCocoAccuracy(reading)(record, other), 0);
+      }),
+      { seed: 11, numRuns: 60 },
+    );
+  });
+}
 
 answers.run();

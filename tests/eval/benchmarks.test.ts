@@ -11,6 +11,9 @@ import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
 import { gqaFile, plainFile } from "../../pipelines/eval/submission/formats.ts";
 import { mmbenchTable, parseTsv } from "../../pipelines/eval/submission/mmbench_table.ts";
 import { mmeFiles } from "../../pipelines/eval/submission/mme_text.ts";
+import { benchmarkFormats } from "../../pipelines/data/formats/formats.ts";
+import { thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { answersOf, askedOf, placesIn } from "../../pipelines/text/record_turns.ts";
 import { perfect, recordsFor } from "./samples.ts";
 import { close, left, right } from "./support.ts";
 
@@ -118,8 +121,13 @@ for (const of of benchmarks) {
   });
 
   every(`${of.name}: says how it is asked, judged and sent in`, () => {
-    for (const text of [of.title, of.metric, of.citation, of.script, of.submission.name]) {
+    for (const text of [of.title, of.metric, of.citation, of.prompt, of.submission.name]) {
       assert.ok(text !== "");
+    }
+    assert.ok(of.scripts.length > 0 && of.scripts.every(({ repository, file }) => repository && file));
+    for (const place of placesIn(of.kind)) assert.ok(of.prompt.includes(place), of.prompt);
+    for (const name of of.annotations) {
+      assert.ok(benchmarkFormats.some((format) => format.name === name), name);
     }
     assert.equal(right(benchmarkNamed(of.name)).title, of.title);
   });
@@ -132,10 +140,42 @@ every("questions whose answers the split hides are refused, not counted as wrong
     ["gqa", { kind: "exact", ...base, answer: "" }],
     ["reading", { kind: "reading", ...base, answers: [] }],
     ["coco", { kind: "caption", ...base, references: [] }],
+    ["mmbench", { kind: "choice", ...base, choices: ["a", "b"], answer: -1 }],
+    ["aokvqa-choice", { kind: "choice", ...base, choices: ["a", "b"], answer: -1 }],
+    ["scienceqa", { kind: "choice", ...base, choices: ["a", "b"], answer: -1 }],
   ];
   for (const [name, record] of cases) {
     const error = left(right(benchmarkNamed(name)).score([{ record, answer: "x" }]));
     assert.equal(error.ids, ["h"], name);
+    // nor are they learnt, and lines of JSON keep them hidden
+    assert.equal(answersOf(record, thousandBoxes), [], name);
+    assert.equal(right(parseLines(recordCodec(record.kind), "h")(printLines([record]))), [record]);
+  }
+});
+
+every("prompts are the official ones, with question, hint and choices filled in", () => {
+  const asked = (name: string, record: Partial<BenchmarkRecord>): string => {
+    const of = right(benchmarkNamed(name));
+    return askedOf(
+      { id: "1", kind: of.kind, question: "Is it red?", ...record } as BenchmarkRecord,
+      of.prompt,
+    );
+  };
+  const short = "Is it red?\nAnswer the question using a single word or phrase.";
+  for (const name of ["vqav2", "okvqa", "aokvqa", "textvqa", "gqa", "ocrvqa", "pope", "mme", "reading"]) {
+    assert.is(asked(name, {}), short, name);
+  }
+  assert.is(
+    asked("vizwiz", {}),
+    "Is it red?\nWhen the provided information is insufficient, respond with 'Unanswerable'.\n" +
+      "Answer the question using a single word or phrase.",
+  );
+  for (const name of ["mmbench", "seed", "scienceqa", "aokvqa-choice"]) {
+    assert.is(
+      asked(name, { choices: ["yes", "no"], hint: "Look." }),
+      "Look.\nIs it red?\nA. yes\nB. no\nAnswer with the option's letter from the given choices directly.",
+      name,
+    );
   }
 });
 

@@ -2,12 +2,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  blindPredictions,
-  majorityAnswer,
-  shuffledImages,
-  withoutImages,
-} from "../../pipelines/eval/controls.ts";
+import { blindPredictions, majorityAnswer, shuffledImages } from "../../pipelines/eval/controls.ts";
 import { answeredOf } from "../../pipelines/eval/join.ts";
 import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
@@ -60,15 +55,6 @@ controls("shuffled: another seed, another exchange; one picture cannot be exchan
   assert.equal(right(shuffledImages(none, 1)), none);
 });
 
-controls("without pictures: nothing else changes", () => {
-  fc.assert(fc.property(withImages, (records) => {
-    withoutImages(records).forEach((record, i) => {
-      assert.not.ok("image" in record);
-      assert.equal({ ...records[i]!, image: 0 }, { ...record, image: 0 });
-    });
-  }));
-});
-
 controls("majority by type, then of all, ties by letters; fitted on training alone", () => {
   const answer = majorityAnswer([
     exact("1", "two", "how many"),
@@ -94,6 +80,21 @@ controls("majority: every annotator of a question has a voice", () => {
     answers,
   });
   assert.is(majorityAnswer([open(["a", "b", "b"]), open(["a", "b", "b"])])(open([])), "b");
+});
+
+controls("majority: hidden answers have no voice", () => {
+  const choice = (answer: number): BenchmarkRecord => ({
+    kind: "choice",
+    id: "1",
+    question: "",
+    choices: ["a", "b"],
+    answer,
+  });
+  assert.is(majorityAnswer([-1, -1, -1, 1, 1, 0].map(choice))(choice(-1)), "B");
+  assert.is(majorityAnswer([choice(-1)])(choice(-1)), "");
+  const caption = { kind: "caption", id: "1", question: "", references: [] } as const;
+  assert.is(majorityAnswer([exact("1", ""), exact("2", ""), exact("3", "x")])(exact("4", "")), "x");
+  assert.is(majorityAnswer([caption])(caption), "");
 });
 
 for (const of of benchmarks) {

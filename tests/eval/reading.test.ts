@@ -25,7 +25,8 @@ reading("ANLS: one minus the distance over the longer text, nothing below a half
   close(anlsCredit(record("kitten"), "sitting"), 1 - 3 / 7);
   close(anlsCredit(record("abcd"), "abxy"), 0.5);
   close(anlsCredit(record("abcd"), "axyz"), 0);
-  close(anlsCredit(record("no", "exit only"), "  Exit   only"), 1);
+  close(anlsCredit(record("no", "exit only"), "  Exit only\n"), 1);
+  close(anlsCredit(record("exit only"), "exit   only"), 1 - 2 / 11);
   close(anlsCredit(record("a"), ""), 0);
   close(anlsCredit(record(""), ""), 1);
   close(anlsCredit(record(), "a"), 0);

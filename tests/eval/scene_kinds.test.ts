@@ -6,18 +6,14 @@ import { concepts, nameOf } from "../../pipelines/data/concepts.ts";
 import { fullData } from "../../pipelines/data/config.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { type Question, type QuestionKind, questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
+import { everyControl } from "../../pipelines/eval/controls.ts";
 import { recordCodec } from "../../pipelines/eval/record_codec.ts";
 import type { ScoreReport } from "../../pipelines/eval/report.ts";
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";
 import { sceneRecord } from "../../pipelines/eval/scene_records.ts";
 import { sceneSizes } from "../../pipelines/eval/slices.ts";
-import {
-  compareKinds,
-  type Control,
-  kindScoresCodec,
-  kindScoresOf,
-} from "../../pipelines/stages/kind_scores.ts";
+import { compareKinds, kindScoresCodec, kindScoresOf } from "../../pipelines/stages/kind_scores.ts";
 import { evalQuestions } from "../../pipelines/stages/scores.ts";
 import { taggedBoxes } from "../../pipelines/text/boxes.ts";
 
@@ -55,7 +51,7 @@ test("right answers have full credit in every kind, size and template, and every
     }
     assert.is(bySize.reduce((sum, p) => sum + p.n, 0), n);
     assert.is(byTemplate.reduce((sum, p) => sum + p.n, 0), n);
-    for (const control of ["blind", "shuffled", "majority"] satisfies Control[]) {
+    for (const control of everyControl) {
       assert.ok(controls[control].credit.value < 0.9, `${kind} ${control} ${controls[control].credit.value}`);
       assert.ok(controls[control].gain.low > 0, `${kind} ${control}`);
       assert.ok(Math.abs(1 - controls[control].credit.value - controls[control].gain.value) < 1e-9);

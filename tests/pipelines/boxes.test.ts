@@ -31,12 +31,12 @@ const span = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ mi
 const box: fc.Arbitrary<Box> = fc.tuple(span, span).map(([[x1, x2], [y1, y2]]) => [x1, y1, x2, y2]);
 
 for (const format of formats) {
-  test(`${format.name}: a printed box comes back, within a step, and is printed alike again`, () => {
+  test(`${format.name}: a printed box comes back, within half a step, and is printed alike again`, () => {
     fc.assert(fc.property(box, (b) => {
       const back = rounded(format, b);
       assert.ok(O.isSome(back), format.print(b));
       // the grid keeps boxes at least a cell wide, and gives middles of cells
-      const slack = format.name.startsWith("grid") ? 1.5 : 1;
+      const slack = format.name.startsWith("grid") ? 1.5 : 0.5;
       back.value.forEach((v, i) =>
         assert.ok(Math.abs(v - b[i]!) <= slack / format.steps + 1e-12, `${v} for ${b[i]}`)
       );
@@ -68,9 +68,9 @@ test("formats look as the models write them", () => {
   assert.equal(formats.map((f) => f.print(b)), [
     "[0.13, 0.25, 0.50, 0.75]",
     "[0.125, 0.250, 0.500, 0.750]",
-    "(125,250),(500,750)",
-    "<box>125 250 500 750</box>",
-    "<loc0256><loc0128><loc0768><loc0512>",
+    "(125,250),(500,749)",
+    "<box>125 250 500 749</box>",
+    "<loc0256><loc0128><loc0767><loc0512>",
     "<2> <4> <8> <12>",
   ]);
   assert.ok(O.isNone(thousandBoxes.parse("(125,250),(500,1000)")));

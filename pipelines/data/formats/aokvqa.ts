@@ -1,6 +1,6 @@
 /** A-OKVQA (Schwenk et al. 2022), whose questions are asked with choices and without. */
 import * as t from "io-ts";
-import type { ChoiceRecord, OpenRecord } from "../../eval/records.ts";
+import { type ChoiceRecord, HIDDEN_CHOICE, type OpenRecord } from "../../eval/records.ts";
 import { countCodec, idCodec, nullable, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
@@ -31,7 +31,7 @@ export const aokVqa: Format<ChoiceRecord> = {
   files: [{ name: "questions" }],
   open,
   machine: each(Question, ({ choices, correct_choice_idx, question, split, ...ids }, entry) => {
-    const answer = correct_choice_idx ?? -1;
+    const answer = correct_choice_idx ?? HIDDEN_CHOICE;
     return answer >= choices.length
       ? refused(entry, field("correct_choice_idx", answer, `the place of one of ${choices.length} choices`))
       : taken<ChoiceRecord>(entry, [{

@@ -1,6 +1,6 @@
 /** MMBench (Liu et al. 2023): a table that holds its pictures. */
 import * as t from "io-ts";
-import type { ChoiceRecord } from "../../eval/records.ts";
+import { type ChoiceRecord, HIDDEN_CHOICE } from "../../eval/records.ts";
 import { nullable, wordsCodec } from "./codecs.ts";
 import { table } from "./entries.ts";
 import type { Entry, Format, Verdict } from "./format.ts";
@@ -46,7 +46,7 @@ const judge = (row: Row, entry: Entry): Verdict<ChoiceRecord> => {
   if (letters.indexOf(undefined) >= 0 && letters.indexOf(undefined) < choices.length) {
     return refused(entry, field("C", "nothing", "a choice, as there is a D"));
   }
-  const letter = given(row.answer), answer = letter === undefined ? -1 : "ABCD".indexOf(letter);
+  const letter = given(row.answer), answer = letter === undefined ? HIDDEN_CHOICE : "ABCD".indexOf(letter);
   if (letter !== undefined && (letter.length !== 1 || answer < 0 || answer >= choices.length)) {
     return refused(entry, field("answer", letter, `a letter of one of ${choices.length} choices`));
   }
