@@ -1,4 +1,5 @@
 /** The worker's side of rendering: draws ranges of scenes and sends the bytes without copying them. */
+import { serve } from "../threads/serve.ts";
 import type { Composer } from "./compose.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { composerFor, type Materials } from "./materials.ts";
@@ -30,11 +31,10 @@ export interface Draw {
 }
 
 /** What a worker sends. */
-export type Reply =
+export type Drawn =
   | { readonly kind: "ready" }
   | { readonly kind: "drawn"; readonly from: number; readonly images: Readonly<Record<number, Uint8Array>> }
-  | { readonly kind: "sharded"; readonly bytes: Uint8Array<ArrayBuffer>; readonly content: string }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "sharded"; readonly bytes: Uint8Array<ArrayBuffer>; readonly content: string };
 
 /** Draws the scenes of a range into one array per side. */
 const drawRange = (
@@ -61,34 +61,22 @@ const shardOf = (composer: Composer, config: DataConfig, { split, from, to }: Om
   return encodeShard(from, master, parts());
 };
 
-/** What a worker's global object adds. */
-interface WorkerScope {
-  readonly postMessage: (message: Reply, transfer: Transferable[]) => void;
-  onmessage: (event: MessageEvent<Begin | Draw>) => void;
-}
+let begun: { readonly composer: Composer; readonly config: DataConfig } | undefined;
 
-const scope = globalThis as unknown as WorkerScope;
-
-const serve = (): void => {
-  const send = (reply: Reply, transfer: Transferable[] = []): void => scope.postMessage(reply, transfer);
-  let begun: { readonly composer: Composer; readonly config: DataConfig } | undefined;
-  const answer = async (message: Begin | Draw): Promise<void> => {
-    if (message.kind === "begin") {
-      const { materials, config } = message;
-      begun = { composer: await composerFor(materials, config), config };
-      return send({ kind: "ready" });
-    }
-    const { composer, config } = begun!;
-    if (message.kind === "shard") {
-      const { bytes, content } = shardOf(composer, config, message);
-      return send({ kind: "sharded", bytes, content }, [bytes.buffer]);
-    }
-    const images = drawRange(composer, config, message);
-    send({ kind: "drawn", from: message.from, images }, Object.values(images).map((b) => b.buffer));
+serve<Begin | Draw, Drawn>(async (message) => {
+  if (message.kind === "begin") {
+    const { materials, config } = message;
+    begun = { composer: await composerFor(materials, config), config };
+    return { value: { kind: "ready" } };
+  }
+  const { composer, config } = begun!;
+  if (message.kind === "shard") {
+    const { bytes, content } = shardOf(composer, config, message);
+    return { value: { kind: "sharded", bytes, content }, transfer: [bytes.buffer] };
+  }
+  const images = drawRange(composer, config, message);
+  return {
+    value: { kind: "drawn", from: message.from, images },
+    transfer: Object.values(images).map((bytes) => bytes.buffer),
   };
-  scope.onmessage = (event: MessageEvent<Begin | Draw>) => {
-    answer(event.data).catch((cause) => send({ kind: "failed", message: String(cause) }));
-  };
-};
-
-if ("DedicatedWorkerGlobalScope" in globalThis) serve();
+});

@@ -1,7 +1,7 @@
 /** Pictures as squares of bytes, decoded in Workers ahead of their use, in order. */
 import * as Effect from "effect/Effect";
-import * as Queue from "effect/Queue";
 import type * as Scope from "effect/Scope";
+import { openPool } from "../../threads/pool.ts";
 import { DataError } from "../error.ts";
 import { ImageError, MOST_PIXELS } from "./decode.ts";
 import type { Answer, Job } from "./worker.ts";
@@ -32,55 +32,32 @@ const fail = (got: string): DataError =>
     mend: "check that the npm package sharp loads on this machine",
   });
 
-const ask = (worker: Worker, job: Job): Effect.Effect<Uint8Array, ImageError | DataError> =>
-  Effect.callback((resume) => {
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if (data.kind === "square") return resume(Effect.succeed(data.rgb));
-      if (data.kind === "failed") return resume(Effect.fail(fail(data.message)));
-      const { reason, got, expected, mend } = data, { file } = job;
-      resume(Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason })));
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      resume(Effect.fail(fail(event.message)));
-    };
-    worker.postMessage(job);
-  });
+/** A square, or the error of the image that was refused. */
+const squareOf = (file: string, answer: Answer): Effect.Effect<Uint8Array, ImageError> => {
+  if (answer.kind === "square") return Effect.succeed(answer.rgb);
+  const { reason, got, expected, mend } = answer;
+  return Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason }));
+};
 
-/** Decodes one picture, in whichever worker is free. */
-const squareDecoder = (
-  idle: Queue.Queue<Worker>,
-  { side, mostPixels = MOST_PIXELS }: SquareOptions,
-): (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError> =>
-(image) =>
-  Effect.acquireUseRelease(
-    Queue.take(idle),
-    (worker) => ask(worker, { ...image, side, mostPixels }),
-    (worker) => Queue.offer(idle, worker),
-  );
-
-const openWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })),
-  (worker) => Effect.sync(() => worker.terminate()),
-);
+/** Decodes one image. */
+export type SquareDecoder = (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError>;
 
 /**
- * Opens workers that decode pictures by `decodeImage` and resize them as CLIP does, for as long as the scope lives.
- * The bytes do not depend on how many there are. A decode that is interrupted leaves its worker to the next one.
+ * Opens threads that decode images by `decodeImage` and resize them as CLIP does, for as long as the scope lives.
+ * The bytes do not depend on how many there are. A decode that is interrupted ends its thread.
  */
 export const openSquares = (
-  options: SquareOptions,
-): Effect.Effect<
-  (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError>,
-  never,
-  Scope.Scope
-> =>
-  Effect.gen(function* () {
-    const count = options.workers ?? navigator.hardwareConcurrency;
-    const idle = yield* Queue.unbounded<Worker>();
-    for (let i = 0; i < count; i++) yield* Queue.offer(idle, yield* openWorker);
-    return squareDecoder(idle, options);
-  });
+  { side, mostPixels = MOST_PIXELS, workers = navigator.hardwareConcurrency }: SquareOptions,
+): Effect.Effect<SquareDecoder, never, Scope.Scope> =>
+  Effect.map(
+    openPool<Job, Answer, DataError>({
+      script: new URL("./worker.ts", import.meta.url),
+      size: workers,
+      fault: fail,
+    }),
+    (request) => (image) =>
+      Effect.flatMap(request({ ...image, side, mostPixels }), (answer) => squareOf(image.file, answer)),
+  );
 
 /**
  * Squares of many pictures, each with its place, or the error that names its file.

@@ -1,4 +1,5 @@
 /** The worker's side of decoding: files in, squares of bytes out, without copying them back. */
+import { serve } from "../../threads/serve.ts";
 import { squareBicubic } from "../../vision/bicubic.ts";
 import { decodeImage, ImageError, type ImageReason } from "./decode.ts";
 
@@ -24,31 +25,20 @@ export type Answer =
     readonly got: string;
     readonly expected: string;
     readonly mend: string;
-  }
-  | { readonly kind: "failed"; readonly message: string };
+  };
 
-/** One job done. */
-export const answerOf = async ({ file, bytes, side, mostPixels }: Job): Promise<Answer> => {
+/** The square of an image, or why it is refused. */
+const answerOf = async ({ file, bytes, side, mostPixels }: Job): Promise<Answer> => {
   try {
     return { kind: "square", rgb: squareBicubic(await decodeImage(file, bytes, mostPixels), side) };
   } catch (cause) {
-    if (!(cause instanceof ImageError)) return { kind: "failed", message: String(cause) };
+    if (!(cause instanceof ImageError)) throw cause;
     const { reason, got, expected, mend } = cause;
     return { kind: "refused", reason, got, expected, mend };
   }
 };
 
-interface WorkerScope {
-  readonly postMessage: (message: Answer, transfer: Transferable[]) => void;
-  onmessage: (event: MessageEvent<Job>) => void;
-}
-
-const serve = (scope: WorkerScope): void => {
-  scope.onmessage = (event) => {
-    void answerOf(event.data).then((answer) =>
-      scope.postMessage(answer, answer.kind === "square" ? [answer.rgb.buffer as ArrayBuffer] : [])
-    );
-  };
-};
-
-if ("DedicatedWorkerGlobalScope" in globalThis) serve(globalThis as unknown as WorkerScope);
+serve<Job, Answer>(async (job) => {
+  const value = await answerOf(job);
+  return { value, transfer: value.kind === "square" ? [value.rgb.buffer as ArrayBuffer] : [] };
+});
