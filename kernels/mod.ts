@@ -41,6 +41,7 @@ export type { Dialect } from "./wasm/math.ts";
 export * from "./device/ceilings.ts";
 export * from "./device/cpu.ts";
 export * from "./device/choice.ts";
+export * from "./device/run.ts";
 export * from "./device/dawn.ts";
 export { paced } from "./device/dawn_pace.ts";
 export * from "./device/device.ts";
