@@ -5,6 +5,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { FaultError } from "./runs/fault.ts";
+import { MOST_NESTED, nestingOf } from "./runs/nesting.ts";
 
 /** One field that a codec refused. */
 export interface Refusal {
@@ -30,6 +31,26 @@ export class DecodeError extends FaultError<{
 const shorten = (text: string, most = 80): string =>
   text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 
+/** Fields, items and characters of a refused value that a message shows at most. */
+const SHOWN = 20;
+
+/** Levels of a refused value that a message shows at most. */
+const DEEP = 3;
+
+// A refused value may be as large as its file; a message shows its beginning. Throws for one that refers to itself.
+const beginning = (value: unknown, inside: readonly unknown[] = []): unknown => {
+  if (typeof value === "string") return value.slice(0, 8 * SHOWN);
+  if (typeof value !== "object" || value === null) return value;
+  if (inside.includes(value)) throw new TypeError("circular");
+  if (inside.length === DEEP) return "…";
+  const within = [...inside, value];
+  return Array.isArray(value)
+    ? value.slice(0, SHOWN).map((item) => beginning(item, within))
+    : Object.fromEntries(
+      Object.entries(value).slice(0, SHOWN).map(([name, item]) => [name, beginning(item, within)]),
+    );
+};
+
 const show = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") {
@@ -37,7 +58,7 @@ const show = (value: unknown): string => {
   }
   if (typeof value === "number") return String(value);
   try {
-    return shorten(JSON.stringify(value) ?? String(value));
+    return shorten(JSON.stringify(beginning(value)) ?? String(value));
   } catch {
     return "a value that refers to itself";
   }
@@ -129,15 +150,21 @@ export const decode =
  * Parses JSON text purely; the error says where the text stops being JSON.
  * @param op - what is read, as the error should name it.
  */
-export const parseJson = (op: string): (text: string) => E.Either<DecodeError, unknown> => (text) =>
-  E.tryCatch(
-    () => JSON.parse(text) as unknown,
-    (cause) =>
-      new DecodeError({
-        op,
-        got: `text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`,
-        expected: "JSON",
-        mend: "restore the file from a copy, or remove it and make it again",
-        refusals: [],
-      }),
-  );
+export const parseJson = (op: string): (text: string) => E.Either<DecodeError, unknown> => (text) => {
+  const unread = (got: string, expected: string): DecodeError =>
+    new DecodeError({
+      op,
+      got,
+      expected,
+      mend: "restore the file from a copy, or remove it and make it again",
+      refusals: [],
+    });
+  const nested = nestingOf(text);
+  return nested > MOST_NESTED
+    ? E.left(unread(`JSON that is nested ${nested} deep`, `at most ${MOST_NESTED}`))
+    : E.tryCatch(
+      () => JSON.parse(text) as unknown,
+      (cause) =>
+        unread(`text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, "JSON"),
+    );
+};

@@ -278,6 +278,7 @@ export * from "./runs/amount.ts";
 export * from "./runs/data_table.ts";
 export * from "./runs/diff.ts";
 export * from "./runs/disk.ts";
+export * from "./runs/paths.ts";
 export * from "./runs/export.ts";
 export * from "./runs/fault.ts";
 export * from "./runs/hash.ts";

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect";
 import { lossChart, type LossCurve } from "../figures/loss_chart.ts";
 import type { Figure } from "../figures/plot.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
-import type { DiskError } from "../runs/disk.ts";
-import { type MetricsError, readMetrics } from "../runs/metrics.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { follow, noSeries } from "../runs/tail.ts";
 import type { AblationSummary, ArmSummary, MetricInfo } from "./summary_types.ts";
 
 const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
@@ -37,13 +37,14 @@ export const timeFigure = (
 export const lossFigure = (
   { arms }: AblationSummary,
   store: string,
-): Effect.Effect<Figure, DiskError | MetricsError> =>
+): Effect.Effect<Figure, DiskError> =>
   Effect.gen(function* () {
     const curves: LossCurve[] = [];
     for (const stage of ["pretrain", "finetune"] as const) {
       for (const arm of arms) {
         const { origin } = arm.seeds[0]!;
-        const records = yield* readMetrics(`${store}/${origin[stage].artefact}/metrics/${stage}.jsonl`);
+        const file = `${store}/${origin[stage].artefact}/metrics/${stage}.jsonl`;
+        const { records } = yield* onDisk("read", file, () => follow(file, noSeries));
         const points = records.flatMap(({ step, loss }) =>
           typeof loss === "number" ? [{ x: step, loss }] : []
         );
@@ -61,7 +62,7 @@ export const lossFigure = (
 export const figuresOf = (
   summary: AblationSummary,
   store: string,
-): Effect.Effect<Readonly<Record<string, Figure>>, DiskError | MetricsError> =>
+): Effect.Effect<Readonly<Record<string, Figure>>, DiskError> =>
   summary.arms.length === 0 ? Effect.succeed({}) : Effect.map(lossFigure(summary, store), (loss) => ({
     loss,
     ...Object.fromEntries(

@@ -3,6 +3,7 @@ import type { DeviceName } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
+import { appendOwn } from "../runs/own_file.ts";
 import { JobError } from "./fault.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
@@ -67,7 +68,7 @@ const started = (options: HandOptions): Running => {
   const note = async (line: string): Promise<void> => {
     last.push(line);
     if (last.length > QUOTED) last.shift();
-    await Deno.writeTextFile(options.log, `${line}\n`, { append: true }).catch(() => {}); // a full disk
+    await appendOwn(options.log, `${line}\n`).catch(() => {}); // a full disk
   };
   const errors = (async () => {
     for await (const line of linesOf(process.stderr)) await note(line);

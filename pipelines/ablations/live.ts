@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { bar, duration, type ProgressSink } from "../terminal/progress.ts";
+import { oneLine, visible } from "../terminal/visible.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
 import { artefactPath } from "./artefact.ts";
 import type { Job } from "./jobs.ts";
@@ -103,11 +104,11 @@ export const liveLine = (live: Live, width: number): string => {
     x !== ""
   );
   const text = `${live.name} ${bar(share, 16)} ${Math.floor(100 * share)} % · ${parts.join(" · ")}`;
-  return [...text].slice(0, width).join("");
+  return [...oneLine(text)].slice(0, width).join("");
 };
 
-const show = (live: Live, text: string): void => {
-  const { sink } = live;
+const show = (live: Live, said: string): void => {
+  const { sink } = live, text = visible(said);
   sink.write(sink.isTerminal() ? `\r\u001b[2K${text}\n${liveLine(live, sink.width() - 1)}` : `${text}\n`);
 };
 

@@ -9,7 +9,7 @@ import type { GenerationError } from "../generate/generator.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
-import type { MetricRecord, MetricsError } from "../runs/metrics.ts";
+import type { MetricsError } from "../runs/metrics.ts";
 import { openOrCreateRun, RunError } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
 import { sheetOf } from "../stages/answer_sheet.ts";
@@ -23,7 +23,8 @@ import { noted, type StageRun, stageRun } from "../stages/stage.ts";
 import type { BatchError } from "../text/batch.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { meanFeatures } from "../train/features.ts";
-import { lastMean, timingOf } from "../train/timing.ts";
+import { digestMetrics, type MetricsDigest } from "../train/digest.ts";
+import { lastMean } from "../train/timing.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { artefactPath, type ArtefactResult, readResult, writeResult } from "./artefact.ts";
 import { trainEncoder } from "./encoder.ts";
@@ -54,13 +55,12 @@ type Found = Pick<ArtefactResult, "numbers" | "outcomes"> & { readonly dataHash?
 type Making = Effect.Effect<Found, MakeError, Device>;
 
 /** What a training found out. */
-const trainingNumbers = (records: readonly MetricRecord[]): Found => {
-  const { stepSeconds, measuredSeconds } = timingOf(records);
-  const skipped = records.at(-1)?.skipped;
+const trainingNumbers = ({ first, last, timing, losses }: MetricsDigest): Found => {
+  const { stepSeconds, measuredSeconds } = timing, { skipped } = last;
   return {
     numbers: {
-      firstLoss: records[0]!.loss as number,
-      loss: lastMean(records.filter(({ loss }) => Number.isFinite(loss)), "loss"),
+      firstLoss: first.loss as number,
+      loss: lastMean(losses.filter((loss) => Number.isFinite(loss))),
       secondsPerStep: stepSeconds,
       measuredSeconds,
       ...(typeof skipped === "number" ? { skipped } : {}),
@@ -75,11 +75,12 @@ const trained = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): 
     if (stage === "pretrain") {
       const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed, e.resolution));
       const done = yield* pretrain(run, { name: stage, config: e.pretrain, model, source, seed })(fresh);
-      return trainingNumbers(done.records);
+      return trainingNumbers(yield* digestMetrics(done.metrics));
     }
     const given = yield* modelAfter(shop, e, "expand", source.vocabulary);
     const settings = { name: stage, config: e.finetune, model, source, seed: seed + 1 };
-    return trainingNumbers((yield* finetune(run, settings)(given)).records);
+    const { metrics } = yield* finetune(run, settings)(given);
+    return trainingNumbers(yield* digestMetrics(metrics));
   });
 
 const grown = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>

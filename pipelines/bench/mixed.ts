@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect";
 import type { DataError } from "../data/error.ts";
 import { renderDataset } from "../data/workers.ts";
 import { presets } from "../quickstart/presets.ts";
-import type { MetricRecord } from "../runs/metrics.ts";
+import { type MetricRecord, readMetrics } from "../runs/metrics.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { languageTraining } from "../stages/language.ts";
 import type { ModelConfig } from "../stages/model.ts";
@@ -99,13 +99,13 @@ export const compareMixed = (
           freshModel(arm, model, vocabularyOf(tokenizer), seed),
           { checkpoint: `${folder}/${name}.safetensors`, metrics: `${folder}/${name}.jsonl`, every: steps },
         );
-        const { records } = yield* train({
+        const { metrics } = yield* train({
           ...training,
           identity: `${training.identity} ${overflowAt ?? ""}`,
           batchAt: (step) =>
             Effect.map(training.batchAt(step), (b) => step === overflowAt ? overflowing(b) : b),
         });
-        return { precision, seed, ...columnsOf(records) } satisfies Run;
+        return { precision, seed, ...columnsOf(yield* readMetrics(metrics)) } satisfies Run;
       });
     const f32: Run[] = [], mixed: Run[] = [];
     // in turns, so that a stop leaves pairs

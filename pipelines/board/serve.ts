@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope";
 import { stripTypeScriptTypes } from "node:module";
 import { textOfHtml } from "../report/html.ts";
 import { onDisk } from "../runs/disk.ts";
+import { notice } from "../terminal/output.ts";
 import { BoardError } from "./fault.ts";
 import { pictureAt } from "./file.ts";
 import { boardPage, boardStyle, partsOf } from "./page.ts";
@@ -122,7 +123,7 @@ const stampOf = (runs: readonly RunView[]): string =>
     run.manifest.stages,
     run.scores,
     run.sheets,
-    Object.entries(run.series).map(([stage, series]) => [stage, series.bytes, series.records.length]),
+    Object.entries(run.series).map(([stage, series]) => [stage, series.bytes, series.count]),
   ]));
 
 const respond = async (
@@ -166,7 +167,7 @@ const listen = (options: BoardOptions, stop: AbortController): Promise<Deno.Http
         port: options.port,
         onListen: () => setTimeout(() => resolve(server)),
         onError: (cause) => {
-          console.error(cause);
+          notice(String(cause));
           return plain(500, "the board could not read that");
         },
       },

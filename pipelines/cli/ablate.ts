@@ -17,6 +17,7 @@ import { countOf } from "../bench/flags.ts";
 import member from "../deno.json" with { type: "json" };
 import { writeReportPage } from "../report/write.ts";
 import { existing } from "../runs/disk.ts";
+import { notice, print } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";
 
@@ -64,7 +65,7 @@ export const command = Command.make(
   flags,
   ({ family, preset, set, store, json, list, ...given }) =>
     Effect.gen(function* () {
-      if (list) return console.log(json ? JSON.stringify(listing, null, 2) : listText());
+      if (list) return print(json ? JSON.stringify(listing, null, 2) : listText());
       const seeds = Option.isSome(given.seeds) ? yield* countOf("seeds", given.seeds.value) : undefined;
       const workers = yield* countOf("workers", given.workers);
       const config = yield* ablationAsked({ family, preset, set }, seeds);
@@ -81,7 +82,7 @@ export const command = Command.make(
         Effect.tapError((error) => error._tag === "AblationError" ? Effect.ignore(page) : Effect.void),
       );
       yield* page;
-      console.log(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
-      console.error(`${out}: report.html, summary.json, tables as text and CSV, figures`);
+      print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
+      notice(`${out}: report.html, summary.json, tables as text and CSV, figures`);
     }),
 );

@@ -14,6 +14,7 @@ import * as Option from "effect/Option";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../generate/ask.ts";
+import { notice, print, printPart } from "../terminal/output.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
@@ -102,14 +103,13 @@ export const command = Command.make(
   ({ device, json, arm, beams, show, temperature, topP, topK, seed, ...rest }) =>
     Effect.gen(function* () {
       const decoding = yield* decodingOf({ temperature, topP, topK, seed });
-      const out = new TextEncoder();
-      const tell = (words: string): void => void (json || Deno.stdout.writeSync(out.encode(words)));
+      const tell = (words: string): void => json ? undefined : printPart(words);
       const answer = yield* ask(
         { ...rest, decoding, ...given("arm", arm), ...given("beams", beams), ...given("show", show) },
         tell,
       );
-      console.log(json ? JSON.stringify(answer) : "");
-      for (const line of notes(answer)) console.error(line);
-      if (Option.isSome(show)) console.error(`where it looked: ${show.value}`);
+      print(json ? JSON.stringify(answer) : "");
+      for (const line of notes(answer)) notice(line);
+      if (Option.isSome(show)) notice(`where it looked: ${show.value}`);
     }).pipe(Effect.provide(deviceNamed(device))),
 );

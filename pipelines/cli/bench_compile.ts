@@ -9,6 +9,7 @@ import { compileText, timeCompile } from "../bench/compile.ts";
 import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -32,6 +33,6 @@ export const command = Command.make(
       const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno };
       const timed = timeCompile({ preset, tokens, batch, device }, versions);
       const report = yield* Effect.provide(timed, stepDevice(device));
-      console.log(json ? JSON.stringify(report, null, 2) : compileText(report));
+      print(json ? JSON.stringify(report, null, 2) : compileText(report));
     }),
 ).pipe(Command.withDescription("Times the way from a model to a program."));

@@ -15,6 +15,7 @@ import { type CaseReport, type ContestRun, contestText } from "../bench/contest_
 import { countFlag, countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { opponentNames } from "../bench/opponents/opponent.ts";
 import { type PresetName, presetNames, presets } from "../bench/presets.ts";
+import { notice, print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 import { runCommand } from "./main.ts";
 
@@ -94,7 +95,7 @@ export const command = Command.make(
           const c = make();
           if (!wanted.some((part) => c.name.includes(part))) continue;
           results.push(yield* contest(c, contenders, { rounds, seriesMs }));
-          console.error(`${c.name}: done`);
+          notice(`${c.name}: done`);
         }
         const run: ContestRun = {
           what: "paired",
@@ -109,9 +110,9 @@ export const command = Command.make(
           rounds,
           cases: results,
         };
-        console.log(json ? JSON.stringify(run, null, 2) : contestText(run));
+        print(json ? JSON.stringify(run, null, 2) : contestText(run));
       }).pipe(Effect.provide(deviceNamed(device))),
     ),
 );
 
-if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), false);
+if (import.meta.main) await runCommand(Command.run(command, { version: PRODUCT_VERSION }), "nothing");

@@ -11,6 +11,7 @@ import { decodeText, timeDecode } from "../bench/decode.ts";
 import { countFlag, countOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -46,7 +47,7 @@ export const command = Command.make(
       const { deviceName, report } = yield* Effect.provide(run, stepDevice(device));
       const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno };
       if (json) {
-        console.log(JSON.stringify({ what: "decode", device, deviceName, versions, ...report }, null, 2));
-      } else console.log(`${deviceName}\n${decodeText(report)}`);
+        print(JSON.stringify({ what: "decode", device, deviceName, versions, ...report }, null, 2));
+      } else print(`${deviceName}\n${decodeText(report)}`);
     }),
 ).pipe(Command.withDescription("Times the steps of a decoder against the time to read its weights once."));

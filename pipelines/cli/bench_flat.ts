@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect";
 import { countFlag, countOf, deviceFlag } from "../bench/flags.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
 import { stepDevice } from "../bench/step_device.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -25,6 +26,6 @@ export const command = Command.make(
     Effect.gen(function* () {
       const steps = yield* countOf("steps", given.steps), samples = yield* countOf("samples", given.samples);
       const report = yield* Effect.provide(runFlat(steps, samples), stepDevice(device));
-      console.log(json ? JSON.stringify(report, null, 2) : flatText(report));
+      print(json ? JSON.stringify(report, null, 2) : flatText(report));
     }),
 ).pipe(Command.withDescription("Shows that memory stays flat over many training steps."));

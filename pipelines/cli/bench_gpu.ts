@@ -14,6 +14,7 @@ import type { GpuProvider } from "../bench/gpu_bars.ts";
 import { type GpuLine, type GpuRun, gpuText } from "../bench/gpu_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { identityHere, readShipped, readTuning, saveTuning } from "../tune/store.ts";
+import { notice, print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -49,7 +50,7 @@ export const command = Command.make("gpu", flags, ({ device, tune, steps, json }
           identity,
           entries: Object.assign({}, ...[...shipped, measured].map((t) => t.entries)),
         };
-        if (!json && !halfSums) console.error(`${provider}: ${profile.name}`);
+        if (!json && !halfSums) notice(`${provider}: ${profile.name}`);
         const tuning = profile.software ? 0 : tune;
         const found = yield* measureGpu({
           provider,
@@ -59,7 +60,7 @@ export const command = Command.make("gpu", flags, ({ device, tune, steps, json }
           steps,
           onLine: ({ what, value, unit, note }) =>
             json ||
-            console.error(`  ${what}: ${value === undefined ? note : `${value.toPrecision(4)} ${unit}`}`),
+            notice(`  ${what}: ${value === undefined ? note : `${value.toPrecision(4)} ${unit}`}`),
         });
         lines.push(...found.lines);
         if (tuning > 0) yield* saveTuning(found.known);
@@ -81,5 +82,5 @@ export const command = Command.make("gpu", flags, ({ device, tune, steps, json }
       versions: { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno },
       lines,
     };
-    console.log(json ? JSON.stringify(run, null, 2) : gpuText(run));
+    print(json ? JSON.stringify(run, null, 2) : gpuText(run));
   })).pipe(Command.withDescription("Measures everything that is asked of a GPU."));

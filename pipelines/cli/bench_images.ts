@@ -7,6 +7,7 @@ import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { countFlag, countOf } from "../bench/flags.ts";
 import { imagesText, timeImages } from "../bench/images.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -26,5 +27,5 @@ export const command = Command.make("images", flags, ({ json, ...given }) =>
       side: yield* countOf("side", given.side),
       rounds: yield* countOf("rounds", given.rounds),
     });
-    console.log(json ? JSON.stringify({ what: "images", ...report }, null, 2) : imagesText(report));
+    print(json ? JSON.stringify({ what: "images", ...report }, null, 2) : imagesText(report));
   })).pipe(Command.withDescription("Times how many pictures a second become squares in Workers."));

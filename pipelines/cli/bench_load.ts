@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { countOf } from "../bench/flags.ts";
 import { type LoadReport, measureLoad } from "../bench/load.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -36,5 +37,5 @@ const text = (r: LoadReport): string =>
 export const command = Command.make("load", flags, ({ megabytes, to, json }) =>
   Effect.gen(function* () {
     const report = yield* measureLoad((yield* countOf("megabytes", megabytes)) * 1e6, to);
-    console.log(json ? JSON.stringify(report, null, 2) : text(report));
+    print(json ? JSON.stringify(report, null, 2) : text(report));
   })).pipe(Command.withDescription("Measures the memory of loading a checkpoint."));

@@ -12,6 +12,7 @@ import { compareMixed } from "../bench/mixed.ts";
 import { mixedText } from "../bench/mixed_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { onDisk } from "../runs/disk.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -59,7 +60,7 @@ export const command = Command.make(
         compareMixed({ steps, seeds, batch, scenes, window, caches, folder }),
         stepDevice(device),
       );
-      console.log(json ? JSON.stringify(report, null, 2) : mixedText(report));
+      print(json ? JSON.stringify(report, null, 2) : mixedText(report));
     })),
 ).pipe(
   Command.withDescription("Trains in f32 and in mixed precision, and compares with the noise of seeds."),

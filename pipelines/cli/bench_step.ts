@@ -19,6 +19,7 @@ import { precisions } from "../train/precision.ts";
 import { profileChart } from "../figures/profile_chart.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { tuned } from "../tune/store.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -108,7 +109,7 @@ export const command = Command.make(
         const { svg } = profileChart({ ...drawn, title: `${drawn.title}: ${result.deviceName}` });
         yield* atomicWrite(given.svg.value, [new TextEncoder().encode(svg)]);
       }
-      console.log(
+      print(
         json
           ? JSON.stringify(profiled ? { ...result, profiles } : result, null, 2)
           : [stepText(result), ...profiles.map(stepProfileText)].join("\n\n"),

@@ -6,6 +6,7 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { serveBoard } from "../board/serve.ts";
+import { notice, print } from "../terminal/output.ts";
 
 const flags = {
   runs: Flag.String("runs").pipe(Flag.withDefault("runs"), Flag.withDescription("folder of the runs")),
@@ -20,8 +21,8 @@ export const command = Command.make("board", flags, ({ runs, port }) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { url } = yield* serveBoard({ folder: runs, port });
-      console.log(url);
-      console.error("Ctrl-C ends it");
+      print(url);
+      notice("Ctrl-C ends it");
       yield* Effect.never;
     }),
   ));

@@ -10,6 +10,7 @@ import { fromEither } from "../bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed, configsOf } from "../configs/named.ts";
 import { configJson, configTable, configText } from "../configs/show.ts";
+import { print } from "../terminal/output.ts";
 
 const parts = {
   name: Argument.String("name").pipe(
@@ -32,10 +33,10 @@ export const command = Command.make("configs", parts, ({ name, json, geometry })
     onNone: () =>
       Effect.sync(() => {
         const all = configsOf(geometry);
-        console.log(json ? JSON.stringify(all.map(configJson), null, 2) : configTable(all));
+        print(json ? JSON.stringify(all.map(configJson), null, 2) : configTable(all));
       }),
     onSome: (given) =>
       Effect.map(fromEither(configNamed(given, geometry)), (config) => {
-        console.log(json ? JSON.stringify(configJson(config), null, 2) : configText(config));
+        print(json ? JSON.stringify(configJson(config), null, 2) : configText(config));
       }),
   }));

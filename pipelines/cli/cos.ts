@@ -11,10 +11,10 @@ import type * as Effect from "effect/Effect";
 import type * as NodeServices from "@effect/platform-node/NodeServices";
 import member from "../deno.json" with { type: "json" };
 import { runCommand } from "./main.ts";
-import { goesOn, treeFor } from "./tree.ts";
+import { onSignalOf, treeFor } from "./tree.ts";
 
 const tree = await treeFor(Deno.args, "deno task cos") as Command.Command<"cos", unknown>;
 const program: Effect.Effect<void, unknown, NodeServices.NodeServices> = Command.run(tree, {
   version: member.version,
 });
-await runCommand(program, goesOn(Deno.args));
+await runCommand(program, onSignalOf(Deno.args));

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream";
 import { formats } from "../data/formats/formats.ts";
 import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../data/formats/read.ts";
 import { table } from "../terminal/table.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 import { command as scenes } from "./scenes.ts";
 
@@ -68,13 +69,13 @@ export const command = Command.make(
           return add(sum, verdict);
         },
       );
-      if (json) console.log(JSON.stringify({ format: name, files, ...report, sample: shown }, null, 2));
+      if (json) print(JSON.stringify({ format: name, files, ...report, sample: shown }, null, 2));
       else {
-        console.log(countsText(report));
-        for (const refusal of report.refusals) console.log(`refused: ${refusal}`);
+        print(countsText(report));
+        for (const refusal of report.refusals) print(`refused: ${refusal}`);
         const more = report.refused - report.refusals.length;
-        if (more > 0) console.log(`and ${more} more`);
-        for (const record of shown) console.log(JSON.stringify(record));
+        if (more > 0) print(`and ${more} more`);
+        for (const record of shown) print(JSON.stringify(record));
       }
     }),
 ).pipe(Command.withSubcommands([scenes]));

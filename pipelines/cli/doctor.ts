@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { examine } from "../doctor/examine.ts";
 import { doctorText, examined } from "../doctor/report.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -27,6 +28,6 @@ export const command = Command.make(
   flags,
   ({ device, measure, json }) =>
     Effect.map(examine(device === "all" ? examined : [device], measure), (report) => {
-      console.log(json ? JSON.stringify(report, null, 2) : doctorText(report));
+      print(json ? JSON.stringify(report, null, 2) : doctorText(report));
     }),
 );

@@ -12,6 +12,7 @@ import { loadTrained } from "../generate/trained.ts";
 import { writeReportPage } from "../report/write.ts";
 import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";
+import { print } from "../terminal/output.ts";
 import { directoryArgument, jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -65,6 +66,6 @@ export const command = Command.make(
         }
       });
       const files = yield* write;
-      console.log(json ? JSON.stringify({ format, files }, null, 2) : files.join("\n"));
+      print(json ? JSON.stringify({ format, files }, null, 2) : files.join("\n"));
     }),
 );

@@ -7,6 +7,9 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
+import process from "node:process";
+import { news, notice, results } from "../terminal/output.ts";
+import { heardSignal, listenToSignals, signalCodes, startedDeaf } from "../terminal/signals.ts";
 
 interface FaultLike {
   readonly op: string;
@@ -39,7 +42,7 @@ const presenter: CliOutput.Presenter = {
     event._tag === "InvalidInvocation"
       ? Effect.sync(() => {
         const said = event.errors.map((error) => error.message).join("\n");
-        console.error(`error: ${said}\n\nsee ${event.commandPath.join(" ")} --help`);
+        notice(`error: ${said}\n\nsee ${event.commandPath.join(" ")} --help`);
       })
       : CliOutput.defaultPresenter.present(event),
 };
@@ -48,43 +51,70 @@ const presenter: CliOutput.Presenter = {
 const saidAlready = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "ShowHelp";
 
-/** Exit code of an interrupted command, as shells have it for SIGINT. */
-export const INTERRUPTED = 130;
+/** Milliseconds that news have to reach the terminal when the command ends. */
+const FAREWELL = 1000;
+
+const within = (ms: number, promise: Promise<void>): Promise<void> =>
+  Promise.race([promise, new Promise<void>((resolve) => setTimeout(resolve, ms))]);
+
+/** Ends the process once what was said is out: all results, unless a signal ended the command. */
+const end = async (code: number): Promise<never> => {
+  const lost = results.lost();
+  await (heardSignal() === undefined ? results.drained() : within(FAREWELL, results.drained()));
+  const gone = lost ?? results.lost();
+  // a reader that closes a pipe has read enough; any other loss is a failure
+  if (gone !== undefined && gone !== "EPIPE") {
+    notice(`error: standard output took no more (${gone}); results are lost`);
+  }
+  await within(FAREWELL, news.drained());
+  return Deno.exit(code === 0 && gone !== undefined && gone !== "EPIPE" ? 1 : code);
+};
+
+const logger = Logger.make<unknown, void>(({ message }) =>
+  notice((Array.isArray(message) ? message : [message]).map(String).join(" "))
+);
+
+/** How a command takes a signal. */
+export type OnSignal =
+  // it saves what it did, so that the same command goes on from there
+  | "saves"
+  // it ends what it started, such as processes and temporary folders
+  | "cleans up"
+  // there is nothing to do: the system ends it at once
+  | "nothing";
 
 /**
- * Runs a command to its end and exits. SIGINT and SIGTERM interrupt it, so that it can save; a second one ends it at
- * once.
- * @param goesOn - whether it saves what it did, so that the same command goes on from there.
+ * Runs a command to its end and exits. A signal ends it as `onSignal` says, with the exit code that shells have for it; a
+ * second one ends it at once.
  */
 export const runCommand = async (
   command: Effect.Effect<unknown, unknown, NodeServices.NodeServices>,
-  goesOn: boolean,
+  onSignal: OnSignal,
 ): Promise<never> => {
+  process.stdout.on("error", () => {}); // help goes there; a reader may have enough of it
   const fiber = Effect.runFork(
     command.pipe(
       Effect.provide(NodeServices.layer),
-      Effect.provideService(Logger.LogToStderr, true),
+      Effect.provide(Logger.layer([logger])),
       Effect.provideService(CliOutput.Presenter, presenter),
     ),
   );
-  let signals = 0;
-  const interrupt = (): void => {
-    signals++;
-    if (signals > 1) Deno.exit(INTERRUPTED);
-    console.error(`\nstopping${goesOn ? ": the state is being saved" : ""} (once more to stop at once)`);
-    Effect.runFork(Fiber.interrupt(fiber));
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
-  Deno.addSignalListener("SIGTERM", interrupt);
-  const exit = await Effect.runPromise(Fiber.await(fiber));
-  if (Exit.isSuccess(exit)) return Deno.exit(0);
-  if (Cause.hasInterruptsOnly(exit.cause) || signals > 0) {
-    console.error(
-      goesOn ? "stopped; the last checkpoint is kept, and the same command goes on from there" : "stopped",
+  const saves = onSignal === "saves";
+  if (onSignal !== "nothing" || startedDeaf()) {
+    listenToSignals(() => {
+      notice(`\nstopping${saves ? ": the state is being saved" : ""} (once more to stop at once)`);
+      Effect.runFork(Fiber.interrupt(fiber));
+    });
+  }
+  const exit = await Effect.runPromise(Fiber.await(fiber)), signal = heardSignal();
+  if (Exit.isSuccess(exit)) return await end(0);
+  if (signal !== undefined) {
+    notice(
+      saves ? "stopped; the last checkpoint is kept, and the same command goes on from there" : "stopped",
     );
-    return Deno.exit(INTERRUPTED);
+    return await end(signalCodes[signal]);
   }
   const error = Cause.squash(exit.cause);
-  if (!saidAlready(error)) console.error(`\nerror: ${paragraph(error)}`);
-  return Deno.exit(1);
+  if (!saidAlready(error)) notice(`\nerror: ${paragraph(error)}`);
+  return await end(1);
 };

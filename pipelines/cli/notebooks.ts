@@ -7,6 +7,7 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { presetNames } from "../ablations/config.ts";
 import { runNotebooks } from "../notebooks/run.ts";
+import { notice, print } from "../terminal/output.ts";
 import { ablationFlags, deviceAsked } from "./ablation_flags.ts";
 
 const flags = {
@@ -42,11 +43,11 @@ export const command = Command.make(
         device: deviceAsked(device, preset),
         out,
         onDone: (name, { faults, seconds }) =>
-          console.log(`${faults.length === 0 ? "ok  " : "FAIL"} ${name} ${seconds.toFixed(1)} s`),
+          print(`${faults.length === 0 ? "ok  " : "FAIL"} ${name} ${seconds.toFixed(1)} s`),
       });
       const faults = ran.flatMap((one) => one.faults);
-      faults.slice(1).forEach(({ message }) => console.error(message));
-      console.error(`${out}: an executed copy and a page of each`);
+      faults.slice(1).forEach(({ message }) => notice(message));
+      notice(`${out}: an executed copy and a page of each`);
       if (faults[0] !== undefined) return yield* Effect.fail(faults[0]);
     }),
 );

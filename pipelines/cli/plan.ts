@@ -23,6 +23,7 @@ import {
 import { planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
 import { type Precision, precisions } from "../train/precision.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -92,6 +93,6 @@ export const command = Command.make(
         utilisation,
         ...(Option.isSome(batch) ? { batch: batch.value } : {}),
       }));
-      console.log(json ? JSON.stringify(plan, null, 2) : planText(plan));
+      print(json ? JSON.stringify(plan, null, 2) : planText(plan));
     }),
 );

@@ -20,6 +20,7 @@ import type { ReportError } from "../report/make.ts";
 import { writeReportPage } from "../report/write.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
+import { notice, print } from "../terminal/output.ts";
 import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const flags = {
@@ -70,14 +71,14 @@ const show = (
   Effect.gen(function* () {
     const device = yield* theDevice();
     const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
-    console.error(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
+    notice(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
     const summary = yield* quickstart(config, {
       out: folder,
       fresh,
       version: member.version,
     });
     yield* writeReportPage(folder);
-    console.log(
+    print(
       json
         ? JSON.stringify(summary, null, 2)
         : `${
@@ -85,7 +86,7 @@ const show = (
         }\npre-training time is relative to the first row, as measured; intervals are ` +
           "bootstrap 95 %",
     );
-    console.error(
+    notice(
       `${folder}: report.html, summary.json, figures, samples, metrics, checkpoints; ` +
         duration(summary.wallSeconds),
     );

@@ -11,6 +11,7 @@ import { reportData } from "../report/render.ts";
 import { tableText } from "../report/text.ts";
 import { writeFigures, writeReportPage } from "../report/write.ts";
 import { existing } from "../runs/disk.ts";
+import { notice, print } from "../terminal/output.ts";
 import { directoryArgument, jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -35,9 +36,9 @@ export const command = Command.make(
       if (ablation && Option.isNone(out)) yield* writeAblation(path);
       const report = yield* writeReportPage(path, page);
       if (!ablation && Option.isNone(out)) yield* writeFigures(`${path}/figures`, report);
-      console.log(
+      print(
         json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
       );
-      console.error(page);
+      notice(page);
     }),
 );

@@ -21,6 +21,7 @@ import { readResults, TIMES } from "../report/results/read.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
+import { notice, print } from "../terminal/output.ts";
 import { computeFlag, directoryArgument, jsonFlag } from "./flags.ts";
 
 const folder = Flag.String("folder").pipe(
@@ -51,7 +52,7 @@ const keep = Command.make(
         name,
         ...(Option.isSome(note) ? { note: note.value } : {}),
       });
-      console.error(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the page`);
+      notice(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the page`);
     }),
 ).pipe(Command.withDescription("Copies what is small of an ablation into the records: no weights."));
 
@@ -77,7 +78,7 @@ const time = Command.make(
         Effect.provide(deviceNamed(device)),
       );
       yield* writeJson(`${path}/${TIMES}`, times);
-      console.error(`${path}/${TIMES}: ${times.arms.length} arms`);
+      notice(`${path}/${TIMES}: ${times.arms.length} arms`);
     }),
 ).pipe(Command.withDescription("Times pre-training steps of a record's arms side by side, in turn."));
 
@@ -95,10 +96,10 @@ export const command = Command.make("results", parts, ({ folder, out, json }) =>
   Effect.gen(function* () {
     const records = yield* readResults(folder), results = claims.map(resultOf(records));
     yield* atomicWrite(out, [new TextEncoder().encode(resultsPage(records, results))]);
-    console.log(
+    print(
       json
         ? JSON.stringify(results, null, 2)
         : table(["claim", "verdict"], results.map(({ claim, verdict }) => [claim.text, verdict])),
     );
-    console.error(out);
+    notice(out);
   })).pipe(Command.withSubcommands([keep, time]));

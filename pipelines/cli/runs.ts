@@ -12,6 +12,8 @@ import { diffRows, diffRuns } from "../runs/diff.ts";
 import { type IndexedRun, indexRuns, type RunIndex } from "../runs/index.ts";
 import { queryRuns } from "../runs/query.ts";
 import { table } from "../terminal/table.ts";
+import { oneLine } from "../terminal/visible.ts";
+import { notice, print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 import { runIn } from "./run_in.ts";
 
@@ -38,7 +40,7 @@ const shown = ({ scores }: IndexedRun): string =>
   );
 
 const tell = (runs: readonly IndexedRun[], { unreadable }: RunIndex, json: boolean): void => {
-  console.log(
+  print(
     json ? JSON.stringify(runs.map(data), null, 2) : table(
       ["run", "status", "stages", "begun", "device", "scores"],
       runs.map((run) => [
@@ -53,7 +55,7 @@ const tell = (runs: readonly IndexedRun[], { unreadable }: RunIndex, json: boole
       ]),
     ),
   );
-  for (const { path, reason } of unreadable) console.error(`${path}: ${reason}`);
+  for (const { path, reason } of unreadable) notice(oneLine(`${path}: ${reason}`));
 };
 
 const asked = (folder: string, where: readonly string[], sort: string, json: boolean) =>
@@ -101,7 +103,7 @@ const diff = Command.make(
   ({ a, b, json }) =>
     Effect.gen(function* () {
       const found = diffRuns(yield* runIn(a), yield* runIn(b));
-      console.log(
+      print(
         json
           ? JSON.stringify(found, null, 2)
           : found.length === 0

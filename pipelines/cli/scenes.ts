@@ -18,6 +18,7 @@ import { openScenes, readScene, type SceneFolder } from "../data/shards/read.ts"
 import { atomicWrite } from "../runs/disk.ts";
 import { duration } from "../terminal/progress.ts";
 import { shellLine } from "../terminal/shell_line.ts";
+import { notice, print } from "../terminal/output.ts";
 
 const parts = {
   config: Flag.Literals("config", Object.keys(dataConfigs) as (keyof typeof dataConfigs)[]).pipe(
@@ -58,13 +59,13 @@ const withRealism = (config: DataConfig) =>
     findRealism(),
     Option.match({
       onNone: () => {
-        console.error(
+        notice(
           `no stamps and no photos: none of the Debian packages ${realismPackages.join(", ")} is installed`,
         );
         return config;
       },
       onSome: (realism) => {
-        console.error(
+        notice(
           `${realism.stamps.length} stamps and ${realism.photos.length} photos of ${
             realism.packages.join(", ")
           }`,
@@ -119,7 +120,7 @@ export const command = Command.make(
         onShard: (done, all, found) => {
           const seconds = (performance.now() - begun) / 1000, rate = (done - found) / Math.max(seconds, 1e-3);
           const left = rate > 0 ? `, ${rate.toFixed(0)} scenes/s, ${duration((all - done) / rate)} left` : "";
-          console.error(`${done} of ${all} scenes${left}`);
+          notice(`${done} of ${all} scenes${left}`);
         },
       });
       const folder = yield* openScenes(out);
@@ -137,7 +138,7 @@ export const command = Command.make(
         yield* write(card.value, cardMarkdown(made, json.slice(json.lastIndexOf("/") + 1)));
         yield* write(json, `${JSON.stringify(made, null, 1)}\n`);
       }
-      console.log(manifest.hash);
+      print(manifest.hash);
     }),
 ).pipe(
   Command.withDescription("Makes a folder of scenes with exact records, a data card and a contact sheet."),

@@ -26,6 +26,7 @@ import { type Board, boardText } from "../eval/board.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const boxReaders = {
@@ -150,5 +151,5 @@ export const command = Command.make("score", parts, (flags) =>
       return { comparison: compareAnswers(of, answered, other) };
     });
     const board: Board = { benchmark: of.name, ...evaluation, ...majority, ...comparison };
-    console.log(flags.json ? JSON.stringify(board, null, 2) : boardText(of, board));
+    print(flags.json ? JSON.stringify(board, null, 2) : boardText(of, board));
   }));

@@ -17,6 +17,7 @@ import { workshop } from "../ablations/workshop.ts";
 import member from "../deno.json" with { type: "json" };
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
+import { notice, print } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";
 import { unknownName, type UsageError } from "./usage.ts";
@@ -76,14 +77,14 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
             catch: (cause) => cause as ConfigError,
           });
         const label = `${stage} ${chosen.name}, seed ${seed}`;
-        console.error(`${label}, and what it needs, on ${profile.name}`);
+        notice(`${label}, and what it needs, on ${profile.name}`);
         const { directory, key, seconds, numbers } = yield* makeStage(
           workshop(store, profile.name, member.version),
           experiment,
           stage,
         );
         const made: Made = { path: directory, key, stage, label, seconds, numbers };
-        console.log(json ? JSON.stringify(made, null, 2) : text(made));
+        print(json ? JSON.stringify(made, null, 2) : text(made));
       }).pipe(
         Effect.provide(tuned(deviceNamed(deviceAsked(device, preset)))),
       ),

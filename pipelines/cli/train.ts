@@ -21,6 +21,7 @@ import {
 } from "../mixtures/run.ts";
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
+import { notice, print } from "../terminal/output.ts";
 import { computeFlag, jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -100,14 +101,14 @@ export const command = Command.make(
       const config = yield* loadMixtureRun(path);
       if (check) {
         const mixtures = yield* checked(config, cache);
-        return console.log(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
+        return print(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
       }
       const folder = Option.getOrElse(out, () => `runs/mixtures-${config.arm.name}-${config.seed}`);
       const run = runOnMixtures(config, { out: folder, cache, version: member.version });
       const summary = yield* Effect.provide(run, tuned(deviceNamed(device)));
-      console.log(
+      print(
         json ? JSON.stringify(summary, null, 2) : `${partsText(summary.mixtures)}\n${scoresText(summary)}`,
       );
-      console.error(`${folder}: summary.json, metrics, checkpoints`);
+      notice(`${folder}: summary.json, metrics, checkpoints`);
     })),
 );

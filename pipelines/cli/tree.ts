@@ -3,6 +3,7 @@
  * when all are asked for; until then the name and the line of the help stand in for it.
  */
 import { Command } from "effect/cli";
+import type { OnSignal } from "./main.ts";
 
 /** A command of whatever flags, errors and services. */
 export type AnyCommand = Command.Command.Any;
@@ -17,8 +18,8 @@ export interface Entry {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** Its module. */
   readonly load: () => Promise<{ readonly command: AnyCommand }>;
-  /** Whether it saves what it did when it is stopped, so that the same command goes on from there. */
-  readonly goesOn?: true;
+  /** How it takes a signal; nothing is to be done unless said. */
+  readonly onSignal?: OnSignal;
 }
 
 /** Commands that belong together, as the help lists them. */
@@ -37,7 +38,7 @@ const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate", about: str
     const { stageCommand } = await import("./stage.ts");
     return { command: stageCommand(name) };
   },
-  goesOn: true,
+  onSignal: "saves",
 });
 
 /** Every command. */
@@ -53,7 +54,7 @@ export const groups: readonly Group[] = [
           ["--scale micro --set pretrain.steps=8", "the smallest size, with one field changed"],
         ],
         load: () => import("./quickstart.ts"),
-        goesOn: true,
+        onSignal: "saves",
       },
       {
         name: "ablate",
@@ -68,7 +69,7 @@ export const groups: readonly Group[] = [
           ],
         ],
         load: () => import("./ablate.ts"),
-        goesOn: true,
+        onSignal: "saves",
       },
       stage("pretrain", "Pre-trains one arm with few visual tokens."),
       stage("expand", "Splits the windows of a pre-trained arm: few tokens become many."),
@@ -83,14 +84,14 @@ export const groups: readonly Group[] = [
           ["run.json --out runs/mine", "pre-training, expansion, fine-tuning, scores"],
         ],
         load: () => import("./train.ts"),
-        goesOn: true,
+        onSignal: "saves",
       },
       {
         name: "vision",
         about: "Trains the small vision encoder on drawn scenes.",
         examples: [["--steps 2000 --out runs/vision", "makes weights like the shipped ones"]],
         load: () => import("./vision.ts"),
-        goesOn: true,
+        onSignal: "saves",
       },
     ],
   },
@@ -197,6 +198,7 @@ export const groups: readonly Group[] = [
           ["--only 03 --preset lab --html pages", "one of them on a GPU, rendered to pages/"],
         ],
         load: () => import("./notebooks.ts"),
+        onSignal: "cleans up",
       },
       {
         name: "board",
@@ -234,6 +236,7 @@ export const groups: readonly Group[] = [
           ["step --preset research --tokens 32,80,336", "whole training steps"],
         ],
         load: () => import("./bench.ts"),
+        onSignal: "cleans up",
       },
     ],
   },
@@ -274,6 +277,6 @@ export const treeFor = async (args: readonly string[], before: string): Promise<
   );
 };
 
-/** Whether the command of a command line goes on, when it was stopped, from where it was. */
-export const goesOn = (args: readonly string[]): boolean =>
-  entries.some((entry) => entry.goesOn === true && args.includes(entry.name));
+/** How the command of a command line takes a signal. */
+export const onSignalOf = (args: readonly string[]): OnSignal =>
+  entries.find(({ name, onSignal }) => onSignal !== undefined && args.includes(name))?.onSignal ?? "nothing";

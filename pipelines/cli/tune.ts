@@ -22,6 +22,7 @@ import { stepDevice } from "../bench/step_device.ts";
 import { stepWork } from "../bench/step_work.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
+import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const flags = {
@@ -63,7 +64,7 @@ export const command = Command.make(
       const run = Effect.gen(function* () {
         const { profile } = yield* theDevice(), identity = yield* identityHere(profile);
         let table: TuningTable = yield* readTuning(identity), left = 0;
-        if (!json) console.log(`${profile.name}: untuned time, best over untuned, schedules tried, kernel`);
+        if (!json) print(`${profile.name}: untuned time, best over untuned, schedules tried, kernel`);
         for (const [i, count] of tokens.entries()) {
           const { source } = yield* Effect.try({
             try: () => stepWork(presets[preset], count, batch === undefined ? {} : { batch }),
@@ -72,13 +73,13 @@ export const command = Command.make(
           const report = yield* tune(source, {
             budget: budget / tokens.length,
             known: table,
-            onTuned: (form, entry) => json || console.log(line(form, entry)),
+            onTuned: (form, entry) => json || print(line(form, entry)),
           });
           left += report.left;
           table = withEntries(table, report.entries);
           yield* saveTuning(table);
           if (!json && report.left > 0 && i === tokens.length - 1) {
-            console.log(`${left} further forms had no time: run again to go on, or raise --budget`);
+            print(`${left} further forms had no time: run again to go on, or raise --budget`);
           }
         }
         const path = yield* saveTuning(table);
@@ -89,7 +90,7 @@ export const command = Command.make(
         }
         const faster = Object.keys(schedulesOf(table)).length;
         const result = { path, forms: Object.keys(table.entries).length, faster, left };
-        console.log(
+        print(
           json
             ? JSON.stringify({ ...result, table }, null, 2)
             : `${faster} of ${result.forms} forms have a schedule of their own; ${path}`,

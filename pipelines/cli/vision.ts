@@ -17,9 +17,10 @@ import { acquireLock } from "../runs/run_lock.ts";
 import { runVision } from "../stages/vision.ts";
 import { defaultVision, visionConfigCodec } from "../stages/vision_config.ts";
 import { table } from "../terminal/table.ts";
-import { timingOf } from "../train/timing.ts";
+import { digestMetrics } from "../train/digest.ts";
 import { visionTower } from "../vision/tower.ts";
 import { saveVision } from "../vision/weights.ts";
+import { notice, print } from "../terminal/output.ts";
 import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const d = defaultVision;
@@ -69,7 +70,7 @@ export const command = Command.make(
         every: config.every,
       };
       const result = yield* runVision(config, places, "cache/scenes");
-      const { records } = result.trained, timing = timingOf(records);
+      const { first, last, timing } = yield* digestMetrics(result.trained.metrics);
       const manifest = {
         what: "region-text contrast: pooled patch features of every object against a table of concept names",
         command: shellLine([
@@ -79,14 +80,14 @@ export const command = Command.make(
         tower: visionTower,
         config,
         dataHash: result.dataHash,
-        loss: { first: records[0]?.loss, last: records.at(-1)?.loss },
+        loss: { first: first.loss, last: last.loss },
         heldOut: result.heldOut,
         stepSeconds: timing.stepSeconds,
         finished: new Date().toISOString(),
       };
       yield* saveVision(out, result.params.vit, manifest as unknown as Json);
       const { loss, heldOut, stepSeconds } = manifest;
-      console.log(
+      print(
         json ? JSON.stringify({ out, loss, heldOut, stepSeconds }, null, 2) : table(["", "value"], [
           ["loss, first step", loss.first as number],
           ["loss, last step", loss.last as number],
@@ -97,7 +98,7 @@ export const command = Command.make(
           ),
         ]),
       );
-      console.error(
+      notice(
         `weights: ${out}/vit.safetensors; copy them and vit.json to pipelines/vision/weights to ship them`,
       );
     })).pipe(Effect.provide(deviceNamed(device))),

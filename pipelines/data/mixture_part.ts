@@ -219,7 +219,7 @@ export const openPart = (
     const folder = `${cache}/${key.slice(0, 24)}`;
     yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
     const report = yield* prepared(options, folder);
-    const file = yield* openScoped(`${folder}/${preparedFiles.records}`, { read: true });
+    const file = yield* openScoped(`${folder}/${preparedFiles.records}`);
     const bytes = (part: string) => onDisk("read", folder, () => Deno.readFile(`${folder}/${part}`));
     const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
     const listed = new Uint32Array((yield* bytes(preparedFiles.images)).buffer);

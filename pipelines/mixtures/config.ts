@@ -1,11 +1,11 @@
 /** A model's way from annotation files to scores, as a JSON file describes it. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../bridge.ts";
+import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { closed, oneOf } from "../data/formats/codecs.ts";
 import { benchmarks } from "../eval/registry.ts";
-import { type DiskError, folderOf } from "../runs/disk.ts";
-import { readJson } from "../runs/run_directory.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { folderOf } from "../runs/paths.ts";
 import { languageCodec, type LanguageConfig } from "../stages/language.ts";
 import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
 
@@ -75,7 +75,10 @@ export const mixtureRunCodec = (): t.Type<MixtureRunConfig, unknown, unknown> =>
 /** Reads the configuration of a run; the mixtures' paths are relative to the folder of its file. */
 export const loadMixtureRun = (path: string): Effect.Effect<MixtureRunConfig, DecodeError | DiskError> =>
   Effect.gen(function* () {
-    const config = yield* readJson(path, mixtureRunCodec());
+    const config = yield* onDisk("read", path, () => Deno.readTextFile(path)).pipe(
+      Effect.flatMap((text) => fromEither(parseJson(path)(text))),
+      Effect.flatMap(decode(mixtureRunCodec(), path)),
+    );
     const at = <A extends { readonly mixture: string }>(of: A): A => ({
       ...of,
       mixture: of.mixture.startsWith("/") ? of.mixture : `${folderOf(path)}/${of.mixture}`,

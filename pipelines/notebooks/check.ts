@@ -1,6 +1,7 @@
 /** Type-checks the cells of notebooks, which a kernel never does: all cells of one, joined to a module. */
 import * as Effect from "effect/Effect";
-import { type DiskError, folderOf, onDisk } from "../runs/disk.ts";
+import { type DiskError, onDisk } from "../runs/disk.ts";
+import { folderOf } from "../runs/paths.ts";
 import { NotebookError } from "./fault.ts";
 import { joined, type Notebook } from "./notebook.ts";
 

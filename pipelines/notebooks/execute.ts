@@ -4,7 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import * as Exit from "effect/Exit";
 import * as Cause from "effect/Cause";
 import type { DiskError } from "../runs/disk.ts";
-import { folderOf } from "../runs/disk.ts";
+import { folderOf } from "../runs/paths.ts";
 import { expectationsOf, type Expected, expectedKinds, missing } from "./expectations.ts";
 import { CellError, type KernelError, NotebookError } from "./fault.ts";
 import { type KernelOptions, openKernel, type Ran } from "./kernel.ts";

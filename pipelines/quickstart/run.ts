@@ -11,7 +11,8 @@ import { makeArtefact, type MakeError } from "../ablations/make.ts";
 import { tokenizerOf } from "../ablations/materials.ts";
 import { workshop } from "../ablations/workshop.ts";
 import { tried } from "../bridge.ts";
-import { type DiskError, existing, folderOf, onDisk } from "../runs/disk.ts";
+import { type DiskError, existing, onDisk } from "../runs/disk.ts";
+import { folderOf } from "../runs/paths.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import { openOrCreateRun, type RunDirectory, RunError } from "../runs/run_directory.ts";
@@ -19,7 +20,7 @@ import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { alsoNamed } from "../runs/second_name.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { noted, stageRun } from "../stages/stage.ts";
-import { stderrSink } from "../terminal/progress.ts";
+import { notice } from "../terminal/output.ts";
 import type { QuickstartConfig } from "./config.ts";
 import { writeReport } from "./report.ts";
 import { type ArmResult, armResult, type Summary, summaryOf } from "./summary.ts";
@@ -115,7 +116,7 @@ const elsewhere = (path: string, got: string, expected: string): RunError =>
 const tellOnce = (what: string): (holder: string) => void => {
   let told = false;
   return (holder) => {
-    if (!told) stderrSink.write(`${what}: waits for ${holder}\n`);
+    if (!told) notice(`${what}: waits for ${holder}`);
     told = true;
   };
 };
@@ -156,7 +157,7 @@ export const quickstart = (
     }
     const run = stageRun(opened), done = new Set<string>(), results: ArmResult[] = [];
     for (const [i, experiment] of experiments.entries()) {
-      stderrSink.write(`${experiment.arm.name}, arm ${i + 1} of ${experiments.length}\n`);
+      notice(`${experiment.arm.name}, arm ${i + 1} of ${experiments.length}`);
       for (const job of jobsOf(experiment, device)) {
         const title = titleOf(job, experiment), artefact = artefactPath(store, job);
         if (done.has(title ?? job.key)) continue;
@@ -165,7 +166,7 @@ export const quickstart = (
         if (title === undefined) yield* make;
         else {
           if ((yield* readResult(artefact)) !== undefined) {
-            stderrSink.write(`${title} stands in ${artefact}\n`);
+            notice(`${title} stands in ${artefact}`);
           }
           const names = namesFor(artefact, job, experiment, run.directory, title);
           yield* noted(run, title, () => showing(names, make))(undefined);

@@ -4,22 +4,23 @@ import type { DecodeError } from "../bridge.ts";
 import { grownTokens, smallTokens } from "./tokens.ts";
 import type { Interval } from "../eval/bootstrap.ts";
 import type { DiskError } from "../runs/disk.ts";
-import { type MetricRecord, type MetricsError, readMetrics } from "../runs/metrics.ts";
+import type { MetricsError } from "../runs/metrics.ts";
 import { readJson, type RunDirectory } from "../runs/run_directory.ts";
 import { type Evaluation, evaluationCodec } from "../stages/evaluate.ts";
 import type { Arm } from "../stages/model.ts";
 import type { Scores } from "../stages/scores.ts";
-import { lastMean, timingOf } from "../train/timing.ts";
+import { digestMetrics, type MetricsDigest } from "../train/digest.ts";
+import { lastMean } from "../train/timing.ts";
 import type { QuickstartConfig } from "./config.ts";
 
 /** One arm after its last stage. */
 export interface ArmResult {
   /** The arm. */
   readonly arm: Arm;
-  /** Metrics of every pre-training step. */
-  readonly pretrain: readonly MetricRecord[];
-  /** Metrics of every fine-tuning step. */
-  readonly finetune: readonly MetricRecord[];
+  /** Metrics of pre-training. */
+  readonly pretrain: MetricsDigest;
+  /** Metrics of fine-tuning. */
+  readonly finetune: MetricsDigest;
   /** Scores of the model and its controls. */
   readonly evaluation: Evaluation;
 }
@@ -32,8 +33,8 @@ export const armResult = (
   Effect.gen(function* () {
     return {
       arm,
-      pretrain: yield* readMetrics(`${metrics}/${arm.name}-pretrain.jsonl`),
-      finetune: yield* readMetrics(`${metrics}/${arm.name}-finetune.jsonl`),
+      pretrain: yield* digestMetrics(`${metrics}/${arm.name}-pretrain.jsonl`),
+      finetune: yield* digestMetrics(`${metrics}/${arm.name}-finetune.jsonl`),
       evaluation: yield* readJson(`${samples}/${arm.name}-evaluate.json`, evaluationCodec()),
     };
   });
@@ -111,10 +112,10 @@ export const summaryOf = (
   results: readonly ArmResult[],
   facts: SummaryFacts,
 ): Summary => {
-  const secondsOf = (r: ArmResult): number => timingOf(r.pretrain).stepSeconds * config.pretrain.steps;
+  const secondsOf = (r: ArmResult): number => r.pretrain.timing.stepSeconds * config.pretrain.steps;
   const base = secondsOf(results[0]!);
   const arms = results.map((r): ArmSummary => {
-    const timing = timingOf(r.pretrain), tokens = smallTokens(r.arm, config.model);
+    const { timing } = r.pretrain, tokens = smallTokens(r.arm, config.model);
     return {
       name: r.arm.name,
       bridge: r.arm.bridge.kind,
@@ -123,13 +124,13 @@ export const summaryOf = (
       pretrainSeconds: secondsOf(r),
       relativePretrainTime: secondsOf(r) / base,
       pretrainSecondsMeasured: timing.measuredSeconds,
-      secondsPerStep: { pretrain: timing.stepSeconds, finetune: timingOf(r.finetune).stepSeconds },
+      secondsPerStep: { pretrain: timing.stepSeconds, finetune: r.finetune.timing.stepSeconds },
       pretrainTokensPerSecond: config.pretrain.batch * (tokens + config.text.pretrain.length) /
         timing.stepSeconds,
       loss: {
-        first: r.pretrain[0]!.loss as number,
-        pretrain: lastMean(r.pretrain, "loss"),
-        finetune: lastMean(r.finetune, "loss"),
+        first: r.pretrain.first.loss as number,
+        pretrain: lastMean(r.pretrain.losses),
+        finetune: lastMean(r.finetune.losses),
       },
       scores: r.evaluation.scores,
       gain: { blind: r.evaluation.gainOverBlind, shuffled: r.evaluation.gainOverShuffled },

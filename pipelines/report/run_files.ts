@@ -6,8 +6,9 @@ import type { Interval } from "../eval/bootstrap.ts";
 import { type DiskError, existing, namesIn, onDisk } from "../runs/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
+import { IMAGE_BYTES, readOwnBytes } from "../runs/own_file.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
-import { feed, noSeries } from "../runs/tail.ts";
+import { follow, noSeries } from "../runs/tail.ts";
 
 /** One arm of a summary, as far as reports show it. */
 export interface SummaryArm {
@@ -83,7 +84,7 @@ export const readSamples = (path: string): Effect.Effect<RunFiles["samples"], Di
     const samples: Record<string, Uint8Array> = {};
     for (const name of yield* namesIn(`${path}/samples`, ".png")) {
       const file = `${path}/samples/${name}.png`;
-      samples[name] = yield* onDisk("read", file, () => Deno.readFile(file));
+      samples[name] = yield* onDisk("read", file, () => readOwnBytes(file, IMAGE_BYTES));
     }
     return samples;
   });
@@ -97,7 +98,7 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
     const metrics: Record<string, readonly MetricRecord[]> = {};
     for (const stage of stages.toSorted((a, b) => order(a) - order(b))) {
       const file = `${path}/metrics/${stage}.jsonl`;
-      metrics[stage] = feed(noSeries, yield* onDisk("read", file, () => Deno.readFile(file))).records;
+      metrics[stage] = (yield* onDisk("read", file, () => follow(file, noSeries))).records;
     }
     const samples = yield* readSamples(path);
     const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")

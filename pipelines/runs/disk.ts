@@ -2,7 +2,10 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { holdingSignals } from "../terminal/signals.ts";
 import { FaultError } from "./fault.ts";
+import { checkPlace, openOwn, type OwnOptions } from "./own_file.ts";
+import { folderOf } from "./paths.ts";
 
 /** A file or folder that could not be read, written, locked or renamed. */
 export class DiskError extends FaultError<{
@@ -32,6 +35,9 @@ const mends: Readonly<Record<string, string>> = {
   PermissionDenied: "check who owns the folder and its permissions",
   NotCapable: "allow Deno to read and write there",
   EROFS: "point the run at a file system that can be written",
+  ENOTREG: "a run holds regular files and folders alone: put the file itself there, or remove what is there",
+  EFBIG: "restore the file from a copy, or remove it",
+  EILSEQ: "restore the file from a copy, or remove it",
 };
 
 /** The error of one thing tried on one path. */
@@ -69,7 +75,10 @@ export interface Disk {
 
 /** Deno's own disk. */
 export const denoDisk: Disk = {
-  create: (path) => Deno.open(path, { write: true, create: true, truncate: true }),
+  create: (path) => {
+    checkPlace(path);
+    return Deno.open(path, { write: true, createNew: true });
+  },
   rename: (from, to) => Deno.rename(from, to),
 };
 
@@ -97,6 +106,7 @@ export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
 /** Names of the files in a folder that end in a certain way, without the ending, sorted; none where there is no folder. */
 export const namesIn = (folder: string, ending: string): Effect.Effect<readonly string[], DiskError> =>
   onDisk("list", folder, async () => {
+    checkPlace(`${folder}/`);
     const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
     return entries.flatMap(({ name, isFile }) =>
       isFile && name.endsWith(ending) ? [name.slice(0, -ending.length)] : []
@@ -113,12 +123,6 @@ const syncFolder = async (folder: string): Promise<void> => {
   if (Deno.build.os === "windows") return;
   using file = await Deno.open(folder);
   await file.sync();
-};
-
-/** The folder of a path. */
-export const folderOf = (path: string): string => {
-  const at = path.lastIndexOf("/");
-  return at < 0 ? "." : at === 0 ? "/" : path.slice(0, at);
 };
 
 /** The name that a file has while it is being written. */
@@ -145,7 +149,7 @@ export const atomicWrite = (path: string, parts: Iterable<Uint8Array>): Effect.E
         await file.sync();
       });
       yield* onDisk("rename", path, () => disk.rename(temp, path));
-    }).pipe(Effect.uninterruptible, Effect.onError(() => removeTemp));
+    }).pipe(Effect.uninterruptible, Effect.onError(() => removeTemp), holdingSignals);
     yield* onDisk("sync", folderOf(path), () => syncFolder(folderOf(path)));
   });
 
@@ -155,17 +159,19 @@ export const sweepTemps = (path: string): Effect.Effect<readonly string[], DiskE
     const folder = folderOf(path);
     const base = path.slice(path.lastIndexOf("/") + 1);
     const found: string[] = [];
-    for await (const entry of Deno.readDir(folder)) if (isTempOf(entry.name, base)) found.push(entry.name);
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (!isDirectory && isTempOf(name, base)) found.push(name);
+    }
     for (const name of found) await Deno.remove(`${folder}/${name}`);
     return found;
   });
 
-/** Opens a file for as long as the scope lives. */
+/** Opens a regular file for as long as the scope lives. */
 export const openScoped = (
   path: string,
-  options: Deno.OpenOptions,
+  options: OwnOptions = {},
 ): Effect.Effect<Deno.FsFile, DiskError, Scope.Scope> =>
   Effect.acquireRelease(
-    onDisk("open", path, () => Deno.open(path, options)),
+    Effect.try({ try: () => openOwn(path, options), catch: (cause) => diskError("open", path, cause) }),
     (file) => Effect.sync(() => file.close()),
   );

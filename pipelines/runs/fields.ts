@@ -11,6 +11,10 @@ export const valueAt = (value: unknown, names: readonly string[]): unknown =>
     value,
   );
 
+/** The value of a record's own name: one such as `constructor` that it does not have is nothing. */
+export const own = <A>(record: Readonly<Record<string, A>>, name: string): A | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
 /** Everything at the ends of paths below a value, with its path; records and lists without fields are ends too. */
 export const endsOf = (value: unknown, path = ""): readonly (readonly [path: string, value: unknown])[] =>
   hasFields(value) && Object.keys(value).length > 0

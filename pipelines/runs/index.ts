@@ -1,8 +1,11 @@
 /** The run directories below a folder. */
 import * as Effect from "effect/Effect";
+import { type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, ifThere, onDisk } from "./disk.ts";
+import { hasFields, own } from "./fields.ts";
 import type { Manifest } from "./manifest.ts";
-import { readManifest } from "./run_directory.ts";
+import { readOwnText, runFolders } from "./own_file.ts";
+import { readManifest, type RunError } from "./run_directory.ts";
 import { isHeld } from "./run_lock.ts";
 import { type RunStatus, statusOf } from "./status.ts";
 
@@ -34,53 +37,58 @@ export interface RunIndex {
   readonly unreadable: readonly UnreadableRun[];
 }
 
-const scoresIn = (text: string | undefined): Readonly<Record<string, number>> => {
-  try {
-    const { numbers } = JSON.parse(text ?? "{}") as { readonly numbers?: Readonly<Record<string, unknown>> };
-    const pairs = Object.entries(numbers ?? {}).filter(([, value]) => typeof value === "number");
-    return Object.fromEntries(pairs) as Readonly<Record<string, number>>;
-  } catch {
-    return {};
-  }
+const scoresIn = (result: unknown): Readonly<Record<string, number>> => {
+  const numbers = hasFields(result) ? own(result, "numbers") : undefined;
+  const pairs = hasFields(numbers) ? Object.entries(numbers) : [];
+  return Object.fromEntries(
+    pairs.flatMap(([name, value]) => typeof value === "number" ? [[name, value]] : []),
+  );
 };
 
-/** Folders of a run that hold no runs. */
-const INSIDE = ["checkpoints", "metrics", "samples", "figures", "logs", "pictures"];
+/** Folders below the first that are looked through. */
+const MOST_DEEP = 32;
 
-const walk = (
-  folder: string,
-  found: { readonly runs: IndexedRun[]; readonly unreadable: UnreadableRun[] },
-): Effect.Effect<void, DiskError> =>
+interface Found {
+  readonly runs: IndexedRun[];
+  readonly unreadable: UnreadableRun[];
+}
+
+const read = (folder: string): Effect.Effect<IndexedRun, DecodeError | DiskError | RunError> =>
+  Effect.gen(function* () {
+    const manifest = yield* readManifest(folder), result = `${folder}/result.json`;
+    const held = yield* Effect.promise(() => isHeld(`${folder}/lock`));
+    const text = yield* onDisk("read", result, () => ifThere(readOwnText(result)));
+    const scores = text === undefined ? {} : scoresIn(yield* fromEither(parseJson(result)(text)));
+    return { path: folder, manifest, status: statusOf(manifest, held), scores };
+  });
+
+const walk = (folder: string, found: Found, deep: number): Effect.Effect<void, DiskError> =>
   Effect.gen(function* () {
     const entries = yield* onDisk("list", folder, () => Array.fromAsync(Deno.readDir(folder)));
-    if (entries.some(({ name, isFile }) => isFile && name === "manifest.json")) {
-      yield* readManifest(folder).pipe(
-        Effect.flatMap((manifest) =>
-          Effect.gen(function* () {
-            const held = yield* Effect.promise(() => isHeld(`${folder}/lock`));
-            const scores = scoresIn(
-              yield* onDisk(
-                "read",
-                `${folder}/result.json`,
-                () => ifThere(Deno.readTextFile(`${folder}/result.json`)),
-              ),
-            );
-            found.runs.push({ path: folder, manifest, status: statusOf(manifest, held), scores });
-          })
-        ),
-        Effect.catch((error) =>
-          Effect.sync(() => void found.unreadable.push({ path: folder, reason: error.message }))
+    if (entries.some(({ name }) => name === "manifest.json")) {
+      yield* read(folder).pipe(
+        Effect.match({
+          onSuccess: (run) => void found.runs.push(run),
+          onFailure: ({ message }) => void found.unreadable.push({ path: folder, reason: message }),
+        }),
+      );
+    }
+    if (deep === 0) return;
+    const folders = entries.filter((e) => e.isDirectory && !runFolders.includes(e.name));
+    for (const name of folders.map((e) => e.name).toSorted()) {
+      const path = `${folder}/${name}`;
+      yield* walk(path, found, deep - 1).pipe(
+        Effect.catch(({ message }) =>
+          Effect.sync(() => void found.unreadable.push({ path, reason: message }))
         ),
       );
     }
-    const folders = entries.filter((e) => e.isDirectory && !INSIDE.includes(e.name)).map(({ name }) => name);
-    for (const name of folders.toSorted()) yield* walk(`${folder}/${name}`, found);
   });
 
 /** Every run directory below a folder, by path. What cannot be read is told beside, and hides no other. */
 export const indexRuns = (folder: string): Effect.Effect<RunIndex, DiskError> =>
   Effect.gen(function* () {
-    const found = { runs: [] as IndexedRun[], unreadable: [] as UnreadableRun[] };
-    yield* walk(folder.replace(/(?<=.)\/+$/, ""), found);
+    const found: Found = { runs: [], unreadable: [] };
+    yield* walk(folder.replace(/(?<=.)\/+$/, ""), found, MOST_DEEP);
     return found;
   });

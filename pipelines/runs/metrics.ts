@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { decodeEither, fromEither } from "../bridge.ts";
-import { type DiskError, onDisk, openScoped, writeAll } from "./disk.ts";
+import { decodeEither } from "../bridge.ts";
+import { type DiskError, diskError, onDisk, openScoped, writeAll } from "./disk.ts";
 import { FaultError } from "./fault.ts";
+import { openOwn } from "./own_file.ts";
 
 /** One line: the optimiser step it belongs to, and what was measured there. */
 export interface MetricRecord {
@@ -118,11 +119,106 @@ export const parseMetrics = (bytes: Uint8Array): E.Either<MetricsError, MetricsT
 /** The line of a record, with its line break. */
 export const metricLine = (record: MetricRecord): string => `${JSON.stringify(line.encode(record))}\n`;
 
-/** Reads a metrics file; a partial last line is left out. */
+/** Bytes of the longest line of a metrics file. */
+export const LINE_BYTES: number = 2 ** 20;
+
+/** Bytes that are read at once. */
+const CHUNK = 2 ** 18;
+
+/** Takes a line without its break, and where it ends; nothing in place of one that is too long. */
+export type LineReader = (line: Uint8Array | undefined, end: number) => void;
+
+/** Where the whole lines of a file end, and whether more stands behind them. */
+export interface LinesRead {
+  /** Bytes up to the end of the last whole line. */
+  readonly end: number;
+  /** Whether the file ended within a line. */
+  readonly partial: boolean;
+}
+
+/** Reads the lines between two places of a file one after the other, with little of it in memory. */
+export const linesIn = async (
+  file: Deno.FsFile,
+  from: number,
+  to: number,
+  read: LineReader,
+): Promise<LinesRead> => {
+  const chunk = new Uint8Array(CHUNK);
+  let held = new Uint8Array(0), long = false, at = from, end = from;
+  await file.seek(from, Deno.SeekMode.Start);
+  while (at < to) {
+    const n = await file.read(chunk.subarray(0, Math.min(CHUNK, to - at)));
+    if (n === null) break;
+    const bytes = new Uint8Array(held.length + n);
+    bytes.set(held);
+    bytes.set(chunk.subarray(0, n), held.length);
+    let start = 0;
+    for (let stop = bytes.indexOf(BREAK, held.length); stop >= 0; stop = bytes.indexOf(BREAK, start)) {
+      end = at + n - (bytes.length - stop - 1);
+      read(long || stop - start > LINE_BYTES ? undefined : bytes.subarray(start, stop), end);
+      long = false;
+      start = stop + 1;
+    }
+    at += n;
+    long ||= bytes.length - start > LINE_BYTES;
+    held = long ? new Uint8Array(0) : bytes.slice(start);
+  }
+  return { end, partial: end < at };
+};
+
+/** Takes a record, and where its line ends. */
+export type RecordReader = (record: MetricRecord, end: number) => void;
+
+/** What is known of a file whose records went by. */
+export interface MetricsScan extends LinesRead {
+  /** Number of its records. */
+  readonly count: number;
+}
+
+// Strict: the first line that is no record, or goes back, ends it.
+const recordsIn = async (file: Deno.FsFile, size: number, read: RecordReader): Promise<MetricsScan> => {
+  let count = 0, before = 0;
+  const lines = await linesIn(file, 0, size, (bytes, end) => {
+    const number = count + 1;
+    if (bytes === undefined) {
+      throw wrongLine(number, "a line without an end", `at most ${LINE_BYTES} bytes`);
+    }
+    const record = recordOf(bytes, number);
+    if (E.isLeft(record)) throw record.left;
+    if (record.right.step < before) {
+      throw wrongLine(number, `step ${record.right.step}`, `a step not before ${before}`);
+    }
+    before = record.right.step;
+    count++;
+    read(record.right, end);
+  });
+  return { ...lines, count };
+};
+
+const scanning = (
+  path: string,
+  scan: () => Promise<MetricsScan>,
+): Effect.Effect<MetricsScan, DiskError | MetricsError> =>
+  Effect.tryPromise({
+    try: scan,
+    catch: (cause) => cause instanceof MetricsError ? cause : diskError("read", path, cause),
+  });
+
+/** Reads a metrics file record by record; a partial last line is left out. */
+export const scanMetrics = (
+  path: string,
+  read: RecordReader,
+): Effect.Effect<MetricsScan, DiskError | MetricsError> =>
+  scanning(path, async () => {
+    using file = openOwn(path);
+    return await recordsIn(file, (await file.stat()).size, read);
+  });
+
+/** Reads a metrics file into memory; a partial last line is left out. For files that are known to be small. */
 export const readMetrics = (path: string): Effect.Effect<readonly MetricRecord[], DiskError | MetricsError> =>
-  Effect.gen(function* () {
-    const bytes = yield* onDisk("read", path, () => Deno.readFile(path));
-    return (yield* fromEither(parseMetrics(bytes))).records;
+  Effect.suspend(() => {
+    const records: MetricRecord[] = [];
+    return Effect.as(scanMetrics(path, (record) => records.push(record)), records);
   });
 
 /** A metrics file open for adding lines; closed with its scope. */
@@ -131,8 +227,10 @@ export interface MetricsLog {
   readonly path: string;
   /** The open file. */
   readonly file: Deno.FsFile;
-  /** Records that stood in it when it was opened, after cutting. */
-  readonly kept: readonly MetricRecord[];
+  /** Number of records that stood in it when it was opened, after cutting. */
+  readonly kept: number;
+  /** The last of them. */
+  readonly last: MetricRecord | undefined;
   /** Lines that opening cut off, a partial one included. */
   readonly dropped: number;
   /** Step of the last line and size of the file, bytes. */
@@ -154,24 +252,23 @@ export const openMetrics = (
   start: MetricsStart = {},
 ): Effect.Effect<MetricsLog, DiskError | MetricsError, Scope.Scope> =>
   Effect.gen(function* () {
-    const file = yield* openScoped(path, { read: true, write: true, create: true });
-    const bytes = yield* onDisk("read", path, () => Deno.readFile(path));
-    const { records, ends, partial } = yield* fromEither(parseMetrics(bytes));
-    const until = start.resumeAt ?? Infinity;
-    const kept = records.filter((record) => record.step <= until);
-    const length = kept.length === 0 ? 0 : ends[kept.length - 1]!;
+    const file = yield* openScoped(path, { write: true }), until = start.resumeAt ?? Infinity;
+    const { size } = yield* onDisk("read", path, () => file.stat());
+    let kept = 0, last: MetricRecord | undefined, length = 0;
+    const { count, partial } = yield* scanning(path, () =>
+      recordsIn(file, size, (record, end) => {
+        if (record.step > until) return;
+        kept++;
+        last = record;
+        length = end;
+      }));
     yield* onDisk("cut", path, async () => {
-      await file.truncate(length);
+      if (length < size) await file.truncate(length);
       await file.seek(length, Deno.SeekMode.Start);
       await file.sync();
     });
-    return {
-      path,
-      file,
-      kept,
-      dropped: records.length - kept.length + (partial ? 1 : 0),
-      end: { step: kept[kept.length - 1]?.step ?? 0, bytes: length },
-    };
+    const dropped = count - kept + (partial ? 1 : 0);
+    return { path, file, kept, last, dropped, end: { step: last?.step ?? 0, bytes: length } };
   });
 
 /** Adds records in one write; steps must not go back. When the disk refuses, no part of them stays in the file. */

@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { FaultError } from "./fault.ts";
-import { valueAt, valueOf } from "./fields.ts";
+import { own, valueAt, valueOf } from "./fields.ts";
 import type { Json } from "./hash.ts";
 import type { IndexedRun, RunIndex } from "./index.ts";
 
@@ -45,7 +45,7 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
 /** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
 export const fieldOf = ({ manifest, scores, status, path }: IndexedRun, field: string): unknown => {
   const names = field.split(".");
-  if (names[0] === "scores") return scores[names.slice(1).join(".")];
+  if (names[0] === "scores") return own(scores, names.slice(1).join("."));
   return valueAt(manifest.config, names) ?? valueAt({ ...manifest, status, path }, names);
 };
 

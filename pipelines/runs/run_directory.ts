@@ -8,6 +8,7 @@ import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "./dis
 import { FaultError } from "./fault.ts";
 import { hashOf } from "./hash.ts";
 import { type Manifest, manifestCodec } from "./manifest.ts";
+import { checkPlace, readOwnText } from "./own_file.ts";
 import { acquireLock, type LockError, type LockHolder } from "./run_lock.ts";
 
 /** A run directory that cannot be created or does not belong to the run. */
@@ -69,13 +70,13 @@ export const checkpointPath = (directory: RunDirectory, stage: string): string =
 export const writeJson = (path: string, value: unknown): Effect.Effect<void, DiskError> =>
   atomicWrite(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
 
-/** Reads a JSON file through a codec; the error names the fields that do not fit. */
+/** Reads a JSON file of a run through a codec; the error names the fields that do not fit. */
 export const readJson = <A, O>(
   path: string,
   codec: t.Type<A, O, unknown>,
 ): Effect.Effect<A, DecodeError | DiskError> =>
   Effect.gen(function* () {
-    const text = yield* onDisk("read", path, () => Deno.readTextFile(path));
+    const text = yield* onDisk("read", path, () => readOwnText(path));
     const value = yield* fromEither(parseJson(path)(text));
     return yield* decode(codec, path)(value);
   });
@@ -106,7 +107,10 @@ const locked = (path: string): Effect.Effect<RunDirectory, DiskError | LockError
     const lock = yield* acquireLock(`${path}/lock`);
     const places = placesOf(path, lock.takenFrom);
     for (const folder of [places.checkpoints, places.metrics, places.samples, places.figures]) {
-      yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
+      yield* onDisk("make", folder, () => {
+        checkPlace(`${folder}/`);
+        return Deno.mkdir(folder, { recursive: true });
+      });
     }
     yield* sweepTemps(places.manifest);
     return places;

@@ -7,6 +7,7 @@ import process from "node:process";
 import { decodeEither } from "../bridge.ts";
 import { type DiskError, diskError, onDisk, writeAll } from "./disk.ts";
 import { FaultError } from "./fault.ts";
+import { openOwn, readOwnText, WrongFile } from "./own_file.ts";
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -50,6 +51,16 @@ const holderIn = (text: string): LockHolder | undefined => {
   }
 };
 
+/** Bytes of the longest text that names a holder. */
+const LOCK_BYTES = 4096;
+
+/** The text of a lock. What holds anything else is no lock, and is not written over. */
+const lockText = async (path: string): Promise<string> => {
+  const text = await readOwnText(path, LOCK_BYTES);
+  if (text === "" || text.startsWith("{")) return text; // a crash may have cut it short
+  throw new WrongFile("ENOTREG", "a file that is no lock");
+};
+
 const rewrite = async (file: Deno.FsFile, text: string): Promise<void> => {
   await file.truncate(0);
   await file.seek(0, Deno.SeekMode.Start);
@@ -82,9 +93,9 @@ interface Taken {
 }
 
 const take = async (path: string): Promise<Taken | LockError> => {
-  const file = await Deno.open(path, { read: true, write: true, create: true });
+  const file = openOwn(path, { write: true });
   try {
-    const before = holderIn(await Deno.readTextFile(path));
+    const before = holderIn(await lockText(path));
     if (!await file.tryLock(true)) {
       file.close();
       return busy(path, before);
@@ -125,7 +136,8 @@ const alive = (pid: number): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    return (cause as { readonly code?: string }).code === "EPERM";
+    // one that may not be asked about is not known to be gone
+    return cause instanceof Deno.errors.NotCapable || (cause as { readonly code?: string }).code === "EPERM";
   }
 };
 
@@ -135,13 +147,13 @@ const alive = (pid: number): boolean => {
  * was not released.
  */
 export const isHeld = async (path: string): Promise<boolean> => {
-  const holder = holderIn(await Deno.readTextFile(path).catch(() => ""));
+  const holder = holderIn(await lockText(path).catch(() => ""));
   return holder !== undefined && (holder.host !== hostName() || alive(holder.pid));
 };
 
 /** Reads who holds a lock, as far as its file says; `undefined` when nobody does. */
 export const lockHolder = (path: string): Effect.Effect<LockHolder | undefined, DiskError> =>
   Effect.tryPromise({
-    try: async () => holderIn(await Deno.readTextFile(path)),
+    try: async () => holderIn(await lockText(path)),
     catch: (cause) => diskError("read", path, cause),
   });

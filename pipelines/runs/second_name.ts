@@ -1,6 +1,7 @@
 /** A second name for a file: what is made in one place is seen in another without being there twice. */
 import * as Effect from "effect/Effect";
 import { type DiskError, ifThere, onDisk, tempName } from "./disk.ts";
+import { checkPlace, WrongFile } from "./own_file.ts";
 
 const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
   a.ino !== null && a.ino === b?.ino && a.dev === b.dev;
@@ -11,8 +12,10 @@ const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
  */
 export const alsoNamed = (file: string, name: string): Effect.Effect<void, DiskError> =>
   onDisk("name", name, async () => {
-    const [there, before] = await Promise.all([file, name].map((path) => ifThere(Deno.stat(path))));
+    const [there, before] = await Promise.all([file, name].map((path) => ifThere(Deno.lstat(path))));
     if (there === undefined || isSame(there, before)) return;
+    if (!there.isFile) throw new WrongFile("ENOTREG", `what is no regular file at ${file}`);
+    [file, name].forEach(checkPlace);
     const temp = tempName(name);
     try {
       await Deno.link(file, temp).catch(() => Deno.copyFile(file, temp));

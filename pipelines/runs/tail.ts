@@ -1,57 +1,100 @@
 /**
- * Metrics files while they grow: only what was added is read. A half-written last line waits for its end, and a file
- * that was cut back, as when a run resumes, is read again from its start.
+ * Metrics files while they grow: only what was added is read, and some of the records are kept, evenly, however long the
+ * run. A half-written last line waits for its end, and a file that was cut back, as when a run resumes, is read again
+ * from its start.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { type MetricRecord, parseMetrics } from "./metrics.ts";
+import { LINE_BYTES, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
+import { openOwn } from "./own_file.ts";
 
 /** A metrics file as far as it was read. */
 export interface Series {
-  /** Its whole lines. */
+  /** Of its records every {@link every}th, and the last. */
   readonly records: readonly MetricRecord[];
+  /** Number of its records. */
+  readonly count: number;
+  /** Distance of the records that are kept; 1 keeps all. */
+  readonly every: number;
   /** Lines that are no records. */
   readonly malformed: number;
   /** Bytes up to the end of the last whole line. */
   readonly bytes: number;
-  /** The last whole line: while it still stands where it stood, the file was only added to. */
+  /** The last whole line, at most {@link LINE_BYTES} of it: while it still stands where it stood, the file was only added to. */
   readonly last: Uint8Array;
 }
 
 /** A file of which nothing was read. */
-export const noSeries: Series = { records: [], malformed: 0, bytes: 0, last: new Uint8Array() };
+export const noSeries: Series = {
+  records: [],
+  count: 0,
+  every: 1,
+  malformed: 0,
+  bytes: 0,
+  last: new Uint8Array(),
+};
+
+/** Most records that are kept of a file: charts show fewer. */
+export const KEPT_RECORDS = 2048;
 
 const BREAK = 0x0a;
 
-const recordOf = (line: Uint8Array): MetricRecord | undefined => {
-  const parsed = parseMetrics(line);
-  return E.isRight(parsed) ? parsed.right.records[0] : undefined;
+/** A series that is being read on. */
+interface Reading {
+  records: MetricRecord[];
+  count: number;
+  every: number;
+  malformed: number;
+  bytes: number;
+  last: Uint8Array;
+}
+
+const isKept = (index: number, { every }: Pick<Reading, "every">): boolean => index % every === 0;
+
+// The last record is kept only while it is the last.
+const add = (to: Reading, record: MetricRecord): void => {
+  if (to.count > 0 && !isKept(to.count - 1, to)) to.records.pop();
+  to.records.push(record);
+  to.count++;
+  if (to.records.length <= KEPT_RECORDS) return;
+  to.every *= 2;
+  const last = to.records.at(-1)!;
+  to.records = to.records.filter((_, i) => i % 2 === 0);
+  if (to.records.at(-1) !== last) to.records.push(last);
+};
+
+const take = (to: Reading, line: Uint8Array | undefined, end: number): void => {
+  to.bytes = end;
+  if (line === undefined) {
+    to.malformed++;
+    to.last = Uint8Array.of(BREAK);
+    return;
+  }
+  to.last = new Uint8Array(line.length + 1);
+  to.last.set(line);
+  to.last[line.length] = BREAK;
+  const parsed = parseMetrics(to.last), record = E.isRight(parsed) ? parsed.right.records[0] : undefined;
+  if (record === undefined) to.malformed++;
+  else add(to, record);
 };
 
 /** The series once further bytes were read behind those that it knows. Lines that are no records are counted. */
 export const feed = (series: Series, added: Uint8Array): Series => {
-  const records: MetricRecord[] = [];
-  let from = 0, malformed = 0, last = series.last;
-  for (let to = added.indexOf(BREAK); to >= 0; to = added.indexOf(BREAK, from)) {
-    last = added.slice(from, to + 1);
-    from = to + 1;
-    const record = recordOf(last);
-    if (record === undefined) malformed++;
-    else records.push(record);
+  const to: Reading = { ...series, records: [...series.records] };
+  let from = 0;
+  for (let at = added.indexOf(BREAK); at >= 0; at = added.indexOf(BREAK, from)) {
+    const line = added.subarray(from, at);
+    take(to, line.length > LINE_BYTES ? undefined : line, series.bytes + at + 1);
+    from = at + 1;
   }
-  return from === 0 ? series : {
-    records: [...series.records, ...records],
-    malformed: series.malformed + malformed,
-    bytes: series.bytes + from,
-    last,
-  };
+  return from === 0 ? series : to;
 };
 
 const readAt = async (file: Deno.FsFile, from: number, length: number): Promise<Uint8Array> => {
   const bytes = new Uint8Array(length);
   await file.seek(from, Deno.SeekMode.Start);
   let at = 0;
-  for (let n = 0; at < length && n !== null; at += n ?? 0) {
-    n = (await file.read(bytes.subarray(at))) as number;
+  for (let n: number | null = 0; at < length && n !== null; at += n ?? 0) {
+    n = await file.read(bytes.subarray(at));
   }
   return bytes.subarray(0, at);
 };
@@ -61,13 +104,11 @@ const same = (a: Uint8Array, b: Uint8Array): boolean =>
 
 /** Reads what was added to a file since; from its start where it is not the file that it was. */
 export const follow = async (path: string, series: Series): Promise<Series> => {
-  using file = await Deno.open(path);
+  using file = openOwn(path);
   const { size } = await file.stat(), { bytes, last } = series;
-  if (size === bytes) {
-    if (same(await readAt(file, bytes - last.length, last.length), last)) return series;
-  } else if (size > bytes) {
-    const read = await readAt(file, bytes - last.length, size - bytes + last.length);
-    if (same(read.subarray(0, last.length), last)) return feed(series, read.subarray(last.length));
-  }
-  return feed(noSeries, await readAt(file, 0, size));
+  const grown = size >= bytes && same(await readAt(file, bytes - last.length, last.length), last);
+  if (grown && size === bytes) return series;
+  const from = grown ? series : noSeries, to: Reading = { ...from, records: [...from.records] };
+  await linesIn(file, from.bytes, size, (line, end) => take(to, line, end));
+  return to.bytes === series.bytes && grown ? series : to;
 };

@@ -3,7 +3,6 @@ import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { hashOf } from "../runs/hash.ts";
-import type { MetricRecord } from "../runs/metrics.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
@@ -12,8 +11,8 @@ import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
 /** A model after a training stage. */
 export interface TrainedState extends ModelState {
-  /** Metrics of every step of the stage. */
-  readonly records: readonly MetricRecord[];
+  /** The file of the metrics of every step. */
+  readonly metrics: string;
 }
 
 /**
@@ -49,7 +48,7 @@ export const languageStage = <E, R>(
       bridge: given.bridge,
       params: trained.params,
       identity: training.identity,
-      records: trained.records,
+      metrics: trained.metrics,
     };
   });
 

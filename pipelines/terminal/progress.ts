@@ -1,7 +1,9 @@
 /** The progress line of a stage: redrawn in place on a terminal, a plain line now and then elsewhere. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { news } from "./output.ts";
 import { displayWidth } from "./table.ts";
+import { oneLine } from "./visible.ts";
 
 /** How far a stage is. */
 export interface Progress {
@@ -59,10 +61,11 @@ export const short = (n: number): string => {
 };
 
 /** Things done a second; not finite before any time has passed. */
-export const rateOf = (p: Progress): number => p.elapsed > 0 ? p.done / p.elapsed : NaN;
+export const rateOf = (p: Pick<Progress, "done" | "elapsed">): number =>
+  p.elapsed > 0 ? p.done / p.elapsed : NaN;
 
 /** Seconds that the rest will take at the speed so far; not finite before the first step. */
-export const remaining = (p: Progress): number =>
+export const remaining = (p: Omit<Progress, "stage">): number =>
   p.step > p.from ? p.elapsed / (p.step - p.from) * (p.total - p.step) : NaN;
 
 const cut = (text: string, width: number): string => {
@@ -74,7 +77,7 @@ const cut = (text: string, width: number): string => {
   return out;
 };
 
-const facts = (p: Progress): string =>
+const facts = (p: Omit<Progress, "stage">): string =>
   [
     `${p.step}/${p.total}`,
     ...(p.loss === undefined ? [] : [`loss ${Number.isFinite(p.loss) ? p.loss.toPrecision(4) : p.loss}`]),
@@ -84,13 +87,14 @@ const facts = (p: Progress): string =>
   ].join(" · ");
 
 /** The progress line, at most `width` places wide; the bar takes what is left, and goes where nothing is. */
-export const progressLine = (p: Progress, width: number): string => {
+export const progressLine = ({ stage, ...p }: Progress, width: number): string => {
+  const name = oneLine(stage);
   const fraction = p.total > 0 ? p.step / p.total : 1;
   const percent = `${String(Math.floor(fraction * 100)).padStart(3)} %`;
   const rest = `${percent}  ${facts(p)}`;
-  const left = width - displayWidth(`${p.stage}  ${rest}`);
+  const left = width - displayWidth(`${name}  ${rest}`);
   const drawn = left >= 6 ? `${bar(fraction, Math.min(30, left))} ` : "";
-  return cut(`${p.stage} ${drawn}${rest}`, width);
+  return cut(`${name} ${drawn}${rest}`, width);
 };
 
 /** Whether the step from `before` to `after` crossed a tenth of the whole, or ended it. */
@@ -119,10 +123,7 @@ export const stderrSink: ProgressSink = {
       return 100; // no terminal
     }
   },
-  write: (text) => {
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.byteLength;) at += Deno.stderr.writeSync(bytes.subarray(at));
-  },
+  write: news.raw,
   now: () => performance.now() / 1000,
 };
 

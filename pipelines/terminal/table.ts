@@ -1,4 +1,5 @@
 /** Plain-text tables. */
+import { visible } from "./visible.ts";
 
 /** One value of a table; `undefined` is an empty cell. */
 export type Cell = string | number | undefined;
@@ -40,7 +41,7 @@ export const padTo = (text: string, width: number, align: Alignment): string => 
 
 const textOf = (cell: Cell, digits: number | undefined): string => {
   if (cell === undefined) return "";
-  if (typeof cell === "string") return cell.replace(/\s+/g, " ");
+  if (typeof cell === "string") return visible(cell.replace(/\s+/g, " "));
   return digits === undefined || !Number.isFinite(cell) ? String(cell) : cell.toFixed(digits);
 };
 

@@ -2,6 +2,7 @@
 import * as t from "io-ts";
 import { type ImageReason, imageReasonCodec } from "../data/images/decode.ts";
 import { FaultError } from "../runs/fault.ts";
+import { openOwn } from "../runs/own_file.ts";
 import { ENTRY, entryOf, type Index, indexOf, isWhole, type RowPlace } from "./feature_segment.ts";
 
 /** Features that are not in the store, or are damaged there. */
@@ -43,7 +44,8 @@ const isMissing = (cause: unknown): boolean => cause instanceof Deno.errors.NotF
 
 const sizeOf = (path: string): number => {
   try {
-    return Deno.statSync(path).size;
+    const { isFile, size } = Deno.lstatSync(path);
+    return isFile ? size : 0;
   } catch (cause) {
     if (isMissing(cause)) return 0;
     throw cause;
@@ -51,7 +53,7 @@ const sizeOf = (path: string): number => {
 };
 
 const readFrom = (path: string, at: number, bytes: number): Uint8Array => {
-  using file = Deno.openSync(path);
+  using file = openOwn(path);
   file.seekSync(at, Deno.SeekMode.Start);
   const out = new Uint8Array(bytes);
   return out.subarray(0, fill(file, out));
@@ -126,7 +128,7 @@ export class FeatureRows {
       if (name.endsWith(".refused")) {
         const size = sizeOf(path);
         if (size === seen) continue;
-        for (const refusal of refusalsIn(Deno.readTextFileSync(path))) {
+        for (const refusal of refusalsIn(new TextDecoder().decode(readFrom(path, 0, size)))) {
           this.refused.set(refusal.content, refusal);
         }
         this.#seen.set(name, size);
@@ -182,7 +184,7 @@ export class FeatureRows {
   row(content: string, into: Uint8Array): void {
     const place = this.known.get(content);
     if (place === undefined) throw lost(this.folder, content);
-    const file = this.#files.get(place.path) ?? Deno.openSync(place.path);
+    const file = this.#files.get(place.path) ?? openOwn(place.path);
     this.#files.set(place.path, file);
     file.seekSync(place.row * this.bytes, Deno.SeekMode.Start);
     if (fill(file, into) < this.bytes || !isWhole(into, place)) throw damaged(place.path, place.row, content);

@@ -15,6 +15,7 @@ import {
   syncMetrics,
 } from "../runs/metrics.ts";
 import type { DiskError } from "../runs/disk.ts";
+import { openToSignals } from "../terminal/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
@@ -33,8 +34,8 @@ export interface Trained {
   readonly params: Tree<NdArray>;
   /** Optimiser steps. */
   readonly steps: number;
-  /** The metrics of every step, with `seconds` of its window per step, and `deviceBytes` that it held. */
-  readonly records: readonly MetricRecord[];
+  /** The file of the metrics of every step, with `seconds` of its window per step, and `deviceBytes` that it held. */
+  readonly metrics: string;
   /** Seconds from the start of this process's part to its end, compilation and saving included. */
   readonly wallSeconds: number;
 }
@@ -65,7 +66,10 @@ interface Running<B, E, R> {
   readonly log: MetricsLog;
   readonly report: ProgressReport;
   readonly at: Position;
-  readonly records: MetricRecord[];
+  /** The last record. */
+  last: MetricRecord | undefined;
+  /** Step of the last checkpoint of this process. */
+  saved: number | undefined;
 }
 
 const notFinite = (stage: string, row: MetricRecord, name: string, batch: string): TrainingError =>
@@ -111,7 +115,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
       ...(at.first ? { warmup: true } : {}),
     }));
     yield* appendMetrics(run.log, rows);
-    run.records.push(...rows);
+    run.last = rows.at(-1);
     at.known = at.submitted;
     at.first = false;
     for (const row of rows) {
@@ -131,10 +135,12 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
+    if (run.saved === run.at.known) return;
     const { main, step } = run.programs;
     const state = yield* main.read(Object.keys(step.bind(step.start)));
     yield* syncMetrics(run.log);
     yield* saveState(run.training, state, run.at.known);
+    run.saved = run.at.known;
   });
 
 const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<void, TrainError> =>
@@ -149,16 +155,24 @@ const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<
     );
   }));
 
+/** Milliseconds of submitting after which signals are heard. */
+const BREATH = 200;
+
 const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.gen(function* () {
     const { at, training } = run, { total, places, batchAt } = training;
     let batch = yield* batchAt(at.known);
     while (at.known < total) {
       const untilSave = places.every - at.known % places.every;
-      const count = Math.min(windowOf(run.records, batchBytes(batch)), untilSave, total - at.known);
+      const count = Math.min(windowOf(run.last, batchBytes(batch)), untilSave, total - at.known);
       at.windowBegan = performance.now();
+      let breath = at.windowBegan;
       for (let i = 0; i < count; i++) {
         yield* submit(run, batch);
+        if (performance.now() - breath > BREATH) {
+          yield* Effect.sleep(0);
+          breath = performance.now();
+        }
         if (at.submitted < total) batch = yield* batchAt(at.submitted); // the device is busy meanwhile
       }
       yield* settle(run);
@@ -182,32 +196,45 @@ export const train = <B, E, R>(
     const saved = yield* loadState(training);
     const from = Number(saved?.metadata.step ?? 0);
     const log = yield* openMetrics(places.metrics, { resumeAt: from });
-    const done = (params: Tree<NdArray>, records: readonly MetricRecord[]): Trained => ({
+    const done = (params: Tree<NdArray>): Trained => ({
       params,
       steps: total,
-      records,
+      metrics: places.metrics,
       wallSeconds: (performance.now() - began) / 1000,
     });
     if (saved !== undefined && from >= total) {
-      return done(paramsOf(saved.tensors, training.initial), log.kept);
+      return done(paramsOf(saved.tensors, training.initial));
     }
     const device = yield* theDevice();
     if (training.precision === "mixed" && !device.profile.f16) {
       return yield* Effect.fail(noHalf(stage, device.profile.name, from));
     }
-    const programs = yield* loadPrograms(training), { step, main } = programs;
+    // compiling takes seconds, and there is nothing to save yet
+    const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
     yield* main.write({
       ...(saved?.tensors ?? step.bind(step.start)),
       [RING]: zerosArray("f32", step.ring.spec.shape),
     });
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
-    const run: Running<B, E, R> = { training, programs, log, report, at, records: [...log.kept] };
+    const run: Running<B, E, R> = {
+      training,
+      programs,
+      log,
+      report,
+      at,
+      last: log.last,
+      saved: saved && from,
+    };
     yield* loop(run).pipe(
-      Effect.onInterrupt(() => Effect.andThen(settle(run), keep(run)).pipe(Effect.ignore)),
+      Effect.onInterrupt(() =>
+        Effect.andThen(settle(run), keep(run)).pipe(
+          Effect.catch((error) => Effect.logWarning(`${stage} is not saved: ${String(error)}`)),
+        )
+      ),
     );
     const state = yield* main.read(
       Object.keys(step.bind(step.start)).filter((p) => p.startsWith("state.params.")),
     );
-    return done(paramsOf(state, training.initial), run.records);
+    return done(paramsOf(state, training.initial));
   }));

@@ -17,10 +17,10 @@ export const batchBytes = (batch: Bindings): number =>
  * Steps of the next window: so many that the ring is read every few seconds, from the seconds of a step in the last
  * record; few at first. Never more than the ring holds, nor than a gigabyte of batches.
  */
-export const windowOf = (records: readonly MetricRecord[], bytes: number): number => {
-  const seconds = records.at(-1)?.seconds, most = Math.min(RING_ROWS, Math.floor(MOST_BYTES / bytes));
-  const wanted = typeof seconds !== "number" || records.at(-1)?.warmup === true
-    ? (records.length === 0 ? 1 : 2)
+export const windowOf = (last: MetricRecord | undefined, bytes: number): number => {
+  const seconds = last?.seconds, most = Math.min(RING_ROWS, Math.floor(MOST_BYTES / bytes));
+  const wanted = typeof seconds !== "number" || last?.warmup === true
+    ? (last === undefined ? 1 : 2)
     : Math.floor(WINDOW_SECONDS / Math.max(seconds, 1e-6));
   return Math.max(1, Math.min(most, wanted));
 };

@@ -16,7 +16,8 @@ import {
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import { atomicWrite, type DiskError, folderOf, onDisk } from "../runs/disk.ts";
+import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
+import { folderOf } from "../runs/paths.ts";
 import { sha256 } from "../runs/hash.ts";
 
 /** The folder of what was measured here. */

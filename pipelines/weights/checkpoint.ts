@@ -5,6 +5,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { fromEither } from "../bridge.ts";
 import { atomicWrite, type DiskError, onDisk, sweepTemps } from "../runs/disk.ts";
 import { FaultError } from "../runs/fault.ts";
+import { readOwnBytes } from "../runs/own_file.ts";
 import type { Check, SafetensorsError } from "./fault.ts";
 import { firstNonFinite } from "./stored.ts";
 import { decode, encodeParts, type Safetensors, type Tensors } from "./safetensors.ts";
@@ -157,17 +158,13 @@ const verify = (path: string, bytes: Uint8Array, said: string): Effect.Effect<vo
     );
   });
 
-/**
- * Reads a safetensors file from anywhere, checking its layout, and its content hash where it has one.
- * Float64 numbers are kept as they are.
- */
-export const read = (path: string): Effect.Effect<Safetensors, CheckpointError> =>
+const readWith = (
+  path: string,
+  reading: () => Promise<Uint8Array<ArrayBuffer>>,
+): Effect.Effect<Safetensors, CheckpointError> =>
   Effect.gen(function* () {
     const op = `load ${path}`;
-    const bytes = yield* pipe(
-      onDisk("read", path, () => Deno.readFile(path)),
-      Effect.mapError(ofDisk(op, path)),
-    );
+    const bytes = yield* pipe(onDisk("read", path, reading), Effect.mapError(ofDisk(op, path)));
     const file = yield* pipe(
       decode(bytes, { float64: "keep" }),
       fromEither,
@@ -177,6 +174,13 @@ export const read = (path: string): Effect.Effect<Safetensors, CheckpointError> 
     if (hash !== undefined) yield* verify(path, bytes, hash);
     return file;
   });
+
+/**
+ * Reads a safetensors file from anywhere, checking its layout, and its content hash where it has one.
+ * Float64 numbers are kept as they are.
+ */
+export const read = (path: string): Effect.Effect<Safetensors, CheckpointError> =>
+  readWith(path, () => Deno.readFile(path));
 
 /** A loaded checkpoint. */
 export interface Checkpoint {
@@ -190,11 +194,14 @@ export interface Checkpoint {
 
 /**
  * Loads a checkpoint that {@link save} wrote and verifies its content hash, so that any changed bit is found.
- * Files without a hash are refused; {@link read} takes those.
+ * Links and files without a hash are refused; {@link read} takes those.
  */
 export const load = (path: string): Effect.Effect<Checkpoint, CheckpointError> =>
   Effect.gen(function* () {
-    const { tensors, metadata: { [CONTENT_HASH]: hash, ...metadata } } = yield* read(path);
+    const { tensors, metadata: { [CONTENT_HASH]: hash, ...metadata } } = yield* readWith(
+      path,
+      () => readOwnBytes(path, Infinity),
+    );
     if (hash === undefined) {
       return yield* Effect.fail(
         corrupt(path, "hash", "a file without a content hash", `a ${CONTENT_HASH} entry`),

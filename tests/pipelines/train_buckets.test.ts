@@ -28,6 +28,7 @@ import { train, type Trained } from "../../pipelines/train/trainer.ts";
 import { stepSource } from "../../pipelines/train/step_source.ts";
 import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
+import { recordsIn } from "../support/metrics.ts";
 
 const test = suite("buckets");
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
@@ -119,9 +120,10 @@ const whole = temp();
 const bucketed: Trained = await onCpu(train(trainingOn(whole, sourceWith(BUCKETS))));
 
 const likePadding = (some: Trained, all: Trained): void => {
-  assert.is(some.records.length, 14);
-  some.records.forEach((row, i) => {
-    const other = all.records[i]!;
+  const others = recordsIn(all);
+  assert.is(recordsIn(some).length, 14);
+  recordsIn(some).forEach((row, i) => {
+    const other = others[i]!;
     assert.is(row.length, lengthAt(i));
     assert.is(row.tokens, other.tokens, "as many labels");
     // state and temporaries of shorter programs lie in the longest one's
@@ -136,12 +138,12 @@ const likePadding = (some: Trained, all: Trained): void => {
 };
 
 test("every length of row is met", () => {
-  assert.equal([...new Set(bucketed.records.map(({ length }) => length))].toSorted(), [12, 24, 6]);
+  assert.equal([...new Set(recordsIn(bucketed).map(({ length }) => length))].toSorted(), [12, 24, 6]);
 });
 
 test("losses are those of one program of the longest length on the same rows, padded", async () => {
   const padded = await onCpu(train(trainingOn(temp(), sourceWith([]))));
-  assert.not("length" in padded.records[0]!);
+  assert.not("length" in recordsIn(padded)[0]!);
   likePadding(bucketed, padded);
 });
 
@@ -158,7 +160,7 @@ test("stopped anywhere and resumed, it is the uninterrupted one, bit for bit", a
     assert.is(await onCpu(Effect.flip(train(trainingOn(folder, cut)))), "power cut");
     const resumed = await onCpu(train(trainingOn(folder, sourceWith(BUCKETS))));
     assert.equal(bits(folder), bits(whole));
-    assert.equal(numbers(resumed.records), numbers(bucketed.records));
+    assert.equal(numbers(recordsIn(resumed)), numbers(recordsIn(bucketed)));
   }
 });
 

@@ -15,4 +15,4 @@ const settings = JSON.parse(more) as readonly string[];
 const config = override(ablationCodec(), "ablation")(ablationOf("main", "smoke"), settings);
 if (E.isLeft(config)) throw config.left;
 const options = { config: config.right, settings, out, store, version: "test", patience: 0.2 };
-await runCommand(ablate(options, { device: "cpu", workers: Number(workers) }), true);
+await runCommand(ablate(options, { device: "cpu", workers: Number(workers) }), "saves");

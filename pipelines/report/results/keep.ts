@@ -18,8 +18,10 @@ import { readJson } from "../../runs/run_directory.ts";
 import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
 import { gainsChart, sizesChart, studiedSizes } from "../../notebooks/sizes.ts";
 import type { Figure } from "../../figures/plot.ts";
-import { atomicWrite, type DiskError, existing, folderOf, onDisk } from "../../runs/disk.ts";
-import { metricLine, type MetricRecord, type MetricsError, readMetrics } from "../../runs/metrics.ts";
+import { atomicWrite, type DiskError, existing, onDisk } from "../../runs/disk.ts";
+import { folderOf } from "../../runs/paths.ts";
+import { readOwnText } from "../../runs/own_file.ts";
+import { metricLine, type MetricsError, scanMetrics } from "../../runs/metrics.ts";
 import { claims } from "./claims.ts";
 
 /** Folder of the artefacts of all records. */
@@ -41,11 +43,20 @@ export const keptCodec = (): t.Type<Kept, unknown, unknown> => keptType;
 /** Most lines of a training's metrics that are kept. */
 const LINES = 12;
 
-/** The first, the last, and some lines between, evenly. */
-export const thinned = (records: readonly MetricRecord[]): readonly MetricRecord[] => {
-  const every = Math.max(1, Math.ceil((records.length - 1) / (LINES - 1)));
-  return records.filter((_, i) => i % every === 0 || i === records.length - 1);
-};
+/** Whether the line of a number from 0 is kept of so many: the first, the last, and some between, evenly. */
+export const isKeptLine = (i: number, count: number): boolean =>
+  i % Math.max(1, Math.ceil((count - 1) / (LINES - 1))) === 0 || i === count - 1;
+
+/** The lines of a file that are kept. */
+const thinned = (path: string): Effect.Effect<string, DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    const { count } = yield* scanMetrics(path, () => {}), lines: string[] = [];
+    let i = 0;
+    yield* scanMetrics(path, (record) => {
+      if (isKeptLine(i++, count)) lines.push(metricLine(record));
+    });
+    return lines.join("");
+  });
 
 const written = (path: string, text: string): Effect.Effect<void, DiskError> =>
   Effect.andThen(
@@ -57,7 +68,7 @@ const writeCompact = (path: string, value: unknown): Effect.Effect<void, DiskErr
   written(path, `${JSON.stringify(value)}\n`);
 
 const parsed = (path: string): Effect.Effect<unknown, DiskError> =>
-  onDisk("read", path, async () => JSON.parse(await Deno.readTextFile(path)));
+  onDisk("read", path, async () => JSON.parse(await readOwnText(path)));
 
 const compactCopy = (from: string, to: string): Effect.Effect<void, DiskError> =>
   Effect.flatMap(parsed(from), (value) => writeCompact(to, value));
@@ -113,8 +124,7 @@ const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<vo
     }
     const metrics = `metrics/${stage}.jsonl`;
     if (!(yield* existing(`${from}/${metrics}`))) return;
-    const lines = thinned(yield* readMetrics(`${from}/${metrics}`)).map(metricLine);
-    yield* written(`${to}/${metrics}`, lines.join(""));
+    yield* written(`${to}/${metrics}`, yield* thinned(`${from}/${metrics}`));
   });
 
 /** What is kept of which ablation, and where. */

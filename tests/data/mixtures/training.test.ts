@@ -24,6 +24,7 @@ import type { RunDirectory } from "../../../pipelines/runs/run_directory.ts";
 import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";
 import { closeCpu, cpuServices } from "../../support/cpu.ts";
 import { shapes, writeWorld } from "./world.ts";
+import { recordsIn } from "../../support/metrics.ts";
 
 const right = <A>(found: E.Either<unknown, A>): A => {
   if (E.isLeft(found)) throw found.left;
@@ -153,8 +154,8 @@ test("stopped anywhere and resumed, a training on a mixture is the uninterrupted
   const resumed = await run(Effect.flatMap(mixtureAt(112), ({ source }) => first("cut", source)));
   assert.equal(checkpoint("cut", "pretrain"), checkpoint("whole", "pretrain"));
   assert.is(resumed.identity, whole.identity);
-  const losses = (records: typeof whole.records) => records.map(({ step, loss }) => [step, loss]);
-  assert.equal(losses(resumed.records), losses(whole.records));
+  const losses = (state: typeof whole) => recordsIn(state).map(({ step, loss }) => [step, loss]);
+  assert.equal(losses(resumed), losses(whole));
   // a checkpoint of other annotations is refused
   const fewer = { ...config, parts: config.parts.slice(0, 2) };
   const other = await run(Effect.flip(Effect.flatMap(
@@ -178,9 +179,10 @@ test("in buckets of rows a killed training is the uninterrupted one too, and mee
   assert.is(await run(stopped), "power cut");
   const resumed = await run(Effect.flatMap(source, (of) => first("cut-buckets", of)));
   assert.equal(checkpoint("cut-buckets", "pretrain"), checkpoint("buckets", "pretrain"));
-  const known = ({ records }: typeof whole) => records.map(({ step, loss, length }) => [step, loss, length]);
+  const known = (state: typeof whole) =>
+    recordsIn(state).map(({ step, loss, length }) => [step, loss, length]);
   assert.equal(known(resumed), known(whole));
-  assert.equal([...new Set(whole.records.map(({ length }) => length))].toSorted(), [12, 16, 48]);
+  assert.equal([...new Set(recordsIn(whole).map(({ length }) => length))].toSorted(), [12, 16, 48]);
   // as without buckets, 64 steps together
   const met = (of: typeof source) =>
     run(Effect.gen(function* () {
@@ -227,7 +229,7 @@ test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by
       seed: 2,
     };
     const state = yield* finetune(at, stage)(grown);
-    const losses = state.records.map(({ loss }) => loss as number);
+    const losses = recordsIn(state).map(({ loss }) => loss as number);
     assert.ok(Math.max(...losses.slice(-5)) < Math.max(...losses.slice(0, 5)) + 0.2, losses.join());
     const answering = {
       model,

@@ -1,0 +1,100 @@
+/**
+ * Signals that end a command. Where nobody listens, the system ends the process at once, whatever it is computing: that
+ * is right wherever there is nothing to save. A command that saves its state listens; a write in progress holds signals
+ * back until it is whole.
+ */
+import * as Effect from "effect/Effect";
+
+/** Exit codes as shells have them, by signal: the terminal's Ctrl-C, a request to end, the end of the terminal. */
+export const signalCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** A signal that ends a command. */
+export type EndingSignal = keyof typeof signalCodes;
+
+/** Hears a signal. */
+export type SignalListener = (signal: EndingSignal) => void;
+
+const signals = Object.keys(signalCodes) as readonly EndingSignal[];
+
+/** Bits of Linux's mask of ignored signals. */
+const BITS = { SIGINT: 1n, SIGTERM: 14n, SIGHUP: 0n } as const;
+
+/** Signals that this process was started to ignore, as `nohup` does with SIGHUP; unknown is none. */
+const ignoredAtStart = (): ReadonlySet<EndingSignal> => {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
+    return new Set(signals.filter((signal) => (BigInt(`0x${mask}`) >> BITS[signal]) & 1n));
+  } catch {
+    return new Set(); // another system, or not to be read
+  }
+};
+
+// A worker of this process has no signals of its own.
+const inWorker = "WorkerGlobalScope" in globalThis;
+
+let listener: SignalListener | undefined, holds = 0, open = 0, heard: EndingSignal | undefined;
+let ignored: ReadonlySet<EndingSignal> | undefined;
+const installed = new Map<EndingSignal, () => void>();
+
+const onSignal = (signal: EndingSignal): void => {
+  if (heard !== undefined) Deno.exit(signalCodes[signal]);
+  heard = signal;
+  listener?.(signal);
+};
+
+const settle = (): void => {
+  const wanted = (listener !== undefined && open === 0) || holds > 0;
+  for (const signal of signals) {
+    const before = installed.get(signal);
+    if (wanted && before === undefined) {
+      // nohup keeps a command alive; a shell script's `&`, which ignores SIGINT, does not mean to
+      if (signal === "SIGHUP" && (ignored ??= ignoredAtStart()).has(signal)) continue;
+      const handler = (): void => onSignal(signal);
+      Deno.addSignalListener(signal, handler);
+      installed.set(signal, handler);
+    } else if (!wanted && before !== undefined) {
+      Deno.removeSignalListener(signal, before);
+      installed.delete(signal);
+    }
+  }
+};
+
+/** Hears the first signal for as long as the process lives; a second one ends it at once. */
+export const listenToSignals = (hear: SignalListener): void => {
+  listener = hear;
+  settle();
+};
+
+/** Whether this process was started to ignore SIGINT, as by a script that puts it into the background. */
+export const startedDeaf = (): boolean => (ignored ??= ignoredAtStart()).has("SIGINT");
+
+/** The signal that was heard, if any. */
+export const heardSignal = (): EndingSignal | undefined => heard;
+
+const counted = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  enter: () => void,
+  leave: () => void,
+): Effect.Effect<A, E, R> =>
+  inWorker ? effect : Effect.acquireUseRelease(Effect.sync(enter), () => effect, () => Effect.sync(leave));
+
+/** Something that must be whole or not at all: a signal that comes meanwhile ends the process right after it. */
+export const holdingSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  counted(effect, () => {
+    holds++;
+    settle();
+  }, () => {
+    holds--;
+    if (holds === 0 && listener === undefined && heard !== undefined) Deno.exit(signalCodes[heard]);
+    settle();
+  });
+
+/** Something long with nothing to save, such as compiling: a signal ends the process at once, listener or not. */
+export const openToSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  counted(effect, () => {
+    open++;
+    settle();
+  }, () => {
+    open--;
+    settle();
+  });
