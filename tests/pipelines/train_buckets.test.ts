@@ -173,9 +173,9 @@ test("micro-batches of every length add up to the batches' steps", async () => {
       every: 4,
       sink: quiet,
     });
-  const { records } = await onCpu(train(training));
+  const records = recordsIn(await onCpu(train(training)));
   records.forEach((row, i) => {
-    const other = bucketed.records[i]!;
+    const other = recordsIn(bucketed)[i]!;
     assert.is(row.length, lengthAt(i));
     assert.is(row.tokens, other.tokens, "as many labels");
     assert.ok(near(row.loss, other.loss, 1e-4), `loss ${row.loss}, whole ${other.loss} at ${i}`);

@@ -24,6 +24,7 @@ import * as assert from "uvu/assert";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { train, type Trained } from "../../pipelines/train/trainer.ts";
 import type { Bindings, MicroBatches, Training } from "../../pipelines/train/training.ts";
+import { recordsIn } from "../support/metrics.ts";
 
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
 const ROWS = 8, STEPS = 6;
@@ -87,9 +88,9 @@ const onGpu = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
 const by = (count: number): MicroBatches => ({ count, weight: "tokens" });
 
 const alike = (some: Trained, whole: Trained, about: string): void => {
-  assert.is(some.records.length, STEPS);
-  some.records.forEach((row, i) => {
-    const right = whole.records[i]!;
+  assert.is(recordsIn(some).length, STEPS);
+  recordsIn(some).forEach((row, i) => {
+    const right = recordsIn(whole)[i]!;
     assert.is(row.tokens, right.tokens, `${about}: labels of step ${i}`);
     for (const name of ["loss", "gradNorm", "lr"]) {
       const [a, b] = [row[name] as number, right[name] as number];
@@ -104,7 +105,7 @@ for (const [name, run] of [["CPU", onCpu], ["WebGPU", onGpu]] as const) {
     for (const count of name === "CPU" ? [2, 4, 8] : [4]) {
       const some = await run(train(training(temp(), by(count))));
       alike(some, whole, `${count} micro-batches`);
-      assert.ok((some.records.at(-1)!.loss as number) < (some.records[0]!.loss as number));
+      assert.ok((recordsIn(some).at(-1)!.loss as number) < (recordsIn(some)[0]!.loss as number));
     }
   });
 }
@@ -130,7 +131,7 @@ test("a micro-batch that is not finite skips the step and is counted", async () 
       labels: labels!,
     });
   };
-  const { records } = await onCpu(train(training(temp(), by(4), broken, { onNonFinite: "skip" })));
+  const records = recordsIn(await onCpu(train(training(temp(), by(4), broken, { onNonFinite: "skip" }))));
   assert.equal(records.map(({ skipped }) => skipped), [0, 0, 1, 1, 1, 1]);
   assert.ok(Number.isFinite(records.at(-1)!.loss));
 });
