@@ -1,7 +1,7 @@
 /** The rooms keep to their rules, and the checkers find every planted violation. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { impurities, registryHosts, rooms, type Source, tooLong, wrongImports } from "./rules.ts";
+import { impurities, ownDraws, registryHosts, rooms, type Source, tooLong, wrongImports } from "./rules.ts";
 import { scan } from "./scanner.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -40,6 +40,11 @@ tree("core is pure", () => {
 
 tree("imports go one way, by name", () => {
   assert.equal(rooms.flatMap(inRoom).flatMap(wrongImports), []);
+});
+
+tree("tests draw from seeds that are fixed and can be repeated", () => {
+  const own = new Set(["tests/support/property.ts", "tests/fuzz.ts"]);
+  assert.equal(inRoom("tests").filter(({ path }) => !own.has(path)).flatMap(ownDraws), []);
 });
 
 tree("no file is longer than 500 lines", () => {
@@ -140,6 +145,25 @@ checkers("catch imports that go outwards or by path", () => {
   assert.is(wrong("pipelines/a/x.ts", "@chain-of-sight/kernels"), 0);
   assert.is(wrong("pipelines/a/x.ts", "../b/y.ts"), 0);
   assert.is(wrong("tests/x.test.ts", "../core/tensor.ts"), 0);
+});
+
+checkers("catch draws that nobody can repeat", () => {
+  const drawn = (text: string): number => ownDraws({ path: "tests/x.test.ts", text }).length;
+  for (
+    const planted of [
+      "fc.assert(fc.property(fc.nat(), (n) => n >= 0));",
+      "await fc.check(p, { seed: 1 });",
+      "const [x] = fc\n  .sample(a, 1);",
+      "const x = Math.random();",
+      "crypto.getRandomValues(new Uint8Array(4));",
+      "const id = `${crypto.randomUUID()}`;",
+      'import { assert, property } from "fast-check";',
+    ]
+  ) {
+    assert.is(drawn(planted), 1, planted);
+  }
+  assert.is(drawn('property(test, "a", [fc.nat()], () => true); // fc.assert, Math.random'), 0);
+  assert.is(drawn('import fc from "fast-check"; import * as assert from "uvu/assert";'), 0);
 });
 
 checkers("catch long files and registry hosts", () => {

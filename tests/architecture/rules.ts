@@ -80,6 +80,25 @@ export const wrongImports = ({ path, text }: Source): readonly string[] => {
   });
 };
 
+/** What draws a fresh seed, or draws without saying how to repeat it. */
+const undetermined: readonly RegExp[] = [
+  /(?<![\w$.])(?:fc|fastCheck)\s*\.\s*(?:assert|check|sample|statistics|asyncModelRun|configureGlobal)\b/,
+  /(?<![\w$.])Math\s*\.\s*random\b/,
+  /(?<![\w$.])crypto\s*\.\s*(?:randomUUID|getRandomValues)\b/,
+];
+
+/** Draws of a test that do not go through `tests/support/property.ts`. */
+export const ownDraws = ({ path, text }: Source): readonly string[] => {
+  const { code } = scan(text);
+  const drawn = undetermined.flatMap((pattern) => {
+    const found = pattern.exec(code);
+    return found === null ? [] : [`${path}:${lineOf(code, found.index)} ${found[0]}`];
+  });
+  const named = /^import\s*\{[^}]*\}\s*from\s*"fast-check"/m.exec(text);
+  return [...drawn, ...(named === null ? [] : [`${path} imports parts of fast-check: import it as fc`])]
+    .map((found) => `${found}: draw through property or sample of tests/support/property.ts`);
+};
+
 /** Most lines of a file, blank ones not counted. */
 export const MAX_LINES = 500;
 

@@ -3,20 +3,22 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { feed, follow, noSeries } from "../../pipelines/runs/tail.ts";
+import { property } from "../support/property.ts";
 import { linesOf, records } from "./runs_on_disk.ts";
 
 const test = suite("tail");
 const folder = await Deno.makeTempDir(), file = `${folder}/m.jsonl`;
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("lines come out whole however the file was cut while it was read", () => {
-  const all = records(1, 30), bytes = bytesOf(linesOf(all));
-  fc.assert(fc.property(fc.array(fc.nat(bytes.length), { maxLength: 12 }), (cuts) => {
-    const ends = [...cuts, bytes.length].toSorted((a, b) => a - b);
-    const series = ends.reduce((sofar, end) => feed(sofar, bytes.subarray(sofar.bytes, end)), noSeries);
-    assert.equal(series.records, all);
-    assert.is(series.bytes, bytes.length);
-  }));
+const all = records(1, 30), bytes = bytesOf(linesOf(all));
+
+property(test, "lines come out whole however the file was cut while it was read", [
+  fc.array(fc.nat(bytes.length), { maxLength: 12 }),
+], (cuts) => {
+  const ends = [...cuts, bytes.length].toSorted((a, b) => a - b);
+  const series = ends.reduce((sofar, end) => feed(sofar, bytes.subarray(sofar.bytes, end)), noSeries);
+  assert.equal(series.records, all);
+  assert.is(series.bytes, bytes.length);
 });
 
 test("only what was added is read, and a half-written line waits", async () => {

@@ -14,6 +14,7 @@ import {
   resumeFrom,
   shuffled,
 } from "../../pipelines/data/mixture.ts";
+import { property } from "../support/property.ts";
 
 const right = <A>(either: E.Either<Error, A>): A => {
   if (E.isLeft(either)) throw either.left;
@@ -36,29 +37,27 @@ const parts = fc.uniqueArray(
   { minLength: 1, maxLength: 5, selector: (p) => p.name },
 );
 
-test("the examples of any step are those that come one after the other, in whatever order steps are asked for", () => {
-  fc.assert(fc.property(
-    parts,
-    fc.integer(),
-    fc.integer({ min: 1, max: 5 }),
-    fc.array(fc.nat(12), { minLength: 1, maxLength: 6 }),
-    (some, seed, size, steps) => {
-      const mixture = right(mixtureOf(some, seed)), at = drawsAt(mixture, size);
-      const all = take(mixture, mixture.start, 13 * size).map(([draw]) => draw);
-      for (const step of steps) assert.equal(at(step), all.slice(step * size, (step + 1) * size));
-    },
-  ));
-});
+property(
+  test,
+  "the examples of any step are those that come one after the other, in whatever order steps are asked for",
+  [parts, fc.integer(), fc.integer({ min: 1, max: 5 }), fc.array(fc.nat(12), { minLength: 1, maxLength: 6 })],
+  (some, seed, size, steps) => {
+    const mixture = right(mixtureOf(some, seed)), at = drawsAt(mixture, size);
+    const all = take(mixture, mixture.start, 13 * size).map(([draw]) => draw);
+    for (const step of steps) assert.equal(at(step), all.slice(step * size, (step + 1) * size));
+  },
+);
 
-test("shuffling is a bijection, and another one for another key", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 700 }), fc.integer(), (count, key) => {
-      const places = Array.from({ length: count }, (_, i) => shuffled(count, key, i));
-      assert.is(new Set(places).size, count);
-      assert.ok(places.every((p) => Number.isInteger(p) && p >= 0 && p < count));
-    }),
-    { numRuns: 60 },
-  );
+property(test, "shuffling is a bijection, and another one for another key", [
+  fc.integer({ min: 1, max: 700 }),
+  fc.integer(),
+], (count, key) => {
+  const places = Array.from({ length: count }, (_, i) => shuffled(count, key, i));
+  assert.is(new Set(places).size, count);
+  assert.ok(places.every((p) => Number.isInteger(p) && p >= 0 && p < count));
+}, { runs: 60 });
+
+test("every key shuffles in another order, billions of places too", () => {
   const order = (key: number) => Array.from({ length: 200 }, (_, i) => shuffled(200, key, i)).join();
   assert.is(new Set(Array.from({ length: 50 }, (_, key) => order(key))).size, 50);
   const big = 2 ** 39 + 17, places = Array.from({ length: 1000 }, (_, i) => shuffled(big, 5, i));
@@ -73,38 +72,35 @@ test("shuffled places are spread evenly: chi-squared of first places over keys",
   assert.ok(chi < 45, `${chi}, 15 degrees of freedom`);
 });
 
-test("every epoch of a part has each of its examples once, and shares hold at every step", () => {
-  fc.assert(
-    fc.property(parts, fc.integer(), (given: readonly MixturePart[], seed) => {
-      const mixture = right(mixtureOf(given, seed)), drawn = take(mixture, mixture.start, 300);
-      const sum = mixture.parts.reduce((n, p) => n + p.weight, 0);
-      mixture.parts.forEach(({ count, weight }, part) => {
-        const own = drawn.map(([d]) => d).filter((d) => d.part === part);
-        own.forEach((d, i) => assert.is(d.epoch, Math.floor(i / count)));
-        for (let from = 0; from + count <= own.length; from += count) {
-          assert.is(new Set(own.slice(from, from + count).map((d) => d.index)).size, count);
-        }
-        drawn.forEach(([, { drawn }], i) =>
-          assert.ok(Math.abs(drawn[part]! - (i + 1) * weight / sum) < mixture.parts.length, `step ${i}`)
-        );
-      });
-    }),
-    { numRuns: 60 },
-  );
-});
+property(test, "every epoch of a part has each of its examples once, and shares hold at every step", [
+  parts,
+  fc.integer(),
+], (given: readonly MixturePart[], seed) => {
+  const mixture = right(mixtureOf(given, seed)), drawn = take(mixture, mixture.start, 300);
+  const sum = mixture.parts.reduce((n, p) => n + p.weight, 0);
+  mixture.parts.forEach(({ count, weight }, part) => {
+    const own = drawn.map(([d]) => d).filter((d) => d.part === part);
+    own.forEach((d, i) => assert.is(d.epoch, Math.floor(i / count)));
+    for (let from = 0; from + count <= own.length; from += count) {
+      assert.is(new Set(own.slice(from, from + count).map((d) => d.index)).size, count);
+    }
+    drawn.forEach(([, { drawn }], i) =>
+      assert.ok(Math.abs(drawn[part]! - (i + 1) * weight / sum) < mixture.parts.length, `step ${i}`)
+    );
+  });
+}, { runs: 60 });
 
-test("resumed anywhere, from JSON, a mixture goes on with the very same examples", () => {
-  fc.assert(
-    fc.property(parts, fc.integer(), fc.nat(200), (given, seed, stop) => {
-      const whole = take(right(mixtureOf(given, seed)), right(mixtureOf(given, seed)).start, 240);
-      const saved = stop === 0 ? right(mixtureOf(given, seed)).start : whole[stop - 1]![1];
-      const again = right(mixtureOf(given, seed));
-      const state = right(resumeFrom(again, JSON.parse(JSON.stringify(saved))));
-      assert.equal(take(again, state, 240 - stop), whole.slice(stop));
-    }),
-    { numRuns: 60 },
-  );
-});
+property(test, "resumed anywhere, from JSON, a mixture goes on with the very same examples", [
+  parts,
+  fc.integer(),
+  fc.nat(200),
+], (given, seed, stop) => {
+  const whole = take(right(mixtureOf(given, seed)), right(mixtureOf(given, seed)).start, 240);
+  const saved = stop === 0 ? right(mixtureOf(given, seed)).start : whole[stop - 1]![1];
+  const again = right(mixtureOf(given, seed));
+  const state = right(resumeFrom(again, JSON.parse(JSON.stringify(saved))));
+  assert.equal(take(again, state, 240 - stop), whole.slice(stop));
+}, { runs: 60 });
 
 test("the order is the same on every machine", () => {
   const mixture = right(

@@ -6,27 +6,33 @@ import * as assert from "uvu/assert";
 import { type Draw, drawsAt, type Mixture, mixtureOf } from "../../pipelines/data/mixture.ts";
 import { BUCKET_STEPS, bucketed, bucketsAt } from "../../pipelines/data/mixture_buckets.ts";
 import { hashWords } from "../../pipelines/data/rng.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("buckets");
 const lengths = [16, 40, 100];
 const least = (tokens: number): number => lengths.find((l) => tokens <= l)!;
 
-test("batches hold everything once, at the least length that holds all of them", () => {
-  const examples = fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 200 });
-  fc.assert(fc.property(examples, fc.integer({ min: 1, max: 9 }), (tokens, batch) => {
-    const items = tokens.map((_, i) => i), all = bucketed(items, lengths, batch, (i) => tokens[i]!);
-    assert.equal(all.flatMap((b) => b.items).toSorted((a, b) => a - b), items);
-    all.forEach(({ length, items: some }, i) => {
-      assert.is(length, Math.max(...some.map((j) => least(tokens[j]!))));
-      assert.is(some.length, i < all.length - 1 ? batch : items.length - batch * (all.length - 1));
-    });
-    for (const length of lengths) {
-      const some = all.flatMap((b) => b.items).filter((i) => least(tokens[i]!) === length);
-      assert.equal(some, some.toSorted((a, b) => a - b), "those of one length come as they came");
-      const mixed = all.filter((b) => b.length === length && b.items.some((i) => least(tokens[i]!) < length));
-      assert.ok(mixed.length <= 1);
-    }
-  }));
+const examples = fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 200 });
+
+property(test, "batches hold everything once, at the least length that holds all of them", [
+  examples,
+  fc.integer({ min: 1, max: 9 }),
+], (tokens, batch) => {
+  const items = tokens.map((_, i) => i), all = bucketed(items, lengths, batch, (i) => tokens[i]!);
+  assert.equal(all.flatMap((b) => b.items).toSorted((a, b) => a - b), items);
+  all.forEach(({ length, items: some }, i) => {
+    assert.is(length, Math.max(...some.map((j) => least(tokens[j]!))));
+    assert.is(some.length, i < all.length - 1 ? batch : items.length - batch * (all.length - 1));
+  });
+  for (const length of lengths) {
+    const some = all.flatMap((b) => b.items).filter((i) => least(tokens[i]!) === length);
+    assert.equal(some, some.toSorted((a, b) => a - b), "those of one length come as they came");
+    const mixed = all.filter((b) => b.length === length && b.items.some((i) => least(tokens[i]!) < length));
+    assert.ok(mixed.length <= 1);
+  }
+});
+
+test("an example beyond the greatest length is refused", () => {
   assert.throws(
     () => bucketed([101], lengths, 2, (n) => n),
     /an example of 101 tokens; expected at most 100/,
@@ -47,34 +53,33 @@ const parts = fc.array(
   },
 ).map((list) => list.map((part, i) => ({ name: `p${i}`, ...part })));
 
-test("whole windows meet exactly what steps without buckets meet, so an epoch every example once", () => {
-  fc.assert(
-    fc.property(parts, fc.integer({ min: 1, max: 5 }), fc.nat(1000), (given, size, seed) => {
-      const mixture = right(mixtureOf(given, seed)), steps = 3 * BUCKET_STEPS;
-      const at = bucketsAt(mixture, size, lengths, tokensOf), plain = drawsAt(mixture, size);
-      const met: string[] = [];
-      for (let window = 0; window < 3; window++) {
-        const here = Array.from({ length: BUCKET_STEPS }, (_, i) => window * BUCKET_STEPS + i);
-        const batches = here.map(at);
-        for (const { items, length } of batches) {
-          assert.is(items.length, size);
-          assert.is(length, Math.max(...items.map((draw) => least(tokensOf(draw)))));
-        }
-        const some = batches.flatMap((b) => b.items.map(key)).toSorted();
-        assert.equal(some, here.flatMap((step) => plain(step).map(key)).toSorted());
-        met.push(...some);
-      }
-      assert.is(new Set(met).size, steps * size, "no example twice in an epoch");
-      given.forEach(({ count }, part) => {
-        const own = met.filter((k) => k.startsWith(`${part} `)), epochs = Math.floor(own.length / count);
-        for (let epoch = 0; epoch < epochs; epoch++) {
-          assert.is(own.filter((k) => k.endsWith(` ${epoch}`)).length, count, "a whole epoch has them all");
-        }
-      });
-    }),
-    { numRuns: 25 },
-  );
-});
+property(test, "whole windows meet exactly what steps without buckets meet, so an epoch every example once", [
+  parts,
+  fc.integer({ min: 1, max: 5 }),
+  fc.nat(1000),
+], (given, size, seed) => {
+  const mixture = right(mixtureOf(given, seed)), steps = 3 * BUCKET_STEPS;
+  const at = bucketsAt(mixture, size, lengths, tokensOf), plain = drawsAt(mixture, size);
+  const met: string[] = [];
+  for (let window = 0; window < 3; window++) {
+    const here = Array.from({ length: BUCKET_STEPS }, (_, i) => window * BUCKET_STEPS + i);
+    const batches = here.map(at);
+    for (const { items, length } of batches) {
+      assert.is(items.length, size);
+      assert.is(length, Math.max(...items.map((draw) => least(tokensOf(draw)))));
+    }
+    const some = batches.flatMap((b) => b.items.map(key)).toSorted();
+    assert.equal(some, here.flatMap((step) => plain(step).map(key)).toSorted());
+    met.push(...some);
+  }
+  assert.is(new Set(met).size, steps * size, "no example twice in an epoch");
+  given.forEach(({ count }, part) => {
+    const own = met.filter((k) => k.startsWith(`${part} `)), epochs = Math.floor(own.length / count);
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      assert.is(own.filter((k) => k.endsWith(` ${epoch}`)).length, count, "a whole epoch has them all");
+    }
+  });
+}, { runs: 25 });
 
 test("a step is a function of the seed and its number, whatever was asked before", () => {
   const given = [{ name: "a", count: 37 }, { name: "b", count: 90 }];

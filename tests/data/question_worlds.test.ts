@@ -28,6 +28,7 @@ import {
   questionsOf,
 } from "../../pipelines/data/tasks.ts";
 import { hashOf } from "../../pipelines/runs/hash.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("questions of worlds");
 const scenes = (split: Split, count: number): readonly Scene[] => sampleScenes(fullData, split, count);
@@ -124,36 +125,38 @@ test("a configuration says which kinds are asked, and its corpus has every lette
   assert.ok(plain.size < 100 && many.size > 300, `${plain.size} ${many.size}`);
 });
 
-test("any world in range can be asked about", () => {
-  const config: fc.Arbitrary<DataConfig> = fc.record({
-    seed: fc.nat(),
-    concepts: fc.integer({ min: 24, max: concepts.length }),
-    most: fc.integer({ min: 2, max: 40 }),
-    sameConcept: fc.integer({ min: 1, max: 9 }),
-    themed: fc.constantFrom(0, 0.75, 1),
-    heldOut: fc.constantFrom(0, 0.05, 0.5),
-    boxes: fc.constantFrom("grid" as const, "thousand" as const),
-  }).map(({ most, boxes, ...rest }) => ({
-    ...fullData,
-    ...rest,
-    objects: [2, most],
-    world: { ...fullData.world!, boxes },
-  }));
-  fc.assert(
-    fc.property(config, fc.constantFrom(...splits), fc.nat(500), (c, split, index) => {
-      const scene = sampleScene(c, split, index);
-      for (const kind of questionKinds) {
-        // the fitted weights of a configuration take a while, so that few are fitted here
-        if (kind === "count" || kind === "attribute") continue;
-        for (const q of questionsOf(scene, c, 1, [kind])) {
-          assert.ok(q.answer.length > 0 && !/undefined|NaN/.test(q.prompt + q.answer), q.prompt);
-          assert.ok(q.size === undefined || (q.size > 0 && q.size <= c.master), `${q.size}`);
-        }
+const config: fc.Arbitrary<DataConfig> = fc.record({
+  seed: fc.nat(),
+  concepts: fc.integer({ min: 24, max: concepts.length }),
+  most: fc.integer({ min: 2, max: 40 }),
+  sameConcept: fc.integer({ min: 1, max: 9 }),
+  themed: fc.constantFrom(0, 0.75, 1),
+  heldOut: fc.constantFrom(0, 0.05, 0.5),
+  boxes: fc.constantFrom("grid" as const, "thousand" as const),
+}).map(({ most, boxes, ...rest }) => ({
+  ...fullData,
+  ...rest,
+  objects: [2, most],
+  world: { ...fullData.world!, boxes },
+}));
+
+property(
+  test,
+  "any world in range can be asked about",
+  [config, fc.constantFrom(...splits), fc.nat(500)],
+  (c, split, index) => {
+    const scene = sampleScene(c, split, index);
+    for (const kind of questionKinds) {
+      // the fitted weights of a configuration take a while, so that few are fitted here
+      if (kind === "count" || kind === "attribute") continue;
+      for (const q of questionsOf(scene, c, 1, [kind])) {
+        assert.ok(q.answer.length > 0 && !/undefined|NaN/.test(q.prompt + q.answer), q.prompt);
+        assert.ok(q.size === undefined || (q.size > 0 && q.size <= c.master), `${q.size}`);
       }
-    }),
-    { numRuns: 40 },
-  );
-});
+    }
+  },
+  { runs: 40 },
+);
 
 test("worlds without full strength ask in the words that measured results depend on", () => {
   const scene = sampleScene(defaultData, "eval", 3);

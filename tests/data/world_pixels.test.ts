@@ -20,6 +20,7 @@ import { paintPattern } from "../../pipelines/data/world_background.ts";
 import { painterOf } from "../../pipelines/data/world_compose.ts";
 import { pixelBox, shareBox } from "../../pipelines/data/world_layout.ts";
 import { levelsOf, loadPacks } from "../../pipelines/data/world_packs.ts";
+import { property } from "../support/property.ts";
 
 /** By pattern: the first half of the sha-256 of a background of 448 pixels. */
 const BACKGROUNDS: Readonly<Record<string, string>> = {
@@ -142,23 +143,19 @@ test("letters have their height, keep to their plate and stand out in every type
   }
 });
 
-test("a picture scaled by areas keeps its mean, and one scaled to itself is itself", () => {
-  const picture = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.nat());
-  fc.assert(
-    fc.property(
-      picture,
-      fc.integer({ min: 1, max: 24 }),
-      fc.integer({ min: 1, max: 24 }),
-      ([w, h, key], a, b) => {
-        const rng = rngOf("scaled", key), rgba = Uint8Array.from({ length: w * h * 4 }, () => rng.below(256));
-        const raster = { width: w, height: h, rgba };
-        assert.equal(scaled(raster, w, h).rgba, rgba);
-        const small = scaled(raster, Math.min(a, w), Math.min(b, h));
-        const mean = (r: Raster) => r.rgba.reduce((sum, v) => sum + v, 0) / r.rgba.length;
-        assert.ok(Math.abs(mean(raster) - mean(small)) <= 0.51);
-      },
-    ),
-  );
+const picture = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.nat());
+
+property(test, "a picture scaled by areas keeps its mean, and one scaled to itself is itself", [
+  picture,
+  fc.integer({ min: 1, max: 24 }),
+  fc.integer({ min: 1, max: 24 }),
+], ([w, h, key], a, b) => {
+  const rng = rngOf("scaled", key), rgba = Uint8Array.from({ length: w * h * 4 }, () => rng.below(256));
+  const raster = { width: w, height: h, rgba };
+  assert.equal(scaled(raster, w, h).rgba, rgba);
+  const small = scaled(raster, Math.min(a, w), Math.min(b, h));
+  const mean = (r: Raster) => r.rgba.reduce((sum, v) => sum + v, 0) / r.rgba.length;
+  assert.ok(Math.abs(mean(raster) - mean(small)) <= 0.51);
 });
 
 test("painting: what is opaque replaces, what is clear leaves, mirrored is the reverse", () => {

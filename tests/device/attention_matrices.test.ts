@@ -33,6 +33,7 @@ import { attentionFits, scheduleAttention } from "../../kernels/schedule/attenti
 import { complaintsOf, dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
 import { emulate } from "../support/matrix_emulation.ts";
 import { near } from "../support/near.ts";
+import { property } from "../support/property.ts";
 import { floats } from "../support/random.ts";
 
 const test = suite("attention on matrix units");
@@ -184,22 +185,23 @@ const case_ = fc.record({
   pick: fc.nat(),
 });
 
-test("any tiles on any sizes compute what the reference does", () => {
-  fc.assert(
-    fc.property(case_, ({ batch, groups, share, queries, keys, width, unit, lanes, pick, ...manner }) => {
-      const profile = { ...withUnits(lanes, unit), halfProducts: manner.dtype === "f32" };
-      const d = described([batch, groups * share, groups, queries, keys, width], manner);
-      const schedules = Object.fromEntries(
-        attentionOf(planned(d, profile)).map((kernel) => {
-          const tiles = tilesOf(kernel, profile);
-          return [formOf(kernel), tiles[pick % tiles.length]!];
-        }),
-      );
-      emulated(d, planned(d, profile, schedules), profile);
-    }),
-    { numRuns: 25, seed: 11 },
-  );
-});
+property(
+  test,
+  "any tiles on any sizes compute what the reference does",
+  [case_],
+  ({ batch, groups, share, queries, keys, width, unit, lanes, pick, ...manner }) => {
+    const profile = { ...withUnits(lanes, unit), halfProducts: manner.dtype === "f32" };
+    const d = described([batch, groups * share, groups, queries, keys, width], manner);
+    const schedules = Object.fromEntries(
+      attentionOf(planned(d, profile)).map((kernel) => {
+        const tiles = tilesOf(kernel, profile);
+        return [formOf(kernel), tiles[pick % tiles.length]!];
+      }),
+    );
+    emulated(d, planned(d, profile, schedules), profile);
+  },
+  { runs: 25 },
+);
 
 test("every access is proved, so that devices without bounds checks take the kernels", () => {
   for (const [i, size] of ([...sizes, [2, 4, 2, 300, 200, 80]] as const).entries()) {

@@ -30,6 +30,7 @@ import { precisions } from "../../pipelines/train/precision.ts";
 import { randomLoop, randomProgram } from "../laws/programs.ts";
 import { dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
 import { near } from "../support/near.ts";
+import { property, seeds } from "../support/property.ts";
 import { floats } from "../support/random.ts";
 import { wander } from "../support/wanderer.ts";
 
@@ -238,40 +239,41 @@ const spoilt = (code: string, pick: (n: number) => number): string => {
   return put(found, `${[n + 1, n * 2, Math.max(1, n - 1), n + 7][pick(4)]}u`);
 };
 
-const RUNS = Number(Deno.env.get("FUZZ") ?? 40);
+const RUNS = 40;
+let proved = 0, refused = 0, wrong = 0;
 
-test("what is proved of random programs holds on whatever memory may hold, also where texts were spoilt", () => {
-  let proved = 0, refused = 0, wrong = 0;
-  fc.assert(
-    fc.property(
-      fc.nat(2 ** 20),
-      fc.constantFrom(...Object.keys(profiles)),
-      fc.boolean(),
-      fc.infiniteStream(fc.nat(2 ** 20)),
-      (seed, where, loop, numbers) => {
-        const pick = (n: number): number => numbers.next().value! % n, profile = profiles[where]!;
-        const { roots } = loop
-          ? { roots: randomLoop(seed % 1000).rootsBy(cs.scan) }
-          : randomProgram(seed % 1000);
-        const inputs = cs.topological(roots).filter((t) => t.op === "input");
-        const loss = roots.at(-1)!;
-        const some = [...roots, ...(loop ? [] : cs.pullback([loss], [cs.onesLike(loss)], inputs))];
-        for (const d of launches(some, profile)) {
-          assert.equal(outside(d, d.code, profile), [], d.code);
-          for (const code of [d.code, spoilt(d.code, pick), spoilt(d.code, pick)]) {
-            const isProved = outside(d, code, profile).length === 0;
-            const run = { ...d, lanes: profile.subgroups?.least ?? 8, seed, most: 3 };
-            const found = code === d.code || isProved || pick(4) === 0 ? wander(code, run) : [];
-            if (isProved) assert.equal(found, [], code);
-            if (isProved) proved++;
-            else refused++;
-            if (found.length > 0) wrong++;
-          }
-        }
-      },
-    ),
-    { numRuns: RUNS, seed: 7 },
-  );
+property(
+  test,
+  "what is proved of random programs holds on whatever memory may hold, also where texts were spoilt",
+  [
+    seeds(),
+    fc.constantFrom(...Object.keys(profiles)),
+    fc.boolean(),
+    fc.infiniteStream(fc.nat(2 ** 20)),
+  ],
+  (seed, where, loop, numbers) => {
+    const pick = (n: number): number => numbers.next().value! % n, profile = profiles[where]!;
+    const { roots } = loop ? { roots: randomLoop(seed).rootsBy(cs.scan) } : randomProgram(seed);
+    const inputs = cs.topological(roots).filter((t) => t.op === "input");
+    const loss = roots.at(-1)!;
+    const some = [...roots, ...(loop ? [] : cs.pullback([loss], [cs.onesLike(loss)], inputs))];
+    for (const d of launches(some, profile)) {
+      assert.equal(outside(d, d.code, profile), [], d.code);
+      for (const code of [d.code, spoilt(d.code, pick), spoilt(d.code, pick)]) {
+        const isProved = outside(d, code, profile).length === 0;
+        const run = { ...d, lanes: profile.subgroups?.least ?? 8, seed, most: 3 };
+        const found = code === d.code || isProved || pick(4) === 0 ? wander(code, run) : [];
+        if (isProved) assert.equal(found, [], code);
+        if (isProved) proved++;
+        else refused++;
+        if (found.length > 0) wrong++;
+      }
+    }
+  },
+  { runs: RUNS, counts: "programs" },
+);
+
+test("random programs are proved, refused and wrong, each often enough", () => {
   assert.ok(
     proved > RUNS && refused > RUNS / 4 && wrong > 0,
     `${proved} proved, ${refused} refused, ${wrong} wrong`,

@@ -5,32 +5,35 @@ import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { near } from "../support/near.ts";
+import { property } from "../support/property.ts";
 import { closeDevice, onWebGpu } from "../support/webgpu.ts";
 
 const inPieces = onWebGpu({}, { longestSum: 4 });
 
-test("sums and maxima of any axes in pieces equal the reference", async () => {
-  const shapes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 });
-  const programs = shapes.chain((shape) =>
-    fc.record({
-      shape: fc.constant(shape),
-      axes: fc.subarray(shape.map((_, i) => i), { minLength: 1 }),
-      op: fc.constantFrom("sum", "max"),
-      seed: fc.integer({ min: 1, max: 1000 }),
-    })
-  );
-  await fc.assert(
-    fc.asyncProperty(programs, async ({ shape, axes, op, seed }) => {
-      const x = cs.input("x", shape), reduce = op === "sum" ? cs.sum : cs.max;
-      const root = cs.mul(reduce({ axes })(cs.mul(x, x)), 2);
-      const data = Float32Array.from({ length: cs.sizeOf(shape) }, (_, i) => Math.sin(seed * (i + 1)));
-      const bindings = { x: cs.ndarray("f32", shape, data) };
-      const [expected] = cs.interpret([root], bindings), [actual] = await inPieces([root], bindings);
-      near("value", actual!, expected!, { atol: 1e-5, rtol: 1e-5 });
-    }),
-    { numRuns: 60 },
-  );
-});
+const shapes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 });
+const programs = shapes.chain((shape) =>
+  fc.record({
+    shape: fc.constant(shape),
+    axes: fc.subarray(shape.map((_, i) => i), { minLength: 1 }),
+    op: fc.constantFrom("sum", "max"),
+    seed: fc.integer({ min: 1, max: 1000 }),
+  })
+);
+
+property(
+  test,
+  "sums and maxima of any axes in pieces equal the reference",
+  [programs],
+  async ({ shape, axes, op, seed }) => {
+    const x = cs.input("x", shape), reduce = op === "sum" ? cs.sum : cs.max;
+    const root = cs.mul(reduce({ axes })(cs.mul(x, x)), 2);
+    const data = Float32Array.from({ length: cs.sizeOf(shape) }, (_, i) => Math.sin(seed * (i + 1)));
+    const bindings = { x: cs.ndarray("f32", shape, data) };
+    const [expected] = cs.interpret([root], bindings), [actual] = await inPieces([root], bindings);
+    near("value", actual!, expected!, { atol: 1e-5, rtol: 1e-5 });
+  },
+  { runs: 60 },
+);
 
 test("pieces keep the rules of NaN, infinity and integers", async () => {
   const of = (values: readonly number[]) => cs.ndarray("f32", [values.length], Float32Array.from(values));

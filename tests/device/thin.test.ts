@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isThin, thinned } from "../../kernels/graph/thin.ts";
 import { near } from "../support/near.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("thin products");
 
@@ -17,30 +18,24 @@ const filled = (shape: readonly number[], seed: number) =>
     Float32Array.from({ length: shape.reduce((a, n) => a * n, 1) }, (_, i) => Math.sin(i * seed)),
   );
 
-test("the sums are the products, in any number of rows and batches", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 1, max: 4 }),
-      fc.constantFrom(64, 65, 130),
-      fc.constantFrom(64, 67, 200),
-      fc.boolean(),
-      async (m, k, n, batched) => {
-        const x = input("x", batched ? [m, 1, k] : [m, k]), w = input("w", [n, k]);
-        const product = matmul(transpose(w))(x), [sums] = thinned([product]);
-        assert.ok(isThin(product) || topological([product]).some(isThin));
-        assert.not.ok(topological([sums!]).some((t) => is("matmul", t)));
-        const values = { x: filled(x.shape, 0.7), w: filled(w.shape, 1.3) };
-        const [wanted, got] = interpret([product, sums!], values);
-        near("reference", got!, wanted!, { rtol: 1e-12, atol: 1e-12 });
-        const [there] = await Effect.runPromise(
-          evaluate([product], values).pipe(Effect.provide(webGpu({ software: false }))),
-        );
-        near("WebGPU", there!, wanted!, { rtol: 1e-5, atol: 1e-5 });
-      },
-    ),
-    { numRuns: 8, endOnFailure: true },
+property(test, "the sums are the products, in any number of rows and batches", [
+  fc.integer({ min: 1, max: 4 }),
+  fc.constantFrom(64, 65, 130),
+  fc.constantFrom(64, 67, 200),
+  fc.boolean(),
+], async (m, k, n, batched) => {
+  const x = input("x", batched ? [m, 1, k] : [m, k]), w = input("w", [n, k]);
+  const product = matmul(transpose(w))(x), [sums] = thinned([product]);
+  assert.ok(isThin(product) || topological([product]).some(isThin));
+  assert.not.ok(topological([sums!]).some((t) => is("matmul", t)));
+  const values = { x: filled(x.shape, 0.7), w: filled(w.shape, 1.3) };
+  const [wanted, got] = interpret([product, sums!], values);
+  near("reference", got!, wanted!, { rtol: 1e-12, atol: 1e-12 });
+  const [there] = await Effect.runPromise(
+    evaluate([product], values).pipe(Effect.provide(webGpu({ software: false }))),
   );
-});
+  near("WebGPU", there!, wanted!, { rtol: 1e-5, atol: 1e-5 });
+}, { runs: 8 });
 
 test("only products that gain by it are changed, and only where a workgroup has lanes", () => {
   const w = input("w", [128, 128]), x = (m: number) => input(`x${m}`, [m, 128]);

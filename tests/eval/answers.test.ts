@@ -11,6 +11,7 @@ import type { BoxRecord, ExactRecord, YesNoRecord } from "../../pipelines/eval/r
 import { boxReadingOf, firstQwenBox, refCocoAccuracy, scoreRefCoco } from "../../pipelines/eval/refcoco.ts";
 import { saysYes } from "../../pipelines/eval/yes_no.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { property } from "../support/property.ts";
 import { close, left, right } from "./support.ts";
 
 const answers = suite("answers");
@@ -183,27 +184,29 @@ answers("boxes: Qwen-VL's rule takes the first, and texts without one are none",
 const side = fc.integer({ min: 1, max: 400 });
 
 for (const format of [thousandBoxes, taggedBoxes, locationBoxes, decimalBoxes(2), decimalBoxes(3)]) {
-  answers(`boxes: the true box, written as ${format.name}, has an IoU of 1; another box has its own`, () => {
-    fc.assert(
-      fc.property(side, side, side, side, (x, y, w, h) => {
-        const record: BoxRecord = { ...box, width: 800, height: 801, box: [x, y, x + w, y + h] };
-        const written = format.print([x / 800, y / 801, (x + w) / 800, (y + h) / 801]);
-        const reading = boxReadingOf(format);
-        assert.is(refCocoAccuracy(reading)(record, written), 1);
-        const { values } = scoreRefCoco(reading)([{ record, answer: written }]);
-        assert.equal(values, { accuracy: 1, mean_iou: 1, centre_hit: 1, unparsable: 0 });
-        // Without knowing how it is written, the box that is read lies within half a step of the true one.
-        const read = scoreRefCoco({ parse: reading.parse })([{ record, answer: written }])
-          .values["mean_iou"]!;
-        const shrunk = (size: number, whole: number): number =>
-          Math.max(0, size - whole / format.steps) / size;
-        assert.ok(read >= shrunk(w, 800) * shrunk(h, 801) / 2, `${read}`);
-        const other = format.print([0, 0, 0.05, 0.05]);
-        if (x > 41 || y > 41) assert.is(refCocoAccuracy(reading)(record, other), 0);
-      }),
-      { seed: 11, numRuns: 60 },
-    );
-  });
+  property(
+    answers,
+    `boxes: the true box, written as ${format.name}, has an IoU of 1; another box has its own`,
+    [side, side, side, side],
+    (x, y, w, h) => {
+      const record: BoxRecord = { ...box, width: 800, height: 801, box: [x, y, x + w, y + h] };
+      const written = format.print([x / 800, y / 801, (x + w) / 800, (y + h) / 801]);
+      const reading = boxReadingOf(format);
+      assert.is(refCocoAccuracy(reading)(record, written), 1);
+      const { values } = scoreRefCoco(reading)([{ record, answer: written }]);
+      assert.equal(values, { accuracy: 1, mean_iou: 1, centre_hit: 1, unparsable: 0 });
+      // Without knowing how it is written, the box that is read lies within half a step of the true one.
+      const read = scoreRefCoco({ parse: reading.parse })([{ record, answer: written }])
+        .values["mean_iou"]!;
+      const shrunk = (size: number, whole: number): number => Math.max(0, size - whole / format.steps) / size;
+      assert.ok(read >= shrunk(w, 800) * shrunk(h, 801) / 2, `${read}`);
+      const other = format.print([0, 0, 0.05, 0.05]);
+      if (x > 41 || y > 41) {
+        assert.is(refCocoAccuracy(reading)(record, other), 0);
+      }
+    },
+    { runs: 60 },
+  );
 }
 
 answers.run();

@@ -14,60 +14,46 @@ import { mmeFiles } from "../../pipelines/eval/submission/mme_text.ts";
 import { benchmarkFormats } from "../../pipelines/data/formats/formats.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { answersOf, askedOf, placesIn } from "../../pipelines/text/record_turns.ts";
+import { property, sample } from "../support/property.ts";
 import { perfect, recordsFor } from "./samples.ts";
 import { close, left, right } from "./support.ts";
 
 const every = suite("every benchmark");
 
 const best: Readonly<Record<string, number>> = { chair: 0 };
-const runs = { numRuns: 25 };
+const RUNS = { runs: 25 };
 
 for (const of of benchmarks) {
-  every(`${of.name}: perfect answers score the maximum`, () => {
-    fc.assert(
-      fc.property(recordsFor(of), (records) => {
-        const answered = records.map((record) => ({ record, answer: perfect(record) }));
-        const { main, values, n } = right(of.score(answered));
-        assert.ok(n > 0);
-        for (const { record, answer } of answered) assert.is(of.credit(record, answer), 1);
-        if (of.name === "mme") {
-          const subtasks = new Set(records.map((r) => r.kind === "yes-no" ? r.part : ""));
-          close(values["total"], 200 * subtasks.size, 1e-9);
-        } else if (of.name === "pope") close(values["mean_accuracy"], 1);
-        else if (main === "CIDEr") close(values["ROUGE_L"], 1);
-        else close(values[main], best[of.name] ?? 1);
-      }),
-      runs,
-    );
-  });
+  property(every, `${of.name}: perfect answers score the maximum`, [recordsFor(of)], (records) => {
+    const answered = records.map((record) => ({ record, answer: perfect(record) }));
+    const { main, values, n } = right(of.score(answered));
+    assert.ok(n > 0);
+    for (const { record, answer } of answered) assert.is(of.credit(record, answer), 1);
+    if (of.name === "mme") {
+      const subtasks = new Set(records.map((r) => r.kind === "yes-no" ? r.part : ""));
+      close(values["total"], 200 * subtasks.size, 1e-9);
+    } else if (of.name === "pope") close(values["mean_accuracy"], 1);
+    else if (main === "CIDEr") close(values["ROUGE_L"], 1);
+    else close(values[main], best[of.name] ?? 1);
+  }, RUNS);
 
-  every(`${of.name}: empty answers have a score, and a worse one`, () => {
-    fc.assert(
-      fc.property(recordsFor(of), (records) => {
-        const { values } = right(of.score(records.map((record) => ({ record, answer: "" }))));
-        assert.ok(Object.values(values).every(Number.isFinite), JSON.stringify(values));
-        const mean = records.reduce((sum, record) => sum + of.credit(record, ""), 0) / records.length;
-        if (of.name === "pope" || of.name === "chair") assert.ok(mean <= 1);
-        else assert.is(mean, 0);
-      }),
-      runs,
-    );
-  });
+  property(every, `${of.name}: empty answers have a score, and a worse one`, [recordsFor(of)], (records) => {
+    const { values } = right(of.score(records.map((record) => ({ record, answer: "" }))));
+    assert.ok(Object.values(values).every(Number.isFinite), JSON.stringify(values));
+    const mean = records.reduce((sum, record) => sum + of.credit(record, ""), 0) / records.length;
+    if (of.name === "pope" || of.name === "chair") assert.ok(mean <= 1);
+    else assert.is(mean, 0);
+  }, RUNS);
 
-  every(`${of.name}: the order of questions does not matter`, () => {
-    fc.assert(
-      fc.property(recordsFor(of), (records) => {
-        const answered = records.map((record, i) => ({
-          record,
-          answer: i % 3 === 0 ? "no" : perfect(record),
-        }));
-        const there = right(of.score(answered)).values, back = right(of.score(answered.toReversed())).values;
-        assert.equal(Object.keys(there).toSorted(), Object.keys(back).toSorted());
-        for (const name of Object.keys(there)) close(back[name], there[name]!, 1e-9);
-      }),
-      runs,
-    );
-  });
+  property(every, `${of.name}: the order of questions does not matter`, [recordsFor(of)], (records) => {
+    const answered = records.map((record, i) => ({
+      record,
+      answer: i % 3 === 0 ? "no" : perfect(record),
+    }));
+    const there = right(of.score(answered)).values, back = right(of.score(answered.toReversed())).values;
+    assert.equal(Object.keys(there).toSorted(), Object.keys(back).toSorted());
+    for (const name of Object.keys(there)) close(back[name], there[name]!, 1e-9);
+  }, RUNS);
 
   every(`${of.name}: no question and records of another kind are refused`, () => {
     assert.match(left(of.score([])).message, "no questions");
@@ -78,28 +64,27 @@ for (const of of benchmarks) {
     assert.is(of.credit(other, ""), 0);
   });
 
-  every(`${of.name}: result files give the answers back`, () => {
-    const text = of.submission.name === "gqa"
-      ? fc.constantFrom("red", "two dogs", "")
-      : fc.string({ unit: "grapheme" });
-    fc.assert(
-      fc.property(recordsFor(of), fc.array(text, { minLength: 12, maxLength: 12 }), (records, texts) => {
-        const answered = records.map((record, i): Answered => ({ record, answer: texts[i]! }));
-        const files = of.submission.encode(answered);
-        const back = right(answeredOf(records, right(of.submission.parse(files, records))));
-        const kept = (item: Answered): string => {
-          if (of.submission.name === "mme") return item.answer.replace(/[\t\r\n]/g, " ");
-          const { record, answer } = item;
-          return of.name === "aokvqa-choice" && record.kind === "choice" && /^[A-D]$/.test(answer.trim())
-            ? record.choices[answer.trim().charCodeAt(0) - 65]!
-            : answer;
-        };
-        assert.equal(back.map(({ answer }) => answer), answered.map(kept));
-        assert.equal(of.submission.encode(back), files);
-      }),
-      runs,
-    );
-  });
+  const text = of.submission.name === "gqa"
+    ? fc.constantFrom("red", "two dogs", "")
+    : fc.string({ unit: "grapheme" });
+
+  property(every, `${of.name}: result files give the answers back`, [
+    recordsFor(of),
+    fc.array(text, { minLength: 12, maxLength: 12 }),
+  ], (records, texts) => {
+    const answered = records.map((record, i): Answered => ({ record, answer: texts[i]! }));
+    const files = of.submission.encode(answered);
+    const back = right(answeredOf(records, right(of.submission.parse(files, records))));
+    const kept = (item: Answered): string => {
+      if (of.submission.name === "mme") return item.answer.replace(/[\t\r\n]/g, " ");
+      const { record, answer } = item;
+      return of.name === "aokvqa-choice" && record.kind === "choice" && /^[A-D]$/.test(answer.trim())
+        ? record.choices[answer.trim().charCodeAt(0) - 65]!
+        : answer;
+    };
+    assert.equal(back.map(({ answer }) => answer), answered.map(kept));
+    assert.equal(of.submission.encode(back), files);
+  }, RUNS);
 
   every(`${of.name}: files that are broken are refused, not read in part`, () => {
     const names = Object.keys(of.submission.encode([]));
@@ -110,15 +95,10 @@ for (const of of benchmarks) {
     }
   });
 
-  every(`${of.name}: records are lines of JSON`, () => {
-    fc.assert(
-      fc.property(recordsFor(of), (records) => {
-        const read = right(parseLines(recordCodec(of.kind), "records.jsonl")(printLines(records)));
-        assert.equal(read, records);
-      }),
-      runs,
-    );
-  });
+  property(every, `${of.name}: records are lines of JSON`, [recordsFor(of)], (records) => {
+    const read = right(parseLines(recordCodec(of.kind), "records.jsonl")(printLines(records)));
+    assert.equal(read, records);
+  }, RUNS);
 
   every(`${of.name}: says how it is asked, judged and sent in`, () => {
     for (const text of [of.title, of.metric, of.citation, of.prompt, of.submission.name]) {
@@ -200,11 +180,11 @@ joining("missing, unknown and repeated ids are all listed", () => {
   assert.match(many.message, "and 35 more");
 });
 
-joining("gives each question its own answer, whatever the order", () => {
-  fc.assert(fc.property(fc.uniqueArray(fc.string(), { minLength: 1 }), (ids) => {
-    const answered = right(answeredOf(ids.map(ask), ids.toReversed().map(said)));
-    assert.equal(answered.map(({ record, answer }) => [record.id, answer]), ids.map((id) => [id, id]));
-  }));
+property(joining, "gives each question its own answer, whatever the order", [
+  fc.uniqueArray(fc.string(), { minLength: 1 }),
+], (ids) => {
+  const answered = right(answeredOf(ids.map(ask), ids.toReversed().map(said)));
+  assert.equal(answered.map(({ record, answer }) => [record.id, answer]), ids.map((id) => [id, id]));
 });
 
 joining("a line that is wrong is named with its field", () => {
@@ -227,7 +207,7 @@ const files = suite("result files");
 files("have the official fields", () => {
   const item = (of: string, id: string, answer: string): Readonly<Record<string, string>> => {
     const b = right(benchmarkNamed(of));
-    const [record] = fc.sample(recordsFor(b), { numRuns: 1, seed: 1 })[0]!;
+    const [record] = sample(recordsFor(b));
     return b.submission.encode([{ record: { ...record!, id }, answer }]);
   };
   assert.equal(Object.values(item("vqav2", "262148000", "down")), [
@@ -272,21 +252,20 @@ files("of MME are a text for each subtask", () => {
   assert.match(left(mmeFiles.parse({ "OCR.txt": "2.jpg\tIs it?\tYes\tYes\n" }, records)).message, "line 1");
 });
 
-files("of MMBench hold any text", () => {
-  const cell = fc.string({ unit: fc.constantFrom("a", " ", "\t", "\n", '"', ",", "\r") });
-  fc.assert(fc.property(cell, cell, cell, (question, answer, hint) => {
-    const record: BenchmarkRecord = {
-      kind: "choice",
-      id: "1",
-      question,
-      hint,
-      choices: ["a", "b"],
-      answer: 0,
-    };
-    const encoded = mmbenchTable.encode([{ record, answer }]);
-    assert.equal(right(mmbenchTable.parse(encoded, [])), [{ id: "1", answer }]);
-    assert.is(parseTsv(Object.values(encoded)[0]!)![1]![1], question);
-  }));
+const cell = fc.string({ unit: fc.constantFrom("a", " ", "\t", "\n", '"', ",", "\r") });
+
+property(files, "of MMBench hold any text", [cell, cell, cell], (question, answer, hint) => {
+  const record: BenchmarkRecord = {
+    kind: "choice",
+    id: "1",
+    question,
+    hint,
+    choices: ["a", "b"],
+    answer: 0,
+  };
+  const encoded = mmbenchTable.encode([{ record, answer }]);
+  assert.equal(right(mmbenchTable.parse(encoded, [])), [{ id: "1", answer }]);
+  assert.is(parseTsv(Object.values(encoded)[0]!)![1]![1], question);
 });
 
 files("that repeat an id are refused when they meet the questions", () => {

@@ -8,6 +8,7 @@ import { ciderD } from "../../pipelines/eval/cider.ts";
 import { captionTokens, ptbTokens } from "../../pipelines/eval/ptb.ts";
 import type { Answered, CaptionRecord } from "../../pipelines/eval/records.ts";
 import { commonLength, rougeL } from "../../pipelines/eval/rouge.ts";
+import { property } from "../support/property.ts";
 import { close, left, right } from "./support.ts";
 
 const captions = suite("captions");
@@ -75,41 +76,47 @@ captions("BLEU by hand: clipping, and the nearest reference's length, the shorte
   close(short, Math.exp(-2), 1e-7);
 });
 
-captions("the longest common subsequence is that of the definition", () => {
-  const words = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 7 });
-  const slow = (a: readonly string[], b: readonly string[]): number =>
-    a.length === 0 || b.length === 0
-      ? 0
-      : a[0] === b[0]
-      ? 1 + slow(a.slice(1), b.slice(1))
-      : Math.max(slow(a.slice(1), b), slow(a, b.slice(1)));
-  fc.assert(fc.property(words, words, (a, b) => assert.is(commonLength(a, b), slow(a, b))));
-});
+const words = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 7 });
+const slow = (a: readonly string[], b: readonly string[]): number =>
+  a.length === 0 || b.length === 0
+    ? 0
+    : a[0] === b[0]
+    ? 1 + slow(a.slice(1), b.slice(1))
+    : Math.max(slow(a.slice(1), b), slow(a, b.slice(1)));
+
+property(
+  captions,
+  "the longest common subsequence is that of the definition",
+  [words, words],
+  (a, b) => assert.is(commonLength(a, b), slow(a, b)),
+);
 
 const noun = fc.constantFrom("cat", "dog", "horse", "tree", "boat", "lamp", "kite", "house");
 const sentence = fc.array(noun, { minLength: 4, maxLength: 8 }).map((w) => w.join(" "));
 const corpus = fc.uniqueArray(sentence, { minLength: 2, maxLength: 6 });
 
-captions("perfect captions score the maximum", () => {
-  fc.assert(fc.property(corpus, (texts) => {
-    const { values } = right(scoreCaptions(texts.map((text) => item(text, [text]))));
-    for (const name of ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"]) close(values[name], 1, 1e-6);
-    close(values["ROUGE_L"], 1);
-  }));
+property(captions, "perfect captions score the maximum", [corpus], (texts) => {
+  const { values } = right(scoreCaptions(texts.map((text) => item(text, [text]))));
+  for (const name of ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"]) close(values[name], 1, 1e-6);
+  close(values["ROUGE_L"], 1);
+});
+
+captions("perfect captions that share no words have the greatest CIDEr", () => {
   const apart = ["a red cat sits here", "two big dogs run fast", "that old boat sank today"];
   close(right(scoreCaptions(apart.map((text) => item(text, [text])))).values["CIDEr"], 10);
 });
 
-captions("case and punctuation do not count, words and their order do", () => {
-  fc.assert(fc.property(corpus, (texts) => {
-    const score = (change: (text: string) => string) =>
-      right(scoreCaptions(texts.map((text, i) => item(change(text), [text], String(i))))).values;
-    const plain = score((text) => text);
-    assert.equal(score((text) => `${text.toUpperCase()} !`), plain);
-    assert.equal(score((text) => `"${text.replaceAll(" ", ", ")}."`), plain);
-    const more = score((text) => `${text} zebra`);
-    assert.ok(more["Bleu_4"]! < plain["Bleu_4"]! && more["ROUGE_L"]! < plain["ROUGE_L"]!);
-  }));
+property(captions, "case and punctuation do not count, words and their order do", [corpus], (texts) => {
+  const score = (change: (text: string) => string) =>
+    right(scoreCaptions(texts.map((text, i) => item(change(text), [text], String(i))))).values;
+  const plain = score((text) => text);
+  assert.equal(score((text) => `${text.toUpperCase()} !`), plain);
+  assert.equal(score((text) => `"${text.replaceAll(" ", ", ")}."`), plain);
+  const more = score((text) => `${text} zebra`);
+  assert.ok(more["Bleu_4"]! < plain["Bleu_4"]! && more["ROUGE_L"]! < plain["ROUGE_L"]!);
+});
+
+captions("the order of words counts", () => {
   assert.ok(captionCredit(item("", ["a b c"]).record, "c b a") < 1);
 });
 
@@ -213,15 +220,19 @@ captions("tokens keep to the rules of CoreNLP 3.4.1, each shown by its own tests
   for (const [text, want] of cases) assert.is(ptbTokens(text).join(" "), want, text);
 });
 
-captions("tokens of tokens are the same, for words", () => {
-  fc.assert(fc.property(sentence, (text) => {
-    assert.equal(ptbTokens(ptbTokens(text).join(" ")), ptbTokens(text));
-  }));
-  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
+property(captions, "tokens of tokens are the same, for words", [sentence], (text) => {
+  assert.equal(ptbTokens(ptbTokens(text).join(" ")), ptbTokens(text));
+});
+
+property(
+  captions,
+  "tokens of tokens are the same, for words, again",
+  [fc.string({ unit: "grapheme" })],
+  (text) => {
     for (const token of captionTokens(text)) {
       assert.ok(token !== "" && !/\s/.test(token), JSON.stringify(token));
     }
-  }));
-});
+  },
+);
 
 captions.run();

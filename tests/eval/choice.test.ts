@@ -15,6 +15,7 @@ import type { ChoiceRecord } from "../../pipelines/eval/records.ts";
 import { scoreScienceQa } from "../../pipelines/eval/scienceqa.ts";
 import { scoreSeed } from "../../pipelines/eval/seed.ts";
 import { letterOf } from "../../pipelines/text/prompts.ts";
+import { property } from "../support/property.ts";
 import { close } from "./support.ts";
 
 const choice = suite("choices");
@@ -101,19 +102,23 @@ choice("A-OKVQA takes the choice's text, or its letter", () => {
   reads(choiceText, "Cat", undefined);
 });
 
-choice("every reader finds every letter, and the right one scores 1", () => {
-  const texts = fc.uniqueArray(fc.string({ unit: fc.constantFrom(..."bdfghjk"), minLength: 3 }), {
-    minLength: 2,
-    maxLength: 5,
-  });
-  fc.assert(fc.property(texts, fc.nat(), fc.nat(), (choices, right, said) => {
+const texts = fc.uniqueArray(fc.string({ unit: fc.constantFrom(..."bdfghjk"), minLength: 3 }), {
+  minLength: 2,
+  maxLength: 5,
+});
+
+property(
+  choice,
+  "every reader finds every letter, and the right one scores 1",
+  [texts, fc.nat(), fc.nat()],
+  (choices, right, said) => {
     const r = record({ choices, answer: right % choices.length }), place = said % choices.length;
     for (const read of [bareLetter, statedLetter, inferredChoice, choiceText]) {
       assert.equal(read(r, letterOf(place)), O.some(place));
       assert.is(choiceAccuracy(read)(r, letterOf(place)), place === r.answer ? 1 : 0);
     }
-  }));
-});
+  },
+);
 
 /** The questions of one circle as MMBench's file has them: choices moved on by one, indexes by a million. */
 const circleOf = (one: ChoiceRecord): readonly ChoiceRecord[] =>

@@ -8,6 +8,7 @@ import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
 import { byObjectSize, sceneSizes } from "../../pipelines/eval/slices.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { property } from "../support/property.ts";
 import { recordsFor } from "./samples.ts";
 import { close, left, right } from "./support.ts";
 
@@ -26,24 +27,24 @@ const withImages = fc.array(fc.nat(8), { minLength: 2 }).map((images) =>
   images.map((image, i) => exact(String(i), "x", undefined, image === 0 ? undefined : `p${image}`))
 ).filter((records) => new Set(records.map(({ image }) => image).filter((i) => i !== undefined)).size > 1);
 
-controls(
+property(
+  controls,
   "shuffled: no question keeps its picture, pictures stay together, the set of pictures is the same",
-  () => {
-    fc.assert(fc.property(withImages, fc.integer(), (records, seed) => {
-      const shuffled = right(shuffledImages(records, seed));
-      const moved = new Map<string | undefined, string | undefined>();
-      records.forEach((record, i) => {
-        const other = shuffled[i]!;
-        assert.equal({ ...other, image: "" }, { ...record, image: "" });
-        if (record.image === undefined) assert.is(other.image, undefined);
-        else assert.is.not(other.image, record.image);
-        if (moved.has(record.image)) assert.is(moved.get(record.image), other.image);
-        moved.set(record.image, other.image);
-      });
-      assert.is(new Set(moved.values()).size, moved.size);
-      assert.equal([...new Set(moved.values())].toSorted(), [...moved.keys()].toSorted());
-      assert.equal(right(shuffledImages(records, seed)), shuffled);
-    }));
+  [withImages, fc.integer()],
+  (records, seed) => {
+    const shuffled = right(shuffledImages(records, seed));
+    const moved = new Map<string | undefined, string | undefined>();
+    records.forEach((record, i) => {
+      const other = shuffled[i]!;
+      assert.equal({ ...other, image: "" }, { ...record, image: "" });
+      if (record.image === undefined) assert.is(other.image, undefined);
+      else assert.is.not(other.image, record.image);
+      if (moved.has(record.image)) assert.is(moved.get(record.image), other.image);
+      moved.set(record.image, other.image);
+    });
+    assert.is(new Set(moved.values()).size, moved.size);
+    assert.equal([...new Set(moved.values())].toSorted(), [...moved.keys()].toSorted());
+    assert.equal(right(shuffledImages(records, seed)), shuffled);
   },
 );
 
@@ -98,21 +99,18 @@ controls("majority: hidden answers have no voice", () => {
 });
 
 for (const of of benchmarks) {
-  controls(`${of.name}: the majority answers have a score and credits from 0 to 1`, () => {
-    fc.assert(
-      fc.property(recordsFor(of), (records) => {
-        const answer = majorityAnswer(records, thousandBoxes.print);
-        const answered = right(answeredOf(records, blindPredictions(records, answer)));
-        const { values } = right(of.score(answered));
-        assert.ok(Object.values(values).every(Number.isFinite));
-        for (const { record, answer } of answered) {
-          const credit = of.credit(record, answer);
-          assert.ok(credit >= 0 && credit <= 1);
-        }
-      }),
-      { numRuns: 20 },
-    );
-  });
+  property(controls, `${of.name}: the majority answers have a score and credits from 0 to 1`, [
+    recordsFor(of),
+  ], (records) => {
+    const answer = majorityAnswer(records, thousandBoxes.print);
+    const answered = right(answeredOf(records, blindPredictions(records, answer)));
+    const { values } = right(of.score(answered));
+    assert.ok(Object.values(values).every(Number.isFinite));
+    for (const { record, answer } of answered) {
+      const credit = of.credit(record, answer);
+      assert.ok(credit >= 0 && credit <= 1);
+    }
+  }, { runs: 20 });
 }
 
 controls("majority: a set whose answers are all the same is solved blind", () => {

@@ -14,6 +14,7 @@ import {
 } from "../../pipelines/eval/vqa.ts";
 import { evalAiNormal, plainWords, vqaNormal, withoutMarks } from "../../pipelines/eval/vqa_normal.ts";
 import { articles, contractions, marks, numberWords } from "../../pipelines/eval/vqa_words.ts";
+import { property } from "../support/property.ts";
 import { close } from "./support.ts";
 
 const vqa = suite("vqa accuracy");
@@ -104,44 +105,46 @@ vqa("is averaged over all, by answer type", () => {
 const word = fc.constantFrom("cat", "dog", "red", "7", "2.5", "don't", "o'clock", "kitchen");
 const phrase = fc.array(word, { minLength: 1, maxLength: 4 });
 
-vqa("does not see case, articles, number words and marks beside spaces", () => {
-  const noise = fc.constantFrom(
-    (w: readonly string[]) => w.join(" ").toUpperCase(),
-    (w: readonly string[]) => `The ${w.join(" a ")}`,
-    (w: readonly string[]) => `  ${w.join("\t")} \n`,
-    (w: readonly string[]) => `${w.join(", ")} !`,
-    (w: readonly string[]) => `${w.join(" ")}.`,
-    (w: readonly string[]) => w.join(" ").replace("7", "seven").replace("don't", "dont"),
-  );
-  fc.assert(fc.property(phrase, noise, fc.integer({ min: 1, max: 9 }), (words, change, k) => {
-    const record = open(people(k, words.join(" "), "nothing like it"));
-    close(vqaAccuracy(vqaRules)(record, change(words)), vqaAccuracy(vqaRules)(record, words.join(" ")));
-  }));
+const noise = fc.constantFrom(
+  (w: readonly string[]) => w.join(" ").toUpperCase(),
+  (w: readonly string[]) => `The ${w.join(" a ")}`,
+  (w: readonly string[]) => `  ${w.join("\t")} \n`,
+  (w: readonly string[]) => `${w.join(", ")} !`,
+  (w: readonly string[]) => `${w.join(" ")}.`,
+  (w: readonly string[]) => w.join(" ").replace("7", "seven").replace("don't", "dont"),
+);
+
+property(vqa, "does not see case, articles, number words and marks beside spaces", [
+  phrase,
+  noise,
+  fc.integer({ min: 1, max: 9 }),
+], (words, change, k) => {
+  const record = open(people(k, words.join(" "), "nothing like it"));
+  close(vqaAccuracy(vqaRules)(record, change(words)), vqaAccuracy(vqaRules)(record, words.join(" ")));
 });
 
-vqa("sees another word, another order, another number", () => {
-  fc.assert(fc.property(phrase, (words) => {
-    const record = open(people(9, words.join(" "), "else"));
-    close(vqaAccuracy(vqaRules)(record, words.join(" ")), 1);
-    close(vqaAccuracy(vqaRules)(record, [...words, "more"].join(" ")), 0);
-    close(vqaAccuracy(vqaRules)(record, words.join("")), words.length === 1 ? 1 : 0);
-  }));
+property(vqa, "sees another word, another order, another number", [phrase], (words) => {
+  const record = open(people(9, words.join(" "), "else"));
+  close(vqaAccuracy(vqaRules)(record, words.join(" ")), 1);
+  close(vqaAccuracy(vqaRules)(record, [...words, "more"].join(" ")), 0);
+  close(vqaAccuracy(vqaRules)(record, words.join("")), words.length === 1 ? 1 : 0);
 });
 
-vqa("normalising twice is normalising once, but for points that lose what hid them", () => {
-  fc.assert(fc.property(fc.string(), (text) => {
+property(
+  vqa,
+  "normalising twice is normalising once, but for points that lose what hid them",
+  [fc.string()],
+  (text) => {
     const once = vqaNormal(text.replaceAll(".", "")), twice = vqaNormal(once);
     const tame = once.split(" ").every((w) => !articles.has(w) && !Object.hasOwn(numberWords, w)) &&
       once.split(" ").every((w) => !contractions.has(w));
     if (tame) assert.is(twice, once);
-  }));
-});
+  },
+);
 
-vqa("no mark of the table is left", () => {
-  fc.assert(fc.property(fc.string(), (text) => {
-    const out = vqaNormal(text);
-    for (const mark of marks) assert.not.ok(out.includes(mark), mark);
-  }));
+property(vqa, "no mark of the table is left", [fc.string()], (text) => {
+  const out = vqaNormal(text);
+  for (const mark of marks) assert.not.ok(out.includes(mark), mark);
 });
 
 vqa("VizWiz: unanswerable is found or not", () => {

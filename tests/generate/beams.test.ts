@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BeamRules, type Beams, extend, noBeams, winner } from "../../pipelines/generate/beams.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("beams");
 
@@ -50,38 +51,35 @@ const best = (rules: BeamRules, next: ReturnType<typeof model>) => {
   return top;
 };
 
-test("one beam is greedy", () => {
-  fc.assert(fc.property(fc.nat(), (seed) => {
-    const next = model(seed, 6), rules: BeamRules = { beams: 1, ends: [0], limit: 5 };
-    const greedy: number[] = [];
-    while (greedy.length < rules.limit) {
-      const p = next(greedy), id = p.indexOf(Math.max(...p));
-      if (id === 0) break;
-      greedy.push(id);
-    }
-    assert.equal(winner(search(rules, next)).ids, greedy);
-  }));
+property(test, "one beam is greedy", [fc.nat()], (seed) => {
+  const next = model(seed, 6), rules: BeamRules = { beams: 1, ends: [0], limit: 5 };
+  const greedy: number[] = [];
+  while (greedy.length < rules.limit) {
+    const p = next(greedy), id = p.indexOf(Math.max(...p));
+    if (id === 0) break;
+    greedy.push(id);
+  }
+  assert.equal(winner(search(rules, next)).ids, greedy);
 });
 
-test("as many beams as there are texts find the best of them", () => {
-  fc.assert(
-    fc.property(fc.nat(), fc.constantFrom(0, 0.5, 1), (seed, lengthPower) => {
-      const next = model(seed, 3), rules: BeamRules = { beams: 81, ends: [2], limit: 4, lengthPower };
-      const found = winner(search(rules, next)), wanted = best(rules, next);
-      assert.ok(Math.abs(found.score - wanted.score) < 1e-9, `${found.ids} for ${wanted.ids}`);
-    }),
-    { numRuns: 60 },
-  );
-});
+property(test, "as many beams as there are texts find the best of them", [
+  fc.nat(),
+  fc.constantFrom(0, 0.5, 1),
+], (seed, lengthPower) => {
+  const next = model(seed, 3), rules: BeamRules = { beams: 81, ends: [2], limit: 4, lengthPower };
+  const found = winner(search(rules, next)), wanted = best(rules, next);
+  assert.ok(Math.abs(found.score - wanted.score) < 1e-9, `${found.ids} for ${wanted.ids}`);
+}, { runs: 60 });
 
-test("the beams that go on are never worse than what was left behind at their step", () => {
-  fc.assert(fc.property(fc.nat(), fc.integer({ min: 1, max: 4 }), (seed, beams) => {
-    const next = model(seed, 7), rules: BeamRules = { beams, ends: [], limit: 3 };
-    const candidates = [next([]).map((logProbability, id) => ({ id, logProbability }))];
-    const { running } = extend(rules, noBeams, candidates).beams;
-    const all = next([]).toSorted((a, b) => b - a);
-    assert.equal(running.map((r) => r.score), all.slice(0, beams));
-  }));
+property(test, "the beams that go on are never worse than what was left behind at their step", [
+  fc.nat(),
+  fc.integer({ min: 1, max: 4 }),
+], (seed, beams) => {
+  const next = model(seed, 7), rules: BeamRules = { beams, ends: [], limit: 3 };
+  const candidates = [next([]).map((logProbability, id) => ({ id, logProbability }))];
+  const { running } = extend(rules, noBeams, candidates).beams;
+  const all = next([]).toSorted((a, b) => b - a);
+  assert.equal(running.map((r) => r.score), all.slice(0, beams));
 });
 
 test.run();

@@ -4,8 +4,9 @@ import type { NdArray, Shape, Tensor } from "@chain-of-sight/core";
 import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { property } from "../support/property.ts";
 
-const RUNS = { numRuns: 12, seed: 20240719 };
+const RUNS = { runs: 12 };
 const STEP = 1e-5;
 
 const double = (shape: Shape, values: ArrayLike<number>): NdArray => ({
@@ -63,10 +64,6 @@ const numbers = (shape: Shape, low: number, high: number): fc.Arbitrary<NdArray>
 };
 const array = (low: number, high: number) => shapes.chain((s) => numbers(s, low, high));
 
-const law = (name: string, body: () => void): void => {
-  test(name, body);
-};
-
 const smooth: Readonly<Record<string, readonly [(x: Tensor) => Tensor, number, number]>> = {
   neg: [cs.neg, -3, 3],
   abs: [cs.abs, 0.1, 3],
@@ -85,10 +82,7 @@ const smooth: Readonly<Record<string, readonly [(x: Tensor) => Tensor, number, n
   cast: [cs.cast("f32"), -1, 1],
 };
 for (const [name, [f, low, high]] of Object.entries(smooth)) {
-  law(
-    `unary: ${name}`,
-    () => fc.assert(fc.property(array(low, high), (x) => agrees([x], (t) => f(t!))), RUNS),
-  );
+  property(test, `unary: ${name}`, [array(low, high)], (x) => agrees([x], (t) => f(t!)), RUNS);
 }
 
 const broadcasting: readonly (readonly [Shape, Shape])[] = [
@@ -105,66 +99,59 @@ const binary: Readonly<Record<string, readonly [(a: Tensor, b: Tensor) => Tensor
   pow: [cs.pow, 0.5, 2],
 };
 for (const [name, [f, low, high]] of Object.entries(binary)) {
-  law(`binary, broadcast: ${name}`, () => {
-    for (const [a, b] of broadcasting) {
-      fc.assert(
-        fc.property(
-          numbers(a, low, high),
-          numbers(b, low, high),
-          (x, y) => agrees([x, y], (p, q) => f(p!, q!)),
-        ),
-        { ...RUNS, numRuns: 4 },
-      );
-    }
-  });
+  for (const [a, b] of broadcasting) {
+    property(
+      test,
+      `binary, broadcast: ${name} of [${a}] and [${b}]`,
+      [numbers(a, low, high), numbers(b, low, high)],
+      (x, y) => agrees([x, y], (p, q) => f(p!, q!)),
+      { runs: 4 },
+    );
+  }
 }
 
-law("maximum and minimum where the arguments differ", () =>
-  fc.assert(
-    fc.property(numbers([5], 0, 1), numbers([5], 1.5, 2), (x, y) => {
-      agrees([x, y], (a, b) => cs.mul(cs.maximum(a!, b!), cs.minimum(a!, b!)));
-    }),
-    RUNS,
-  ));
-
-law(
-  "mod where the quotient does not jump",
-  () =>
-    fc.assert(
-      fc.property(numbers([4], 0.2, 0.8), (x) => agrees([x], (a) => cs.mul(cs.mod(a!, 1), a!))),
-      RUNS,
-    ),
+property(
+  test,
+  "maximum and minimum where the arguments differ",
+  [numbers([5], 0, 1), numbers([5], 1.5, 2)],
+  (x, y) => {
+    agrees([x, y], (a, b) => cs.mul(cs.maximum(a!, b!), cs.minimum(a!, b!)));
+  },
+  RUNS,
 );
 
-law("select", () =>
-  fc.assert(
-    fc.property(numbers([3, 2], -2, 2), numbers([2], -2, 2), (x, y) => {
-      const odd = cs.equal(cs.mod(cs.iota([3, 1]), 2), 1);
-      agrees([x, y], (a, b) => cs.mul(cs.select(odd, a!, b!), a!));
-    }),
-    RUNS,
-  ));
+property(
+  test,
+  "mod where the quotient does not jump",
+  [numbers([4], 0.2, 0.8)],
+  (x) => agrees([x], (a) => cs.mul(cs.mod(a!, 1), a!)),
+  RUNS,
+);
 
-law("sums and means over any axes", () =>
-  fc.assert(
-    fc.property(
-      numbers([2, 3, 2], -2, 2),
-      fc.subarray([0, 1, 2]),
-      fc.boolean(),
-      (x, axes, keep) => agrees([x], (t) => cs.exp(cs.mean({ axes, keep })(cs.mul(t!, t!)))),
-    ),
-    RUNS,
-  ));
+property(test, "select", [numbers([3, 2], -2, 2), numbers([2], -2, 2)], (x, y) => {
+  const odd = cs.equal(cs.mod(cs.iota([3, 1]), 2), 1);
+  agrees([x, y], (a, b) => cs.mul(cs.select(odd, a!, b!), a!));
+}, RUNS);
 
-law("max of distinct elements", () =>
-  fc.assert(
-    fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 6 }), (v) => {
-      agrees([double([2, 3], v)], (t) => cs.mul(cs.max({ axes: [1], keep: true })(t!), t!));
-    }),
-    RUNS,
-  ));
+property(
+  test,
+  "sums and means over any axes",
+  [numbers([2, 3, 2], -2, 2), fc.subarray([0, 1, 2]), fc.boolean()],
+  (x, axes, keep) => agrees([x], (t) => cs.exp(cs.mean({ axes, keep })(cs.mul(t!, t!)))),
+  RUNS,
+);
 
-law("ties share the gradient of max", () => {
+property(
+  test,
+  "max of distinct elements",
+  [fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 6 })],
+  (v) => {
+    agrees([double([2, 3], v)], (t) => cs.mul(cs.max({ axes: [1], keep: true })(t!), t!));
+  },
+  RUNS,
+);
+
+test("ties share the gradient of max", () => {
   const x = cs.input("x", [4]), top = cs.max()(x);
   const [g] = cs.interpret(cs.pullback([top], [cs.onesLike(top)], [x]), { x: cs.f32([4], [1, 3, 3, 0]) });
   assert.equal([...g!.data], [0, 0.5, 0.5, 0]);
@@ -182,74 +169,66 @@ const moves: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   concat: (x) => cs.concat([x, cs.mul(x, x), x], 1),
 };
 for (const [name, f] of Object.entries(moves)) {
-  law(`movement: ${name}`, () =>
-    fc.assert(
-      fc.property(numbers([2, 3, 4], -2, 2), (x) => agrees([x], (t) => cs.sin(f(t!)))),
-      { ...RUNS, numRuns: 4 },
-    ));
+  property(test, `movement: ${name}`, [numbers([2, 3, 4], -2, 2)], (x) => agrees([x], (t) => cs.sin(f(t!))), {
+    runs: 4,
+  });
 }
 
-law("matmul of any sizes, with and without batch", () =>
-  fc.assert(
-    fc.property(side, side, side, fc.boolean(), (m, k, n, batched) => {
-      const lead = batched ? [2] : [];
-      const make = (s: Shape, seed: number) =>
-        double(s, Array.from({ length: s.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 1.3 + seed)));
-      agrees([make([...lead, m, k], m), make([...lead, k, n], n)], (a, b) => cs.tanh(cs.matmul(b!)(a!)));
-    }),
-    RUNS,
-  ));
+property(
+  test,
+  "matmul of any sizes, with and without batch",
+  [side, side, side, fc.boolean()],
+  (m, k, n, batched) => {
+    const lead = batched ? [2] : [];
+    const make = (s: Shape, seed: number) =>
+      double(s, Array.from({ length: s.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 1.3 + seed)));
+    agrees([make([...lead, m, k], m), make([...lead, k, n], n)], (a, b) => cs.tanh(cs.matmul(b!)(a!)));
+  },
+  RUNS,
+);
 
-law("gather with repeated and foreign ids, and scatterAdd", () =>
-  fc.assert(
-    fc.property(numbers([4, 2], -2, 2), (x) => {
-      const ids = cs.sub(cs.mod(cs.mul(cs.iota([6]), 5), 7), 1); // -1, 4, 2, 0, 5, 3
-      agrees([x], (t) => cs.sin(cs.scatterAdd(3)(cs.mod(cs.iota([6]), 3), cs.exp(cs.gather(t!)(ids)))));
-    }),
-    RUNS,
-  ));
+property(test, "gather with repeated and foreign ids, and scatterAdd", [numbers([4, 2], -2, 2)], (x) => {
+  const ids = cs.sub(cs.mod(cs.mul(cs.iota([6]), 5), 7), 1); // -1, 4, 2, 0, 5, 3
+  agrees([x], (t) => cs.sin(cs.scatterAdd(3)(cs.mod(cs.iota([6]), 3), cs.exp(cs.gather(t!)(ids)))));
+}, RUNS);
 
-law("layers: normalisations, softmax, attention, cross entropy", () =>
-  fc.assert(
-    fc.property(numbers([2, 3, 4], -1, 1), (x) => {
-      const ones = cs.full([4], 1), zeros = cs.full([4], 0.25);
-      agrees([x], (t) => cs.layerNorm({ weight: ones, bias: zeros }, 0.1)(t!), 1e-5);
-      agrees([x], (t) => cs.rmsNorm({ weight: ones }, 0.1)(t!), 1e-5);
-      agrees([x], (t) => cs.softmax()(cs.mul(t!, 0.4)), 1e-5);
-      agrees([x], (t) => cs.logsumexp([1])(cs.mul(t!, 0.4)), 1e-5);
-      agrees([x], (t) => cs.attention(t!, cs.sin(t!), t!, { causal: true }), 1e-5);
-      agrees([x], (t) => cs.crossEntropy(t!, cs.mod(cs.iota([2, 3], 1), 3)).mean, 1e-5);
-    }),
-    { ...RUNS, numRuns: 4 },
-  ));
+property(
+  test,
+  "layers: normalisations, softmax, attention, cross entropy",
+  [numbers([2, 3, 4], -1, 1)],
+  (x) => {
+    const ones = cs.full([4], 1), zeros = cs.full([4], 0.25);
+    agrees([x], (t) => cs.layerNorm({ weight: ones, bias: zeros }, 0.1)(t!), 1e-5);
+    agrees([x], (t) => cs.rmsNorm({ weight: ones }, 0.1)(t!), 1e-5);
+    agrees([x], (t) => cs.softmax()(cs.mul(t!, 0.4)), 1e-5);
+    agrees([x], (t) => cs.logsumexp([1])(cs.mul(t!, 0.4)), 1e-5);
+    agrees([x], (t) => cs.attention(t!, cs.sin(t!), t!, { causal: true }), 1e-5);
+    agrees([x], (t) => cs.crossEntropy(t!, cs.mod(cs.iota([2, 3], 1), 3)).mean, 1e-5);
+  },
+  { runs: 4 },
+);
 
-law("operations of the library", () =>
-  fc.assert(
-    fc.property(numbers([2, 3, 4], 0.5, 2), (x) => {
-      const image = (t: Tensor) => cs.reshape([1, 3, 4, 2])(t), kernel = cs.reshape([3, 2, 2, 2]);
-      agrees([x], (t) => cs.product({ axes: [1] })(t!), 1e-5);
-      agrees([x], (t) => cs.sin(cs.cumsum(1)(t!)), 1e-5);
-      agrees([x], (t) => cs.variance({ axes: [0, 2] })(t!), 1e-5);
-      agrees([x], (t) => cs.exp(cs.einsum("abc,abd->cd")(t!, t!)), 1e-5);
-      agrees([x, x], (t, w) => cs.tanh(cs.conv2d({ weight: kernel(w!) }, { padding: 1 })(image(t!))), 1e-5);
-      agrees([x], (t) => cs.sin(cs.adaptiveAveragePool2d([2, 3])(image(t!))), 1e-5);
-      agrees([x], (t) => cs.sin(cs.averagePool2d(2, { stride: 1 })(image(t!))), 1e-5);
-      const ids = cs.mod(cs.iota([2, 5, 4], 1), 3);
-      agrees([x], (t) => cs.sin(cs.takeAlong(ids, 1)(cs.mul(t!, t!))), 1e-5);
-    }),
-    { ...RUNS, numRuns: 3 },
-  ));
+property(test, "operations of the library", [numbers([2, 3, 4], 0.5, 2)], (x) => {
+  const image = (t: Tensor) => cs.reshape([1, 3, 4, 2])(t), kernel = cs.reshape([3, 2, 2, 2]);
+  agrees([x], (t) => cs.product({ axes: [1] })(t!), 1e-5);
+  agrees([x], (t) => cs.sin(cs.cumsum(1)(t!)), 1e-5);
+  agrees([x], (t) => cs.variance({ axes: [0, 2] })(t!), 1e-5);
+  agrees([x], (t) => cs.exp(cs.einsum("abc,abd->cd")(t!, t!)), 1e-5);
+  agrees([x, x], (t, w) => cs.tanh(cs.conv2d({ weight: kernel(w!) }, { padding: 1 })(image(t!))), 1e-5);
+  agrees([x], (t) => cs.sin(cs.adaptiveAveragePool2d([2, 3])(image(t!))), 1e-5);
+  agrees([x], (t) => cs.sin(cs.averagePool2d(2, { stride: 1 })(image(t!))), 1e-5);
+  const ids = cs.mod(cs.iota([2, 5, 4], 1), 3);
+  agrees([x], (t) => cs.sin(cs.takeAlong(ids, 1)(cs.mul(t!, t!))), 1e-5);
+}, { runs: 3 });
 
-law("order and pooling of distinct elements", () =>
-  fc.assert(
-    fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 8 }), (v) => {
-      const x = double([1, 2, 4, 1], v.map((n) => n / 4));
-      agrees([x], (t) => cs.sin(cs.sort(2)(t!)));
-      agrees([x], (t) => cs.sin(cs.topK(2, 2)(t!).values));
-      agrees([x], (t) => cs.sin(cs.maxPool2d(2)(t!)));
-      agrees([x], (t) => cs.sin(cs.min({ axes: [2] })(t!)));
-    }),
-    { ...RUNS, numRuns: 4 },
-  ));
+property(test, "order and pooling of distinct elements", [
+  fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 8 }),
+], (v) => {
+  const x = double([1, 2, 4, 1], v.map((n) => n / 4));
+  agrees([x], (t) => cs.sin(cs.sort(2)(t!)));
+  agrees([x], (t) => cs.sin(cs.topK(2, 2)(t!).values));
+  agrees([x], (t) => cs.sin(cs.maxPool2d(2)(t!)));
+  agrees([x], (t) => cs.sin(cs.min({ axes: [2] })(t!)));
+}, { runs: 4 });
 
 test.run();

@@ -15,25 +15,27 @@ import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
 import { judged } from "../../pipelines/stages/evaluate.ts";
 import { evalQuestions, scoresOf } from "../../pipelines/stages/scores.ts";
+import { property } from "../support/property.ts";
 
 const statistics = suite("statistics");
 
 const mean = (rows: readonly (readonly [number, number])[]): Outcome => ({ form: "mean", sums: rows });
 
-statistics("intervals hold the mean, and are a point where nothing varies", () => {
-  const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constant(5)), {
-    minLength: 4,
-    maxLength: 4,
-  });
-  fc.assert(fc.property(fc.array(rows, { minLength: 1, maxLength: 3 }), (seeds) => {
-    const outcomes = seeds.map(mean), draws = drawsOf(seeds.length, 4, 200, 1);
-    const { value, low, high } = meanWithInterval(outcomes, draws);
-    const all = seeds.flat();
-    assert.ok(Math.abs(value - all.reduce((s, [x]) => s + x, 0) / (5 * all.length)) < 1e-12);
-    assert.ok(low <= value + 1e-12 && value <= high + 1e-12);
-    const same = differenceWithInterval(outcomes, outcomes, draws);
-    assert.equal([same.value, same.low, same.high], [0, 0, 0], "a difference to itself is exactly none");
-  }));
+const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constant(5)), {
+  minLength: 4,
+  maxLength: 4,
+});
+
+property(statistics, "intervals hold the mean, and are a point where nothing varies", [
+  fc.array(rows, { minLength: 1, maxLength: 3 }),
+], (seeds) => {
+  const outcomes = seeds.map(mean), draws = drawsOf(seeds.length, 4, 200, 1);
+  const { value, low, high } = meanWithInterval(outcomes, draws);
+  const all = seeds.flat();
+  assert.ok(Math.abs(value - all.reduce((s, [x]) => s + x, 0) / (5 * all.length)) < 1e-12);
+  assert.ok(low <= value + 1e-12 && value <= high + 1e-12);
+  const same = differenceWithInterval(outcomes, outcomes, draws);
+  assert.equal([same.value, same.low, same.high], [0, 0, 0], "a difference to itself is exactly none");
 });
 
 statistics("differences are paired: what all scenes share does not widen them", () => {

@@ -22,6 +22,7 @@ import { imageAt } from "../../pipelines/data/scene_set.ts";
 import { spriteOf } from "../../pipelines/data/sprite.ts";
 import { negativeKinds, type PresenceQuestion, questionsOf } from "../../pipelines/data/tasks.ts";
 import { renderDataset, type RenderOptions, renderWith } from "../../pipelines/data/workers.ts";
+import { property } from "../support/property.ts";
 
 const small: DataConfig = { ...defaultData, master: 96, concepts: 16 };
 const draw = (config: DataConfig, split: Split, count: number, options: RenderOptions) =>
@@ -88,40 +89,41 @@ test("scenes keep to their configuration", () => {
   assert.ok(crowded > 0.99, `two objects or more in ${crowded}`);
 });
 
-test("any configuration in range can be sampled and asked about", () => {
-  const range = (low: number, high: number) =>
-    fc.tuple(fc.integer({ min: low, max: high }), fc.integer({ min: low, max: high }))
-      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
-  const config: fc.Arbitrary<DataConfig> = fc.record({
-    seed: fc.nat(),
-    master: fc.constant(224),
-    concepts: fc.integer({ min: 4, max: 48 }),
-    objects: range(2, 16),
-    sameConcept: fc.integer({ min: 1, max: 4 }),
-    size: range(2, 45).map(([a, b]) => [a / 100, b / 100] as const),
-    overlap: fc.constantFrom(0, 0.15, 1),
-    plates: fc.integer({ min: 0, max: 3 }),
-    themed: fc.constantFrom(0, 0.7, 1),
-    heldOut: fc.constantFrom(0, 0.12, 0.5),
-    evalHeldOut: fc.constantFrom(0, 0.5, 1),
-    styles: fc.constant({ train: ["noto"], eval: ["twemoji"] } as const),
-    grid: fc.integer({ min: 2, max: 64 }),
-  });
-  fc.assert(
-    fc.property(config, fc.nat(1000), fc.constantFrom(...training, "eval" as const), (c, index, split) => {
-      assert.ok(dataConfigCodec().is(c));
-      const scene = sampleScene(c, split, index), counts = countsOf(scene);
-      assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
-      assert.ok(scene.objects.length >= 1 && Math.max(...counts.values()) <= c.sameConcept);
-      assert.ok(scene.objects.every((o) => o.concept < c.concepts));
-      assert.ok(scene.objects.every((o) => o.style === (split === "eval" ? "twemoji" : "noto")));
-      if (split !== "eval") assert.is(scene.composition, "seen");
-      const asked = questionsOf(scene, c);
-      assert.is(asked.filter((q) => q.kind === "caption").length, 1);
-      const yes = asked.filter((q) => q.kind === "presence" && q.truth).length;
-      assert.is(yes * 2, asked.filter((q) => q.kind === "presence").length);
-    }),
-  );
+const range = (low: number, high: number) =>
+  fc.tuple(fc.integer({ min: low, max: high }), fc.integer({ min: low, max: high }))
+    .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+const config: fc.Arbitrary<DataConfig> = fc.record({
+  seed: fc.nat(),
+  master: fc.constant(224),
+  concepts: fc.integer({ min: 4, max: 48 }),
+  objects: range(2, 16),
+  sameConcept: fc.integer({ min: 1, max: 4 }),
+  size: range(2, 45).map(([a, b]) => [a / 100, b / 100] as const),
+  overlap: fc.constantFrom(0, 0.15, 1),
+  plates: fc.integer({ min: 0, max: 3 }),
+  themed: fc.constantFrom(0, 0.7, 1),
+  heldOut: fc.constantFrom(0, 0.12, 0.5),
+  evalHeldOut: fc.constantFrom(0, 0.5, 1),
+  styles: fc.constant({ train: ["noto"], eval: ["twemoji"] } as const),
+  grid: fc.integer({ min: 2, max: 64 }),
+});
+
+property(test, "any configuration in range can be sampled and asked about", [
+  config,
+  fc.nat(1000),
+  fc.constantFrom(...training, "eval" as const),
+], (c, index, split) => {
+  assert.ok(dataConfigCodec().is(c));
+  const scene = sampleScene(c, split, index), counts = countsOf(scene);
+  assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
+  assert.ok(scene.objects.length >= 1 && Math.max(...counts.values()) <= c.sameConcept);
+  assert.ok(scene.objects.every((o) => o.concept < c.concepts));
+  assert.ok(scene.objects.every((o) => o.style === (split === "eval" ? "twemoji" : "noto")));
+  if (split !== "eval") assert.is(scene.composition, "seen");
+  const asked = questionsOf(scene, c);
+  assert.is(asked.filter((q) => q.kind === "caption").length, 1);
+  const yes = asked.filter((q) => q.kind === "presence" && q.truth).length;
+  assert.is(yes * 2, asked.filter((q) => q.kind === "presence").length);
 });
 
 test("no training scene shows a held-out pair, and evaluation shows them by the share asked for", () => {
@@ -187,13 +189,13 @@ test("area resampling is exact on known patterns", () => {
   assert.throws(() => resampleArea(four, 4, 5), /side 5/);
 });
 
-test("area resampling keeps constants and stays between the extremes", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.nat(255), (a, b, v) => {
-      const from = Math.max(a, b), to = Math.min(a, b);
-      assert.ok(resampleArea(new Uint8Array(from * from * 3).fill(v), from, to).every((w) => w === v));
-    }),
-  );
+property(test, "area resampling keeps constants and stays between the extremes", [
+  fc.integer({ min: 1, max: 24 }),
+  fc.integer({ min: 1, max: 24 }),
+  fc.nat(255),
+], (a, b, v) => {
+  const from = Math.max(a, b), to = Math.min(a, b);
+  assert.ok(resampleArea(new Uint8Array(from * from * 3).fill(v), from, to).every((w) => w === v));
 });
 
 test("bytes are the same in every run and for any number of workers", async () => {
@@ -349,17 +351,25 @@ test("questions differ by pass in training and never in evaluation; the vision s
   ]);
 });
 
-test("boxes survive the grid within a cell, and only boxes are read", () => {
-  const edge = fc.double({ min: 0, max: 1, noNaN: true });
-  fc.assert(fc.property(edge, edge, edge, edge, fc.integer({ min: 2, max: 64 }), (a, b, c, d, cells) => {
-    const box: Box = [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
-    const back = parseBox(boxWords(box, cells), cells);
-    assert.ok(O.isSome(back));
-    assert.equal(pipe(back, O.toNullable), dequantise(quantise(box, cells), cells));
-    dequantise(quantise(box, cells), cells).forEach((v, i) =>
-      assert.ok(Math.abs(v - box[i]!) <= 1.5 / cells + 1e-9)
-    );
-  }));
+const edge = fc.double({ min: 0, max: 1, noNaN: true });
+
+property(test, "boxes survive the grid within a cell, and only boxes are read", [
+  edge,
+  edge,
+  edge,
+  edge,
+  fc.integer({ min: 2, max: 64 }),
+], (a, b, c, d, cells) => {
+  const box: Box = [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
+  const back = parseBox(boxWords(box, cells), cells);
+  assert.ok(O.isSome(back));
+  assert.equal(pipe(back, O.toNullable), dequantise(quantise(box, cells), cells));
+  dequantise(quantise(box, cells), cells).forEach((v, i) =>
+    assert.ok(Math.abs(v - box[i]!) <= 1.5 / cells + 1e-9)
+  );
+});
+
+test("only boxes are read, and most objects keep theirs", () => {
   for (
     const bad of [
       "",

@@ -9,6 +9,7 @@ import { type Box, overlap, placeLabels } from "../../pipelines/figures/labels.t
 import { lossChart, type LossCurve, lossDomain, smooth } from "../../pipelines/figures/loss_chart.ts";
 import { type Figure, palette, svgToPng } from "../../pipelines/figures/plot.ts";
 import { timeScoreChart, type TimeScorePoint } from "../../pipelines/figures/time_score.ts";
+import { property } from "../support/property.ts";
 
 const figures = suite("figures");
 
@@ -76,33 +77,28 @@ figures("makes any text safe", () => {
   sizeOf(svgToPng(svg));
 });
 
-figures("breaks legends into rows that fit", () => {
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom("a", "Chain-of-Sight", "Linear 336"), { maxLength: 8 }), (names) => {
-      const rows = legendRows(names.map((name) => ({ name, colour: "#000", dash: "" })), 260);
-      for (const { x, entry } of rows) assert.ok(x + 34 + textWidth(entry.name, 12) <= 260.01);
-      assert.is(new Set(rows.map(({ x, y }) => `${x},${y}`)).size, names.length);
-    }),
-    { numRuns: 30 },
-  );
-});
+property(figures, "breaks legends into rows that fit", [
+  fc.array(fc.constantFrom("a", "Chain-of-Sight", "Linear 336"), { maxLength: 8 }),
+], (names) => {
+  const rows = legendRows(names.map((name) => ({ name, colour: "#000", dash: "" })), 260);
+  for (const { x, entry } of rows) assert.ok(x + 34 + textWidth(entry.name, 12) <= 260.01);
+  assert.is(new Set(rows.map(({ x, y }) => `${x},${y}`)).size, names.length);
+}, { runs: 30 });
 
-figures("places labels inside the bounds and off each other and the points", () => {
-  const bounds: Box = { x: 0, y: 0, width: 600, height: 400 };
-  const coordinate = (most: number): fc.Arbitrary<number> => fc.integer({ min: 30, max: most - 30 });
-  fc.assert(
-    fc.property(fc.array(fc.tuple(coordinate(600), coordinate(400)), { maxLength: 7 }), (spots) => {
-      const points = spots.map(([x, y]) => ({ x, y, width: 90, height: 16 }));
-      const dots = spots.map(([x, y]): Box => ({ x: x - 5, y: y - 5, width: 10, height: 10 }));
-      const boxes = placeLabels(points, bounds, dots);
-      boxes.forEach((box, i) => {
-        assert.ok(Math.abs(overlap(box, bounds) - 90 * 16) < 1, "inside");
-        for (const other of [...boxes.slice(0, i), ...dots]) assert.ok(overlap(box, other) < 1, "apart");
-      });
-    }),
-    { numRuns: 60, seed: 7 },
-  );
-});
+const bounds: Box = { x: 0, y: 0, width: 600, height: 400 };
+const coordinate = (most: number): fc.Arbitrary<number> => fc.integer({ min: 30, max: most - 30 });
+
+property(figures, "places labels inside the bounds and off each other and the points", [
+  fc.array(fc.tuple(coordinate(600), coordinate(400)), { maxLength: 7 }),
+], (spots) => {
+  const points = spots.map(([x, y]) => ({ x, y, width: 90, height: 16 }));
+  const dots = spots.map(([x, y]): Box => ({ x: x - 5, y: y - 5, width: 10, height: 10 }));
+  const boxes = placeLabels(points, bounds, dots);
+  boxes.forEach((box, i) => {
+    assert.ok(Math.abs(overlap(box, bounds) - 90 * 16) < 1, "inside");
+    for (const other of [...boxes.slice(0, i), ...dots]) assert.ok(overlap(box, other) < 1, "apart");
+  });
+}, { runs: 60 });
 
 const curve = (arm: string, stage: string, n = 60): LossCurve => ({
   arm,

@@ -22,6 +22,7 @@ import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupporte
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { namesOf, type NameTable, place } from "../../pipelines/weights/table.ts";
 import { fileOf, inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
+import { property } from "../support/property.ts";
 
 const run = Effect.runPromise;
 const flat = (params: unknown): Record<string, NdArray> => arrayTrees.flatten(params as Tree<NdArray>);
@@ -287,23 +288,17 @@ const madeOf = (specs: unknown) => initialise([1, 2], specs as Tree<ParameterSpe
 
 const writing = suite("exports to Hugging Face");
 
-writing("any decoder is written and read back, in one file or in shards", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      anyLlama,
-      fc.integer({ min: 16, max: 4000 }),
-      (config, shardBytes) =>
-        inFolder(async (folder) => {
-          const params = madeOf(llamaSpecs(config)) as never;
-          await run(exportLlama(`${folder}/m`, { config, params }, { shardBytes }));
-          const read = await run(loadLlama(`${folder}/m`));
-          assert.equal(read.config, config);
-          sameArrays(flat(read.params), flat(params));
-        }),
-    ),
-    { numRuns: 25 },
-  );
-});
+property(writing, "any decoder is written and read back, in one file or in shards", [
+  anyLlama,
+  fc.integer({ min: 16, max: 4000 }),
+], (config, shardBytes) =>
+  inFolder(async (folder) => {
+    const params = madeOf(llamaSpecs(config)) as never;
+    await run(exportLlama(`${folder}/m`, { config, params }, { shardBytes }));
+    const read = await run(loadLlama(`${folder}/m`));
+    assert.equal(read.config, config);
+    sameArrays(flat(read.params), flat(params));
+  }), { runs: 25 });
 
 writing("names, shapes and configuration are those of transformers", () =>
   inFolder(async (folder) => {
@@ -391,16 +386,17 @@ writing("an encoder without its last normalisation, and what is no CLIP", () =>
 
 const tables = suite("tables of names");
 
-tables("every parameter of every configuration has a row, and no two the same name", () => {
-  fc.assert(
-    fc.property(anyLlama, (config) => {
-      const specs = llamaArchitecture().specs(config),
-        names = namesOf(llamaArchitecture().names(config), specs);
-      assert.is(names.length, specTrees.leaves(specs).length);
-      assert.is(new Set(names.map(({ name }) => name)).size, names.length);
-    }),
-  );
-});
+property(
+  tables,
+  "every parameter of every configuration has a row, and no two the same name",
+  [anyLlama],
+  (config) => {
+    const specs = llamaArchitecture().specs(config),
+      names = namesOf(llamaArchitecture().names(config), specs);
+    assert.is(names.length, specTrees.leaves(specs).length);
+    assert.is(new Set(names.map(({ name }) => name)).size, names.length);
+  },
+);
 
 tables("a table may rename, number and transpose", () => {
   const table: NameTable = {

@@ -19,6 +19,7 @@ import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { sceneSizes } from "../../pipelines/eval/slices.ts";
 import { questionsFor } from "../../pipelines/stages/evaluate.ts";
 import type { Answered } from "../../pipelines/stages/scores.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("object size");
 const config = ablationOf("object-size", "micro"), [first] = experimentsOf(config);
@@ -128,19 +129,17 @@ test("who sees only large things gains by seeing small ones where they are small
   }
 });
 
-test("a gain is the difference of two accuracies and lies in its interval", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 2, max: 6 }), fc.integer({ min: 2, max: 6 }), (p, q) => {
-      const a = armOf((truth, _, i) => i % p === 0 ? !truth : truth),
-        b = armOf((truth, _, i) => i % q > 0 && truth);
-      const [of, over] = [sizeAccuracy(a), sizeAccuracy(b)];
-      sizeGain(a, b).forEach(({ value, low, high }, i) => {
-        assert.ok(Math.abs(value - (of[i]!.value - over[i]!.value)) < 1e-12);
-        assert.ok(low <= value + 1e-12 && value <= high + 1e-12);
-      });
-    }),
-    { numRuns: 8 },
-  );
-});
+property(test, "a gain is the difference of two accuracies and lies in its interval", [
+  fc.integer({ min: 2, max: 6 }),
+  fc.integer({ min: 2, max: 6 }),
+], (p, q) => {
+  const a = armOf((truth, _, i) => i % p === 0 ? !truth : truth),
+    b = armOf((truth, _, i) => i % q > 0 && truth);
+  const [of, over] = [sizeAccuracy(a), sizeAccuracy(b)];
+  sizeGain(a, b).forEach(({ value, low, high }, i) => {
+    assert.ok(Math.abs(value - (of[i]!.value - over[i]!.value)) < 1e-12);
+    assert.ok(low <= value + 1e-12 && value <= high + 1e-12);
+  });
+}, { runs: 8 });
 
 test.run();

@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { ablationCodec } from "../../pipelines/ablations/config.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { fieldPaths, nearestField, override, settingsOf } from "../../pipelines/configs/override.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("override");
 
@@ -63,17 +64,16 @@ test("unknown fields are named with the nearest, wrong types with what stands th
   assert.is(({} as Record<string, unknown>).x, undefined);
 });
 
-test("settings between two configurations make one of the other", () => {
-  const rate = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => x === 0 ? 0 : x);
-  fc.assert(fc.property(
-    fc.record({
-      steps: fc.integer(),
-      name: fc.string(),
-      deep: fc.record({ rate, names: fc.array(fc.string()) }, { noNullPrototype: true }),
-      maybe: fc.constant(undefined),
-    }, { noNullPrototype: true }),
-    (to) => assert.equal(made(...settingsOf(base, to)), to),
-  ));
+const rate = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => x === 0 ? 0 : x);
+
+property(test, "settings between two configurations make one of the other", [fc.record({
+  steps: fc.integer(),
+  name: fc.string(),
+  deep: fc.record({ rate, names: fc.array(fc.string()) }, { noNullPrototype: true }),
+  maybe: fc.constant(undefined),
+}, { noNullPrototype: true })], (to) => assert.equal(made(...settingsOf(base, to)), to));
+
+test("settings are the fields in which two configurations differ", () => {
   assert.equal(settingsOf(base, base), []);
   const one = ablationOf("main", "micro"),
     two = { ...one, pretrain: { ...one.pretrain, steps: 7 }, seeds: [4] };

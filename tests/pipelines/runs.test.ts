@@ -40,6 +40,7 @@ import {
   writeJson,
 } from "../../pipelines/runs/run_directory.ts";
 import { acquireLock, LockError, lockHolder } from "../../pipelines/runs/run_lock.ts";
+import { property } from "../support/property.ts";
 
 const inFolder = async (use: (folder: string) => Promise<void>): Promise<void> => {
   const folder = await Deno.makeTempDir();
@@ -94,8 +95,11 @@ bridge("turns Left into failure and Right into success", async () => {
 
 const hashes = suite("hash");
 
-hashes("does not depend on the order of keys, and does on every value", () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => {
+property(
+  hashes,
+  "does not depend on the order of keys, and does on every value",
+  [fc.jsonValue()],
+  (value) => {
     const shuffle = (v: unknown): unknown =>
       Array.isArray(v)
         ? v.map(shuffle)
@@ -104,7 +108,10 @@ hashes("does not depend on the order of keys, and does on every value", () => {
         : v;
     assert.is(hashOf(shuffle(value)), hashOf(value));
     assert.equal(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)));
-  }));
+  },
+);
+
+hashes("does not depend on the order of keys, and does on every value, by hand", () => {
   assert.is(canonicalJson({ b: [1, undefined === null], a: undefined }), '{"b":[1,false]}');
   assert.is.not(hashOf({ a: 1 }), hashOf({ a: 2 }));
   assert.is(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -17,6 +17,7 @@ import {
   stderrSink,
 } from "../../pipelines/terminal/progress.ts";
 import { displayWidth, table } from "../../pipelines/terminal/table.ts";
+import { property } from "../support/property.ts";
 
 const tables = suite("table");
 
@@ -38,17 +39,18 @@ tables("aligns numbers to the right and words to the left", () => {
   );
 });
 
-tables("keeps every line as wide as the others, whatever the cells", () => {
-  const cell = fc.oneof(
-    fc.string({ unit: fc.constantFrom("a", "é", "線", "e\u0301", "1", " ", "\n") }),
-    fc.float(),
-    fc.constant(undefined),
-  );
-  fc.assert(fc.property(fc.array(fc.array(cell, { maxLength: 4 }), { maxLength: 5 }), (rows) => {
-    const lines = table(["a", "bb", { name: "c", align: "left" }, "d"], rows).split("\n");
-    assert.is(lines.length, rows.length + 4);
-    assert.is(new Set(lines.map(displayWidth)).size, 1, lines.join("\n"));
-  }));
+const cell = fc.oneof(
+  fc.string({ unit: fc.constantFrom("a", "é", "線", "e\u0301", "1", " ", "\n") }),
+  fc.float(),
+  fc.constant(undefined),
+);
+
+property(tables, "keeps every line as wide as the others, whatever the cells", [
+  fc.array(fc.array(cell, { maxLength: 4 }), { maxLength: 5 }),
+], (rows) => {
+  const lines = table(["a", "bb", { name: "c", align: "left" }, "d"], rows).split("\n");
+  assert.is(lines.length, rows.length + 4);
+  assert.is(new Set(lines.map(displayWidth)).size, 1, lines.join("\n"));
 });
 
 const progress = suite("progress");
@@ -83,16 +85,23 @@ progress("counts the time left from the step where it resumed", () => {
   assert.ok(Number.isNaN(remaining(at({ from: 250 }))));
 });
 
-progress("never outgrows the line", () => {
-  fc.assert(fc.property(fc.nat(200), fc.nat(1000), fc.float(), (width, step, loss) => {
+property(
+  progress,
+  "never outgrows the line",
+  [fc.nat(200), fc.nat(1000), fc.float()],
+  (width, step, loss) => {
     assert.ok(displayWidth(progressLine(at({ step, loss }), width)) <= width);
-  }));
+  },
+);
+
+property(progress, "draws bars of exact width and order", [
+  fc.double({ min: -1, max: 2 }),
+  fc.integer({ min: 1, max: 60 }),
+], (x, width) => {
+  assert.is(displayWidth(bar(x, width)), width);
 });
 
-progress("draws bars of exact width and order", () => {
-  fc.assert(fc.property(fc.double({ min: -1, max: 2 }), fc.integer({ min: 1, max: 60 }), (x, width) => {
-    assert.is(displayWidth(bar(x, width)), width);
-  }));
+progress("draws these bars", () => {
   assert.is(bar(0, 4), "░░░░");
   assert.is(bar(0.5, 4), "██░░");
   assert.is(bar(0.53125, 4), "██▏░");

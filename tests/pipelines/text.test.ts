@@ -11,6 +11,7 @@ import { batchAt, batchOf, epochOrder } from "../../pipelines/text/batch.ts";
 import { specialTokens, trainBpe } from "../../pipelines/text/bpe.ts";
 import { answerIds, IGNORED, questionIds, type Row, rowOf, type Turn } from "../../pipelines/text/prompt.ts";
 import { parseTokenizer, tokenizerOf } from "../../pipelines/text/tokenizer.ts";
+import { property } from "../support/property.ts";
 
 const scenes = sampleScenes(defaultData, "finetune", 300);
 const corpus = corpusOf(defaultData, scenes);
@@ -75,27 +76,26 @@ const turn: fc.Arbitrary<Turn> = fc.record({
   answer: fc.constantFrom("yes", "no", "3", "<1> <2> <3> <4>", "a cow and 2 apples"),
 });
 
-test("exactly the tokens of answers and the ends behind them are learnt", () => {
-  fc.assert(
-    fc.property(fc.array(turn, { maxLength: 8 }), fc.integer({ min: 8, max: 60 }), (turns, length) => {
-      const row = rowOf(tokenizer, "s", turns, length);
-      // what a row should be, written another way: walk the turns that fit
-      const ids = [tokenizer.bos], labels = [IGNORED];
-      let dropped = 0;
-      for (const { prompt, answer } of turns) {
-        const q = tokenizer.encode(prompt), a = answerIds(tokenizer, answer);
-        if (ids.length + q.length + a.length > length) dropped++;
-        else ids.push(...q, ...a), labels.push(...q.map(() => IGNORED), ...a);
-      }
-      assert.is(row.length, ids.length);
-      while (ids.length < length) ids.push(tokenizer.pad), labels.push(IGNORED);
-      assert.equal([...row.ids], ids);
-      assert.equal([...row.labels], labels);
-      assert.is(row.dropped, dropped);
-      assert.is(row.labels.filter((l) => l === tokenizer.eos).length, turns.length - dropped);
-      assert.is(row.labels[0], IGNORED);
-    }),
-  );
+property(test, "exactly the tokens of answers and the ends behind them are learnt", [
+  fc.array(turn, { maxLength: 8 }),
+  fc.integer({ min: 8, max: 60 }),
+], (turns, length) => {
+  const row = rowOf(tokenizer, "s", turns, length);
+  // what a row should be, written another way: walk the turns that fit
+  const ids = [tokenizer.bos], labels = [IGNORED];
+  let dropped = 0;
+  for (const { prompt, answer } of turns) {
+    const q = tokenizer.encode(prompt), a = answerIds(tokenizer, answer);
+    if (ids.length + q.length + a.length > length) dropped++;
+    else ids.push(...q, ...a), labels.push(...q.map(() => IGNORED), ...a);
+  }
+  assert.is(row.length, ids.length);
+  while (ids.length < length) ids.push(tokenizer.pad), labels.push(IGNORED);
+  assert.equal([...row.ids], ids);
+  assert.equal([...row.labels], labels);
+  assert.is(row.dropped, dropped);
+  assert.is(row.labels.filter((l) => l === tokenizer.eos).length, turns.length - dropped);
+  assert.is(row.labels[0], IGNORED);
 });
 
 test("what is learnt reads as the answers, in order", () => {
@@ -152,13 +152,18 @@ test("rows that cannot be learnt from are refused with their place and scene", (
   assert.is(refusal().row, -1);
 });
 
-test("an epoch meets every example once; another epoch or seed in another order", () => {
-  fc.assert(fc.property(fc.nat(), fc.nat(50), fc.integer({ min: 1, max: 200 }), (seed, epoch, n) => {
-    assert.equal(
-      [...epochOrder(seed, epoch, n)].sort((a, b) => a - b),
-      Array.from({ length: n }, (_, i) => i),
-    );
-  }));
+property(test, "an epoch meets every example once; another epoch or seed in another order", [
+  fc.nat(),
+  fc.nat(50),
+  fc.integer({ min: 1, max: 200 }),
+], (seed, epoch, n) => {
+  assert.equal(
+    [...epochOrder(seed, epoch, n)].sort((a, b) => a - b),
+    Array.from({ length: n }, (_, i) => i),
+  );
+});
+
+test("another epoch or seed comes in another order", () => {
   assert.not.equal(epochOrder(1, 0, 50), epochOrder(1, 1, 50));
   assert.not.equal(epochOrder(1, 0, 50), epochOrder(2, 0, 50));
 });

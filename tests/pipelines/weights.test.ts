@@ -11,6 +11,7 @@ import { CheckpointError, load, read, save, sweep } from "../../pipelines/weight
 import type { Check } from "../../pipelines/weights/fault.ts";
 import { repeatedKey } from "../../pipelines/weights/json_keys.ts";
 import { decode, encode, encodeParts, type Tensors } from "../../pipelines/weights/safetensors.ts";
+import { property } from "../support/property.ts";
 
 const bytesOf = (data: NdArray["data"]): number[] => [
   ...new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -74,27 +75,29 @@ const texts = fc.dictionary(names, fc.string({ unit: "binary" }), { maxKeys: 4, 
 
 const weights = suite("safetensors");
 
-weights("gives back every bit of every array and the metadata", () => {
-  fc.assert(
-    fc.property(trees, texts, (tensors, metadata) => {
-      const file = right(decode(right(encode(tensors, metadata)), { float64: "keep" }));
-      sameTensors(file.tensors, tensors);
-      assert.equal(file.metadata, metadata);
-    }),
-    { numRuns: 200 },
-  );
-});
+property(
+  weights,
+  "gives back every bit of every array and the metadata",
+  [trees, texts],
+  (tensors, metadata) => {
+    const file = right(decode(right(encode(tensors, metadata)), { float64: "keep" }));
+    sameTensors(file.tensors, tensors);
+    assert.equal(file.metadata, metadata);
+  },
+  { runs: 200 },
+);
 
-weights("gives equal bytes for equal trees in any order, and writes what it read to the same bytes", () => {
-  fc.assert(
-    fc.property(trees, (tensors) => {
-      const bytes = right(encode(tensors));
-      assert.equal([...right(encode(Object.fromEntries(Object.entries(tensors).toReversed())))], [...bytes]);
-      assert.equal([...right(encode(right(decode(bytes, { float64: "keep" })).tensors))], [...bytes]);
-    }),
-    { numRuns: 100 },
-  );
-});
+property(
+  weights,
+  "gives equal bytes for equal trees in any order, and writes what it read to the same bytes",
+  [trees],
+  (tensors) => {
+    const bytes = right(encode(tensors));
+    assert.equal([...right(encode(Object.fromEntries(Object.entries(tensors).toReversed())))], [...bytes]);
+    assert.equal([...right(encode(right(decode(bytes, { float64: "keep" })).tensors))], [...bytes]);
+  },
+  { runs: 100 },
+);
 
 weights("aligns the data and leaves no holes, as the format asks", () => {
   const bytes = right(encode({
@@ -181,18 +184,24 @@ weights("refuses hostile headers by the right check", () => {
   refusedBy(fileOf(`{"__proto__":${entry}}`, new Uint8Array(4)), "reserved-name", /__proto__/);
 });
 
-weights("never throws on random bytes or a random change of a valid file", () => {
-  const valid = right(
-    encode({ w: { dtype: "f32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } }, { a: "b" }),
-  );
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => void decode(bytes)), { numRuns: 200 });
-  fc.assert(
-    fc.property(fc.nat(valid.length - 1), fc.nat(255), (at, byte) => {
-      decode(valid.map((b, i) => i === at ? byte : b));
-    }),
-    { numRuns: 300 },
-  );
-});
+const valid = right(
+  encode({ w: { dtype: "f32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } }, { a: "b" }),
+);
+
+property(
+  weights,
+  "never throws on random bytes or a random change of a valid file",
+  [fc.uint8Array({ maxLength: 64 })],
+  (bytes) => void decode(bytes),
+  { runs: 200 },
+);
+
+property(weights, "never throws on random bytes or a random change of a valid file, again", [
+  fc.nat(valid.length - 1),
+  fc.nat(255),
+], (at, byte) => {
+  decode(valid.map((b, i) => i === at ? byte : b));
+}, { runs: 300 });
 
 weights("refuses to write what it could not read back", () => {
   const refused = (tensors: Tensors, check: Check): void => {

@@ -34,6 +34,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { near } from "../support/near.ts";
+import { property } from "../support/property.ts";
 
 const test = suite("decode");
 
@@ -46,64 +47,58 @@ for (const name of Object.keys(weights)) {
   weights[name] = ndarray("f32", weights[name]!.shape, weights[name]!.data.map((x) => x * 12));
 }
 
-test("a prefix and single steps give the logits of the whole, whatever the rows' lengths", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.array(fc.nat(22), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),
-      fc.array(fc.nat(22), { minLength: 1, maxLength: 4 }),
-      fc.nat(2),
-      (prefixes, more, spare) => {
-        const rows = prefixes.length, t = Math.max(...prefixes.map((p) => p.length)) + spare;
-        const flat = new Int32Array(rows * t).fill(7);
-        prefixes.forEach((p, r) => flat.set(p, r * t));
-        const ids = input("ids", [rows, t], "i32"), lengths = input("lengths", [rows], "i32");
-        const first = prefill(config)(params, llamaEmbed(params, ids), lengths);
-        const bindings: Record<string, NdArray> = {
-          ...weights,
-          ids: i32([rows, t], flat),
-          lengths: i32([rows], prefixes.map((p) => p.length)),
-        };
-        const blank = initialise([0, 0], cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>);
-        Object.assign(bindings, bindingsOf("tail", blank as Tree<NdArray>));
-        let logits = first.logits_bv;
-        let tail = placeholders(
-          "tail",
-          cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>,
-        ) as never;
-        const got = [logits];
-        more.forEach((id, k) => {
-          const at = input(`at.${k}`, [rows], "i32"), next = input(`next.${k}`, [rows], "i32");
-          bindings[`at.${k}`] = i32([rows], prefixes.map((p) => p.length + k));
-          bindings[`next.${k}`] = i32([rows], prefixes.map(() => id));
-          const past = { prefix: first.cache, tail, start: lengths };
-          const decoded = decodeStep(config)(params, llamaEmbed(params, next), at, past);
-          logits = decoded.logits_bv;
-          tail = decoded.cache as never;
-          got.push(logits);
-        });
-        const values = interpret(got, bindings);
-        prefixes.forEach((prefix, r) => {
-          const all = [...prefix, ...more], whole = input("whole", [1, all.length], "i32");
-          const states = llamaStates(config)(params, llamaEmbed(params, whole));
-          const [want] = interpret([llamaLogits(params, states)], {
-            ...weights,
-            whole: i32([1, all.length], all),
-          });
-          values.forEach((value, k) => {
-            const at = prefix.length - 1 + k, v = config.vocabulary;
-            near(
-              `row ${r}, step ${k}`,
-              ndarray("f32", [v], value.data.slice(r * v, (r + 1) * v)),
-              { shape: [v], data: want!.data.slice(at * v, (at + 1) * v) },
-              { rtol: 1e-9, atol: 1e-10 },
-            );
-          });
-        });
-      },
-    ),
-    { numRuns: 12, endOnFailure: true },
-  );
-});
+property(test, "a prefix and single steps give the logits of the whole, whatever the rows' lengths", [
+  fc.array(fc.array(fc.nat(22), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),
+  fc.array(fc.nat(22), { minLength: 1, maxLength: 4 }),
+  fc.nat(2),
+], (prefixes, more, spare) => {
+  const rows = prefixes.length, t = Math.max(...prefixes.map((p) => p.length)) + spare;
+  const flat = new Int32Array(rows * t).fill(7);
+  prefixes.forEach((p, r) => flat.set(p, r * t));
+  const ids = input("ids", [rows, t], "i32"), lengths = input("lengths", [rows], "i32");
+  const first = prefill(config)(params, llamaEmbed(params, ids), lengths);
+  const bindings: Record<string, NdArray> = {
+    ...weights,
+    ids: i32([rows, t], flat),
+    lengths: i32([rows], prefixes.map((p) => p.length)),
+  };
+  const blank = initialise([0, 0], cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>);
+  Object.assign(bindings, bindingsOf("tail", blank as Tree<NdArray>));
+  let logits = first.logits_bv;
+  let tail = placeholders(
+    "tail",
+    cacheSpecs(config, rows, more.length) as Tree<ParameterSpec>,
+  ) as never;
+  const got = [logits];
+  more.forEach((id, k) => {
+    const at = input(`at.${k}`, [rows], "i32"), next = input(`next.${k}`, [rows], "i32");
+    bindings[`at.${k}`] = i32([rows], prefixes.map((p) => p.length + k));
+    bindings[`next.${k}`] = i32([rows], prefixes.map(() => id));
+    const past = { prefix: first.cache, tail, start: lengths };
+    const decoded = decodeStep(config)(params, llamaEmbed(params, next), at, past);
+    logits = decoded.logits_bv;
+    tail = decoded.cache as never;
+    got.push(logits);
+  });
+  const values = interpret(got, bindings);
+  prefixes.forEach((prefix, r) => {
+    const all = [...prefix, ...more], whole = input("whole", [1, all.length], "i32");
+    const states = llamaStates(config)(params, llamaEmbed(params, whole));
+    const [want] = interpret([llamaLogits(params, states)], {
+      ...weights,
+      whole: i32([1, all.length], all),
+    });
+    values.forEach((value, k) => {
+      const at = prefix.length - 1 + k, v = config.vocabulary;
+      near(
+        `row ${r}, step ${k}`,
+        ndarray("f32", [v], value.data.slice(r * v, (r + 1) * v)),
+        { shape: [v], data: want!.data.slice(at * v, (at + 1) * v) },
+        { rtol: 1e-9, atol: 1e-10 },
+      );
+    });
+  });
+}, { runs: 12 });
 
 test("a row at the end of its tail leaves it alone, and so do steps the prefix of others", () => {
   const held = (name: string) => placeholders(name, cacheSpecs(config, 1, 3) as Tree<ParameterSpec>) as never;
@@ -145,37 +140,31 @@ const settingsOf = (temperature: number, topK: number, topP: number) => ({
   },
 });
 
-test("what top-k and top-p leave is what sorting would leave", () => {
-  fc.assert(
-    fc.property(
-      fc.uniqueArray(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 40 }),
-      fc.integer({ min: 1, max: 45 }),
-      fc.double({ min: 0.01, max: 1, noNaN: true }),
-      (hundredths, k, p) => {
-        const logits = hundredths.map((x) => x / 100), v = logits.length;
-        const { given, ...settings } = settingsOf(1, k, p);
-        const [kept] = interpret([nucleus(input("logits", [1, v]), settings)], {
-          ...given,
-          logits: f32([1, v], logits),
-        });
-        const order = logits.map((_, i) => i).toSorted((a, b) => logits[b]! - logits[a]!).slice(0, k);
-        const weights = order.map((i) => Math.exp(logits[i]! - logits[order[0]!]!));
-        const total = weights.reduce((a, w) => a + w, 0);
-        let mass = 0;
-        const expected = new Set<number>();
-        for (const [rank, i] of order.entries()) {
-          // a share within rounding of p may fall either way
-          if (p < 1 && Math.abs(mass - p * total) <= 1e-6 * total) return;
-          if (p < 1 && mass >= p * total) break;
-          expected.add(i);
-          mass += weights[rank]!;
-        }
-        assert.equal([...kept!.data].flatMap((x, i) => x ? [i] : []), [...expected].sort((a, b) => a - b));
-      },
-    ),
-    { numRuns: 60, endOnFailure: true },
-  );
-});
+property(test, "what top-k and top-p leave is what sorting would leave", [
+  fc.uniqueArray(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 40 }),
+  fc.integer({ min: 1, max: 45 }),
+  fc.double({ min: 0.01, max: 1, noNaN: true }),
+], (hundredths, k, p) => {
+  const logits = hundredths.map((x) => x / 100), v = logits.length;
+  const { given, ...settings } = settingsOf(1, k, p);
+  const [kept] = interpret([nucleus(input("logits", [1, v]), settings)], {
+    ...given,
+    logits: f32([1, v], logits),
+  });
+  const order = logits.map((_, i) => i).toSorted((a, b) => logits[b]! - logits[a]!).slice(0, k);
+  const weights = order.map((i) => Math.exp(logits[i]! - logits[order[0]!]!));
+  const total = weights.reduce((a, w) => a + w, 0);
+  let mass = 0;
+  const expected = new Set<number>();
+  for (const [rank, i] of order.entries()) {
+    // a share within rounding of p may fall either way
+    if (p < 1 && Math.abs(mass - p * total) <= 1e-6 * total) return;
+    if (p < 1 && mass >= p * total) break;
+    expected.add(i);
+    mass += weights[rank]!;
+  }
+  assert.equal([...kept!.data].flatMap((x, i) => x ? [i] : []), [...expected].sort((a, b) => a - b));
+}, { runs: 60 });
 
 test("of equal logits top-p keeps the fewest tokens, the first ones", () => {
   const kept = (logits: readonly number[], k: number, p: number): readonly number[] => {

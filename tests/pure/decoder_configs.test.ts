@@ -14,6 +14,7 @@ import * as assert from "uvu/assert";
 import { compareDecoder } from "../device/decoders.ts";
 import { reference } from "../support/evaluate.ts";
 import { inverseFrequencies } from "../support/plain_llama.ts";
+import { property } from "../support/property.ts";
 
 const scalings: fc.Arbitrary<RopeScaling | undefined> = fc.oneof(
   fc.constant(undefined),
@@ -56,36 +57,29 @@ const configs: fc.Arbitrary<LlamaConfig> = fc.record({
 
 const decoder = suite("decoder configurations");
 
-decoder("logits of any configuration are those of plain loops", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      configs,
-      (config) => compareDecoder(JSON.stringify(config), config, reference, { rtol: 2e-6, atol: 1e-12 }),
-    ),
-    { numRuns: 40 },
-  );
-});
+property(
+  decoder,
+  "logits of any configuration are those of plain loops",
+  [configs],
+  (config) => compareDecoder(JSON.stringify(config), config, reference, { rtol: 2e-6, atol: 1e-12 }),
+  { runs: 40 },
+);
 
 const rotary = suite("rotary frequencies");
 
 const values = (d: number, theta: number, scaling: RopeScaling | undefined, length: number): number[] =>
   Array.from(interpret([ropeFrequencies(d, theta, scaling, length)])[0]!.data);
 
-rotary("are those of the definitions for every scaling", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 2, max: 64 }),
-      fc.constantFrom(100, 10000, 500000, 1e6),
-      scalings,
-      fc.integer({ min: 1, max: 300 }),
-      (half, theta, scaling, length) => {
-        const got = values(2 * half, theta, scaling, length),
-          want = inverseFrequencies(2 * half, theta, scaling, length);
-        assert.is(got.length, want.length);
-        want.forEach((f, i) => assert.ok(Math.abs(got[i]! / f - 1) < 1e-5, `${i}: ${got[i]} for ${f}`));
-      },
-    ),
-  );
+property(rotary, "are those of the definitions for every scaling", [
+  fc.integer({ min: 2, max: 64 }),
+  fc.constantFrom(100, 10000, 500000, 1e6),
+  scalings,
+  fc.integer({ min: 1, max: 300 }),
+], (half, theta, scaling, length) => {
+  const got = values(2 * half, theta, scaling, length),
+    want = inverseFrequencies(2 * half, theta, scaling, length);
+  assert.is(got.length, want.length);
+  want.forEach((f, i) => assert.ok(Math.abs(got[i]! / f - 1) < 1e-5, `${i}: ${got[i]} for ${f}`));
 });
 
 rotary("of Llama 3.1 8B: kept, mixed and divided by eight", () => {

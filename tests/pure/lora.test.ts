@@ -44,6 +44,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { near } from "../support/near.ts";
+import { property } from "../support/property.ts";
 
 const config = { vocabulary: 9, width: 8, layers: 2, heads: 2, ff: 12 } as const;
 const specs = llamaSpecs(config) as Tree<ParameterSpec>;
@@ -112,42 +113,36 @@ test("a map with adapters is x W^T + b + (alpha / rank) x A^T B^T, and never for
   near("adapted", a!, b!, { rtol: 1e-12, atol: 1e-12 });
 });
 
-test("merged weights give the logits of adapted ones, and unmerging gives the weights back", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 5 }),
-      fc.double({ min: 0.1, max: 20, noNaN: true }),
-      fc.nat(6),
-      (r, alpha, n) => {
-        const names = ["q", "k", "v", "o", "gate", "up", "down"].slice(0, n + 1).map((m) => `${m}_proj`);
-        const low = loraSpecs(specs, {
-          rank: r,
-          alpha,
-          when: (map) => names.some((name) => map.endsWith(name)),
-        });
-        const params = placeholders("w", specs) as Tree<Tensor>;
-        const adapters = placeholders("low", low as Tree<ParameterSpec>) as Adapters<Tensor>;
-        const logits = (tree: Tree<Tensor>) => {
-          const p = tree as never, ids = input("ids", [1, 4], "i32");
-          return llamaLogits(p, llamaStates(config)(p, llamaEmbed(p, ids)));
-        };
-        const whole = mergeLora(params, adapters, alpha), again = unmergeLora(whole, adapters, alpha);
-        const before = tensors.entries(params), after = tensors.entries(again);
-        const roots = [logits(attachLora(params, adapters, alpha)), logits(whole), logits(params)];
-        const values = interpret([...roots, ...after.map(([, t]) => t)], {
-          ...bindingsOf("w", busy(specs, [1, 1])),
-          ...bindingsOf("low", busy(low as Tree<ParameterSpec>, [2, 2])),
-          ids: { dtype: "i32", shape: [1, 4], data: Int32Array.of(1, 2, 8, 0) },
-        });
-        near("logits", values[0]!, values[1]!, { rtol: 1e-9, atol: 0 });
-        assert.throws(() => near("changed", values[0]!, values[2]!, { rtol: 1e-6, atol: 0 }));
-        const base = arrayTrees.flatten(busy(specs, [1, 1]));
-        before.forEach(([path], i) => near(path, values[3 + i]!, base[path]!, { rtol: 1e-12, atol: 1e-12 }));
-      },
-    ),
-    { numRuns: 15 },
-  );
-});
+property(test, "merged weights give the logits of adapted ones, and unmerging gives the weights back", [
+  fc.integer({ min: 1, max: 5 }),
+  fc.double({ min: 0.1, max: 20, noNaN: true }),
+  fc.nat(6),
+], (r, alpha, n) => {
+  const names = ["q", "k", "v", "o", "gate", "up", "down"].slice(0, n + 1).map((m) => `${m}_proj`);
+  const low = loraSpecs(specs, {
+    rank: r,
+    alpha,
+    when: (map) => names.some((name) => map.endsWith(name)),
+  });
+  const params = placeholders("w", specs) as Tree<Tensor>;
+  const adapters = placeholders("low", low as Tree<ParameterSpec>) as Adapters<Tensor>;
+  const logits = (tree: Tree<Tensor>) => {
+    const p = tree as never, ids = input("ids", [1, 4], "i32");
+    return llamaLogits(p, llamaStates(config)(p, llamaEmbed(p, ids)));
+  };
+  const whole = mergeLora(params, adapters, alpha), again = unmergeLora(whole, adapters, alpha);
+  const before = tensors.entries(params), after = tensors.entries(again);
+  const roots = [logits(attachLora(params, adapters, alpha)), logits(whole), logits(params)];
+  const values = interpret([...roots, ...after.map(([, t]) => t)], {
+    ...bindingsOf("w", busy(specs, [1, 1])),
+    ...bindingsOf("low", busy(low as Tree<ParameterSpec>, [2, 2])),
+    ids: { dtype: "i32", shape: [1, 4], data: Int32Array.of(1, 2, 8, 0) },
+  });
+  near("logits", values[0]!, values[1]!, { rtol: 1e-9, atol: 0 });
+  assert.throws(() => near("changed", values[0]!, values[2]!, { rtol: 1e-6, atol: 0 }));
+  const base = arrayTrees.flatten(busy(specs, [1, 1]));
+  before.forEach(([path], i) => near(path, values[3 + i]!, base[path]!, { rtol: 1e-12, atol: 1e-12 }));
+}, { runs: 15 });
 
 test("stacked layers have stacked adapters, which are the same numbers in another layout", () => {
   const looped = { ...config, scan: true }, stacked = llamaSpecs(looped) as Tree<ParameterSpec>;

@@ -11,6 +11,7 @@ import { type KeptAblation, resultOf } from "../../pipelines/report/results/evid
 import { resultsPage } from "../../pipelines/report/results/page.ts";
 import { paperSide } from "../../pipelines/report/results/paper_side.ts";
 import { judge, judgeTime, verdictOf } from "../../pipelines/report/results/verdict.ts";
+import { property } from "../support/property.ts";
 
 const rule = suite("rule of verdicts");
 
@@ -22,17 +23,24 @@ const evidence = fc.record({
   sees: fc.boolean(),
 });
 
-rule("turned around, reproduced and not reproduced change places", () => {
-  const turned = { reproduced: "not reproduced", "not reproduced": "reproduced" } as Record<string, string>;
-  fc.assert(fc.property(evidence, ({ ends: [low, high], bySeed, bound, sees }) => {
+const turned = { reproduced: "not reproduced", "not reproduced": "reproduced" } as Record<string, string>;
+
+property(
+  rule,
+  "turned around, reproduced and not reproduced change places",
+  [evidence],
+  ({ ends: [low, high], bySeed, bound, sees }) => {
     const { verdict } = judge({ low, high, bySeed, bound, sees });
     const other = judge({ low: -high, high: -low, bySeed: bySeed.map((x) => -x), bound: -bound, sees });
     assert.is(other.verdict, turned[verdict] ?? verdict);
-  }));
-});
+  },
+);
 
-rule("what is decided needs the whole interval, every seed and the pictures", () => {
-  fc.assert(fc.property(evidence, ({ ends: [low, high], bySeed, bound, sees }) => {
+property(
+  rule,
+  "what is decided needs the whole interval, every seed and the pictures",
+  [evidence],
+  ({ ends: [low, high], bySeed, bound, sees }) => {
     const { verdict } = judge({ low, high, bySeed, bound, sees });
     const above = low > bound && bySeed.every((x) => x > bound);
     const below = high < bound && bySeed.every((x) => x < bound);
@@ -42,8 +50,8 @@ rule("what is decided needs the whole interval, every seed and the pictures", ()
       ? "not reproduced"
       : "not decidable at this scale";
     assert.is(verdict, expected);
-  }));
-});
+  },
+);
 
 rule("times by the least and the greatest ratio", () => {
   assert.is(judgeTime({ low: 0.3, high: 0.42 }, 0.42).verdict, "reproduced");

@@ -25,6 +25,8 @@ export interface FuzzRequest {
   readonly seed: number;
   /** For how long each property draws; without it, each draws from one seed, as often as within any time. */
   readonly seconds?: number;
+  /** When the properties stop, in milliseconds since 1970: those that have not begun are left out. */
+  readonly until?: number;
   /** The path of fast-check to one counterexample: no other input is tried. */
   readonly path?: string;
   /** File to which events are appended, one JSON value per line. */
@@ -60,6 +62,9 @@ export const repeatCommand = (name: string, seed: number, path?: string | null):
   return `deno task fuzz --only ${quoted} --seed ${seed}${path ? ` --path ${path}` : ""}`;
 };
 
+/** One input that an arbitrary draws, always the same. */
+export const sample = <T>(arbitrary: fc.Arbitrary<T>): T => fc.sample(arbitrary, { numRuns: 1, seed: 1 })[0]!;
+
 const request: FuzzRequest | undefined = JSON.parse(Deno.env.get("FUZZ") ?? "null") ?? undefined;
 
 const report = (event: FuzzEvent): void => {
@@ -67,7 +72,7 @@ const report = (event: FuzzEvent): void => {
   Deno.writeTextFileSync(request.report, `${JSON.stringify(event)}\n`, { append: true });
 };
 
-const MOST_CHARACTERS = 4000;
+const MOST_CHARACTERS = 4000, SHRINKING_SECONDS = 20;
 
 const printed = (value: unknown): string => {
   const text = fc.stringify(value);
@@ -119,7 +124,7 @@ export const property = <Values extends [unknown, ...unknown[]]>(
   name: string,
   arbitraries: { readonly [K in keyof Values]: fc.Arbitrary<Values[K]> },
   holds: (...values: Values) => unknown,
-  { runs = 100, examples = [], counts }: PropertyOptions<Values> = {},
+  { runs = 100, examples = [], counts }: PropertyOptions<NoInfer<Values>> = {},
 ): void => {
   const full = `${fileName()}: ${name}`;
   if (registered.has(full)) throw new Error(`two properties are called "${full}": give each its own name`);
@@ -128,7 +133,18 @@ export const property = <Values extends [unknown, ...unknown[]]>(
   const holdsFor = async (values: Values): Promise<void> => {
     if (await holds(...values) === false) throw new Error("the property gave false");
   };
-  const drawn = fc.asyncProperty(fc.tuple(...arbitraries) as unknown as fc.Arbitrary<Values>, holdsFor);
+  /** When the first failing input was found: from then on fast-check looks for a smaller one. */
+  let failedAt: number | undefined;
+  const holdsInTime = async (values: Values): Promise<void> => {
+    if (failedAt !== undefined && performance.now() > failedAt + 1000 * SHRINKING_SECONDS) return;
+    try {
+      await holdsFor(values);
+    } catch (error) {
+      if (!(error instanceof fc.PreconditionFailure)) failedAt ??= performance.now();
+      throw error;
+    }
+  };
+  const drawn = fc.asyncProperty(fc.tuple(...arbitraries) as unknown as fc.Arbitrary<Values>, holdsInTime);
   /** Gives the number of inputs that were drawn. */
   const draw = async (parameters: fc.Parameters<[Values]> & { readonly seed: number }): Promise<number> => {
     report({ kind: "start", name: full, seed: parameters.seed });
@@ -160,9 +176,10 @@ export const property = <Values extends [unknown, ...unknown[]]>(
       if (counts !== undefined) console.log(`\nfuzz ${full}: ${examples.length + n} ${counts}`);
     });
   } else if (isRequested(request, full)) {
-    const { seed, seconds, path } = request, most = 20 * runs;
+    const { seed, seconds, until = Infinity, path } = request, most = 20 * runs;
     runsInFuzz(test);
     test.only(name, async () => {
+      if (Date.now() > until) return;
       if (path !== undefined) await draw({ seed, path, numRuns: runs });
       else if (seconds === undefined) await draw({ seed, numRuns: most });
       else for await (const parameters of rounds(most, seed, seconds)) await draw(parameters);

@@ -1,10 +1,12 @@
 /** Ten thousand damaged annotation files: nothing crashes, nothing is dropped in silence, every refusal has a place. */
+import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
 import { type AnyRecord, type Policy, verdictsOf } from "../../../pipelines/data/formats/read.ts";
 import { bytesSource } from "../../../pipelines/data/formats/source.ts";
 import { type Rng, rngOf } from "../../../pipelines/data/rng.ts";
+import { property, seeds } from "../../support/property.ts";
 import { loadSamples, type Sample, type SampleFile } from "./samples.ts";
 
 const FILES = 10_000;
@@ -196,16 +198,15 @@ const check = async (sample: Sample, seed: number): Promise<void> => {
   } else assert.equal(stop.error?.message, skip.error?.message);
 };
 
-test("damaged files of every format", async () => {
-  for (let i = 0; i < FILES; i++) {
-    const sample = samples[i % samples.length]!;
-    try {
-      await check(sample, i);
-    } catch (error) {
-      throw new Error(`${sample.format.name}, seed ${i}: ${(error as Error).message}`, { cause: error });
-    }
-  }
-  // the damage is neither harmless nor total
+property(
+  test,
+  "damaged files of every format",
+  [fc.nat(samples.length - 1), seeds()],
+  (which, seed) => check(samples[which]!, seed),
+  { runs: FILES, counts: "files" },
+);
+
+test("the damage is neither harmless nor total", () => {
   assert.ok(tally.taken > FILES / 2, JSON.stringify(tally));
   assert.ok(tally.refused > FILES / 8, JSON.stringify(tally));
   assert.ok(tally.broken > FILES / 8 && tally.broken < FILES / 1.5, JSON.stringify(tally));

@@ -23,6 +23,7 @@ import {
 } from "../../../pipelines/data/mixture_open.ts";
 import { grouped } from "../../../pipelines/data/mixture_rows.ts";
 import type { KeptRecord } from "../../../pipelines/data/mixture_prepare.ts";
+import { property } from "../../support/property.ts";
 import { trainingSamples } from "../formats/samples_training.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 
@@ -232,20 +233,17 @@ test("examples whose pictures cannot be decoded are left out and counted, or sto
       assert.match(String(yield* Effect.flip(withoutPictures(strict, reason))), "half a file");
     })));
 
-test("grouping keeps every record once, its picture, its turns and its tokens", () => {
-  fc.assert(fc.property(
-    fc.array(fc.record({ picture: fc.nat(4), tokens: fc.integer({ min: 1, max: 20 }) })),
-    fc.integer({ min: 1, max: 4 }),
-    fc.integer({ min: 20, max: 60 }),
-    (all, turns, length) => {
-      const groups = grouped(all.map((r) => r.picture), all.map((r) => r.tokens), { turns, length });
-      assert.equal(groups.flat().toSorted((a, b) => a - b), all.map((_, i) => i));
-      for (const group of groups) {
-        assert.ok(group.length <= turns && new Set(group.map((i) => all[i]!.picture)).size === 1);
-        assert.ok(group.reduce((n, i) => n + all[i]!.tokens, 0) <= length);
-      }
-    },
-  ));
+property(test, "grouping keeps every record once, its picture, its turns and its tokens", [
+  fc.array(fc.record({ picture: fc.nat(4), tokens: fc.integer({ min: 1, max: 20 }) })),
+  fc.integer({ min: 1, max: 4 }),
+  fc.integer({ min: 20, max: 60 }),
+], (all, turns, length) => {
+  const groups = grouped(all.map((r) => r.picture), all.map((r) => r.tokens), { turns, length });
+  assert.equal(groups.flat().toSorted((a, b) => a - b), all.map((_, i) => i));
+  for (const group of groups) {
+    assert.ok(group.length <= turns && new Set(group.map((i) => all[i]!.picture)).size === 1);
+    assert.ok(group.reduce((n, i) => n + all[i]!.tokens, 0) <= length);
+  }
 });
 
 test("archives and tables bring their pictures; their bytes are those of the archive", async () => {
