@@ -1,6 +1,7 @@
 /** The configuration of EmojiScenes: everything that decides its bytes, and nothing else. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
+import { aspectOf } from "./aspects.ts";
 import { concepts, smallVocabulary } from "./concepts.ts";
 import { oneOf } from "./formats/codecs.ts";
 import { type Pattern, patterns } from "./pattern.ts";
@@ -239,7 +240,16 @@ const realismType: t.Type<RealismPack> = t.strict({
   ),
   photos: t.readonlyArray(t.strict({ file: t.string, sha256: t.string })),
 });
-const patternList = t.readonlyArray(oneOf(patterns));
+const PATTERNS = "one or more patterns other than photo, which comes with the realism pack";
+const patternType = oneOf(patterns);
+const isPatternList = (u: unknown): u is readonly Pattern[] =>
+  Array.isArray(u) && u.length > 0 && u.every((p) => patternType.is(p) && p !== "photo");
+const patternList: t.Type<readonly Pattern[]> = new t.Type(
+  PATTERNS,
+  isPatternList,
+  (u, c) => isPatternList(u) ? t.success(u) : t.failure(u, c, PATTERNS),
+  t.identity,
+);
 const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
   t.type({
     heldOutStyles: styleList,
@@ -279,15 +289,47 @@ const anyConfig: t.Type<DataConfig> = t.exact(
   t.intersection([t.type(smallConfig), t.partial({ world: worldType })]),
 );
 
-const fits = (c: DataConfig): boolean => c.world !== undefined || c.concepts <= smallVocabulary;
+/** Why no scene of a configuration can be drawn although each field is in range; undefined if all can. */
+const misfit = (config: DataConfig): string | undefined => {
+  const { world } = config, used = concepts.slice(0, config.concepts);
+  const lists: readonly (readonly [string, readonly Style[]])[] = [
+    ["styles.train", config.styles.train],
+    ["styles.eval", config.styles.eval],
+    ...(world === undefined ? [] : [["world.heldOutStyles", world.heldOutStyles] as const]),
+  ];
+  if (world === undefined) {
+    if (config.concepts > smallVocabulary) return `concepts: at most ${smallVocabulary} without world`;
+    for (const [field, list] of lists) {
+      for (const style of list) {
+        const missing = used.find(({ id }) => aspectOf(id, style) === 0);
+        if (missing !== undefined) return `${field}: ${style} has no drawing of a ${missing.name}`;
+      }
+    }
+    return undefined;
+  }
+  const stamped = new Set(world.realism?.stamps.map(({ concept }) => concept));
+  for (const [field, list] of lists) {
+    const drawn = used.some(({ id, heldOut }) =>
+      !heldOut &&
+      (list.some((style) => aspectOf(id, style) > 0) || (list !== world.heldOutStyles && stamped.has(id)))
+    );
+    if (!drawn) {
+      return `${field}: ${list.join(", ")} have no drawing of any of the ${config.concepts} concepts`;
+    }
+  }
+  return undefined;
+};
+
 const dataConfigType = new t.Type<DataConfig, DataConfig, unknown>(
   "DataConfig",
-  (u): u is DataConfig => anyConfig.is(u) && fits(u),
+  (u): u is DataConfig => anyConfig.is(u) && misfit(u) === undefined,
   (u, c) => {
     const config = anyConfig.validate(u, c);
-    if (E.isLeft(config) || fits(config.right)) return config;
-    const place = t.appendContext(c, "concepts", smallConfig.concepts, config.right.concepts);
-    return t.failure(config.right.concepts, place, `concepts: at most ${smallVocabulary} without world`);
+    if (E.isLeft(config)) return config;
+    const why = misfit(config.right);
+    if (why === undefined) return config;
+    const field = why.slice(0, why.search(/[.:]/)) as keyof DataConfig;
+    return t.failure(config.right[field], t.appendContext(c, field, t.unknown, config.right[field]), why);
   },
   t.identity,
 );

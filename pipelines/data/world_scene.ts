@@ -16,6 +16,8 @@ import { draw, type SplitTables, tablesOf } from "./world_tables.ts";
 
 /** Draws of a whole scene, each with a lower limit of sizes, until one keeps its split's rule. */
 const ATTEMPTS = 12;
+/** Draws after these, of nothing but objects of the least size. */
+const BARE_ATTEMPTS = 24;
 /** Draws of one concept before the group is left out. */
 const DRAWS = 40;
 
@@ -210,13 +212,21 @@ const withoutHeldOutCounts = (
   }).toReversed();
 };
 
+interface Attempt {
+  readonly scene: Scene;
+  /** Whether it shows something, and what its split is there to show. */
+  readonly valid: boolean;
+  /** Whether it has the fewest objects that were wanted. */
+  readonly enough: boolean;
+}
+
 const attempt = (
   config: DataConfig,
   world: WorldConfig,
   split: Split,
   index: number,
   tries: number,
-): { readonly scene: Scene; readonly good: boolean } => {
+): Attempt => {
   const rng = rngOf(config.seed, split, index, "world", tries), tables = tablesOf(config, split);
   const side = config.master, large = split === "large-objects";
   const [least, greatest] = (large ? world.large.size : config.size).map((v) =>
@@ -225,14 +235,15 @@ const attempt = (
     number,
     number,
   ];
-  const most = Math.max(least, Math.round(greatest - (greatest - least) * tries / ATTEMPTS));
+  const bare = tries > ATTEMPTS;
+  const most = bare ? least : Math.max(least, Math.round(greatest - (greatest - least) * tries / ATTEMPTS));
   const first = firstConcepts(config, tables, rng, split);
   const theme = first.length > 0 || tables.themes.length === 0
     ? concepts[first[0] ?? tables.all.items[0]!]!.theme
     : rng.pick(tables.themes)[0];
   const groups = groupsOf(config, world, tables, rng, split, theme, first);
   const plates: Plate[] = [], barred: PixelBox[] = [];
-  for (let i = rng.between(0, config.plates); i > 0; i--) {
+  for (let i = bare ? 0 : rng.between(0, config.plates); i > 0; i--) {
     const made = plateOf(config, world, rng, barred);
     if (made !== undefined) plates.push(made.plate), barred.push(made.at);
   }
@@ -263,16 +274,17 @@ const attempt = (
     objects,
     plates,
   };
-  return { scene, good: keepsRule && enough };
+  return { scene, valid: keepsRule && objects.length > 0, enough };
 };
 
 /**
  * The scene of an index in a split of a world at full strength. A draw that breaks its split's rule, or has too few
- * objects, is drawn again with smaller objects; in configurations that leave no room the last draw is taken.
+ * objects, is drawn again with smaller objects. In configurations that leave no room for so many, a scene has fewer;
+ * where plates leave none at all, it has no plate. The first object always finds room.
  */
 export const sampleWorld = (config: DataConfig, world: WorldConfig, split: Split, index: number): Scene => {
   for (let tries = 0;; tries++) {
-    const { scene, good } = attempt(config, world, split, index, tries);
-    if (good || tries === ATTEMPTS) return scene;
+    const { scene, valid, enough } = attempt(config, world, split, index, tries);
+    if (valid && (enough || tries >= ATTEMPTS) || tries === ATTEMPTS + BARE_ATTEMPTS) return scene;
   }
 };

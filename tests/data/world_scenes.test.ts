@@ -1,5 +1,7 @@
 /** Scenes at full strength keep the rule of their split; nothing that is held out is met elsewhere. */
 import fc from "fast-check";
+import * as E from "fp-ts/lib/Either.js";
+import type { Errors } from "io-ts";
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,7 +17,9 @@ import {
   isTraining,
   type Split,
   splits,
+  styles,
 } from "../../pipelines/data/config.ts";
+import { patterns } from "../../pipelines/data/pattern.ts";
 import { besideText, letterStarts, plateFonts } from "../../pipelines/data/plate_fonts.ts";
 import { plateWords } from "../../pipelines/data/plate_words.ts";
 import { countsOf, type Scene, sceneCodec } from "../../pipelines/data/record.ts";
@@ -23,6 +27,7 @@ import { rngOf } from "../../pipelines/data/rng.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
 import { extent, logUniform, pixelBox, shareBox } from "../../pipelines/data/world_layout.ts";
 import { isHeldOutPhoto } from "../../pipelines/data/world_scene.ts";
+import { property } from "../support/property.ts";
 
 /** By split: the first half of the sha-256 of the records of its first 200 scenes. */
 const GOLDEN: Readonly<Record<string, string>> = {
@@ -193,20 +198,15 @@ test("sizes are log-uniform", () => {
   for (const bin of bins) assert.ok(Math.abs(bin / 40000 - 0.25) < 0.02, bins.join(" "));
 });
 
-test("boxes in shares of the side give back their pixels", () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 16, max: 2048 }),
-      fc.nat(),
-      fc.nat(),
-      fc.nat(),
-      fc.nat(),
-      (s, a, b, c, d) => {
-        const x = a % s, y = b % s, box = { x, y, w: 1 + c % (s - x), h: 1 + d % (s - y) };
-        assert.equal(pixelBox(shareBox(box, s), s), box);
-      },
-    ),
-  );
+property(test, "boxes in shares of the side give back their pixels", [
+  fc.integer({ min: 16, max: 2048 }),
+  fc.nat(),
+  fc.nat(),
+  fc.nat(),
+  fc.nat(),
+], (s, a, b, c, d) => {
+  const x = a % s, y = b % s, box = { x, y, w: 1 + c % (s - x), h: 1 + d % (s - y) };
+  assert.equal(pixelBox(shareBox(box, s), s), box);
 });
 
 test("photos of the realism pack: four in five for training, the others for held-out backgrounds; stamps seldom", () => {
@@ -229,51 +229,107 @@ test("photos of the realism pack: four in five for training, the others for held
   assert.ok(share > 0.1 && share < 0.5, `${share}`);
 });
 
-test("any configuration in range can be sampled, and keeps its rules", () => {
-  const pair = (low: number, high: number) =>
-    fc.tuple(fc.integer({ min: low, max: high }), fc.integer({ min: low, max: high }))
-      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
-  const shares = pair(3, 44).map(([a, b]) => [a / 100, b / 100] as const);
-  const config: fc.Arbitrary<DataConfig> = fc.record({
-    seed: fc.nat(),
-    master: fc.constantFrom(64, 224, 448),
-    concepts: fc.constantFrom(4, 30, 200, concepts.length),
-    objects: pair(2, 64),
-    sameConcept: fc.integer({ min: 1, max: 9 }),
-    size: shares,
-    overlap: fc.constantFrom(0, 0.1, 1),
-    plates: fc.integer({ min: 0, max: 3 }),
-    themed: fc.constantFrom(0, 0.7, 1),
-    heldOut: fc.constantFrom(0, 0.12, 0.5),
-    evalHeldOut: fc.constantFrom(0, 0.5, 1),
-    styles: fc.constant({ train: ["noto"], eval: ["twemoji"] } as const),
-    grid: fc.constant(64),
-    world: fc.record({
-      heldOutStyles: fc.constant(["openmoji"] as const),
-      patterns: fc.constant({ train: ["solid"], heldOut: ["rings"] } as const),
-      heldOutCounts: fc.integer({ min: 0, max: 4 }),
-      large: fc.record({ objects: pair(2, 16), size: shares }),
-      letters: shares,
-      cover: fc.constantFrom(0.05, 0.5, 1),
-    }),
+const pair = (low: number, high: number) =>
+  fc.tuple(fc.integer({ min: low, max: high }), fc.integer({ min: low, max: high }))
+    .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+const sharesTo = (most: number) => pair(2, most).map(([a, b]) => [a / 100, b / 100] as const);
+const some = <A>(of: readonly A[]) => fc.subarray([...of], { minLength: 1 });
+const config: fc.Arbitrary<DataConfig> = fc.record({
+  seed: fc.nat(),
+  master: fc.constantFrom(16, 64, 224, 448),
+  concepts: fc.constantFrom(4, 30, 200, concepts.length),
+  objects: pair(2, 64),
+  sameConcept: fc.integer({ min: 1, max: 9 }),
+  size: sharesTo(45),
+  overlap: fc.constantFrom(0, 0.1, 1),
+  plates: fc.integer({ min: 0, max: 3 }),
+  themed: fc.constantFrom(0, 0.7, 1),
+  heldOut: fc.constantFrom(0, 0.12, 0.5),
+  evalHeldOut: fc.constantFrom(0, 0.5, 1),
+  styles: fc.record({ train: some(styles), eval: some(styles) }),
+  grid: fc.constant(64),
+  world: fc.record({
+    heldOutStyles: some(styles),
+    patterns: fc.record({ train: some(patterns.slice(0, -1)), heldOut: some(patterns.slice(0, -1)) }),
+    heldOutCounts: fc.integer({ min: 0, max: 4 }),
+    large: fc.record({ objects: pair(2, 16), size: sharesTo(60) }),
+    letters: sharesTo(60),
+    cover: fc.constantFrom(0.05, 0.5, 1),
+  }),
+});
+
+/** Objects of nearly a third of the side, and plates that can bar all of it. */
+const plateBound: DataConfig = {
+  seed: 1927650018,
+  master: 64,
+  concepts: 30,
+  objects: [5, 5],
+  sameConcept: 1,
+  size: [0.29, 0.29],
+  overlap: 0,
+  plates: 2,
+  themed: 1,
+  heldOut: 0.12,
+  evalHeldOut: 0,
+  styles: { train: ["noto"], eval: ["twemoji"] },
+  grid: 64,
+  world: {
+    heldOutStyles: ["openmoji"],
+    patterns: { train: ["solid"], heldOut: ["rings"] },
+    heldOutCounts: 0,
+    large: { objects: [2, 2], size: [0.03, 0.03] },
+    letters: [0.03, 0.15],
+    cover: 0.05,
+  },
+};
+
+property(test, "any configuration in range can be sampled, and keeps its rules", [
+  config,
+  fc.nat(1000),
+  fc.constantFrom(...splits),
+], (c, index, split) => {
+  // the others have a style that draws none of their concepts
+  fc.pre(dataConfigCodec().is(c));
+  const scene = sampleScene(c, split, index);
+  assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
+  assert.ok(scene.objects.every((o) => o.concept < c.concepts && o.box.every((v) => v >= 0 && v <= 1)));
+  assert.ok(scene.objects.length >= 1, scene.id);
+  assert.ok([...countsOf(scene).values()].every((n) => n <= c.sameConcept));
+  if (isTraining(split)) assert.is(scene.composition, "seen");
+  if (split !== "held-out-counts") {
+    for (const [concept, n] of countsOf(scene)) {
+      assert.not.ok(isHeldOutCount(concept, n, c.sameConcept, c.world!.heldOutCounts), scene.id);
+    }
+  }
+}, { runs: 300, examples: [[plateBound, 603, "vision"]] });
+
+test("where plates leave no room for an object, there is no plate", () => {
+  const scene = sampleScene(plateBound, "vision", 603);
+  assert.ok(scene.objects.length > 0);
+  assert.equal(scene.plates, []);
+});
+
+test("configurations of which no scene can be drawn are refused by the field that is wrong", () => {
+  const refusal = (config: unknown): string =>
+    E.match(
+      (errors: Errors) => errors.map((e) => e.message ?? "").join(),
+      () => "taken",
+    )(dataConfigCodec().decode(config));
+  const stamps = [{ concept: 0, file: "/cow.png", sha256: "", aspect: 1.5 }];
+  const stampsOnly = { ...fullData, styles: { ...fullData.styles, eval: ["stamp" as const] } };
+  assert.match(refusal(stampsOnly), /styles\.eval: stamp have no drawing of any of the \d+ concepts/);
+  const realism = { packages: [], stamps, photos: [] };
+  assert.ok(dataConfigCodec().is({ ...stampsOnly, world: { ...world, realism } }));
+  const heldOut = { ...fullData, world: { ...world, realism, heldOutStyles: ["stamp"] } };
+  assert.match(refusal(heldOut), /world\.heldOutStyles: stamp have no drawing/);
+  const patterned = (train: unknown) => ({
+    ...fullData,
+    world: { ...world, patterns: { train, heldOut: ["rings"] } },
   });
-  fc.assert(
-    fc.property(config, fc.nat(1000), fc.constantFrom(...splits), (c, index, split) => {
-      assert.ok(dataConfigCodec().is(c));
-      const scene = sampleScene(c, split, index);
-      assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
-      assert.ok(scene.objects.every((o) => o.concept < c.concepts && o.box.every((v) => v >= 0 && v <= 1)));
-      assert.ok(scene.objects.length >= 1, scene.id);
-      assert.ok([...countsOf(scene).values()].every((n) => n <= c.sameConcept));
-      if (isTraining(split)) assert.is(scene.composition, "seen");
-      if (split !== "held-out-counts") {
-        for (const [concept, n] of countsOf(scene)) {
-          assert.not.ok(isHeldOutCount(concept, n, c.sameConcept, c.world!.heldOutCounts), scene.id);
-        }
-      }
-    }),
-    { numRuns: 300 },
-  );
+  assert.match(refusal(patterned([])), /one or more patterns/);
+  assert.match(refusal(patterned(["photo"])), /photo, which comes with the realism pack/);
+  const small = { ...defaultData, styles: { train: ["noto", "stamp"], eval: ["noto"] } };
+  assert.match(refusal(small), /styles\.train: stamp has no drawing of a /);
 });
 
 test("the codec takes both configurations, and refuses fields out of range", () => {
