@@ -1,151 +1,120 @@
-/** Pairs of pictures and texts in Parquet tables, with the pictures' addresses or the pictures themselves. */
-import { type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
+/**
+ * Pairs of images and texts in Parquet tables, with the images' addresses or the images themselves. A thread decodes
+ * them, so that a signal ends the process at any time, and a table on which decoding would not end is refused.
+ */
+import * as Effect from "effect/Effect";
+import * as Scope from "effect/Scope";
 import * as t from "io-ts";
+import { openPool, type Requesting } from "../../threads/pool.ts";
+import { MOST_ENCODED } from "../images/picture_files.ts";
 import { idCodec, wordsCodec } from "./codecs.ts";
-import { brokenFile, type Entry, type Format, FormatError } from "./format.ts";
+import { brokenFile, type Entry, type Format, type FormatError } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
-import { checkPages } from "./parquet_pages.ts";
+import { type GroupPlan, TAIL } from "./parquet/plan.ts";
+import type { TableAnswer, TableRequest } from "./parquet/worker.ts";
 import type { FileSource } from "./source.ts";
 import type { PairRecord } from "./training.ts";
 
-/** Names of columns, the first that a table has counts. */
-const columns = {
-  caption: ["caption", "text", "TEXT", "txt"],
-  url: ["url", "URL"],
-  picture: ["image", "jpg", "png", "webp"],
-  id: ["id", "key", "image_id"],
-} as const;
+/** Most bytes of a footer, which is parsed at once. */
+const MOST_FOOTER = 2 ** 25;
+/** Entries that are handed on together. */
+const BATCH = 1024;
+/** The mark at both ends of a table, and at the end of one whose footer is encrypted. */
+const MARK = "PAR1", ENCRYPTED = "PARE";
 
-type Kind = keyof typeof columns;
+type Tables = Requesting<TableRequest, TableAnswer, Error>;
 
-/** Rows and bytes of one group, which is read at once. */
-const MOST_ROWS = 1 << 23, MOST_BYTES = 2 ** 30;
+/** The threads of the process that decode tables, opened at the first; they do not keep it alive. */
+const tables = ((): () => Tables => {
+  let opened: Tables | undefined;
+  return () =>
+    opened ??= Effect.runSync(Scope.provide(
+      openPool<TableRequest, TableAnswer, Error>({
+        script: new URL("./parquet/worker.ts", import.meta.url),
+        size: 2,
+        fault: (got) => new Error(got),
+      }),
+      Scope.makeUnsafe(),
+    ));
+})();
 
-const numberOf = (big: bigint | number): number => Number(big);
+/** Seconds that decoding may take, however slow the machine: bytes are decoded at some hundred megabytes a second. */
+const patience = (bytes: number): number => 60 + bytes / 1e6;
 
-const reasonOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
-
-const chosen = (source: FileSource, { schema }: FileMetaData): Readonly<Partial<Record<Kind, string>>> => {
-  // the first element is the root; its children follow, each before its own
-  const names: string[] = [];
-  for (let at = 1, left = schema[0]?.num_children ?? 0; left > 0 && at < schema.length; left--) {
-    names.push(schema[at]!.name);
-    for (let skip = 1; skip > 0 && at < schema.length; at++) skip += (schema[at]!.num_children ?? 0) - 1;
-  }
-  const kinds = Object.entries(columns).flatMap(([kind, wanted]) => {
-    const name = wanted.find((w) => names.includes(w));
-    return name === undefined ? [] : [[kind, name]];
-  });
-  const found: Partial<Record<Kind, string>> = Object.fromEntries(kinds);
-  if (found.caption === undefined || (found.url === undefined && found.picture === undefined)) {
-    throw brokenFile(
-      source.name,
-      `the columns ${names.slice(0, 12).join(", ")}`,
-      `a text (${columns.caption.join(", ")}) and a picture (${
-        [...columns.url, ...columns.picture].join(", ")
-      })`,
-      "rename the columns",
-    );
-  }
-  return found;
+const answered = async <K extends TableAnswer["kind"]>(
+  source: FileSource,
+  place: string,
+  request: Extract<TableRequest, { readonly kind: K }>,
+  bytes: number,
+): Promise<Extract<TableAnswer, { readonly kind: K }>> => {
+  const seconds = patience(bytes);
+  const given = await Effect.runPromise(
+    tables()(request).pipe(
+      Effect.timeoutOrElse({
+        duration: `${seconds} seconds`,
+        orElse: () => Effect.fail(new Error(`decoding that did not end within ${Math.round(seconds)} s`)),
+      }),
+      Effect.match({
+        onSuccess: (answer) => ({ answer }),
+        onFailure: ({ message }) => ({ got: message }),
+      }),
+    ),
+  );
+  if ("answer" in given) return given.answer as Extract<TableAnswer, { readonly kind: K }>;
+  const got = `${given.got.slice(0, 240)}${place}`;
+  throw brokenFile(source.name, got, "a Parquet table of texts and pictures");
 };
 
-const metadataOf = async (source: FileSource): Promise<FileMetaData> => {
-  try {
-    const metadata = await parquetMetadataAsync({ byteLength: source.size, slice: sliceOf(source) });
-    const rows = metadata.row_groups.reduce((n, g) => n + numberOf(g.num_rows), 0);
-    if (rows !== numberOf(metadata.num_rows)) {
-      throw brokenFile(source.name, `${rows} rows in groups`, `${metadata.num_rows}, as the file says`);
-    }
-    return metadata;
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw brokenFile(source.name, reasonOf(cause), "a Parquet file");
-  }
-};
+const latin1 = new TextDecoder("latin1");
 
-const sliceOf = (source: FileSource) => async (start: number, end = source.size): Promise<ArrayBuffer> => {
-  if (!(start >= 0 && start <= end && end <= source.size)) {
-    throw new RangeError(`bytes ${start} to ${end} of ${source.size}`);
+const planOf = async (source: FileSource): Promise<readonly GroupPlan[]> => {
+  const { name, size } = source,
+    notTable = (got: string): FormatError => brokenFile(name, got, "a Parquet file");
+  if (size < TAIL + 4) throw notTable(`${size} bytes`);
+  const tail = await source.slice(size - TAIL, size), mark = latin1.decode(tail.subarray(4));
+  if (mark === ENCRYPTED) throw brokenFile(name, "an encrypted footer", "a plain one", "decrypt the table");
+  if (mark !== MARK) throw notTable(`a file that ends with ${JSON.stringify(mark)} instead of ${MARK}`);
+  const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
+  if (length > size - TAIL) throw notTable(`a footer of ${length} bytes in a file of ${size}`);
+  if (length > MOST_FOOTER) {
+    const mend = "write the table again in fewer groups, or as several files";
+    throw brokenFile(name, `a footer of ${length} bytes`, `at most ${MOST_FOOTER}`, mend);
   }
-  return (await source.slice(start, end)).slice().buffer;
+  const footer = await source.slice(size - TAIL - length, size);
+  return (await answered(source, "", { kind: "plan", footer, size }, length)).groups;
 };
-
-const tidy = (value: unknown): unknown => typeof value === "bigint" ? value.toString() : value;
 
 async function* rows(source: FileSource, role: string): AsyncGenerator<readonly Entry[]> {
-  const metadata = await metadataOf(source), found = chosen(source, metadata);
-  const wanted = Object.entries(found) as [Kind, string][];
-  const file = { byteLength: source.size, slice: sliceOf(source) };
   let first = 0;
-  for (const [i, group] of metadata.row_groups.entries()) {
-    const count = numberOf(group.num_rows);
-    const bytes = group.columns.reduce(
-      (n, { meta_data }) =>
-        n +
-        (wanted.some(([, name]) => meta_data?.path_in_schema[0] === name)
-          ? numberOf(meta_data!.total_uncompressed_size)
-          : 0),
-      0,
-    );
-    if (!(count >= 0 && count <= MOST_ROWS && bytes >= 0 && bytes <= MOST_BYTES)) {
-      throw brokenFile(
-        source.name,
-        `group ${i} of ${count} rows and ${bytes} bytes`,
-        `groups of at most ${MOST_ROWS} rows and ${MOST_BYTES} bytes`,
-        "write the table again in smaller groups",
-      );
+  for (const [i, group] of (await planOf(source)).entries()) {
+    const bytes: Uint8Array[] = [];
+    for (const { start, length } of group.leaves) bytes.push(await source.slice(start, start + length));
+    const whole = group.leaves.reduce((n, leaf) => n + leaf.whole, 0);
+    const request = { kind: "rows", group, bytes } as const;
+    const { columns } = await answered(source, ` of group ${i}`, request, whole),
+      held = Object.entries(columns);
+    for (let from = 0; from < group.rows; from += BATCH) {
+      yield Array.from({ length: Math.min(BATCH, group.rows - from) }, (_, k): Entry => ({
+        file: source.name,
+        role,
+        section: "",
+        index: first + from + k,
+        record: `row ${first + from + k}`,
+        value: Object.fromEntries(held.map(([kind, values]) => [kind, values[from + k]])),
+      }));
     }
-    let values: readonly Record<string, unknown>[];
-    try {
-      await checkPages(source, group, wanted.map(([, name]) => name));
-      values = await parquetReadObjects({
-        file,
-        metadata,
-        compressors,
-        utf8: false,
-        columns: wanted.map(([, name]) => name),
-        rowStart: first,
-        rowEnd: first + count,
-      });
-    } catch (cause) {
-      if (cause instanceof FormatError) throw cause;
-      throw brokenFile(source.name, `${reasonOf(cause)} in group ${i}`, "a group of rows");
-    }
-    if (values.length !== count) {
-      throw brokenFile(source.name, `${values.length} rows in group ${i}`, `${count}, as the file says`);
-    }
-    const base = first;
-    yield values.map((row, k): Entry => ({
-      file: source.name,
-      role,
-      section: "",
-      index: base + k,
-      record: `row ${base + k}`,
-      value: Object.fromEntries(wanted.map(([kind, name]) => [kind, tidy(row[name])])),
-    }));
-    first += count;
+    first += group.rows;
   }
 }
 
 const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array;
 
-const decodedText = (value: unknown): unknown => {
-  if (!isBytes(value)) return value;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(value);
-  } catch {
-    return value;
-  }
-};
-
-/** A text, or its UTF-8 in columns that are not marked as texts. */
+/** A text; what is still bytes is not UTF-8. */
 const Text = new t.Type<string, string, unknown>(
-  "a text that is not empty",
+  "a text in UTF-8 that is not empty",
   (u): u is string => typeof u === "string",
-  (u, context) => wordsCodec().validate(decodedText(u), context),
+  (u, context) =>
+    isBytes(u) ? t.failure("bytes that are not UTF-8", context) : wordsCodec().validate(u, context),
   (s) => s,
 );
 
@@ -160,17 +129,19 @@ const Picture = new t.Type<Picture, unknown, unknown>(
   (u): u is Picture => typeof u === "object",
   (u, context) => {
     const { bytes, path } = isBytes(u) ? { bytes: u, path: undefined } : (u ?? {}) as Record<string, unknown>;
-    const name = decodedText(path);
-    return isBytes(bytes) && bytes.length > 0
-      ? t.success({ bytes, path: typeof name === "string" && name !== "" ? name : undefined })
-      : t.failure(u === null || u === undefined ? u : "no bytes", context);
+    if (!isBytes(bytes) || bytes.length === 0) {
+      return t.failure(u === null || u === undefined ? u : "no bytes", context);
+    }
+    return bytes.length > MOST_ENCODED
+      ? t.failure(`${bytes.length} bytes`, context, `an image of at most ${MOST_ENCODED} bytes`)
+      : t.success({ bytes, path: typeof path === "string" && path !== "" ? path : undefined });
   },
   (p) => p,
 );
 
 const Row = t.intersection([
   t.type({ caption: Text }),
-  t.partial({ url: t.union([Text, t.null]), picture: Picture, id: t.union([idCodec(), Text, t.null]) }),
+  t.partial({ url: Text, picture: Picture, id: idCodec() }),
 ]);
 
 /** Parquet tables of pairs; the id is the table's, or the row's number. */
