@@ -32,6 +32,25 @@ export const heldAs = (dtype: DType, x: number): number =>
     ? 1
     : 0;
 
+/** What an element type cannot hold of a number written in code: the words of an error, or undefined where it can. */
+export const unheld = (dtype: DType, x: number): string | undefined => {
+  const finite = Number.isFinite(x), held = heldAs(dtype, x);
+  switch (dtype) {
+    case "f32":
+    case "f16":
+      if (finite && !Number.isFinite(held)) {
+        return `numbers up to ${dtype === "f16" ? "65504" : "3.4028235e38"} in magnitude`;
+      }
+      return held === 0 && x !== 0 ? `numbers that do not round to 0 in ${dtype}` : undefined;
+    case "i32":
+      return held === x ? undefined : "whole numbers from -2147483648 to 2147483647";
+    case "u32":
+      return held === x ? undefined : "whole numbers from 0 to 4294967295";
+    case "bool":
+      return held === x ? undefined : "0 or 1";
+  }
+};
+
 /** A zeroed host array of `n` elements. */
 export const zeros = (
   dtype: DType,

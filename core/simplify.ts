@@ -66,9 +66,7 @@ export const rules: readonly Rule[] = [
         )
       );
       const value = recordOf(t.op).reference(scalars, { ...t, shape: [] } as Tensor).data[0]!;
-      return Number.isFinite(heldAs(isFloat(t.dtype) ? t.dtype : "f32", value))
-        ? full(t.shape, value, t.dtype)
-        : undefined;
+      return full(t.shape, heldAs(t.dtype, value), t.dtype);
     },
   },
   {
@@ -165,7 +163,7 @@ export const rules: readonly Rule[] = [
     rewrite: (t) => is("pow", t) && isNumber(t.args[1], 2) ? mul(t.args[0]!, t.args[0]!) : undefined,
   },
   {
-    name: "cast of bool through an integer -> one cast",
+    name: "cast of bool through another type -> one cast",
     reason: "0 and 1 are the same number in every element type",
     rewrite: (t) =>
       is("cast", t) && is("cast", t.args[0]!) && t.args[0].args[0]!.dtype === "bool"
@@ -174,11 +172,13 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "cast of f16 to f32 and back -> x",
-    reason: "f32 holds every number of f16",
-    rewrite: (t) =>
-      is("cast", t) && t.dtype === "f16" && is("cast", t.args[0]!) && t.args[0].args[0]!.dtype === "f16"
-        ? t.args[0].args[0]
-        : undefined,
+    reason: "f32 holds every number of f16; no other type does",
+    rewrite: (t) => {
+      const wide = is("cast", t) && t.dtype === "f16" ? t.args[0]! : undefined;
+      return wide !== undefined && is("cast", wide) && wide.dtype === "f32" && wide.args[0]!.dtype === "f16"
+        ? wide.args[0]
+        : undefined;
+    },
   },
   {
     name: "f16 of move(x) -> move(f16 of x)",

@@ -41,6 +41,12 @@ export interface OpAttributes {
   readonly tanh: Empty;
   /** Gauss error function. */
   readonly erf: Empty;
+  /** e to the x, less 1. */
+  readonly expm1: Empty;
+  /** Logarithm of 1 + x. */
+  readonly log1p: Empty;
+  /** Logistic function. */
+  readonly sigmoid: Empty;
   /** Logical not. */
   readonly not: Empty;
   /** Conversion to another element type. */

@@ -4,11 +4,11 @@
  */
 import { pipe } from "fp-ts/lib/function.js";
 import { positionTable } from "../models/vit.ts";
-import { sigmoid, silu } from "../nn/activation.ts";
+import { silu } from "../nn/activation.ts";
 import { conv2d, type ConvolutionParams, convolutionSpecs } from "../nn/convolution.ts";
 import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { layerNorm, type LayerNormParams, layerNormSpecs } from "../nn/norm.ts";
-import { add, mul } from "../ops/elementwise.ts";
+import { add, mul, sigmoid } from "../ops/elementwise.ts";
 import { mean } from "../ops/reduce.ts";
 import { fit, parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";

@@ -6,14 +6,15 @@ import {
   div,
   erf,
   exp,
+  expm1,
   lessEqual,
-  log,
+  log1p,
   maximum,
   minimum,
   mul,
   neg,
   select,
-  sub,
+  sigmoid,
   tanh,
 } from "../ops/elementwise.ts";
 import { together } from "../origin.ts";
@@ -21,9 +22,6 @@ import type { Tensor } from "../tensor.ts";
 
 /** Names of the activations that models choose by configuration. */
 export type ActivationName = "gelu" | "geluTanh" | "quickGelu" | "relu" | "silu";
-
-/** `1 / (1 + e^-x)`, as `(1 + tanh(x / 2)) / 2`, which never overflows. */
-export const sigmoid = (x: Tensor): Tensor => together(() => add(mul(tanh(mul(x, 0.5)), 0.5), 0.5));
 
 /** `max(x, 0)`; its derivative at 0 is 0. */
 export const relu = (x: Tensor): Tensor => select(lessEqual(x, 0), 0, x);
@@ -35,15 +33,15 @@ export const silu = (x: Tensor): Tensor => together(() => mul(x, sigmoid(x)));
 export const gelu = (x: Tensor): Tensor =>
   together(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
 
-/** The tanh approximation of gelu. */
+/** The tanh approximation of gelu: `x (1 + tanh(u)) / 2`, which is `x sigmoid(2 u)`. */
 export const geluTanh = (x: Tensor): Tensor =>
-  mul(mul(x, 0.5), add(tanh(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI))), 1));
+  mul(x, sigmoid(mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), 2 * Math.sqrt(2 / Math.PI))));
 
 /** `x sigmoid(1.702 x)`, the activation of CLIP. */
 export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)));
 
 /** `log(1 + e^x)`, as `max(x, 0) + log(1 + e^-|x|)`. */
-export const softplus = (x: Tensor): Tensor => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1)));
+export const softplus = (x: Tensor): Tensor => add(maximum(x, 0), log1p(exp(neg(abs(x)))));
 
 /** x above 0, `slope x` below. Data-last. */
 export const leakyRelu = (slope = 0.01): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
@@ -52,7 +50,7 @@ export const leakyRelu = (slope = 0.01): (x: Tensor) => Tensor => (x: Tensor): T
 /** x above 0, `alpha (e^x - 1)` below. Data-last. */
 export const elu = (alpha = 1): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   // the exponent is held below 0, so that what is not chosen has no infinite gradient
-  select(lessEqual(x, 0), mul(sub(exp(minimum(x, 0)), 1), alpha), x);
+  select(lessEqual(x, 0), mul(expm1(minimum(x, 0)), alpha), x);
 
 /** `max(0, min(1, x / 6 + 1/2))`. */
 export const hardSigmoid = (x: Tensor): Tensor => clamp(0, 1)(add(mul(x, 1 / 6), 0.5));

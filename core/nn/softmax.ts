@@ -2,7 +2,8 @@
  * Softmax and its kin, shifted so that nothing overflows. They do not depend on the shift, so it is the greatest
  * element rounded up: `ceil` has no derivative, and the backward pass need not walk through the maximum.
  */
-import { add, ceil, div, exp, log, maximum, minimum, sub } from "../ops/elementwise.ts";
+import { expectFloat } from "../ops/make.ts";
+import { add, ceil, div, equal, exp, log, maximum, minimum, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { max, sum } from "../ops/reduce.ts";
 import { axisOf } from "../shape.ts";
@@ -12,12 +13,24 @@ const shiftOf = (x: Tensor, axes: readonly number[]): Tensor => ceil(max({ axes,
 
 /** `e^x / sum(e^x)` along an axis (the last by default). Data-last. */
 export const softmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+  expectFloat("softmax", x);
   const axes = [axis], e = exp(sub(x, shiftOf(x, axes)));
   return div(e, sum({ axes, keep: true })(e));
 };
 
+/** The score of what may not be seen: its exponential is 0 beside any other. */
+const hidden = (x: Tensor): number => x.dtype === "f16" ? -65504 : -1e30;
+
+/**
+ * Softmax along the last axis over the elements at which `seen` is true; it broadcasts to x. The others have weight 0,
+ * in rows without any that is seen, too, where the weights and their gradients are all 0. Data-last.
+ */
+export const maskedSoftmax = (seen: Tensor): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  select(seen, softmax()(select(seen, x, hidden(x))), 0);
+
 /** `x - log(sum(e^x))` along an axis (the last by default). Data-last. */
 export const logSoftmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+  expectFloat("logSoftmax", x);
   const axes = [axis], shifted = sub(x, shiftOf(x, axes));
   return sub(shifted, log(sum({ axes, keep: true })(exp(shifted))));
 };
@@ -28,9 +41,12 @@ export const logsumexp = (
   keep = false,
 ): (x: Tensor) => Tensor =>
 (x: Tensor): Tensor => {
+  expectFloat("logsumexp", x);
   const at = axes.map((a) => axisOf("logsumexp", a, x.shape.length));
   // a finite shift: x - shift must not be inf - inf
-  const shift = maximum(minimum(shiftOf(x, at), 1e38), -1e38);
-  const y = add(log(sum({ axes: at, keep: true })(exp(sub(x, shift)))), shift);
+  const most = x.dtype === "f16" ? 65504 : 1e38, shift = maximum(minimum(shiftOf(x, at), most), -most);
+  const total = sum({ axes: at, keep: true })(exp(sub(x, shift))), empty = equal(total, 0);
+  // where every element is -Infinity the result is, too, and its gradient is 0
+  const y = select(empty, -Infinity, add(log(select(empty, 1, total)), shift));
   return keep ? y : reshape(x.shape.filter((_, i) => !at.includes(i)))(y);
 };

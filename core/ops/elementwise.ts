@@ -3,10 +3,10 @@ import { type NdArray, ndarray } from "../array.ts";
 import { type DType, heldAs, isFloat, referenceData } from "../dtype.ts";
 import { DTypeError } from "../errors.ts";
 import { broadcast, sizeOf } from "../shape.ts";
-import type { Empty, OpName, Tensor } from "../tensor.ts";
+import { type Empty, is, type OpName, type Tensor } from "../tensor.ts";
 import { erf as erfOf } from "../special.ts";
 import { broadcastTo } from "./movement.ts";
-import { expectDType, make, sameDType } from "./make.ts";
+import { expectDType, FLOATS, make, sameDType } from "./make.ts";
 import type { Law, OpRecord } from "./record.ts";
 import { constant, full } from "./source.ts";
 
@@ -32,6 +32,9 @@ export type UnaryOp =
   | "cos"
   | "tanh"
   | "erf"
+  | "expm1"
+  | "log1p"
+  | "sigmoid"
   | "not";
 
 /** Elementwise primitives of two arguments. */
@@ -52,7 +55,6 @@ export type BinaryOp =
 /** A tensor, or a number that takes the other operand's shape and element type. */
 export type Operand = Tensor | number;
 
-const FLOATS: readonly DType[] = ["f32", "f16"];
 const SIGNED: readonly DType[] = [...FLOATS, "i32"];
 const NUMBERS: readonly DType[] = [...SIGNED, "u32"];
 const ANY: readonly DType[] = [...NUMBERS, "bool"];
@@ -112,6 +114,10 @@ const binary = <P extends BinaryOp>(
   laws,
 });
 
+/** a^b as IEEE 754 has it: 1 to any power, and -1 to an infinite one, is 1. */
+const power = (a: number, b: number): number =>
+  a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b);
+
 const none = (): undefined => undefined;
 const nothing = (): readonly [undefined, undefined] => [undefined, undefined];
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
@@ -136,6 +142,15 @@ export const unaryRecords: { readonly [P in UnaryOp]: OpRecord<P> } = {
   sin: unary("sin", "sine", Math.sin, (x, _y, ct) => mul(ct, cos(x))),
   cos: unary("cos", "cosine", Math.cos, (x, _y, ct) => neg(mul(ct, sin(x)))),
   tanh: unary("tanh", "hyperbolic tangent", Math.tanh, (_x, y, ct) => mul(ct, sub(1, mul(y, y)))),
+  expm1: unary("expm1", "e^x - 1, exact near 0", Math.expm1, (x, _y, ct) => mul(ct, exp(x))),
+  log1p: unary("log1p", "log(1 + x), exact near 0", Math.log1p, (x, _y, ct) => div(ct, add(x, 1))),
+  // 1 - sigmoid(x) is sigmoid(-x), which keeps its digits where sigmoid(x) rounds to 1
+  sigmoid: unary(
+    "sigmoid",
+    "1 / (1 + e^-x)",
+    (x) => 1 / (1 + Math.exp(-x)),
+    (x, y, ct) => mul(ct, mul(y, sigmoid(neg(x)))),
+  ),
   erf: unary(
     "erf",
     "error function",
@@ -165,11 +180,17 @@ export const binaryRecords: { readonly [P in BinaryOp]: OpRecord<P> } = {
     const da = div(ct, b);
     return [da, neg(mul(da, y))];
   }),
-  mod: binary("mod", "remainder, sign of a", (a, b) => a % b, (_a, _b, _y, ct) => [ct, undefined]),
+  // a mod b = a - trunc(a / b) b
+  mod: binary(
+    "mod",
+    "remainder, sign of a",
+    (a, b) => a % b,
+    (a, b, y, ct) => [ct, isFloat(y.dtype) ? mul(ct, div(sub(y, a), b)) : undefined],
+  ),
   // d(a^b) = b a^(b-1) da + a^b log(a) db, the latter 0 where a <= 0
-  pow: binary("pow", "a^b", Math.pow, (a, b, y, ct) => [
+  pow: binary("pow", "a^b", power, (a, b, y, ct) => [
     mul(ct, select(equal(b, 0), zerosLike(a), mul(b, pow(a, sub(b, 1))))),
-    mul(ct, select(greater(a, 0), mul(y, log(maximum(a, 1e-38))), zerosLike(a))),
+    mul(ct, select(less(0, a), mul(y, log(select(less(0, a), a, 1))), zerosLike(a))),
   ], FLOATS),
   // ties share the gradient equally
   maximum: binary(
@@ -246,7 +267,10 @@ export const selectRecord: OpRecord<"select"> = {
   laws: [],
 };
 
-/** Conversion of element type: to an integer truncates toward zero and saturates, to bool is `x != 0`, to f16 rounds. */
+/**
+ * Conversion of element type: to an integer truncates toward zero and saturates, integers of the other sign included,
+ * to bool is `x != 0`, from integers to f32 and from any to f16 rounds to the nearest.
+ */
 export const castRecord: OpRecord<"cast"> = {
   name: "cast",
   family: "elementwise",
@@ -260,6 +284,8 @@ export const castRecord: OpRecord<"cast"> = {
           ? Math.max(-2147483648, Math.min(2147483647, Math.trunc(x!) || 0))
           : node.dtype === "u32"
           ? Math.max(0, Math.min(4294967295, Math.trunc(x!) || 0))
+          : node.dtype === "f32" && !isFloat(args[0]!.dtype)
+          ? Math.fround(x!)
           : x!,
       args,
       node,
@@ -277,7 +303,7 @@ const un = <P extends UnaryOp>(name: P) => (x: Tensor): Tensor<P> =>
 
 /** Wraps numbers so that they take the dtype of the tensors beside them, and broadcasts all to one shape. */
 const together = (op: string, operands: readonly Operand[], like: Tensor): Tensor[] => {
-  const ts = operands.map((x) => typeof x === "number" ? constant(x, like.dtype) : x);
+  const ts = operands.map((x) => typeof x === "number" ? constant(x, like.dtype, op) : x);
   const shape = ts.reduce<readonly number[]>((s, t) => broadcast(op, s, t.shape), []);
   return ts.map((t) => broadcastTo(shape)(t));
 };
@@ -296,7 +322,7 @@ const anchor = (op: string, ...xs: readonly Operand[]): Tensor => {
 const bin = <P extends BinaryOp>(name: P) => (a: Operand, b: Operand): Tensor<P> => {
   const record = binaryRecords[name] as OpRecord<P>;
   const like = anchor(name, a, b);
-  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype) : x;
+  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype, name) : x;
   const [p, q] = [wrap(a), wrap(b)];
   record.infer([p, q], {} as never);
   return make(record, together(name, [p, q], like), {} as Empty as never);
@@ -314,8 +340,19 @@ export const floor: (x: Tensor) => Tensor = un("floor");
 export const ceil: (x: Tensor) => Tensor = un("ceil");
 /** e^x. */
 export const exp: (x: Tensor) => Tensor = un("exp");
-/** Natural logarithm. */
-export const log: (x: Tensor) => Tensor = un("log");
+/** Natural logarithm; that of a sigmoid keeps its digits where the sigmoid itself would round to 0. */
+export const log = (x: Tensor): Tensor => {
+  if (x.op === "sigmoid") return logSigmoid(x.args[0]!);
+  // 1 - sigmoid(x) is sigmoid(-x)
+  const [one, of] = x.op === "sub" ? x.args : [];
+  if (of?.op === "sigmoid" && isOne(one!)) return logSigmoid(neg(of.args[0]!));
+  return make(unaryRecords.log, [x], {});
+};
+
+const isOne = (t: Tensor): boolean =>
+  is("constant", t)
+    ? t.attributes.value === 1
+    : (t.op === "expand" || t.op === "reshape") && isOne(t.args[0]!);
 /** Square root. */
 export const sqrt: (x: Tensor) => Tensor = un("sqrt");
 /** 1 / sqrt(x). */
@@ -328,6 +365,14 @@ export const cos: (x: Tensor) => Tensor = un("cos");
 export const tanh: (x: Tensor) => Tensor = un("tanh");
 /** Gauss error function. */
 export const erf: (x: Tensor) => Tensor = un("erf");
+/** `e^x - 1`, accurate near 0. */
+export const expm1: (x: Tensor) => Tensor = un("expm1");
+/** `log(1 + x)`, accurate near 0. */
+export const log1p: (x: Tensor) => Tensor = un("log1p");
+/** `1 / (1 + e^-x)`. */
+export const sigmoid: (x: Tensor) => Tensor = un("sigmoid");
+/** `log(sigmoid(x))`, as `min(x, 0) - log(1 + e^-|x|)`: finite for every finite argument. */
+export const logSigmoid = (x: Tensor): Tensor => sub(minimum(x, 0), log1p(exp(neg(abs(x)))));
 /** Logical not of a bool tensor. */
 export const not: (x: Tensor) => Tensor = un("not");
 /** a + b, broadcast. */
@@ -362,15 +407,17 @@ export const lessEqual = (a: Operand, b: Operand): Tensor => or(less(a, b), equa
 /** `condition ? a : b`, broadcast. */
 export const select = (condition: Tensor, a: Operand, b: Operand): Tensor => {
   const like = anchor("select", a, b);
-  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype) : x;
+  const wrap = (x: Operand) => typeof x === "number" ? constant(x, like.dtype, "select") : x;
   const parts = [condition, wrap(a), wrap(b)];
   selectRecord.infer(parts, {});
   return make(selectRecord, together("select", parts, like), {});
 };
 
 /** x held between two bounds; NaN passes, and at a bound the gradient is that of x. Data-last. */
-export const clamp = (low: Operand, high: Operand): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
-  select(less(x, low), low, select(less(high, x), high, x));
+export const clamp = (low: Operand, high: Operand): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+  const [least, most] = [low, high].map((b) => typeof b === "number" ? constant(b, x.dtype, "clamp") : b);
+  return select(less(x, least!), least!, select(less(most!, x), most!, x));
+};
 
 /** Conversion to another element type; data-last. */
 export const cast = (dtype: DType): (x: Tensor) => Tensor => (x: Tensor): Tensor =>

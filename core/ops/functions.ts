@@ -7,12 +7,14 @@ import {
   div,
   equal,
   exp,
+  expm1,
   floor,
   less,
   log,
   mul,
   neg,
   or,
+  pow,
   select,
   sin,
   sub,
@@ -24,14 +26,26 @@ export const square = (x: Tensor): Tensor => mul(x, x);
 /** Tangent of radians. */
 export const tan = (x: Tensor): Tensor => div(sin(x), cos(x));
 
-/** Hyperbolic sine. */
-export const sinh = (x: Tensor): Tensor => mul(sub(exp(x), exp(neg(x))), 0.5);
+/** Twice the hyperbolic sine of half of x: terms of one sign, so that no digits are lost near 0. */
+const twiceSinhOfHalf = (x: Tensor): Tensor => {
+  const half = mul(x, 0.5);
+  return sub(expm1(half), expm1(neg(half)));
+};
 
-/** Hyperbolic cosine. */
-export const cosh = (x: Tensor): Tensor => mul(add(exp(x), exp(neg(x))), 0.5);
+/** Hyperbolic sine, as `2 sinh(x/2) cosh(x/2)`: overflows only where the result does. */
+export const sinh = (x: Tensor): Tensor => {
+  const half = mul(x, 0.5);
+  return mul(twiceSinhOfHalf(x), mul(add(exp(half), exp(neg(half))), 0.5));
+};
+
+/** Hyperbolic cosine, as `1 + 2 sinh(x/2)^2`: overflows only where the result does. */
+export const cosh = (x: Tensor): Tensor => {
+  const s = twiceSinhOfHalf(x);
+  return add(mul(mul(s, 0.5), s), 1);
+};
 
 /** 2 to the x. */
-export const exp2 = (x: Tensor): Tensor => exp(mul(x, Math.LN2));
+export const exp2 = (x: Tensor): Tensor => pow(2, x);
 
 /** Logarithm to base 2. */
 export const log2 = (x: Tensor): Tensor => mul(log(x), Math.LOG2E);

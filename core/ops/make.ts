@@ -1,7 +1,7 @@
 /** Builds a checked node from a record: the only way constructors make descriptions. */
 import { DTypeError, ShapeError } from "../errors.ts";
 import { intern, isTensor, type OpAttributes, type OpName, type Tensor } from "../tensor.ts";
-import type { DType } from "../dtype.ts";
+import { type DType, heldAs, isFloat, unheld } from "../dtype.ts";
 import type { OpRecord } from "./record.ts";
 
 /** Checks arguments by the record's rules and interns the node. */
@@ -54,4 +54,35 @@ export const sameDType = (op: string, a: Tensor, b: Tensor): void => {
       mend: "convert one with cast()",
     });
   }
+};
+
+/** A number as an element type holds it; an op that takes a number passes its own name. */
+export const literalOf = (op: string, value: number, dtype: DType): number => {
+  const expected = unheld(dtype, value);
+  if (expected !== undefined) {
+    throw new DTypeError({
+      op,
+      got: `the number ${value} for ${dtype} elements`,
+      expected,
+      mend: isFloat(dtype)
+        ? "use a number in range, or convert with cast()"
+        : 'convert with cast("f32") first',
+    });
+  }
+  // integers have one zero
+  return isFloat(dtype) ? heldAs(dtype, value) : value + 0;
+};
+
+/** Element types of real numbers. */
+export const FLOATS: readonly DType[] = ["f32", "f16"];
+
+/** Refuses integers where a function has real results. */
+export const expectFloat = (op: string, t: Tensor): void => {
+  if (isFloat(t.dtype)) return;
+  throw new DTypeError({
+    op,
+    got: `a ${t.dtype} tensor`,
+    expected: "f32 or f16, as the result is not a whole number",
+    mend: 'convert it with cast("f32") first',
+  });
 };

@@ -3,7 +3,7 @@ import { type NdArray, ndarray } from "../array.ts";
 import { ShapeError } from "../errors.ts";
 import { axisOf, equals, type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import { is, type OpName, type Tensor } from "../tensor.ts";
-import { make } from "./make.ts";
+import { literalOf, make } from "./make.ts";
 import type { OpRecord } from "./record.ts";
 import { sum } from "./reduce.ts";
 
@@ -267,7 +267,11 @@ export const pad =
   (x: Tensor): Tensor =>
     [...low, ...high].every((n) => n === 0) && low.length === x.shape.length
       ? x
-      : make(movementRecords.pad, [x], { low: [...low], high: [...high], value });
+      : make(movementRecords.pad, [x], {
+        low: [...low],
+        high: [...high],
+        value: literalOf("pad", value, x.dtype),
+      });
 
 /** Tensors one after the other along an axis. */
 export const concat = (xs: readonly Tensor[], axis = 0): Tensor => {

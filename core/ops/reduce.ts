@@ -3,8 +3,8 @@ import { type NdArray, ndarray } from "../array.ts";
 import { type DType, referenceData } from "../dtype.ts";
 import { axisOf, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import type { OpName, Tensor } from "../tensor.ts";
-import { cast, div, equal, mul } from "./elementwise.ts";
-import { expectDType, make } from "./make.ts";
+import { cast, div, equal, mul, select } from "./elementwise.ts";
+import { expectDType, expectFloat, make } from "./make.ts";
 import { broadcastTo, reshape } from "./movement.ts";
 import type { Law, OpRecord } from "./record.ts";
 import { ShapeError } from "../errors.ts";
@@ -139,10 +139,21 @@ export const max: (options?: ReduceOptions) => (x: Tensor) => Tensor = reduce("m
 export const argmax = (axis = -1, keep = false): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
   reduce("argmax")({ axes: [axis], keep })(x);
 
-/** Mean over axes; data-last. */
+/** A sum divided by a count: 0 / 0 is NaN. The reciprocal of a great count is too small a number for f16. Data-last. */
+export const dividedBy = (n: number): (total: Tensor) => Tensor => (total: Tensor): Tensor => {
+  // chosen rather than computed: drivers take 0 times an infinity for 0
+  if (n === 0) return select(equal(total, 0), NaN, mul(total, Infinity));
+  return total.dtype === "f16" ? cast("f16")(mul(cast("f32")(total), 1 / n)) : mul(total, 1 / n);
+};
+
+/**
+ * Mean over axes; NaN of nothing. Data-last.
+ * @throws {DTypeError} for integers.
+ */
 export const mean = (options: ReduceOptions = {}): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
-  const n = axesOf("mean", x, options).reduce((a, i) => a * x.shape[i]!, 1);
-  return mul(sum(options)(x), 1 / n);
+  expectFloat("mean", x);
+  const n = axesOf("mean", x, options).reduce((a, i) => a * x.shape[i]!, 1), total = sum(options)(x);
+  return dividedBy(n)(total);
 };
 
 /** Sums a tensor back to a shape that broadcasts to its own: the transpose of broadcasting. */

@@ -1,9 +1,10 @@
 /** Sources: descriptions without arguments. */
 import { ndarray } from "../array.ts";
-import { type DType, heldAs, isFloat, referenceData } from "../dtype.ts";
+import { type DType, referenceData } from "../dtype.ts";
 import { ShapeError, TreeError } from "../errors.ts";
 import { type Shape, show, sizeOf, stridesOf } from "../shape.ts";
 import { intern, type OpAttributes, type Tensor } from "../tensor.ts";
+import { literalOf } from "./make.ts";
 import { broadcastTo } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 
@@ -74,14 +75,20 @@ export const input = (path: string, shape: Shape, dtype: DType = "f32"): Tensor 
   return intern("input", [], { path }, [...shape], dtype);
 };
 
-/** One number, of shape `[]`. */
-export const constant = (value: number, dtype: DType = "f32"): Tensor =>
-  intern("constant", [], { value: isFloat(dtype) ? heldAs(dtype, value) : value }, [], dtype);
+/**
+ * One number, of shape `[]`.
+ * @throws {DTypeError} if the element type cannot hold the number.
+ */
+export const constant = (value: number, dtype: DType = "f32", op = "constant"): Tensor =>
+  intern("constant", [], { value: literalOf(op, value, dtype) }, [], dtype);
 
-/** A tensor filled with one number. */
+/**
+ * A tensor filled with one number.
+ * @throws {DTypeError} if the element type cannot hold the number.
+ */
 export const full = (shape: Shape, value: number, dtype: DType = "f32"): Tensor => {
   checkShape("full", shape);
-  return broadcastTo(shape)(constant(value, dtype));
+  return broadcastTo(shape)(constant(value, dtype, "full"));
 };
 
 /** The index along `axis`, as `i32` of the given shape. */

@@ -4,9 +4,9 @@ import { axisOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { toLast } from "./along.ts";
 import { cast, less, mul, neg, not, sqrt, sub } from "./elementwise.ts";
-import { expectDType } from "./make.ts";
+import { expectDType, expectFloat } from "./make.ts";
 import { concat, reshape, sliceAxis } from "./movement.ts";
-import { max, mean, type ReduceOptions, sum } from "./reduce.ts";
+import { dividedBy, max, mean, type ReduceOptions, sum } from "./reduce.ts";
 import { full } from "./source.ts";
 
 /** The axes of the options, counted from the front; all where none are named. */
@@ -62,12 +62,16 @@ export interface VarianceOptions extends ReduceOptions {
   readonly correction?: number;
 }
 
-/** Mean squared difference from the mean over axes; NaN of nothing. Data-last. */
+/**
+ * Mean squared difference from the mean over axes; NaN of nothing. Data-last.
+ * @throws {DTypeError} for integers.
+ */
 export const variance = (options: VarianceOptions = {}): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
+  expectFloat("variance", x);
   const { correction = 0, ...over } = options;
   const n = axesIn("variance", x, over).reduce((a, i) => a * x.shape[i]!, 1);
   const apart = sub(x, mean({ ...over, keep: true })(x));
-  return mul(sum(over)(mul(apart, apart)), 1 / Math.max(0, n - correction));
+  return dividedBy(Math.max(0, n - correction))(sum(over)(mul(apart, apart)));
 };
 
 /** Square root of the variance; its gradient is not finite where the variance is 0. Data-last. */

@@ -133,7 +133,18 @@ const checkCarry = (before: readonly [string, Tensor][], after: readonly [string
   });
 };
 
-const DEAR: ReadonlySet<string> = new Set(["exp", "log", "sin", "cos", "tanh", "erf", "pow"]);
+const DEAR: ReadonlySet<string> = new Set([
+  "exp",
+  "log",
+  "sin",
+  "cos",
+  "tanh",
+  "erf",
+  "expm1",
+  "log1p",
+  "sigmoid",
+  "pow",
+]);
 
 /** Whether a node costs next to nothing to compute in every turn. */
 const isCheap = (t: Tensor): boolean =>

@@ -26,6 +26,9 @@ const costOf = (t: Tensor): number => {
     case "cos":
     case "tanh":
     case "erf":
+    case "expm1":
+    case "log1p":
+    case "sigmoid":
     case "pow":
       return 8;
     case "randomBits":

@@ -30,7 +30,10 @@ const castText = (a: string, from: DType, to: DType): string => {
   if (from === "bool") return `(v128.and ${a} ${to === "f32" ? ones : literal(1, "i32")})`;
   if (from === "f32") return `(i32x4.trunc_sat_f32x4_${to === "i32" ? "s" : "u"} ${a})`;
   if (to === "f32") return `(f32x4.convert_i32x4_${from === "i32" ? "s" : "u"} ${a})`;
-  return a;
+  // integers saturate, too
+  return to === "u32"
+    ? `(i32x4.max_s ${a} ${literal(0, "i32")})`
+    : `(i32x4.min_u ${a} ${literal(2147483647, "i32")})`;
 };
 
 const shape = (dtype: DType): string => dtype === "f32" ? "f32x4" : "i32x4";
@@ -81,6 +84,9 @@ const operators: {
   cos: called("cos"),
   tanh: inline,
   erf: inline,
+  expm1: called("expm1"),
+  log1p: called("log1p"),
+  sigmoid: inline,
   not: ([a]) => `(v128.not ${a})`,
   cast: ([a], from, to) => castText(a!, from, to),
   add: arithmetic("add"),

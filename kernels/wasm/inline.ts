@@ -98,31 +98,45 @@ const tangent = (x: string, words: Words): Computed => {
   };
 };
 
-// rational approximation on [-4, 4], about 1e-7 (the coefficients are those of Eigen's generic float erf)
+/** The logistic function: an infinite exponential gives 0. */
+const logistic = (x: string, words: Words): Computed => {
+  const { number, spare } = words, b = spare("b"), exp = exponential(get(b), words);
+  return {
+    lines: [set(b, `(f32x4.neg ${x})`), ...exp.lines],
+    result: `(f32x4.div ${number(1)} (f32x4.add ${exp.result} ${number(1)}))`,
+  };
+};
+
+// N. Juffa's erff: errors below 1e-7; 1 - e^r never leaves [-1, 1]
 const errorFunction = (x: string, words: Words): Computed => {
-  const { number, spare } = words, a = spare("a"), s = spare("s");
-  const above = polynomial(get(s), [
-    -2.72614225801306e-10,
-    2.77068142495902e-08,
-    -2.10102402082508e-06,
-    -5.69250639462346e-05,
-    -7.34990630326855e-04,
-    -2.95459980854025e-03,
-    -1.60960333262415e-02,
+  const { number, spare, dialect } = words, a = spare("a"), s = spare("s"), b = spare("b");
+  const near = polynomial(get(s), [
+    -5.96761703e-4,
+    4.99119423e-3,
+    -2.67681349e-2,
+    1.12819925e-1,
+    -3.76125336e-1,
+    1.28379166e-1,
   ], words);
-  const below = polynomial(get(s), [
-    -1.45660718464996e-05,
-    -2.13374055278905e-04,
-    -1.68282697438203e-03,
-    -7.37332916720468e-03,
-    -1.42647390514189e-02,
-  ], words);
+  const high = madd(number(-1.72853470e-5), get(a), number(3.83197126e-4), dialect);
+  const low = madd(number(-3.88396438e-3), get(a), number(2.42546219e-2), dialect);
+  const rest = [-1.06777877e-1, -6.34846687e-1, -1.28717512e-1].reduce(
+    (sum, c) => madd(sum, get(a), number(c), dialect),
+    madd(high, get(b), low, dialect),
+  );
+  const exp = exponential(get(b), words, true);
   return {
     lines: [
-      set(a, `(f32x4.pmin (f32x4.pmax ${x} ${number(-4)}) ${number(4)})`),
-      set(s, `(f32x4.mul ${get(a)} ${get(a)})`),
+      set(a, `(f32x4.pmin (f32x4.abs ${x}) ${number(4)})`),
+      set(b, `(f32x4.mul ${get(a)} ${get(a)})`),
+      set(b, madd(rest, get(a), `(f32x4.neg ${get(a)})`, dialect)),
+      ...exp.lines,
+      set(b, `(v128.or (f32x4.sub ${number(1)} ${exp.result}) (v128.and ${x} ${number(-0)}))`),
+      set(s, `(f32x4.mul ${x} ${x})`),
     ],
-    result: `(f32x4.div (f32x4.mul ${get(a)} ${above}) ${below})`,
+    result: `(v128.bitselect ${madd(near, x, x, dialect)} ${get(b)} (f32x4.lt ${get(a)} ${
+      number(0.927734375)
+    }))`,
   };
 };
 
@@ -131,4 +145,5 @@ export const inlined: { readonly [P in Operator]?: (x: string, words: Words) => 
   exp: (x, words) => exponential(x, words),
   tanh: tangent,
   erf: errorFunction,
+  sigmoid: logistic,
 };

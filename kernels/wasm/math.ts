@@ -4,9 +4,10 @@
  * in float64. NaN passes through all of them.
  */
 import { PARITY, ROTATIONS } from "@chain-of-sight/core";
-import { type Dialect, madd } from "./inline.ts";
+import { type Dialect, exponential, madd } from "./inline.ts";
 import { rowFunctions } from "./rows.ts";
 import { softmaxFunctions } from "./softmax.ts";
+import { set } from "./text.ts";
 import { tileNamed } from "./tile.ts";
 
 export { type Dialect, madd } from "./inline.ts";
@@ -49,12 +50,6 @@ const polynomial64 = (x: string, coefficients: readonly number[]): string =>
     d(coefficients[0]!),
   );
 
-/** Both halves of four lanes in float64. */
-const halves = (name: string): string[] => [
-  `(call $${name} ${"(f64x2.promote_low_f32x4 (local.get $x))"})`,
-  `(call $${name} (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $x) (local.get $x))))`,
-];
-
 const joined = (low: string, high: string): string =>
   `(i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 ${low} ${high})`;
 
@@ -83,22 +78,55 @@ const rounds = (): string => {
 const SIN = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1];
 const COS = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
 
+/** Bits of 2 / pi, behind 32 zeros: `$rest` takes 128 of them from wherever an exponent asks. */
+const TWO_OVER_PI = [
+  0,
+  0xa2f9836e,
+  0x4e441529,
+  0xfc2757d1,
+  0xf534ddc0,
+  0xdb629599,
+  0x3c439041,
+  0xfe5163ab,
+  0xdebbc561,
+];
+/** From here on the reduction in float64 is not exact enough. */
+const FAR = 2 ** 20;
+
+/** Angles in float64, the far ones by the same angle within half a turn. */
+const angles = (): string => {
+  const far = (name: string, first: number): string[] =>
+    [0, 1].map((l) =>
+      set(
+        name,
+        `(f64x2.replace_lane ${l} ${v(name)} (call $rest (f32x4.extract_lane ${first + l} ${v("x")})))`,
+      )
+    );
+  return [
+    set("a", `(f64x2.promote_low_f32x4 ${v("x")})`),
+    set(
+      "b",
+      `(f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${v("x")} ${
+        v("x")
+      }))`,
+    ),
+    `(if (v128.any_true (f32x4.ge (f32x4.abs ${v("x")}) ${f(FAR)})) (then`,
+    ...far("a", 0),
+    ...far("b", 2),
+    "))",
+  ].join("\n  ");
+};
+
 /** Sine and cosine share everything but the quadrant: `shift` quarters of a turn ahead. */
 const circular = (name: string, shift: number, dialect: Dialect): string =>
-  `(func $${name} (param $x v128) (result v128) (local $l v128) (local $h v128) (local $q v128) (local $s v128)
-  (local.set $l ${halves("quarters")[0]})
-  (local.set $h ${halves("quarters")[1]})
+  `(func $${name} (param $x v128) (result v128) (local $l v128) (local $h v128) (local $q v128) (local $s v128) (local $a v128) (local $b v128)
+  ${angles()}
+  (local.set $l (call $quarters ${v("a")}))
+  (local.set $h (call $quarters ${v("b")}))
   (local.set $q (i32x4.add ${
     joined(`(i32x4.trunc_sat_f64x2_s_zero ${v("l")})`, `(i32x4.trunc_sat_f64x2_s_zero ${v("h")})`)
   } ${n(shift)}))
-  (local.set $x ${
-    wide(
-      `(call $angle (f64x2.promote_low_f32x4 ${v("x")}) ${v("l")})`,
-      `(call $angle (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 ${
-        v("x")
-      } ${v("x")})) ${v("h")})`,
-    )
-  })
+  (local.set $x ${wide(`(call $angle ${v("a")} ${v("l")})`, `(call $angle ${v("b")} ${v("h")})`)})
   (local.set $s (f32x4.mul ${v("x")} ${v("x")}))
   (v128.xor
     (v128.bitselect
@@ -113,6 +141,9 @@ const circular = (name: string, shift: number, dialect: Dialect): string =>
       ${madd(`(f32x4.mul ${polynomial(v("s"), SIN, dialect)} ${v("s")})`, v("x"), v("x"), dialect)}
       (i32x4.ne (v128.and ${v("q")} ${n(1)}) ${n(0)}))
     (i32x4.shl (v128.and ${v("q")} ${n(2)}) (i32.const 30))))`;
+
+const turnBits = (word: number): string =>
+  `(i64.load32_u offset=${place("two over pi", () => TWO_OVER_PI) + 4 * word} ${v("at")})`;
 
 /** The text of each function. */
 const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
@@ -148,6 +179,38 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   (local.set $x (v128.bitselect ${v("x")} ${v("v")} (f32x4.lt ${v("v")} ${f(Infinity)})))
   (local.set $x (v128.bitselect ${f(-Infinity)} ${v("x")} (f32x4.eq ${v("v")} ${f(0)})))
   (v128.or ${v("x")} (f32x4.lt ${v("v")} ${f(0)})))`,
+  // near 0 as f less a small number (FreeBSD's e_logf.c), so that no digits are lost
+  log1p: (dialect) =>
+    `(func $log1p (param $x v128) (result v128) (local $s v128) (local $z v128) (local $h v128)
+  (local.set $s (f32x4.div ${v("x")} (f32x4.add ${v("x")} ${f(2)})))
+  (local.set $z (f32x4.mul ${v("s")} ${v("s")}))
+  (local.set $h (f32x4.mul (f32x4.mul ${v("x")} ${f(0.5)}) ${v("x")}))
+  (local.set $z (f32x4.mul ${v("z")} ${
+      polynomial(v("z"), [0.24279078841, 0.28498786688, 0.40000972152, 0.66666662693], dialect)
+    }))
+  (local.set $z (f32x4.sub ${v("x")} (f32x4.sub ${v("h")} (f32x4.mul ${v("s")} (f32x4.add ${v("h")} ${
+      v("z")
+    })))))
+  (v128.bitselect ${v("z")} (call $log (f32x4.add ${v("x")} ${f(1)})) (v128.and (f32x4.gt ${v("x")} ${
+      f(-0.29)
+    }) (f32x4.lt ${v("x")} ${f(0.41)}))))`,
+  expm1: (dialect) => {
+    const exp = exponential(v("x"), { number: f, spare: (name) => name, dialect });
+    const near = polynomial(v("x"), [
+      1 / 5040,
+      1 / 720,
+      1 / 120,
+      1 / 24,
+      1 / 6,
+      1 / 2,
+      1,
+    ], dialect);
+    return `(func $expm1 (param $x v128) (result v128) (local $t v128) (local $r v128)
+  ${exp.lines.join("\n  ")}
+  (v128.bitselect (f32x4.mul ${v("x")} ${near}) (f32x4.sub ${exp.result} ${f(1)}) (f32x4.lt (f32x4.abs ${
+      v("x")
+    }) ${f(0.35)})))`;
+  },
   quarters: () =>
     `(func $quarters (param $x v128) (result v128) (f64x2.nearest (f64x2.mul ${v("x")} ${d(2 / Math.PI)})))`,
   angle: () =>
@@ -155,6 +218,28 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
   (f64x2.sub (f64x2.sub ${v("x")} (f64x2.mul ${v("q")} ${d(1.5707963267341256)})) (f64x2.mul ${v("q")} ${
       d(6.077100506506192e-11)
     })))`,
+  // an angle less whole turns, exact at any size: 128 bits of 2 / pi times the significand (Payne and Hanek 1983)
+  rest: () =>
+    `(func $rest (param $v f32) (result f64) (local $u i32) (local $at i32) (local $left i64) (local $m i64) (local $hi i64) (local $lo i64)
+  (local.set $u (i32.and (i32.reinterpret_f32 ${v("v")}) (i32.const 0x7fffffff)))
+  (if (i32.ge_u ${v("u")} (i32.const 0x7f800000)) (then (return (f64.const nan))))
+  (if (f32.lt (f32.abs ${v("v")}) (f32.const ${FAR})) (then (return (f64.promote_f32 ${v("v")}))))
+  (local.set $m (i64.extend_i32_u (i32.or (i32.and ${v("u")} (i32.const 0x7fffff)) (i32.const 0x800000))))
+  (local.set $at (i32.sub (i32.shr_u ${v("u")} (i32.const 23)) (i32.const 120)))
+  (local.set $left (i64.extend_i32_u (i32.and ${v("at")} (i32.const 31))))
+  (local.set $at (i32.shl (i32.shr_u ${v("at")} (i32.const 5)) (i32.const 2)))
+  (local.set $hi (i64.or (i64.shl ${turnBits(0)} (i64.const 32)) ${turnBits(1)}))
+  (local.set $lo (i64.or (i64.shl ${turnBits(2)} (i64.const 32)) ${turnBits(3)}))
+  (local.set $hi (i64.or (i64.shl ${v("hi")} ${v("left")}) (i64.shr_u (i64.shr_u ${
+      v("lo")
+    } (i64.const 1)) (i64.sub (i64.const 63) ${v("left")}))))
+  (local.set $lo (i64.shr_u (i64.shl ${v("lo")} ${v("left")}) (i64.const 32)))
+  (local.set $hi (i64.add (i64.mul ${v("hi")} ${v("m")}) (i64.shr_u (i64.mul ${v("lo")} ${
+      v("m")
+    }) (i64.const 32))))
+  (f64.mul (f64.mul (f64.convert_i64_s ${v("hi")}) (f64.const ${
+      Math.PI / 2 * 2 ** -62
+    })) (f64.copysign (f64.const 1) (f64.promote_f32 ${v("v")}))))`,
   sin: (dialect) => circular("sin", 0, dialect),
   cos: (dialect) => circular("cos", 1, dialect),
   // log2 of positive finite numbers, two lanes: the exponent, and twice the artanh of (m - 1) / (m + 1)
@@ -212,10 +297,10 @@ const functions: Readonly<Record<string, (dialect: Dialect) => string>> = {
       n(-2147483648)
     })))
   (local.set $r (v128.or ${v("r")} (v128.or (f32x4.ne ${v("a")} ${v("a")}) (f32x4.ne ${v("b")} ${v("b")}))))
-  (local.set $r (v128.or ${v("r")} (v128.and (f32x4.eq ${v("p")} ${f(1)}) (f32x4.eq (f32x4.abs ${
-      v("b")
-    }) (v128.const f32x4 inf inf inf inf)))))
-  (v128.bitselect ${f(1)} ${v("r")} (f32x4.eq ${v("b")} ${f(0)})))`;
+  (local.set $o (v128.or (f32x4.eq ${v("a")} ${f(1)}) (v128.and (f32x4.eq ${v("p")} ${
+      f(1)
+    }) (f32x4.eq (f32x4.abs ${v("b")}) (v128.const f32x4 inf inf inf inf)))))
+  (v128.bitselect ${f(1)} ${v("r")} (v128.or ${v("o")} (f32x4.eq ${v("b")} ${f(0)}))))`;
   },
   // exact remainder: quotients cut to 29 bits, so that products with b are exact in float64
   fmod: () =>

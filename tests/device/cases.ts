@@ -55,10 +55,24 @@ const ranges: Partial<Record<OpName, readonly [number, number]>> = {
   cos: [-3, 3],
   tanh: [-30, 30],
   erf: [-5, 5],
+  expm1: [-5, 5],
+  log1p: [-0.9, 20],
+  sigmoid: [-30, 30],
   floor: [-9, 9],
   ceil: [-9, 9],
 };
-const own: readonly OpName[] = ["exp", "log", "rsqrt", "sin", "cos", "tanh", "erf"];
+const own: readonly OpName[] = [
+  "exp",
+  "log",
+  "rsqrt",
+  "sin",
+  "cos",
+  "tanh",
+  "erf",
+  "expm1",
+  "log1p",
+  "sigmoid",
+];
 
 const unary = ([
   "neg",
@@ -74,6 +88,9 @@ const unary = ([
   "cos",
   "tanh",
   "erf",
+  "expm1",
+  "log1p",
+  "sigmoid",
 ] as const)
   .flatMap((op) =>
     SHAPES.map((s) => {

@@ -28,10 +28,24 @@ const key = cs.cast("u32")(cs.iota([2]));
 
 /** One sample or more for every primitive. */
 const samples: readonly Sample[] = [
-  ...(["neg", "abs", "sin", "cos", "tanh", "erf", "exp", "sign", "floor", "ceil"] as const).map((op) =>
-    sample(op, [[2, 3]], (x) => cs.mul(cs[op](x!), x!))
+  ...([
+    "neg",
+    "abs",
+    "sin",
+    "cos",
+    "tanh",
+    "erf",
+    "exp",
+    "expm1",
+    "sigmoid",
+    "sign",
+    "floor",
+    "ceil",
+  ] as const)
+    .map((op) => sample(op, [[2, 3]], (x) => cs.mul(cs[op](x!), x!))),
+  ...(["log", "log1p", "sqrt", "rsqrt"] as const).map((op) =>
+    sample(op, [[2, 3]], (x) => positive(cs[op])(x!))
   ),
-  ...(["log", "sqrt", "rsqrt"] as const).map((op) => sample(op, [[2, 3]], (x) => positive(cs[op])(x!))),
   ...(["add", "sub", "mul", "maximum", "minimum"] as const).map((op) =>
     sample(op, [[2, 3], [3]], (a, b) => cs[op](a!, b!))
   ),
