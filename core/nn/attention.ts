@@ -6,13 +6,13 @@ import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
 import { attend, type AttentionAttributes } from "../ops/attention.ts";
 import { matmul } from "../ops/contraction.ts";
-import { add, lessEqual, mul, select } from "../ops/elementwise.ts";
+import { add, and, lessEqual, mul } from "../ops/elementwise.ts";
 import { broadcastTo, permute, reshape, transpose } from "../ops/movement.ts";
-import { iota } from "../ops/source.ts";
+import { full, iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import { broadcast, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { softmax } from "./softmax.ts";
+import { maskedSoftmax } from "./softmax.ts";
 
 /** How a query may look at keys. */
 export interface AttentionOptions {
@@ -23,9 +23,6 @@ export interface AttentionOptions {
   /** Factor of the scores; `1 / sqrt(d)` by default. */
   readonly scale?: number;
 }
-
-/** The score of what may not be seen: its exponential is 0 beside any other. */
-const HIDDEN = -1e30;
 
 /** `[..., t, c]` to `[..., h, t, c / h]`: heads are consecutive channel groups. Data-last. */
 export const splitHeads = (heads: number): (x_btc: Tensor) => Tensor => (x_btc: Tensor): Tensor =>
@@ -94,8 +91,7 @@ const withoutScores = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAtt
 
 /**
  * `softmax(q k^T scale) v`: `[..., h, q, d]`, `[..., k, s, d]`, `[..., k, s, d]` to `[..., h, q, d]`. Leading axes
- * broadcast; fewer key-value heads are shared by groups of query heads. A query that may see nothing gets the mean
- * of all values.
+ * broadcast; fewer key-value heads are shared by groups of query heads. A query that may see no key gets zeros.
  */
 export const attention = (
   q_bhqd: Tensor,
@@ -105,16 +101,14 @@ export const attention = (
 ): Tensor =>
   together(() => {
     const [queries, keys] = [q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!];
-    // causal queries that see nothing are left to the plain form, which has a rule for them
-    if (mask === undefined && keys > 0 && !(causal && queries > keys)) {
-      return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
+    if (keys === 0) {
+      const lead = broadcast("attention", q_bhqd.shape.slice(0, -3), k_bksd.shape.slice(0, -3));
+      return full([...lead, q_bhqd.shape.at(-3)!, queries, v_bksd.shape.at(-1)!], 0, q_bhqd.dtype);
     }
+    if (mask === undefined) return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
     const heads = q_bhqd.shape.at(-3)!;
     const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
     const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);
-    const past = causal
-      ? select(causalMask(q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!), scores_bhqs, HIDDEN)
-      : scores_bhqs;
-    const seen = mask === undefined ? past : select(mask, past, HIDDEN);
-    return pipe(seen, softmax(), matmul(v_bhsd));
+    const seen = causal ? and(mask, causalMask(queries, keys)) : mask;
+    return pipe(maskedSoftmax(seen)(scores_bhqs), matmul(v_bhsd));
   });

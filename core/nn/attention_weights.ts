@@ -2,26 +2,24 @@
  * Who looks at what: the weights inside of attention, found in a description after it was built, so that no model has
  * to be written twice to be looked into.
  */
-import { add, lessEqual, mul, select } from "../ops/elementwise.ts";
+import { mul } from "../ops/elementwise.ts";
 import { matmul } from "../ops/contraction.ts";
 import { reshape, transpose } from "../ops/movement.ts";
-import { iota } from "../ops/source.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
-import { softmax } from "./softmax.ts";
+import { causalMask } from "./attention.ts";
+import { maskedSoftmax, softmax } from "./softmax.ts";
 
 /** Attention in the descriptions of some values, in the order in which they were described: block after block. */
 export const attentionsOf = (roots: readonly Tensor[]): readonly Tensor<"attention">[] =>
   topological(roots).filter((t) => is("attention", t));
 
-/** The weights of attention, `[b, h, q, s]`: of every query over all keys, 1 in all. */
+/** The weights of attention, `[b, h, q, s]`: of every query over all keys, 1 in all; 0 for a query that sees none. */
 export const attentionWeights = (node: Tensor<"attention">): Tensor => {
   const [q, k] = node.args as [Tensor, Tensor], { causal, scale } = node.attributes;
   const [b, h, n, d] = q.shape as [number, number, number, number],
     [, g, s] = k.shape as [number, number, number];
   const grouped = reshape([b, g, h / g, n, d])(q), keys = reshape([b, g, 1, s, d])(k);
   const scores = mul(matmul(transpose(keys))(grouped), scale);
-  const seen = causal
-    ? select(lessEqual(iota([1, s], 1), add(iota([n, 1], 0), s - n)), scores, -1e30)
-    : scores;
-  return reshape([b, h, n, s])(softmax()(seen));
+  const weights = causal ? maskedSoftmax(causalMask(n, s)) : softmax();
+  return reshape([b, h, n, s])(weights(scores));
 };

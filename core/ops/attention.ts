@@ -11,7 +11,7 @@ import { ShapeError } from "../errors.ts";
 import { equals, show, sizeOf } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 import { matmul } from "./contraction.ts";
-import { add, cast, div, exp, lessEqual, log, mul, select, sub } from "./elementwise.ts";
+import { add, cast, div, exp, less, lessEqual, log, mul, select, sub } from "./elementwise.ts";
 import { expectDType, make, sameDType } from "./make.ts";
 import { concat, reshape, sliceAxis, transpose } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
@@ -110,12 +110,22 @@ const scoresOf = (q: Tensor, k: Tensor, { causal, scale }: AttentionAttributes):
   return causal ? select(lessEqual(iota([1, z.s], 1), last), scores, -1e30) : scores;
 };
 
+/** Queries that see no key, `[q, 1]`; undefined where each sees one. */
+const blindOf = (q: Tensor, k: Tensor, { causal }: AttentionAttributes): Tensor | undefined => {
+  const z = sizesOf(q, k);
+  return causal && z.q > z.s ? less(iota([z.q, 1], 0), z.q - z.s) : undefined;
+};
+
 /** Probabilities and score gradients `[b, g, r, q, s]` from the arguments of a gradient primitive. */
 const pairs = (node: Tensor<AttentionOp>): readonly [Tensor, Tensor] => {
   const [q, k, v, ct, lse, delta] = wide(node.args) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
   const { queries, keys } = grouped(q, k),
     column = (t: Tensor) => reshape([...queries(q).shape.slice(0, -1), 1])(t);
-  const p = exp(sub(scoresOf(q, k, node.attributes), column(lse)));
+  const blind = blindOf(q, k, node.attributes), scores = scoresOf(q, k, node.attributes);
+  // a normaliser of log 0 is kept out of the exponent, so that its derivative stays finite
+  const p = blind === undefined
+    ? exp(sub(scores, column(lse)))
+    : select(blind, 0, exp(sub(scores, select(blind, 0, column(lse)))));
   const dp = matmul(transpose(keys(v)))(queries(ct));
   return [p, mul(mul(p, sub(dp, column(delta))), node.attributes.scale)];
 };
@@ -171,9 +181,12 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       const [q, k, v] = wide(node.args) as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
       const scores = scoresOf(q, k, node.attributes);
       const top = max({ axes: [-1], keep: true })(scores), e = exp(sub(scores, top));
-      const total = sum({ axes: [-1], keep: true })(e);
-      const values = div(matmul(keys(v))(e), total);
-      const both = concat([values, add(top, log(total))], -1);
+      const total = sum({ axes: [-1], keep: true })(e), blind = blindOf(q, k, node.attributes);
+      const values = div(matmul(keys(v))(e), total), lse = add(top, log(total));
+      const both = concat(
+        blind === undefined ? [values, lse] : [select(blind, 0, values), select(blind, -Infinity, lse)],
+        -1,
+      );
       return reshape(node.shape)(both);
     },
     flops: flops(2),
