@@ -36,8 +36,11 @@ const devices: readonly (readonly [name: string, evaluate: Evaluate, schedule?: 
   ["webgpu, lanes of unknown number", onWebGpu({}, { subgroups: { least: 4, most: 64 } }), true],
 ];
 
-/** Batch, heads, heads of keys, queries, keys, channels: the CPU has other kernels from six queries on. */
-const sizes = [
+/** Batch, heads, heads of keys, queries, keys, channels. */
+type Size = readonly [number, number, number, number, number, number];
+
+/** The CPU has other kernels from six queries on. */
+const sizes: readonly Size[] = [
   [1, 1, 1, 2, 1, 1],
   [2, 2, 1, 4, 1, 3],
   [1, 4, 2, 5, 3, 8],
@@ -45,9 +48,7 @@ const sizes = [
   [2, 2, 1, 7, 3, 5],
   [1, 2, 1, 40, 9, 16],
   [1, 3, 3, 70, 33, 8],
-] as const;
-
-type Size = typeof sizes[number];
+];
 
 const inputsOf = ([b, h, g, q, s, d]: Size) => {
   const shapes = [[b, h, q, d], [b, g, s, d], [b, g, s, d]];
@@ -97,7 +98,7 @@ for (const [device, evaluate, schedule = false] of devices) {
   }
   for (const causal of schedule ? [] : [false, true]) {
     test(`a mask without any key for some queries${causal ? ", causal" : ""}, ${device}`, async () => {
-      const size = [2, 4, 2, 7, 5, 4] as const, { inputs, bindings } = inputsOf(size);
+      const size: Size = [2, 4, 2, 7, 5, 4], { inputs, bindings } = inputsOf(size);
       const mask = cs.input("mask", [2, 1, 7, 5], "bool"), seen = booleans("blind mask", [2, 1, 7, 5]);
       for (let j = 0; j < 5; j++) seen.data[5 * 3 + j] = 0;
       const y = cs.attention(...inputs, { mask, causal });
@@ -143,7 +144,7 @@ const bySum = (given: Readonly<Record<string, NdArray>>, causal: boolean): Float
 };
 
 test("forward-mode derivatives and vmap follow the rule", () => {
-  const size = [1, 2, 1, 5, 2, 3] as const, { inputs, bindings } = inputsOf(size), [q, k, v] = inputs;
+  const size: Size = [1, 2, 1, 5, 2, 3], { inputs, bindings } = inputsOf(size), [q, k, v] = inputs;
   const f = (t: { q: Tensor; k: Tensor; v: Tensor }) => {
     const { values, logNormaliser } = cs.attend(t.q, t.k, t.v, { causal: true, scale: 0.3 });
     return { values, logNormaliser };
