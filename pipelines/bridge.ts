@@ -51,18 +51,25 @@ const beginning = (value: unknown, inside: readonly unknown[] = []): unknown => 
     );
 };
 
-const show = (value: unknown): string => {
+/** Numbers without JSON, as a message shows them. */
+const shown = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value)) ? String(value) : value;
+
+/** A value from outside as a message shows it: JSON, where it has some. */
+export const display = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") {
-    return shorten(String(value));
+    return String(value);
   }
   if (typeof value === "number") return String(value);
   try {
-    return shorten(JSON.stringify(beginning(value)) ?? String(value));
+    return JSON.stringify(value, shown) ?? String(value);
   } catch {
     return "a value that refers to itself";
   }
 };
+
+const show = (value: unknown): string => shorten(display(value));
 
 // Members of unions and intersections stand in the context under their index in the type, not in the value.
 const isBranch = (entry: t.ContextEntry | undefined): boolean => {

@@ -1,7 +1,7 @@
 /** A-OKVQA (Schwenk et al. 2022), whose questions are asked with choices and without. */
 import * as t from "io-ts";
 import { type ChoiceRecord, HIDDEN_CHOICE, type OpenRecord } from "../../eval/records.ts";
-import { countCodec, idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { countCodec, idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, field, leftOut, refused, taken } from "./machine.ts";
@@ -14,9 +14,9 @@ const Question = t.intersection([
     choices: t.readonlyArray(wordsCodec()),
   }),
   t.partial({
-    split: t.string,
+    split: textCodec(),
     correct_choice_idx: nullable(countCodec()),
-    direct_answers: nullable(t.readonlyArray(t.string)),
+    direct_answers: nullable(t.readonlyArray(textCodec())),
     difficult_direct_answer: nullable(t.boolean),
   }),
 ]);

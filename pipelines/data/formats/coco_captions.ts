@@ -1,7 +1,7 @@
 /** COCO captions (Chen et al. 2015), and NoCaps (Agrawal et al. 2019), which has the same form. */
 import * as t from "io-ts";
 import type { CaptionRecord } from "../../eval/records.ts";
-import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { groups } from "./join.ts";
@@ -9,7 +9,7 @@ import { taken } from "./machine.ts";
 
 const Image = t.intersection([
   t.type({ id: idCodec(), file_name: wordsCodec() }),
-  t.partial({ domain: nullable(t.string) }),
+  t.partial({ domain: nullable(textCodec()) }),
 ]);
 const Caption = t.type({ image_id: idCodec(), caption: wordsCodec() });
 

@@ -2,16 +2,38 @@
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 
-/** An id, written as text or as a whole number: its text. */
+/** Most characters of a text. */
+const MOST = 2 ** 20;
+
+const isText = (u: unknown): u is string => typeof u === "string" && u.length <= MOST && u.isWellFormed();
+
+const textFailure = (u: unknown, context: t.Context, name: string): t.Validation<string> =>
+  typeof u !== "string"
+    ? t.failure(u, context, name)
+    : u.length > MOST
+    ? t.failure(`${u.length} characters`, context, `${name}, of at most ${MOST} characters`)
+    : t.failure(u, context, `${name}, without halves of characters (lone surrogates)`);
+
+/** A text, which may be empty: of at most 2^20 characters, all of them whole. */
+export const textCodec = (): t.Type<string, string, unknown> => text;
+
+const text = new t.Type<string, string, unknown>(
+  "a text",
+  isText,
+  (u, context) => isText(u) ? t.success(u) : textFailure(u, context, "a text"),
+  (s) => s,
+);
+
+/** An id, written as text or as a whole number of any length: its text. */
 export const idCodec = (): t.Type<string, string, unknown> => id;
 
 const id = new t.Type<string, string, unknown>(
   "an id (text or whole number)",
   (u): u is string => typeof u === "string",
   (u, context) =>
-    typeof u === "string" && u !== ""
+    isText(u) && u !== ""
       ? t.success(u)
-      : typeof u === "number" && Number.isSafeInteger(u)
+      : (typeof u === "number" && Number.isSafeInteger(u)) || typeof u === "bigint"
       ? t.success(String(u))
       : t.failure(u, context),
   (text) => text,
@@ -22,8 +44,11 @@ export const wordsCodec = (): t.Type<string, string, unknown> => words;
 
 const words = new t.Type<string, string, unknown>(
   "a text that is not empty",
-  (u): u is string => typeof u === "string" && u.trim() !== "",
-  (u, context) => typeof u === "string" && u.trim() !== "" ? t.success(u) : t.failure(u, context),
+  (u): u is string => isText(u) && u.trim() !== "",
+  (u, context) =>
+    isText(u)
+      ? u.trim() !== "" ? t.success(u) : t.failure(u, context)
+      : textFailure(u, context, "a text that is not empty"),
   (text) => text,
 );
 

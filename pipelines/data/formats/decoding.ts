@@ -1,5 +1,6 @@
 /** Bytes as text and as JSON. */
 import type { Refusal } from "../../bridge.ts";
+import { overgrown, parseJsonText } from "./json_text.ts";
 
 /** The refusal of a value as a whole. */
 export const wrong = (got: string, expected: string): Refusal => ({ path: "(root)", got, expected });
@@ -19,8 +20,10 @@ export const textOf = (bytes: Uint8Array): { readonly value: string } | { readon
 export const jsonOf = (bytes: Uint8Array): { readonly value: unknown } | { readonly fault: Refusal } => {
   const text = textOf(bytes);
   if ("fault" in text) return text;
+  const grown = overgrown(text.value);
+  if (grown !== undefined) return { fault: wrong(grown, "a record") };
   try {
-    return { value: JSON.parse(text.value) as unknown };
+    return { value: parseJsonText(text.value) };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return { fault: wrong(`a text that is not JSON (${why.slice(0, 120)})`, "JSON") };

@@ -11,6 +11,7 @@ export type Opener = Format<unknown>["open"];
 /** Opens JSON files, by role, or all in one way. */
 export const jsonFile = (layout: JsonLayout | Readonly<Record<string, JsonLayout>>): Opener =>
   async function* (source, role): AsyncGenerator<readonly Entry[]> {
+    await checkUnicode(source);
     const split = jsonSplitter(source.name, "root" in layout ? layout as JsonLayout : layout[role]!);
     for await (const chunk of source.chunks()) {
       yield split.push(chunk).map(({ section, index, key, at, bytes }): Entry => ({
@@ -27,7 +28,16 @@ export const jsonFile = (layout: JsonLayout | Readonly<Record<string, JsonLayout
     split.end();
   };
 
+/** Refuses text that is not in UTF-8 by its first bytes, which say so. */
+const checkUnicode = async (source: FileSource): Promise<void> => {
+  const [first, second] = await source.slice(0, Math.min(source.size, 2));
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw brokenFile(source.name, "a file in UTF-16", "text in UTF-8", "save the file as UTF-8");
+  }
+};
+
 async function* pieces(source: FileSource, quoted: boolean): AsyncGenerator<readonly TextPiece[]> {
+  await checkUnicode(source);
   const split = textSplitter(source.name, quoted);
   for await (const chunk of source.chunks()) yield split.push(chunk);
   yield split.end();
@@ -56,12 +66,26 @@ export const plainLines: Opener = async function* (source, role): AsyncGenerator
   }
 };
 
-/** Opens either kind of JSON file by its first byte: one list of values, or one value per line. */
+/** Bytes in which the first value of a file shows. */
+const HEAD = 4096;
+
+/**
+ * Opens either kind of JSON file by its first byte: one list of values, or one value per line. One object over several
+ * lines is neither, and is refused as a whole.
+ */
 export const jsonListOrLines: Opener = async function* (source, role): AsyncGenerator<readonly Entry[]> {
-  const head = new TextDecoder().decode(await source.slice(0, Math.min(source.size, 4096)));
-  yield* head.trimStart().startsWith("[")
-    ? jsonFile({ root: "list" })(source, role)
-    : jsonLines(source, role);
+  const head = new TextDecoder().decode(await source.slice(0, Math.min(source.size, HEAD))).trimStart();
+  if (head.startsWith("[")) return yield* jsonFile({ root: "list" })(source, role);
+  if (/^\{\s*\n\s*("|\})/.test(head)) {
+    const expected = "a list of values, or one value per line";
+    throw brokenFile(
+      source.name,
+      "one JSON object over several lines",
+      expected,
+      "write its list as the file",
+    );
+  }
+  yield* jsonLines(source, role);
 };
 
 /**

@@ -42,6 +42,8 @@ export interface Entry extends Place {
   readonly value?: unknown;
   /** Why it could not be parsed. */
   readonly fault?: Refusal;
+  /** Why it is no part of the data, such as a hidden file; it is left out, and counted under these words. */
+  readonly skipped?: string;
 }
 
 /** An entry that was used. An entry may give many records, or none if it completes another's. */

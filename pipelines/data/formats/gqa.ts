@@ -1,14 +1,14 @@
 /** GQA (Hudson and Manning 2019). */
 import * as t from "io-ts";
 import type { ExactRecord } from "../../eval/records.ts";
-import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, taken } from "./machine.ts";
 
-const text = nullable(t.string);
+const text = nullable(textCodec());
 
-const Step = t.type({ operation: t.string, argument: t.string });
+const Step = t.type({ operation: textCodec(), argument: textCodec() });
 
 /** The last step, which asks, is no step of reasoning: GQA's eval.py does not count those with these words. */
 const asking = ["exist", "query: name", "choose name"];

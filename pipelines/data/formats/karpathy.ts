@@ -1,7 +1,7 @@
 /** The splits of Karpathy and Fei-Fei 2015 of COCO and Flickr30k. */
 import * as t from "io-ts";
 import type { CaptionRecord } from "../../eval/records.ts";
-import { idCodec, wordsCodec } from "./codecs.ts";
+import { idCodec, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -12,7 +12,7 @@ const Image = t.intersection([
     split: wordsCodec(),
     sentences: t.readonlyArray(t.type({ raw: wordsCodec() })),
   }),
-  t.partial({ filepath: t.string, cocoid: idCodec(), imgid: idCodec() }),
+  t.partial({ filepath: textCodec(), cocoid: idCodec(), imgid: idCodec() }),
 ]);
 
 /** Karpathy's splits: a record per picture; the id is COCO's where there is one. */

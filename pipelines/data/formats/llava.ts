@@ -1,7 +1,7 @@
 /** Conversations in LLaVA's form (Liu et al. 2023): the file of pre-training pairs and the mixture of instructions. */
 import * as t from "io-ts";
 import type { Message } from "../../text/template.ts";
-import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonListOrLines } from "./entries.ts";
 import type { Entry, Format, Verdict } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -20,7 +20,7 @@ const Conversation = t.intersection([
     id: idCodec(),
     conversations: t.readonlyArray(t.type({
       from: t.keyof(roles),
-      value: t.string,
+      value: textCodec(),
     })),
   }),
   t.partial({ image: nullable(wordsCodec()) }),

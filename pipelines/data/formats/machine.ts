@@ -1,7 +1,7 @@
 /** Machines: what formats do with the entries of their files. */
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
-import { explain, type Refusal } from "../../bridge.ts";
+import { display, explain, type Refusal } from "../../bridge.ts";
 import type { Entry, LeftOut, Machine, Place, Refused, Taken, Verdict } from "./format.ts";
 
 const placeOf = ({ file, record, at }: Place): Place => ({
@@ -39,7 +39,7 @@ export const refused = (entry: Place, ...fields: readonly Refusal[]): Refused =>
 
 /** One wrong field. */
 export const field = (path: string, got: unknown, expected: string): Refusal => {
-  const text = typeof got === "string" ? got : JSON.stringify(got) ?? String(got);
+  const text = typeof got === "string" ? got : display(got);
   return { path, got: text.length > 80 ? `${text.slice(0, 79)}…` : text, expected };
 };
 

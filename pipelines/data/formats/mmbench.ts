@@ -1,7 +1,7 @@
 /** MMBench (Liu et al. 2023): a table that holds its pictures. */
 import * as t from "io-ts";
 import { type ChoiceRecord, HIDDEN_CHOICE } from "../../eval/records.ts";
-import { nullable, wordsCodec } from "./codecs.ts";
+import { nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { table } from "./entries.ts";
 import type { Entry, Format, Verdict } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -9,14 +9,14 @@ import { each, field, refused, taken } from "./machine.ts";
 const Row = t.intersection([
   t.type({ index: wordsCodec(), question: wordsCodec(), A: wordsCodec(), B: wordsCodec() }),
   t.partial({
-    hint: t.string,
-    C: t.string,
-    D: t.string,
-    answer: nullable(t.string),
-    category: t.string,
-    "l2-category": t.string,
+    hint: textCodec(),
+    C: textCodec(),
+    D: textCodec(),
+    answer: nullable(textCodec()),
+    category: textCodec(),
+    "l2-category": textCodec(),
     image: t.string,
-    split: t.string,
+    split: textCodec(),
   }),
 ]);
 type Row = t.TypeOf<typeof Row>;

@@ -1,7 +1,7 @@
 /** OCR-VQA (Mishra et al. 2019): book covers. */
 import * as t from "io-ts";
 import type { ExactRecord } from "../../eval/records.ts";
-import { wordsCodec } from "./codecs.ts";
+import { textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -11,10 +11,10 @@ const splits = { 1: "train", 2: "val", 3: "test" } as const;
 const Book = t.intersection([
   t.type({
     questions: t.readonlyArray(wordsCodec()),
-    answers: t.readonlyArray(t.string),
+    answers: t.readonlyArray(textCodec()),
     split: t.union([t.literal(1), t.literal(2), t.literal(3)]),
   }),
-  t.partial({ imageURL: t.string }),
+  t.partial({ imageURL: textCodec() }),
 ]);
 
 /** OCR-VQA: a record for each question of a book, named `key-number`; the picture is the book's key. */

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Scope from "effect/Scope";
 import * as t from "io-ts";
 import { openPool, type Requesting } from "../../threads/pool.ts";
+import { imageKinds, kindOf } from "../images/image_kind.ts";
 import { MOST_ENCODED } from "../images/picture_files.ts";
 import { idCodec, wordsCodec } from "./codecs.ts";
 import { brokenFile, type Entry, type Format, type FormatError } from "./format.ts";
@@ -151,6 +152,8 @@ export const parquetPairs: Format<PairRecord> = {
   files: [{ name: "tables", many: true }],
   open: rows,
   machine: each(Row, ({ caption, url, picture, id }, entry) => {
+    const kind = picture === undefined ? undefined : kindOf(picture.bytes);
+    if (kind?.read === false) return refused(entry, field("picture", kind.name, imageKinds));
     const image = picture?.path ?? url ?? (picture === undefined ? undefined : `row ${entry.index}`);
     return image === undefined
       ? refused(entry, field("url", "nothing", "an address or a picture"))

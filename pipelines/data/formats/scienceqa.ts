@@ -1,7 +1,7 @@
 /** ScienceQA (Lu et al. 2022). */
 import * as t from "io-ts";
 import type { ChoiceRecord } from "../../eval/records.ts";
-import { countCodec, nullable, wordsCodec } from "./codecs.ts";
+import { countCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -9,12 +9,12 @@ import { each, field, refused, taken } from "./machine.ts";
 const Problem = t.intersection([
   t.type({
     question: wordsCodec(),
-    choices: t.readonlyArray(t.string),
+    choices: t.readonlyArray(textCodec()),
     answer: countCodec(),
     image: t.union([t.null, wordsCodec()]),
     split: wordsCodec(),
   }),
-  t.partial({ hint: nullable(t.string), subject: t.string, grade: t.string }),
+  t.partial({ hint: nullable(textCodec()), subject: textCodec(), grade: textCodec() }),
 ]);
 
 const gradeOf = (grade: string): { readonly grade?: number } => {

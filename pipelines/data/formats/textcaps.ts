@@ -1,7 +1,7 @@
 /** TextCaps (Sidorov et al. 2020). */
 import * as t from "io-ts";
 import type { CaptionRecord } from "../../eval/records.ts";
-import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { clusters } from "./join.ts";
@@ -10,7 +10,7 @@ import { taken } from "./machine.ts";
 // the test split has pictures without captions
 const Caption = t.intersection([
   t.type({ image_id: idCodec() }),
-  t.partial({ caption_str: nullable(wordsCodec()), set_name: t.string }),
+  t.partial({ caption_str: nullable(wordsCodec()), set_name: textCodec() }),
 ]);
 
 /** TextCaps: the file lists every caption by itself; a record per picture has all of them. */

@@ -1,14 +1,14 @@
 /** TextVQA (Singh et al. 2019). */
 import * as t from "io-ts";
 import type { OpenRecord } from "../../eval/records.ts";
-import { idCodec, nullable, wordsCodec } from "./codecs.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, taken } from "./machine.ts";
 
 const Question = t.intersection([
   t.type({ question_id: idCodec(), image_id: idCodec(), question: wordsCodec() }),
-  t.partial({ answers: nullable(t.readonlyArray(t.string)), set_name: t.string }),
+  t.partial({ answers: nullable(t.readonlyArray(textCodec())), set_name: textCodec() }),
 ]);
 
 /** TextVQA: the test split has no answers. */

@@ -1,16 +1,16 @@
 /** VizWiz-VQA (Gurari et al. 2018). */
 import * as t from "io-ts";
 import type { OpenRecord } from "../../eval/records.ts";
-import { nullable, wordsCodec } from "./codecs.ts";
+import { nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format } from "./format.ts";
 import { each, taken } from "./machine.ts";
 
 const Question = t.intersection([
-  t.type({ image: wordsCodec(), question: t.string }),
+  t.type({ image: wordsCodec(), question: textCodec() }),
   t.partial({
-    answers: nullable(t.readonlyArray(t.type({ answer: t.string }))),
-    answer_type: nullable(t.string),
+    answers: nullable(t.readonlyArray(t.type({ answer: textCodec() }))),
+    answer_type: nullable(textCodec()),
   }),
 ]);
 

@@ -1,7 +1,7 @@
 /** VQA v2 (Goyal et al. 2017), and OK-VQA (Marino et al. 2019), which has the same form. */
 import * as t from "io-ts";
 import type { OpenRecord } from "../../eval/records.ts";
-import { idCodec, wordsCodec } from "./codecs.ts";
+import { idCodec, textCodec, wordsCodec } from "./codecs.ts";
 import { jsonFile } from "./entries.ts";
 import type { Format, Machine } from "./format.ts";
 import { pairs } from "./join.ts";
@@ -12,9 +12,9 @@ const Annotation = t.intersection([
   t.type({
     question_id: idCodec(),
     image_id: idCodec(),
-    answers: t.readonlyArray(t.type({ answer: t.string })),
+    answers: t.readonlyArray(t.type({ answer: textCodec() })),
   }),
-  t.partial({ question_type: t.string, answer_type: t.string }),
+  t.partial({ question_type: textCodec(), answer_type: textCodec() }),
 ]);
 
 type Question = t.TypeOf<typeof Question>;

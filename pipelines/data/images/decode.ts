@@ -1,20 +1,25 @@
 /**
- * JPEG, PNG and WebP files as RGB bytes, through one pinned decoder (libvips of the `sharp` in deno.json), since decoders
- * differ in their last bits. What is done to unusual pictures is decided here and nowhere else:
+ * JPEG, PNG, WebP, GIF, TIFF and AVIF files as RGB bytes, through one pinned decoder (libvips of the `sharp` in
+ * deno.json), since decoders differ in their last bits. The first bytes decide what a file is, not its name. What
+ * happens to unusual images is decided here and nowhere else; Pillow's `convert("RGB")` is what most training code does:
  *
- * - turned upright by their EXIF orientation
- * - grey ones get three equal colours; 16 bits are brought down to 8
- * - CMYK goes to sRGB by its own profile, or libvips's; profiles of other pictures are not applied, as in Pillow
- * - transparent ones stand on white
- * - of animated ones the first frame is taken
+ * - EXIF orientation is applied, as `ImageOps.exif_transpose` and Hugging Face's `datasets` do
+ * - grayscale becomes three equal channels, palettes become their colours, as in Pillow
+ * - 16 bits keep their upper 8, as in Pillow for colour; Pillow clips 16-bit grayscale instead
+ * - CMYK becomes sRGB by its own profile, or libvips's; Pillow inverts and multiplies without a profile
+ * - profiles of other images are not applied, as in Pillow
+ * - transparent pixels are laid on white; Pillow drops the alpha channel and shows what it hid
+ * - of animations and files of several pages the first is taken, as in Pillow
+ * - samples that are not whole numbers of 8 or 16 bits (TIFF) are refused
  * - files that end early or whose data is damaged are refused, never filled with grey
- * - pictures of too many pixels are refused by their header, before anything is decoded
+ * - images of too many pixels are refused by their header, before anything is decoded
  */
 import { Buffer } from "node:buffer";
 import * as t from "io-ts";
 import sharp from "sharp";
 import { FaultError } from "../../runs/fault.ts";
 import type { Picture } from "../../vision/bicubic.ts";
+import { imageKinds, kindOf } from "./image_kind.ts";
 
 /** Why a picture was refused. */
 export type ImageReason = "not a picture" | "format" | "too large" | "damaged";
@@ -36,11 +41,12 @@ export class ImageError extends FaultError<{
   override readonly name = "ImageError";
 }
 
-/** Formats that are read. Others (vector formats among them) are refused though the decoder knows some. */
-export const imageFormats: readonly string[] = ["jpeg", "png", "webp"];
+/** Version of the rules above: raised when they change. */
+const RULES = 2;
 
 /** What makes pixels of files: another version may decode to other bits. */
-export const pictureDecoder: string = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
+export const pictureDecoder: string =
+  `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}, rules ${RULES}`;
 
 /** Most pixels of a picture unless said, 64 million. */
 export const MOST_PIXELS: number = 1 << 26;
@@ -64,18 +70,18 @@ export const decodeImage = async (
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const limits = { limitInputPixels: mostPixels, failOn: "error" } as const;
   const read = async () => await sharp(buffer, { ...limits, limitInputPixels: false }).metadata();
+  const kind = kindOf(bytes);
+  if (kind?.read === false) throw refuse(file, "format", kind.name, imageKinds, "convert the file");
   const header = await read().catch((cause) => {
-    throw refuse(
-      file,
-      "not a picture",
-      `${bytes.length} bytes that are no picture (${said(cause)})`,
-      "a JPEG, PNG or WebP file",
-      "check the file",
-    );
+    const got = kind === undefined ? `${bytes.length} bytes that are no image` : kind.name;
+    throw refuse(file, "not a picture", `${got} (${said(cause)})`, imageKinds, "check the file");
   });
-  const { format, width, height, space } = header;
-  if (!imageFormats.includes(format)) {
-    throw refuse(file, "format", `a ${format} file`, imageFormats.join(", "), "convert the file");
+  const { format, width, height, space, depth } = header;
+  // what libvips knows by other signs, such as drawings
+  if (kind === undefined) throw refuse(file, "format", `a ${format} file`, imageKinds, "convert the file");
+  if (depth !== "uchar" && depth !== "ushort") {
+    const mend = "convert the file to samples of 8 bits";
+    throw refuse(file, "format", `samples of the type ${depth}`, "whole numbers of 8 or 16 bits", mend);
   }
   if (width * height > mostPixels) {
     throw refuse(

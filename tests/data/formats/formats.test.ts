@@ -115,7 +115,7 @@ test("a wrong field is named with its file and record; skip goes on and counts i
   assert.equal([error.file, error.record, error.fields], ["val.json", "data[1]", ["answers.1"]]);
   assert.match(
     error.message,
-    "textvqa val.json, data[1] at byte 74: got answers.1: 5; expected answers.1: string",
+    "textvqa val.json, data[1] at byte 74: got answers.1: 5; expected answers.1: a text",
   );
   const verdicts = await read(format, [file], { policy: "skip" });
   const report = verdicts.reduce(addVerdict("textvqa"), emptyReport);

@@ -128,6 +128,91 @@ test("transparent pictures stand on white; of moving ones the first frame is tak
   assert.equal([first.width, first.height, sha256(first.rgb)], [W, H, sha256(scene)]);
 });
 
+test("GIF, TIFF and AVIF are read, whatever their names say; of several pages the first", async () => {
+  const gif = await decodeImage("a.jpg", await bytesOf(image().gif()));
+  assert.equal([gif.width, gif.height], [W, H]);
+  near(at(gif, 4, 20), [255, 0, 0], 1);
+  near(at(gif, 40, 20), [0, 0, 255], 1);
+  for (
+    const options of [{ compression: "lzw" }, { compression: "deflate", bigtiff: true }, {
+      compression: "packbits",
+      tile: true,
+    }] as const
+  ) {
+    const tiff = await decodeImage("a.png", await bytesOf(image().tiff({ ...options })));
+    assert.equal([tiff.width, sha256(tiff.rgb)], [W, sha256(scene)], JSON.stringify(options));
+  }
+  const avif = await decodeImage("a.webp", await bytesOf(image().avif({ lossless: true })));
+  near(at(avif, 4, 20), [255, 0, 0], 3);
+  const frames = Buffer.from(Uint8Array.from([...scene, ...new Uint8Array(W * H * 3)]));
+  const paged = () => sharp(frames, { raw: { width: W, height: H * 2, channels: 3, pageHeight: H } });
+  for (
+    const moving of [
+      await bytesOf(paged().gif({ loop: 0 })),
+      await bytesOf(paged().tiff({ compression: "none" })),
+    ]
+  ) {
+    const first = await decodeImage("a", moving);
+    near(at(first, 40, 20), [0, 0, 255], 1);
+  }
+});
+
+test("the upper 8 of 16 bits stay, in color and grayscale; alpha of 16 bits is laid on white", async () => {
+  const deep = (values: readonly number[], channels: 1 | 3 | 4) =>
+    bytesOf(
+      sharp(Uint16Array.from(Array.from({ length: 16 }, () => values).flat()), {
+        raw: { width: 4, height: 4, channels },
+      }).toColourspace(channels === 1 ? "grey16" : "rgb16").png(),
+    );
+  const color = await decodeImage("a", await deep([0x12ff, 0x8000, 0xfe01], 3));
+  assert.equal(at(color, 1, 1), [0x12, 0x80, 0xfe]);
+  assert.equal(at(await decodeImage("a", await deep([0x34ff], 1)), 1, 1), [0x34, 0x34, 0x34]);
+  near(at(await decodeImage("a", await deep([0x1234, 0x8000, 0xffff, 0], 4)), 1, 1), [255, 255, 255], 1);
+  near(
+    at(await decodeImage("a", await deep([0x1234, 0x8000, 0xffff, 0xffff], 4)), 1, 1),
+    [0x12, 0x80, 0xff],
+    1,
+  );
+});
+
+test("grayscale with alpha and palettes with transparency stand on white", async () => {
+  const gray = sharp(Uint8Array.from(Array.from({ length: 16 }, () => [40, 0]).flat()), {
+    raw: { width: 4, height: 4, channels: 2 },
+  });
+  assert.equal(at(await decodeImage("a", await bytesOf(gray.png())), 1, 1), [255, 255, 255]);
+  const clear = sharp({
+    create: { width: 8, height: 8, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0 } },
+  });
+  assert.equal(at(await decodeImage("a", await bytesOf(clear.clone().png({ palette: true }))), 1, 1), [
+    255,
+    255,
+    255,
+  ]);
+  assert.equal(at(await decodeImage("a", await bytesOf(clear.clone().gif())), 1, 1), [255, 255, 255]);
+});
+
+/** A TIFF file of 4 x 4 samples of 32-bit floating point. */
+const floatTiff = (): Uint8Array => {
+  const file = new Uint8Array(8 + 2 + 9 * 12 + 4 + 64), view = new DataView(file.buffer);
+  file.set([73, 73, 42, 0, 8]);
+  const fields = [[256, 4], [257, 4], [258, 32], [259, 1], [262, 1], [273, file.length - 64], [277, 1], [
+    279,
+    64,
+  ], [339, 3]];
+  view.setUint16(8, fields.length, true);
+  fields.forEach(([tag, value], i) => {
+    const at = 10 + 12 * i;
+    view.setUint16(at, tag!, true), view.setUint16(at + 2, 4, true);
+    view.setUint32(at + 4, 1, true), view.setUint32(at + 8, value!, true);
+  });
+  for (let i = 0; i < 16; i++) view.setFloat32(file.length - 64 + 4 * i, i / 16, true);
+  return file;
+};
+
+test("samples that are no whole numbers of 8 or 16 bits are refused", async () => {
+  assert.match(await refused(floatTiff(), ["format"]), "samples of the type float");
+});
+
 test("truncated files are refused wherever they end", async () => {
   const noise = new Uint8Array(96 * 96 * 3).map((_, i) => (i * 7919) % 251);
   const source = () => sharp(Buffer.from(noise), { raw: { width: 96, height: 96, channels: 3 } });
@@ -156,8 +241,22 @@ test("bombs are refused by their header; other formats by their name", async () 
   const svg = new TextEncoder().encode(
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
   );
-  assert.match(await refused(svg, ["format"]), "a svg file; expected jpeg, png, webp");
-  assert.match(await refused(await bytesOf(image().gif()), ["format"]), "a gif file");
+  assert.match(
+    await refused(svg, ["format"]),
+    "got an SVG drawing; expected a JPEG, PNG, WebP, GIF, TIFF or AVIF image",
+  );
+  const ascii = (text: string, length = 64) => new Uint8Array(length).map((_, i) => text.charCodeAt(i) || 0);
+  const others: readonly (readonly [Uint8Array, string])[] = [
+    [ascii("BM    \0\0\0\0"), "a BMP image"],
+    [ascii("\0\0\0\x18ftypheic"), "a HEIC image"],
+    [ascii("8BPS"), "a Photoshop file"],
+    [ascii("\0\0\x01\0\x01\0"), "an icon"],
+    [ascii("%PDF-1.4"), "a PDF file"],
+    [ascii("<!DOCTYPE html><title>404</title>"), "an HTML page"],
+    [ascii("\xff\x0a"), "a JPEG XL image"],
+    [ascii("version https://git-lfs.github.com/spec/v1"), "a pointer of Git LFS"],
+  ];
+  for (const [bytes, name] of others) assert.match(await refused(bytes, ["format"]), `got ${name}`);
 });
 
 test("workers give the same squares in order, whatever their number, and name what they refuse", async () => {
