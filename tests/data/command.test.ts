@@ -46,7 +46,7 @@ test("counts, refusals and a sample, for people and as JSON", async () => {
 test("with the policy stop the first refusal is the error", async () => {
   const { code, err } = await data("textvqa", file, "--policy", "stop");
   assert.is(code, 1);
-  assert.match(err, /data\[1\] at byte \d+\n {2}got: {6}answers\.1: 5\n {2}expected: answers\.1: string/);
+  assert.match(err, /data\[1\] at byte \d+\n {2}got: {6}answers\.1: 5\n {2}expected: answers\.1: a text/);
 });
 
 test("unknown formats and absent files are errors", async () => {
