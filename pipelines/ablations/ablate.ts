@@ -6,17 +6,20 @@ import type * as Scope from "effect/Scope";
 import { relative } from "node:path";
 import { type DecodeError, tried } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
+import { libraryCommit } from "../runs/commit.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import {
   type Manifest,
   newManifest,
   stageDone,
   stageFailed,
+  stageOf,
   stageStarted,
   stageStopped,
 } from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import {
+  finishedRun,
   openOrCreateRun,
   type RunDirectory,
   type RunError,
@@ -26,17 +29,18 @@ import {
 import type { LockError } from "../runs/run_lock.ts";
 import { type ProgressSink, stderrSink } from "../terminal/progress.ts";
 import { artefactPath, readResult } from "./artefact.ts";
+import { codeHash, codeVersions } from "../stages/code.ts";
 import { DEFAULT_STORE } from "./commands.ts";
 import { type AblationConfig, experimentsOf } from "./config.ts";
 import { AblationError, JobError } from "./fault.ts";
 import { deviceOf, type Hand, handMakes, openHand } from "./hand.ts";
-import { artefactName, type Job, jobGraph, jobsOf } from "./jobs.ts";
+import { artefactName, type Job, jobGraph, jobsOf, type MadeBy } from "./jobs.ts";
 import { heard, labelOf, startLive, stepsOf } from "./live.ts";
 import { makeArtefact } from "./make.ts";
 import { wireFault } from "./messages.ts";
 import { ablationOf } from "./presets.ts";
 import { type JobEvent, type making, runJobs } from "./scheduler.ts";
-import type { AblationRecord, AblationSummary } from "./summary_types.ts";
+import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
 import { workshop } from "./workshop.ts";
 import { writeAblation } from "./write.ts";
 
@@ -95,22 +99,21 @@ export const defaultDirectory = (config: AblationConfig): string => {
   return hash === hashOf(ablationOf(config.family, config.preset)) ? name : `${name}-${hash.slice(0, 8)}`;
 };
 
-interface Team {
-  readonly device: string;
+interface Team extends MadeBy {
   readonly deviceName: string;
   readonly lanes: number;
 }
 
 const recordOf = (
   { config, settings }: AblateOptions,
-  { device, deviceName, lanes }: Team,
+  { deviceName, lanes, ...by }: Team,
   store: string,
   jobs: readonly Job[],
 ): AblationRecord => ({
   format: 1,
   settings,
   store,
-  device,
+  device: by.device,
   deviceName,
   workers: lanes,
   jobs: jobs.map((job) => ({
@@ -121,7 +124,7 @@ const recordOf = (
     steps: stepsOf(job),
   })),
   runs: experimentsOf(config).map((e) => {
-    const own = jobsOf(e, device);
+    const own = jobsOf(e, by);
     const named = (stage: Job["stage"]): string => artefactName(own.find((job) => job.stage === stage)!);
     return {
       arm: e.arm.name,
@@ -175,15 +178,6 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
   };
 };
 
-const elsewhere = (path: string, got: string, expected: string): AblationError =>
-  new AblationError({
-    op: `run the ablation in ${path}`,
-    got: `artefacts that were made on ${got}`,
-    expected,
-    mend: "give it another directory with --out, or run it on that device",
-    path,
-  });
-
 /** The ablation with a team that is there. */
 const run = <R>(
   options: AblateOptions,
@@ -192,23 +186,22 @@ const run = <R>(
 ): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
   Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;
-    const jobs = yield* tried(() => jobGraph(experimentsOf(config), team.device));
-    const { directory, manifest } = yield* openOrCreateRun(
-      out,
-      newManifest({
-        name: `${config.family}-${config.preset}`,
-        config: config as unknown as Json,
-        // pictures are known by what decides them, as they may not be drawn yet
-        dataHash: hashOf({ data: config.data, scenes: config.scenes }),
-        codeVersion: options.version,
-        device: team.device,
-        seeds: Object.fromEntries(config.seeds.map((seed, i) => [`run${i + 1}`, seed])),
-        stages: jobs.map(artefactName),
-      }, now()),
-    );
-    if (manifest.device !== team.device) {
-      return yield* Effect.fail(elsewhere(out, manifest.device, team.device));
-    }
+    const jobs = yield* tried(() => jobGraph(experimentsOf(config), team));
+    const begun = newManifest({
+      name: `${config.family}-${config.preset}`,
+      config: config as unknown as Json,
+      // pictures are known by what decides them, as they may not be drawn yet
+      dataHash: hashOf({ data: config.data, scenes: config.scenes }),
+      codeVersion: options.version,
+      commit: libraryCommit(),
+      code: codeHash(team.code),
+      device: team.device,
+      seeds: Object.fromEntries(config.seeds.map((seed, i) => [`run${i + 1}`, seed])),
+      stages: jobs.map(artefactName),
+    }, now());
+    const before = yield* finishedRun(out, begun, summaryCodec());
+    if (before !== undefined) return { directory: out, summary: before };
+    const { directory, manifest } = yield* openOrCreateRun(out, begun);
     yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
     yield* writeJson(`${out}/record.json`, recordOf(options, team, relative(out, store), jobs));
     const done = new Set<string>();
@@ -217,7 +210,9 @@ const run = <R>(
     }
     const live = yield* startLive(`${config.family}/${config.preset}`, store, jobs, sink);
     const found = jobs.filter(({ key }) => done.has(key)).map(artefactName);
-    const known = found.reduce((sofar, name) => stageDone(name, now())(sofar), stopped(manifest));
+    // times of what was done before stay
+    const known = found.filter((name) => stageOf(manifest, name)?.status !== "done")
+      .reduce((sofar, name) => stageDone(name, now())(sofar), stopped(manifest));
     yield* writeManifest(directory, known);
     const { note, stop } = bookkeeper(directory, known);
     const failed: JobError[] = [];
@@ -257,7 +252,9 @@ export const ablate = (
 ): Effect.Effect<AblationResult, AblateError> =>
   Effect.scoped(Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, version } = options;
-    yield* tried(() => jobGraph(experimentsOf(config), "")); // what cannot be is refused before anything is opened
+    const code = yield* codeVersions;
+    // what cannot be is refused before anything is opened
+    yield* tried(() => jobGraph(experimentsOf(config), { device: "", code }));
     const logs = `${out}/logs`;
     yield* onDisk("make", logs, () => Deno.mkdir(logs, { recursive: true }));
     const hands: Hand[] = [];
@@ -269,7 +266,7 @@ export const ablate = (
     const device = yield* deviceOf(hands[0]!);
     return yield* run(
       options,
-      { device, deviceName, lanes: workers },
+      { device, code, deviceName, lanes: workers },
       (lane, job, onWait) => handMakes(hands[lane]!, job, onWait),
     );
   }));
@@ -281,8 +278,8 @@ export const ablateHere = (
 ): Effect.Effect<AblationResult, AblateError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), { store = DEFAULT_STORE, version } = options;
-    const shop = workshop(store, profile.name, version);
-    return yield* run(options, { device: profile.name, deviceName, lanes: 1 }, (_lane, job, onWait) =>
+    const shop = yield* workshop(store, profile.name, version), { device, code } = shop;
+    return yield* run(options, { device, code, deviceName, lanes: 1 }, (_lane, job, onWait) =>
       makeArtefact(shop, job, onWait).pipe(
         Effect.asVoid,
         Effect.mapError((error) => {

@@ -16,6 +16,7 @@
  */
 import type { DataConfig } from "../data/config.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
+import type { CodeVersions } from "../stages/code.ts";
 import { bridgeAt, viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import { bridgeAfter, type Experiment, settingOf } from "./experiment.ts";
@@ -45,6 +46,14 @@ export const scenesIn = ({ scenes, largeObjects = 0 }: Experiment, split: Langua
 export const dataIn = ({ data, pretrainData = data }: Experiment, split: LanguageSplit): DataConfig =>
   split === "pretrain" ? pretrainData : data;
 
+/** What artefacts are made by. */
+export interface MadeBy {
+  /** Name of the device. */
+  readonly device: string;
+  /** The code. */
+  readonly code: CodeVersions;
+}
+
 /** One artefact to be made. */
 export interface Job {
   /** Hash of all that decides it, hexadecimal. */
@@ -66,8 +75,7 @@ export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string
   `${stage}-${key.slice(0, 16)}`;
 
 /**
- * Part of every key: raised when artefacts of before cannot be read any more, and when what comes with the library decides
- * others, as the shipped encoder and the packages of the art do.
+ * Part of every key, beside the code: raised when artefacts of before cannot be read any more.
  */
 const FORMAT = 1;
 
@@ -81,10 +89,14 @@ export interface DecidedBy {
   readonly data: DataConfig;
   /** The vision stage with its seed; 0 steps take the shipped weights. */
   readonly vision: { readonly steps: number };
+  /** The code of the stages that it comes from; nothing in artefacts of before that was kept. */
+  readonly code?: Readonly<Partial<CodeVersions>>;
 }
 
-const decidedVision = ({ format, device, data, vision }: DecidedBy): Json =>
-  ({ format, stage: "vision", device, data, vision }) as unknown as Json;
+const decidedVision = ({ format, device, data, vision, code }: DecidedBy): Json => {
+  const by = code?.vision === undefined ? {} : { code: { vision: code.vision } };
+  return { format, stage: "vision", device, ...by, data, vision } as unknown as Json;
+};
 
 /** The training of the encoder that an artefact comes from, by the configuration in its manifest; none of the shipped one. */
 export const visionJob = (of: DecidedBy): Pick<Job, "stage" | "key"> | undefined =>
@@ -97,10 +109,10 @@ const viewsIn = (e: Experiment, stage: "pretrain" | "finetune"): EncoderViews =>
   return viewsRead(bridge);
 };
 
-/** All jobs of an experiment on a device, each after those that it needs. Throws ConfigError for an arm that does not fit. */
-export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
+/** All jobs of an experiment, each after those that it needs. Throws ConfigError for an arm that does not fit. */
+export const jobsOf = (e: Experiment, by: MadeBy): readonly Job[] => {
   const small = viewsIn(e, "pretrain"), grown = viewsIn(e, "finetune");
-  const made: Job[] = [];
+  const made: Job[] = [], codes = new Map<string, Readonly<Partial<CodeVersions>>>();
   const add = (
     stage: JobStage,
     config: object,
@@ -108,7 +120,9 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
     pictures?: Job["pictures"],
   ): Job => {
     const drawn = stage === "scenes"; // drawn by the processor, whatever else computes
-    const whole = { format: FORMAT, stage, ...(drawn ? {} : { device }), ...config } as unknown as Json;
+    const code = Object.assign({}, ...needs.map(({ key }) => codes.get(key)), { [stage]: by.code[stage] });
+    const device = drawn ? {} : { device: by.device };
+    const whole = { format: FORMAT, stage, ...device, code, ...config } as unknown as Json;
     const job: Job = {
       key: hashOf(whole),
       stage,
@@ -117,6 +131,7 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
       config: whole,
       needs: needs.map((need) => ({ stage: need.stage, key: need.key })),
     };
+    codes.set(job.key, code);
     made.push(job);
     return job;
   };
@@ -164,10 +179,10 @@ export const jobsOf = (e: Experiment, device: string): readonly Job[] => {
 };
 
 /** Jobs of many experiments, each once, in an order in which every job comes after those that it needs. */
-export const jobGraph = (experiments: readonly Experiment[], device: string): readonly Job[] => {
+export const jobGraph = (experiments: readonly Experiment[], by: MadeBy): readonly Job[] => {
   const byKey = new Map<string, Job>();
   for (const e of experiments) {
-    for (const job of jobsOf(e, device)) if (!byKey.has(job.key)) byKey.set(job.key, job);
+    for (const job of jobsOf(e, by)) if (!byKey.has(job.key)) byKey.set(job.key, job);
   }
   return [...byKey.values()];
 };

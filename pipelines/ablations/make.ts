@@ -7,6 +7,7 @@ import { type DecodeError, tried } from "../bridge.ts";
 import type { DataError } from "../data/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { libraryCommit } from "../runs/commit.ts";
 import { hashOf } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
@@ -196,6 +197,7 @@ export const makeArtefact = (
       config: job.config,
       dataHash,
       codeVersion: shop.version,
+      commit: libraryCommit(),
       device: shop.device,
       seeds: { data: data.seed, model: seed, evaluation },
       stages: [job.stage],
@@ -233,7 +235,7 @@ export const makeStage = (
   stage: JobStage,
 ): Effect.Effect<ArtefactResult & { readonly directory: string }, MakeError, Device> =>
   Effect.gen(function* () {
-    const jobs = yield* tried(() => jobsOf(experiment, shop.device));
+    const jobs = yield* tried(() => jobsOf(experiment, shop));
     const wanted = jobs.findLast((job) => job.stage === stage);
     if (wanted === undefined) {
       return yield* Effect.fail(

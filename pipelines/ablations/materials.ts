@@ -24,7 +24,7 @@ export const pictureJob = (
   e: Experiment,
   stage: "scenes" | "features",
   split: LanguageSplit,
-): Job => jobsOf(e, shop.device).find((job) => job.stage === stage && job.pictures?.split === split)!;
+): Job => jobsOf(e, shop).find((job) => job.stage === stage && job.pictures?.split === split)!;
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
 export const scenesOf = (shop: Workshop, job: Job): Effect.Effect<SceneSet, DataError> => {
@@ -38,7 +38,7 @@ export const encoderOf = (
   shop: Workshop,
   e: Experiment,
 ): Effect.Effect<VisionWeights, FeatureError> => {
-  const job = jobsOf(e, shop.device).find(({ stage }) => stage === "vision");
+  const job = jobsOf(e, shop).find(({ stage }) => stage === "vision");
   if (job === undefined) return keeping(shop, "shipped encoder", loadVision(shippedWeights()));
   const path = `${artefactPath(shop.store, job)}/checkpoints/vision.safetensors`;
   return Effect.gen(function* () {

@@ -29,14 +29,16 @@ export const encoderParams = (
 
 /** The model of an experiment after a stage, from its artefact in the store. */
 export const modelAfter = (
-  { store, device }: Pick<Workshop, "store" | "device">,
+  shop: Workshop,
   e: Experiment,
   stage: "pretrain" | "expand" | "finetune",
   vocabulary: number,
 ): Effect.Effect<ModelState, CheckpointError | TreeError> =>
   Effect.gen(function* () {
-    const job = jobsOf(e, device).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
-    const { tensors, metadata } = yield* load(`${artefactPath(store, job)}/checkpoints/${stage}.safetensors`);
+    const job = jobsOf(e, shop).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
+    const { tensors, metadata } = yield* load(
+      `${artefactPath(shop.store, job)}/checkpoints/${stage}.safetensors`,
+    );
     const { specs } = modelOf(e.model, vocabulary, bridge);
     const params = yield* paramsIn(tensors, specs, stage === "expand" ? "" : PARAMS);
     return { bridge, params, identity: metadata.identity ?? "" };

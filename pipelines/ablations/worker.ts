@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as E from "fp-ts/lib/Either.js";
+import { RunError } from "../runs/run_directory.ts";
 import { tuned } from "../tune/store.ts";
 import { jobsOf } from "./jobs.ts";
 import { makeArtefact } from "./make.ts";
@@ -27,10 +28,20 @@ const say = (reply: Reply): void => {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 };
 
+// The worker was started after the ablation, which knows the code as it was then.
+const otherCode = (key: string): RunError =>
+  new RunError({
+    op: "make an artefact",
+    got: `no job with the key ${key.slice(0, 16)}`,
+    expected: "the code that the ablation began with",
+    mend: "the sources have changed since: give the same command again, which then makes all by the new code",
+    path: "",
+  });
+
 const answered = (shop: Workshop, { id, experiment, key }: Request): Effect.Effect<void, never, Device> =>
   Effect.gen(function* () {
-    const job = jobsOf(experiment, shop.device).find((one) => one.key === key);
-    if (job === undefined) throw new Error(`no job of the experiment has the key ${key}`);
+    const job = jobsOf(experiment, shop).find((one) => one.key === key);
+    if (job === undefined) return yield* Effect.fail(otherCode(key));
     yield* makeArtefact(shop, job, (holder) => say({ kind: "waiting", id, holder }));
   }).pipe(
     Effect.exit,
@@ -44,9 +55,9 @@ const answered = (shop: Workshop, { id, experiment, key }: Request): Effect.Effe
     ),
   );
 
-const serve = (store: string, version: string): Effect.Effect<void, never, Device> =>
+const serve = (store: string, version: string): Effect.Effect<void, RunError, Device> =>
   Effect.gen(function* () {
-    const { profile } = yield* theDevice(), shop = workshop(store, profile.name, version);
+    const { profile } = yield* theDevice(), shop = yield* workshop(store, profile.name, version);
     say({ kind: "ready", device: profile.name });
     let current: Fiber.Fiber<void> | undefined;
     for (const lines = linesOf(Deno.stdin.readable);;) {
@@ -63,9 +74,9 @@ const serve = (store: string, version: string): Effect.Effect<void, never, Devic
 if (import.meta.main) {
   const [store, device, version] = Deno.args as [string, DeviceName, string];
   Deno.addSignalListener("SIGINT", () => {}); // a terminal sends it to all: the ablation decides
-  const program: Effect.Effect<void, DeviceError> = serve(store, version).pipe(
+  const program: Effect.Effect<void, DeviceError | RunError> = serve(store, version).pipe(
     Effect.provide(tuned(deviceNamed(device))),
-  ) as Effect.Effect<void, DeviceError>;
+  ) as Effect.Effect<void, DeviceError | RunError>;
   const exit = await Effect.runPromiseExit(program);
   if (Exit.isFailure(exit)) console.error(Cause.pretty(exit.cause));
   Deno.exit(Exit.isSuccess(exit) ? 0 : 1);

@@ -1,25 +1,26 @@
 /** What the jobs of one process share: the store, the device by name, and what they keep in memory. */
 import * as Effect from "effect/Effect";
+import type { RunError } from "../runs/run_directory.ts";
+import { codeVersions } from "../stages/code.ts";
+import type { MadeBy } from "./jobs.ts";
 
 /** Where jobs find each other's artefacts, and what this process keeps in memory. */
-export interface Workshop {
+export interface Workshop extends MadeBy {
   /** The store. */
   readonly store: string;
   /** Version of the code, for manifests. */
   readonly version: string;
-  /** Name of the device. */
-  readonly device: string;
   /** What was read, by key, the latest last. */
   readonly kept: Map<string, unknown>;
 }
 
-/** A workshop with nothing in memory. */
-export const workshop = (store: string, device: string, version: string): Workshop => ({
-  store,
-  device,
-  version,
-  kept: new Map(),
-});
+/** A workshop with nothing in memory, for the code as it is. */
+export const workshop = (
+  store: string,
+  device: string,
+  version: string,
+): Effect.Effect<Workshop, RunError> =>
+  Effect.map(codeVersions, (code) => ({ store, device, code, version, kept: new Map() }));
 
 /** Things kept in memory: those of one experiment. */
 const KEPT = 8;

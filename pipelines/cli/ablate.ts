@@ -15,7 +15,7 @@ import { families } from "../ablations/families.ts";
 import { summaryText } from "../ablations/table.ts";
 import { countOf } from "../bench/flags.ts";
 import member from "../deno.json" with { type: "json" };
-import { writeReportPage } from "../report/write.ts";
+import { ensureReportPage } from "../report/write.ts";
 import { existing } from "../runs/disk.ts";
 import { notice, print } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
@@ -72,7 +72,7 @@ export const command = Command.make(
       const out = Option.getOrElse(given.out, () => defaultDirectory(config));
       const page = Effect.flatMap(
         existing(`${out}/summary.json`),
-        (there) => there ? Effect.asVoid(writeReportPage(out)) : Effect.void,
+        (there) => there ? ensureReportPage(out) : Effect.void,
       );
       const { summary } = yield* ablate(
         { config, settings: set, out, store, version: member.version },

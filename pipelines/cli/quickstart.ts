@@ -17,7 +17,7 @@ import { presets } from "../quickstart/presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
 import { quickstart, type QuickstartError } from "../quickstart/run.ts";
 import type { ReportError } from "../report/make.ts";
-import { writeReportPage } from "../report/write.ts";
+import { ensureReportPage } from "../report/write.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
@@ -77,7 +77,7 @@ const show = (
       fresh,
       version: member.version,
     });
-    yield* writeReportPage(folder);
+    yield* ensureReportPage(folder);
     print(
       json
         ? JSON.stringify(summary, null, 2)

@@ -79,7 +79,7 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
         const label = `${stage} ${chosen.name}, seed ${seed}`;
         notice(`${label}, and what it needs, on ${profile.name}`);
         const { directory, key, seconds, numbers } = yield* makeStage(
-          workshop(store, profile.name, member.version),
+          yield* workshop(store, profile.name, member.version),
           experiment,
           stage,
         );

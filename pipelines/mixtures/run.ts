@@ -4,6 +4,7 @@ import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
 import { type DecodeError, fromEither, tried } from "../bridge.ts";
 import { DataError } from "../data/error.ts";
 import { leastLength } from "../data/mixture_buckets.ts";
@@ -12,10 +13,12 @@ import { type MixtureError, type OpenMixture, openMixture } from "../data/mixtur
 import type { PartReport } from "../data/mixture_prepare.ts";
 import { benchmarkNamed } from "../eval/registry.ts";
 import type { ScoreReport } from "../eval/report.ts";
+import { libraryCommit } from "../runs/commit.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
-import { openOrCreateRun, type RunError, writeJson } from "../runs/run_directory.ts";
+import { finishedRun, openOrCreateRun, type RunError, writeJson } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
+import { codeHash, codeVersions } from "../stages/code.ts";
 import { answerRecords, type RecordAnswerError } from "../stages/answer_records.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
@@ -69,6 +72,13 @@ export interface MixtureRunSummary {
   /** Scores by part of the mixture of evaluation. */
   readonly scores: Readonly<Record<string, PartScores>>;
 }
+
+// Of a file that this library wrote: that its parts are there.
+const summaryCodec = t.type({ mixtures: t.UnknownRecord, scores: t.UnknownRecord }) as unknown as t.Type<
+  MixtureRunSummary,
+  unknown,
+  unknown
+>;
 
 /** What a run can fail with. */
 export type MixtureRunError =
@@ -184,10 +194,14 @@ export const runOnMixtures = (
       config: config as unknown as Json,
       dataHash: hashOf([few.hash, many.hash, asked.hash]),
       codeVersion: version,
+      commit: libraryCommit(),
+      code: codeHash(yield* codeVersions),
       device: device.profile.name,
       seeds: { model: seed },
       stages: ["pretrain", "expand", "finetune", "evaluate"],
     }, new Date().toISOString());
+    const before = yield* finishedRun(out, manifest, summaryCodec);
+    if (before !== undefined) return before;
     const run = stageRun(yield* openOrCreateRun(out, manifest));
     const weights = yield* loadVision(shippedWeights());
     const featured = (mixture: OpenMixture, views: EncoderViews, label: string) =>

@@ -49,7 +49,7 @@ export const pretrainingCosts = (
   preset: PresetName,
 ): Effect.Effect<readonly Cost[], MakeError, Device> =>
   Effect.gen(function* () {
-    const shop = workshop(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
+    const shop = yield* workshop(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
     const base = baseOf(ablationPresets[preset].base), costs: Cost[] = [];
     for (const full of measuredConfigs("full")) {
       const { name, bridge, expansion } = yield* fromEither(configNamed(full.name, "small")).pipe(

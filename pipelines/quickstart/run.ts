@@ -5,6 +5,7 @@
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { artefactPath, readResult } from "../ablations/artefact.ts";
+import { codeHash } from "../stages/code.ts";
 import { baseOf, type Experiment } from "../ablations/experiment.ts";
 import { type Job, jobGraph, jobsOf } from "../ablations/jobs.ts";
 import { makeArtefact, type MakeError } from "../ablations/make.ts";
@@ -13,9 +14,10 @@ import { workshop } from "../ablations/workshop.ts";
 import { tried } from "../bridge.ts";
 import { type DiskError, existing, onDisk } from "../runs/disk.ts";
 import { folderOf } from "../runs/paths.ts";
+import { libraryCommit } from "../runs/commit.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
-import { openOrCreateRun, type RunDirectory, RunError } from "../runs/run_directory.ts";
+import { finishedRun, openOrCreateRun, type RunDirectory } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { alsoNamed } from "../runs/second_name.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
@@ -23,7 +25,7 @@ import { noted, stageRun } from "../stages/stage.ts";
 import { notice } from "../terminal/output.ts";
 import type { QuickstartConfig } from "./config.ts";
 import { writeReport } from "./report.ts";
-import { type ArmResult, armResult, type Summary, summaryOf } from "./summary.ts";
+import { type ArmResult, armResult, type Summary, summaryCodec, summaryOf } from "./summary.ts";
 
 /** Everything that a quickstart can fail with. */
 export type QuickstartError = MakeError;
@@ -103,15 +105,6 @@ const moveAside = (path: string): Effect.Effect<void, DiskError | LockError> =>
     yield* Effect.logInfo(`${path} is now at ${aside}`);
   });
 
-const elsewhere = (path: string, got: string, expected: string): RunError =>
-  new RunError({
-    op: `run the quickstart in ${path}`,
-    got: `a run on ${got}`,
-    expected,
-    mend: "give it another directory with --out, or run it on that device",
-    path,
-  });
-
 /** A function that tells once who is waited for. */
 const tellOnce = (what: string): (holder: string) => void => {
   let told = false;
@@ -128,37 +121,36 @@ export const quickstart = (
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), { profile: { name: device } } = yield* theDevice();
-    const experiments = quickstartExperiments(config),
-      jobs = yield* tried(() => jobGraph(experiments, device));
+    const shop = yield* workshop(store, device, version), experiments = quickstartExperiments(config);
+    const jobs = yield* tried(() => jobGraph(experiments, shop));
     const trainings = jobs.filter(({ stage }) => stage !== "scenes" && stage !== "features");
     if (fresh) {
       for (const path of [out, ...trainings.map((job) => artefactPath(store, job))]) yield* moveAside(path);
     }
     yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
-    const shop = workshop(store, device, version), hashes: string[] = [];
+    const hashes: string[] = [];
     for (const job of jobs.filter(({ stage }) => stage === "scenes")) {
       hashes.push((yield* makeArtefact(shop, job, tellOnce("scenes"))).dataHash);
     }
     const dataHash = hashOf(hashes);
-    const opened = yield* openOrCreateRun(
-      out,
-      newManifest({
-        name: `quickstart-${config.scale}`,
-        config: config as unknown as Json,
-        dataHash,
-        codeVersion: version,
-        device,
-        seeds: { data: config.data.seed, model: config.seed, evaluation: config.evaluate.seed },
-        stages: stageNames(config),
-      }, new Date().toISOString()),
-    );
-    if (opened.manifest.device !== device) {
-      return yield* Effect.fail(elsewhere(out, opened.manifest.device, device));
-    }
+    const begun = newManifest({
+      name: `quickstart-${config.scale}`,
+      config: config as unknown as Json,
+      dataHash,
+      codeVersion: version,
+      commit: libraryCommit(),
+      code: codeHash(shop.code),
+      device,
+      seeds: { data: config.data.seed, model: config.seed, evaluation: config.evaluate.seed },
+      stages: stageNames(config),
+    }, new Date().toISOString());
+    const before = yield* finishedRun(out, begun, summaryCodec());
+    if (before !== undefined) return before;
+    const opened = yield* openOrCreateRun(out, begun);
     const run = stageRun(opened), done = new Set<string>(), results: ArmResult[] = [];
     for (const [i, experiment] of experiments.entries()) {
       notice(`${experiment.arm.name}, arm ${i + 1} of ${experiments.length}`);
-      for (const job of jobsOf(experiment, device)) {
+      for (const job of jobsOf(experiment, shop)) {
         const title = titleOf(job, experiment), artefact = artefactPath(store, job);
         if (done.has(title ?? job.key)) continue;
         done.add(title ?? job.key);

@@ -1,5 +1,6 @@
 /** What a quickstart found out, as numbers. */
 import * as Effect from "effect/Effect";
+import * as t from "io-ts";
 import type { DecodeError } from "../bridge.ts";
 import { grownTokens, smallTokens } from "./tokens.ts";
 import type { Interval } from "../eval/bootstrap.ts";
@@ -93,6 +94,21 @@ export interface Summary {
   /** Seconds of the whole command, from start to summary. */
   readonly wallSeconds: number;
 }
+
+const summaryType = t.type({
+  arms: t.array(t.UnknownRecord),
+  baselines: t.type({ blind: t.UnknownRecord, shuffled: t.UnknownRecord, alwaysYes: t.UnknownRecord }),
+  scale: t.string,
+  seed: t.number,
+  dataHash: t.string,
+  device: t.string,
+  vocabulary: t.UnknownRecord,
+  wallSeconds: t.number,
+});
+
+/** Codec of {@link Summary}, for files that this library wrote: of the arms it checks that they are there. */
+export const summaryCodec = (): t.Type<Summary, unknown, unknown> =>
+  summaryType as unknown as t.Type<Summary, unknown, unknown>;
 
 /** What the summary says beside the arms. */
 export interface SummaryFacts {

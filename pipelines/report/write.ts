@@ -1,6 +1,6 @@
 /** The page of a report on disk. */
 import * as Effect from "effect/Effect";
-import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
+import { atomicWrite, type DiskError, ifThere, onDisk } from "../runs/disk.ts";
 import type { ReportDocument, ReportFigure } from "./document.ts";
 import { readReport, type ReportError } from "./make.ts";
 import { reportPage } from "./render.ts";
@@ -14,6 +14,17 @@ export const writeReportPage = (
     readReport(path),
     (report) => atomicWrite(page, [new TextEncoder().encode(reportPage(report))]),
   );
+
+/** As {@link writeReportPage}, unless the directory has a page that is not older than its summary. */
+export const ensureReportPage = (path: string): Effect.Effect<void, ReportError> =>
+  Effect.gen(function* () {
+    const [page, summary] = yield* Effect.forEach(["report.html", "summary.json"], (name) =>
+      onDisk("look for", `${path}/${name}`, () => ifThere(Deno.lstat(`${path}/${name}`))));
+    const current = page?.isFile === true && (page.mtime?.getTime() ?? 0) >= (summary?.mtime?.getTime() ?? 0);
+    if (!current) {
+      yield* writeReportPage(path);
+    }
+  });
 
 /** Writes figures, such as those of a report, into a folder, as SVG and PNG. */
 export const writeFigures = (

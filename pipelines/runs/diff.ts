@@ -27,11 +27,17 @@ const between = (kind: DifferenceKind, a: unknown, b: unknown, at = ""): readonl
 const stagesOf = ({ manifest: { stages } }: IndexedRun): object =>
   Object.fromEntries(stages.map(({ name, status }) => [name, status]));
 
+const codeIn = ({ manifest: { codeVersion, commit, code } }: IndexedRun): object => ({
+  codeVersion,
+  ...(commit === undefined ? {} : { commit }),
+  ...(code === undefined ? {} : { code }),
+});
+
 /** Every difference of two runs; times and paths are none. Runs that agree give an empty list. */
 export const diffRuns = (a: IndexedRun, b: IndexedRun): readonly Difference[] => [
   ...between("configuration", a.manifest.config, b.manifest.config),
   ...between("data", a.manifest.dataHash, b.manifest.dataHash, "dataHash"),
-  ...between("code", a.manifest.codeVersion, b.manifest.codeVersion, "codeVersion"),
+  ...between("code", codeIn(a), codeIn(b)),
   ...between("device", a.manifest.device, b.manifest.device, "device"),
   ...between("seeds", a.manifest.seeds, b.manifest.seeds, "seeds"),
   ...between("stages", stagesOf(a), stagesOf(b)),

@@ -35,8 +35,12 @@ export interface Manifest {
   readonly configHash: string;
   /** Hash of the data. */
   readonly dataHash: string;
-  /** Version or commit of the code. */
+  /** Version of the library. */
   readonly codeVersion: string;
+  /** Commit of its checkout, or "unknown"; nothing in manifests of before that was kept. */
+  readonly commit?: string;
+  /** Hash of the code that makes its artefacts, of runs that have several. */
+  readonly code?: string;
   /** The device, in words. */
   readonly device: string;
   /** Seeds by purpose. */
@@ -104,7 +108,7 @@ const codec = t.intersection([
     started: time,
     stages: t.readonlyArray(stage),
   }),
-  t.partial({ finished: time }),
+  t.partial({ finished: time, commit: t.string, code: t.string }),
 ]);
 
 /** The codec of a manifest. */
@@ -119,8 +123,12 @@ export interface ManifestStart {
   readonly config: Json;
   /** Hash of the data, sha-256. */
   readonly dataHash: string;
-  /** Version or commit of the code. */
+  /** Version of the library. */
   readonly codeVersion: string;
+  /** Commit of its checkout, or "unknown". */
+  readonly commit: string;
+  /** Hash of the code that makes its artefacts, of runs that have several. */
+  readonly code?: string;
   /** The device, in words. */
   readonly device: string;
   /** Seeds by purpose. */

@@ -149,7 +149,33 @@ export const openRun = (
     return { directory, manifest: yield* readManifest(path) };
   });
 
-/** Opens the run at `path`, or makes it with `manifest`; one of another configuration or other data is refused. */
+/** What a run is gone on with by, and what to do where it is another's. */
+const resumed = {
+  configHash: "resume with the configuration of that run, or choose another directory",
+  dataHash: "resume with the data of that run, or choose another directory",
+  device: "resume on that device (--device), or choose another directory",
+  code: "its artefacts were made by other code: choose another directory, or go back to that code",
+} as const;
+
+const agrees = (a: Manifest, b: Manifest): boolean =>
+  Object.keys(resumed).every((key) => a[key as keyof typeof resumed] === b[key as keyof typeof resumed]);
+
+/**
+ * The summary of the run at `path` where that is finished and the one that a manifest begins, by configuration, data,
+ * device and code; nothing otherwise, or where its summary cannot be read. Nothing of a finished run is written again.
+ */
+export const finishedRun = <A, O>(
+  path: string,
+  manifest: Manifest,
+  summary: t.Type<A, O, unknown>,
+): Effect.Effect<A | undefined> =>
+  Effect.gen(function* () {
+    const before = yield* readManifest(path);
+    if (before.finished === undefined || !agrees(before, manifest)) return undefined;
+    return yield* readJson(`${path}/summary.json`, summary);
+  }).pipe(Effect.catch(() => Effect.succeed(undefined)));
+
+/** Opens the run at `path`, or makes it with `manifest`; one of another configuration, data, device or code is refused. */
 export const openOrCreateRun = (
   path: string,
   manifest: Manifest,
@@ -164,14 +190,15 @@ export const openOrCreateRun = (
       return { directory, manifest };
     }
     const opened = { directory, manifest: yield* readManifest(path) };
-    for (const key of ["configHash", "dataHash"] as const) {
+    for (const [key, mend] of Object.entries(resumed) as Iterable<readonly [keyof typeof resumed, string]>) {
       if (opened.manifest[key] === manifest[key]) continue;
+      const { commit = "unknown" } = opened.manifest;
       return yield* Effect.fail(
         new RunError({
           op: `open ${path}`,
-          got: `a run with ${key} ${opened.manifest[key]}`,
-          expected: manifest[key],
-          mend: "resume with the configuration and data of that run, or choose another directory",
+          got: `a run with ${key} ${opened.manifest[key]}${key === "code" ? `, commit ${commit}` : ""}`,
+          expected: String(manifest[key]),
+          mend,
           path,
         }),
       );

@@ -15,7 +15,7 @@ import type { GenerationError } from "../generate/generator.ts";
 import { amountCodec } from "../runs/amount.ts";
 import type { DiskError } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
-import { readJson, writeJson } from "../runs/run_directory.ts";
+import { readJson, RunError, writeJson } from "../runs/run_directory.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { FeatureSet } from "../train/features.ts";
 import { type Answerer, openAnswerer } from "./answer.ts";
@@ -167,11 +167,25 @@ export const judged = (
   };
 };
 
+const otherEvaluation = (path: string, got: string, expected: string): RunError =>
+  new RunError({
+    op: `evaluate into ${path}`,
+    got: `an evaluation with the identity ${got}`,
+    expected,
+    mend: "go on with the configuration and data of that run, or choose another directory",
+    path,
+  });
+
 /** Evaluation as a stage; its result is kept as JSON beside the checkpoints. */
 export const evaluate = (
   run: StageRun,
   stage: EvaluateStage,
-): Stage<ModelState, Evaluation, ConfigError | GenerationError | DiskError | DecodeError, Device> =>
+): Stage<
+  ModelState,
+  Evaluation,
+  ConfigError | GenerationError | DiskError | DecodeError | RunError,
+  Device
+> =>
 (given) =>
   Effect.gen(function* () {
     const { data, config, model } = stage, { tokenizer, features, scenes } = data;
@@ -188,6 +202,7 @@ export const evaluate = (
       Effect.catch(() => Effect.succeed(undefined)),
     );
     if (before?.identity === identity) return before;
+    if (before !== undefined) return yield* Effect.fail(otherEvaluation(path, before.identity, identity));
     const questions = questionsFor(data);
     const longest = Math.max(...questions.map(({ question: q }) => questionIds(tokenizer, q.prompt).length));
     return yield* Effect.scoped(Effect.gen(function* () {

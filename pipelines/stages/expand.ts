@@ -11,6 +11,7 @@ import {
 import * as Effect from "effect/Effect";
 import { tried } from "../bridge.ts";
 import { hashOf } from "../runs/hash.ts";
+import { TrainingError } from "../train/fault.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";
 import { seesPictures } from "./encoder.ts";
@@ -58,7 +59,7 @@ export const expanded = (
 export const expand = (
   run: StageRun,
   stage: ExpandStage,
-): Stage<ModelState, ModelState, CheckpointError | ConfigError | TreeError> =>
+): Stage<ModelState, ModelState, CheckpointError | ConfigError | TrainingError | TreeError> =>
 (given) =>
   Effect.gen(function* () {
     const { name, arm, model, vocabulary, seed } = stage;
@@ -77,6 +78,18 @@ export const expand = (
       const whole = seesPictures(given) ? seeingModelOf : modelOf;
       const params = yield* paramsIn(before.tensors, whole(model, vocabulary, bridge).specs);
       return { bridge, params, identity };
+    }
+    if (before !== undefined) {
+      return yield* Effect.fail(
+        new TrainingError({
+          op: `expand into ${path}`,
+          got: `a checkpoint of the expansion ${before.metadata.identity ?? "without identity"}`,
+          expected: identity,
+          mend: "go on with the configuration and data of that run, or start in another directory",
+          stage: name,
+          step: 0,
+        }),
+      );
     }
     const params = yield* Effect.try({
       try: () => expanded(stage, given),

@@ -1,6 +1,6 @@
 /** Mixtures of real data sets as what a stage learns from: stored features of their pictures, or the pictures themselves. */
 import type { NdArray, TreeError } from "@chain-of-sight/core";
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
@@ -15,6 +15,7 @@ import { type OpenMixture, picturesOf, withoutPictures } from "../data/mixture_o
 import type { KeptRecord } from "../data/mixture_prepare.ts";
 import { rngOf } from "../data/rng.ts";
 import type { DiskError } from "../runs/disk.ts";
+import type { RunError } from "../runs/run_directory.ts";
 import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
 import type { Row } from "../text/prompt.ts";
 import { firstTurns, joinedTurns, variantsOf } from "../text/record_turns.ts";
@@ -25,6 +26,7 @@ import { type FillError, fillFeatures, type FillOptions } from "../train/fill_fe
 import { stackedPixels } from "../train/pixels.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
+import { codeVersions } from "./code.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
 import { batchesOf, type LanguageSource, type SightSpec, textPaths } from "./source.ts";
 
@@ -165,9 +167,12 @@ export const openMixtureFeatures = (
   views: EncoderViews,
   cache: string,
   options: Omit<FillOptions, "policy">,
-): Effect.Effect<MixtureFeatures, FillError, Device | Scope.Scope> =>
+): Effect.Effect<MixtureFeatures, FillError | RunError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* openFeatureStore(`${cache}/features`, weights.hash, views);
+    const store = yield* openFeatureStore(`${cache}/features`, weights.hash, views, {
+      device: (yield* theDevice()).profile.name,
+      code: (yield* codeVersions).store,
+    });
     const policy = mixture.parts.every((part) => part.policy === "stop") ? "stop" : "skip";
     yield* fillFeatures(store, picturesOf(mixture), weights, views, { ...options, policy });
     const usable = yield* withoutPictures(mixture, (content) => store.refusal(content)?.got);

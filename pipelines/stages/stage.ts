@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import type { DiskError } from "../runs/disk.ts";
-import { type Manifest, stageDone, stageFailed, stageStarted } from "../runs/manifest.ts";
+import { type Manifest, stageDone, stageFailed, stageOf, stageStarted } from "../runs/manifest.ts";
 import {
   checkpointPath,
   metricsPath,
@@ -54,18 +54,19 @@ const note = (run: StageRun, change: (manifest: Manifest) => Manifest): Effect.E
 
 const now = (): string => new Date().toISOString();
 
-/** A stage that is noted in the manifest as it begins, ends and fails. */
+/** A stage that is noted in the manifest as it begins, ends and fails; the times of one that was done before stay. */
 export const noted =
   <A, B, E, R>(run: StageRun, name: string, stage: Stage<A, B, E, R>): Stage<A, B, E | DiskError, R> =>
   (given: A): Effect.Effect<B, E | DiskError, R> =>
     Effect.gen(function* () {
-      yield* note(run, stageStarted(name, now()));
+      const before = stageOf(run.manifest, name)?.status === "done";
+      if (!before) yield* note(run, stageStarted(name, now()));
       const value = yield* stage(given).pipe(
         Effect.onError((cause) => {
           const reason = Cause.hasInterruptsOnly(cause) ? "interrupted" : String(Cause.squash(cause));
           return Effect.ignore(note(run, stageFailed(name, now(), reason)));
         }),
       );
-      yield* note(run, stageDone(name, now()));
+      if (!before) yield* note(run, stageDone(name, now()));
       return value;
     });

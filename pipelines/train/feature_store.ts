@@ -31,9 +31,25 @@ export const rowShape = (views: EncoderViews): RowShape => ({
 /** Bytes of a row: all levels of one picture. */
 export const rowBytes = ({ levels, cells, width }: RowShape): number => levels * cells * width * 4;
 
-/** The key of features: weights, views, levels, and the decoder. */
-export const storeKey = (weights: string, views: EncoderViews): string =>
-  hashOf({ rows: "f32", weights, ...views, levels: visionTower.levels, decoder: pictureDecoder });
+/** What computes features. */
+export interface FeaturesBy {
+  /** Name of the device. */
+  readonly device: string;
+  /** Hash of the code. */
+  readonly code: string;
+}
+
+/** The key of features: weights, views, levels, the decoder, the device and the code. */
+export const storeKey = (weights: string, views: EncoderViews, { device, code }: FeaturesBy): string =>
+  hashOf({
+    rows: "f32",
+    weights,
+    ...views,
+    levels: visionTower.levels,
+    decoder: pictureDecoder,
+    device,
+    code,
+  });
 
 /** A function as a reader of rows. */
 export const rowReader = (
@@ -90,9 +106,12 @@ export const openFeatureStore = (
   cache: string,
   weights: string,
   views: EncoderViews,
+  by: FeaturesBy,
 ): Effect.Effect<FeatureStore, DiskError, Scope.Scope> =>
   Effect.gen(function* () {
-    const key = storeKey(weights, views), folder = `${cache}/${key.slice(0, 24)}`, shape = rowShape(views);
+    const key = storeKey(weights, views, by),
+      folder = `${cache}/${key.slice(0, 24)}`,
+      shape = rowShape(views);
     const doing = <A>(op: string, run: () => A): Effect.Effect<A, DiskError> =>
       Effect.try({ try: run, catch: (cause) => diskError(op, folder, cause) });
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));

@@ -41,6 +41,7 @@ export const manifestOf = ({ name, config = {}, stages = ["a-pretrain"], done = 
     config: config as never,
     dataHash: "d".repeat(64),
     codeVersion: "test",
+    commit: "unknown",
     device: "CPU",
     seeds: { model: 1 },
     stages,

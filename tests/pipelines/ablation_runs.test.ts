@@ -21,6 +21,8 @@ import { workshop } from "../../pipelines/ablations/workshop.ts";
 import { override } from "../../pipelines/configs/override.ts";
 import { denoDisk, diskError, withDisk } from "../../pipelines/runs/disk.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
+import { ensureReportPage } from "../../pipelines/report/write.ts";
+import { filesBelow } from "../support/files_below.ts";
 
 const changed = (settings: readonly string[], family: "main" | "token-scaling" = "main"): AblationConfig => {
   const made = override(ablationCodec(), "ablation")(ablationOf(family, "smoke"), settings);
@@ -52,15 +54,15 @@ disks("a full disk is told, harms nothing, and the same goes on once there is ro
     Effect.gen(function* () {
       const { profile } = yield* theDevice();
       const shop = (name: string) => workshop(`${root}/${name}`, profile.name, "test");
-      const untouched = yield* makeStage(shop("untouched"), e, "evaluate");
-      const error = yield* Effect.flip(withDisk(full, makeStage(shop("full"), e, "evaluate")));
+      const untouched = yield* makeStage(yield* shop("untouched"), e, "evaluate");
+      const error = yield* Effect.flip(withDisk(full, makeStage(yield* shop("full"), e, "evaluate")));
       const { everywhere, mend, again, got } = wireFault(error, "make");
       assert.match(got, /No space left on device/);
       assert.equal([everywhere, again], [true, false]);
       assert.match(mend, /free space/);
       const names = [...Deno.readDirSync(`${root}/full`)].map(({ name }) => name);
       assert.not(names.some((name) => name.startsWith("evaluate")));
-      const after = yield* makeStage(shop("full"), e, "evaluate");
+      const after = yield* makeStage(yield* shop("full"), e, "evaluate");
       assert.equal(after.numbers, untouched.numbers);
       assert.equal(after.outcomes, untouched.outcomes);
       for (const { name } of Deno.readDirSync(`${root}/untouched`)) {
@@ -109,6 +111,16 @@ disks(
     const stored = await Effect.runPromise(readAblation(out));
     assert.equal(stored.config, tiny);
     assert.ok(stored.manifest.stages.every(({ status }) => status === "done"));
+    // the same again writes nothing
+    await Effect.runPromise(ensureReportPage(out));
+    const finished = await filesBelow(out), artefacts = await filesBelow(store);
+    assert.ok("report.html" in finished && "record.json" in finished);
+    const again = await run();
+    assert.ok(Exit.isSuccess(again), String(again));
+    await Effect.runPromise(ensureReportPage(out));
+    assert.equal(again.value.summary, summary);
+    assert.equal(await filesBelow(out), finished);
+    assert.equal(await filesBelow(store), artefacts);
     // another configuration is refused there
     assert.match(String(await run(changed(["seeds=[1,2]"]))), /configHash/);
     // an artefact that is gone is left out of the summary, not made up

@@ -42,6 +42,7 @@ import { defaultData, fullData } from "../../pipelines/data/config.ts";
 import { materialsVersion } from "../../pipelines/data/materials.ts";
 import { hashOf } from "../../pipelines/runs/hash.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
+import { madeBy } from "../support/made_by.ts";
 
 const values = suite("ablations as values");
 
@@ -101,7 +102,7 @@ values("directories and commands say what is other than the preset", () => {
 values(
   "an arm whose bridge fits no grid, before it grows or after, is refused with the plan of its jobs",
   () => {
-    const planned = (setting: string) => jobGraph(experimentsOf(changed([setting])), "cpu");
+    const planned = (setting: string) => jobGraph(experimentsOf(changed([setting])), madeBy("cpu"));
     for (const name of ["bridge.windows=[8,3]", "expansion.growth.local=5"]) {
       assert.throws(() => planned(`arms.1.${name}`), (error: unknown) => error instanceof ConfigError, name);
     }
@@ -130,7 +131,8 @@ values("few tokens cost less than many, as the paper's times do", () => {
 
 const graphs = suite("graph of jobs");
 
-const graphOf = (config: AblationConfig): readonly Job[] => jobGraph(experimentsOf(config), "a device");
+const graphOf = (config: AblationConfig): readonly Job[] =>
+  jobGraph(experimentsOf(config), madeBy("a device"));
 const countOf = (jobs: readonly Job[], stage: JobStage): number =>
   jobs.filter((j) => j.stage === stage).length;
 
@@ -158,7 +160,9 @@ graphs(
     }
     const [e] = experimentsOf(ablationOf("main", "micro")) as [Experiment];
     const keysOf = (other: Experiment, device = "a"): readonly string[] =>
-      jobsOf(other, device).filter((j) => !["scenes", "features"].includes(j.stage)).map((j) => j.key);
+      jobsOf(other, madeBy(device)).filter((j) => !["scenes", "features"].includes(j.stage)).map((j) =>
+        j.key
+      );
     const before = keysOf(e);
     const same = (other: Experiment): readonly boolean[] => keysOf(other).map((key, i) => key === before[i]);
     assert.equal(same({ ...e, arm: { ...e.arm, name: "renamed" } }), [true, true, true, true]);

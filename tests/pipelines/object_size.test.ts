@@ -20,13 +20,14 @@ import { sceneSizes } from "../../pipelines/eval/slices.ts";
 import { questionsFor } from "../../pipelines/stages/evaluate.ts";
 import type { Answered } from "../../pipelines/stages/scores.ts";
 import { property } from "../support/property.ts";
+import { madeBy } from "../support/made_by.ts";
 
 const test = suite("object size");
 const config = ablationOf("object-size", "micro"), [first] = experimentsOf(config);
 const text = config.text.finetune;
 
 test("four arms share one pre-training; either resolution has its pictures, and the control is evaluated", () => {
-  const jobs = jobGraph(experimentsOf({ ...config, seeds: [1] }), "a device");
+  const jobs = jobGraph(experimentsOf({ ...config, seeds: [1] }), madeBy("a device"));
   const count = (stage: string): number => jobs.filter((job) => job.stage === stage).length;
   assert.equal(["pretrain", "expand", "finetune", "evaluate"].map(count), [1, 4, 4, 4]);
   const seen = jobs.flatMap(({ stage, pictures: p }) =>
@@ -45,14 +46,14 @@ test("four arms share one pre-training; either resolution has its pictures, and 
 test("what is set decides artefacts, and nothing is said of what is not", () => {
   const { pretrainData: _, largeObjects: __, ...plain } = first!;
   const ofStage = (e: typeof plain, stage: string) =>
-    jobsOf(e, "a device").find((job) => job.stage === stage)!;
+    jobsOf(e, madeBy("a device")).find((job) => job.stage === stage)!;
   for (
     const more of [{ resolution: 224 }, { pretrainData: { ...sizesWorld, seed: 2 } }, { largeObjects: 9 }]
   ) {
     const set = { ...plain, ...more }, [name] = Object.keys(more);
     assert.is(ofStage(set, "pretrain").key === ofStage(plain, "pretrain").key, name === "largeObjects");
     assert.not.equal(ofStage(set, "evaluate").key, ofStage(plain, "evaluate").key);
-    for (const { config } of jobsOf(plain, "a device")) assert.not.ok(name! in (config as object));
+    for (const { config } of jobsOf(plain, madeBy("a device"))) assert.not.ok(name! in (config as object));
   }
 });
 

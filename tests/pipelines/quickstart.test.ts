@@ -8,11 +8,13 @@ import { by, cos } from "../../pipelines/configs/entry.ts";
 import { quickstartCodec, type QuickstartConfig, scales } from "../../pipelines/quickstart/config.ts";
 import { override as overrideBy } from "../../pipelines/configs/override.ts";
 import { presets, quickstartArms } from "../../pipelines/quickstart/presets.ts";
+import { ensureReportPage } from "../../pipelines/report/write.ts";
 import { summaryTable } from "../../pipelines/quickstart/report.ts";
 import { quickstart, stageNames } from "../../pipelines/quickstart/run.ts";
 import type { Summary } from "../../pipelines/quickstart/summary.ts";
 import { readMetrics } from "../../pipelines/runs/metrics.ts";
 import { readManifest, RunError } from "../../pipelines/runs/run_directory.ts";
+import { filesBelow } from "../support/files_below.ts";
 import { CheckpointError } from "../../pipelines/weights/checkpoint.ts";
 
 const test = suite("quickstart");
@@ -137,10 +139,15 @@ test("one arm from data to summary; the same seed gives the same; faults leave i
       assert.ok(manifest.stages.every((s) => s.status === "done"));
       assert.is(manifest.dataHash, a.dataHash);
 
-      // Nothing is made again.
-      const bytes = Deno.readFileSync(checkpoint);
+      // Nothing is made again, and nothing of a finished run is written again.
+      const bytes = Deno.readFileSync(checkpoint), run = `${folder}/a/run`;
+      yield* ensureReportPage(run);
+      const finished = yield* Effect.promise(() => filesBelow(run));
+      assert.ok("report.html" in finished && "summary.json" in finished && "manifest.json" in finished);
       const again = yield* start("a");
-      assert.equal(again.arms, a.arms);
+      yield* ensureReportPage(run);
+      assert.equal(JSON.parse(JSON.stringify(again)), JSON.parse(JSON.stringify(a)));
+      assert.equal(yield* Effect.promise(() => filesBelow(run)), finished);
 
       // Another configuration is refused.
       const other = yield* Effect.flip(start("a", { ...one, seed: 2 }));
@@ -152,6 +159,7 @@ test("one arm from data to summary; the same seed gives the same; faults leave i
       damaged[damaged.length - 5]! ^= 4;
       Deno.writeFileSync(checkpoint, damaged);
       for (const path of made("a", "expand")) Deno.removeSync(path, { recursive: true });
+      Deno.removeSync(`${run}/summary.json`); // a run without its summary is made whole again
       const corrupt = yield* Effect.flip(start("a"));
       assert.instance(corrupt, CheckpointError);
       assert.is((corrupt as CheckpointError).reason, "corrupt");

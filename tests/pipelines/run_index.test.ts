@@ -32,6 +32,7 @@ const run = (name: string, config: Json, scores: object | undefined, failed = fa
     name,
     config,
     dataHash: hashOf(name.endsWith("b") ? "other" : "data"),
+    commit: "unknown",
     codeVersion: "1",
     device: "CPU, 2 threads",
     seeds: { model: 1 },

@@ -129,6 +129,7 @@ const manifest = (config: { readonly lr: number } = { lr: 0.1 }): Manifest =>
     name: "r",
     config,
     dataHash: hashOf("data"),
+    commit: "unknown",
     codeVersion: "0.1.0",
     device: "a device",
     seeds: { data: 1, init: 2 },

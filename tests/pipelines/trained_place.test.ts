@@ -16,6 +16,7 @@ import { trainedPlace } from "../../pipelines/generate/trained_place.ts";
 import { PARAMS } from "../../pipelines/train/saved_state.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { ran } from "../bench/command.ts";
+import { madeBy } from "../support/made_by.ts";
 
 const test = suite("where a model is found");
 const folder = Deno.makeTempDirSync(), run = `${folder}/ablation`, store = `${folder}/store`;
@@ -56,12 +57,12 @@ test.before(async () => {
 test("the encoder of an artefact is found by its configuration alone", () => {
   const { device } = recorded();
   for (const experiment of experimentsOf(config)) {
-    const jobs = jobsOf(experiment, device), vision = jobs.find(({ stage }) => stage === "vision")!;
+    const jobs = jobsOf(experiment, madeBy(device)), vision = jobs.find(({ stage }) => stage === "vision")!;
     for (const { stage, config: decides } of jobs) {
       if (stage !== "pretrain" && stage !== "finetune") continue;
       assert.is(artefactName(visionJob(decides as unknown as DecidedBy)!), artefactName(vision));
     }
-    const shipped = jobsOf({ ...experiment, vision: { ...experiment.vision, steps: 0 } }, device);
+    const shipped = jobsOf({ ...experiment, vision: { ...experiment.vision, steps: 0 } }, madeBy(device));
     assert.is(visionJob(shipped.at(-1)!.config as unknown as DecidedBy), undefined);
   }
 });

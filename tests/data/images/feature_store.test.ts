@@ -38,8 +38,9 @@ await Deno.mkdir(`${folder}/pictures`);
 const photos = await Promise.all(Array.from({ length: 24 }, (_, key) => photo(key)));
 const contents = photos.map(({ content }) => content);
 
+const by = { device: "CPU", code: "c" };
 const open = (cache: string): Effect.Effect<FeatureStore, unknown, Scope.Scope> =>
-  openFeatureStore(`${folder}/${cache}`, weights.hash, whole);
+  openFeatureStore(`${folder}/${cache}`, weights.hash, whole, by);
 const fill = (
   cache: string,
   some: readonly PictureFile[],
@@ -89,17 +90,20 @@ test("rows are the features of the pictures, in any order, and are computed once
   );
 });
 
-test("other weights, sides and tiles are other stores", async () => {
+test("other weights, sides, tiles, devices and code are other stores", async () => {
   const keys = await run(Effect.forEach(
     [
-      [weights.hash, whole],
-      ["other", whole],
-      [weights.hash, { side: 224, tiles: 1 }],
-      [weights.hash, { side: 224, tiles: 2 }],
+      [weights.hash, whole, by],
+      ["other", whole, by],
+      [weights.hash, { side: 224, tiles: 1 }, by],
+      [weights.hash, { side: 224, tiles: 2 }, by],
+      [weights.hash, whole, { ...by, device: "another" }],
+      [weights.hash, whole, { ...by, code: "other" }],
     ] as const,
-    ([hash, views]) => Effect.map(openFeatureStore(`${folder}/keys`, hash, views), ({ key }) => key),
+    ([hash, views, made]) =>
+      Effect.map(openFeatureStore(`${folder}/keys`, hash, views, made), ({ key }) => key),
   ));
-  assert.is(new Set(keys).size, 4);
+  assert.is(new Set(keys).size, 6);
 });
 
 test("a row that changed on disk is found when it is read, by file and row", async () => {

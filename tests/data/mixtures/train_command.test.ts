@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { MixtureRunSummary } from "../../../pipelines/mixtures/run.ts";
+import { filesBelow } from "../../support/files_below.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 
 const test = suite("train");
@@ -132,6 +133,12 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
   assert.is(summary.scores.vqa!.scores.n, 16);
   assert.is(summary.mixtures.finetune.coco!.examples, 8);
   assert.match(again.out, /vqa[^\n]*vqav2/);
+  // a finished run is read, and nothing of it is written again
+  const finished = await filesBelow(`${folder}/whole`);
+  const third = await said(`${folder}/run.json`, "--out", `${folder}/whole`, "--json");
+  assert.is(third.code, 0, third.err);
+  assert.equal(JSON.parse(third.out), summary);
+  assert.equal(await filesBelow(`${folder}/whole`), finished);
   assert.match(again.out, "pretrain vqa: 0 rows of 12, 0 rows of 16, 8 rows of 48");
 });
 
