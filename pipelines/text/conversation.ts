@@ -2,8 +2,9 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type { Coder } from "./coder.ts";
+import { prefixFault } from "./prefix_check.ts";
 import { IGNORED, type Row } from "./prompt.ts";
-import { type ChatTemplate, type Message, piecesOf, TemplateError } from "./template.ts";
+import { type ChatTemplate, type Message, type Piece, piecesOf, TemplateError } from "./template.ts";
 
 /** A conversation in tokens. */
 export interface Conversation {
@@ -16,64 +17,58 @@ export interface Conversation {
 }
 
 /** What conversations need of a coder. */
-export type Codes = Pick<Coder, "encode" | "decode" | "isSpecial">;
+export type Codes = Pick<Coder, "encodeAll" | "decode" | "isSpecial">;
 
 const fault = (template: ChatTemplate, got: string, expected: string, mend: string) =>
   E.left(new TemplateError({ op: template.name, got, expected, mend }));
 
-/**
- * The tokens of a conversation, with those of answers marked. What stands before an answer is
- * the prompt that {@link promptOf} gives, so that a model is asked exactly what it has learnt from.
- * Refuses templates that put no special token behind answers, and texts where one token reaches over an answer's edge.
- */
-export const conversationOf = (
-  coder: Codes,
-  template: ChatTemplate,
-): (messages: readonly Message[]) => E.Either<TemplateError, Conversation> =>
-(messages) =>
-  pipe(
-    piecesOf(template)(messages),
-    E.flatMap((pieces): E.Either<TemplateError, Conversation> => {
-      const ids = coder.encode(pieces.map((p) => p.text).join(""));
-      const learnt = ids.map((): 0 | 1 => 0), ends = new Set<number>();
-      let text = "";
-      for (const [i, piece] of pieces.entries()) {
-        if (piece.answer) {
-          const from = edge(coder, ids, text), to = edge(coder, ids, text + piece.text);
-          if (from === undefined || to === undefined) {
-            return fault(
-              template,
-              `one token over the edge of the answer ${JSON.stringify(piece.text)}`,
-              "answers whose tokens are their own",
-              "separate answers from what surrounds them by special tokens, spaces or line breaks",
-            );
-          }
-          const after = pieces[i + 1]!.text.match(/^ */)![0].length;
-          const end = edge(coder, ids, text + piece.text + pieces[i + 1]!.text.slice(0, after)) ?? to;
-          const last = ids[end];
-          if (last === undefined || !coder.isSpecial(last)) {
-            return fault(
-              template,
-              last === undefined ? "nothing behind an answer" : "text behind an answer",
-              "a special token, so that a model can learn to stop",
-              "end answers with the end token of the tokenizer",
-            );
-          }
-          ends.add(last);
-          learnt.fill(1, from, end + 1);
-        }
-        text += piece.text;
-      }
-      return E.right({ ids, learnt, ends: [...ends] });
-    }),
+const overEdge = (template: ChatTemplate, answer: string) =>
+  fault(
+    template,
+    `one token over the edge of the answer ${JSON.stringify(answer)}`,
+    "answers whose tokens are their own",
+    "separate answers from what surrounds them by special tokens, spaces or line breaks",
   );
 
+/** The text of a conversation from one end token, or its beginning, to the end token of the next answer. */
+interface Turn {
+  /** The text. */
+  readonly text: string;
+  /** Where the answer begins in it. */
+  readonly from: number;
+  /** Where the answer ends in it; spaces may follow. */
+  readonly to: number;
+  /** The answer, with the spaces before it. */
+  readonly answer: string;
+}
+
+const spacesBefore = (text: string): number => text.match(/^ */)![0].length;
+
 /**
- * Number of tokens of `ids` that spell a text out; undefined where a token reaches over its end. Some encodings look
- * ahead: line breaks before a word are other tokens than those at an end, though they spell the same.
+ * The turns, and the text from the last end token on. An end token is special, and special tokens are cut out of a text
+ * before anything else: the tokens of a turn do not depend on those around it, so that a conversation is encoded in a time
+ * that grows with its length and not with its square.
  */
-const edge = ({ encode, decode }: Codes, ids: readonly number[], text: string): number | undefined => {
-  const part = encode(text);
+const turnsOf = (pieces: readonly Piece[]): { readonly turns: readonly Turn[]; readonly rest: string } => {
+  const texts = pieces.map((piece) => piece.text), behind = (i: number) => spacesBefore(texts[i] ?? "");
+  const turns = pieces.flatMap((piece, i): readonly Turn[] => {
+    if (!piece.answer) return [];
+    const before = texts[i - 1]!.slice(i === 1 ? 0 : behind(i - 1)), to = before.length + piece.text.length;
+    const text = before + piece.text + texts[i + 1]!.slice(0, behind(i + 1));
+    return [{ text, from: before.length, to, answer: piece.text }];
+  });
+  return { turns, rest: turns.length === 0 ? texts.join("") : texts.at(-1)!.slice(behind(texts.length - 1)) };
+};
+
+/**
+ * Number of tokens of `ids` that spell out the text which `part` encodes; undefined where a token reaches over its end.
+ * Some encodings look ahead: line breaks before a word are other tokens than those at an end, though they spell the same.
+ */
+const edge = (
+  decode: Coder["decode"],
+  ids: readonly number[],
+  part: readonly number[],
+): number | undefined => {
   if (part.every((id, i) => id === ids[i])) return part.length;
   const spelt = decode(part);
   for (let k = Math.max(1, part.length - LOOK); k <= Math.min(ids.length, part.length + LOOK); k++) {
@@ -84,6 +79,70 @@ const edge = ({ encode, decode }: Codes, ids: readonly number[], text: string): 
 
 /** By how many tokens an encoding that looks ahead may differ. */
 const LOOK = 8;
+
+const encoded = (
+  coder: Codes,
+  template: ChatTemplate,
+  pieces: readonly Piece[],
+): E.Either<TemplateError, Conversation> => {
+  const { turns, rest } = turnsOf(pieces), n = turns.length, whole = pieces.map((p) => p.text).join("");
+  const [all, ...parts] = coder.encodeAll([
+    whole,
+    ...turns.map(({ text }) => text),
+    rest,
+    ...turns.map(({ text, from }) => text.slice(0, from)),
+    ...turns.map(({ text, to }) => text.slice(0, to)),
+  ]);
+  const ids: number[] = [], learnt: (0 | 1)[] = [], ends = new Set<number>();
+  for (const [k, { answer }] of turns.entries()) {
+    const own = parts[k]!, end = parts[k + 1]![0];
+    const from = edge(coder.decode, own, parts[n + 1 + k]!), to = edge(coder.decode, own, parts[2 * n + 1 + k]!);
+    if (from === undefined || to === undefined) return overEdge(template, answer);
+    if (end === undefined || !coder.isSpecial(end)) {
+      return fault(
+        template,
+        end === undefined ? "nothing behind an answer" : "text behind an answer",
+        "a special token, so that a model can learn to stop",
+        "end answers with the end token of the tokenizer",
+      );
+    }
+    // the end token of the turn before is learnt with it
+    own.forEach((id, i) => {
+      ids.push(id);
+      learnt.push(i >= from || (k > 0 && i === 0) ? 1 : 0);
+    });
+    ends.add(end);
+  }
+  parts[n]!.forEach((id, i) => {
+    ids.push(id);
+    learnt.push(n > 0 && i === 0 ? 1 : 0);
+  });
+  return ids.length === all!.length && ids.every((id, i) => id === all![i])
+    ? E.right({ ids, learnt, ends: [...ends] })
+    : fault(
+      template,
+      "tokens that depend on what stands on the other side of an end token",
+      "an end token that takes no spaces around it",
+      "choose another template, or unset lstrip and rstrip of that token in tokenizer.json",
+    );
+};
+
+/**
+ * The tokens of a conversation, with those of answers marked. What stands before an answer is the prompt that
+ * {@link promptOf} gives, so that a model is asked exactly what it has learnt from. Refuses templates that lay out a turn
+ * otherwise once others follow, or put no special token behind answers, and texts where one token reaches over an
+ * answer's edge.
+ */
+export const conversationOf = (
+  coder: Codes,
+  template: ChatTemplate,
+): (messages: readonly Message[]) => E.Either<TemplateError, Conversation> =>
+(messages) => {
+  const layout = prefixFault(template);
+  return layout !== undefined
+    ? E.left(layout)
+    : pipe(piecesOf(template)(messages), E.flatMap((pieces) => encoded(coder, template, pieces)));
+};
 
 /** The tokens to be answered, and those that will end the answer: a conversation up to the model's next words. */
 export const promptOf = (
@@ -100,6 +159,23 @@ export const promptOf = (
     }),
   );
 
+/** Ids and labels as a row of `length` tokens to learn from. */
+export const rowOfTokens = (
+  scene: string,
+  { ids: all, learnt }: Pick<Conversation, "ids" | "learnt">,
+  pad: number,
+  length: number,
+): Row => {
+  const ids = new Int32Array(length).fill(pad), labels = new Int32Array(length).fill(IGNORED);
+  const answers = new Uint8Array(length);
+  all.forEach((id, i) => {
+    ids[i] = id;
+    answers[i] = learnt[i]!;
+    if (learnt[i] === 1) labels[i] = id;
+  });
+  return { scene, ids, labels, answers, length: all.length, dropped: 0 };
+};
+
 /** A row of `length` tokens to learn a conversation from; one that is longer is refused. */
 export const conversationRow = (
   coder: Codes,
@@ -109,22 +185,14 @@ export const conversationRow = (
 (scene, messages, length) =>
   pipe(
     conversationOf(coder, template)(messages),
-    E.flatMap(({ ids: all, learnt }): E.Either<TemplateError, Row> => {
-      if (all.length > length) {
-        return fault(
+    E.flatMap((tokens): E.Either<TemplateError, Row> =>
+      tokens.ids.length > length
+        ? fault(
           template,
-          `${all.length} tokens about ${scene}`,
+          `${tokens.ids.length} tokens about ${scene}`,
           `at most ${length}`,
           "raise the row length or shorten the conversation",
-        );
-      }
-      const ids = new Int32Array(length).fill(pad), labels = new Int32Array(length).fill(IGNORED);
-      const answers = new Uint8Array(length);
-      all.forEach((id, i) => {
-        ids[i] = id;
-        answers[i] = learnt[i]!;
-        if (learnt[i] === 1) labels[i] = id;
-      });
-      return E.right({ scene, ids, labels, answers, length: all.length, dropped: 0 });
-    }),
+        )
+        : E.right(rowOfTokens(scene, tokens, pad, length))
+    ),
   );

@@ -1,10 +1,13 @@
 /** A language as stages use it: an encoding and a template that lays conversations out. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import type { DecodeError } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../bridge.ts";
 import { hashOf } from "../runs/hash.ts";
 import { type Coder, coderOf } from "./coder.ts";
-import { conversationOf, conversationRow, promptOf } from "./conversation.ts";
+import { type Conversation, conversationOf, conversationRow, promptOf } from "./conversation.ts";
+import { openCoder } from "./native_coder.ts";
 import type { Row } from "./prompt.ts";
 import { type Message, parseTemplate, TemplateError } from "./template.ts";
 import type { NamedTemplate } from "./templates.ts";
@@ -31,20 +34,22 @@ export interface PromptIds {
 export interface Language {
   /** Hash of both. */
   readonly hash: string;
-  /** Rows of an embedding: one more than the greatest token number. */
+  /** Rows of an embedding: one more than the greatest token id. */
   readonly size: number;
   /** What stands behind the end of a row. */
   readonly pad: number;
-  /** Tokens of a conversation. */
-  readonly count: ReturnType<typeof ofMessages<number>>;
+  /** Tokens of a conversation, and which of them are learnt. */
+  readonly tokens: ReturnType<typeof ofMessages<Conversation>>;
   /** The row to learn a conversation from. */
   readonly row: ReturnType<typeof rowBuilder>;
   /** The tokens of a conversation up to the model's next words. */
   readonly prompt: ReturnType<typeof ofMessages<PromptIds>>;
   /** The text of an answer, without special tokens. */
   readonly decode: (ids: readonly number[]) => string;
-  /** The first token of an answer. */
+  /** The first token that rows have of an answer; -1 where no row can have it. */
   readonly first: (answer: string) => number;
+  /** The first tokens by which rows tell the answers yes and no apart. */
+  readonly words: { readonly yes: number; readonly no: number };
 }
 
 /** Names that a token of padding has in published encodings. */
@@ -61,7 +66,55 @@ const foreign = (name: string, token: string): TemplateError =>
     mend: "choose the template that belongs to the tokenizer",
   });
 
-/** A language from the document of a tokenizer.json and a template. */
+/** The tokens that rows learn of an answer, its end included. */
+const learntOf = (
+  tokens: ReturnType<typeof ofMessages<Conversation>>,
+  answer: string,
+): readonly number[] =>
+  pipe(
+    tokens([{ role: "user", content: "a" }, { role: "assistant", content: answer }]),
+    E.match(() => [], ({ ids, learnt }) => ids.filter((_, i) => learnt[i] === 1)),
+  );
+
+const wordsOf = (tokens: ReturnType<typeof ofMessages<Conversation>>): Language["words"] => {
+  const yes = learntOf(tokens, "yes"), no = learntOf(tokens, "no");
+  const at = yes.findIndex((id, i) => id !== no[i]);
+  return { yes: yes[at] ?? -1, no: no[at] ?? -1 };
+};
+
+/** A language from a tokenizer, the document that it was made from, and a template. */
+const languageWith = (
+  coder: Coder,
+  json: unknown,
+  template: NamedTemplate,
+  name: string,
+): E.Either<TemplateError, Language> => {
+  const lost = [template.bos, template.eos].find((token) => token !== "" && coder.idOf(token) === undefined);
+  if (lost !== undefined) return E.left(foreign(name, lost));
+  return pipe(
+    parseTemplate(template.source, { bos: template.bos, eos: template.eos }),
+    E.flatMap((chat) => {
+      const pad = padOf(coder, template.eos), tokens = ofMessages(conversationOf(coder, chat));
+      // a template that cannot teach is refused here and not row by row
+      return pipe(
+        tokens([{ role: "user", content: "a" }, { role: "assistant", content: "a" }]),
+        E.map((): Language => ({
+          hash: hashOf({ json, template }),
+          size: coder.size,
+          pad,
+          tokens,
+          row: rowBuilder(conversationRow(coder, chat, pad)),
+          prompt: ofMessages(promptOf(coder, chat)),
+          decode: (ids) => coder.decode(ids, "drop").trim(),
+          first: (answer) => learntOf(tokens, answer)[0] ?? -1,
+          words: wordsOf(tokens),
+        })),
+      );
+    }),
+  );
+};
+
+/** A language from the document of a tokenizer.json, read in JavaScript, and a template. */
 export const languageOf = (
   json: unknown,
   template: NamedTemplate,
@@ -69,36 +122,15 @@ export const languageOf = (
 ): E.Either<DecodeError | TemplateError, Language> =>
   pipe(
     coderOf(json, name),
-    E.flatMap((coder): E.Either<DecodeError | TemplateError, Language> => {
-      const lost = [template.bos, template.eos].find((token) =>
-        token !== "" && coder.idOf(token) === undefined
-      );
-      if (lost !== undefined) return E.left(foreign(name, lost));
-      return pipe(
-        parseTemplate(template.source, { bos: template.bos, eos: template.eos }),
-        E.flatMap((chat) => {
-          const pad = padOf(coder, template.eos), conversation = conversationOf(coder, chat);
-          const language: Language = {
-            hash: hashOf({ json, template }),
-            size: coder.size,
-            pad,
-            count: ofMessages((messages) =>
-              E.map((c: { ids: readonly number[] }) => c.ids.length)(conversation(messages))
-            ),
-            row: rowBuilder(conversationRow(coder, chat, pad)),
-            prompt: ofMessages(promptOf(coder, chat)),
-            decode: (ids) => coder.decode(ids, "drop").trim(),
-            first: (answer) => firstOf(coder, answer),
-          };
-          // a template without an end for answers is refused here and not row by row
-          return E.map(() => language)(conversation([
-            { role: "user", content: "a" },
-            { role: "assistant", content: "a" },
-          ]));
-        }),
-      );
-    }),
+    E.flatMap((coder): E.Either<DecodeError | TemplateError, Language> =>
+      languageWith(coder, json, template, name)
+    ),
   );
 
-const firstOf = (coder: Coder, answer: string): number =>
-  coder.encode(` ${answer}`)[0] ?? coder.encode(answer)[0] ?? -1;
+/** A language whose tokenizer runs in Hugging Face's library, for as long as the scope lives. */
+export const openLanguage = (
+  json: unknown,
+  template: NamedTemplate,
+  name = "tokenizer.json",
+): Effect.Effect<Language, DecodeError | TemplateError, Scope.Scope> =>
+  Effect.flatMap(openCoder(json, name), (coder) => fromEither(languageWith(coder, json, template, name)));

@@ -1,32 +1,39 @@
 /**
  * Regular expressions that come with files. An engine that backtracks may need a time exponential in the length of a text
- * (`(a+)+$`, `(a|aa)*$`, thirty times `a?`); such patterns are refused before they meet one.
+ * (`(a+)+$`, `(a|aa)*$`, thirty times `a?`), or one of its square or cube (`a*a*b`): Oniguruma ends the process after ten
+ * million retries, V8 never ends. Such patterns are refused before they meet a text.
  */
 import * as E from "fp-ts/lib/Either.js";
 
 /** Most characters of a pattern. */
 const MAX_LENGTH = 20_000;
 
-/** Most repetitions without bound in one branch: time grows with at most this power of the length of a text. */
-const MAX_UNBOUNDED = 3;
+/** Most ways in which the bounded parts before something that may fail match, so often the rest is tried again. */
+const MAX_WAYS = 4096;
 
-/** Most parts of one branch that may match in several ways: of n of them a text can be split in up to 2^n ways. */
-const MAX_CHOICES = 10;
+/** From so many repetitions on a bound is as good as none. */
+const UNBOUNDED = 32;
 
-/** What a part of a pattern can do to a search. */
-interface Freedom {
-  /** Repetitions without bound in sequence. */
-  readonly unbounded: number;
-  /** Parts in sequence that match in several ways. */
-  readonly choices: number;
+/** Deepest groups. */
+const MAX_DEPTH = 50;
+
+/**
+ * How often a part may be tried again: each unbounded repetition in front of something that may fail multiplies the tries
+ * by the length of the text, each choice by its ways.
+ */
+interface Retries {
+  /** Unbounded repetitions in front of something that may fail. */
+  readonly powers: number;
+  /** Unbounded repetitions behind which nothing of the part may fail. */
+  readonly openPowers: number;
+  /** Ways of the bounded choices of the part. */
+  readonly ways: number;
+  /** Whether the part may match nothing, so that it never fails. */
+  readonly nullable: boolean;
 }
 
-const NONE: Freedom = { unbounded: 0, choices: 0 };
-
-interface Reader {
-  readonly source: string;
-  at: number;
-}
+const EMPTY: Retries = { powers: 0, openPowers: 0, ways: 1, nullable: true };
+const ATOM: Retries = { powers: 0, openPowers: 0, ways: 1, nullable: false };
 
 class Refused extends Error {}
 
@@ -34,7 +41,14 @@ const refused = (got: string): never => {
   throw new Refused(got);
 };
 
-/** Skips a character class; `[` begins at the position of the reader. Classes may hold classes. */
+interface Reader {
+  readonly source: string;
+  /** Most unbounded repetitions in front of something that may fail. */
+  readonly powers: number;
+  at: number;
+}
+
+/** Skips a character class, which may hold others; the reader is at its bracket. */
 const skipClass = (reader: Reader): void => {
   const { source } = reader;
   let depth = 0;
@@ -51,96 +65,119 @@ const skipClass = (reader: Reader): void => {
   } while (depth > 0);
 };
 
-/** Skips what opens a group and does not match anything itself, such as `(?:` and `(?<name>`. */
-const skipOpening = (reader: Reader): void => {
-  const rest = reader.source.slice(reader.at);
-  const opening = /^\((?:\?(?:[:=!>]|<[=!]|P?<\w+>|[a-z-]*(?::|(?=\)))))?/i.exec(rest);
-  reader.at += opening?.[0].length ?? 1;
-};
+const OPENING = /\((?:\?(?:[:=!>]|<[=!]|P?<\w+>|[a-z]*(?:-[a-z]+)?(?::|(?=\)))))?/iy;
+const QUANTIFIER = /(?:[*+?]|\{(\d*)(,?)(\d*)\})[?+]?/y;
+const BRACED = /\\[pPxu]\{[^}]*\}/y;
 
-const QUANTIFIER = /^(?:[*+?]|\{(\d*)(,?)(\d*)\})[?+]?/;
+const match = (pattern: RegExp, { source, at }: Reader): RegExpExecArray | null => {
+  pattern.lastIndex = at;
+  return pattern.exec(source);
+};
 
 interface Times {
   readonly least: number;
   readonly most: number;
 }
 
+const ONCE: Times = { least: 1, most: 1 };
+
+/** The quantifier at the reader, which moves behind it. */
 const times = (reader: Reader): Times => {
-  const found = QUANTIFIER.exec(reader.source.slice(reader.at, reader.at + 40));
-  if (found === null || (found[0].startsWith("{") && !/\d/.test(found[0]))) return { least: 1, most: 1 };
+  const found = match(QUANTIFIER, reader);
+  if (found === null || (found[0].startsWith("{") && !/\d/.test(found[0]))) return ONCE;
   reader.at += found[0].length;
   const [all, low = "", comma = "", high = ""] = found;
-  switch (all[0]) {
-    case "*":
-      return { least: 0, most: Infinity };
-    case "+":
-      return { least: 1, most: Infinity };
-    case "?":
-      return { least: 0, most: 1 };
-    default:
-      return {
-        least: Number(low || 0),
-        most: comma === "" ? Number(low) : high === "" ? Infinity : Number(high),
-      };
-  }
+  if (all[0] === "*") return { least: 0, most: Infinity };
+  if (all[0] === "+") return { least: 1, most: Infinity };
+  if (all[0] === "?") return { least: 0, most: 1 };
+  return { least: Number(low), most: comma === "" ? Number(low) : high === "" ? Infinity : Number(high) };
 };
+
+const isFree = ({ powers, openPowers, ways }: Retries): boolean => powers + openPowers > 0 || ways > 1;
 
 /** A part under its quantifier. */
-const repeated = (part: Freedom, { least, most }: Times, what: string): Freedom => {
-  if (most > 1 && part.choices > 0) {
-    return refused(`${JSON.stringify(what)}: a repetition of what itself matches in several ways`);
+const repeated = (part: Retries, { least, most }: Times, text: string): Retries => {
+  if (most > 1 && isFree(part)) {
+    return refused(`${text}, a repetition of what itself matches in several ways`);
   }
-  if (most === Infinity) return { unbounded: part.unbounded + 1, choices: part.choices + 1 };
-  return least === most ? part : { ...part, choices: part.choices + 1 };
+  const nullable = part.nullable || least === 0;
+  if (most - least >= UNBOUNDED) return { ...part, openPowers: part.openPowers + 1, nullable };
+  return least === most ? { ...part, nullable } : { ...part, ways: part.ways * (most - least + 1), nullable };
 };
 
-const branches = (reader: Reader, depth: number): Freedom => {
-  if (depth > 50) return refused("groups nested deeper than 50");
-  let all: Freedom | undefined, here = NONE, branched = 0;
-  const close = (): void => {
-    if (here.unbounded > MAX_UNBOUNDED) refused(`more than ${MAX_UNBOUNDED} unbounded repetitions in a row`);
-    if (here.choices > MAX_CHOICES) refused(`more than ${MAX_CHOICES} optional parts in a row`);
-    all = all === undefined ? here : {
-      unbounded: Math.max(all.unbounded, here.unbounded),
-      choices: Math.max(all.choices, here.choices),
-    };
-    branched++;
-    here = NONE;
+/** Two parts in a row. */
+const joined = (a: Retries, b: Retries, powers: number): Retries => {
+  const both = b.nullable
+    ? { powers: a.powers + b.powers, openPowers: a.openPowers + b.openPowers }
+    : { powers: a.powers + a.openPowers + b.powers, openPowers: b.openPowers };
+  if (both.powers > powers) return refused("repetitions without bound in a row, in front of something that may fail");
+  const ways = a.ways * b.ways;
+  if (ways > MAX_WAYS) return refused(`more than ${MAX_WAYS} ways to match its choices`);
+  return { ...both, ways, nullable: a.nullable && b.nullable };
+};
+
+const either = (parts: readonly Retries[]): Retries =>
+  parts.length === 1 ? parts[0]! : {
+    powers: Math.max(...parts.map((p) => p.powers)),
+    openPowers: Math.max(...parts.map((p) => p.openPowers)),
+    ways: parts.reduce((n, p) => n + p.ways, 0),
+    nullable: parts.some((p) => p.nullable),
   };
+
+/** One atom without its quantifier. */
+const atom = (reader: Reader, depth: number): Retries => {
+  const c = reader.source[reader.at]!;
+  if (c === "[") {
+    skipClass(reader);
+    return ATOM;
+  }
+  if (c === "(") {
+    const opening = match(OPENING, reader)![0];
+    reader.at += opening.length;
+    const inner = alternatives(reader, depth + 1);
+    if (reader.source[reader.at] !== ")") refused("a group without an end");
+    reader.at++;
+    // what a lookaround found is not tried again, but it may fail
+    return /^\(\?<?[=!]/.test(opening) ? ATOM : inner;
+  }
+  if (c === "\\") {
+    const next = reader.source[reader.at + 1] ?? "";
+    if (/[1-9kgG]/.test(next)) refused(`\\${next}, a reference to a group`);
+    reader.at += match(BRACED, reader)?.[0].length ?? 2;
+    return ATOM;
+  }
+  reader.at++;
+  return ATOM;
+};
+
+const alternatives = (reader: Reader, depth: number): Retries => {
+  if (depth > MAX_DEPTH) return refused(`groups nested deeper than ${MAX_DEPTH}`);
+  const parts: Retries[] = [];
+  let here = EMPTY;
   for (;;) {
     const c = reader.source[reader.at];
-    if (c === undefined || c === ")") break;
+    if (c === undefined || c === ")") return either([...parts, here]);
     if (c === "|") {
-      close();
+      parts.push(here);
+      here = EMPTY;
       reader.at++;
       continue;
     }
-    const from = reader.at;
-    let part = NONE;
-    if (c === "[") skipClass(reader);
-    else if (c === "(") {
-      skipOpening(reader);
-      part = branches(reader, depth + 1);
-      if (reader.source[reader.at] !== ")") refused("a group without an end");
-      reader.at++;
-    } else if (c === "\\") {
-      if (/[1-9k]/.test(reader.source[reader.at + 1] ?? "")) refused("a reference to a group");
-      // \p{L} and \x{1F}: the braces are no quantifier
-      reader.at += /^\\[pPxu]\{[^}]*\}/.exec(reader.source.slice(reader.at))?.[0].length ?? 2;
-    } else reader.at++;
-    part = repeated(part, times(reader), reader.source.slice(from, reader.at));
-    here = { unbounded: here.unbounded + part.unbounded, choices: here.choices + part.choices };
+    const from = reader.at, part = atom(reader, depth);
+    const many = times(reader);
+    here = joined(here, repeated(part, many, reader.source.slice(from, reader.at)), reader.powers);
   }
-  close();
-  return branched > 1 ? { ...all!, choices: all!.choices + 1 } : all!;
 };
 
-/** Why a pattern may take a time that no text of ordinary length justifies; undefined where it cannot. */
-export const explosive = (source: string): string | undefined => {
-  if (source.length > MAX_LENGTH) return `${source.length} characters; at most ${MAX_LENGTH} are read`;
-  const reader: Reader = { source, at: 0 };
+/**
+ * Why a pattern may take a time that no text justifies; undefined where it cannot.
+ * @param powers - the power of a text's length that its time may grow with: 1 for texts of any length.
+ */
+export const explosive = (source: string, powers = 1): string | undefined => {
+  if (source.length > MAX_LENGTH) return `${source.length} characters`;
+  const reader: Reader = { source, powers, at: 0 };
   try {
-    branches(reader, 0);
+    alternatives(reader, 0);
     return reader.at < source.length ? "a closing bracket without a group" : undefined;
   } catch (cause) {
     if (cause instanceof Refused) return cause.message;
@@ -148,9 +185,12 @@ export const explosive = (source: string): string | undefined => {
   }
 };
 
-/** A pattern as JavaScript's, if it compiles and its time is bounded; otherwise the reason. */
-export const boundedPattern = (source: string): E.Either<string, RegExp> => {
-  const reason = explosive(source);
+/** Unbounded repetitions in patterns of names, which are short. */
+const NAME_POWERS = 4;
+
+/** A pattern of names of parameters as JavaScript's, if it compiles and its time is bounded; otherwise the reason. */
+export const namePattern = (source: string): E.Either<string, RegExp> => {
+  const reason = explosive(source, NAME_POWERS);
   if (reason !== undefined) return E.left(reason);
   return E.tryCatch(
     () => new RegExp(source),

@@ -3,12 +3,12 @@
  * Rendered with marks in place of the answers, a template says itself where prompts end and answers begin; the same
  * rendering gives the row to be learnt from and the prompt to be answered, so that they cannot differ.
  */
-import { Template } from "@huggingface/jinja";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, DecodeError, parseJson } from "../bridge.ts";
 import { FaultError } from "../runs/fault.ts";
+import { BoundError, parseJinja, renderJinja } from "./jinja.ts";
 
 /** A template that does not do what conversations need of it. */
 export class TemplateError extends FaultError {
@@ -32,6 +32,8 @@ export interface TemplateOptions {
   readonly bos?: string;
   /** What stands at the end of one; nothing by default. */
   readonly eos?: string;
+  /** Further special tokens by the names that transformers gives them, such as `pad_token`; none by default. */
+  readonly special?: Readonly<Record<string, string | readonly string[]>>;
   /** Name shown in errors; `chat template` by default. */
   readonly name?: string;
 }
@@ -47,6 +49,8 @@ export interface ChatTemplate {
   readonly name: string;
   /** The text of a conversation. */
   readonly render: ReturnType<typeof renderer>;
+  /** The text of a conversation up to the model's next words, where the template has a generation prompt. */
+  readonly prompt: ReturnType<typeof renderer>;
 }
 
 const fault = (op: string, got: string, expected: string, mend: string): TemplateError =>
@@ -54,43 +58,62 @@ const fault = (op: string, got: string, expected: string, mend: string): Templat
 
 const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
 
-/** A template from its Jinja text. */
+const boundFault = (name: string, { message }: BoundError): TemplateError =>
+  fault(name, message, "the work that a conversation needs", "use the template that belongs to the model");
+
+/** What a failed rendering says. */
+const renderFault = (name: string, cause: unknown): TemplateError =>
+  cause instanceof BoundError
+    ? boundFault(name, cause)
+    : fault(name, reason(cause), "a conversation that it can lay out", "change the roles or their order");
+
+/**
+ * A template from its Jinja text. It is rendered as transformers' `apply_chat_template` does, with the names that are
+ * always defined there; `tools` and `documents` are none. Work and results are bounded.
+ */
 export const parseTemplate = (
   source: string,
-  { bos = "", eos = "", name = "chat template" }: TemplateOptions = {},
+  { bos = "", eos = "", special = {}, name = "chat template" }: TemplateOptions = {},
 ): E.Either<TemplateError, ChatTemplate> =>
   pipe(
     E.tryCatch(
-      () => new Template(source),
+      () => parseJinja(source),
       (cause) =>
-        fault(name, `a text that is no template (${reason(cause)})`, "Jinja", "correct the template"),
+        cause instanceof BoundError
+          ? boundFault(name, cause)
+          : fault(name, `a text that is no template (${reason(cause)})`, "Jinja", "correct the template"),
     ),
-    E.map((template) => ({
-      name,
-      render: (messages) =>
-        E.tryCatch(
-          () =>
-            template.render({
-              messages,
-              bos_token: bos,
-              eos_token: eos,
-              add_generation_prompt: false,
-            }),
-          (cause) =>
-            fault(
-              name,
-              reason(cause),
-              "a conversation that it can lay out",
-              "change the roles or their order",
-            ),
-        ),
-    })),
+    E.map((program): ChatTemplate => {
+      const rendering = (add_generation_prompt: boolean) =>
+        renderer((messages) =>
+          E.tryCatch(
+            () =>
+              renderJinja(program, {
+                ...special,
+                bos_token: bos,
+                eos_token: eos,
+                messages,
+                tools: null,
+                documents: null,
+                add_generation_prompt,
+              }, messages.length),
+            (cause) => renderFault(name, cause),
+          )
+        );
+      return { name, render: rendering(false), prompt: rendering(true) };
+    }),
   );
 
 const token = t.union([t.string, t.type({ content: t.string }), t.null, t.undefined]);
 const configType = t.type({
   bos_token: token,
   eos_token: token,
+  unk_token: token,
+  sep_token: token,
+  pad_token: token,
+  cls_token: token,
+  mask_token: token,
+  additional_special_tokens: t.union([t.array(t.union([t.string, t.type({ content: t.string })])), t.null, t.undefined]),
   chat_template: t.union([
     t.string,
     t.array(t.type({ name: t.string, template: t.string })),
@@ -101,6 +124,16 @@ const configType = t.type({
 
 const spelt = (value: t.TypeOf<typeof token>): string =>
   typeof value === "string" ? value : value?.content ?? "";
+
+const OTHERS = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] as const;
+
+// a token that is not set is not defined either
+const specialOf = (config: t.TypeOf<typeof configType>): NonNullable<TemplateOptions["special"]> => ({
+  ...Object.fromEntries(OTHERS.flatMap((name) => spelt(config[name]) === "" ? [] : [[name, spelt(config[name])]])),
+  ...(config.additional_special_tokens?.length
+    ? { additional_special_tokens: config.additional_special_tokens.map(spelt) }
+    : {}),
+});
 
 /** The template of a tokenizer_config.json; of several, the one named `default`. */
 export const templateOfConfig = (
@@ -114,7 +147,12 @@ export const templateOfConfig = (
       const { chat_template: found } = config;
       const source = Array.isArray(found) ? found.find((one) => one.name === "default")?.template : found;
       return typeof source === "string"
-        ? parseTemplate(source, { bos: spelt(config.bos_token), eos: spelt(config.eos_token), name })
+        ? parseTemplate(source, {
+          bos: spelt(config.bos_token),
+          eos: spelt(config.eos_token),
+          special: specialOf(config),
+          name,
+        })
         : E.left(
           fault(name, "no chat template", "chat_template", "choose one of the named templates instead"),
         );

@@ -6,7 +6,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, type DecodeError } from "../../bridge.ts";
-import { boundedPattern } from "../../text/pattern.ts";
+import { namePattern } from "../../text/pattern.ts";
 import { count, finite, flag, orNull } from "./fields.ts";
 import { type UnsupportedError, unsupportedIn } from "./unsupported.ts";
 
@@ -96,7 +96,7 @@ const listOf = <A>(value: A | readonly A[] | null | undefined): readonly A[] =>
 /** A test of map names; python's `re` writes what is used here as JavaScript does. */
 const patternOf = (field: string, source: string): E.Either<UnsupportedError, RegExp> =>
   pipe(
-    boundedPattern(source),
+    namePattern(source),
     E.mapLeft((reason) =>
       unsupported(field, source, `a regular expression that can be used here: ${reason}`)
     ),
