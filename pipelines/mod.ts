@@ -336,6 +336,7 @@ export * from "./text/bpe.ts";
 export * from "./text/coder.ts";
 export * from "./text/conversation.ts";
 export * from "./text/language.ts";
+export * from "./text/native_coder.ts";
 export * from "./text/prompt.ts";
 export * from "./text/prompts.ts";
 export * from "./text/record_turns.ts";

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope";
 import { type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
-import { type Language, languageOf } from "../text/language.ts";
+import { type Language, openLanguage } from "../text/language.ts";
 import { defaultPrompts, type TaskConfig } from "../text/record_turns.ts";
 import type { TemplateError } from "../text/template.ts";
 import { namedTemplates } from "../text/templates.ts";
@@ -77,15 +77,14 @@ const tasksOf = (config: MixtureConfig, part: MixturePartConfig): TaskConfig => 
   boxes: boxFormats[config.text.boxes ?? "thousand"],
 });
 
-/** The language of a mixture. */
+/** The language of a mixture, for as long as the scope lives. */
 export const mixtureLanguage = (
   { text }: Pick<MixtureConfig, "text">,
-): Effect.Effect<Language, DecodeError | DiskError | TemplateError> =>
+): Effect.Effect<Language, DecodeError | DiskError | TemplateError, Scope.Scope> =>
   Effect.gen(function* () {
     const path = text.tokenizer, document = yield* onDisk("read", path, () => Deno.readTextFile(path));
-    return yield* fromEither(
-      languageOf(yield* fromEither(parseJson(path)(document)), namedTemplates[text.template], path),
-    );
+    const json = yield* fromEither(parseJson(path)(document));
+    return yield* openLanguage(json, namedTemplates[text.template], path);
   });
 
 /**

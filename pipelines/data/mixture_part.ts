@@ -191,7 +191,7 @@ const empty = (name: string, report: PreparedReport): DataError =>
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
   const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
   return hashOf({
-    prepared: 4,
+    prepared: 5,
     format: format.name,
     files: hashes,
     split,

@@ -128,15 +128,17 @@ const measured = (
   }
   let tokens = 0;
   for (const messages of variants) {
-    const count = language.count(messages);
+    const count = language.tokens(messages);
     if (E.isLeft(count)) return { fault: ["(text)", count.left.got, count.left.expected] };
-    tokens = Math.max(tokens, count.right);
+    tokens = Math.max(tokens, count.right.ids.length);
   }
   const all = answerCount(variants[0]!);
   if (tokens <= length) return { tokens, answers: all };
   for (let answers = all - 1; answers > 0; answers--) {
-    const count = language.count(firstTurns(variants[0]!, answers));
-    if (E.isRight(count) && count.right <= length) return { tokens: count.right, answers };
+    const count = language.tokens(firstTurns(variants[0]!, answers));
+    if (E.isRight(count) && count.right.ids.length <= length) {
+      return { tokens: count.right.ids.length, answers };
+    }
   }
   return { fault: ["(length)", `${tokens} tokens`, `at most ${length}, the length of a row`] };
 };

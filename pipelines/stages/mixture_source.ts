@@ -121,7 +121,7 @@ const sourceOf = (
   length: mixture.length,
   ...(mixture.buckets.length === 0 ? {} : { buckets: mixture.buckets }),
   vocabulary: embeddingRows(mixture.language.size),
-  words: { yes: mixture.language.first("yes"), no: mixture.language.first("no") },
+  words: mixture.language.words,
   batches: (seed, size) => {
     const steps = E.map(stepsOf(mixture, size))(orderOf(mixture, seed));
     return batchesOf((step) =>

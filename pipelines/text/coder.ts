@@ -4,7 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { type DecodeError, parseJson } from "../bridge.ts";
 import { libraryDocument, lowers } from "./library_rules.ts";
-import { refuseDocument, type TokenizerDocument, tokenizerDocument, tokenIds } from "./tokenizer_document.ts";
+import { refuseDocument, tokenIds, type TokenizerDocument, tokenizerDocument } from "./tokenizer_document.ts";
 
 /** Texts to token ids and back. */
 export interface Coder {

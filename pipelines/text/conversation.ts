@@ -96,7 +96,8 @@ const encoded = (
   const ids: number[] = [], learnt: (0 | 1)[] = [], ends = new Set<number>();
   for (const [k, { answer }] of turns.entries()) {
     const own = parts[k]!, end = parts[k + 1]![0];
-    const from = edge(coder.decode, own, parts[n + 1 + k]!), to = edge(coder.decode, own, parts[2 * n + 1 + k]!);
+    const from = edge(coder.decode, own, parts[n + 1 + k]!),
+      to = edge(coder.decode, own, parts[2 * n + 1 + k]!);
     if (from === undefined || to === undefined) return overEdge(template, answer);
     if (end === undefined || !coder.isSpecial(end)) {
       return fault(

@@ -11,7 +11,7 @@ const MAX_SOURCE = 200_000;
 const MAX_BLANK = 2000;
 
 /** Expressions and statements that any conversation may take, and more for each pair of its messages. */
-const STEPS = 2_000_000, STEPS_OF_PAIR = 64;
+const STEPS = 1_000_000, STEPS_OF_PAIR = 64;
 
 /** Longest text of an expression, characters, and longest list. */
 const MAX_TEXT = 2 ** 24, MAX_ITEMS = 100_000;
@@ -64,6 +64,51 @@ const range = (...given: readonly unknown[]): readonly number[] => {
   return Array.from({ length: count }, (_, i) => start! + i * step);
 };
 
+interface Node {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+const nodesIn = (value: unknown): readonly Node[] =>
+  (Array.isArray(value) ? value : []).filter((one) => typeof one === "object" && one !== null);
+
+const isControl = (node: Node): boolean =>
+  node.type === "Break" || node.type === "Continue" ||
+  (node.type === "If" && [...nodesIn(node.body), ...nodesIn(node.alternate)].some(isControl));
+
+const SILENT = new Set(["Set", "Macro", "Comment", "Break", "Continue"]);
+
+/** Whether statements write anything before they break out of a loop: the library would lose it. */
+const losesText = (nodes: readonly Node[], inLoop: boolean): boolean => {
+  let written = false;
+  for (const node of nodes) {
+    const inner = [node.body, node.alternate, node.defaultBlock].map(nodesIn);
+    if (inLoop && written && isControl(node)) return true;
+    if (inner.some((some, i) => losesText(some, node.type === "For" ? i === 0 : inLoop))) return true;
+    if (!SILENT.has(node.type)) written = written || !isControl(node) || inner.flat().length > 1;
+  }
+  return false;
+};
+
+const identifier = (name: string): Node => nodesIn(parse(tokenize(`{{ ${name} }}`)).body)[0]!;
+
+/** Methods that the library calls without their argument, by the functions that take it. */
+const STRIPS = new Map([["strip", "strip_of"], ["lstrip", "lstrip_of"], ["rstrip", "rstrip_of"]]);
+
+/** Turns `text.strip(letters)` into a call of a function here. */
+const completeStrips = (value: unknown): void => {
+  if (typeof value !== "object" || value === null) return;
+  Object.values(value).forEach(completeStrips);
+  const node = value as { type?: string; callee?: Node; args?: readonly unknown[] };
+  if (node.type !== "CallExpression" || node.callee?.type !== "MemberExpression" || node.args?.length !== 1) {
+    return;
+  }
+  const { object, property, computed } = node.callee, name = STRIPS.get(String((property as Node).value));
+  if (computed === true || name === undefined) return;
+  node.args = [object, ...node.args];
+  node.callee = identifier(name);
+};
+
 /** A parsed template. Throws for one that is no Jinja or is too long. */
 export const parseJinja = (source: string): Program => {
   // every line end is read as \\n, as Jinja's newline_sequence says
@@ -71,7 +116,12 @@ export const parseJinja = (source: string): Program => {
   if (text.length > MAX_SOURCE) spent(`${text.length} characters; at most ${MAX_SOURCE} are read`);
   const blank = text.match(/\s{2001,}/);
   if (blank !== null) spent(`${blank[0].length} blanks in a row; at most ${MAX_BLANK} are read`);
-  return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
+  const program = parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
+  if (losesText(nodesIn(program.body), false)) {
+    throw new Error("text before a break or continue in one turn of a loop");
+  }
+  completeStrips(program.body);
+  return program;
 };
 
 /** The text of a template for some values. Throws what it raises. */
@@ -87,7 +137,9 @@ export const renderJinja = (
   return String(interpreter.run(program).value);
 };
 
-const MONTHS = "January February March April May June July August September October November December".split(" ");
+const MONTHS = "January February March April May June July August September October November December".split(
+  " ",
+);
 const DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
 const two = (n: number): string => String(n).padStart(2, "0");
 
@@ -124,12 +176,25 @@ const strftime = (date: Date, format: string): string =>
     }
   });
 
+/** Python's `strip` with an argument: all of these letters, from one end or both. */
+const stripped = (left: boolean, right: boolean) => (text: unknown, letters: unknown): string => {
+  if (typeof text !== "string" || typeof letters !== "string") throw new Error("strip of what is no text");
+  const of = new Set(letters), all = [...text];
+  let from = 0, to = all.length;
+  while (left && from < to && of.has(all[from]!)) from++;
+  while (right && to > from && of.has(all[to - 1]!)) to--;
+  return all.slice(from, to).join("");
+};
+
 const setGlobals = (environment: Environment): void => {
   for (const [name, value] of [["true", true], ["false", false], ["none", null]] as const) {
     environment.set(name, value);
     environment.set(name[0]!.toUpperCase() + name.slice(1), value);
   }
   environment.set("range", range);
+  environment.set("strip_of", stripped(true, true));
+  environment.set("lstrip_of", stripped(true, false));
+  environment.set("rstrip_of", stripped(false, true));
   environment.set("strftime_now", (format: string) => strftime(new Date(), format));
   environment.set("raise_exception", (message: string) => {
     throw new Error(message);

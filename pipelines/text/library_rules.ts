@@ -35,7 +35,10 @@ const folded = (letter: string): string =>
   letter === "s" ? "[sSſ]" : /[a-z]/.test(letter) ? `[${letter}${letter.toUpperCase()}]` : letter;
 
 const patternOf = (pattern: unknown, where: string): { readonly Regex: string } => {
-  const { String: text, Regex: regex } = (pattern ?? {}) as { readonly String?: unknown; readonly Regex?: unknown };
+  const { String: text, Regex: regex } = (pattern ?? {}) as {
+    readonly String?: unknown;
+    readonly Regex?: unknown;
+  };
   if (typeof text === "string" && text !== "") {
     return { Regex: text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") };
   }
@@ -43,7 +46,10 @@ const patternOf = (pattern: unknown, where: string): { readonly Regex: string } 
   const written = regex.replace(CONTRACTIONS, (_, body: string) => `(?:${[...body].map(folded).join("")})`);
   // what Oniguruma and JavaScript read alike, or the library translates
   const odd = /\(\?[a-z-]*[:)]|\(\?[<P#>~]|\(\?<|[*+?}][+]|\\[bBwWhHGRXKAzZ]|[$^](?!\\)|\[:|&&|\\[xu]/.exec(
-    written.replace(/\\[pP]\{[^}]*\}/g, "p").replace(/\(\?:/g, "(").replace(/\(\?<?[=!]/g, "(").replace(/\[\^/g, "["),
+    written.replace(/\\[pP]\{[^}]*\}/g, "p").replace(/\(\?:/g, "(").replace(/\(\?<?[=!]/g, "(").replace(
+      /\[\^/g,
+      "[",
+    ),
   );
   if (odd !== null) return refuse(`${where} with ${JSON.stringify(odd[0])} in its pattern`);
   return { Regex: written };
@@ -131,7 +137,9 @@ const normalizers = (stage: Stage): readonly Stage[] => {
       return typeof stage.prepend === "string" ? [stage] : refuse("Prepend without a text");
     case "Replace": {
       const { content = "" } = stage, pattern = patternOf(stage.pattern, "Replace");
-      if (typeof content !== "string" || content.includes("$")) return refuse("Replace with $ in its content");
+      if (typeof content !== "string" || content.includes("$")) {
+        return refuse("Replace with $ in its content");
+      }
       if (matchesNothing(pattern.Regex)) return refuse("Replace of a pattern that matches nothing");
       return [{ type, pattern, content }];
     }
@@ -145,7 +153,9 @@ const checkModel = (document: TokenizerDocument): void => {
   switch (model.type) {
     case "BPE":
       if (model.continuing_subword_prefix) refuse("BPE with continuing_subword_prefix");
-      if (model.byte_fallback === true && !hasAllBytes(document)) refuse("BPE with byte_fallback to some bytes only");
+      if (model.byte_fallback === true && !hasAllBytes(document)) {
+        refuse("BPE with byte_fallback to some bytes only");
+      }
       if (model.fuse_unk === true && !hasAllBytes(document)) refuse("BPE with fuse_unk");
       return;
     case "WordPiece":
@@ -191,7 +201,9 @@ const checkDecoder = (stage: Stage): void => {
     case "Strip":
       return;
     case "Metaspace":
-      return stage.prepend_scheme === "never" ? refuse("decoder Metaspace with prepend_scheme never") : undefined;
+      return stage.prepend_scheme === "never"
+        ? refuse("decoder Metaspace with prepend_scheme never")
+        : undefined;
     default:
       return refuse(`decoder ${stage.type}`);
   }
@@ -218,7 +230,11 @@ export const libraryDocument = (document: TokenizerDocument): Rewritten => {
     return E.right({
       ...document,
       // flags that are left here concern spaces that the first pre-tokenizer removes
-      added_tokens: (document.added_tokens ?? []).map((token) => ({ ...token, lstrip: false, rstrip: false })),
+      added_tokens: (document.added_tokens ?? []).map((token) => ({
+        ...token,
+        lstrip: false,
+        rstrip: false,
+      })),
       normalizer: inSequence("normalizers", normal),
       pre_tokenizer: inSequence("pretokenizers", pre),
       // adds nothing where no special tokens are asked for

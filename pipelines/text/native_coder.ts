@@ -5,12 +5,17 @@
  */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import * as E from "fp-ts/lib/Either.js";
 import { type DecodeError, fromEither } from "../bridge.ts";
 import { FaultError } from "../runs/fault.ts";
 import { type Coder, idsOf } from "./coder.ts";
-import { FAILED, type NativeRequest, SIZE, type SharedReply, STATE, WAITING } from "./native_protocol.ts";
-import { refuseDocument, type Stage, stagesIn, type TokenizerDocument, tokenizerDocument } from "./tokenizer_document.ts";
+import { FAILED, type NativeRequest, type SharedReply, SIZE, STATE, WAITING } from "./native_protocol.ts";
+import {
+  refuseDocument,
+  type Stage,
+  stagesIn,
+  type TokenizerDocument,
+  tokenizerDocument,
+} from "./tokenizer_document.ts";
 
 /** A text that the library could not encode. */
 export class TokenizeError extends FaultError {
@@ -32,33 +37,40 @@ const patternsIn = (document: TokenizerDocument): string =>
     .map(({ pattern }: Stage) => (pattern as { readonly Regex?: string } | undefined)?.Regex)
     .filter((regex) => regex !== undefined).join(" and ") || "none";
 
-type Ask = (request: NativeRequest) => Uint8Array;
+const newReply = (): SharedReply => ({
+  control: new Int32Array(new SharedArrayBuffer(8)),
+  data: new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MOST_BYTES }),
+});
 
-const asker = (worker: Worker, name: string, document: TokenizerDocument): Ask => {
-  const reply: SharedReply = {
-    control: new Int32Array(new SharedArrayBuffer(8)),
-    data: new SharedArrayBuffer(FIRST_BYTES, { maxByteLength: MOST_BYTES }),
-  };
-  const fault = (got: string, expected: string, mend: string) =>
-    new TokenizeError({ op: name, got, expected, mend });
-  return (request) => {
+/** The bytes of the reply that is there; throws its message if it is an error. */
+const readReply = ({ control, data }: SharedReply, name: string): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(data).slice(0, Atomics.load(control, SIZE));
+  if (Atomics.load(control, STATE) !== FAILED) return bytes as Uint8Array<ArrayBuffer>;
+  throw new TokenizeError({
+    op: name,
+    got: new TextDecoder().decode(bytes),
+    expected: "a text that the tokenizer can encode",
+    mend: "correct its tokenizer.json",
+  });
+};
+
+type Ask = (request: NativeRequest) => Uint8Array<ArrayBuffer>;
+
+const asker =
+  (worker: Worker, reply: SharedReply, name: string, document: TokenizerDocument): Ask => (request) => {
     Atomics.store(reply.control, STATE, WAITING);
-    worker.postMessage({ ...request, ...(request.kind === "open" ? { reply } : {}) });
+    worker.postMessage(request);
     if (Atomics.wait(reply.control, STATE, WAITING, PATIENCE_MS) === "timed-out") {
       worker.terminate();
-      throw fault(
-        `no reply in ${PATIENCE_MS / 1000} s (patterns: ${patternsIn(document)})`,
-        "tokens",
-        "shorten the text, or simplify the pattern",
-      );
+      throw new TokenizeError({
+        op: name,
+        got: `no reply in ${PATIENCE_MS / 1000} s (patterns: ${patternsIn(document)})`,
+        expected: "tokens",
+        mend: "shorten the text, or simplify the pattern",
+      });
     }
-    const bytes = new Uint8Array(reply.data).slice(0, Atomics.load(reply.control, SIZE));
-    if (Atomics.load(reply.control, STATE) === FAILED) {
-      throw fault(new TextDecoder().decode(bytes), "a text that the tokenizer can encode", "correct its tokenizer.json");
-    }
-    return bytes;
+    return readReply(reply, name);
   };
-};
 
 const lists = (bytes: Uint8Array): readonly (readonly number[])[] => {
   const words = new Int32Array(bytes.buffer), out: number[][] = [];
@@ -68,25 +80,52 @@ const lists = (bytes: Uint8Array): readonly (readonly number[])[] => {
   return out;
 };
 
+const unknownStage = (name: string, got: string): DecodeError =>
+  refuseDocument(
+    name,
+    got,
+    "stages that Hugging Face's tokenizers library knows, and leave to load it (--allow-ffi, --allow-read)",
+  );
+
 /** Opens the document in the thread; refuses one whose added tokens have other ids there. */
-const opened = (ask: Ask, name: string, document: TokenizerDocument): E.Either<DecodeError, void> => {
+const opened = (
+  worker: Worker,
+  reply: SharedReply,
+  name: string,
+  document: TokenizerDocument,
+): Effect.Effect<void, DecodeError> => {
   const added = document.added_tokens ?? [];
-  try {
-    // without special tokens to add, a post-processor changes offsets alone
-    const text = JSON.stringify({ version: "1.0", ...document, post_processor: null });
-    const ids = new Int32Array(ask({ kind: "open", document: text, tokens: added.map((a) => a.content) }).buffer);
-    const other = added.findIndex(({ id }, i) => ids[i] !== id);
-    return other < 0 ? E.right(undefined) : E.left(
-      refuseDocument(
-        name,
-        `id ${added[other]!.id} for the added token ${JSON.stringify(added[other]!.content)}`,
-        `${ids[other]}, which the library gives it`,
-      ),
+  return Effect.callback<void, DecodeError>((resume) => {
+    const fail = (error: DecodeError) => resume(Effect.fail(error));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(unknownStage(name, event.message));
+    };
+    worker.onmessage = () => {
+      try {
+        const ids = new Int32Array(readReply(reply, name).buffer),
+          other = added.findIndex(({ id }, i) => ids[i] !== id);
+        if (other < 0) return resume(Effect.void);
+        const { id, content } = added[other]!;
+        fail(refuseDocument(
+          name,
+          `id ${id} for the added token ${JSON.stringify(content)}`,
+          `${ids[other]}, which Hugging Face's library gives it`,
+        ));
+      } catch (cause) {
+        fail(unknownStage(name, cause instanceof TokenizeError ? cause.got : String(cause)));
+      }
+    };
+    worker.postMessage(
+      {
+        kind: "open",
+        // without special tokens to add, a post-processor changes offsets alone
+        document: JSON.stringify({ version: "1.0", ...document, post_processor: null }),
+        tokens: added.map((a) => a.content),
+        reply,
+      } satisfies NativeRequest & { readonly reply: SharedReply },
     );
-  } catch (cause) {
-    if (!(cause instanceof TokenizeError)) throw cause;
-    return E.left(refuseDocument(name, cause.got, "stages that Hugging Face's tokenizers library knows"));
-  }
+  });
 };
 
 /**
@@ -103,8 +142,8 @@ export const openCoder = (
       Effect.sync(() => new Worker(new URL("./native_worker.ts", import.meta.url), { type: "module" })),
       (open) => Effect.sync(() => open.terminate()),
     );
-    const ask = asker(worker, name, document);
-    yield* fromEither(opened(ask, name, document));
+    const reply = newReply(), ask = asker(worker, reply, name, document);
+    yield* opened(worker, reply, name, document);
     const encodeAll: Coder["encodeAll"] = (texts) =>
       texts.length === 0 ? [] : lists(ask({ kind: "encode", texts }));
     return {

@@ -1,15 +1,19 @@
 /** The thread that runs Hugging Face's tokenizers library, so that its caller can wait for an answer of it. */
 /// <reference lib="deno.worker" />
-import { Tokenizer } from "tokenizers";
-import { FAILED, type NativeRequest, READY, STATE, type SharedReply, SIZE } from "./native_protocol.ts";
+import type { Tokenizer } from "tokenizers";
+import { FAILED, type NativeRequest, READY, type SharedReply, SIZE, STATE } from "./native_protocol.ts";
 
 let tokenizer: Tokenizer, reply: SharedReply;
 
 const answer = async (request: NativeRequest): Promise<Uint8Array> => {
   switch (request.kind) {
     case "open": {
-      tokenizer = Tokenizer.fromString(request.document);
-      return Int32Array.from(request.tokens, (token) => tokenizer.tokenToId(token) ?? -1) as unknown as Uint8Array;
+      // loaded here, so that a library which cannot be loaded is an answer too
+      tokenizer = (await import("tokenizers")).Tokenizer.fromString(request.document);
+      return Int32Array.from(
+        request.tokens,
+        (token) => tokenizer.tokenToId(token) ?? -1,
+      ) as unknown as Uint8Array;
     }
     case "encode": {
       const encodings = await tokenizer.encodeBatch([...request.texts], { addSpecialTokens: false });
@@ -41,6 +45,10 @@ self.onmessage = ({ data }: MessageEvent<NativeRequest & { readonly reply?: Shar
   reply = data.reply ?? reply;
   Promise.resolve(data).then(answer).then(
     (got) => write(READY, new Uint8Array(got.buffer, got.byteOffset, got.byteLength)),
-    (cause) => write(FAILED, new TextEncoder().encode(cause instanceof Error ? cause.message : String(cause))),
-  );
+    (cause) =>
+      write(FAILED, new TextEncoder().encode(cause instanceof Error ? cause.message : String(cause))),
+  ).then(() => {
+    // the one answer that the caller does not block for
+    if (data.kind === "open") self.postMessage("open");
+  });
 };

@@ -110,7 +110,9 @@ const joined = (a: Retries, b: Retries, powers: number): Retries => {
   const both = b.nullable
     ? { powers: a.powers + b.powers, openPowers: a.openPowers + b.openPowers }
     : { powers: a.powers + a.openPowers + b.powers, openPowers: b.openPowers };
-  if (both.powers > powers) return refused("repetitions without bound in a row, in front of something that may fail");
+  if (both.powers > powers) {
+    return refused("repetitions without bound in a row, in front of something that may fail");
+  }
   const ways = a.ways * b.ways;
   if (ways > MAX_WAYS) return refused(`more than ${MAX_WAYS} ways to match its choices`);
   return { ...both, ways, nullable: a.nullable && b.nullable };

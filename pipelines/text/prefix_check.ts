@@ -12,16 +12,29 @@ const turn = (i: number): readonly Message[] => [
 ];
 
 /** Conversations of three turns, with and without instructions. */
-const PROBES: readonly (readonly Message[])[] = [[], [{ role: "system", content: "instructions" } as const]].map((
-  first,
-) => [...first, ...[1, 2, 3].flatMap(turn)]);
+const PROBES: readonly (readonly Message[])[] = [[], [{ role: "system", content: "instructions" } as const]]
+  .map((
+    first,
+  ) => [...first, ...[1, 2, 3].flatMap(turn)]);
 
-/** The text before the last answer. */
-const promptText = (template: ChatTemplate, messages: readonly Message[]): string | undefined => {
+/** The texts before each answer. */
+const promptTexts = (template: ChatTemplate, messages: readonly Message[]): readonly string[] | undefined => {
   const pieces = piecesOf(template)(messages);
   if (E.isLeft(pieces)) return undefined;
-  const last = pieces.right.findLastIndex((piece) => piece.answer);
-  return pieces.right.slice(0, last).map((piece) => piece.text).join("");
+  let text = "";
+  return pieces.right.flatMap((piece) => {
+    const before = text;
+    text += piece.text;
+    return piece.answer ? [before] : [];
+  });
+};
+
+/** The text that ends in a generation prompt; undefined where the template has none. */
+const generationPrompt = (template: ChatTemplate, messages: readonly Message[]): string | undefined => {
+  const [without, prompted] = [template.render(messages), template.prompt(messages)];
+  return E.isLeft(without) || E.isLeft(prompted) || prompted.right === without.right
+    ? undefined
+    : prompted.right;
 };
 
 const tail = (text: string): string => JSON.stringify(text.length > 60 ? `…${text.slice(-60)}` : text);
@@ -36,23 +49,28 @@ const fault = (template: ChatTemplate, got: string, expected: string): TemplateE
 
 const faultOf = (template: ChatTemplate): TemplateError | undefined => {
   for (const messages of PROBES) {
-    const whole = template.render(messages);
-    if (E.isLeft(whole)) continue; // it has no place for instructions, or is refused where it is used
+    const whole = template.render(messages), taught = promptTexts(template, messages);
+    // it has no place for instructions, or is refused where it is used
+    if (E.isLeft(whole) || taught === undefined) continue;
     const ends = messages.flatMap(({ role }, i) => role === "assistant" ? [i + 1] : []);
     for (const [k, end] of ends.entries()) {
-      const asked = promptText(template, messages.slice(0, end));
-      if (asked !== undefined && !whole.right.startsWith(asked)) {
+      const asked = promptTexts(template, messages.slice(0, end))?.at(-1);
+      if (asked !== undefined && asked !== taught[k]) {
         return fault(
           template,
-          `question ${k + 1} laid out as ${tail(asked)} where nothing follows it, and otherwise where turns follow`,
+          `question ${k + 1} laid out as ${
+            tail(asked)
+          } where nothing follows it, and otherwise where turns follow`,
           "prompts that conversations begin with",
         );
       }
-      const generation = template.prompt(messages.slice(0, end - 1));
-      if (E.isRight(generation) && !whole.right.startsWith(generation.right)) {
+      const generation = generationPrompt(template, messages.slice(0, end - 1));
+      if (generation !== undefined && !whole.right.startsWith(generation)) {
         return fault(
           template,
-          `a generation prompt that ends in ${tail(generation.right)}, which the answers that it lays out do not follow`,
+          `a generation prompt that ends in ${
+            tail(generation)
+          }, which the answers that it lays out do not follow`,
           "generation prompts that conversations begin with",
         );
       }

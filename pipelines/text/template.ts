@@ -113,7 +113,11 @@ const configType = t.type({
   pad_token: token,
   cls_token: token,
   mask_token: token,
-  additional_special_tokens: t.union([t.array(t.union([t.string, t.type({ content: t.string })])), t.null, t.undefined]),
+  additional_special_tokens: t.union([
+    t.array(t.union([t.string, t.type({ content: t.string })])),
+    t.null,
+    t.undefined,
+  ]),
   chat_template: t.union([
     t.string,
     t.array(t.type({ name: t.string, template: t.string })),
@@ -129,7 +133,9 @@ const OTHERS = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token"
 
 // a token that is not set is not defined either
 const specialOf = (config: t.TypeOf<typeof configType>): NonNullable<TemplateOptions["special"]> => ({
-  ...Object.fromEntries(OTHERS.flatMap((name) => spelt(config[name]) === "" ? [] : [[name, spelt(config[name])]])),
+  ...Object.fromEntries(
+    OTHERS.flatMap((name) => spelt(config[name]) === "" ? [] : [[name, spelt(config[name])]]),
+  ),
   ...(config.additional_special_tokens?.length
     ? { additional_special_tokens: config.additional_special_tokens.map(spelt) }
     : {}),

