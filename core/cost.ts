@@ -2,10 +2,11 @@
 import { bytesOf } from "./dtype.ts";
 import { isMovement } from "./ops/movement.ts";
 import type { Family } from "./ops/record.ts";
-import { isRegion } from "./ops/region.ts";
+import { isMark } from "./ops/mark.ts";
 import { recordOf } from "./ops/table.ts";
 import { sizeOf } from "./shape.ts";
-import { is, operandsOf, type Tensor, topological } from "./tensor.ts";
+import { is, isGiven, operandsOf, type Tensor, topological } from "./tensor.ts";
+import { inlined } from "./transforms/inline.ts";
 
 /** The cost of evaluating a graph once, each node once. */
 export interface Cost {
@@ -29,9 +30,8 @@ export interface Cost {
 
 const bytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
 
-/** Movement, regions and generated numbers take no memory of their own: a kernel computes them as it reads. */
-const isView = (t: Tensor): boolean =>
-  isMovement(t.op) || isRegion(t.op) || is("constant", t) || is("iota", t);
+/** Movement, marks and generated numbers take no memory of their own: a kernel computes them as it reads. */
+const isView = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op) || is("constant", t) || is("iota", t);
 
 /** The nodes whose memory a node reads: itself, or what its views lead to. */
 const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
@@ -58,7 +58,7 @@ const peak = (
   const ends = new Map<number, number>();
   let alive = 0, most = 0;
   order.forEach((t, i) => {
-    if (!isView(t) && !is("input", t) && !is("scan", t)) {
+    if (!isView(t) && !isGiven(t) && !is("scan", t)) {
       const end = last.get(t) ?? i;
       alive += bytes(t);
       ends.set(end, (ends.get(end) ?? 0) + bytes(t));
@@ -69,9 +69,12 @@ const peak = (
   return most;
 };
 
-/** The cost of the roots together: what they share counts once, and the body of a scan once for every turn. */
-export const costOf = (roots: readonly Tensor[]): Cost => {
-  const order = topological(roots), own = owners(order);
+/**
+ * The cost of the roots together: what they share counts once, the body of a scan once for every turn, and calls as
+ * what they compute.
+ */
+export const costOf = (described: readonly Tensor[]): Cost => {
+  const roots = inlined(described), order = topological(roots), own = owners(order);
   const bodies = new Map<Tensor, Cost>();
   for (const t of order) if (is("scan", t)) bodies.set(t, costOf(t.attributes.body.results));
   const byFamily: { [F in Family]: number } = {
@@ -82,7 +85,8 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
     contraction: 0,
     attention: 0,
     index: 0,
-    region: 0,
+    mark: 0,
+    call: 0,
     scan: 0,
     random: 0,
   };
@@ -98,10 +102,10 @@ export const costOf = (roots: readonly Tensor[]): Cost => {
       continue;
     }
     byFamily[recordOf(t.op).family] += recordOf(t.op).flops(t);
-    if (isView(t) || is("input", t)) continue;
+    if (isView(t) || isGiven(t)) continue;
     trafficBytes += bytes(t) + t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + bytes(o), 0);
   }
-  const inputs = order.filter((t) => is("input", t)),
+  const inputs = order.filter(isGiven),
     sum = (ts: readonly Tensor[]) => ts.reduce((n, t) => n + bytes(t), 0);
   return {
     nodes: order.length + inner,

@@ -1,51 +1,43 @@
 /** Reverse-mode differentiation, graph to graph. */
+import { numbered } from "./close.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import { add, cast, onesLike, zerosLike } from "./ops/elementwise.ts";
-import { after } from "./ops/region.ts";
-import { input } from "./ops/source.ts";
+import { callOf, isTuple, resultsOf } from "./ops/call.ts";
+import { type ClosedFunction, functionOf } from "./ops/closed.ts";
+import { remade } from "./ops/make.ts";
 import { recordOf } from "./ops/table.ts";
 import { cameFrom, together } from "./origin.ts";
 import { show } from "./shape.ts";
-import { substitute } from "./substitute.ts";
-import { intern, is, isTensor, type Tensor, topological } from "./tensor.ts";
-import { scannedAll } from "./ops/scan.ts";
+import { is, isTensor, type Tensor, topological } from "./tensor.ts";
 import { mergeScans } from "./scan_tidy.ts";
-import { insideOf, isRecomputed } from "./transforms/remat.ts";
+import { callCotangents } from "./transforms/call_transforms.ts";
 import { scanCotangents } from "./transforms/scan_vjp.ts";
-import { replaceIn, rewriteIn, standIns } from "./transforms/stand_in.ts";
+import { replaceIn, rewriteIn, tracing } from "./transforms/trace.ts";
 import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
 /** Trees of descriptions. */
 export const tensors: TreeOps<Tensor> = treeOf(isTensor);
 
-/**
- * Cotangents of a region's sources by way of a second computation of its inside. It starts from nodes that come after
- * the cotangent, so that it neither is one with the first computation nor can be done before it is needed.
- */
-const again = (t: Tensor<"region">, ct: Tensor): readonly (Tensor | undefined)[] => {
-  const { value, stands } = insideOf(t), cotangent = input("cotangent of region", ct.shape, ct.dtype);
-  const late = t.args.slice(1).map(after(ct));
-  const back = pullback([value], [cotangent], stands);
-  return [
-    undefined,
-    ...substitute(back, new Map([...stands.map((s, i) => [s, late[i]!] as const), [cotangent, ct]])),
-  ];
+const decomposed = new WeakMap<Tensor, ClosedFunction>();
+
+/** What a primitive without a rule is made of: one function for all nodes of a form. */
+const decompositionOf = (t: Tensor, decompose: (t: Tensor) => Tensor): ClosedFunction => {
+  // arguments may depend on each other: parameters keep their derivatives apart
+  const parameters = numbered("argument", t.args), form = remade(recordOf(t.op), t, parameters);
+  const known = decomposed.get(form);
+  if (known !== undefined) return known;
+  const made = functionOf(parameters, [decompose(form)]);
+  decomposed.set(form, made);
+  return made;
 };
 
 /** Cotangents of a node's arguments: by its rule, or through its decomposition where it has none. */
-const cotangentsOf = (t: Tensor, ct: Tensor): readonly (Tensor | undefined)[] => {
-  if (isRecomputed(t)) return again(t, ct);
+const cotangentsOf = (t: Tensor, ct: Tensor, wanted: readonly boolean[]): readonly (Tensor | undefined)[] => {
   const { vjp, decompose } = recordOf(t.op);
   if (vjp !== undefined) return vjp(t, ct);
   if (decompose === undefined) return [];
-  // arguments may depend on each other: stand-ins keep their derivatives apart
-  const stand = t.args.map((a, i) => input(`argument ${i} of ${t.op}`, a.shape, a.dtype));
-  const inner = decompose(intern(t.op, stand, t.attributes, t.shape, t.dtype));
-  const cotangent = input(`cotangent of ${t.op}`, ct.shape, ct.dtype);
-  return substitute(
-    pullback([inner], [cotangent], stand),
-    new Map([...stand.map((s, i) => [s, t.args[i]!] as const), [cotangent, ct]]),
-  );
+  const body = decompositionOf(t, decompose);
+  return callCotangents(pullback, callOf(t.args, { body, name: "", recompute: false }), [ct], wanted);
 };
 
 /** Whether a node only rounds f32 to f16. */
@@ -77,15 +69,18 @@ export const pullback = (
   for (const t of order.reverse()) {
     if (!needed.has(t) || t.args.length === 0) continue;
     const parts = (): readonly (Tensor | undefined)[] => {
-      if (is("scan", t)) {
+      const wanted = t.args.map((a) => needed.has(a));
+      if (isTuple(t)) {
         // its results have been reached before it: all of them at once
-        const cts = scannedAll(t).map((r) => sums.get(r));
+        const cts = resultsOf(t).map((r) => sums.get(r));
         return cts.every((ct) => ct === undefined)
           ? []
-          : scanCotangents(pullback, t, cts, t.args.map((a) => needed.has(a)));
+          : is("scan", t)
+          ? scanCotangents(pullback, t, cts, wanted)
+          : callCotangents(pullback, t, cts, wanted);
       }
       const ct = sums.get(t);
-      return ct === undefined || is("scanned", t) ? [] : cotangentsOf(t, ct);
+      return ct === undefined || is("result", t) ? [] : cotangentsOf(t, ct, wanted);
     };
     cameFrom(t.origin, () =>
       parts().forEach((part, i) => {
@@ -146,17 +141,18 @@ export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[
       mend: "pass integers and masks as further arguments",
     });
   }
-  const stands = standIns(entries.map(([, t]) => t));
-  let i = 0, j = 0;
-  const [value, aux] = scalarOf(f(tensors.map(params, () => stands[i++]!) as unknown as T, ...rest));
-  const grads = pullback([value], [onesLike(value)], stands);
-  return rewriteIn(
-    replaceIn(
-      { value, aux, grad: tensors.map(params, () => grads[j++]!) },
-      new Map(stands.map((s, k) => [s, entries[k]![1]])),
-    ),
-    mergeScans,
-  );
+  return tracing("grad", entries.map(([, t]) => t), (parameters) => {
+    let i = 0, j = 0;
+    const [value, aux] = scalarOf(f(tensors.map(params, () => parameters[i++]!) as unknown as T, ...rest));
+    const grads = pullback([value], [onesLike(value)], parameters);
+    return rewriteIn(
+      replaceIn(
+        { value, aux, grad: tensors.map(params, () => grads[j++]!) },
+        new Map(parameters.map((p, k) => [p, entries[k]![1]])),
+      ),
+      mergeScans,
+    );
+  });
 };
 
 /** The gradient of a scalar function for its first argument, a tree of tensors. */

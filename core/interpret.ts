@@ -2,9 +2,11 @@
 import { type NdArray, ndarray } from "./array.ts";
 import { isFloat, referenceData } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
+import type { ClosedFunction } from "./ops/closed.ts";
 import { recordOf } from "./ops/table.ts";
 import { equals, show, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
+import { refuseLeaks } from "./transforms/trace.ts";
 
 /** Values of the inputs by path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
@@ -34,15 +36,14 @@ const sliceAt = ({ dtype, shape, data }: NdArray, i: number): NdArray => {
 
 /** All results of a scan: its body, turn by turn. */
 const turns = (loop: Tensor<"scan">, args: readonly NdArray[]): NdArray[] => {
-  const { body, length, reverse } = loop.attributes, { carries, slices, inputs, next, ys } = body;
-  const paths = inputs.map((t) => (t as Tensor<"input">).attributes.path);
+  const { body, length, reverse } = loop.attributes, { carries, slices, next, ys } = body;
   let carry = args.slice(0, carries.length);
   const stacks: NdArray[][] = ys.map(() => []);
   for (let turn = 0; turn < length; turn++) {
     const at = reverse ? length - 1 - turn : turn;
     const stacked = args.slice(carries.length, carries.length + slices.length).map((x) => sliceAt(x, at));
     const given = [...carry, ...stacked, ...args.slice(carries.length + slices.length)];
-    const results = interpret(body.results, Object.fromEntries(paths.map((path, i) => [path, given[i]!])));
+    const results = called(body, given);
     carry = results.slice(0, next.length);
     results.slice(next.length).forEach((y, i) => stacks[i]![at] = y);
   }
@@ -56,16 +57,31 @@ const stacked = (parts: readonly NdArray[], { dtype, shape }: Tensor): NdArray =
   return ndarray(dtype, [parts.length, ...shape], data);
 };
 
+/** The results of a function for some arguments. */
+const called = ({ parameters, results }: ClosedFunction, args: readonly NdArray[]): NdArray[] =>
+  valuesOf(results, {}, new Map(parameters.map((p, i) => [p, args[i]!])));
+
 /** Values of the roots; `f32` results are float64 arrays that were never rounded on the way, `f16` ones were at each step. */
 export const interpret = (roots: readonly Tensor[], bindings: Bindings = {}): NdArray[] => {
-  const values = new Map<Tensor, NdArray>(), tuples = new Map<Tensor, readonly NdArray[]>();
+  refuseLeaks("interpret", roots);
+  return valuesOf(roots, bindings, new Map());
+};
+
+const valuesOf = (
+  roots: readonly Tensor[],
+  bindings: Bindings,
+  parameters: ReadonlyMap<Tensor, NdArray>,
+): NdArray[] => {
+  const values = new Map(parameters), tuples = new Map<Tensor, readonly NdArray[]>();
   const order = topological(roots), left = new Map<Tensor, number>();
   for (const t of order) for (const a of t.args) left.set(a, (left.get(a) ?? 0) + 1);
   const keep = new Set(roots);
   for (const t of order) {
+    if (parameters.has(t)) continue;
     const args = t.args.map((a) => values.get(a)!);
     if (is("scan", t)) tuples.set(t, turns(t, args));
-    else if (is("scanned", t)) values.set(t, tuples.get(t.args[0]!)![t.attributes.index]!);
+    else if (is("call", t)) tuples.set(t, called(t.attributes.body, args));
+    else if (is("result", t)) values.set(t, tuples.get(t.args[0]!)![t.attributes.index]!);
     else values.set(t, is("input", t) ? bind(t, bindings) : recordOf(t.op).reference(args, t));
     for (const a of t.args) {
       const n = left.get(a)! - 1;

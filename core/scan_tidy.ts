@@ -1,7 +1,8 @@
 /** Scans without what nobody needs: scans that are parts of others, and results, carries and operands without a reader. */
 import { cameFrom } from "./origin.ts";
-import { make } from "./ops/make.ts";
-import { type ScanBody, scannedAt } from "./ops/scan.ts";
+import { remade } from "./ops/make.ts";
+import { resultAt } from "./ops/call.ts";
+import type { ScanBody } from "./ops/scan.ts";
 import { recordOf } from "./ops/table.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 import { mapBody, scanWith } from "./transforms/scan_body.ts";
@@ -20,13 +21,57 @@ const placesIn = (part: Tensor<"scan">, whole: Tensor<"scan">): readonly number[
   if (part === whole || a.length !== b.length || a.reverse !== b.reverse) return undefined;
   const theirs = operands(whole);
   if (!operands(part).every((xs, kind) => startsWith(theirs[kind]!, xs))) return undefined;
-  // stand-ins are named by kind and place, so equal computations are equal nodes
+  // parameters are numbered by role, so equal computations are equal nodes
   if (!startsWith(b.body.next, a.body.next)) return undefined;
   const stacked = a.body.ys.map((y) => b.body.ys.indexOf(y));
   return stacked.includes(-1) ? undefined : [
     ...a.body.next.map((_, i) => i),
     ...stacked.map((i) => b.body.next.length + i),
   ];
+};
+
+/** A scan that takes the place of another, and where it has the other's results. */
+interface Whole {
+  readonly loop: Tensor<"scan">;
+  readonly places: readonly number[];
+}
+
+/** The scan that is left of a scan, through those that took its place. */
+const remaining = (within: ReadonlyMap<Tensor, Whole>, loop: Tensor<"scan">): Whole => {
+  let now: Whole = { loop, places: loop.attributes.body.results.map((_, i) => i) };
+  for (;;) {
+    const next = within.get(now.loop);
+    if (next === undefined) return now;
+    now = { loop: next.loop, places: now.places.map((i) => next.places[i]!) };
+  }
+};
+
+/** Whether `from` needs `to` once scans have taken the places of others. */
+const needs = (from: Tensor<"scan">, to: Tensor, within: ReadonlyMap<Tensor, Whole>): boolean => {
+  const seen = new Set<Tensor>(), stack = [...from.args];
+  while (stack.length > 0) {
+    const given = stack.pop()!, t = is("scan", given) ? remaining(within, given).loop : given;
+    if (t === to) return true;
+    if (seen.has(t)) continue;
+    seen.add(t);
+    stack.push(...t.args);
+  }
+  return false;
+};
+
+/** For scans that others contain: those others. No two of them need each other. */
+const wholesOf = (loops: readonly Tensor<"scan">[]): ReadonlyMap<Tensor, Whole> => {
+  const within = new Map<Tensor, Whole>();
+  // the last first: what contains others is made after them
+  for (const part of [...loops].reverse()) {
+    for (const loop of [...loops].reverse()) {
+      const places = within.has(loop) ? undefined : placesIn(part, loop);
+      if (places === undefined || needs(loop, part, within)) continue;
+      within.set(part, { loop, places });
+      break;
+    }
+  }
+  return within;
 };
 
 /**
@@ -36,34 +81,35 @@ const placesIn = (part: Tensor<"scan">, whole: Tensor<"scan">): readonly number[
 export const mergeScans = (roots: readonly Tensor[]): Tensor[] => {
   const order = topological(roots), loops = order.filter((t) => is("scan", t));
   if (loops.length === 0) return [...roots];
-  const within = new Map<Tensor, readonly [Tensor<"scan">, readonly number[]]>();
-  // the last first: what contains others is made after them
-  for (const part of [...loops].reverse()) {
-    const whole = loops.findLast((l) =>
-      placesIn(part, l) !== undefined && !within.has(l) && !topological([l]).includes(part)
-    );
-    if (whole !== undefined) within.set(part, [whole, placesIn(part, whole)!]);
-  }
-  const becomes = new Map<Tensor, Tensor>();
-  const settle = (t: Tensor): Tensor => {
-    const known = becomes.get(t);
-    if (known !== undefined) return known;
-    const stand = is("scanned", t) ? within.get(t.args[0]!) : undefined;
-    const made = stand !== undefined
-      ? scannedAt(settle(stand[0]) as Tensor<"scan">, stand[1][(t as Tensor<"scanned">).attributes.index]!)
-      : rebuilt(t, t.args.map(settle));
-    becomes.set(t, made);
-    return made;
-  };
-  const rebuilt = (t: Tensor, args: readonly Tensor[]): Tensor => {
-    const node = startsWith(args, t.args)
-      ? t
-      : cameFrom(t.origin, () => make(recordOf(t.op), args, t.attributes));
+  const within = wholesOf(loops), becomes = new Map<Tensor, Tensor>();
+  const wholeOf = (t: Tensor): Whole | undefined =>
+    is("result", t) && within.has(t.args[0]!) ? remaining(within, t.args[0] as Tensor<"scan">) : undefined;
+  const rebuilt = (t: Tensor): Tensor => {
+    const node = cameFrom(t.origin, () => remade(recordOf(t.op), t, t.args.map((a) => becomes.get(a)!)));
     return is("scan", node) ? mapBody(node, mergeScans) : node;
   };
-  // arguments first, so that recursion stays shallow
-  for (const t of order) if (!is("scan", t) || !within.has(t)) settle(t);
-  return roots.map(settle);
+  // a whole may have been made after what reads its part: a node waits on the stack until its arguments are done
+  const stack = [...order].reverse().filter((t) => !within.has(t));
+  while (stack.length > 0) {
+    const t = stack.at(-1)!, whole = wholeOf(t);
+    const waiting = becomes.has(t)
+      ? []
+      : (whole === undefined ? t.args : [whole.loop]).filter((a) => !becomes.has(a));
+    if (waiting.length > 0) {
+      stack.push(...waiting);
+      continue;
+    }
+    stack.pop();
+    if (becomes.has(t)) continue;
+    becomes.set(
+      t,
+      whole === undefined ? rebuilt(t) : resultAt(
+        becomes.get(whole.loop) as Tensor<"scan">,
+        whole.places[(t as Tensor<"result">).attributes.index]!,
+      ),
+    );
+  }
+  return roots.map((t) => becomes.get(t)!);
 };
 
 /** What of a scan has a reader: results by index, and the operands that they need. */
@@ -74,13 +120,13 @@ interface Needed {
 
 /** A carry is needed if it is read at the end, or by what else is needed in any turn. */
 const neededOf = (body: ScanBody, read: ReadonlySet<number>): Needed => {
-  const { inputs, carries, results } = body, wanted = new Set(read);
+  const { parameters, carries, results } = body, wanted = new Set(read);
   for (;;) {
     const below = new Set(topological([...wanted].map((i) => results[i]!)));
     const found = carries.flatMap((c, i) => below.has(c) && !wanted.has(i) ? [i] : []);
     if (found.length === 0) {
-      const operand = (i: number): boolean => i < carries.length ? wanted.has(i) : below.has(inputs[i]!);
-      return { results: wanted, operands: new Set(inputs.flatMap((_, i) => operand(i) ? [i] : [])) };
+      const operand = (i: number): boolean => i < carries.length ? wanted.has(i) : below.has(parameters[i]!);
+      return { results: wanted, operands: new Set(parameters.flatMap((_, i) => operand(i) ? [i] : [])) };
     }
     for (const i of found) wanted.add(i);
   }
@@ -88,8 +134,8 @@ const neededOf = (body: ScanBody, read: ReadonlySet<number>): Needed => {
 
 /** The scan of what is needed alone. */
 const pruned = (loop: Tensor<"scan">, { results, operands }: Needed): Tensor<"scan"> => {
-  const { body } = loop.attributes, { carries, slices, next, inputs } = body;
-  if (results.size === body.results.length && operands.size === inputs.length) return loop;
+  const { body } = loop.attributes, { carries, slices, next, parameters } = body;
+  if (results.size === body.results.length && operands.size === parameters.length) return loop;
   const n = carries.length, m = n + slices.length;
   const kept = (ts: readonly Tensor[], from: number) => ts.filter((_, i) => operands.has(from + i));
   return scanWith(
@@ -109,15 +155,15 @@ const pruned = (loop: Tensor<"scan">, { results, operands }: Needed): Tensor<"sc
 export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
   const order = topological(roots), live = new Set(roots);
   if (!order.some((t) => is("scan", t))) return [...roots];
-  const read = new Map<Tensor, Set<number>>(), needs = new Map<Tensor, Needed>();
+  const read = new Map<Tensor, Set<number>>(), wanted = new Map<Tensor, Needed>();
   for (const t of [...order].reverse()) {
     if (!live.has(t)) continue;
-    if (is("scanned", t)) {
-      const loop = t.args[0]!;
+    if (is("result", t) && is("scan", t.args[0]!)) {
+      const loop = t.args[0];
       read.set(loop, (read.get(loop) ?? new Set()).add(t.attributes.index));
     }
     const needed = is("scan", t) ? neededOf(t.attributes.body, read.get(t) ?? new Set()) : undefined;
-    if (needed !== undefined) needs.set(t, needed);
+    if (needed !== undefined) wanted.set(t, needed);
     t.args.forEach((a, i) => {
       if (needed === undefined || needed.operands.has(i)) live.add(a);
     });
@@ -126,16 +172,16 @@ export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
   for (const t of order) {
     if (!live.has(t)) continue;
     // operands without a reader stay as they are until the scan drops them
-    const args = t.args.map((a) => becomes.get(a) ?? a), same = startsWith(args, t.args);
+    const args = t.args.map((a) => becomes.get(a) ?? a);
     becomes.set(
       t,
       cameFrom(t.origin, () => {
-        if (is("scanned", t)) {
-          const { results } = needs.get(t.args[0]!)!, { index } = t.attributes;
-          return scannedAt(args[0] as Tensor<"scan">, [...results].filter((i) => i < index).length);
+        if (is("result", t) && is("scan", t.args[0]!)) {
+          const { results } = wanted.get(t.args[0]!)!, { index } = t.attributes;
+          return resultAt(args[0] as Tensor<"scan">, [...results].filter((i) => i < index).length);
         }
-        const node = same ? t : make(recordOf(t.op), args, t.attributes);
-        return is("scan", node) ? pruned(node, needs.get(t)!) : node;
+        const node = remade(recordOf(t.op), t, args);
+        return is("scan", node) ? pruned(node, wanted.get(t)!) : node;
       }),
     );
   }

@@ -1,16 +1,17 @@
 /** A graph as text that a person can read: one line per node, arguments before users. */
+import { isTuple } from "./ops/call.ts";
 import { show } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 
 const attribute = (value: unknown): string => Array.isArray(value) ? `[${value.join(", ")}]` : String(value);
 
 const attributesOf = (t: Tensor): string => {
-  const entries = Object.entries(t.attributes).filter(([name]) => name !== "body");
+  const entries = Object.entries(t.attributes).filter(([name]) => name !== "body" && name !== "rule");
   return entries.length === 0 ? "" : ` {${entries.map(([k, v]) => `${k}: ${attribute(v)}`).join(", ")}}`;
 };
 
-/** The listing of a scan's body, indented, with its results by the index under which they are read. */
-const bodyOf = (t: Tensor<"scan">): string =>
+/** The listing of a scan's or a call's function, indented, with its results by the index under which they are read. */
+const bodyOf = (t: Tensor<"scan"> | Tensor<"call">): string =>
   listing(Object.fromEntries(t.attributes.body.results.map((r, i) => [`result ${i}`, r])))
     .replaceAll(/^/gm, "    ");
 
@@ -25,11 +26,13 @@ export const listing = (roots: Readonly<Record<string, Tensor>>): string => {
     const names = Object.entries(roots).filter(([, r]) => r === t).map(([name]) => name);
     const what = is("input", t)
       ? `input ${t.attributes.path}`
+      : is("parameter", t)
+      ? `parameter ${t.attributes.of} ${t.attributes.index}`
       : is("constant", t)
       ? `constant ${t.attributes.value}`
       : `${t.op}(${t.args.map((a) => `%${number.get(a)}`).join(", ")})${attributesOf(t)}`;
     const mark = names.length === 0 ? "" : `   -> ${names.join(", ")}`;
     const line = `%${String(number.get(t)).padEnd(width)} = ${what}`;
-    return is("scan", t) ? `${line}\n${bodyOf(t)}` : `${line} : ${t.dtype} ${show(t.shape)}${mark}`;
+    return isTuple(t) ? `${line}\n${bodyOf(t)}` : `${line} : ${t.dtype} ${show(t.shape)}${mark}`;
   }).join("\n");
 };

@@ -14,7 +14,9 @@ import { recordOf } from "./ops/table.ts";
 import { mergeScans, pruneScans } from "./scan_tidy.ts";
 import { equals, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
+import { inlined } from "./transforms/inline.ts";
 import { mapBody } from "./transforms/scan_body.ts";
+import { isOpen, refuseLeaks } from "./transforms/trace.ts";
 
 /** One rewrite. */
 export interface Rule {
@@ -78,9 +80,9 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    name: "region(x, ...) -> x",
-    reason: "a region is its first argument; once derivatives are taken its mark has done its work",
-    rewrite: (t) => is("region", t) ? t.args[0] : undefined,
+    name: "stopGradient(x) -> x",
+    reason: "once derivatives are taken its mark has done its work",
+    rewrite: (t) => is("stopGradient", t) ? t.args[0] : undefined,
   },
   {
     name: "x + 0 -> x",
@@ -319,7 +321,9 @@ const rewritten = (t: Tensor, table: readonly Rule[]): Tensor | undefined => {
 
 /**
  * Equal roots with fewer nodes: every rule is tried at every node, arguments first, until none fits.
- * Roots keep their shapes, element types and order. Scans are tidied first, and simplified inside.
+ * Roots keep their shapes, element types and order. Calls are replaced by what they compute, scans are tidied and
+ * simplified inside.
+ * @throws {TreeError} if a tensor has left its function.
  */
 export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rules): Tensor[] => {
   const done = new Map<Tensor, Tensor>();
@@ -359,7 +363,8 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
     settled.add(simpler);
     return simpler;
   };
-  const tidy = pruneScans(mergeScans(roots));
+  refuseLeaks("simplify", roots, isOpen);
+  const tidy = pruneScans(mergeScans(inlined(roots)));
   // in order of construction, so that what is built anew keeps that order: schedules follow it
   topological(tidy).forEach(settle);
   return tidy.map(settle);

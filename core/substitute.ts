@@ -1,6 +1,6 @@
 /** Substitution: a graph with some of its nodes replaced by others of the same shape and element type. */
 import { cameFrom } from "./origin.ts";
-import { make } from "./ops/make.ts";
+import { remade } from "./ops/make.ts";
 import { recordOf } from "./ops/table.ts";
 import { type Tensor, topological } from "./tensor.ts";
 
@@ -10,8 +10,7 @@ export const substitute = (roots: readonly Tensor[], by: ReadonlyMap<Tensor, Ten
   for (const t of topological(roots, { stop: by })) {
     if (by.has(t)) continue;
     const args = t.args.map((a) => becomes.get(a)!);
-    const same = args.every((a, i) => a === t.args[i]);
-    becomes.set(t, same ? t : cameFrom(t.origin, () => make(recordOf(t.op), args, t.attributes)));
+    becomes.set(t, cameFrom(t.origin, () => remade(recordOf(t.op), t, args)));
   }
   return roots.map((t) => becomes.get(t)!);
 };

@@ -3,6 +3,8 @@
  * of nodes and common sub-expressions are shared by construction.
  */
 import type { DType } from "./dtype.ts";
+import type { ClosedFunction } from "./ops/closed.ts";
+import type { CustomRule } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
 import { type Origin, originNow } from "./origin.ts";
 import type { Shape } from "./shape.ts";
@@ -11,6 +13,11 @@ import type { Shape } from "./shape.ts";
 export interface OpAttributes {
   /** A value given from outside under a unique path. */
   readonly input: { readonly path: string };
+  /**
+   * A parameter: of a closed function by its role, of a function that is being traced by the number of the trace, of a
+   * compiler by what it holds. `index` tells those of one kind apart.
+   */
+  readonly parameter: { readonly of: string | number; readonly index: number };
   /** One number, of shape `[]`. */
   readonly constant: { readonly value: number };
   /** The index along an axis, as `i32`. */
@@ -113,8 +120,10 @@ export interface OpAttributes {
   readonly attentionGradQuery: { readonly causal: boolean; readonly scale: number };
   /** Cotangents of attention's keys and values, side by side, from the same. */
   readonly attentionGradKeyValue: { readonly causal: boolean; readonly scale: number };
-  /** The first argument: a named part of a graph, with what it was made from as the further arguments. */
-  readonly region: { readonly name: string; readonly recompute: boolean };
+  /** The argument as a node of its own, with memory of its own. */
+  readonly copy: { readonly name: string };
+  /** The argument, as a constant to derivatives. */
+  readonly stopGradient: Empty;
   /** The first argument, computed not before the second. */
   readonly after: Empty;
   /**
@@ -127,8 +136,18 @@ export interface OpAttributes {
     readonly reverse: boolean;
     readonly recompute: boolean;
   };
-  /** A result of a scan: carries first, then stacked results. */
-  readonly scanned: { readonly index: number };
+  /**
+   * A closed function applied to the arguments. `name` is a region's; `recompute` makes the backward pass compute the
+   * inside again instead of keeping it; `rule` is a derivative of the user's.
+   */
+  readonly call: {
+    readonly body: ClosedFunction;
+    readonly name: string;
+    readonly recompute: boolean;
+    readonly rule?: CustomRule;
+  };
+  /** A result of a call or a scan; of a scan, carries first, then stacked results. */
+  readonly result: { readonly index: number };
   /** Threefry-2x32 random bits for a key of shape [2]. */
   readonly randomBits: { readonly shape: Shape };
 }
@@ -190,21 +209,37 @@ const forget = new FinalizationRegistry<string>((key) => {
 });
 let count = 0;
 
-/** The one node with these parts. Only op constructors call it: they have checked shape and dtype. */
+/** Numbers that JSON has no word for keep theirs. */
+const plain = (_: string, v: unknown): unknown =>
+  typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0))
+    ? Object.is(v, -0) ? "-0" : String(v)
+    : v;
+
+/** Attributes as text that is the same in whatever order they were written. */
+const attributesText = (attributes: object): string => {
+  const names = Object.keys(attributes);
+  if (names.length === 0) return "";
+  const values = attributes as Readonly<Record<string, unknown>>;
+  return names.length === 1
+    ? JSON.stringify(values, plain)
+    : JSON.stringify(names.sort().map((name) => [name, values[name]]), plain);
+};
+
+/**
+ * The one node with these parts. Only op constructors call it: they have checked shape and dtype. Arguments of a
+ * `commutative` primitive may come in either order: the order first made is kept.
+ */
 export const intern = <P extends OpName>(
   op: P,
   args: readonly Tensor[],
   attributes: OpAttributes[P],
   shape: Shape,
   dtype: DType,
+  commutative = false,
 ): Tensor<P> => {
-  const numbers = (_: string, v: unknown) =>
-    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0))
-      ? Object.is(v, -0) ? "-0" : String(v)
-      : v;
-  const key = `${op}(${args.map((a) => a.id).join(",")})${JSON.stringify(attributes, numbers)}${
-    shape.join("x")
-  }:${dtype}`;
+  const ids = args.map((a) => a.id);
+  if (commutative) ids.sort((a, b) => a - b);
+  const key = `${op}(${ids.join(",")})${attributesText(attributes)}${shape.join("x")}:${dtype}`;
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
   const node = new Node(op, args, attributes, shape, dtype, count++, originNow());
@@ -219,12 +254,12 @@ export const isTensor = (x: unknown): x is Tensor => x instanceof Node;
 /** Whether a description is of one primitive; narrows its attributes. */
 export const is = <P extends OpName>(op: P, t: Tensor): t is Tensor<P> => t.op === op;
 
-/**
- * The arguments whose values a node reads. A region's further arguments say what it was made from, and what `after`
- * waits for only bounds its time.
- */
-export const operandsOf = (t: Tensor): readonly Tensor[] =>
-  t.op === "region" || t.op === "after" ? t.args.slice(0, 1) : t.args;
+/** Whether a value comes from outside of a graph: an input, or a parameter of the function that it is part of. */
+export const isGiven = (t: Tensor): t is Tensor<"input"> | Tensor<"parameter"> =>
+  t.op === "input" || t.op === "parameter";
+
+/** The arguments whose values a node reads: what `after` waits for only bounds its time. */
+export const operandsOf = (t: Tensor): readonly Tensor[] => t.op === "after" ? t.args.slice(0, 1) : t.args;
 
 /** How far to follow arguments. */
 export interface Reach {

@@ -5,13 +5,14 @@
 import { mul } from "../ops/elementwise.ts";
 import { matmul } from "../ops/contraction.ts";
 import { reshape, transpose } from "../ops/movement.ts";
+import { inlined } from "../transforms/inline.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
 import { causalMask } from "./attention.ts";
 import { maskedSoftmax, softmax } from "./softmax.ts";
 
 /** Attention in the descriptions of some values, in the order in which they were described: block after block. */
 export const attentionsOf = (roots: readonly Tensor[]): readonly Tensor<"attention">[] =>
-  topological(roots).filter((t) => is("attention", t));
+  topological(inlined(roots)).filter((t) => is("attention", t));
 
 /** The weights of attention, `[b, h, q, s]`: of every query over all keys, 1 in all; 0 for a query that sees none. */
 export const attentionWeights = (node: Tensor<"attention">): Tensor => {

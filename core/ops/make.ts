@@ -2,7 +2,7 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import { intern, isTensor, type OpAttributes, type OpName, type Tensor } from "../tensor.ts";
 import { type DType, heldAs, isFloat, unheld } from "../dtype.ts";
-import type { OpRecord } from "./record.ts";
+import type { Law, OpRecord } from "./record.ts";
 
 /** Checks arguments by the record's rules and interns the node. */
 export const make = <P extends OpName>(
@@ -29,8 +29,20 @@ export const make = <P extends OpName>(
     }
   });
   const { shape, dtype } = record.infer(args, attributes);
-  return intern(record.name, args, attributes, shape, dtype);
+  return intern(record.name, args, attributes, shape, dtype, isCommutative(record));
 };
+
+const isCommutative = ({ laws }: { readonly laws: readonly Law[] }): boolean => laws.includes("commutative");
+
+/** The node over other arguments of the same shapes and element types. */
+export const remade = (
+  record: { readonly laws: readonly Law[] },
+  t: Tensor,
+  args: readonly Tensor[],
+): Tensor =>
+  args.every((a, i) => a === t.args[i])
+    ? t
+    : intern(t.op, args, t.attributes, t.shape, t.dtype, isCommutative(record));
 
 /** Refuses element types outside `allowed`. */
 export const expectDType = (op: string, t: Tensor, allowed: readonly DType[]): void => {

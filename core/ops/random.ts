@@ -1,4 +1,7 @@
-/** Randomness: bits from an explicit key. Element i is the first word of Threefry at counter (i, 0). */
+/**
+ * Randomness: bits from an explicit key. Element i is the first word of Threefry at counter (i, 0). Many keys at once,
+ * as `vmap` makes them, are the axes before the last of the key.
+ */
 import { ndarray } from "../array.ts";
 import { ShapeError } from "../errors.ts";
 import { type Shape, show, sizeOf } from "../shape.ts";
@@ -9,6 +12,16 @@ import { expectDType, make } from "./make.ts";
 import { reshape, sliceAxis } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 
+const checkKey = (fits: boolean, key: Tensor): void => {
+  if (fits) return;
+  throw new ShapeError({
+    op: "randomBits",
+    got: `a key of shape ${show(key.shape)}`,
+    expected: "[2]",
+    mend: "pass two u32 words; map over many keys with vmap()",
+  });
+};
+
 /** The random record. */
 export const randomRecord: OpRecord<"randomBits"> = {
   name: "randomBits",
@@ -17,22 +30,18 @@ export const randomRecord: OpRecord<"randomBits"> = {
   summary: "Threefry-2x32 bits",
   infer: ([key], { shape }) => {
     expectDType("randomBits", key!, ["u32"]);
-    if (key!.shape.length !== 1 || key!.shape[0] !== 2) {
-      throw new ShapeError({
-        op: "randomBits",
-        got: `a key of shape ${show(key!.shape)}`,
-        expected: "[2]",
-        mend: "pass two u32 words",
-      });
-    }
-    return { shape, dtype: "u32" };
+    checkKey(key!.shape.at(-1) === 2, key!);
+    return { shape: [...key!.shape.slice(0, -1), ...shape], dtype: "u32" };
   },
   reference: ([key], node) => {
-    const [k0, k1] = key!.data as Uint32Array;
+    const words = key!.data as Uint32Array, each = sizeOf(node.attributes.shape);
     return ndarray(
       "u32",
       node.shape,
-      Uint32Array.from({ length: sizeOf(node.shape) }, (_, i) => threefry2x32(k0!, k1!, i, 0)[0]),
+      Uint32Array.from({ length: sizeOf(node.shape) }, (_, i) => {
+        const own = 2 * Math.floor(i / each);
+        return threefry2x32(words[own]!, words[own + 1]!, i % each, 0)[0];
+      }),
     );
   },
   vjp: () => [undefined],
@@ -41,8 +50,10 @@ export const randomRecord: OpRecord<"randomBits"> = {
 };
 
 /** Random 32-bit words for a key of shape [2] (u32). Data-last. */
-export const randomBits = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor =>
-  make(randomRecord, [key], { shape: [...shape] });
+export const randomBits = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor => {
+  checkKey(key.shape.length === 1, key);
+  return make(randomRecord, [key], { shape: [...shape] });
+};
 
 /** Uniform numbers in [0, 1) with 24 random bits. Data-last. */
 export const uniform = (shape: Shape): (key: Tensor) => Tensor => (key: Tensor): Tensor =>

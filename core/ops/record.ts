@@ -13,7 +13,8 @@ export type Family =
   | "contraction"
   | "attention"
   | "index"
-  | "region"
+  | "mark"
+  | "call"
   | "scan"
   | "random";
 

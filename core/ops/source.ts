@@ -9,7 +9,7 @@ import { broadcastTo } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 
 /** Names of the source primitives. */
-export type SourceOp = "input" | "constant" | "iota";
+export type SourceOp = "input" | "parameter" | "constant" | "iota";
 
 const checkShape = (op: string, shape: Shape): void => {
   if (!shape.every((n) => Number.isInteger(n) && n >= 0)) {
@@ -55,6 +55,14 @@ export const sourceRecords: { readonly [P in SourceOp]: OpRecord<P> } = {
       mend: "bind it when interpreting",
     });
   }),
+  parameter: source("parameter", "a parameter of a function", (_, node) => {
+    throw new TreeError({
+      op: "parameter",
+      got: `no value for a ${node.dtype} parameter of shape ${show(node.shape)}`,
+      expected: "a call of its function",
+      mend: "use what the function returns",
+    });
+  }),
   constant: source("constant", "one number", (_, node) => {
     const { value } = node.attributes as OpAttributes["constant"];
     return ndarray(node.dtype, [], referenceData(node.dtype, [value]));
@@ -74,6 +82,13 @@ export const input = (path: string, shape: Shape, dtype: DType = "f32"): Tensor 
   checkShape("input", shape);
   return intern("input", [], { path }, [...shape], dtype);
 };
+
+/** A parameter of a function, known by its attributes and form. */
+export const parameterOf = (
+  attributes: OpAttributes["parameter"],
+  shape: Shape,
+  dtype: DType = "f32",
+): Tensor<"parameter"> => intern("parameter", [], attributes, [...shape], dtype);
 
 /**
  * One number, of shape `[]`.

@@ -2,14 +2,15 @@
 import type { OpName } from "../tensor.ts";
 import { attentionRecords } from "./attention.ts";
 import { matmulRecord } from "./contraction.ts";
+import { callRecords } from "./call.ts";
 import { binaryRecords, castRecord, selectRecord, unaryRecords } from "./elementwise.ts";
 import { indexRecords } from "./index.ts";
 import { movementRecords } from "./movement.ts";
 import { randomRecord } from "./random.ts";
 import type { OpRecord } from "./record.ts";
 import { reduceRecords } from "./reduce.ts";
-import { regionRecords } from "./region.ts";
-import { scanRecords } from "./scan.ts";
+import { markRecords } from "./mark.ts";
+import { scanRecord } from "./scan.ts";
 import { sourceRecords } from "./source.ts";
 
 /** The records of all primitives. A missing one does not compile. */
@@ -24,8 +25,9 @@ export const records: { readonly [P in OpName]: OpRecord<P> } = {
   matmul: matmulRecord,
   ...attentionRecords,
   ...indexRecords,
-  ...regionRecords,
-  ...scanRecords,
+  ...markRecords,
+  ...callRecords,
+  scan: scanRecord,
   randomBits: randomRecord,
 };
 

@@ -3,22 +3,11 @@
  */
 import { add, and, type BinaryOp, less, mul, select, type UnaryOp } from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";
-import {
-  broadcastTo,
-  concat,
-  flip,
-  pad,
-  permute,
-  reshape,
-  slice,
-  sliceAxis,
-  stack,
-} from "../ops/movement.ts";
-import { randomBits } from "../ops/random.ts";
-import { after, region } from "../ops/region.ts";
+import { broadcastTo, concat, flip, pad, permute, reshape, slice } from "../ops/movement.ts";
+import type { CallOp } from "../ops/call.ts";
+import { after } from "../ops/mark.ts";
 import { gather, scatterAdd } from "../ops/index.ts";
 import { iota } from "../ops/source.ts";
-import type { ScanOp } from "../ops/scan.ts";
 import { recordOf } from "../ops/table.ts";
 import type { OpName, Tensor } from "../tensor.ts";
 
@@ -62,9 +51,12 @@ const sameForAll = (node: Tensor): Tensor => node;
 
 /** The rules of all primitives but the elementwise ones, which share one. A missing one does not compile. */
 const rules: {
-  readonly [P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | ScanOp>]: BatchRule<P>;
+  readonly [
+    P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | "copy" | "stopGradient" | CallOp | "scan">
+  ]: BatchRule<P>;
 } = {
   input: sameForAll,
+  parameter: sameForAll,
   constant: sameForAll,
   iota: sameForAll,
   sum: reduce,
@@ -98,21 +90,11 @@ const rules: {
   attention: joined,
   attentionGradQuery: joined,
   attentionGradKeyValue: joined,
-  region: (node, args, n) => {
-    const [value, ...from] = args as [Batched, ...Batched[]];
-    return region(wide(n)(value), from.map((a) => a.x), node.attributes);
-  },
   after: (_, args, n) => {
     const [x, token] = args as [Batched, Batched];
     return after(token.x)(wide(n)(x));
   },
-  randomBits: (node, [key], n) =>
-    stack(
-      Array.from({ length: n }, (_, i) => {
-        const own = reshape([2])(sliceAxis(0, i, i + 1)(key!.x));
-        return randomBits(node.attributes.shape)(own);
-      }),
-    ),
+  randomBits: (node, [key]) => again(node, [key!.x]),
 };
 
 /** The rule of a primitive. */

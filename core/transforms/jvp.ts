@@ -16,15 +16,16 @@ import {
 import { make } from "../ops/make.ts";
 import { concat, pad } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
-import { after, region } from "../ops/region.ts";
-import { scannedAt, type ScanOp } from "../ops/scan.ts";
+import { type CallOp, isTuple, resultAt } from "../ops/call.ts";
+import { after } from "../ops/mark.ts";
 import { recordOf } from "../ops/table.ts";
 import { equals, show } from "../shape.ts";
 import { is, type OpName, type Tensor, topological } from "../tensor.ts";
 import type { Mapped, Tree } from "../tree.ts";
 import { mergeScans } from "../scan_tidy.ts";
+import { callTangents } from "./call_transforms.ts";
 import { scanTangents } from "./scan_jvp.ts";
-import { replaceIn, rewriteIn, standIns } from "./stand_in.ts";
+import { replaceIn, rewriteIn, tracing } from "./trace.ts";
 
 /** The tangent of a node from those of its arguments; undefined is a tangent of zero. */
 export type TangentRule<P extends OpName> = (
@@ -63,8 +64,9 @@ const throughDecomposition = (node: Tensor, tangents: readonly (Tensor | undefin
 type Pointwise = UnaryOp | BinaryOp;
 
 /** Rules of all primitives but the elementwise ones, whose records say enough. A missing one does not compile. */
-const rules: { readonly [P in Exclude<OpName, Pointwise | ScanOp>]: TangentRule<P> } = {
+const rules: { readonly [P in Exclude<OpName, Pointwise | CallOp | "scan">]: TangentRule<P> } = {
   input: none,
+  parameter: none,
   constant: none,
   iota: none,
   select: (node, [, a, b]) =>
@@ -98,10 +100,8 @@ const rules: { readonly [P in Exclude<OpName, Pointwise | ScanOp>]: TangentRule<
   attention: throughDecomposition,
   attentionGradQuery: throughDecomposition,
   attentionGradKeyValue: throughDecomposition,
-  region: (node, [t, ...from]) =>
-    t === undefined
-      ? undefined
-      : region(t, [...node.args.slice(1), ...from.filter((x) => x !== undefined)], node.attributes),
+  copy: linear,
+  stopGradient: none,
   after: (node, [t]) => t === undefined ? undefined : after(node.args[1]!)(t),
   randomBits: none,
 };
@@ -117,13 +117,13 @@ const tangentsOf = (
 ): (Tensor | undefined)[] => {
   const moved = new Map(wrt.map((t, i) => [t, tangents[i]] as const));
   for (const t of topological(outputs, { stop: moved })) {
-    if (moved.has(t) || is("scanned", t)) continue;
+    if (moved.has(t) || is("result", t)) continue;
     const parts = t.args.map((a) => moved.get(a));
     if (parts.every((x) => x === undefined)) continue;
-    if (is("scan", t)) {
-      cameFrom(t.origin, () => scanTangents(tangentsOf, t, parts)).forEach((x, i) =>
-        moved.set(scannedAt(t, i), x)
-      );
+    if (isTuple(t)) {
+      const tangents = () =>
+        is("scan", t) ? scanTangents(tangentsOf, t, parts) : callTangents(tangentsOf, t, parts);
+      cameFrom(t.origin, tangents).forEach((x, i) => moved.set(resultAt(t, i), x));
     } else moved.set(t, cameFrom(t.origin, () => ruleOf(t.op)(t, parts)));
   }
   return outputs.map((t) => moved.get(t));
@@ -184,14 +184,16 @@ export const jvp = <T extends Tree<Tensor>, A extends readonly unknown[], R exte
   const entries = tensors.entries(primal), along = tensors.flatten(tangent as Tree<Tensor>);
   entries.forEach(([path, x]) => checkTangent(path, x, along[path]));
   const xs = entries.map(([, x]) => x), dxs = entries.map(([path]) => along[path]!);
-  const stands = standIns([...xs, ...dxs]), points = stands.slice(0, xs.length);
-  let i = 0;
-  const value = f(tensors.map(primal, () => points[i++]!) as unknown as T, ...rest);
-  const moves = pushforward(tensors.leaves(value), points, stands.slice(xs.length));
-  let j = 0;
-  const moved = tensors.map(value, () => moves[j++]!);
-  const by = new Map(stands.map((s, k) => [s, [...xs, ...dxs][k]!]));
-  return rewriteIn(replaceIn({ value, tangent: moved }, by), mergeScans);
+  return tracing("jvp", [...xs, ...dxs], (parameters) => {
+    const points = parameters.slice(0, xs.length);
+    let i = 0;
+    const value = f(tensors.map(primal, () => points[i++]!) as unknown as T, ...rest);
+    const moves = pushforward(tensors.leaves(value), points, parameters.slice(xs.length));
+    let j = 0;
+    const tangents = tensors.map(value, () => moves[j++]!);
+    const by = new Map(parameters.map((p, k) => [p, [...xs, ...dxs][k]!]));
+    return rewriteIn(replaceIn({ value, tangent: tangents }, by), mergeScans);
+  });
 };
 
 /**

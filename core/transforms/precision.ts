@@ -5,13 +5,15 @@
  */
 import { cameFrom } from "../origin.ts";
 import { cast } from "../ops/elementwise.ts";
+import { callOf, isTuple } from "../ops/call.ts";
+import { type ClosedFunction, functionOf } from "../ops/closed.ts";
 import { make } from "../ops/make.ts";
 import { recordOf } from "../ops/table.ts";
 import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import { type PathPredicate, type Tree, treeOf } from "../tree.ts";
 import type { Traceable } from "./remat.ts";
 import { mapBody } from "./scan_body.ts";
-import { rewriteIn } from "./stand_in.ts";
+import { rewriteIn } from "./trace.ts";
 
 /** Which products are done in f16. */
 export interface MixedPolicy {
@@ -21,7 +23,9 @@ export interface MixedPolicy {
 
 /** The node whose elements a view shows. */
 const baseOf = (t: Tensor): Tensor =>
-  ["reshape", "permute", "expand", "slice", "flip", "region"].includes(t.op) ? baseOf(t.args[0]!) : t;
+  ["reshape", "permute", "expand", "slice", "flip", "copy", "stopGradient"].includes(t.op)
+    ? baseOf(t.args[0]!)
+    : t;
 
 const half = cast("f16"), whole = cast("f32");
 
@@ -39,9 +43,19 @@ const halved = (roots: readonly Tensor[], kept: ReadonlySet<Tensor>): Tensor[] =
       }
       const same = args.every((a, i) => a === t.args[i]);
       const node = same ? t : make(recordOf(t.op), args, t.attributes);
-      if (!is("scan", node)) return node;
-      const { inputs } = node.attributes.body;
-      return mapBody(node, (results) => halved(results, new Set(inputs.filter((_, i) => keeps[i]))));
+      if (!isTuple(node)) return node;
+      const { body } = node.attributes, inner = new Set(body.parameters.filter((_, i) => keeps[i]));
+      if (is("scan", node)) return mapBody(node, (results) => halved(results, inner));
+      const { rule } = node.attributes;
+      const inside = (f: ClosedFunction, some: ReadonlySet<Tensor>): ClosedFunction =>
+        functionOf(f.parameters, halved(f.results, some));
+      return callOf(node.args, {
+        ...node.attributes,
+        body: inside(body, inner),
+        ...(rule === undefined ? {} : {
+          rule: { ...rule, forward: inside(rule.forward, inner), backward: inside(rule.backward, new Set()) },
+        }),
+      });
     };
     becomes.set(t, cameFrom(t.origin, rebuilt));
   }

@@ -6,14 +6,14 @@ import { DTypeError, ShapeError, TreeError } from "../errors.ts";
 import { tensors } from "../grad.ts";
 import { isElementwise } from "../ops/elementwise.ts";
 import { broadcastTo, isMovement, reshape } from "../ops/movement.ts";
-import { scannedAll } from "../ops/scan.ts";
+import { resultsOf } from "../ops/call.ts";
 import { full } from "../ops/source.ts";
 import { equals, show } from "../shape.ts";
 import { substitute } from "../substitute.ts";
-import { is, isTensor, type Tensor, topological } from "../tensor.ts";
+import { is, isGiven, isTensor, type Tensor, topological } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 import { dependents, scanWith } from "./scan_body.ts";
-import { mapTensors, standIns } from "./stand_in.ts";
+import { isPlain, mapTensors, parametersLike, tracing } from "./trace.ts";
 
 /** What a scan runs over. */
 export interface ScanOptions<C, X> {
@@ -46,7 +46,7 @@ const checkTree = (name: string, tree: unknown): [string, Tensor][] => {
       ? found.push(v) > 0
       : Array.isArray(v)
       ? v.every(fits)
-      : typeof v === "object" && v !== null && Object.values(v).every(fits);
+      : isPlain(v) && Object.values(v).every(fits);
   if (tree !== undefined && !fits(tree)) {
     throw new TreeError({
       op: "scan",
@@ -154,11 +154,11 @@ const isView = (t: Tensor): boolean =>
   is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t);
 
 /** What turns read that is the same for all of them and worth a place in memory: it becomes an operand. */
-const captured = (results: readonly Tensor[], stands: readonly Tensor[]): Tensor[] => {
-  const own = dependents(results, stands), kept = new Set<Tensor>(), out = new Set<Tensor>();
+const captured = (results: readonly Tensor[], parameters: readonly Tensor[]): Tensor[] => {
+  const own = dependents(results, parameters), kept = new Set<Tensor>(), out = new Set<Tensor>();
   for (const t of topological(results)) {
     if (own.has(t)) continue;
-    if (is("input", t) || !isCheap(t) || t.args.some((a) => kept.has(a))) kept.add(t);
+    if (isGiven(t) || !isCheap(t) || t.args.some((a) => kept.has(a))) kept.add(t);
   }
   const offer = (t: Tensor): void => {
     if (own.has(t) || !kept.has(t)) return;
@@ -196,28 +196,33 @@ export const scan = <C extends Tree<Tensor>, X extends Tree<Tensor> | undefined 
   const { carry, xs, reverse = false, recompute = false } = options;
   const first = checkTree("a carry", carry), stacked = checkTree("xs", xs);
   const length = lengthOf(stacked, options.length);
-  const carries = standIns(first.map(([, t]) => t));
-  const slices = standIns(stacked.map(([, t]) => ({ shape: t.shape.slice(1), dtype: t.dtype })));
-  let i = 0, j = 0;
-  const [next, y] = stepOf(body(
-    mapTensors(carry, () => carries[i++]!),
-    mapTensors(xs, () => slices[j++]!) as X,
-  ));
-  const after = checkTree("a next carry", next), ys = checkTree("a y", y).map(([, t]) => t);
-  checkCarry(first, after);
-  if (length === 0) return [carry, mapTensors(y, (t) => full([0, ...t.shape], 0, t.dtype)) as Y];
-  const results = [...after.map(([, t]) => t), ...ys], closure = captured(results, [...carries, ...slices]);
-  const constants = standIns(closure), inside = new Map(closure.map((t, k) => [t, constants[k]!]));
-  const operands = [...first.map(([, t]) => t), ...stacked.map(([, t]) => t), ...closure];
-  if (operands.length === 0) {
-    return [carry, mapTensors(y, (t) => broadcastTo([length, ...t.shape])(reshape([1, ...t.shape])(t))) as Y];
-  }
-  const over = substitute(results, inside), n = carries.length;
-  const all = scannedAll(scanWith(
-    { carries, slices, constants, next: over.slice(0, n), ys: over.slice(n) },
-    operands,
-    { length, reverse, recompute },
-  ));
-  let k = 0, l = n;
-  return [mapTensors(carry, () => all[k++]!), mapTensors(y, () => all[l++]!) as Y];
+  const slices = stacked.map(([, t]) => ({ shape: t.shape.slice(1), dtype: t.dtype }));
+  return tracing("scan", [...first.map(([, t]) => t), ...slices], (parameters) => {
+    const n = first.length, carries = parameters.slice(0, n), own = parameters.slice(n);
+    let i = 0, j = 0;
+    const [next, y] = stepOf(body(
+      mapTensors(carry, () => carries[i++]!),
+      mapTensors(xs, () => own[j++]!) as X,
+    ));
+    const after = checkTree("a next carry", next), ys = checkTree("a y", y).map(([, t]) => t);
+    checkCarry(first, after);
+    if (length === 0) return [carry, mapTensors(y, (t) => full([0, ...t.shape], 0, t.dtype)) as Y];
+    const results = [...after.map(([, t]) => t), ...ys], closure = captured(results, parameters);
+    const constants = parametersLike(closure), inside = new Map(closure.map((t, k) => [t, constants[k]!]));
+    const operands = [...first.map(([, t]) => t), ...stacked.map(([, t]) => t), ...closure];
+    if (operands.length === 0) {
+      return [
+        carry,
+        mapTensors(y, (t) => broadcastTo([length, ...t.shape])(reshape([1, ...t.shape])(t))) as Y,
+      ];
+    }
+    const over = substitute(results, inside);
+    const all = resultsOf(scanWith(
+      { carries, slices: own, constants, next: over.slice(0, n), ys: over.slice(n) },
+      operands,
+      { length, reverse, recompute },
+    ));
+    let k = 0, l = n;
+    return [mapTensors(carry, () => all[k++]!), mapTensors(y, () => all[l++]!) as Y];
+  });
 };

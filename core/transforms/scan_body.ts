@@ -1,24 +1,20 @@
 /** Bodies of scans: closing them, and what in them depends on what. */
 import { cameFrom } from "../origin.ts";
 import { bodyOf, type ScanBody, scanOf, type ScanParts } from "../ops/scan.ts";
-import { input } from "../ops/source.ts";
+import { numbered } from "../close.ts";
 import { substitute } from "../substitute.ts";
 import { type Tensor, topological } from "../tensor.ts";
 
-/** Stand-ins by kind and place: bodies of one form then share their nodes, and equal bodies are one. */
-const standing = (kind: string, like: readonly Tensor[]): Tensor[] =>
-  like.map((t, i) => input(`${kind} ${i} of scan`, t.shape, t.dtype));
-
-/** The closed body of parts over any stand-ins. The results must depend on no other inputs. */
+/** The closed body of parts over any parameters. The results must depend on nothing else from outside. */
 export const closeBody = (open: ScanParts): ScanBody => {
-  const carries = standing("carry", open.carries), slices = standing("slice", open.slices);
-  const constants = standing("constant", open.constants), closed = [...carries, ...slices, ...constants];
+  const carries = numbered("carry", open.carries), slices = numbered("slice", open.slices);
+  const constants = numbered("constant", open.constants), closed = [...carries, ...slices, ...constants];
   const by = new Map([...open.carries, ...open.slices, ...open.constants].map((t, i) => [t, closed[i]!]));
   const results = substitute([...open.next, ...open.ys], by), n = open.next.length;
   return bodyOf({ carries, slices, constants, next: results.slice(0, n), ys: results.slice(n) });
 };
 
-/** A scan over operands in the order of the stand-ins of an open body. */
+/** A scan over operands in the order of the parameters of an open body. */
 export const scanWith = (
   open: ScanParts,
   operands: readonly Tensor[],
@@ -29,7 +25,7 @@ export const scanWith = (
   },
 ): Tensor<"scan"> => scanOf(operands, { body: closeBody(open), length, reverse, recompute });
 
-/** The body with its results replaced, one for one, by others over the same stand-ins. */
+/** The body with its results replaced, one for one, by others over the same parameters. */
 export const withResults = (body: ScanBody, results: readonly Tensor[]): ScanBody => {
   const n = body.next.length;
   return results.every((t, i) => t === body.results[i])

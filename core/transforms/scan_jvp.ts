@@ -1,10 +1,10 @@
 /** The derivative of a scan forward: one scan of the values and the tangents together. */
 import { isFloat } from "../dtype.ts";
 import { zerosLike } from "../ops/elementwise.ts";
-import { scannedAt } from "../ops/scan.ts";
+import { resultAt } from "../ops/call.ts";
 import type { Tensor } from "../tensor.ts";
 import { scanWith, spread } from "./scan_body.ts";
-import { standIns } from "./stand_in.ts";
+import { parametersLike } from "./trace.ts";
 
 /** The forward mode that differentiates bodies; undefined is a tangent of zero. */
 export type Tangents = (
@@ -20,13 +20,15 @@ export const scanTangents = (
   given: readonly (Tensor | undefined)[],
 ): readonly (Tensor | undefined)[] => {
   const { body, length, reverse, recompute } = loop.attributes;
-  const { carries, slices, constants, inputs, next, ys } = body, n = carries.length, m = n + slices.length;
-  const stands = standIns(inputs);
+  const { carries, slices, constants, parameters, next, ys } = body,
+    n = carries.length,
+    m = n + slices.length;
+  const moves = parametersLike(parameters);
   const tangents = (moving: readonly boolean[]): readonly (Tensor | undefined)[] =>
     tangentsOf(
       body.results,
-      inputs,
-      inputs.map((_, i) => (i < n ? moving[i] : given[i] !== undefined) ? stands[i] : undefined),
+      parameters,
+      parameters.map((_, i) => (i < n ? moving[i] : given[i] !== undefined) ? moves[i] : undefined),
     );
   const float = carries.map((c) => isFloat(c.dtype));
   const moving = spread(body, (i) => given[i] !== undefined && float[i]!, (now) => {
@@ -35,17 +37,19 @@ export const scanTangents = (
   });
   const moved = tangents(moving);
   const pick = (from: number, to: number): number[] =>
-    inputs.flatMap((_, i) => i >= from && i < to && (i < n ? moving[i] : given[i] !== undefined) ? [i] : []);
-  const more = { carries: pick(0, n), slices: pick(n, m), constants: pick(m, inputs.length) };
+    parameters.flatMap((_, i) =>
+      i >= from && i < to && (i < n ? moving[i] : given[i] !== undefined) ? [i] : []
+    );
+  const more = { carries: pick(0, n), slices: pick(n, m), constants: pick(m, parameters.length) };
   const stacked = ys.flatMap((_, i) => moved[n + i] === undefined ? [] : [i]);
-  const stand = (is: readonly number[]): Tensor[] => is.map((i) => stands[i]!);
+  const move = (is: readonly number[]): Tensor[] => is.map((i) => moves[i]!);
   const operand = (is: readonly number[]): Tensor[] => is.map((i) => given[i] ?? zerosLike(loop.args[i]!));
   // values come first, so that the scan of the values alone is seen to be a part of this one
   const both = scanWith(
     {
-      carries: [...carries, ...stand(more.carries)],
-      slices: [...slices, ...stand(more.slices)],
-      constants: [...constants, ...stand(more.constants)],
+      carries: [...carries, ...move(more.carries)],
+      slices: [...slices, ...move(more.slices)],
+      constants: [...constants, ...move(more.constants)],
       next: [...next, ...more.carries.map((i) => moved[i] ?? zerosLike(carries[i]!))],
       ys: [...ys, ...stacked.map((i) => moved[n + i]!)],
     },
@@ -60,8 +64,8 @@ export const scanTangents = (
     { length, reverse, recompute },
   );
   const out: (Tensor | undefined)[] = body.results.map(() => undefined);
-  more.carries.forEach((i, k) => out[i] = scannedAt(both, n + k));
+  more.carries.forEach((i, k) => out[i] = resultAt(both, n + k));
   const from = n + more.carries.length + ys.length;
-  stacked.forEach((i, k) => out[n + i] = scannedAt(both, from + k));
+  stacked.forEach((i, k) => out[n + i] = resultAt(both, from + k));
   return out;
 };

@@ -3,16 +3,17 @@
  * turn back needs of the turn forward is stacked by a scan equal to the first but for more results (`mergeScans` makes
  * them one), or computed again from the carries where the scan says so.
  */
-import { isFloat } from "../dtype.ts";
-import { add, isElementwise, zerosLike } from "../ops/elementwise.ts";
+import { type DType, isFloat } from "../dtype.ts";
+import { add, cast, isElementwise, zerosLike } from "../ops/elementwise.ts";
 import { isMovement } from "../ops/movement.ts";
-import { isRegion } from "../ops/region.ts";
-import { type ScanBody, scannedAll, scannedAt } from "../ops/scan.ts";
+import { resultAt, resultsOf } from "../ops/call.ts";
+import { isMark } from "../ops/mark.ts";
+import type { ScanBody } from "../ops/scan.ts";
 import { full } from "../ops/source.ts";
 import { substitute } from "../substitute.ts";
 import { is, operandsOf, type Tensor } from "../tensor.ts";
 import { dependents, partsOf, scanWith, spread } from "./scan_body.ts";
-import { standIns } from "./stand_in.ts";
+import { parametersLike } from "./trace.ts";
 
 /** The reverse mode that differentiates bodies. */
 export type Pullback = (
@@ -21,11 +22,14 @@ export type Pullback = (
   wrt: readonly Tensor[],
 ) => readonly Tensor[];
 
+/** `x` in an element type. */
+const held = (dtype: DType, x: Tensor): Tensor => x.dtype === dtype ? x : cast(dtype)(x);
+
 /** Carries that depend on wanted operands, over any number of turns. */
 const activeCarries = (body: ScanBody, wanted: readonly boolean[]): boolean[] => {
-  const { carries, inputs, next } = body;
+  const { carries, parameters, next } = body;
   return spread(body, (i) => wanted[i]!, (active) => {
-    const seeds = inputs.filter((_, i) => i < carries.length ? active[i] : wanted[i]);
+    const seeds = parameters.filter((_, i) => i < carries.length ? active[i] : wanted[i]);
     const reached = dependents(next, seeds);
     return next.map((t) => reached.has(t));
   });
@@ -33,7 +37,7 @@ const activeCarries = (body: ScanBody, wanted: readonly boolean[]): boolean[] =>
 
 /** Whether a turn back computes a node again rather than read it from a stack. */
 const isLight = (t: Tensor): boolean =>
-  is("iota", t) || is("constant", t) || isElementwise(t.op) || isRegion(t.op) ||
+  is("iota", t) || is("constant", t) || is("randomBits", t) || isElementwise(t.op) || isMark(t.op) ||
   (isMovement(t.op) && t.op !== "concat");
 
 /**
@@ -81,7 +85,7 @@ export const scanCotangents = (
   const along = chosen(slices, (i) => wanted[n + i]! && isFloat(slices[i]!.dtype));
   const still = chosen(constants, (i) => wanted[m + i]! && isFloat(constants[i]!.dtype));
 
-  const at = standIns([...moving.map((i) => carries[i]!), ...given.map((i) => ys[i]!)]);
+  const at = parametersLike([...moving.map((i) => carries[i]!), ...given.map((i) => ys[i]!)]);
   const wrt = [
     ...moving.map((i) => carries[i]!),
     ...along.map((i) => slices[i]!),
@@ -89,18 +93,19 @@ export const scanCotangents = (
   ];
   const back = pullback([...moving.map((i) => next[i]!), ...given.map((i) => ys[i]!)], at, wrt);
   const kept = residuals(body, back, dependents(back, at), recompute);
-  const stacks = standIns(kept);
+  const stacks = parametersLike(kept);
   const over = substitute(back, new Map(kept.map((t, i) => [t, stacks[i]!])));
   const stacked = moving.length + along.length;
   // what gets no cotangent in any turn gets none at all
   const touched = still.map((i, k) => over[stacked + k] !== zerosLike(constants[i]!));
   const summed = still.filter((_, k) => touched[k]);
-  const sums = standIns(summed.map((i) => constants[i]!));
+  // in f32: what turns give adds up before it is rounded
+  const sums = parametersLike(summed.map((i) => ({ shape: constants[i]!.shape, dtype: "f32" })));
   const parts = over.slice(stacked).filter((_, k) => touched[k]);
 
   const forward = kept.length === 0
     ? []
-    : scannedAll(scanWith({ ...partsOf(body), ys: [...ys, ...kept] }, loop.args, loop.attributes));
+    : resultsOf(scanWith({ ...partsOf(body), ys: [...ys, ...kept] }, loop.args, loop.attributes));
   const firstCarries = [
     ...moving.map((i) => cotangents[i] ?? zerosLike(carries[i]!)),
     ...summed.map((i) => full(constants[i]!.shape, 0)),
@@ -110,7 +115,7 @@ export const scanCotangents = (
       carries: [...at.slice(0, moving.length), ...sums],
       slices: [...slices, ...at.slice(moving.length), ...stacks],
       constants,
-      next: [...over.slice(0, moving.length), ...sums.map((s, i) => add(s, parts[i]!))],
+      next: [...over.slice(0, moving.length), ...sums.map((s, i) => add(s, held("f32", parts[i]!)))],
       ys: over.slice(moving.length, stacked),
     },
     [
@@ -124,8 +129,8 @@ export const scanCotangents = (
   );
   const out: (Tensor | undefined)[] = loop.args.map(() => undefined);
   const results = moving.length + summed.length;
-  moving.forEach((i, k) => out[i] = scannedAt(backward, k));
-  summed.forEach((i, k) => out[m + i] = scannedAt(backward, moving.length + k));
-  along.forEach((i, k) => out[n + i] = scannedAt(backward, results + k));
+  moving.forEach((i, k) => out[i] = resultAt(backward, k));
+  summed.forEach((i, k) => out[m + i] = held(constants[i]!.dtype, resultAt(backward, moving.length + k)));
+  along.forEach((i, k) => out[n + i] = resultAt(backward, results + k));
   return out;
 };

@@ -1,10 +1,10 @@
 /** A scan over many at once: one scan whose turns do the work of all. */
 import { broadcastTo, permute } from "../ops/movement.ts";
-import { scannedAt } from "../ops/scan.ts";
+import { resultAt } from "../ops/call.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Batched } from "./batching.ts";
 import { scanWith, spread } from "./scan_body.ts";
-import { standIns } from "./stand_in.ts";
+import { parametersLike } from "./trace.ts";
 
 /** Outputs with the new axis in front, from such values of some nodes; undefined where an output is the same for all. */
 export type Vectorise = (
@@ -24,13 +24,13 @@ export const scanBatched = (
   size: number,
 ): readonly Tensor[] => {
   const { body } = loop.attributes;
-  const { carries, slices, inputs, next, ys } = body, n = carries.length, m = n + slices.length;
-  const wide = standIns(inputs.map(({ shape, dtype }) => ({ shape: [size, ...shape], dtype })));
+  const { carries, slices, parameters, next, ys } = body, n = carries.length, m = n + slices.length;
+  const wide = parametersLike(parameters.map(({ shape, dtype }) => ({ shape: [size, ...shape], dtype })));
   const values = (mapped: readonly boolean[]): readonly (Tensor | undefined)[] =>
     vectorise(
       body.results,
       new Map(
-        inputs.flatMap((t, i) => (i < n ? mapped[i] : args[i]!.mapped) ? [[t, wide[i]!] as const] : []),
+        parameters.flatMap((t, i) => (i < n ? mapped[i] : args[i]!.mapped) ? [[t, wide[i]!] as const] : []),
       ),
       size,
     );
@@ -40,14 +40,14 @@ export const scanBatched = (
   });
   const reached = values(mapped);
   const is = (i: number): boolean => i < n ? mapped[i]! : args[i]!.mapped;
-  const stand = (from: number, to: number): Tensor[] =>
-    inputs.slice(from, to).map((t, k) => is(from + k) ? wide[from + k]! : t);
+  const some = (from: number, to: number): Tensor[] =>
+    parameters.slice(from, to).map((t, k) => is(from + k) ? wide[from + k]! : t);
   const widened = (x: Tensor): Tensor => broadcastTo([size, ...x.shape])(x);
   const many = scanWith(
     {
-      carries: stand(0, n),
-      slices: stand(n, m),
-      constants: stand(m, inputs.length),
+      carries: some(0, n),
+      slices: some(n, m),
+      constants: some(m, parameters.length),
       next: next.map((t, i) => mapped[i] ? reached[i] ?? widened(t) : t),
       ys: ys.map((t, i) => reached[n + i] ?? t),
     },
@@ -58,7 +58,7 @@ export const scanBatched = (
   );
   // what is the same for all is read from the new scan too: the old one's operands are of one example
   return body.results.map((_, i) => {
-    const result = scannedAt(many, i);
+    const result = resultAt(many, i);
     if (i < n) return mapped[i] ? result : widened(result);
     return reached[i] === undefined ? widened(result) : swapped(result);
   });

@@ -3,13 +3,14 @@ import { ShapeError } from "../errors.ts";
 import { tensors } from "../grad.ts";
 import { cameFrom } from "../origin.ts";
 import { broadcastTo, permute } from "../ops/movement.ts";
-import { scannedAt } from "../ops/scan.ts";
+import { isTuple, resultAt } from "../ops/call.ts";
+import { callBatched } from "./call_transforms.ts";
 import { axisOf, show } from "../shape.ts";
 import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 import { batchRuleOf } from "./batching.ts";
 import { scanBatched } from "./scan_vmap.ts";
-import { mapTensors, standIns } from "./stand_in.ts";
+import { mapTensors, tensorsIn, tracing } from "./trace.ts";
 
 /** Which axes are mapped over. */
 export interface VmapOptions {
@@ -46,12 +47,14 @@ const mappedOnly = (
 ): (Tensor | undefined)[] => {
   const becomes = new Map(mapped);
   for (const t of topological(outputs, { stop: mapped })) {
-    if (becomes.has(t) || is("scanned", t) || !t.args.some((a) => becomes.has(a))) continue;
+    if (becomes.has(t) || is("result", t) || !t.args.some((a) => becomes.has(a))) continue;
     const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
-    if (is("scan", t)) {
-      cameFrom(t.origin, () => scanBatched(mappedOnly, t, args, n)).forEach((x, i) =>
-        becomes.set(scannedAt(t, i), x)
-      );
+    if (isTuple(t)) {
+      const batch = () =>
+        is("scan", t) ? scanBatched(mappedOnly, t, args, n) : callBatched(mappedOnly, t, args, n);
+      cameFrom(t.origin, batch).forEach((x, i) => {
+        if (x !== undefined) becomes.set(resultAt(t, i), x);
+      });
     } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
   return outputs.map((t) => becomes.get(t));
@@ -90,21 +93,29 @@ export const vmap = <A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
 ): (...args: A) => R =>
 (...args: A): R => {
   const { in: axes = 0, out = 0 } = options;
-  const axisAt = (i: number): number | null => Array.isArray(axes) ? axes[i] ?? null : axes as number | null;
-  const mapped = new Map<Tensor, Tensor>(), along: (readonly [Tensor, number])[] = [];
-  const inner = args.map((arg, i) => {
-    const axis = axisAt(i);
-    return axis === null ? arg : mapTensors(arg, (x) => {
-      const a = axisOf("vmap", axis, x.shape.length);
-      const [stand] = standIns([{ shape: x.shape.filter((_, d) => d !== a), dtype: x.dtype }]) as [Tensor];
-      along.push([x, a]);
-      mapped.set(stand, toFront(a)(x));
-      return stand;
+  if (Array.isArray(axes) && axes.length !== args.length) {
+    throw new ShapeError({
+      op: "vmap",
+      got: `${axes.length} entries of \`in\` for ${args.length} arguments`,
+      expected: "one for each argument",
+      mend: "write null for an argument that is the same for all",
     });
+  }
+  const along = args.flatMap((arg, i) => {
+    const axis = Array.isArray(axes) ? axes[i]! : axes as number | null;
+    return axis === null ? [] : tensorsIn(arg).map((x) => [x, axisOf("vmap", axis, x.shape.length)] as const);
   });
-  const n = lengthOf(along), result = f(...inner as unknown as A);
-  const leaves = isTensor(result) ? [result] : tensors.leaves(result);
-  const values = batched(leaves, mapped, n);
-  let i = 0;
-  return mapTensors(result, () => fromFront(out)(values[i++]!));
+  const n = lengthOf(along);
+  const forms = along.map(([x, a]) => ({ shape: x.shape.filter((_, d) => d !== a), dtype: x.dtype }));
+  return tracing("vmap", forms, (parameters) => {
+    let i = 0, j = 0;
+    const inner = args.map((arg, k) =>
+      (Array.isArray(axes) ? axes[k] : axes) === null ? arg : mapTensors(arg, () => parameters[i++]!)
+    );
+    const result = f(...inner as unknown as A);
+    const leaves = isTensor(result) ? [result] : tensors.leaves(result);
+    const mapped = new Map(parameters.map((p, k) => [p, toFront(along[k]![1])(along[k]![0])]));
+    const values = batched(leaves, mapped, n);
+    return mapTensors(result, () => fromFront(out)(values[j++]!));
+  });
 };

@@ -3,7 +3,7 @@
  * one order for each place in the form, so that the map runs straight through: an optimiser's update of hundreds of
  * parameters is one dispatch.
  */
-import { bytesOf, input, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, parameterOf, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Index, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { ALIGNMENT, type Pack } from "../plan/memory.ts";
@@ -70,7 +70,7 @@ export const packedTogether = (tensors: readonly Tensor[], name: string, mostByt
   }
   return packs.map((parts, i) => {
     const { tensor, at } = parts.at(-1)!;
-    return { whole: input(`${name}.${i})`, [at + sizeOf(tensor.shape)], tensor.dtype), parts };
+    return { whole: parameterOf({ of: name, index: i }, [at + sizeOf(tensor.shape)], tensor.dtype), parts };
   });
 };
 
@@ -185,7 +185,7 @@ const merged = (
 ): { readonly kernel: LoopKernel; readonly packs: readonly Pack[] } => {
   const { kernel, reads } = group[0]!;
   const side = (tensors: readonly Tensor[], name: string): Pack =>
-    packedTogether(tensors, `(batch ${index} ${name}`, Infinity)[0]!;
+    packedTogether(tensors, `batch ${index} ${name}`, Infinity)[0]!;
   const columns = reads.map((_, c) => side(group.map((g) => g.reads[c]!), `read ${c}`));
   const results = kernel.outputs.map((_, c) =>
     side(group.map((g) => g.kernel.outputs[c]!.tensor), `written ${c}`)

@@ -1,10 +1,10 @@
 /** Builds a kernel from the roots that shall share it, or says that they cannot. */
 import {
   type AttentionOp,
-  input,
   is,
   isAttention,
   isReduce,
+  parameterOf,
   type ReduceOp,
   type ScanBody,
   sizeOf,
@@ -49,7 +49,7 @@ export const buildKernel = (
   inside: (body: ScanBody) => Inside,
 ): Kernel | undefined => {
   try {
-    if (group.members.some((t) => is("scanned", t))) return repeat(group, inside);
+    if (group.members.some((t) => is("result", t))) return repeat(group, inside);
     const kernel = group.members.some((t) => is("matmul", t))
       ? contraction(group, roots)
       : group.members.some((t) => isAttention(t.op))
@@ -70,7 +70,7 @@ export const buildKernel = (
 /** The results of one scan share its kernel, and nothing else does. */
 const repeat = ({ members }: Members, inside: (body: ScanBody) => Inside): Kernel | undefined => {
   const loop = members[0]!.args[0]!;
-  return is("scan", loop) && members.every((t) => is("scanned", t) && t.args[0] === loop)
+  return is("scan", loop) && members.every((t) => is("result", t) && t.args[0] === loop)
     ? repeatKernel(members, inside(loop.attributes.body))
     : undefined;
 };
@@ -202,7 +202,7 @@ const scatter = ({ members }: Members, roots: Roots): ScatterKernel => {
     id,
     otherId: lower(ids, unravel(other, ids.shape)),
     update: lower(updates, [...unravel(other, ids.shape), ...unravel(col, inner)]),
-    links: input(`links of scatterAdd ${t.id}`, [Math.max(1, positions)], "u32"),
+    links: parameterOf({ of: "links of scatterAdd", index: t.id }, [Math.max(1, positions)], "u32"),
     outputs: [{ tensor: t, value: build.literal(0, "f32"), at: int(0), perRow: false }],
   };
 };

@@ -5,6 +5,7 @@
 import {
   is,
   isAttention,
+  isGiven,
   isReduce,
   operandsOf,
   type ScanBody,
@@ -61,7 +62,7 @@ export const fuse = (
   const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
   const wanted = new Set(outputs), apart = new Set<Kernel>();
   const kindOf = (t: Tensor): string =>
-    is("input", t) ? "input" : wanted.has(t) ? "output" : `scratch ${familyOf.get(t) ?? ""}`;
+    isGiven(t) ? "input" : wanted.has(t) ? "output" : `scratch ${familyOf.get(t) ?? ""}`;
   for (;;) {
     const maps = batchMaps(single, { outputs: wanted, donated, kindOf, mostBytes, apart });
     const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
@@ -100,20 +101,20 @@ const fusedKernels = (
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor>,
 ): Kernel[] => {
-  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !is("input", t));
+  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
   const scans = new Map<Tensor, Group>();
   const sums = new Set(families.flatMap((f) => f.sums));
   order.forEach((t, place) => {
     const { sources, apart } = sourcesOf(t, roots);
     // the results of a scan are one group from the start
-    const turns = is("scanned", t) ? scans.get(t.args[0]!) : undefined;
+    const turns = is("result", t) ? scans.get(t.args[0]!) : undefined;
     if (turns !== undefined) {
       turns.members.push(t);
       turns.last = place;
     }
     groupOf.set(t, turns ?? { members: [t], sources, apart, last: place });
-    if (is("scanned", t)) scans.set(t.args[0]!, groupOf.get(t)!);
+    if (is("result", t)) scans.set(t.args[0]!, groupOf.get(t)!);
     for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
   });
   // an old group that reads an old member of a group depends on its new members too
@@ -198,7 +199,7 @@ const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
   return all.length <= MOST_MEMBERS &&
-    !all.some((t) => is("scatterAdd", t) || is("scanned", t) || isAttention(t.op)) &&
+    !all.some((t) => is("scatterAdd", t) || is("result", t) || isAttention(t.op)) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };

@@ -2,7 +2,7 @@
  * Lowering: the scalar expression of one element of a description. Movement turns into index arithmetic on the way
  * down; it never becomes a copy unless someone materialises it.
  */
-import { is, isAttention, isElementwise, isReduce, isRegion, type Tensor } from "@chain-of-sight/core";
+import { is, isAttention, isElementwise, isMark, isReduce, type Tensor } from "@chain-of-sight/core";
 import { fromValue, type Index, int, linear, plus, scale, unravel } from "../ir/index_expr.ts";
 import type { Value, ValueBuilder } from "../ir/value.ts";
 
@@ -27,7 +27,7 @@ export const lowering = (
     if (is("constant", t)) return build.literal(t.attributes.value, t.dtype);
     if (is("iota", t)) return build.index(at[t.attributes.axis]!);
     if (isElementwise(t.op)) return build.apply(t.op, t.args.map((a) => lower(a, at)), t.dtype);
-    if (isRegion(t.op)) return lower(t.args[0]!, at);
+    if (isMark(t.op)) return lower(t.args[0]!, at);
     if (is("reshape", t)) return lower(t.args[0]!, unravel(linear(at, t.shape), t.args[0]!.shape));
     if (is("permute", t)) {
       const from = new Array<Index>(at.length);
@@ -54,9 +54,9 @@ export const lowering = (
     if (is("concat", t)) return lowerConcat(t, at);
     if (is("gather", t)) return lowerGather(t, at);
     if (is("randomBits", t)) {
-      const key = t.args[0]!;
-      const words = [lower(key, [int(0)]), lower(key, [int(1)])];
-      const counter = build.apply("cast", [build.index(linear(at, t.shape))], "u32");
+      const key = t.args[0]!, many = key.shape.length - 1, own = at.slice(0, many);
+      const words = [lower(key, [...own, int(0)]), lower(key, [...own, int(1)])];
+      const counter = build.apply("cast", [build.index(linear(at.slice(many), t.attributes.shape))], "u32");
       return build.apply("threefry", [...words, counter], "u32");
     }
     throw new Incompatible(`${t.op} must be materialised`);
@@ -95,8 +95,8 @@ export const lowering = (
 /** Whether a node only rearranges elements one to one or repeats them, without guards. */
 export const isView = (t: Tensor): boolean =>
   is("reshape", t) || is("permute", t) || is("expand", t) || is("slice", t) || is("flip", t) ||
-  isRegion(t.op);
+  isMark(t.op);
 
 /** Whether a node sums or compares many elements. */
 export const isHeavy = (t: Tensor): boolean =>
-  isReduce(t.op) || is("matmul", t) || is("scanned", t) || is("scatterAdd", t) || isAttention(t.op);
+  isReduce(t.op) || is("matmul", t) || is("result", t) || is("scatterAdd", t) || isAttention(t.op);

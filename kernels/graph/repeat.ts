@@ -5,11 +5,12 @@
  */
 import {
   bytesOf,
-  input,
+  copy,
   is,
-  region,
+  isGiven,
+  parameterOf,
+  resultAt,
   type ScanBody,
-  scannedAt,
   sizeOf,
   type Tensor,
 } from "@chain-of-sight/core";
@@ -47,9 +48,9 @@ export interface Part {
 export const storedResults = (body: ScanBody): Tensor[] => {
   const seen = new Set<Tensor>();
   return body.results.map((result, i) => {
-    const t = unpadded(result), copy = seen.has(t) || is("input", t);
+    const t = unpadded(result), copied = seen.has(t) || isGiven(t);
     seen.add(t);
-    return copy ? region(t, [], { name: `result ${i} of scan`, recompute: false }) : t;
+    return copied ? copy(`result ${i} of scan`)(t) : t;
   });
 };
 
@@ -67,7 +68,7 @@ const sizeInBytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
 
 /** Memory of a scan beside its operands and results: named after it, so that every scan has its own. */
 const workspace = (loop: Tensor<"scan">, name: string, bytes: number): Tensor =>
-  input(`${name} of scan ${loop.id}`, [Math.max(1, Math.ceil(bytes / 4))], "f32");
+  parameterOf({ of: `${name} of scan`, index: loop.id }, [Math.max(1, Math.ceil(bytes / 4))], "f32");
 
 /** The kernel of a scan of which some results are needed. */
 export const repeatKernel = (members: readonly Tensor[], inside: Inside): RepeatKernel => {
@@ -80,7 +81,7 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
   };
   const wanted = new Set(members);
   const result = (i: number, bytes: number): Tensor => {
-    const t = scannedAt(loop, i);
+    const t = resultAt(loop, i);
     return wanted.has(t) ? t : mine(`result ${i}`, bytes);
   };
   const places = new Map<number, (turn: number) => readonly Place[]>();

@@ -1,5 +1,5 @@
 /** Rewriting of descriptions from the arguments up, bodies of scans included. */
-import { cameFrom, intern, is, mapBody, type Tensor, topological } from "@chain-of-sight/core";
+import { cameFrom, is, mapBody, recordOf, remade, type Tensor, topological } from "@chain-of-sight/core";
 
 /**
  * What a node becomes, once its arguments have: another of the same shape and element type, or itself. `before` is the
@@ -11,11 +11,11 @@ export type Rule = (node: Tensor, before: Tensor) => Tensor;
 export const rewrite = (rule: Rule) => (roots: readonly Tensor[]): Tensor[] => {
   const becomes = new Map<Tensor, Tensor>();
   for (const t of topological(roots)) {
-    const args = t.args.map((a) => becomes.get(a)!), same = args.every((a, i) => a === t.args[i]);
+    const args = t.args.map((a) => becomes.get(a)!);
     becomes.set(
       t,
       cameFrom(t.origin, () => {
-        const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+        const node = remade(recordOf(t.op), t, args);
         return is("scan", node) ? mapBody(node, rewrite(rule)) : rule(node, t);
       }),
     );

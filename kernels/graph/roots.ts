@@ -6,8 +6,9 @@ import {
   is,
   isAttention,
   isElementwise,
+  isGiven,
+  isMark,
   isMovement,
-  isRegion,
   operandsOf,
   sizeOf,
   type Tensor,
@@ -50,7 +51,7 @@ const costOf = (t: Tensor): number => {
 const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
 
 /** Whether a node computes nothing of its own. */
-const isFree = (t: Tensor): boolean => isMovement(t.op) || isRegion(t.op);
+const isFree = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op);
 
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
@@ -146,7 +147,7 @@ export const chooseRoots = (
     if (!readable(a, at, along, roots)) root(a);
   };
   for (const t of order) {
-    if (is("input", t)) {
+    if (isGiven(t)) {
       root(t);
       continue;
     }
@@ -170,6 +171,10 @@ export const chooseRoots = (
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);
       if (repeated && !roots.has(base) && cost.get(base)! > DEAR_REPEATED) root(base);
+    }
+    // every element reads the key
+    if (is("randomBits", t) && !roots.has(t.args[0]!) && cost.get(t.args[0]!)! > DEAR_REPEATED) {
+      root(t.args[0]!);
     }
     let union = new Set<Tensor>(), sum = costOf(t);
     const gatherReads = (): void => {

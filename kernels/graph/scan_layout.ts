@@ -4,14 +4,16 @@
  */
 import {
   bytesOf,
-  input,
-  intern,
+  copy,
   is,
+  isGiven,
   mapBody,
   pad,
-  region,
+  parametersLike,
+  recordOf,
+  remade,
   reshape,
-  scannedAt,
+  resultAt,
   scanWith,
   sizeOf,
   sliceAxis,
@@ -25,7 +27,7 @@ const BORDER = "border that nobody reads";
 
 /** What of a padded result of a body is to be stored: it lies at the start of its slice. */
 export const unpadded = (t: Tensor): Tensor => {
-  if (!is("region", t) || t.attributes.name !== BORDER) return t;
+  if (!is("copy", t) || t.attributes.name !== BORDER) return t;
   const flat = t.args[0]!.args[0]!;
   return is("reshape", flat) ? flat.args[0]! : flat;
 };
@@ -49,11 +51,10 @@ export const layOutScans = (outputs: readonly Tensor[], alignment: number): Tens
   if (alignment <= 4 || !order.some((t) => is("scan", t))) return [...outputs];
   const becomes = new Map<Tensor, Tensor>(), stacks = new Map<Tensor, Tensor>();
   for (const t of order) {
-    const args = t.args.map((a) => becomes.get(a)!), same = args.every((a, i) => a === t.args[i]);
-    const node = same ? t : intern(t.op, args, t.attributes, t.shape, t.dtype);
+    const args = t.args.map((a) => becomes.get(a)!), node = remade(recordOf(t.op), t, args);
     if (is("scan", node)) becomes.set(t, aligned(node, alignment, stacks));
-    else if (is("scanned", t)) {
-      const stack = scannedAt(args[0] as Tensor<"scan">, t.attributes.index),
+    else if (is("result", t)) {
+      const stack = resultAt(args[0] as Tensor<"scan">, t.attributes.index),
         { body, length } = (t.args[0] as Tensor<"scan">).attributes;
       const own = body.results[t.attributes.index]!;
       const padding = t.attributes.index < body.next.length ? undefined : paddingOf(own, length, alignment);
@@ -79,23 +80,23 @@ const aligned = (
     if (padding === undefined) return slice;
     const { size, padded } = padding;
     operands[n + i] = stacks.get(x) ?? pad([0, 0], [0, padded - size])(reshape([length, size])(x));
-    const stand = input(`padded slice ${i}`, [padded], slice.dtype);
-    by.set(slice, reshape(slice.shape)(sliceAxis(0, 0, size)(stand)));
-    return stand;
+    const [whole] = parametersLike([{ shape: [padded], dtype: slice.dtype }]) as [Tensor];
+    by.set(slice, reshape(slice.shape)(sliceAxis(0, 0, size)(whole)));
+    return whole;
   });
   const ys = body.ys.map((y) => {
     const padding = paddingOf(y, length, alignment);
     if (padding === undefined) return y;
     const bordered = pad([0], [padding.padded - padding.size])(reshape([padding.size])(y));
-    return region(bordered, [], { name: BORDER, recompute: false });
+    return copy(BORDER)(bordered);
   });
   const results = substitute([...body.next, ...ys], by), seen = new Set<Tensor>();
   const distinct = operands.map((x, i) => {
     // one use of each buffer in a kernel: nothing may be read under two names, and what is given from outside should
     // not lie where carries lie; a sum may have no memory of its own
-    const copy = seen.has(x) || (i < n && is("input", x)) || is("sum", x);
+    const copied = seen.has(x) || (i < n && isGiven(x)) || is("sum", x);
     seen.add(x);
-    return copy ? region(x, [], { name: `operand ${i} of scan`, recompute: false }) : x;
+    return copied ? copy(`operand ${i} of scan`)(x) : x;
   });
   return scanWith(
     {

@@ -4,12 +4,13 @@
  * the pieces of each tensor. Which piece lies where is a table in memory.
  */
 import {
-  input,
   intern,
   is,
   isElementwise,
-  isRegion,
+  isGiven,
+  isMark,
   operandsOf,
+  parameterOf,
   sizeOf,
   type Tensor,
   topological,
@@ -36,7 +37,7 @@ export interface SumFamily {
 }
 
 const isBijection = (t: Tensor): boolean =>
-  is("reshape", t) || is("permute", t) || is("flip", t) || isRegion(t.op);
+  is("reshape", t) || is("permute", t) || is("flip", t) || isMark(t.op);
 
 /** Whether a node is a part of the summed expression rather than a tensor that it is computed from. */
 const isInner = (t: Tensor, users: ReadonlyMap<Tensor, number>): boolean =>
@@ -73,7 +74,7 @@ export const findSums = (outputs: readonly Tensor[], mostBytes: number): SumFami
     const found = formOf(t, users);
     if (found === undefined) continue;
     const { form, leaf } = found, size = sizeOf(leaf.shape);
-    if (leaf.dtype !== "f32" || is("input", leaf) || is("constant", leaf) || wanted.has(leaf)) continue;
+    if (leaf.dtype !== "f32" || isGiven(leaf) || is("constant", leaf) || wanted.has(leaf)) continue;
     if (size === 0 || 4 * size > mostBytes) continue;
     const family = byForm.get(form) ?? new Map<Tensor, Tensor>();
     byForm.set(form, family);
@@ -92,14 +93,14 @@ export const findSums = (outputs: readonly Tensor[], mostBytes: number): SumFami
     const members = [...family].filter(([leaf, sum]) => chosen.has(sum) && !taken.has(leaf));
     if (members.length < FEWEST) return [];
     for (const [leaf] of members) taken.add(leaf);
-    const totals = input(`(totals ${i})`, [members.length]);
+    const totals = parameterOf({ of: "totals", index: i }, [members.length]);
     return [{ totals, sums: members.map(([, sum]) => sum), leaves: members.map(([leaf]) => leaf) }];
   });
 };
 
 /** A table of numbers that kernels read. */
 const table = (name: string, rows: readonly (readonly number[])[]) => ({
-  tensor: input(`(${name})`, [rows.length, rows[0]!.length], "i32"),
+  tensor: parameterOf({ of: name, index: 0 }, [rows.length, rows[0]!.length], "i32"),
   numbers: Int32Array.from(rows.flat()),
 });
 
@@ -120,7 +121,7 @@ const rowSum = (
   // below the count: col - count + length lies from 0 to length - 1
   const place = plus(plus(col, scale(count, -1)), int(length));
   const value = build.guard(place, 0, length, element, build.literal(0, "f32"));
-  const whole = input(`(rows of ${name})`, [rows.length, length]);
+  const whole = parameterOf({ of: `rows of ${name}`, index: 0 }, [rows.length, length]);
   const result = intern("sum", [whole], { axes: [1] }, [rows.length, 1], "f32");
   return { reduction: { tensor: result, op: "sum", length, value }, tables: new Map([[tensor, numbers]]) };
 };
@@ -154,7 +155,7 @@ export const sumKernels = (
   const length = Math.min(LONGEST, Math.max(SHORTEST, 2 ** Math.ceil(Math.log2(total / PIECES))));
   const packs: Pack[] = [], tables = new Map<Tensor, Int32Array>(), kernels: LoopKernel[] = [];
   const piecesOf = new Map<Tensor, { readonly first: number; readonly count: number }>();
-  const chunks = packedTogether(units.map((u) => u.whole), `(summed ${index}`, mostBytes);
+  const chunks = packedTogether(units.map((u) => u.whole), `summed ${index}`, mostBytes);
   const startOf = new Map<Tensor, number>(), rowsOf: (readonly [number, number])[][] = [];
   let pieces = 0;
   for (const { parts } of chunks) {
@@ -175,7 +176,7 @@ export const sumKernels = (
   }
   const leavesOf = (pack: Pack): readonly Tensor[] =>
     pack.parts.flatMap(({ tensor }) => grouped.find((r) => r.whole === tensor)?.tensors ?? [tensor]);
-  const partial = input(`(pieces ${index})`, [pieces]);
+  const partial = parameterOf({ of: "pieces", index }, [pieces]);
   let base = 0;
   chunks.forEach((pack, c) => {
     const rows = rowsOf[c]!, title = `pieces of ${leavesOf(pack).length} tensors`;

@@ -1,5 +1,14 @@
 /** What to name when something fails: the operations of kernels and the greatest tensors, by the lines they come from. */
-import { bytesOf, is, operandsOf, show, sizeOf, type Tensor, topological } from "@chain-of-sight/core";
+import {
+  bytesOf,
+  is,
+  isGiven,
+  operandsOf,
+  show,
+  sizeOf,
+  type Tensor,
+  topological,
+} from "@chain-of-sight/core";
 import { type Kernel, type PlainKernel, readsOf } from "../graph/kernel.ts";
 import { kernelCost } from "./cost.ts";
 import { bytesText } from "./explain.ts";
@@ -48,7 +57,7 @@ const computedBy = (plan: Plan, kernel: PlainKernel): readonly Tensor[] => {
   const own = new Set(results), read = new Set(readsOf(kernel));
   const elsewhere = { has: (t: Tensor) => (slotOf.has(t) || read.has(t)) && !own.has(t) };
   return topological(results, { stop: elsewhere, argsOf: operandsOf })
-    .filter((t) => !elsewhere.has(t) && !is("constant", t) && (own.has(t) || !is("input", t)));
+    .filter((t) => !elsewhere.has(t) && !is("constant", t) && (own.has(t) || !isGiven(t)));
 };
 
 /** Operations by the lines they come from, in order. */

@@ -14,7 +14,7 @@ export const insideWith = (
     const results = storedResults(body), kernels = compile(results);
     const needs = {
       kernels,
-      inputs: body.inputs,
+      inputs: body.parameters,
       outputs: results,
       donated: new Map(),
       packs: [],

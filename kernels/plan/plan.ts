@@ -2,7 +2,9 @@
 import {
   ConfigError,
   equals,
+  inlined,
   is,
+  refuseLeaks,
   ShapeError,
   show,
   simplify,
@@ -85,7 +87,9 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
 const compileAnew = (source: Source, device: DeviceProfile, options: CompileOptions): Plan => {
   const schedules = options.schedules ?? device.schedules, profile = scheduled(device, schedules);
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
-  const asked = Object.values(source.outputs);
+  const described = Object.values(source.outputs);
+  refuseLeaks("compile", described);
+  const asked = inlined(described);
   refuseHalf(asked, profile);
   const fewest = options.attention === true ? 0 : profile.fewestQueries;
   const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
@@ -102,7 +106,7 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const outputs = layOutScans(short, profile.bindingAlignment);
   const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
   const inputs: Record<string, Tensor> = {};
-  for (const t of [...topological(asked), ...source.inputs ?? []]) {
+  for (const t of [...topological(described), ...source.inputs ?? []]) {
     if (!is("input", t)) continue;
     const path = t.attributes.path, known = inputs[path];
     if (known !== undefined && known !== t) {

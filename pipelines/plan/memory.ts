@@ -2,7 +2,7 @@
  * Memory of a compiled step, by what lies in it. Temporaries are those of the compiler's memory plan, alive from the
  * kernel that writes them to the last one that reads them; in half precision the same tensors take half.
  */
-import { bytesOf, is, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, isGiven, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Kernel, type Plan, readsOf } from "@chain-of-sight/kernels";
 import type { Precision } from "../train/precision.ts";
 import type { PlannedStep } from "./step.ts";
@@ -70,7 +70,7 @@ const temporariesOf = (plan: Plan): readonly Temporary[] => {
   return [...slotOf].flatMap(([tensor, id]): Temporary[] => {
     const { role, bytes, within } = slots[id]!, from = born.get(tensor);
     // a pack is alive where its parts are
-    const isPack = packs.has(id) || (within !== undefined && is("input", tensor));
+    const isPack = packs.has(id) || (within !== undefined && isGiven(tensor));
     if (role !== "scratch" || from === undefined || isPack) return [];
     return [{
       tensor,

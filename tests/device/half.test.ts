@@ -14,7 +14,7 @@ const test = suite("f16");
 const UNIT = 2 ** -11;
 
 /** What computes; movement only carries. */
-const computes = (t: cs.Tensor): boolean => t.args.length > 0 && !cs.isMovement(t.op) && !cs.isRegion(t.op);
+const computes = (t: cs.Tensor): boolean => t.args.length > 0 && !cs.isMovement(t.op) && !cs.isMark(t.op);
 
 /** Most roundings one after the other below a node. */
 const depthOf = (root: cs.Tensor): number => {

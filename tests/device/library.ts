@@ -188,7 +188,7 @@ const transforms = [
     "remat of a stack of blocks",
     [unit("x", 9, 8), unit("v", 8, 12), unit("w", 8, 12)],
     (x, v, w) => cs.remat(block)(cs.remat(block)(x!, v!), w!),
-    ["region", "after"],
+    ["call", "after"],
   ),
   library("a region alone", [unit("x", 4)], (x) => cs.remat((t: Tensor) => t)(cs.remat(cs.exp)(x!))),
   library("jvp of a block", [unit("x", 9, 8), unit("d", 9, 8), unit("w", 8, 12)], (x, d, w) => {

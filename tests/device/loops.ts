@@ -13,7 +13,7 @@ export const loopCases: readonly DeviceCase[] = loopPrograms.flatMap((program) =
   const scalar = (p: typeof params): Tensor => weighed(results(p));
   const made = (what: string, roots: readonly Tensor[]): DeviceCase => ({
     name: `loop, ${what}: ${program.name}`,
-    ops: ["scan", "scanned"],
+    ops: ["scan", "result"],
     roots,
     bindings,
     exact: false,

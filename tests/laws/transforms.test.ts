@@ -26,6 +26,15 @@ const ids = cs.input("ids", [5], "i32"), mask = cs.input("mask", [2, 3], "bool")
 const fixed: Bindings = { ids: integers("ids", [5], -1, 5), mask: booleans("mask", [2, 3]) };
 const key = cs.cast("u32")(cs.iota([2]));
 
+/** A function of two with a derivative of its own: its own derivative, written by hand. */
+const bent = cs.customVjp((a: Tensor, b: Tensor) => cs.mul(cs.sin(a), b), {
+  forward: (a, b) => [cs.mul(cs.sin(a), b), { a, b }],
+  backward: ({ a, b }, ct) => [
+    cs.mul(ct, cs.mul(cs.cos(a), b)),
+    cs.sum({ axes: [0] })(cs.mul(ct, cs.sin(a))),
+  ],
+});
+
 /** One sample or more for every primitive. */
 const samples: readonly Sample[] = [
   ...([
@@ -93,12 +102,24 @@ const samples: readonly Sample[] = [
       return cs.concat([cs.reshape([24])(dq), cs.reshape([20])(dk), cs.reshape([20])(dv)]);
     },
   ),
-  sample(["region", "after"], [[2, 3], [3, 2]], (a, b) => {
+  sample(["call", "after"], [[2, 3], [3, 2]], (a, b) => {
     const f = cs.remat((x: Tensor, y: Tensor) => cs.tanh(cs.matmul(y)(cs.exp(x))));
     const y = f(a!, b!);
     return cs.add(y, cs.matmul(b!)(cs.pullback([y], [cs.sin(y)], [a!])[0]!));
   }),
-  sample(["scan", "scanned"], [[2, 3], [4, 3], [3]], (h, xs, b) => {
+  sample(
+    ["stopGradient", "copy", "parameter"],
+    [[2, 3]],
+    (x) => cs.mul(cs.copy("here")(cs.sin(x!)), cs.stopGradient(cs.ceil(cs.mul(x!, 3)))),
+  ),
+  sample("call", [[2, 3], [3]], (a, b) => bent(a!, b!)),
+  sample(["randomBits", "call"], [[4, 3], [2]], (x, k) => {
+    const words = cs.cast("u32")(cs.abs(cs.mul(k!, 1e4)));
+    return cs.remat((y: Tensor) => cs.mul(cs.dropout(cs.foldIn(words)(cs.constant(3, "i32")), 0.3)(y), y))(
+      x!,
+    );
+  }),
+  sample(["scan", "result"], [[2, 3], [4, 3], [3]], (h, xs, b) => {
     const [last, ys] = cs.scan((c: Tensor, x: Tensor) => {
       const next = cs.sin(cs.add(cs.mul(c, x), b!));
       return [next, cs.sum({ axes: [0] })(next)];

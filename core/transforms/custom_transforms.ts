@@ -1,0 +1,116 @@
+/** Derivatives and vectorisation of functions with a derivative of the user's (`customVjp`). */
+import { applied, closed } from "../close.ts";
+import { TreeError } from "../errors.ts";
+import { pullback } from "../grad.ts";
+import { zerosLike } from "../ops/elementwise.ts";
+import { callOf, type CustomRule, resultsOf } from "../ops/call.ts";
+import type { ClosedFunction } from "../ops/closed.ts";
+import { broadcastTo } from "../ops/movement.ts";
+import { sum } from "../ops/reduce.ts";
+import { substitute } from "../substitute.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Batched } from "./batching.ts";
+import { dependents } from "./scan_body.ts";
+import type { Vectorise } from "./scan_vmap.ts";
+import { parametersLike } from "./trace.ts";
+
+const refuse = (got: string, expected: string, mend: string): never => {
+  throw new TreeError({ op: "customVjp", got, expected, mend });
+};
+
+/** The rule says nothing about what its functions close over: derivatives must not go there. */
+const refuseCaptured = (call: Tensor<"call">, rule: CustomRule, moves: (i: number) => boolean): void => {
+  const first = call.args.length - rule.captured;
+  call.args.forEach((t, i) => {
+    if (i >= first && moves(i)) {
+      refuse(
+        `a derivative for a ${t.dtype} [${t.shape.join(", ")}] that the function closes over`,
+        "derivatives for its arguments alone, as the rule gives them",
+        "pass the tensor as an argument, or through stopGradient()",
+      );
+    }
+  });
+};
+
+/** The cotangents that the rule gives. */
+export const customCotangents = (
+  call: Tensor<"call">,
+  rule: CustomRule,
+  cotangents: readonly (Tensor | undefined)[],
+  wanted: readonly boolean[],
+): readonly (Tensor | undefined)[] => {
+  refuseCaptured(call, rule, (i) => wanted[i]!);
+  const { results } = call.attributes.body;
+  const residuals = applied(rule.forward, call.args).slice(results.length);
+  const found = applied(rule.backward, [
+    ...residuals,
+    ...cotangents.map((ct, i) => ct ?? zerosLike(results[i]!)),
+    ...call.args.slice(call.args.length - rule.captured),
+  ]);
+  return call.args.map((_, i) => (rule.gives[i] ?? -1) < 0 ? undefined : found[rule.gives[i]!]);
+};
+
+/**
+ * Tangents of the results: cotangents of arguments are linear in those of results, so that their transpose, which is
+ * the pullback of the backward function, takes tangents of arguments to tangents of results.
+ */
+export const customTangents = (
+  call: Tensor<"call">,
+  rule: CustomRule,
+  given: readonly (Tensor | undefined)[],
+): readonly (Tensor | undefined)[] => {
+  refuseCaptured(call, rule, (i) => given[i] !== undefined);
+  const { results } = call.attributes.body, { parameters } = rule.backward;
+  const residuals = applied(rule.forward, call.args).slice(results.length);
+  const cotangents = parameters.slice(residuals.length, residuals.length + results.length);
+  const moving = given.flatMap((t, i) => t !== undefined && (rule.gives[i] ?? -1) >= 0 ? [i] : []);
+  const outputs = moving.map((i) => rule.backward.results[rule.gives[i]!]!), moves = parametersLike(outputs);
+  const moved = pullback(outputs, moves, cotangents);
+  const linear = dependents(moved, cotangents);
+  if (moved.some((t) => linear.has(t))) {
+    refuse(
+      "a forward derivative (jvp) of a function whose backward rule is not linear in the cotangent",
+      "a backward rule that only scales and adds cotangents, or reverse mode alone",
+      "differentiate with grad(), or write the rule linearly",
+    );
+  }
+  const by = new Map(moves.map((m, k) => [m, given[moving[k]!]!]));
+  residuals.forEach((t, i) => by.set(parameters[i]!, t));
+  const captured = residuals.length + results.length, first = call.args.length - rule.captured;
+  parameters.slice(captured).forEach((p, i) => by.set(p, call.args[first + i]!));
+  return substitute(moved, by).map((t, i) => t === zerosLike(results[i]!) ? undefined : t);
+};
+
+/** All results with a new axis in front: the three functions do the work of all examples. */
+export const customBatched = (
+  vectorise: Vectorise,
+  call: Tensor<"call">,
+  rule: CustomRule,
+  args: readonly Batched[],
+  n: number,
+): readonly Tensor[] => {
+  const widened = (x: Tensor): Tensor => broadcastTo([n, ...x.shape])(x);
+  const many = (f: ClosedFunction, mapped: (i: number) => boolean, last = (t: Tensor, _: number) => t) => {
+    const wide = parametersLike(f.parameters.map(({ shape, dtype }) => ({ shape: [n, ...shape], dtype })));
+    const over = f.parameters.map((p, i) => mapped(i) ? wide[i]! : p);
+    const by = new Map(f.parameters.flatMap((p, i) => mapped(i) ? [[p, wide[i]!] as const] : []));
+    const reached = vectorise(f.results, by, n);
+    return closed(over, f.results.map((t, i) => last(reached[i] ?? widened(t), i)));
+  };
+  const { body, ...region } = call.attributes, isMapped = (i: number): boolean => args[i]!.mapped;
+  const residuals = rule.forward.results.length - body.results.length;
+  const first = args.length - rule.captured, own = residuals + body.results.length;
+  // the cotangent of what is the same for all examples is the sum of theirs
+  const shared = (t: Tensor, k: number): Tensor =>
+    isMapped(rule.gives.indexOf(k)) ? t : sum({ axes: [0] })(t);
+  const wide = {
+    ...region,
+    body: many(body, isMapped),
+    rule: {
+      ...rule,
+      forward: many(rule.forward, isMapped),
+      backward: many(rule.backward, (i) => i < own || isMapped(first + i - own), shared),
+    },
+  };
+  return resultsOf(callOf(args.map(({ x }) => x), wide));
+};
