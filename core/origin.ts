@@ -1,21 +1,26 @@
 /**
  * Where descriptions come from: the line of the user's program that made them. For messages alone: an origin is no
- * part of what a description is, and of two equal ones the first made keeps its line.
+ * part of what a description is, and of two equal ones the first made keeps its line. It is text: frames of a stack
+ * would keep everything alive that the functions on it hold.
  */
 
-/** A place in a program, looked up only when someone asks for it. */
+/** A place in a program. */
 export interface Origin {
   /** `file:line:column` of the innermost call from outside of this package; undefined where none is known. */
   readonly at: string | undefined;
 }
 
-/** Frames that are kept: a model calls layers, which call operations. */
-const FRAMES = 40;
+/** Frames that are looked at: a line that calls an operation is among the first, one that calls a model is not. */
+const REACHES = [5, 14, 80];
 
 /** The rooms that build descriptions. */
 const ROOMS = ["./", "../kernels/"].map((room) => new URL(room, import.meta.url).href);
 /** The runtime, and packages whose functions (`pipe`) stand between a user's line and ours. */
 const BETWEEN = /\/node_modules\/|\/npm\/|^(?:ext|node|internal):/;
+
+/** Whether a file is a user's. */
+const isOutside = (file: string): boolean =>
+  !BETWEEN.test(file) && !ROOMS.some((room) => file.startsWith(room));
 
 /** The place in a line of a stack, as V8 (`at f (place)`, `at place`) and others (`f@place`) write it. */
 const placeIn = (line: string): string | undefined => {
@@ -28,33 +33,55 @@ const placeIn = (line: string): string | undefined => {
 
 /** The innermost place of a stack that is neither in this package nor between. */
 export const placeOf = (stack: string): string | undefined =>
-  stack.split("\n").map(placeIn).find((place) =>
-    place !== undefined && !BETWEEN.test(place) && !ROOMS.some((room) => place.startsWith(room))
-  );
+  stack.split("\n").map(placeIn).find((place) => place !== undefined && isOutside(place));
 
-/** The call under way. Its stack is text only once it is asked for. */
-class Call implements Origin {
-  #stack: Error | undefined;
-  #at: string | undefined;
-
-  constructor() {
-    const limits = Error as { stackTraceLimit?: number }, before = limits.stackTraceLimit;
-    if (before === undefined) this.#stack = new Error();
-    else {
-      limits.stackTraceLimit = FRAMES;
-      this.#stack = new Error();
-      limits.stackTraceLimit = before;
-    }
-  }
-
-  get at(): string | undefined {
-    if (this.#stack !== undefined) {
-      this.#at = placeOf(this.#stack.stack ?? "");
-      this.#stack = undefined;
-    }
-    return this.#at;
-  }
+/** What V8 tells of a frame. */
+interface Frame {
+  readonly getScriptNameOrSourceURL: () => string | null;
+  readonly getLineNumber: () => number | null;
+  readonly getColumnNumber: () => number | null;
 }
+
+/** What V8 knows of stacks beside the standard. */
+interface Stacks {
+  stackTraceLimit?: number;
+  prepareStackTrace?: unknown;
+  readonly captureStackTrace?: (holder: object, above: unknown) => void;
+}
+
+/** The place of the first frame outside, without any text of the others; "" where these frames are all inside. */
+const placeAmong = (_: unknown, frames: readonly Frame[]): string | undefined => {
+  const frame = frames.find((f) => isOutside(f.getScriptNameOrSourceURL() ?? "internal:"));
+  if (frame !== undefined) {
+    return `${frame.getScriptNameOrSourceURL()}:${frame.getLineNumber()}:${frame.getColumnNumber()}`;
+  }
+  return frames.length < (Error as Stacks).stackTraceLimit! ? undefined : "";
+};
+
+/** The place of the call under way. */
+const placeNow = (): string | undefined => {
+  const stacks = Error as Stacks, { stackTraceLimit, prepareStackTrace } = stacks;
+  if (stackTraceLimit === undefined || stacks.captureStackTrace === undefined) {
+    return placeOf(new Error().stack ?? "");
+  }
+  const among = (frames: number): string | undefined => {
+    const holder: { readonly stack?: string } = {};
+    stacks.stackTraceLimit = frames;
+    stacks.captureStackTrace!(holder, originNow);
+    return holder.stack;
+  };
+  stacks.prepareStackTrace = placeAmong;
+  try {
+    for (const reach of REACHES) {
+      const found = among(reach);
+      if (found !== "") return found;
+    }
+    return undefined;
+  } finally {
+    stacks.stackTraceLimit = stackTraceLimit;
+    stacks.prepareStackTrace = prepareStackTrace;
+  }
+};
 
 /** An origin for all that is made in some call; looked up when the first of it is made. */
 interface Shared {
@@ -64,7 +91,8 @@ interface Shared {
 let shared: Shared | undefined;
 
 /** The origin of what is made now: the one that a transform hands down, or the call under way. */
-export const originNow = (): Origin => shared === undefined ? new Call() : shared.origin ??= new Call();
+export const originNow = (): Origin =>
+  shared === undefined ? { at: placeNow() } : shared.origin ??= { at: placeNow() };
 
 const within = <A>(given: Shared, build: () => A): A => {
   const before = shared;

@@ -12,6 +12,7 @@ import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
 import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
 import { add, mul } from "../ops/elementwise.ts";
+import { together } from "../origin.ts";
 import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 import { layerAt, stackedSpecs } from "../stacking.ts";
@@ -209,17 +210,18 @@ export const llamaBlocks = (
  */
 export const llamaStates =
   (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
-  (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor => {
-    const tables = llamaTables(config, x_btd.shape.at(-2)!);
-    const { layers } = params.model, step = block(config, tables);
-    const last_btd = isStacked(layers)
-      ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
-        carry: x_btd,
-        xs: layers,
-      })[0]
-      : layers.reduce((x, p, i) => scope(`model.layers.${i}`)(step)(x, p), x_btd);
-    return rmsNorm(params.model.norm, config.eps)(last_btd);
-  };
+  (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor =>
+    together(() => {
+      const tables = llamaTables(config, x_btd.shape.at(-2)!);
+      const { layers } = params.model, step = block(config, tables);
+      const last_btd = isStacked(layers)
+        ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
+          carry: x_btd,
+          xs: layers,
+        })[0]
+        : layers.reduce((x, p, i) => scope(`model.layers.${i}`)(step)(x, p), x_btd);
+      return rmsNorm(params.model.norm, config.eps)(last_btd);
+    });
 
 /** Logits `[b, t, v]` of states `[b, t, d]`. */
 export const llamaLogits = (params: LlamaParams<Tensor>, states_btd: Tensor): Tensor =>

@@ -15,6 +15,7 @@ import { resize } from "../nn/resize.ts";
 import { add } from "../ops/elementwise.ts";
 import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { mean } from "../ops/reduce.ts";
+import { together } from "../origin.ts";
 import { parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 import { scope } from "../transforms/remat.ts";
@@ -175,32 +176,33 @@ const block = (config: VitConfig) => (x_btd: Tensor, p: VitBlockParams<Tensor>):
  */
 export const vitStates =
   (config: VitConfig): (params: VitParams<Tensor>, image_bhwc: Tensor, depth?: number) => readonly Tensor[] =>
-  (params: VitParams<Tensor>, image_bhwc: Tensor, depth: number = config.layers): readonly Tensor[] => {
-    const { class_embedding, patch_embedding, position_embedding } = params.embeddings;
-    const patches_bnd = patchEmbed(patch_embedding)(image_bhwc);
-    const [b, , d] = patches_bnd.shape as [number, number, number];
-    if (image_bhwc.shape[1] !== image_bhwc.shape[2]) {
-      throw new ConfigError({
-        op: "vit",
-        got: `images of ${image_bhwc.shape[1]} x ${image_bhwc.shape[2]} px`,
-        expected: "square images",
-        mend: "resize them to squares, as the paper does",
-      });
-    }
-    const tokens_btd = class_embedding === undefined
-      ? patches_bnd
-      : concat([broadcastTo([b, 1, d])(class_embedding), patches_bnd], 1);
-    const table_td = positionTable(
-      position_embedding.weight,
-      image_bhwc.shape[1]! / config.patch,
-      class_embedding !== undefined,
-    );
-    const first = layerNorm(params.pre_layrnorm, config.eps)(add(tokens_btd, table_td));
-    return params.encoder.layers.slice(0, depth).reduce<readonly Tensor[]>(
-      (states, p, i) => [...states, scope(`encoder.layers.${i}`)(block(config))(states.at(-1)!, p)],
-      [first],
-    );
-  };
+  (params: VitParams<Tensor>, image_bhwc: Tensor, depth: number = config.layers): readonly Tensor[] =>
+    together(() => {
+      const { class_embedding, patch_embedding, position_embedding } = params.embeddings;
+      const patches_bnd = patchEmbed(patch_embedding)(image_bhwc);
+      const [b, , d] = patches_bnd.shape as [number, number, number];
+      if (image_bhwc.shape[1] !== image_bhwc.shape[2]) {
+        throw new ConfigError({
+          op: "vit",
+          got: `images of ${image_bhwc.shape[1]} x ${image_bhwc.shape[2]} px`,
+          expected: "square images",
+          mend: "resize them to squares, as the paper does",
+        });
+      }
+      const tokens_btd = class_embedding === undefined
+        ? patches_bnd
+        : concat([broadcastTo([b, 1, d])(class_embedding), patches_bnd], 1);
+      const table_td = positionTable(
+        position_embedding.weight,
+        image_bhwc.shape[1]! / config.patch,
+        class_embedding !== undefined,
+      );
+      const first = layerNorm(params.pre_layrnorm, config.eps)(add(tokens_btd, table_td));
+      return params.encoder.layers.slice(0, depth).reduce<readonly Tensor[]>(
+        (states, p, i) => [...states, scope(`encoder.layers.${i}`)(block(config))(states.at(-1)!, p)],
+        [first],
+      );
+    });
 
 /**
  * Patch features `[b, n, d]` after the named blocks (counted from 0), class token dropped: what a bridge reads.

@@ -6,17 +6,19 @@ import { expectFloat } from "../ops/make.ts";
 import { add, ceil, div, equal, exp, log, maximum, minimum, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { max, sum } from "../ops/reduce.ts";
+import { together } from "../origin.ts";
 import { axisOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
 const shiftOf = (x: Tensor, axes: readonly number[]): Tensor => ceil(max({ axes, keep: true })(x));
 
 /** `e^x / sum(e^x)` along an axis (the last by default). Data-last. */
-export const softmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
-  expectFloat("softmax", x);
-  const axes = [axis], e = exp(sub(x, shiftOf(x, axes)));
-  return div(e, sum({ axes, keep: true })(e));
-};
+export const softmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  together(() => {
+    expectFloat("softmax", x);
+    const axes = [axis], e = exp(sub(x, shiftOf(x, axes)));
+    return div(e, sum({ axes, keep: true })(e));
+  });
 
 /** The score of what may not be seen: its exponential is 0 beside any other. */
 const hidden = (x: Tensor): number => x.dtype === "f16" ? -65504 : -1e30;
@@ -29,24 +31,26 @@ export const maskedSoftmax = (seen: Tensor): (x: Tensor) => Tensor => (x: Tensor
   select(seen, softmax()(select(seen, x, hidden(x))), 0);
 
 /** `x - log(sum(e^x))` along an axis (the last by default). Data-last. */
-export const logSoftmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor => {
-  expectFloat("logSoftmax", x);
-  const axes = [axis], shifted = sub(x, shiftOf(x, axes));
-  return sub(shifted, log(sum({ axes, keep: true })(exp(shifted))));
-};
+export const logSoftmax = (axis = -1): (x: Tensor) => Tensor => (x: Tensor): Tensor =>
+  together(() => {
+    expectFloat("logSoftmax", x);
+    const axes = [axis], shifted = sub(x, shiftOf(x, axes));
+    return sub(shifted, log(sum({ axes, keep: true })(exp(shifted))));
+  });
 
 /** `log(sum(e^x))` over axes (the last by default), which go unless `keep`; infinities pass. Data-last. */
 export const logsumexp = (
   axes: readonly number[] = [-1],
   keep = false,
 ): (x: Tensor) => Tensor =>
-(x: Tensor): Tensor => {
-  expectFloat("logsumexp", x);
-  const at = axes.map((a) => axisOf("logsumexp", a, x.shape.length));
-  // a finite shift: x - shift must not be inf - inf
-  const most = x.dtype === "f16" ? 65504 : 1e38, shift = maximum(minimum(shiftOf(x, at), most), -most);
-  const total = sum({ axes: at, keep: true })(exp(sub(x, shift))), empty = equal(total, 0);
-  // where every element is -Infinity the result is, too, and its gradient is 0
-  const y = select(empty, -Infinity, add(log(select(empty, 1, total)), shift));
-  return keep ? y : reshape(x.shape.filter((_, i) => !at.includes(i)))(y);
-};
+(x: Tensor): Tensor =>
+  together(() => {
+    expectFloat("logsumexp", x);
+    const at = axes.map((a) => axisOf("logsumexp", a, x.shape.length));
+    // a finite shift: x - shift must not be inf - inf
+    const most = x.dtype === "f16" ? 65504 : 1e38, shift = maximum(minimum(shiftOf(x, at), most), -most);
+    const total = sum({ axes: at, keep: true })(exp(sub(x, shift))), empty = equal(total, 0);
+    // where every element is -Infinity the result is, too, and its gradient is 0
+    const y = select(empty, -Infinity, add(log(select(empty, 1, total)), shift));
+    return keep ? y : reshape(x.shape.filter((_, i) => !at.includes(i)))(y);
+  });

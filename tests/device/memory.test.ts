@@ -34,7 +34,7 @@ const apart = (plan: Plan): void => {
   const { slots, slotOf } = plan.memory;
   const { born, lastRead } = plan.memory.lives, packs = new Set(slots.map((s) => s.within?.slot));
   const isPack = (t: cs.Tensor, slot: number): boolean =>
-    packs.has(slot) || slots[slot]!.within !== undefined && cs.is("input", t);
+    packs.has(slot) || slots[slot]!.within !== undefined && cs.isGiven(t);
   const scratch = [...slotOf].filter(([t, s]) => slots[s]!.role === "scratch" && born.has(t) && !isPack(t, s))
     .map(([t, slot]) => ({
       slot,
