@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation, graph to graph. */
 import { numbered } from "./close.ts";
+import { isFloat } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import { add, cast, onesLike, zerosLike } from "./ops/elementwise.ts";
 import { callOf, isTuple, resultsOf } from "./ops/call.ts";
@@ -40,6 +41,9 @@ const cotangentsOf = (t: Tensor, ct: Tensor, wanted: readonly boolean[]): readon
   return callCotangents(pullback, callOf(t.args, { body, name: "", recompute: false }), [ct], wanted);
 };
 
+/** Whether derivatives may pass through a node. */
+const carries = (t: Tensor): boolean => isFloat(t.dtype) && !is("stopGradient", t);
+
 /** Whether a node only rounds f32 to f16. */
 const isRounding = (t: Tensor): boolean => is("cast", t) && t.dtype === "f16" && t.args[0]!.dtype === "f32";
 
@@ -54,7 +58,9 @@ export const pullback = (
 ): Tensor[] => {
   const order = topological(outputs), targets = new Set(wrt);
   const needed = new Set<Tensor>();
-  for (const t of order) if (targets.has(t) || t.args.some((a) => needed.has(a))) needed.add(t);
+  for (const t of order) {
+    if (targets.has(t) || (carries(t) && t.args.some((a) => needed.has(a)))) needed.add(t);
+  }
   const sums = new Map<Tensor, Tensor>();
   const give = (t: Tensor, ct: Tensor): void => {
     if (isRounding(t) && !targets.has(t)) {

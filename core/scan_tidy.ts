@@ -1,10 +1,11 @@
 /** Scans without what nobody needs: scans that are parts of others, and results, carries and operands without a reader. */
 import { cameFrom } from "./origin.ts";
 import { remade } from "./ops/make.ts";
+import { broadcastTo, reshape } from "./ops/movement.ts";
 import { resultAt } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
 import { recordOf } from "./ops/table.ts";
-import { is, type Tensor, topological } from "./tensor.ts";
+import { is, type OpAttributes, type Tensor, topological } from "./tensor.ts";
 import { mapBody, scanWith } from "./transforms/scan_body.ts";
 
 const startsWith = <A>(xs: readonly A[], start: readonly A[]): boolean => start.every((x, i) => x === xs[i]);
@@ -151,6 +152,12 @@ const pruned = (loop: Tensor<"scan">, { results, operands }: Needed): Tensor<"sc
   );
 };
 
+/** A stacked result of turns that read nothing: the same in each. */
+const repeated = ({ body: { results }, length }: OpAttributes["scan"], index: number): Tensor => {
+  const { shape } = results[index]!;
+  return broadcastTo([length, ...shape])(reshape([1, ...shape])(results[index]!));
+};
+
 /** The roots with every scan's results that have no reader left out, and the carries and operands that only those need. */
 export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
   const order = topological(roots), live = new Set(roots);
@@ -177,11 +184,12 @@ export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
       t,
       cameFrom(t.origin, () => {
         if (is("result", t) && is("scan", t.args[0]!)) {
-          const { results } = wanted.get(t.args[0]!)!, { index } = t.attributes;
+          const loop = t.args[0], { results, operands } = wanted.get(loop)!, { index } = t.attributes;
+          if (operands.size === 0) return repeated(loop.attributes, index);
           return resultAt(args[0] as Tensor<"scan">, [...results].filter((i) => i < index).length);
         }
         const node = remade(recordOf(t.op), t, args);
-        return is("scan", node) ? pruned(node, wanted.get(t)!) : node;
+        return is("scan", node) && wanted.get(t)!.operands.size > 0 ? pruned(node, wanted.get(t)!) : node;
       }),
     );
   }

@@ -13,8 +13,17 @@ export type Mapped<T, A, B> = T extends A ? B
 /** Decides whether a node is a leaf. */
 export type IsLeaf<A> = (node: unknown) => node is A;
 
-const children = (node: unknown): [string, unknown][] =>
-  Array.isArray(node) ? node.map((v, i) => [String(i), v]) : Object.entries(node as object);
+const children = (node: unknown): [string, unknown][] => {
+  if (node instanceof Map || node instanceof Set) {
+    throw new TreeError({
+      op: "tree",
+      got: `a ${node.constructor.name}`,
+      expected: "records and lists",
+      mend: node instanceof Map ? "use Object.fromEntries(map)" : "use [...set]",
+    });
+  }
+  return Array.isArray(node) ? node.map((v, i) => [String(i), v]) : Object.entries(node as object);
+};
 
 const join = (path: string, name: string): string => path === "" ? name : `${path}.${name}`;
 
@@ -26,7 +35,7 @@ export interface TreeOps<A> {
   readonly leaves: (tree: Tree<A>) => A[];
   /** Replaces every leaf. */
   readonly map: <T extends Tree<A>, B>(tree: T, f: (leaf: A, path: string) => B) => Mapped<T, A, B>;
-  /** Leaves as a flat record from path to leaf. */
+  /** Leaves as a flat record from path to leaf. Throws TreeError where two leaves have one path. */
   readonly flatten: (tree: Tree<A>) => Record<string, A>;
 }
 
@@ -54,8 +63,24 @@ export const treeOf = <A>(isLeaf: IsLeaf<A>): TreeOps<A> => {
     entries,
     leaves: (t) => entries(t).map(([, a]) => a),
     map,
-    flatten: (t) => Object.fromEntries(entries(t)),
+    flatten: (t) => {
+      const found = entries(t);
+      checkPaths(found);
+      return Object.fromEntries(found);
+    },
   };
+};
+
+/** Refuses two leaves of one path. */
+const checkPaths = (entries: readonly (readonly [string, unknown])[]): void => {
+  const seen = new Set<string>(), twice = entries.find(([path]) => seen.size === seen.add(path).size);
+  if (twice === undefined) return;
+  throw new TreeError({
+    op: "flatten",
+    got: `two leaves at ${twice[0]}`,
+    expected: "a path of its own for every leaf",
+    mend: 'use names without dots: `{ a: { b } }` and `{ "a.b" }` have one path',
+  });
 };
 
 /**
@@ -67,7 +92,9 @@ export const unflatten = <T extends Tree<A>, A, B>(
   like: T,
   flat: Readonly<Record<string, B>>,
 ): Mapped<T, A, B> => {
-  const missing = ops.entries(like).map(([p]) => p).filter((p) => !(p in flat));
+  const wanted = ops.entries(like);
+  checkPaths(wanted);
+  const missing = wanted.map(([p]) => p).filter((p) => !(p in flat));
   if (missing.length > 0) {
     throw new TreeError({
       op: "unflatten",

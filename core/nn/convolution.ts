@@ -9,10 +9,10 @@ import { pullback } from "../grad.ts";
 import { matmul } from "../ops/contraction.ts";
 import { add } from "../ops/elementwise.ts";
 import { permute, reshape } from "../ops/movement.ts";
-import { input } from "../ops/source.ts";
 import { parameter, type ParameterSpec, truncatedNormal, zerosInit } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { parametersLike } from "../transforms/trace.ts";
 import { type Border, borderOf, padSides, type Sides, sidesOf, slide } from "./sliding.ts";
 
 /** Parameters of a convolution. */
@@ -122,7 +122,7 @@ export const convTranspose2d = (
     sidesOf(outputPadding)[a]! - border[a]!
   );
   // convolution is linear in its image, so its cotangent does not depend on which image this is
-  const image = input("image of convTranspose2d", [b, ...sides, i * groups]);
+  const [image] = parametersLike([{ shape: [b, ...sides, i * groups], dtype: "f32" }]) as [Tensor];
   const [y] = pullback([conv2d({ weight }, forward)(image)], [x_byxc], [image]) as [Tensor];
   return bias === undefined ? y : add(y, bias);
 };

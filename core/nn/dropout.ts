@@ -11,7 +11,8 @@ import { constant } from "../ops/source.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
- * A key (u32 `[2]`) made of a key and a number, an integer tensor of shape `[]`: one for each step, layer or example.
+ * A key (u32 `[2]`) made of a key and a number, an integer tensor of shape `[]`, not
+ * negative: one for each step, layer or example.
  * Equal pairs give equal keys; different ones give keys that have nothing to do with each other, nor with the bits of
  * the first key. Data-last in the number.
  *

@@ -6,9 +6,10 @@
 import { applied, closed } from "../close.ts";
 import { isFloat } from "../dtype.ts";
 import { zerosLike } from "../ops/elementwise.ts";
-import { callOf, resultsOf } from "../ops/call.ts";
+import { callOf, resultAt, resultsOf } from "../ops/call.ts";
 import type { ClosedFunction } from "../ops/closed.ts";
 import { after } from "../ops/mark.ts";
+import { broadcastTo } from "../ops/movement.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Batched } from "./batching.ts";
 import { customBatched, customCotangents, customTangents } from "./custom_transforms.ts";
@@ -88,19 +89,31 @@ export const callTangents = (
   return results.map((_, i) => tangents[places.indexOf(i)]);
 };
 
-/** A call's results with a new axis in front; undefined where a result is the same for all. */
+/** A call's results with a new axis in front. */
 export const callBatched = (
   vectorise: Vectorise,
   call: Tensor<"call">,
   args: readonly Batched[],
   n: number,
-): readonly (Tensor | undefined)[] => {
+): readonly Tensor[] => {
   const { body: { parameters, results }, rule, ...region } = call.attributes;
   if (rule !== undefined) return customBatched(vectorise, call, rule, args, n);
   const wide = parametersLike(parameters.map(({ shape, dtype }) => ({ shape: [n, ...shape], dtype })));
   const mapped = new Map(parameters.flatMap((p, i) => args[i]!.mapped ? [[p, wide[i]!] as const] : []));
-  const reached = vectorise(results, mapped, n), places = placesOf(reached, (t) => t !== undefined);
-  const body = closed(parameters.map((p) => mapped.get(p) ?? p), places.map((i) => reached[i]!));
-  const many = resultsOf(callOf(args.map(({ x }) => x), { body, ...region }));
-  return results.map((_, i) => many[places.indexOf(i)]);
+  const reached = vectorise(results, mapped, n);
+  const own = parameters.map((p) => mapped.get(p) ?? p), xs = args.map(({ x }) => x);
+  // what is the same for all is no result of the old call: its arguments are of one example
+  const [some, rest] = [placesOf(reached, (t) => t !== undefined), placesOf(reached, (t) => t === undefined)];
+  const still = placesOf(args, ({ mapped: already }) => !already);
+  const many = callOf(xs, { body: closed(own, some.map((i) => reached[i]!)), ...region });
+  const one = rest.length === 0 || still.length === 0 ? undefined : callOf(still.map((i) => xs[i]!), {
+    body: closed(still.map((i) => parameters[i]!), rest.map((i) => results[i]!)),
+    ...region,
+  });
+  const widened = (x: Tensor): Tensor => broadcastTo([n, ...x.shape])(x);
+  return results.map((t, i) =>
+    reached[i] !== undefined
+      ? resultAt(many, some.indexOf(i))
+      : widened(one === undefined ? t : resultAt(one, rest.indexOf(i)))
+  );
 };

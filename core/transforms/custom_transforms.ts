@@ -6,11 +6,15 @@ import { zerosLike } from "../ops/elementwise.ts";
 import { callOf, type CustomRule, resultsOf } from "../ops/call.ts";
 import type { ClosedFunction } from "../ops/closed.ts";
 import { broadcastTo } from "../ops/movement.ts";
+import { remade } from "../ops/make.ts";
 import { sum } from "../ops/reduce.ts";
+import { recordOf } from "../ops/table.ts";
+import { pruneScans } from "../scan_tidy.ts";
 import { substitute } from "../substitute.ts";
-import type { Tensor } from "../tensor.ts";
+import { is, type Tensor, topological } from "../tensor.ts";
 import type { Batched } from "./batching.ts";
-import { dependents } from "./scan_body.ts";
+import { inlined } from "./inline.ts";
+import { dependents, mapBody } from "./scan_body.ts";
 import type { Vectorise } from "./scan_vmap.ts";
 import { parametersLike } from "./trace.ts";
 
@@ -50,6 +54,16 @@ export const customCotangents = (
   return call.args.map((_, i) => (rule.gives[i] ?? -1) < 0 ? undefined : found[rule.gives[i]!]);
 };
 
+/** The roots without what only bounds the time of a computation. */
+const untimed = (roots: readonly Tensor[]): Tensor[] => {
+  const becomes = new Map<Tensor, Tensor>();
+  for (const t of topological(roots)) {
+    const args = t.args.map((a) => becomes.get(a)!), node = remade(recordOf(t.op), t, args);
+    becomes.set(t, is("after", t) ? args[0]! : is("scan", node) ? mapBody(node, untimed) : node);
+  }
+  return roots.map((t) => becomes.get(t)!);
+};
+
 /**
  * Tangents of the results: cotangents of arguments are linear in those of results, so that their transpose, which is
  * the pullback of the backward function, takes tangents of arguments to tangents of results.
@@ -66,8 +80,8 @@ export const customTangents = (
   const moving = given.flatMap((t, i) => t !== undefined && (rule.gives[i] ?? -1) >= 0 ? [i] : []);
   const outputs = moving.map((i) => rule.backward.results[rule.gives[i]!]!), moves = parametersLike(outputs);
   const moved = pullback(outputs, moves, cotangents);
-  const linear = dependents(moved, cotangents);
-  if (moved.some((t) => linear.has(t))) {
+  const values = pruneScans(untimed(inlined(moved))), bent = dependents(values, cotangents);
+  if (values.some((t) => bent.has(t))) {
     refuse(
       "a forward derivative (jvp) of a function whose backward rule is not linear in the cotangent",
       "a backward rule that only scales and adds cotangents, or reverse mode alone",
@@ -76,6 +90,7 @@ export const customTangents = (
   }
   const by = new Map(moves.map((m, k) => [m, given[moving[k]!]!]));
   residuals.forEach((t, i) => by.set(parameters[i]!, t));
+  cotangents.forEach((ct) => by.set(ct, zerosLike(ct)));
   const captured = residuals.length + results.length, first = call.args.length - rule.captured;
   parameters.slice(captured).forEach((p, i) => by.set(p, call.args[first + i]!));
   return substitute(moved, by).map((t, i) => t === zerosLike(results[i]!) ? undefined : t);

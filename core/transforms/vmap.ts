@@ -52,9 +52,7 @@ const mappedOnly = (
     if (isTuple(t)) {
       const batch = () =>
         is("scan", t) ? scanBatched(mappedOnly, t, args, n) : callBatched(mappedOnly, t, args, n);
-      cameFrom(t.origin, batch).forEach((x, i) => {
-        if (x !== undefined) becomes.set(resultAt(t, i), x);
-      });
+      cameFrom(t.origin, batch).forEach((x, i) => becomes.set(resultAt(t, i), x));
     } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
   return outputs.map((t) => becomes.get(t));

@@ -6,7 +6,6 @@
 import {
   bytesOf,
   copy,
-  is,
   isGiven,
   parameterOf,
   resultAt,

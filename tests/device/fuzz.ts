@@ -1,6 +1,7 @@
 /** Random programs, and their gradients, on an evaluator against the reference: fused, with every rewrite on. */
 import * as cs from "@chain-of-sight/core";
 import { suite } from "uvu";
+import { nestedProgram } from "../laws/nested.ts";
 import { randomLoop, randomProgram } from "../laws/programs.ts";
 import type { Evaluate } from "../support/evaluate.ts";
 import { near } from "../support/near.ts";
@@ -22,5 +23,10 @@ export const fuzzSuite = (name: string, evaluate: Evaluate): void => {
     const expected = cs.interpret(all, bindings), actual = await evaluate(all, bindings);
     expected.forEach((e, i) => near(`root ${i}`, actual[i]!, e, { rtol: 5e-4, atol: 2e-5 }));
   }, { runs: 20, counts: "programs" });
+  property(test, "nested transforms", [seeds()], async (seed) => {
+    const { roots, bindings } = nestedProgram(seed);
+    const expected = cs.interpret(roots, bindings), actual = await evaluate(roots, bindings);
+    expected.forEach((e, i) => near(`root ${i}`, actual[i]!, e, { rtol: 1e-3, atol: 1e-4 }));
+  }, { runs: 30, counts: "programs" });
   test.run();
 };

@@ -9,6 +9,7 @@ import { attentionCases, type DeviceCase, deviceCases } from "./cases.ts";
 import { specialCases } from "./cases_special.ts";
 import { edgeCases } from "./edges.ts";
 import { layerCases } from "./layers.ts";
+import { functionCases } from "./functions.ts";
 import { libraryCases } from "./library.ts";
 import { loopCases } from "./loops.ts";
 
@@ -46,7 +47,7 @@ const check = async (evaluate: Evaluate, c: DeviceCase, tolerance: Tolerance): P
 export const deviceSuite = (name: string, evaluate: Evaluate, options: DeviceOptions = {}): void => {
   const { tolerance = { rtol: 1e-5, atol: 2e-6 }, specials = true, open = [] } = options;
   const test = suite(`primitives, ${name}`);
-  const regular = [...deviceCases, ...attentionCases, ...libraryCases, ...loopCases],
+  const regular = [...deviceCases, ...attentionCases, ...libraryCases, ...loopCases, ...functionCases],
     odd = [...specialCases, ...edgeCases.specials];
   const all = [...regular, ...layerCases, ...bridgeCases, ...edgeCases.finite, ...(specials ? odd : [])];
   for (const c of all.filter(({ name }) => !open.includes(name))) {
