@@ -10,7 +10,7 @@ import * as assert from "uvu/assert";
 import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
 import { parquetPairs } from "../../../pipelines/data/formats/parquet.ts";
 import { planTable, TAIL } from "../../../pipelines/data/formats/parquet/plan.ts";
-import { groupRows } from "../../../pipelines/data/formats/parquet/worker.ts";
+import { groupRows } from "../../../pipelines/data/formats/parquet/rows.ts";
 import { verdictsOf } from "../../../pipelines/data/formats/read.ts";
 import { bytesSource } from "../../../pipelines/data/formats/source.ts";
 import type { PairRecord } from "../../../pipelines/data/formats/training.ts";
