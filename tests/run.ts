@@ -1,12 +1,15 @@
 /**
- * Runs the tests: every `*.test.ts` under `tests/`, a process each, then the examples in the documentation.
+ * Runs the tests: every `*.test.ts` under `tests/`, then the examples in the documentation. Files that use a device, a
+ * subprocess or the like have a process each, the others share some; the longest run first (`tests/durations.json`).
  *
  *     deno task test [part of a path ...]
  *
- * A file passes only if its process ends well, it ran at least one test, and every test passed: none skipped.
- * Environment: `JOBS` processes at a time (2 unless said), `FILE_TIMEOUT` seconds for one file (600 unless said).
+ * A file passes only if it ends well, it ran at least one test, and every test passed: none skipped. Where a shared
+ * process ends before its time, the file that it was at fails, and the files after it run in another.
+ * Environment: `JOBS` processes at a time (2 unless said), `FILE_TIMEOUT` seconds for a process (600 unless said).
  */
 import { fileURLToPath } from "node:url";
+import { type Batch, batchesOf, isolated, sectionsOf } from "./batches.ts";
 
 /** The outcome of one file or of the examples. */
 export interface Outcome {
@@ -66,6 +69,8 @@ export const testFiles = (folder: string): readonly string[] => {
 
 interface Ran {
   readonly success: boolean;
+  /** Standard output, standard error, and that the limit was met. */
+  readonly streams: readonly [string, string, string];
   readonly output: string;
   readonly ms: number;
 }
@@ -93,8 +98,13 @@ const deno = async (
     const late = timer.signal.aborted
       ? `\nended after ${limit} s, the limit for one file (FILE_TIMEOUT)\n`
       : "";
-    const output = `${text.decode(stdout)}${text.decode(stderr)}${late}`;
-    return { success: success && !timer.signal.aborted, output, ms: performance.now() - start };
+    const streams = [text.decode(stdout), text.decode(stderr), late] as const;
+    return {
+      success: success && !timer.signal.aborted,
+      streams,
+      output: streams.join(""),
+      ms: performance.now() - start,
+    };
   } finally {
     clearTimeout(alarm);
   }
@@ -102,7 +112,10 @@ const deno = async (
 
 const say = ({ name, total, passed, failed, ms, output }: Outcome): void => {
   console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name} ${passed}/${total} ${ms.toFixed(0)} ms`);
-  if (failed === 0) return;
+  if (failed === 0) {
+    for (const [line] of output.matchAll(/^fuzz .*: \d+ \w+$/gm)) console.log(`     ${line}`);
+    return;
+  }
   console.log(output.trimEnd());
   if (total === 0) console.log("no test ran: does the file call .run() on every suite?");
 };
@@ -115,9 +128,41 @@ const runFile = async (
   env: Record<string, string>,
   limit: number,
 ): Promise<Outcome> => {
-  const ran = await deno(["run", "-A", "--preload", TURN, `tests/${file}`], root, env, limit);
+  const ran = await deno(["run", "-A", "--preload", TURN, file], root, env, limit);
   const { total, passed } = uvuCounts(ran.output);
-  return { name: `tests/${file}`, total, passed, failed: failures(ran.success, total, passed), ...ran };
+  return { name: file, total, passed, failed: failures(ran.success, total, passed), ...ran };
+};
+
+const BATCH = fileURLToPath(new URL("batch.ts", import.meta.url));
+
+/** Runs files in one process; gives the outcome of each that it came to, and what else went wrong. */
+const runTogether = async (
+  root: string,
+  files: readonly string[],
+  env: Record<string, string>,
+  limit: number,
+): Promise<readonly Outcome[]> => {
+  const ran = await deno(["run", "-A", "--config", `${root}/deno.json`, BATCH, ...files], root, env, limit);
+  const [stdout, stderr, late] = ran.streams, said = sectionsOf(stdout), complained = sectionsOf(stderr);
+  const begun = files.filter((file) => said.has(file));
+  if (begun.length === 0) return [{ name: files[0]!, total: 0, passed: 0, failed: 1, ...ran }];
+  const outcomes = begun.map((file): Outcome => {
+    const { ended, output } = said.get(file)!, { total, passed } = uvuCounts(output);
+    return {
+      name: file,
+      total,
+      passed,
+      failed: failures(ended?.success === true, total, passed),
+      ms: ended?.ms ?? ran.ms,
+      output: ended?.success === true
+        ? output
+        : output + (complained.get(file)?.output ?? "") + (ended === undefined ? late : ""),
+    };
+  });
+  const last = said.get(begun.at(-1)!)!;
+  if (ran.success || last.ended === undefined) return outcomes;
+  const name = `the process of ${begun.join(", ")}, after its tests`;
+  return [...outcomes, { name, total: 0, passed: 0, failed: 1, ...ran }];
 };
 
 const rooms = ["core", "kernels", "pipelines"];
@@ -153,10 +198,22 @@ const runExamples = async (
   return { name: "examples in the documentation", total, passed: counts.passed, failed, ...ran };
 };
 
+/** About how long a file takes, seconds: 1 where the tree does not say. */
+const durations = (root: string): (file: string) => number => {
+  const path = `${root}/tests/durations.json`;
+  try {
+    const known = JSON.parse(Deno.readTextFileSync(path)) as Readonly<Record<string, number>>;
+    return (file) => known[file] ?? 1;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return () => 1;
+    throw error;
+  }
+};
+
 /** Runs the files whose paths contain one of the parts (all if there are none); gives the process's exit code. */
 export const main = async (root: string, parts: readonly string[]): Promise<number> => {
   const chosen = (name: string): boolean => parts.length === 0 || parts.some((part) => name.includes(part));
-  const files = testFiles(`${root}/tests`).filter((file) => chosen(`tests/${file}`));
+  const files = testFiles(`${root}/tests`).map((file) => `tests/${file}`).filter(chosen);
   const jobs = Math.max(1, Number(Deno.env.get("JOBS") ?? 2) || 2);
   const limit = Number(Deno.env.get("FILE_TIMEOUT") ?? 600) || 600;
   const temp = await Deno.makeTempDir();
@@ -166,17 +223,22 @@ export const main = async (root: string, parts: readonly string[]): Promise<numb
     outcomes.push(outcome);
     say(outcome);
   };
-  const drain = async (queue: string[]): Promise<void> => {
+  const run = async (files: readonly string[]): Promise<void> => {
+    if (files.length === 1) return add(await runFile(root, files[0]!, env, limit));
+    const found = await runTogether(root, files, env, limit), names = new Set(found.map(({ name }) => name));
+    found.forEach(add);
+    const left = files.filter((file) => !names.has(file));
+    if (left.length > 0) await run(left);
+  };
+  const drain = async (queue: Batch[]): Promise<void> => {
     await Promise.all(Array.from({ length: jobs }, async () => {
-      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        add(await runFile(root, file, env, limit));
-      }
+      for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) await run(batch.files);
     }));
   };
   try {
-    const tiny = files.filter((file) => file.startsWith("tiny"));
-    await drain([...tiny]);
-    await drain(files.filter((file) => !tiny.includes(file)));
+    const seconds = durations(root), tiny = files.filter((file) => file.startsWith("tests/tiny"));
+    await drain(tiny.map((file) => ({ files: [file], seconds: 0 })));
+    await drain([...batchesOf(files.filter((file) => !tiny.includes(file)), isolated(root), seconds)]);
     const examples = chosen("examples") ? await runExamples(root, env, limit) : undefined;
     if (examples !== undefined) add(examples);
   } finally {

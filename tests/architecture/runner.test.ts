@@ -1,6 +1,7 @@
 /** The folder runner: what it counts as failed, and that it notices every way not to test. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { batchesOf, isolated } from "../batches.ts";
 import { denoTestCounts, failures, main, testFiles, uvuCounts, withExamples } from "../run.ts";
 
 const runner = suite("runner");
@@ -121,6 +122,92 @@ runner("fails every way of not testing, and shows what was printed", () =>
     assert.is(lines.at(-1), "3 passed, 7 failed", text);
     assert.match(text, /crashed here/);
     assert.match(text, /does the file call \.run\(\)/);
+  }));
+
+const good = `${uvu} test("1", () => {}); test("2", () => {}); test.run();`;
+
+runner("counts each file of a shared process by itself, and goes on behind one that ends it", () =>
+  inTree({
+    "tests/a.test.ts": good,
+    "tests/bad.test.ts": `${uvu} test("no", () => assert.is(1, 2)); test("yes", () => {}); test.run();`,
+    "tests/crash.test.ts": `throw new Error("crashed here");`,
+    "tests/deep/ends.ts": `export const ends = () => Deno[["ex", "it"].join("")](0);`,
+    "tests/deep/ends.test.ts":
+      `import { ends } from "./ends.ts"; ${uvu} test("x", () => ends()); test.run();`,
+    "tests/deep/z.test.ts": good,
+    "tests/empty.test.ts": "",
+    "tests/late.test.ts":
+      `${uvu} test("x", () => { setTimeout(() => { throw new Error("late"); }, 20); }); test.run();`,
+    "tests/missing.test.ts": `import "./none.ts";`,
+    "tests/never.test.ts": `${uvu} test("x", () => {});`,
+    "tests/promise.test.ts": `${uvu} test("x", () => { Promise.reject(new Error("dropped")); }); test.run();`,
+    "tests/skip.test.ts": `${uvu} test("a", () => {}); test.skip("b", () => {}); test.run();`,
+    "tests/y.test.ts": `${uvu} test("y", () => new Promise((r) => setTimeout(r, 100))); test.run();`,
+    "tests/z.test.ts": `${uvu} test("z", () => console.log("\\nfuzz z: 5 programs")); test.run();`,
+  }, async (root) => {
+    const { code, lines } = await printed(() => main(root, []));
+    const text = lines.join("\n");
+    const counts = Object.fromEntries(
+      [...text.matchAll(/^(ok {2}|FAIL) tests\/(.+)\.test\.ts (\d+\/\d+) /gm)].map(([, said, file, n]) => [
+        file,
+        `${said!.trim()} ${n}`,
+      ]),
+    );
+    assert.equal(counts, {
+      "a": "ok 2/2",
+      "bad": "FAIL 1/2",
+      "crash": "FAIL 0/0",
+      "deep/ends": "FAIL 0/0",
+      "deep/z": "ok 2/2",
+      "empty": "FAIL 0/0",
+      "late": "FAIL 1/1",
+      "missing": "FAIL 0/0",
+      "never": "FAIL 0/0",
+      "promise": "FAIL 1/1",
+      "skip": "FAIL 1/2",
+      "y": "ok 1/1",
+      "z": "ok 1/1",
+    }, text);
+    assert.equal([code, lines.at(-1)], [1, "10 passed, 9 failed"], text);
+    assert.match(text, /^ +fuzz z: 5 programs$/m);
+  }));
+
+runner("fails a file that hangs in a shared process, and one that leaves something running", () =>
+  inTree({
+    "tests/a.test.ts": good,
+    "tests/b.test.ts": `${uvu} test("1", () => new Promise((r) => setTimeout(r, 60000))); test.run();`,
+    "tests/c.test.ts": `setInterval(() => {}, 1000); ${good}`,
+    "tests/d.test.ts": good,
+  }, async (root) => {
+    Deno.env.set("FILE_TIMEOUT", "2");
+    try {
+      const { code, lines } = await printed(() => main(root, []));
+      const text = lines.join("\n");
+      assert.equal([code, lines.at(-1)], [1, "6 passed, 2 failed"], text);
+      assert.match(text, /FAIL tests\/b\.test\.ts 0\/0/);
+      assert.match(text, /FAIL the process of tests\/c\.test\.ts, tests\/d\.test\.ts, after its tests 0\/0/);
+      assert.match(text, /ended after 2 s/);
+    } finally {
+      Deno.env.delete("FILE_TIMEOUT");
+    }
+  }));
+
+runner("gives files that share something a process each, and starts with what takes longest", () =>
+  inTree({
+    "tests/a.test.ts": good,
+    "tests/b.test.ts": `import "./deep/child.ts"; ${good}`,
+    "tests/c.test.ts": good,
+    "tests/deep/child.ts": `export const run = () => new Deno.Command("true");`,
+    "tests/long.test.ts": good,
+  }, (root) => {
+    const all = ["a", "b", "c", "long"].map((name) => `tests/${name}.test.ts`), alone = isolated(root);
+    assert.equal(all.filter(alone), ["tests/b.test.ts"]);
+    const seconds = (file: string): number => file.includes("long") ? 100 : file.includes("b.") ? 9 : 1;
+    assert.equal(batchesOf(all, alone, seconds).map(({ files }) => files.map((f) => f.slice(6, -8))), [
+      ["long"],
+      ["b"],
+      ["a", "c"],
+    ]);
   }));
 
 runner("counts suites that a wait stands between, and fails with the first of them", () =>
