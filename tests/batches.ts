@@ -80,14 +80,14 @@ export const batchesOf = (
 };
 
 /** The line before what a file prints. */
-export const beginMark = (file: string): string => `\u0001begin ${file}`;
+export const beginMark = (file: string): string => `\u241ebegin ${file}`;
 
 /** The line after what a file prints. */
 export const endMark = (file: string, success: boolean, ms: number): string =>
-  `\u0001end ${success ? "well" : "badly"} ${Math.round(ms)} ${file}`;
+  `\u241eend ${success ? "well" : "badly"} ${Math.round(ms)} ${file}`;
 
 /** The line before an error of a file that nobody caught, whatever runs when it is thrown. */
-export const faultMark = (file: string): string => `\u0001fault ${file}`;
+export const faultMark = (file: string): string => `\u241efault ${file}`;
 
 /** What a shared process said of one file. */
 export interface Section {
@@ -100,10 +100,10 @@ export interface Section {
 /** What a stream of a shared process holds for each file that began. */
 export const sectionsOf = (text: string): ReadonlyMap<string, Section> => {
   const sections = new Map<string, Section>();
-  const faults = new Set([...text.matchAll(/\u0001fault (.+)/g)].map(([, file]) => file));
-  for (const part of text.split("\u0001begin ").slice(1)) {
+  const faults = new Set([...text.matchAll(/\u241efault (.+)/g)].map(([, file]) => file));
+  for (const part of text.split("\u241ebegin ").slice(1)) {
     const at = part.indexOf("\n"), file = part.slice(0, at), rest = part.slice(at + 1);
-    const end = /\u0001end (well|badly) (\d+) /.exec(rest);
+    const end = /\u241eend (well|badly) (\d+) /.exec(rest);
     sections.set(file, {
       output: end === null ? rest : rest.slice(0, end.index) + rest.slice(rest.indexOf("\n", end.index) + 1),
       ...(end === null
