@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
 import { type DecodeError, tried } from "../bridge.ts";
 import type { DataError } from "../data/error.ts";
+import type { EvalError } from "../eval/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { atomicWrite, type DiskError } from "../runs/disk.ts";
 import { libraryCommit } from "../runs/commit.ts";
@@ -44,6 +45,7 @@ export type MakeError =
   | DataError
   | DecodeError
   | DiskError
+  | EvalError
   | GenerationError
   | LockError
   | MetricsError

@@ -3,7 +3,7 @@
  *
  *     deno task cos ask --checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"
  *         [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
- *         [--beams N] [--json] [--show out.png]
+ *         [--beams N] [--json] [--show out.png] [--benchmark NAME]
  *
  * The answer is written to standard output as it comes, everything else to standard error.
  */
@@ -11,9 +11,13 @@ import { deviceNamed, deviceNames } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
+import type { Benchmark } from "../eval/benchmark.ts";
+import type { BenchmarkRecord } from "../eval/records.ts";
+import { benchmarks } from "../eval/registry.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../generate/ask.ts";
+import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
@@ -47,6 +51,10 @@ const flags = {
   topK: optional(Flag.Int("top-k"), "draw from so many of the likeliest tokens"),
   seed: optional(Flag.Int("seed"), "key of the draws; 1 by default"),
   beams: optional(Flag.Int("beams"), "search with so many beams"),
+  benchmark: optional(
+    Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]),
+    "ask in the prompt of this benchmark, and say what its score reads in the answer",
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDefault(false),
     Flag.withDescription("write the answer and what it was made with as one line of JSON"),
@@ -96,20 +104,71 @@ const notes = ({ unknown, arm, visualTokens, device, ids, seconds }: Answer): re
   `${arm}, ${visualTokens} visual tokens, on ${device}; ${ids.length} tokens in ${seconds.toFixed(2)} s`,
 ];
 
+/** A question as a record of a benchmark that nobody has answered. */
+const recordOf = (
+  { name, kind }: Benchmark,
+  question: string,
+): Effect.Effect<BenchmarkRecord, GenerateError> => {
+  const base = { id: "asked", question };
+  switch (kind) {
+    case "open":
+    case "reading":
+      return Effect.succeed({ ...base, kind, answers: [] });
+    case "exact":
+      return Effect.succeed({ ...base, kind, answer: "" });
+    case "yes-no":
+      return Effect.succeed({ ...base, kind, answer: true, part: "" });
+    case "caption":
+      return Effect.succeed({ ...base, kind, references: [] });
+    case "box":
+      return Effect.succeed({ ...base, kind, box: [0, 0, 1, 1], width: 1, height: 1 });
+    case "choice":
+      return Effect.fail(
+        new GenerateError({
+          op: "ask",
+          got: `--benchmark ${name}, whose questions have choices`,
+          expected: "a benchmark whose questions are words alone",
+          mend: "write the choices into --question, and leave out --benchmark",
+        }),
+      );
+  }
+};
+
+/** What is asked in a benchmark's prompt, and what its score reads in an answer. */
+const askedAs = (name: Option.Option<string>, question: string) =>
+  Effect.gen(function* () {
+    if (Option.isNone(name)) return { question, notesOn: (): readonly string[] => [] };
+    const of = benchmarks.find((one) => one.name === name.value)!, record = yield* recordOf(of, question);
+    return {
+      question: askedOf(record, of.prompt),
+      notesOn: (
+        answer: string,
+      ): readonly string[] => [`${of.name} reads: ${of.read(record, answer) || "nothing"}`],
+    };
+  });
+
 /** The command. */
 export const command = Command.make(
   "ask",
   flags,
-  ({ device, json, arm, beams, show, temperature, topP, topK, seed, ...rest }) =>
+  ({ device, json, arm, beams, show, temperature, topP, topK, seed, benchmark, question, ...rest }) =>
     Effect.gen(function* () {
       const decoding = yield* decodingOf({ temperature, topP, topK, seed });
+      const { question: prompt, notesOn } = yield* askedAs(benchmark, question);
       const tell = (words: string): void => json ? undefined : printPart(words);
       const answer = yield* ask(
-        { ...rest, decoding, ...given("arm", arm), ...given("beams", beams), ...given("show", show) },
+        {
+          ...rest,
+          question: prompt,
+          decoding,
+          ...given("arm", arm),
+          ...given("beams", beams),
+          ...given("show", show),
+        },
         tell,
       );
       print(json ? JSON.stringify(answer) : "");
-      for (const line of notes(answer)) notice(line);
+      for (const line of [...notesOn(answer.answer), ...notes(answer)]) notice(line);
       if (Option.isSome(show)) notice(`where it looked: ${show.value}`);
     }).pipe(Effect.provide(deviceNamed(device))),
 );

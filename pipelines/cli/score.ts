@@ -1,11 +1,13 @@
 /**
  * Scores predictions by the rules of a benchmark's official script.
  *
- *     deno task cos score --benchmark NAME --annotations FILE --predictions FILE [--json]
+ *     deno task cos score --benchmark NAME --annotations FILE --predictions FILE [--submit PATH] [--json]
+ *     deno task cos score --run DIR [--submit FOLDER] [--json]
  *
  * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each, or with `--source FORMAT` official
  * files. Predictions are lines of `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for
- * MME and POPE the folder of them).
+ * MME and POPE the folder of them). With `--run` today's rules are applied to the predictions that a training, a quickstart
+ * or an ablation kept. `--submit` writes the benchmark's result files, of splits that hide their answers too.
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -20,13 +22,18 @@ import { blindPredictions, majorityAnswer } from "../eval/controls.ts";
 import { compareAnswers, evaluateAnswers } from "../eval/evaluation.ts";
 import { answeredOf } from "../eval/join.ts";
 import { parseLines, recordCodec } from "../eval/record_codec.ts";
-import type { BenchmarkRecord } from "../eval/records.ts";
+import { answeredBy, benchmarkFor, rescored } from "../eval/rescore.ts";
+import { type BenchmarkRecord, isHidden } from "../eval/records.ts";
 import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts";
-import { type Board, boardText } from "../eval/board.ts";
+import { type Board, boardText, type RescoredBoard, rescoredText } from "../eval/board.ts";
+import { EvalError } from "../eval/error.ts";
 import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
-import { print } from "../terminal/output.ts";
+import { keptPredictions } from "../ablations/predictions.ts";
+import { folderOf } from "../runs/paths.ts";
+import { readPredictions } from "../stages/predictions.ts";
+import { notice, print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 
 const boxReaders = {
@@ -37,24 +44,41 @@ const boxReaders = {
   location: locationBoxes,
 } as const;
 
-const formatNames = ["records", ...benchmarkFormats.map(({ name }) => name)] as const;
+const formatNames = ["records", "official", ...benchmarkFormats.map(({ name }) => name)] as const;
 
 const parts = {
   benchmark: Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]).pipe(
+    Flag.optional,
     Flag.withDescription("which benchmark the records belong to"),
   ),
   annotations: Flag.String("annotations").pipe(
+    Flag.optional,
     Flag.withDescription("files of the questions, or a folder of them, with commas between"),
   ),
   source: Flag.Literals("source", formatNames).pipe(
     Flag.withDefault("records"),
-    Flag.withDescription("form of the annotations: records, or the official files of a format"),
+    Flag.withDescription(
+      "form of the annotations: records, the official files of the benchmark, or those of a format by name",
+    ),
   ),
   split: Flag.String("split").pipe(
     Flag.optional,
     Flag.withDescription("the split to take, where official files hold several"),
   ),
-  predictions: Flag.String("predictions").pipe(Flag.withDescription("what the model wrote")),
+  predictions: Flag.String("predictions").pipe(
+    Flag.optional,
+    Flag.withDescription("what the model wrote"),
+  ),
+  run: Flag.String("run").pipe(
+    Flag.optional,
+    Flag.withDescription("a run directory whose kept predictions are scored by today's rules"),
+  ),
+  submit: Flag.String("submit").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "write the benchmark's result file there, or a folder of them where there are several",
+    ),
+  ),
   format: Flag.Literals("format", ["plain", "official"]).pipe(
     Flag.withDefault("plain" as const),
     Flag.withDescription("form of the predictions: lines of id and answer, or the benchmark's result file"),
@@ -103,10 +127,21 @@ const pathsOf = (given: readonly string[]) =>
     return paths.flat();
   });
 
+const noOfficialFormat = ({ name }: Benchmark): EvalError =>
+  new EvalError({
+    op: `score --benchmark ${name} --source official`,
+    got: "a benchmark without an official annotation format",
+    expected: "one that has a reader in pipelines/data/formats",
+    mend: "give lines of records with --source records",
+    ids: [],
+  });
+
 const recordsOf = (of: Benchmark, source: string, split: Option.Option<string>, given: string) =>
   Effect.gen(function* () {
     const paths = yield* pathsOf(given.split(","));
-    const format = benchmarkFormats.find(({ name }) => name === source);
+    const wanted = source === "official" ? of.annotations[0] : source;
+    const format = benchmarkFormats.find(({ name }) => name === wanted);
+    if (format === undefined && source === "official") return yield* Effect.fail(noOfficialFormat(of));
     if (format !== undefined) {
       const verdicts = readFormat(format, paths, Option.isNone(split) ? {} : { split: split.value });
       const read = yield* Stream.runCollect(verdicts);
@@ -132,13 +167,67 @@ const answersOf = (
     return yield* fromEither(answeredOf(records, yield* fromEither(form.parse(files, records))));
   });
 
+/** Writes result files: one as the path itself, several into a folder of that name. */
+const submitTo = (path: string, files: ResultFiles) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem, [only, ...others] = Object.entries(files);
+    if (only !== undefined && others.length === 0 && !path.endsWith("/")) {
+      yield* fs.makeDirectory(folderOf(path), { recursive: true });
+      yield* fs.writeFileString(path, only[1]);
+    } else {
+      yield* fs.makeDirectory(path, { recursive: true });
+      yield* Effect.forEach(Object.entries(files), ([name, text]) =>
+        fs.writeFileString(`${path}/${name}`, text));
+    }
+    notice(`${path}: ${Object.keys(files).join(", ")}`);
+  });
+
+/** Scores what the predictions of a run come to by today's rules. */
+const scoreRun = (run: string, submit: Option.Option<string>, json: boolean) =>
+  Effect.gen(function* () {
+    const boards: RescoredBoard[] = [];
+    for (const file of yield* keptPredictions(run)) {
+      const kept = yield* readPredictions(file);
+      const again = yield* fromEither(rescored(kept, benchmarkFor(kept.head.boxes)));
+      const { head, predictions } = again.predictions;
+      boards.push({ file, kept: kept.head, scores: head.scores, changed: again.changed });
+      if (Option.isNone(submit)) continue;
+      for (const name of Object.keys(head.scores)) {
+        const of = yield* fromEither(benchmarkFor(head.boxes)(name));
+        const items = predictions.filter(({ benchmark }) => benchmark === name);
+        const folder = `${submit.value}/${encodeURIComponent(head.evaluation)}`;
+        yield* submitTo(`${folder}/`, of.submission.encode(answeredBy(items, "seen")));
+      }
+    }
+    print(json ? JSON.stringify(boards, null, 2) : rescoredText(boards));
+  });
+
+const missing = new EvalError({
+  op: "score",
+  got: "not all of --benchmark, --annotations and --predictions, and no --run",
+  expected: "a benchmark with annotations and predictions, or a run",
+  mend: "give the three of them, or --run and a run directory",
+  ids: [],
+});
+
 /** The command. */
 export const command = Command.make("score", parts, (flags) =>
   Effect.gen(function* () {
+    if (Option.isSome(flags.run)) return yield* scoreRun(flags.run.value, flags.submit, flags.json);
+    const { benchmark, annotations, predictions } = flags;
+    if (Option.isNone(benchmark) || Option.isNone(annotations) || Option.isNone(predictions)) {
+      return yield* Effect.fail(missing);
+    }
     const boxes = boxReaders[flags.boxes];
-    const of = yield* fromEither(benchmarkNamed(flags.benchmark, benchmarksWith(boxes)));
-    const records = yield* recordsOf(of, flags.source, flags.split, flags.annotations);
-    const answered = yield* answersOf(of, records, flags.predictions, flags.format);
+    const of = yield* fromEither(benchmarkNamed(benchmark.value, benchmarksWith(boxes)));
+    const records = yield* recordsOf(of, flags.source, flags.split, annotations.value);
+    const answered = yield* answersOf(of, records, predictions.value, flags.format);
+    if (Option.isSome(flags.submit)) {
+      yield* submitTo(flags.submit.value, of.submission.encode(answered));
+      if (records.some(isHidden)) {
+        return notice("the split hides its answers: the benchmark's server scores the result file");
+      }
+    }
     const evaluation = yield* fromEither(evaluateAnswers(of, answered));
     const majority = Option.isNone(flags.train) ? {} : yield* Effect.gen(function* () {
       const train = yield* recordsOf(of, flags.source, Option.none(), Option.getOrThrow(flags.train));

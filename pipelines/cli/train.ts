@@ -13,6 +13,8 @@ import member from "../deno.json" with { type: "json" };
 import { loadMixture } from "../data/mixture_config.ts";
 import { openMixture } from "../data/mixture_open.ts";
 import { loadMixtureRun, type MixtureRunConfig } from "../mixtures/config.ts";
+import type { ScoreReport } from "../eval/report.ts";
+import type { PartScores } from "../mixtures/evaluate.ts";
 import {
   type MixtureRunSummary,
   type MixtureSummary,
@@ -71,16 +73,41 @@ const partsText = (mixtures: Readonly<Record<string, MixtureSummary>>): string =
   );
 };
 
-const scoresText = ({ scores }: MixtureRunSummary): string =>
-  table(
-    ["part", "benchmark", "score", "of other pictures"],
-    Object.entries(scores).map(([name, { benchmark, scores, shuffled }]) => [
-      name,
-      `${benchmark} ${scores.main}`,
-      (scores.values[scores.main] ?? NaN).toFixed(4),
-      (shuffled.values[shuffled.main] ?? NaN).toFixed(4),
-    ]),
-  );
+const per = (count: number, of: number): string => `${(100 * count / of).toFixed(1)} %`;
+
+/** What a score rests on: questions that were not asked, and images that training had shown. */
+const scoreNotes = (name: string, { asked, leftOut, images }: PartScores): readonly string[] => {
+  const lost = Object.values(leftOut).reduce((a, b) => a + b, 0);
+  const reasons = Object.entries(leftOut).map(([reason, count]) => `${count} ${reason}`).join(", ");
+  return [
+    ...(lost === 0
+      ? []
+      : [`${name}: ${per(lost, asked + lost)} of its questions were not asked: ${reasons}`]),
+    ...(images.trained === 0
+      ? []
+      : [`${name}: ${images.trained} of its ${images.asked} images are images of the training data too`]),
+  ];
+};
+
+const scoresText = ({ scores }: MixtureRunSummary): string => {
+  const value = (report: ScoreReport | null): string =>
+    report === null ? "" : (report.values[report.main] ?? NaN).toFixed(4);
+  const parts = Object.entries(scores);
+  return [
+    table(
+      ["part", "benchmark", "questions", "left out", "score", "of other images"],
+      parts.map(([name, { benchmark, scores, shuffled, asked, leftOut }]) => [
+        name,
+        `${benchmark} ${scores.main}`,
+        asked,
+        Object.values(leftOut).reduce((a, b) => a + b, 0),
+        value(scores),
+        value(shuffled),
+      ]),
+    ),
+    ...parts.flatMap(([name, part]) => scoreNotes(name, part)),
+  ].join("\n");
+};
 
 const checked = (config: MixtureRunConfig, cache: string) =>
   Effect.map(
@@ -109,6 +136,6 @@ export const command = Command.make(
       print(
         json ? JSON.stringify(summary, null, 2) : `${partsText(summary.mixtures)}\n${scoresText(summary)}`,
       );
-      notice(`${folder}: summary.json, metrics, checkpoints`);
+      notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
     })),
 );

@@ -137,11 +137,14 @@ export const groups: readonly Group[] = [
       {
         name: "score",
         about: "Scores predictions by the rules of a benchmark's official script.",
-        examples: [[
-          "--benchmark vqav2 --source vqav2 --annotations questions.json,annotations.json " +
-          "--predictions results.json --format official",
-          "VQA accuracy of a result file",
-        ]],
+        examples: [
+          [
+            "--benchmark vqav2 --source official --annotations questions.json,annotations.json " +
+            "--predictions results.json --format official",
+            "VQA accuracy of a result file",
+          ],
+          ["--run runs/mine", "the kept predictions of a run, by the rules of today"],
+        ],
         load: () => import("./score.ts"),
       },
     ],

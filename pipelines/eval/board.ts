@@ -3,7 +3,10 @@ import { table } from "../terminal/table.ts";
 import { type Benchmark, scriptsText } from "./benchmark.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { AnswerComparison, AnswerEvaluation } from "./evaluation.ts";
+import { listed } from "./error.ts";
+import type { PredictionsHead, Way, WayScores } from "./predictions.ts";
 import type { ScoreReport } from "./report.ts";
+import type { Rescored } from "./rescore.ts";
 import type { PartScore } from "./slices.ts";
 
 /** What the command `score` prints. */
@@ -19,15 +22,17 @@ export interface Board extends AnswerEvaluation {
 const range = ({ value, low, high }: Interval): string =>
   `${value.toFixed(4)} (95 % ${low.toFixed(4)} to ${high.toFixed(4)})`;
 
-const scores = ({ values }: ScoreReport, majority: ScoreReport | undefined): string =>
-  table(
-    [{ name: "score" }, { name: "value", digits: 4, align: "right" }, {
-      name: majority === undefined ? "" : "majority",
-      digits: 4,
-      align: "right",
-    }],
-    Object.entries(values).map(([name, value]) => [name, value, majority?.values[name]]),
+const scores = ({ values }: ScoreReport, majority: ScoreReport | undefined): string => {
+  const number = (name: string) => ({ name, digits: 4, align: "right" as const });
+  return table(
+    [{ name: "score" }, number("value"), ...(majority === undefined ? [] : [number("majority")])],
+    Object.entries(values).map(([name, value]) => [
+      name,
+      value,
+      ...(majority === undefined ? [] : [majority.values[name]]),
+    ]),
   );
+};
 
 const parts = (name: string, slices: readonly PartScore[]): string =>
   table(
@@ -60,3 +65,47 @@ export const boardText = (of: Benchmark, board: Board): string =>
     ...(board.byTemplate.length > 1 ? [parts("template", board.byTemplate)] : []),
     ...(board.comparison === undefined ? [] : [comparisonText(board.comparison)]),
   ].join("\n\n");
+
+/** A file of predictions with the scores of today's rules. */
+export interface RescoredBoard extends Pick<Rescored, "changed"> {
+  /** The file. */
+  readonly file: string;
+  /** What holds for all of its predictions, with the scores as they were kept. */
+  readonly kept: PredictionsHead;
+  /** The scores by today's rules. */
+  readonly scores: WayScores;
+}
+
+const rescoredRows = ({ kept, scores, changed }: RescoredBoard): readonly (readonly (string | number)[])[] =>
+  Object.entries(scores).flatMap(([benchmark, ways]) =>
+    Object.entries(ways).map(([way, { main, n, values }]) => {
+      const before = kept.scores[benchmark]?.[way as Way];
+      return [
+        benchmark,
+        main,
+        way,
+        n,
+        values[main] ?? NaN,
+        before?.values[before.main] ?? NaN,
+        changed[benchmark]?.[way as Way]?.length ?? 0,
+      ];
+    })
+  );
+
+/** Scores of kept predictions by today's rules, beside those that were kept, and the questions whose credit changed. */
+export const rescoredText = (boards: readonly RescoredBoard[]): string =>
+  boards.map((board) => {
+    const ids = Object.entries(board.changed).flatMap(([benchmark, ways]) =>
+      Object.entries(ways).map(([way, some]) => `credit changed: ${benchmark}, ${way}: ${listed(some)}`)
+    );
+    const head = [
+      { name: "benchmark" },
+      { name: "score" },
+      { name: "answers" },
+      { name: "n", align: "right" as const },
+      { name: "now", digits: 4, align: "right" as const },
+      { name: "kept", digits: 4, align: "right" as const },
+      { name: "changed", align: "right" as const },
+    ];
+    return [`${board.kept.evaluation}: ${board.file}`, table(head, rescoredRows(board)), ...ids].join("\n");
+  }).join("\n\n");

@@ -6,7 +6,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { rngOf } from "../data/rng.ts";
 import { letterOf } from "../text/prompts.ts";
 import { EvalError } from "./error.ts";
-import { type BenchmarkRecord, isHidden, type Prediction } from "./records.ts";
+import { type BenchmarkRecord, imageKey, isHidden, type Prediction } from "./records.ts";
 import { groupBy } from "./report.ts";
 
 /**
@@ -23,7 +23,7 @@ export const everyControl: readonly Control[] = ["blind", "shuffled", "majority"
  * (Sattolo 1986), so every image is used as often as another was. Questions about one image stay together; those without
  * an image stay without. The answers expected are still those of the image that went.
  *
- * @param records - their `image` tells images apart: a hash of the content where one image may have several names.
+ * @param records - {@link imageKey} tells their images apart, so that one image under two names is one image.
  * @param seed - the same seed gives the same exchange on every machine.
  * @returns an {@link EvalError} if there is only one image.
  */
@@ -31,7 +31,16 @@ export const shuffledImages = <R extends BenchmarkRecord>(
   records: readonly R[],
   seed: number,
 ): E.Either<EvalError, readonly R[]> => {
-  const images = [...new Set(records.flatMap(({ image }) => image === undefined ? [] : [image]))];
+  const named = new Map<string, Pick<BenchmarkRecord, "image" | "content">>();
+  for (const record of records) {
+    const key = imageKey(record), { image, content } = record;
+    if (key === undefined || named.has(key)) continue;
+    named.set(key, {
+      ...(image === undefined ? {} : { image }),
+      ...(content === undefined ? {} : { content }),
+    });
+  }
+  const images = [...named.keys()];
   if (images.length === 1) {
     return E.left(
       new EvalError({
@@ -48,11 +57,12 @@ export const shuffledImages = <R extends BenchmarkRecord>(
     const j = rng.below(i);
     [moved[i], moved[j]] = [moved[j]!, moved[i]!];
   }
-  const other = new Map(images.map((image, i) => [image, moved[i]!]));
+  const other = new Map(images.map((image, i) => [image, named.get(moved[i]!)!]));
   return E.right(
-    records.map((record) =>
-      record.image === undefined ? record : { ...record, image: other.get(record.image)! }
-    ),
+    records.map((record) => {
+      const key = imageKey(record);
+      return key === undefined ? record : { ...record, ...other.get(key)! };
+    }),
   );
 };
 

@@ -5,6 +5,7 @@ import * as O from "fp-ts/lib/Option.js";
 import { conceptNamed } from "../data/concepts.ts";
 import type { DataConfig } from "../data/config.ts";
 import { boxFormatOf } from "../data/questions/spoken.ts";
+import type { BoxFormat } from "../text/boxes.ts";
 import type { QuestionKind } from "../data/tasks.ts";
 import { anlsCredit, anlsText } from "./anls.ts";
 import { type Benchmark, benchmark, type BenchmarkOf, type ReadAnswer } from "./benchmark.ts";
@@ -121,9 +122,14 @@ const withoutCase = ({ record, answer }: Answered<ReadingRecord>): Answered<Read
 });
 
 /** The scores of all kinds of questions, for the boxes of a configuration. */
-export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKind, Benchmark>> => {
+export const sceneBenchmarks = (config: DataConfig): Readonly<Record<QuestionKind, Benchmark>> =>
+  sceneBenchmarksWith(boxFormatOf(config));
+
+/** The scores of all kinds of questions, boxes being read in one format. */
+export const sceneBenchmarksWith = (
   // without `print`: words of a grid stand for middles of cells, and are held against the true box
-  const { parse } = boxFormatOf(config);
+  { parse }: Pick<BoxFormat, "parse">,
+): Readonly<Record<QuestionKind, Benchmark>> => {
   return {
     caption: captions("caption", "Scenes: captions"),
     dense: captions("dense", "Scenes: dense captions"),

@@ -8,33 +8,29 @@ import * as t from "io-ts";
 import { type DecodeError, fromEither, tried } from "../bridge.ts";
 import { DataError } from "../data/error.ts";
 import { leastLength } from "../data/mixture_buckets.ts";
-import { loadMixture } from "../data/mixture_config.ts";
+import { loadMixture, type MixtureConfig } from "../data/mixture_config.ts";
 import { type MixtureError, type OpenMixture, openMixture } from "../data/mixture_open.ts";
 import type { PartReport } from "../data/mixture_prepare.ts";
-import { benchmarkNamed } from "../eval/registry.ts";
-import type { ScoreReport } from "../eval/report.ts";
+import { benchmarks } from "../eval/registry.ts";
 import { libraryCommit } from "../runs/commit.ts";
 import { hashOf, type Json } from "../runs/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import { finishedRun, openOrCreateRun, type RunError, writeJson } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
 import { codeHash, codeVersions } from "../stages/code.ts";
-import { answerRecords, type RecordAnswerError } from "../stages/answer_records.ts";
+import type { RecordAnswerError } from "../stages/answer_records.ts";
 import { expand } from "../stages/expand.ts";
 import { finetune } from "../stages/finetune.ts";
-import {
-  type MixtureBatchError,
-  type MixtureFeatures,
-  openMixtureFeatures,
-} from "../stages/mixture_source.ts";
+import { type MixtureBatchError, openMixtureFeatures } from "../stages/mixture_source.ts";
 import { grownBridge, type ModelState, smallBridge, viewsRead } from "../stages/model.ts";
 import { freshModel, pretrain } from "../stages/pretrain.ts";
 import { followedBy, noted, stageRun } from "../stages/stage.ts";
 import type { FillError } from "../train/fill_features.ts";
 import type { TrainError } from "../train/trainer.ts";
-import { type EncoderViews } from "../vision/tower.ts";
+import type { EncoderViews } from "../vision/tower.ts";
 import { loadVision, shippedWeights } from "../vision/weights.ts";
 import type { MixtureRunConfig } from "./config.ts";
+import { evaluatePart, imagesShown, type PartScores } from "./evaluate.ts";
 
 /** What became of a part's files, as the summary keeps it. */
 export interface PartSummary {
@@ -50,16 +46,6 @@ export interface PartSummary {
 
 /** The parts of a mixture by name. */
 export type MixtureSummary = Readonly<Record<string, PartSummary>>;
-
-/** Scores of one part. */
-export interface PartScores {
-  /** The benchmark by whose rules. */
-  readonly benchmark: string;
-  /** The model about each question's own picture. */
-  readonly scores: ScoreReport;
-  /** The same model about the picture of the next example: what it scores without seeing. */
-  readonly shuffled: ScoreReport;
-}
 
 /** What a run leaves behind as `summary.json`. */
 export interface MixtureRunSummary {
@@ -139,40 +125,35 @@ const sameLanguage = (mixtures: readonly OpenMixture[]): Effect.Effect<void, Dat
     }),
   );
 
+/** Refuses scores of parts that are not there, or whose annotations hold other questions than the benchmark's. */
 const checkParts = (
-  { benchmarks }: MixtureRunConfig["evaluate"],
-  { parts }: OpenMixture,
+  { benchmarks: wanted }: MixtureRunConfig["evaluate"],
+  { parts }: MixtureConfig,
 ): Effect.Effect<void, DataError> => {
-  const lost = Object.keys(benchmarks).find((name) => parts.every((part) => part.name !== name));
-  return lost === undefined ? Effect.void : Effect.fail(
-    new DataError({
-      op: "run on mixtures",
-      got: `scores of the part ${lost}`,
-      expected: `one of ${parts.map(({ name }) => name).join(", ")}`,
-      mend: "name a part of the mixture of evaluation",
-    }),
-  );
-};
-
-/** Answers and scores every part that has a benchmark. */
-const scored = (
-  config: MixtureRunConfig,
-  { mixture, store }: MixtureFeatures,
-  state: ModelState,
-): Effect.Effect<MixtureRunSummary["scores"], MixtureRunError, Device> => {
-  const { benchmarks, batch, tokens } = config.evaluate;
-  return Effect.map(
-    Effect.forEach(Object.entries(benchmarks), ([name, benchmark]) =>
-      Effect.gen(function* () {
-        const of = yield* fromEither(benchmarkNamed(benchmark));
-        const part = mixture.parts.find((p) => p.name === name)!;
-        const asking = { model: config.model, state, mixture, part, store, batch, tokens };
-        const scores = yield* fromEither(of.score(yield* answerRecords(asking)));
-        const shuffled = yield* fromEither(of.score(yield* answerRecords({ ...asking, sees: "next" })));
-        return [name, { benchmark, scores, shuffled }] as const;
-      })),
-    (entries) => Object.fromEntries(entries),
-  );
+  const refuse = (got: string, expected: string, mend: string) =>
+    Effect.fail(new DataError({ op: "run on mixtures", got, expected, mend }));
+  for (const [name, benchmark] of Object.entries(wanted)) {
+    const part = parts.find((one) => one.name === name);
+    if (part === undefined) {
+      return refuse(
+        `scores of the part ${name}`,
+        `one of ${parts.map(({ name }) => name).join(", ")}`,
+        "name a part of the mixture of evaluation",
+      );
+    }
+    const { kind } = benchmarks.find((of) => of.name === benchmark)!;
+    const fitting = benchmarks.filter((of) => of.annotations.includes(part.format));
+    if (fitting.every((of) => of.kind !== kind)) {
+      return refuse(
+        `the part ${name} of format ${part.format}, to be scored as ${benchmark}`,
+        fitting.length === 0
+          ? "annotations of a benchmark"
+          : `one of ${fitting.map(({ name }) => name).join(", ")} for annotations of that format`,
+        "name the benchmark that the annotations belong to",
+      );
+    }
+  }
+  return Effect.void;
 };
 
 /** The whole run. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
@@ -183,12 +164,17 @@ export const runOnMixtures = (
   Effect.gen(function* () {
     const { arm, model, seed, featureBatch } = config, device = yield* theDevice();
     const bridges = yield* tried(() => [smallBridge(arm), grownBridge(arm, model)] as const);
-    const [few, many, asked] = yield* Effect.forEach(
+    const named = yield* Effect.forEach(
       [config.pretrain, config.finetune, config.evaluate] as const,
-      ({ mixture }) => Effect.flatMap(loadMixture(mixture), (of) => openMixture(of, cache)),
-    ) as Effect.Effect<[OpenMixture, OpenMixture, OpenMixture], MixtureError, Scope.Scope>;
+      ({ mixture }) => loadMixture(mixture),
+    );
+    yield* checkParts(config.evaluate, named[2]!);
+    const [few, many, asked] = (yield* Effect.forEach(named, (of) => openMixture(of, cache))) as [
+      OpenMixture,
+      OpenMixture,
+      OpenMixture,
+    ];
     yield* sameLanguage([few, many, asked]);
-    yield* checkParts(config.evaluate, asked);
     const manifest = newManifest({
       name: `mixtures-${arm.name}`,
       config: config as unknown as Json,
@@ -212,6 +198,28 @@ export const runOnMixtures = (
     const third = yield* featured(asked, large, "features of evaluate");
     const { vocabulary } = first.source;
     const fresh = yield* tried(() => freshModel(arm, model, vocabulary, seed));
+    const { benchmarks: wanted, batch, tokens } = config.evaluate;
+    const trained = imagesShown([first.mixture, second.mixture]);
+    const scored = (state: ModelState) =>
+      Effect.map(
+        Effect.forEach(Object.entries(wanted), ([part, benchmark]) =>
+          Effect.map(
+            evaluatePart({
+              directory: run.directory.path,
+              model,
+              state,
+              mixture: third.mixture,
+              part,
+              benchmark,
+              store: third.store,
+              batch,
+              tokens,
+              trained,
+            }),
+            (scores) => [part, scores] as const,
+          )),
+        (all): MixtureRunSummary["scores"] => Object.fromEntries(all),
+      );
     const stages = pipe(
       noted(
         run,
@@ -238,7 +246,7 @@ export const runOnMixtures = (
           }),
         ),
       ),
-      followedBy(noted(run, "evaluate", (state: ModelState) => scored(config, third, state))),
+      followedBy(noted(run, "evaluate", scored)),
     );
     const summary: MixtureRunSummary = {
       scores: yield* stages(fresh),

@@ -20,6 +20,7 @@ import { newManifest } from "../runs/manifest.ts";
 import { finishedRun, openOrCreateRun, type RunDirectory } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { alsoNamed } from "../runs/second_name.ts";
+import { predictionsPath } from "../stages/predictions.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { noted, stageRun } from "../stages/stage.ts";
 import { notice } from "../terminal/output.ts";
@@ -63,12 +64,13 @@ const namesFor = (
   artefact: string,
   { stage }: Job,
   { arm }: Experiment,
-  { checkpoints, metrics, samples }: RunDirectory,
+  { path, checkpoints, metrics, samples }: RunDirectory,
   title: string,
 ): readonly (readonly [file: string, name: string])[] =>
   stage === "evaluate"
     ? [
       [`${artefact}/samples/evaluate.json`, `${samples}/${title}.json`],
+      [predictionsPath(artefact, stage), predictionsPath(path, title)],
       [`${artefact}/samples/sheet.png`, `${samples}/${arm.name}.png`],
     ]
     : [

@@ -14,6 +14,7 @@ export const runFolders: readonly string[] = [
   "figures",
   "logs",
   "pictures",
+  "predictions",
 ];
 
 /** Bytes of the largest file of JSON that is read whole. */

@@ -36,6 +36,8 @@ export interface RunDirectory {
   readonly samples: string;
   /** Folder of figures. */
   readonly figures: string;
+  /** Folder of predictions, one JSON-lines file for each evaluation. */
+  readonly predictions: string;
   /** The dead process from which this one took the directory over, if any. */
   readonly takenFrom: LockHolder | undefined;
 }
@@ -55,6 +57,7 @@ const placesOf = (path: string, takenFrom: LockHolder | undefined): RunDirectory
   metrics: `${path}/metrics`,
   samples: `${path}/samples`,
   figures: `${path}/figures`,
+  predictions: `${path}/predictions`,
   takenFrom,
 });
 
@@ -106,7 +109,9 @@ const locked = (path: string): Effect.Effect<RunDirectory, DiskError | LockError
   Effect.gen(function* () {
     const lock = yield* acquireLock(`${path}/lock`);
     const places = placesOf(path, lock.takenFrom);
-    for (const folder of [places.checkpoints, places.metrics, places.samples, places.figures]) {
+    for (
+      const folder of [places.checkpoints, places.metrics, places.samples, places.figures, places.predictions]
+    ) {
       yield* onDisk("make", folder, () => {
         checkPlace(`${folder}/`);
         return Deno.mkdir(folder, { recursive: true });

@@ -7,10 +7,12 @@ import type { ConfigError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../bridge.ts";
 import type { DataConfig } from "../data/config.ts";
+import { sampleScenes } from "../data/scene.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
 import type { Interval } from "../eval/bootstrap.ts";
+import type { EvalError } from "../eval/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { amountCodec } from "../runs/amount.ts";
 import type { DiskError } from "../runs/disk.ts";
@@ -21,6 +23,8 @@ import type { FeatureSet } from "../train/features.ts";
 import { type Answerer, openAnswerer } from "./answer.ts";
 import type { LanguageData } from "./scene_source.ts";
 import type { ModelConfig, ModelState } from "./model.ts";
+import { predictionsPath, writePredictions } from "./predictions.ts";
+import { otherScene, scenePredictions } from "./scene_predictions.ts";
 import { type Answers, type KindScores, kindScoresCodec, kindScoresOf } from "./kind_scores.ts";
 import {
   type Answered,
@@ -98,31 +102,44 @@ export const questionsFor = (
   );
 };
 
-/** Tokens that answers of a kind may have: those of the longest right one. */
+/** Training scenes whose answers say how long answers are. */
+const MEASURED = 512;
+
+/**
+ * Tokens that answers of a kind may have: those of the longest right one to questions about training scenes, since the
+ * answers of the scenes that are asked about must not be made use of. A kind that training lacks may have those of any.
+ */
 const tokensFor = (
-  tokenizer: LanguageData["tokenizer"],
-  questions: ReturnType<typeof evalQuestions>,
-): ReadonlyMap<QuestionKind, number> => {
-  const out = new Map<QuestionKind, number>();
-  for (const { question: { kind, answer } } of questions) {
-    out.set(kind, Math.max(out.get(kind) ?? 1, tokenizer.encode(answer).length));
+  { tokenizer, data, text }: Pick<LanguageData, "tokenizer" | "data" | "text">,
+): (kind: QuestionKind) => number => {
+  const longest = new Map<QuestionKind, number>();
+  for (
+    const { question: { kind, answer } } of questionsFor({
+      scenes: sampleScenes(data, "finetune", MEASURED),
+      data,
+      text,
+    })
+  ) {
+    longest.set(kind, Math.max(longest.get(kind) ?? 1, tokenizer.encode(answer).length));
   }
-  return out;
+  const most = Math.max(1, ...longest.values());
+  return (kind) => longest.get(kind) ?? most;
 };
 
 /** Answers all questions, each about the picture that `pictureOf` names. Equal askings are answered once. */
 export const answerAll = (
   answer: Answerer,
   features: FeatureSet,
-  data: LanguageData,
+  data: Pick<LanguageData, "scenes" | "data" | "text">,
+  tokens: (kind: QuestionKind) => number,
   pictureOf: (scene: number) => number,
 ): Effect.Effect<readonly Answered[], GenerationError> =>
   Effect.gen(function* () {
-    const questions = questionsFor(data), tokens = tokensFor(data.tokenizer, questions);
+    const questions = questionsFor(data);
     const keyOf = (scene: number, prompt: string): string => `${pictureOf(scene)} ${prompt}`;
     const askings = new Map(questions.map(({ scene, question }) => [
       keyOf(scene, question.prompt),
-      { picture: pictureOf(scene), prompt: question.prompt, tokens: tokens.get(question.kind)! },
+      { picture: pictureOf(scene), prompt: question.prompt, tokens: tokens(question.kind) },
     ]));
     const answers = yield* answer(features, [...askings.values()]);
     const byKey = new Map([...askings.keys()].map((key, i) => [key, answers[i]!]));
@@ -183,7 +200,7 @@ export const evaluate = (
 ): Stage<
   ModelState,
   Evaluation,
-  ConfigError | GenerationError | DiskError | DecodeError | RunError,
+  ConfigError | GenerationError | DiskError | DecodeError | EvalError | RunError,
   Device
 > =>
 (given) =>
@@ -203,7 +220,7 @@ export const evaluate = (
     );
     if (before?.identity === identity) return before;
     if (before !== undefined) return yield* Effect.fail(otherEvaluation(path, before.identity, identity));
-    const questions = questionsFor(data);
+    const questions = questionsFor(data), tokens = tokensFor(data);
     const longest = Math.max(...questions.map(({ question: q }) => questionIds(tokenizer, q.prompt).length));
     return yield* Effect.scoped(Effect.gen(function* () {
       const answer = yield* openAnswerer({
@@ -213,12 +230,18 @@ export const evaluate = (
         tokenizer,
         batch: config.batch,
         prompt: longest,
-        tokens: Math.max(...tokensFor(tokenizer, questions).values()),
+        tokens: Math.max(...questions.map(({ question }) => tokens(question.kind))),
       });
-      const seen = yield* answerAll(answer, features, data, (scene) => scene);
-      const blind = yield* answerAll(answer, stage.average, data, () => 0);
-      const shuffled = yield* answerAll(answer, features, data, (scene) => (scene + 1) % scenes.length);
-      const result = judged(identity, { seen, blind, shuffled }, data.data, config);
+      const seen = yield* answerAll(answer, features, data, tokens, (scene) => scene);
+      const blind = yield* answerAll(answer, stage.average, data, tokens, () => 0);
+      const shuffled = yield* answerAll(answer, features, data, tokens, (scene) =>
+        otherScene(scene, scenes.length));
+      const answers = { seen, blind, shuffled };
+      const result = judged(identity, answers, data.data, config);
+      const predictions = yield* fromEither(
+        scenePredictions(stage.name, identity, answers, data.data, scenes),
+      );
+      yield* writePredictions(predictionsPath(run.directory.path, stage.name), predictions);
       yield* writeJson(path, result);
       return result;
     }));

@@ -102,3 +102,10 @@ export const gridBoxes = (cells: number): BoxFormat => ({
 
 /** The box that a format's steps leave of another: what `parse` gives of what `print` wrote. */
 export const rounded = (format: BoxFormat, box: Box): O.Option<Box> => format.parse(format.print(box));
+
+/** The box format of a {@link BoxFormat.name}; `none` for other words. */
+export const boxFormatNamed = (name: string): O.Option<BoxFormat> => {
+  const [, kind, count] = /^(decimals|grid)-([1-9]\d{0,3})$/.exec(name) ?? [];
+  if (kind !== undefined) return O.some((kind === "grid" ? gridBoxes : decimalBoxes)(Number(count)));
+  return O.fromNullable([thousandBoxes, taggedBoxes, locationBoxes].find((format) => format.name === name));
+};

@@ -48,6 +48,24 @@ property(
   },
 );
 
+property(
+  controls,
+  "shuffled: images are told apart by their content, whatever they are called",
+  [fc.array(fc.tuple(fc.nat(3), fc.nat(5)), { minLength: 2, maxLength: 12 }), fc.integer()],
+  (images, seed) => {
+    const records = images.map(([content, name], i): BenchmarkRecord => ({
+      ...exact(String(i), "x", undefined, `name ${name}`),
+      content: `bytes ${content}`,
+    }));
+    const shuffled = shuffledImages(records, seed);
+    if (new Set(images.map(([content]) => content)).size === 1) return assert.is(shuffled._tag, "Left");
+    right(shuffled).forEach((other, i) => {
+      assert.is.not(other.content, records[i]!.content);
+      assert.ok(records.some(({ content, image }) => content === other.content && image === other.image));
+    });
+  },
+);
+
 controls("shuffled: another seed, another exchange; one picture cannot be exchanged; none need not", () => {
   const records = Array.from({ length: 30 }, (_, i) => exact(String(i), "x", undefined, `p${i}`));
   assert.not.equal(right(shuffledImages(records, 1)), right(shuffledImages(records, 2)));

@@ -171,4 +171,47 @@ command(
     }),
 );
 
+command(
+  "answers that a split hides make a result file for the benchmark's server, and no score",
+  () =>
+    inFolder(async (path) => {
+      const hidden: BenchmarkRecord = {
+        kind: "choice",
+        id: "7",
+        question: "Which?",
+        choices: ["red", "blue"],
+        answer: -1,
+      };
+      await Deno.writeTextFile(path("hidden.jsonl"), printLines([hidden]));
+      await Deno.writeTextFile(path("said.jsonl"), printLines([{ id: "7", answer: "B" }]));
+      const args = [
+        ...["--benchmark", "mmbench", "--annotations", path("hidden.jsonl")],
+        ...["--predictions", path("said.jsonl")],
+      ];
+      const refused = await score(args);
+      assert.is(refused.code, 1);
+      assert.match(refused.err, "questions without an answer: 7");
+      const written = await score([...args, "--submit", path("out/mmbench.tsv")]);
+      assert.is(written.code, 0, written.err);
+      assert.is(written.out, "");
+      assert.match(written.err, "the split hides its answers");
+      const [head, row] = (await Deno.readTextFile(path("out/mmbench.tsv"))).split("\n");
+      assert.match(head!, /^index\tquestion\thint\tA\tB/);
+      assert.match(row!, /^7\tWhich\?\t.*\tB$/);
+    }),
+);
+
+command(
+  "a run without predictions, and a call without enough flags, end with a paragraph and code 1",
+  () =>
+    inFolder(async (path) => {
+      const none = await score(["--run", path("mme")]);
+      assert.is(none.code, 1);
+      assert.match(none.err, "no kept predictions");
+      const few = await score(["--benchmark", "mme"]);
+      assert.is(few.code, 1);
+      assert.match(few.err, "--annotations and --predictions");
+    }),
+);
+
 command.run();

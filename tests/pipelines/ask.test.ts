@@ -78,6 +78,29 @@ test("the command answers, streams what it answers, and draws where it looked", 
   assert.ok(width! >= 640 && height! > 300, "a panel for each scale");
 });
 
+test("a benchmark's prompt is asked, and what its score reads is said", async () => {
+  const photoOf = (...more: readonly string[]) =>
+    command(
+      "--checkpoint",
+      run,
+      "--image",
+      photo,
+      "--question",
+      "is there a cow",
+      "--max-tokens",
+      "1",
+      ...more,
+    );
+  const said = await photoOf("--benchmark", "pope", "--json");
+  assert.is(said.code, 0, said.err);
+  const { question } = JSON.parse(said.out) as { readonly question: string };
+  assert.is(question, "is there a cow\nAnswer the question using a single word or phrase");
+  assert.match(said.err, /pope reads: (yes|no)/);
+  const choices = await photoOf("--benchmark", "mmbench");
+  assert.is(choices.code, 1);
+  assert.match(choices.err, "--benchmark mmbench, whose questions have choices");
+});
+
 test("an answer is what evaluation would write about the same picture", async () => {
   const set = await Effect.runPromise(
     renderDataset(config.data, "eval", 1, { sides: [224], cache: caches.scenes }),

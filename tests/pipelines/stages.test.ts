@@ -178,7 +178,7 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
     return Effect.succeed(askings.map((a) => truth.get(`${a.picture} ${a.prompt}`) ?? "yes"));
   };
   const answers = (pictureOf: (scene: number) => number) =>
-    Effect.runPromise(answerAll(perfect, features, all, pictureOf));
+    Effect.runPromise(answerAll(perfect, features, all, () => 4, pictureOf));
   const seen = await answers((s) => s);
   asked = 0;
   const blind = await answers(() => 0);

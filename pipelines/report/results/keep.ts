@@ -2,7 +2,7 @@
  * Small records of ablations, kept with the code: what every number of the results follows from, and no weights.
  *
  *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines;
- *                                        samples/*.json where there is a control set
+ *                                        samples/*.json where there is a control set; predictions/*.jsonl.gz
  *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg;
  *                                        times.json where its arms were timed side by side
  *
@@ -19,6 +19,7 @@ import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
 import { gainsChart, sizesChart, studiedSizes } from "../../notebooks/sizes.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, onDisk } from "../../runs/disk.ts";
+import { packPredictions } from "../../stages/predictions.ts";
 import { folderOf } from "../../runs/paths.ts";
 import { readOwnText } from "../../runs/own_file.ts";
 import { metricLine, type MetricsError, scanMetrics } from "../../runs/metrics.ts";
@@ -122,6 +123,7 @@ const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<vo
         yield* compactCopy(`${from}/samples/${set}.json`, `${to}/samples/${set}.json`);
       }
     }
+    yield* packPredictions(from, to);
     const metrics = `metrics/${stage}.jsonl`;
     if (!(yield* existing(`${from}/${metrics}`))) return;
     yield* written(`${to}/${metrics}`, yield* thinned(`${from}/${metrics}`));

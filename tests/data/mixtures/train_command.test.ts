@@ -1,8 +1,11 @@
 /** The command `train`, run as a process: checked, killed in the middle, resumed, and the same as one never killed. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { parsePredictions, predictionLines } from "../../../pipelines/eval/predictions.ts";
+import type { RescoredBoard } from "../../../pipelines/eval/board.ts";
 import type { MixtureRunSummary } from "../../../pipelines/mixtures/run.ts";
 import { filesBelow } from "../../support/files_below.ts";
+import { right } from "../../eval/support.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 
 const test = suite("train");
@@ -77,6 +80,13 @@ test("what is wrong is said in a paragraph, before anything is made", async () =
   const field = await said(`${folder}/wrong.json`, "--out", `${folder}/wrong`);
   assert.is(field.code, 1);
   assert.match(field.err, "evaluate.benchmarks.vqa");
+  await writeValue(`${folder}/other-kind.json`, {
+    ...config,
+    evaluate: { ...config.evaluate, benchmarks: { vqa: "gqa" } },
+  });
+  const kind = await said(`${folder}/other-kind.json`, "--out", `${folder}/wrong`);
+  assert.is(kind.code, 1);
+  assert.match(kind.err, "the part vqa of format vqav2, to be scored as gqa");
   const buckets = (of: readonly unknown[]) => ({ ...mixture, text: { ...mixture.text, buckets: of } });
   await writeValue(`${folder}/wrong-mixture.json`, buckets([12, 48]));
   const longer = { ...config, pretrain: { ...config.pretrain, mixture: "wrong-mixture.json" } };
@@ -130,7 +140,13 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
   }
   const summary = JSON.parse(whole.out) as MixtureRunSummary;
   assert.equal(JSON.parse(Deno.readTextFileSync(`${folder}/killed/summary.json`)), summary);
-  assert.is(summary.scores.vqa!.scores.n, 16);
+  const { vqa } = summary.scores;
+  assert.is(vqa!.scores.n, 16);
+  assert.is(vqa!.prompt, "{question}\nAnswer the question using a single word or phrase.");
+  assert.equal([vqa!.asked, vqa!.leftOut], [16, {}]);
+  // the questions are about the images of the training data, and the command says so
+  assert.equal(vqa!.images, { asked: 8, trained: 8 });
+  assert.match(again.out, "vqa: 8 of its 8 images are images of the training data too");
   assert.is(summary.mixtures.finetune.coco!.examples, 8);
   assert.match(again.out, /vqa[^\n]*vqav2/);
   // a finished run is read, and nothing of it is written again
@@ -140,6 +156,57 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
   assert.equal(JSON.parse(third.out), summary);
   assert.equal(await filesBelow(`${folder}/whole`), finished);
   assert.match(again.out, "pretrain vqa: 0 rows of 12, 0 rows of 16, 8 rows of 48");
+});
+
+test("predictions are kept, no control sees its own image, and score --run applies today's rules", async () => {
+  const path = `${folder}/whole/predictions/vqa.jsonl`;
+  const { head, predictions } = right(parsePredictions(path)(Deno.readTextFileSync(path)));
+  assert.is(predictions.length, 16);
+  assert.equal(
+    head.scores["vqav2"]!.seen,
+    JSON.parse(
+      Deno.readTextFileSync(`${folder}/whole/summary.json`),
+    ).scores.vqa.scores,
+  );
+  const shown = new Map<string, string>();
+  for (const { record, answers: { seen, shuffled } } of predictions) {
+    assert.match(record.content!, /^[0-9a-f]{64}$/);
+    assert.is.not(shuffled!.image, record.content);
+    // two questions are about each image: both see the same other one
+    assert.is(shown.get(record.content!) ?? shuffled!.image, shuffled!.image);
+    shown.set(record.content!, shuffled!.image!);
+    assert.is(seen!.answer, seen!.answer.trim());
+  }
+  assert.is(new Set(shown.values()).size, 8);
+  const score = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "pipelines/cli/cos.ts", "score", "--run", `${folder}/whole`, ...args],
+      cwd: root,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const text = new TextDecoder();
+    return { code, out: text.decode(stdout), err: text.decode(stderr) };
+  };
+  const same = await score("--json", "--submit", `${folder}/submitted`);
+  assert.is(same.code, 0, same.err);
+  const [board] = JSON.parse(same.out) as readonly RescoredBoard[];
+  assert.equal([board!.changed, board!.scores], [{}, head.scores]);
+  const submitted = JSON.parse(Deno.readTextFileSync(`${folder}/submitted/vqa/results.json`));
+  assert.equal(
+    submitted,
+    predictions.map(({ record, answers }) => ({
+      question_id: Number(record.id),
+      answer: answers.seen!.answer,
+    })),
+  );
+  // credits of another rule are found and named
+  const [first] = predictions, { seen } = first!.answers;
+  const other = { ...first!, answers: { ...first!.answers, seen: { ...seen!, credit: 1 - seen!.credit } } };
+  const lines = predictionLines({ head, predictions: [other, ...predictions.slice(1)] });
+  Deno.writeTextFileSync(path, [...lines].join(""));
+  const found = await score();
+  assert.is(found.code, 0, found.err);
+  assert.match(found.out, `credit changed: vqav2, seen: ${first!.record.id}`);
 });
 
 test.after(() => Deno.remove(folder, { recursive: true }));
