@@ -39,7 +39,7 @@ export const answeredBy = (predictions: readonly KeptPrediction[], way: Way): re
   });
 
 /** Finds a benchmark by its name. */
-export type FindBenchmark = (name: string) => E.Either<EvalError, Benchmark>;
+type FindBenchmark = (name: string) => E.Either<EvalError, Benchmark>;
 
 /** Every benchmark, those of scenes included, by name, boxes being read in the format of a name. */
 export const benchmarkFor = (boxes: string): FindBenchmark => {

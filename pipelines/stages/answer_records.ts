@@ -47,7 +47,7 @@ const untold = (part: string, kind: string): EvalError =>
   });
 
 /** The prompt of a part: the benchmark's own, unless the mixture names another for that kind of record. */
-export const partPrompt = (
+const partPrompt = (
   { tasks: { prompts } }: Pick<OpenPart, "tasks">,
   { kind, prompt }: Pick<Benchmark, "kind" | "prompt">,
 ): string => prompts[kind] === defaultPrompts[kind] ? prompt : prompts[kind][0]!;

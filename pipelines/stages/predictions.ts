@@ -8,7 +8,7 @@ import { readOwnBytes } from "../runs/own_file.ts";
 import { folderOf } from "../runs/paths.ts";
 
 /** Folder of the predictions of a run. */
-export const PREDICTIONS = "predictions";
+const PREDICTIONS = "predictions";
 
 /** Ending of a file of predictions, and of one that is packed. */
 const PLAIN = ".jsonl", PACKED = ".jsonl.gz";

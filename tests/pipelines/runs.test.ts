@@ -319,6 +319,7 @@ directories("is made with its manifest and folders, and opened again", () =>
       "lock",
       "manifest.json",
       "metrics",
+      "predictions",
       "samples",
     ]);
     const after = await run(Effect.flatMap(openRun(path), (opened) => {
