@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { type DecodeError, fromEither, tried } from "../bridge.ts";
+import { type DecodeError, tried } from "../bridge.ts";
 import { DataError } from "../data/error.ts";
 import { leastLength } from "../data/mixture_buckets.ts";
 import { loadMixture, type MixtureConfig } from "../data/mixture_config.ts";
