@@ -23,11 +23,18 @@ import {
   type PrepareOptions,
 } from "./mixture_prepare.ts";
 import { distinctImages, grouped } from "./mixture_rows.ts";
+import { joins, joinTokens, type KeptTokens, type RowTokens, unpackTokens } from "./prepared_tokens.ts";
 
 /** A function as a reader of examples. */
 export const exampleReader = (
   read: (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError>,
 ): (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError> => read;
+
+/** Chooses one of so many ways. */
+export type Choose = (ways: number) => number;
+
+/** The tokens of an example by its number; of each of its records one way. */
+export type TokenReader = (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError>;
 
 /** A record of a prepared data set. */
 export interface DrawnRecord extends KeptRecord {
@@ -47,6 +54,8 @@ export interface MixtureData {
   readonly pictureOf: (index: number) => number;
   /** Most tokens that an example takes, whichever of its prompts and answers are learnt. */
   readonly tokensOf: (index: number) => number;
+  /** The tokens of an example, as they were encoded when its files were read. */
+  readonly rowTokens: TokenReader;
   /** The records of an example, all about one image; each names the sha-256 of its image's bytes. */
   readonly example: ReturnType<typeof exampleReader>;
   /** What became of the files. */
@@ -77,6 +86,9 @@ const checked: readonly string[] = [
   preparedFiles.images,
   preparedFiles.tokens,
   preparedFiles.pictures,
+  preparedFiles.rows,
+  preparedFiles.rowStarts,
+  preparedFiles.recordRows,
 ];
 
 const hashesOf = (folder: string): Effect.Effect<Readonly<Record<string, string>>, DiskError> =>
@@ -162,15 +174,32 @@ const spotOf = (folder: string, picture: KeptPicture): PictureSpot =>
     ? { name: picture.path, path: picture.path }
     : { name: picture.name, path: `${folder}/${preparedFiles.pack}`, range: picture.range };
 
-const reading = (file: Deno.FsFile, offsets: Float64Array) => (record: number): KeptRecord => {
-  const from = offsets[record]!, bytes = new Uint8Array(offsets[record + 1]! - from);
+/** The bytes of a file from one offset to the next. */
+const readSlice = (file: Deno.FsFile, from: number, to: number): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(to - from);
   file.seekSync(from, Deno.SeekMode.Start);
   for (let at = 0; at < bytes.length;) {
     const got = file.readSync(bytes.subarray(at));
     if (got === null) throw new Deno.errors.UnexpectedEof(`an end at byte ${from + at}`);
     at += got;
   }
-  return JSON.parse(new TextDecoder().decode(bytes)) as KeptRecord;
+  return bytes;
+};
+
+const reading = (file: Deno.FsFile, offsets: Float64Array) => (record: number): KeptRecord =>
+  JSON.parse(new TextDecoder().decode(readSlice(file, offsets[record]!, offsets[record + 1]!))) as KeptRecord;
+
+/** Reads packed tokens: of a record the way that is chosen, as it begins a row or follows another record. */
+const tokenReading = (
+  file: Deno.FsFile,
+  starts: Float64Array,
+  firstRows: Uint32Array,
+  forms: 1 | 2,
+) =>
+(record: number, choose: Choose, follows: boolean): KeptTokens => {
+  const first = firstRows[record]!, ways = (firstRows[record + 1]! - first) / forms;
+  const row = first + choose(ways) + (follows ? ways : 0);
+  return unpackTokens(new Int32Array(readSlice(file, starts[row]!, starts[row + 1]!).buffer));
 };
 
 /** A benchmark's record with the content of its image, by which intervals and controls tell images apart. */
@@ -187,11 +216,19 @@ const empty = (name: string, report: PreparedReport): DataError =>
     mend: "correct the files, or leave the part out",
   });
 
+const alone = (name: string): DataError =>
+  new DataError({
+    op: `mixture part ${name}`,
+    got: "several records in a row, and a template that lays out a turn by its place",
+    expected: "a template that lays out every turn but the first alike",
+    mend: "set turns to 1, or choose another template",
+  });
+
 /** The key of a part: the content of its files and all that decides how they are read. */
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
   const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
   return hashOf({
-    prepared: 5,
+    prepared: 6,
     format: format.name,
     files: hashes,
     split,
@@ -215,6 +252,7 @@ export const openPart = (
   cache: string,
 ): Effect.Effect<MixtureData, DataError | DiskError | FormatError, Scope.Scope> =>
   Effect.gen(function* () {
+    if (options.turns > 1 && !joins(options.language)) return yield* Effect.fail(alone(name));
     const hashes = yield* Effect.forEach(options.files, fileHash), key = keyOf(options, hashes);
     const folder = `${cache}/${key.slice(0, 24)}`;
     yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
@@ -228,6 +266,12 @@ export const openPart = (
     const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
     const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
     const contents = yield* contentsOf(folder, kept), read = reading(file, offsets);
+    const tokensIn = tokenReading(
+      yield* openScoped(`${folder}/${preparedFiles.rows}`),
+      new Float64Array((yield* bytes(preparedFiles.rowStarts)).buffer),
+      new Uint32Array((yield* bytes(preparedFiles.recordRows)).buffer),
+      options.turns > 1 ? 2 : 1,
+    );
     const { numbers, firsts } = distinctImages(contents);
     const examples = grouped(listed.map((image) => numbers[image]!), tokens, options);
     const drawn = (record: number): DrawnRecord => {
@@ -241,6 +285,11 @@ export const openPart = (
       pictures: firsts.map((first) => pictureFile(spotOf(folder, kept[first]!), contents[first]!)),
       pictureOf: (index) => numbers[listed[examples[index]![0]!]!]!,
       tokensOf: (index) => examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
+      rowTokens: (index, choose) =>
+        Effect.try({
+          try: () => joinTokens(examples[index]!.map((record, i) => tokensIn(record, choose, i > 0))),
+          catch: (cause) => diskError("read", `${folder}/${preparedFiles.rows}`, cause),
+        }),
       example: exampleReader((index) =>
         Effect.try({
           try: () => examples[index]!.map(drawn),

@@ -8,8 +8,7 @@ import * as Stream from "effect/Stream";
 import * as E from "fp-ts/lib/Either.js";
 import { type DiskError, onDisk, writeAll } from "../runs/disk.ts";
 import { sha256 } from "../runs/hash.ts";
-import type { Language } from "../text/language.ts";
-import { answerCount, firstTurns, type TaskConfig, variantsOf } from "../text/record_turns.ts";
+import { answerCount } from "../text/record_turns.ts";
 import { errorOf, type Format, type FormatError, type Place, type Verdict } from "./formats/format.ts";
 import { field, leftOut, refused } from "./formats/machine.ts";
 import {
@@ -22,6 +21,7 @@ import {
 } from "./formats/read.ts";
 import { MOST_ENCODED } from "./images/picture_files.ts";
 import { type PictureFolder, pictureName } from "./mixture_config.ts";
+import { type EncodedRecord, type EncodeOptions, encodeRecord } from "./prepared_tokens.ts";
 
 /** A record as it is kept. */
 export interface KeptRecord {
@@ -59,7 +59,7 @@ export interface PartReport extends PreparedReport {
 }
 
 /** What preparing needs to know. */
-export interface PrepareOptions {
+export interface PrepareOptions extends EncodeOptions {
   /** The format. */
   readonly format: Format<AnyRecord>;
   /** Its files. */
@@ -70,14 +70,6 @@ export interface PrepareOptions {
   readonly images?: PictureFolder;
   /** What happens at what cannot be used. */
   readonly policy: Policy;
-  /** How records are asked about. */
-  readonly tasks: TaskConfig;
-  /** The language. */
-  readonly language: Language;
-  /** Tokens of a row. */
-  readonly length: number;
-  /** Most records about one picture in an example. */
-  readonly turns: number;
 }
 
 /** Names of the files of a prepared part. */
@@ -86,6 +78,9 @@ export const preparedFiles = {
   offsets: "offsets.bin",
   images: "images.bin",
   tokens: "tokens.bin",
+  rows: "rows.bin",
+  rowStarts: "row_starts.bin",
+  recordRows: "record_rows.bin",
   pictures: "pictures.jsonl",
   pack: "pictures.bin",
   missing: "missing.jsonl",
@@ -115,34 +110,6 @@ class Piecewise {
 const encoder = new TextEncoder();
 const line = (value: unknown): Uint8Array => encoder.encode(`${JSON.stringify(value)}\n`);
 
-/** Tokens of the longest way in which a record is learnt; of a conversation, as many answers as there is room for. */
-const measured = (
-  record: AnyRecord,
-  { tasks, language, length }: PrepareOptions,
-): { readonly tokens: number; readonly answers: number } | {
-  readonly fault: readonly [string, string, string];
-} => {
-  const variants = variantsOf(record, tasks);
-  if (variants.length === 0) {
-    return { fault: ["answers", "none", "an answer to learn: a split that does not hide them"] };
-  }
-  let tokens = 0;
-  for (const messages of variants) {
-    const count = language.tokens(messages);
-    if (E.isLeft(count)) return { fault: ["(text)", count.left.got, count.left.expected] };
-    tokens = Math.max(tokens, count.right.ids.length);
-  }
-  const all = answerCount(variants[0]!);
-  if (tokens <= length) return { tokens, answers: all };
-  for (let answers = all - 1; answers > 0; answers--) {
-    const count = language.tokens(firstTurns(variants[0]!, answers));
-    if (E.isRight(count) && count.right.ids.length <= length) {
-      return { tokens: count.right.ids.length, answers };
-    }
-  }
-  return { fault: ["(length)", `${tokens} tokens`, `at most ${length}, the length of a row`] };
-};
-
 const isOutside = (image: string): boolean => image.startsWith("/") || image.split(/[\\/]/).includes("..");
 
 /** Bytes of a file; nothing if there is none. */
@@ -159,11 +126,15 @@ interface Numbers {
   readonly offsets: number[];
   readonly pictures: number[];
   readonly tokens: number[];
+  /** Where packed tokens begin, in bytes. */
+  readonly rowStarts: number[];
+  /** How many of them stand before those of each record. */
+  readonly recordRows: number[];
 }
 
 /** Sees to one verdict after the other: what is used is written, what is not comes back refused. */
 const keeper = (options: PrepareOptions, folder: string) => {
-  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [] };
+  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [], rowStarts: [0], recordRows: [0] };
   // embedded images are known by the sha-256 of their bytes, others by their path until their content is read
   const contents = new Map<string, number>(), paths = new Map<string, number>();
   const next = (): number => contents.size + paths.size;
@@ -173,7 +144,8 @@ const keeper = (options: PrepareOptions, folder: string) => {
     new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
   const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
   const pack = open(preparedFiles.pack), lost = open(preparedFiles.missing);
-  const files = [records, pictures, pack, lost];
+  const rows = open(preparedFiles.rows);
+  const files = [records, pictures, pack, lost, rows];
   let answersLeftOut = 0, missing = 0;
 
   const embedded = async (name: string, bytes: Uint8Array): Promise<number> => {
@@ -221,23 +193,29 @@ const keeper = (options: PrepareOptions, folder: string) => {
   const keep = async (verdict: Verdict<AnyRecord>): Promise<Verdict<AnyRecord>> => {
     if (verdict.verdict !== "taken" || verdict.records.length === 0) return verdict;
     const { place, picture: bytes } = verdict,
-      ready: { readonly kept: KeptRecord; readonly tokens: number }[] = [];
+      ready: { readonly kept: KeptRecord; readonly encoded: EncodedRecord }[] = [];
     let left = 0;
     for (const record of verdict.records) {
       if (record.image === undefined) return leftOut(place, "no picture");
-      const size = measured(record, options);
-      if ("fault" in size) return refused(place, field(...size.fault));
+      const got = encodeRecord(record, options);
+      if (E.isLeft(got)) return refused(place, field(...got.left));
+      const encoded = got.right;
       const picture = await pictureOf(place.file, record.image, bytes);
       if (typeof picture === "string") return refused(place, field("image", record.image, picture));
-      left += record.kind === "conversation" ? answerCount(record.messages) - size.answers : 0;
-      const kept = { file: place.file, entry: entryText(place), picture, answers: size.answers, record };
-      ready.push({ kept, tokens: size.tokens });
+      left += record.kind === "conversation" ? answerCount(record.messages) - encoded.answers : 0;
+      const kept = { file: place.file, entry: entryText(place), picture, answers: encoded.answers, record };
+      ready.push({ kept, encoded });
     }
-    for (const { kept, tokens } of ready) {
+    for (const { kept, encoded: { forms, tokens } } of ready) {
       await records.add(line(kept));
       numbers.offsets.push(records.written);
       numbers.pictures.push(kept.picture);
       numbers.tokens.push(tokens);
+      for (const words of forms) {
+        await rows.add(new Uint8Array(words.buffer));
+        numbers.rowStarts.push(rows.written);
+      }
+      numbers.recordRows.push(numbers.rowStarts.length - 1);
     }
     answersLeftOut += left;
     return verdict;
@@ -250,6 +228,8 @@ const keeper = (options: PrepareOptions, folder: string) => {
     await write(preparedFiles.offsets, Float64Array.from(numbers.offsets));
     await write(preparedFiles.images, Uint32Array.from(numbers.pictures));
     await write(preparedFiles.tokens, Uint32Array.from(numbers.tokens));
+    await write(preparedFiles.rowStarts, Float64Array.from(numbers.rowStarts));
+    await write(preparedFiles.recordRows, Uint32Array.from(numbers.recordRows));
   };
   return {
     keep,

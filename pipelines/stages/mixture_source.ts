@@ -12,14 +12,12 @@ import { openSquares } from "../data/images/squares.ts";
 import { type Draw, drawsAt, type Mixture, mixtureOf } from "../data/mixture.ts";
 import { type Bucket, bucketsAt } from "../data/mixture_buckets.ts";
 import { type OpenMixture, picturesOf, withoutPictures } from "../data/mixture_open.ts";
-import type { KeptRecord } from "../data/mixture_prepare.ts";
 import { rngOf } from "../data/rng.ts";
 import type { DiskError } from "../runs/disk.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
+import { rowOfTokens } from "../text/conversation.ts";
 import type { Row } from "../text/prompt.ts";
-import { firstTurns, joinedTurns, variantsOf } from "../text/record_turns.ts";
-import type { Message, TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import { type FeatureStore, openFeatureStore } from "../train/feature_store.ts";
 import { type FillError, fillFeatures, type FillOptions } from "../train/fill_features.ts";
@@ -37,23 +35,7 @@ export type MixtureBatchError =
   | DeviceError
   | DiskError
   | FeatureStoreError
-  | ImageError
-  | TemplateError;
-
-/** The conversation of an example at a pass: of several prompts and answers, other ones at other passes. */
-export const conversationAt = (
-  part: Pick<OpenMixture["parts"][number], "name" | "tasks">,
-  records: readonly KeptRecord[],
-  { index, epoch }: Pick<Draw, "index" | "epoch">,
-): readonly Message[] => {
-  const rng = rngOf("variants", part.name, index, epoch);
-  return joinedTurns(
-    records.map(({ record, answers }) => firstTurns(rng.pick(variantsOf(record, part.tasks)), answers)),
-  );
-};
-
-const nameOf = (part: string, records: readonly KeptRecord[]): string =>
-  `${part}: ${records[0]!.file}, ${records[0]!.entry}`;
+  | ImageError;
 
 interface Drawn {
   /** The row of text. */
@@ -64,17 +46,17 @@ interface Drawn {
   readonly at: { readonly part: number; readonly picture: number };
 }
 
-/** The example of a draw as a row. */
+/** The example of a draw as a row: of each record's prompts and answers, other ones at other passes. */
 const drawn = (
   { parts, language }: OpenMixture,
   draw: Draw,
   length: number,
-): Effect.Effect<Drawn, DiskError | TemplateError> =>
+): Effect.Effect<Drawn, DiskError> =>
   Effect.gen(function* () {
     const part = parts[draw.part]!, index = part.used[draw.index]!;
-    const records = yield* part.data.example(index);
-    const messages = conversationAt(part, records, { index, epoch: draw.epoch });
-    const row = yield* fromEither(language.row(nameOf(part.name, records), messages, length));
+    const rng = rngOf("variants", part.name, index, draw.epoch);
+    const tokens = yield* part.data.rowTokens(index, rng.below);
+    const row = rowOfTokens(`${part.name}: example ${index}`, tokens, language.pad, length);
     const picture = part.data.pictureOf(index);
     return { row, content: part.data.pictures[picture]!.content, at: { part: draw.part, picture } };
   });

@@ -14,6 +14,8 @@ export interface Conversation {
   readonly learnt: readonly (0 | 1)[];
   /** The tokens that end answers, each once. */
   readonly ends: readonly number[];
+  /** Where those tokens are, one for each answer. */
+  readonly stops: readonly number[];
 }
 
 /** What conversations need of a coder. */
@@ -93,7 +95,7 @@ const encoded = (
     ...turns.map(({ text, from }) => text.slice(0, from)),
     ...turns.map(({ text, to }) => text.slice(0, to)),
   ]);
-  const ids: number[] = [], learnt: (0 | 1)[] = [], ends = new Set<number>();
+  const ids: number[] = [], learnt: (0 | 1)[] = [], ends = new Set<number>(), stops: number[] = [];
   for (const [k, { answer }] of turns.entries()) {
     const own = parts[k]!, end = parts[k + 1]![0];
     const from = edge(coder.decode, own, parts[n + 1 + k]!),
@@ -113,13 +115,14 @@ const encoded = (
       learnt.push(i >= from || (k > 0 && i === 0) ? 1 : 0);
     });
     ends.add(end);
+    stops.push(ids.length);
   }
   parts[n]!.forEach((id, i) => {
     ids.push(id);
     learnt.push(n > 0 && i === 0 ? 1 : 0);
   });
   return ids.length === all!.length && ids.every((id, i) => id === all![i])
-    ? E.right({ ids, learnt, ends: [...ends] })
+    ? E.right({ ids, learnt, ends: [...ends], stops })
     : fault(
       template,
       "tokens that depend on what stands on the other side of an end token",
@@ -145,11 +148,36 @@ export const conversationOf = (
     : pipe(piecesOf(template)(messages), E.flatMap((pieces) => encoded(coder, template, pieces)));
 };
 
+/** What a conversation may follow. */
+const BEFORE: readonly Message[] = [
+  { role: "user", content: "a" },
+  { role: "assistant", content: "a" },
+];
+
+/**
+ * The tokens of a conversation as it follows others in a row: from the end token of the answer before on, without
+ * instructions of the system.
+ */
+export const continuedOf = (
+  coder: Codes,
+  template: ChatTemplate,
+): (messages: readonly Message[]) => E.Either<TemplateError, Conversation> =>
+(messages) =>
+  pipe(
+    conversationOf(coder, template)([...BEFORE, ...messages.filter(({ role }) => role !== "system")]),
+    E.map(({ ids, learnt, ends, stops: [first = 0, ...stops] }) => ({
+      ids: ids.slice(first),
+      learnt: learnt.slice(first),
+      ends,
+      stops: stops.map((at) => at - first),
+    })),
+  );
+
 /** The tokens to be answered, and those that will end the answer: a conversation up to the model's next words. */
 export const promptOf = (
   coder: Codes,
   template: ChatTemplate,
-): (messages: readonly Message[]) => E.Either<TemplateError, Omit<Conversation, "learnt">> =>
+): (messages: readonly Message[]) => E.Either<TemplateError, Pick<Conversation, "ids" | "ends">> =>
 (messages) =>
   pipe(
     // any answer will do: what stands before it does not depend on it

@@ -6,7 +6,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { type DecodeError, fromEither } from "../bridge.ts";
 import { hashOf } from "../runs/hash.ts";
 import { type Coder, coderOf } from "./coder.ts";
-import { type Conversation, conversationOf, conversationRow, promptOf } from "./conversation.ts";
+import { continuedOf, type Conversation, conversationOf, conversationRow, promptOf } from "./conversation.ts";
 import { openCoder } from "./native_coder.ts";
 import type { Row } from "./prompt.ts";
 import { type Message, parseTemplate, TemplateError } from "./template.ts";
@@ -40,6 +40,8 @@ export interface Language {
   readonly pad: number;
   /** Tokens of a conversation, and which of them are learnt. */
   readonly tokens: ReturnType<typeof ofMessages<Conversation>>;
+  /** Tokens of a conversation as it follows others in a row, from the end token of the answer before on. */
+  readonly continued: ReturnType<typeof ofMessages<Conversation>>;
   /** The row to learn a conversation from. */
   readonly row: ReturnType<typeof rowBuilder>;
   /** The tokens of a conversation up to the model's next words. */
@@ -103,6 +105,7 @@ const languageWith = (
           size: coder.size,
           pad,
           tokens,
+          continued: ofMessages(continuedOf(coder, chat)),
           row: rowBuilder(conversationRow(coder, chat, pad)),
           prompt: ofMessages(promptOf(coder, chat)),
           decode: (ids) => coder.decode(ids, "drop").trim(),

