@@ -39,16 +39,6 @@ export interface BatchNeeds {
   readonly kindOf: (t: Tensor) => string;
   /** Most bytes that lie side by side. */
   readonly mostBytes: number;
-  /** Kernels to leave as they are. */
-  readonly apart: ReadonlySet<Kernel>;
-}
-
-/** A map and the maps that it stands for. */
-export interface Batch {
-  /** The one. */
-  readonly kernel: Kernel;
-  /** The many. */
-  readonly parts: readonly Kernel[];
 }
 
 const STEP = ALIGNMENT / 4;
@@ -80,6 +70,10 @@ interface Candidate {
   readonly form: string;
   /** Tensors read at the row, each once. */
   readonly reads: readonly Tensor[];
+  /** Tensors of which every row reads the same element. */
+  readonly elements: ReadonlySet<Tensor>;
+  /** Whether it writes the next version of an input. */
+  readonly updates: boolean;
 }
 
 /** The form of a map in words that are equal for equal forms, or undefined if it is more than a map. */
@@ -90,12 +84,16 @@ const candidateOf = (kernel: LoopKernel, needs: BatchNeeds): Candidate | undefin
     return undefined;
   }
   const row = variable("row", kernel.rows), reads: Tensor[] = [], words = new Map<Value, string>();
+  const elements = new Set<Tensor>();
   const lines: string[] = [];
   const atRow = (t: Tensor, at: Index): boolean => at.key === row.key && sizeOf(t.shape) === kernel.rows;
   const wordOf = (v: Value): string | undefined => {
     if (v.kind === "literal") return `${Object.is(v.value, -0) ? "-0" : v.value}:${v.dtype}`;
     if (v.kind === "load") {
-      if (v.at.terms.length === 0) return `t${v.from.id}[${v.at.constant}]`;
+      if (v.at.terms.length === 0) {
+        elements.add(v.from);
+        return `t${v.from.id}[${v.at.constant}]`;
+      }
       if (!atRow(v.from, v.at) || needs.donated.has(v.from)) return undefined;
       if (!reads.includes(v.from)) reads.push(v.from);
       return `column ${reads.indexOf(v.from)}`;
@@ -121,7 +119,8 @@ const candidateOf = (kernel: LoopKernel, needs: BatchNeeds): Candidate | undefin
     lines.push(`${word} -> ${target === undefined ? "new" : reads.indexOf(target)} ${tensor.dtype}`);
   }
   const columns = reads.map((t) => `${t.dtype} ${needs.kindOf(t)}`);
-  return { kernel, reads, form: [...lines, ...columns].join("\n") };
+  const updates = kernel.outputs.some((o) => needs.donated.has(o.tensor));
+  return { kernel, reads, elements, updates, form: [...lines, ...columns].join("\n") };
 };
 
 /** Merges maps of one form whose results nothing else reads. Gives the kernels in any order, and the runs they made. */
@@ -132,25 +131,28 @@ export const batchMaps = (
   readonly kernels: readonly Kernel[];
   readonly packs: readonly Pack[];
   readonly runs: readonly Run[];
-  readonly batches: readonly Batch[];
 } => {
   const read = new Set(kernels.flatMap(readsOf)), taken = new Set<Tensor>();
   const byForm = new Map<string, Candidate[]>();
-  for (const k of kernels) {
-    if (k.kind !== "loop" || needs.apart.has(k) || k.outputs.some((o) => read.has(o.tensor))) continue;
-    const found = candidateOf(k, needs);
-    if (found === undefined || found.reads.some((t) => taken.has(t)) || 4 * up(k.rows) > needs.mostBytes) {
-      continue;
-    }
-    for (const t of found.reads) taken.add(t);
-    byForm.set(found.form, [...byForm.get(found.form) ?? [], found]);
+  const found = kernels.flatMap((k) =>
+    k.kind !== "loop" || k.outputs.some((o) => read.has(o.tensor)) || 4 * up(k.rows) > needs.mostBytes
+      ? []
+      : candidateOf(k, needs) ?? []
+  );
+  const columns = new Set(found.flatMap((c) => c.reads)), replaced = new Set(needs.donated.values());
+  for (const c of found) {
+    // an element of what lies side by side: another version by then, or bound twice by one that writes there
+    if ([...c.elements].some((t) => columns.has(t) && (c.updates || replaced.has(t)))) continue;
+    if (c.reads.some((t) => taken.has(t))) continue;
+    for (const t of c.reads) taken.add(t);
+    byForm.set(c.form, [...byForm.get(c.form) ?? [], c]);
   }
-  const gone = new Set<Kernel>(), batches: Batch[] = [], packs: Pack[] = [], runs: Run[] = [];
+  const gone = new Set<Kernel>(), batches: Kernel[] = [], packs: Pack[] = [], runs: Run[] = [];
   for (const family of byForm.values()) {
     for (const group of chunked(family, needs.mostBytes).filter((g) => g.length > 1)) {
       const batch = merged(group, batches.length);
       for (const { kernel } of group) gone.add(kernel);
-      batches.push({ kernel: batch.kernel, parts: group.map((g) => g.kernel) });
+      batches.push(batch.kernel);
       packs.push(...batch.packs);
       runs.push(...batch.packs.map(({ whole, parts }) => ({
         whole,
@@ -160,7 +162,7 @@ export const batchMaps = (
     }
   }
   const kept = kernels.filter((k) => !gone.has(k));
-  return { kernels: [...kept, ...batches.map((b) => b.kernel)], packs, runs, batches };
+  return { kernels: [...kept, ...batches], packs, runs };
 };
 
 /** Groups whose tensors fit side by side. */

@@ -12,7 +12,7 @@ import {
   type Tensor,
   topological,
 } from "@chain-of-sight/core";
-import { livesOf, membersOf, type MemoryLimits, overwrites, type Pack, windowsOf } from "../plan/memory.ts";
+import { membersOf, type MemoryLimits, type Pack, windowsOf } from "../plan/memory.ts";
 import { type Batched, batchMaps } from "./batch.ts";
 import { buildKernel } from "./build.ts";
 import { type Kernel, readsOf } from "./kernel.ts";
@@ -58,39 +58,19 @@ export const fuse = (
     bindingsOf: (t) => windowsOf(t, limits),
   });
   const single = fusedKernels(outputs, roots, families, limits, donated);
-  if (!limits.batch) return { kernels: inOrder(single, []), packs: [], tables: new Map() };
+  if (!limits.batch) return { kernels: inOrder(single, [], donated), packs: [], tables: new Map() };
   const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
-  const wanted = new Set(outputs), apart = new Set<Kernel>();
+  const wanted = new Set(outputs);
   const kindOf = (t: Tensor): string =>
     isGiven(t) ? "input" : wanted.has(t) ? "output" : `scratch ${familyOf.get(t) ?? ""}`;
-  for (;;) {
-    const maps = batchMaps(single, { outputs: wanted, donated, kindOf, mostBytes, apart });
-    const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
-    const packs = [...maps.packs, ...sums.flatMap((s) => s.packs)];
-    const kernels = inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs);
-    const late = maps.batches.filter((b) => !inPlace(b.kernel, kernels, packs, donated));
-    if (late.length === 0) {
-      return { kernels, packs, tables: new Map(sums.flatMap((s) => [...s.tables])) };
-    }
-    for (const b of late) for (const k of b.parts) apart.add(k);
-  }
-};
-
-/** Whether everything that a batch writes over donated state may be written in place. */
-const inPlace = (
-  batch: Kernel,
-  kernels: readonly Kernel[],
-  packs: readonly Pack[],
-  donated: ReadonlyMap<Tensor, Tensor>,
-): boolean => {
-  const byWhole = new Map(packs.map((p) => [p.whole, p])), lives = livesOf(kernels, byWhole);
-  return batch.outputs.every(({ tensor }) => {
-    const target = donated.get(byWhole.get(tensor)!.parts[0]!.tensor);
-    if (target === undefined) return true;
-    const reads = readsOf(batch), old = reads.find((t) => byWhole.get(t)?.parts[0]?.tensor === target);
-    if (old === undefined || !overwrites(kernels, tensor, old, lives)) return false;
-    return membersOf(old, byWhole).slice(1).every((m) => !reads.includes(m.tensor));
-  });
+  const maps = batchMaps(single, { outputs: wanted, donated, kindOf, mostBytes });
+  const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
+  const packs = [...maps.packs, ...sums.flatMap((s) => s.packs)];
+  return {
+    kernels: inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs, donated),
+    packs,
+    tables: new Map(sums.flatMap((s) => [...s.tables])),
+  };
 };
 
 /** One kernel for each group of roots, in any order; sums of families are left to others. */
@@ -249,29 +229,51 @@ const passesThroughOthers = (
 };
 
 /**
- * Kernels after those they read from, otherwise in the order of the descriptions; batches of maps, whose results are
- * read by nobody, last.
+ * Kernels after those they read from and, where no circle forbids it, those that read an input before the one that
+ * writes its next version; otherwise in the order of the descriptions, with batches of maps, whose results are read by
+ * nobody, last.
  */
-const inOrder = (kernels: readonly Kernel[], packs: readonly Pack[]): Kernel[] => {
-  const writers = new Map<Tensor, Kernel[]>(), begun = new Set<Kernel>(), done = new Set<Kernel>();
-  const out: Kernel[] = [];
+const inOrder = (
+  kernels: readonly Kernel[],
+  packs: readonly Pack[],
+  donated: ReadonlyMap<Tensor, Tensor>,
+): Kernel[] => {
   const byWhole = new Map(packs.map((p) => [p.whole, p]));
+  const writers = new Map<Tensor, Kernel[]>(), readers = new Map<Tensor, Kernel[]>();
+  const put = (map: Map<Tensor, Kernel[]>, t: Tensor, k: Kernel): void => {
+    const known = map.get(t);
+    if (known === undefined) map.set(t, [k]);
+    else if (known.at(-1) !== k) known.push(k);
+  };
   for (const k of kernels) {
-    for (const o of k.outputs) writers.set(o.tensor, [...writers.get(o.tensor) ?? [], k]);
+    for (const o of k.outputs) put(writers, o.tensor, k);
+    for (const r of readsOf(k)) for (const { tensor } of membersOf(r, byWhole)) put(readers, tensor, k);
   }
+  const begun = new Set<Kernel>(), done = new Set<Kernel>(), out: Kernel[] = [];
+  const sourcesOf = (k: Kernel): Kernel[] =>
+    readsOf(k).flatMap((r) =>
+      membersOf(r, byWhole).flatMap(({ tensor }) => writers.get(tensor)?.filter((w) => w !== k) ?? [])
+    );
+  const replacedBy = (k: Kernel): Tensor[] =>
+    k.outputs.flatMap((o) => membersOf(o.tensor, byWhole).flatMap((m) => donated.get(m.tensor) ?? []));
   const newest = (k: Kernel) =>
     Math.max(...k.outputs.map((o) => byWhole.has(o.tensor) ? Infinity : o.tensor.id));
   const age = new Map(kernels.map((k) => [k, newest(k)]));
+  /** Whether a kernel can run before all that has begun. */
+  const free = (k: Kernel): boolean => done.has(k) || (!begun.has(k) && sourcesOf(k).every(free));
+  /** Whether of two kernels that read what the other replaces, the batch shall be the one in place. */
+  const yields = (k: Kernel, reader: Kernel): boolean =>
+    age.get(reader) === Infinity && age.get(k) !== Infinity &&
+    replacedBy(reader).some((t) => readers.get(t)?.includes(k));
   const visit = (k: Kernel): void => {
     if (done.has(k)) return;
     if (begun.has(k)) {
       throw new Error(`kernels in a circle at ${k.outputs.map((o) => o.tensor.op).join(", ")}`);
     }
     begun.add(k);
-    for (const r of readsOf(k)) {
-      for (const { tensor } of membersOf(r, byWhole)) {
-        writers.get(tensor)?.filter((w) => w !== k).forEach(visit);
-      }
+    sourcesOf(k).forEach(visit);
+    for (const t of replacedBy(k)) {
+      for (const r of readers.get(t) ?? []) if (free(r) && !yields(k, r)) visit(r);
     }
     done.add(k);
     out.push(k);

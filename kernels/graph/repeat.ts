@@ -5,18 +5,17 @@
  */
 import {
   bytesOf,
+  cameFrom,
   copy,
   isGiven,
   parameterOf,
   resultAt,
-  type ScanBody,
   sizeOf,
   type Tensor,
 } from "@chain-of-sight/core";
 import { int } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
 import type { Kernel, Output, RepeatKernel } from "./kernel.ts";
-import { unpadded } from "./scan_layout.ts";
 
 /** A body compiled by itself: what a turn runs, and where its tensors lie among the places of a turn. */
 export interface Inside {
@@ -43,13 +42,16 @@ export interface Part {
   readonly bytes: number;
 }
 
-/** The results of a body, each stored by a kernel: what is an input, or a result twice, is copied. */
-export const storedResults = (body: ScanBody): Tensor[] => {
+/**
+ * Results, each a tensor of its own that a kernel writes: what is an input, or a result twice, is copied. So whoever
+ * reads an input is a kernel, and memory has one use of each version to look for.
+ */
+export const storedResults = (results: readonly Tensor[], of: string): Tensor[] => {
   const seen = new Set<Tensor>();
-  return body.results.map((result, i) => {
-    const t = unpadded(result), copied = seen.has(t) || isGiven(t);
+  return results.map((t, i) => {
+    const copied = seen.has(t) || isGiven(t);
     seen.add(t);
-    return copied ? copy(`result ${i} of scan`)(t) : t;
+    return copied ? cameFrom(t.origin, () => copy(`result ${i} of ${of}`)(t)) : t;
   });
 };
 

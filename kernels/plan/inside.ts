@@ -2,6 +2,7 @@
 import type { ScanBody, Tensor } from "@chain-of-sight/core";
 import type { Kernel } from "../graph/kernel.ts";
 import { type Inside, type Part, storedResults } from "../graph/repeat.ts";
+import { unpadded } from "../graph/scan_layout.ts";
 import { type MemoryLimits, planMemory, windowBytesOf } from "./memory.ts";
 
 /** Compiles bodies with the compiler of whole programs; equal bodies once. */
@@ -11,7 +12,7 @@ export const insideWith = (
 ): (body: ScanBody) => Inside => {
   const known = new Map<ScanBody, Inside>(), most = windowBytesOf(limits);
   const make = (body: ScanBody): Inside => {
-    const results = storedResults(body), kernels = compile(results);
+    const results = storedResults(body.results.map(unpadded), "scan"), kernels = compile(results);
     const needs = {
       kernels,
       inputs: body.parameters,

@@ -1,6 +1,9 @@
 /**
  * Memory plan: where every materialised tensor lives. Tensors lie at offsets of few buffers; those of a pack lie side
- * by side in a fixed order, and temporaries lie over each other where their lives are apart.
+ * by side in a fixed order, and temporaries lie over each other where their lives are apart. The place of an input
+ * holds one version after another: what is given from outside, then the result that is donated to it. A result becomes
+ * the next version as it is written if no kernel reads the last one afterwards; otherwise it waits in a temporary,
+ * which a copy reads after the last kernel.
  */
 import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Kernel, readsOf, walkValues, workspaceOf } from "../graph/kernel.ts";
@@ -57,7 +60,7 @@ export interface MemoryPlan {
   readonly slots: readonly Slot[];
   /** The slot of each materialised tensor. */
   readonly slotOf: ReadonlyMap<Tensor, number>;
-  /** Copies from slot to slot, in order: donated outputs that could not be written in place. */
+  /** Copies from temporaries to the places of inputs, after the last kernel: results that could not be written there. */
   readonly copies: readonly { readonly from: number; readonly to: number; readonly bytes: number }[];
   /** Numbers that must be in memory before the first run. */
   readonly tables: ReadonlyMap<Tensor, Int32Array>;
@@ -75,9 +78,9 @@ export interface MemoryNeeds {
   readonly kernels: readonly Kernel[];
   /** What is given from outside. */
   readonly inputs: readonly Tensor[];
-  /** What the caller keeps. */
+  /** What the caller keeps; each is written by a kernel, or the unchanged version of an input. */
   readonly outputs: readonly Tensor[];
-  /** Outputs and the inputs whose memory they take over. */
+  /** Outputs that are the next version of an input's place, and that input. */
   readonly donated: ReadonlyMap<Tensor, Tensor>;
   /** What lies side by side. */
   readonly packs: readonly Pack[];
@@ -123,49 +126,51 @@ export interface Lives {
   readonly lastRead: ReadonlyMap<Tensor, number>;
 }
 
-/** Lives of the tensors of some kernels. */
-export const livesOf = (kernels: readonly Kernel[], packs: ReadonlyMap<Tensor, Pack>): Lives => {
-  const born = new Map<Tensor, number>(), lastRead = new Map<Tensor, number>();
+/** Everything whose memory a tensor shares: itself, what it holds as a pack, and the packs that hold it. */
+const familiesOf = (packs: ReadonlyMap<Tensor, Pack>): (t: Tensor) => readonly Tensor[] => {
   const holders = new Map<Tensor, Tensor[]>();
   for (const whole of packs.keys()) {
     for (const { tensor } of membersOf(whole, packs)) {
       if (tensor !== whole) holders.set(tensor, [...holders.get(tensor) ?? [], whole]);
     }
   }
-  const family = (t: Tensor): Tensor[] => [
-    ...membersOf(t, packs).map((m) => m.tensor),
-    ...holders.get(t) ?? [],
-  ];
+  return (t) => [...membersOf(t, packs).map((m) => m.tensor), ...holders.get(t) ?? []];
+};
+
+/**
+ * Whether `next` may be written where `last` lies, as the next version of that place: no kernel reads the last version
+ * later, and the kernel that writes reads nothing but the element that it replaces.
+ */
+const replaces = (
+  kernels: readonly Kernel[],
+  next: Tensor,
+  last: Tensor,
+  lives: Lives,
+  family: (t: Tensor) => readonly Tensor[],
+): boolean => {
+  const at = lives.born.get(next), read = lives.lastRead.get(last) ?? -1;
+  if (at === undefined) return false;
+  if (read !== at) return read < at;
+  const kernel = kernels[at]!;
+  if (kernel.kind !== "loop" || kernel.reductions.length > 0) return false;
+  const place = kernel.outputs.find((x) => x.tensor === next)?.at, shared = new Set(family(last));
+  let same = place !== undefined;
+  walkValues(kernel.outputs.map((x) => x.value), (v) => {
+    if (v.kind === "load" && shared.has(v.from)) same &&= v.from === last && v.at.key === place?.key;
+  });
+  return same;
+};
+
+/** Plans memory. */
+export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan => {
+  const { kernels, inputs, outputs, donated, tables } = needs;
+  const packs = new Map(needs.packs.map((p) => [p.whole, p])), family = familiesOf(packs);
+  const born = new Map<Tensor, number>(), lastRead = new Map<Tensor, number>(), lives = { born, lastRead };
   kernels.forEach((k, i) => {
     for (const o of k.outputs) for (const t of family(o.tensor)) born.set(t, born.get(t) ?? i);
     for (const r of readsOf(k)) for (const t of family(r)) lastRead.set(t, i);
     for (const t of workspaceOf(k)) born.set(t, i);
   });
-  return { born, lastRead };
-};
-
-/** Whether `o` may be written where `target` lies: nothing reads the old value later, or elsewhere than it writes. */
-export const overwrites = (kernels: readonly Kernel[], o: Tensor, target: Tensor, lives: Lives): boolean => {
-  const at = lives.born.get(o), last = lives.lastRead.get(target) ?? -1;
-  if (at === undefined) return false;
-  if (last !== at) return last < at;
-  const kernel = kernels[at]!;
-  if (kernel.kind !== "loop" || kernel.reductions.length > 0) return false;
-  const place = kernel.outputs.find((x) => x.tensor === o)?.at;
-  let same = place !== undefined;
-  walkValues(kernel.outputs.map((x) => x.value), (v) => {
-    if (v.kind === "load" && v.from === target && v.at.key !== place?.key) same = false;
-  });
-  return same;
-};
-
-/**
- * Plans memory. Donated outputs are written in place where no later kernel reads the old value, and copied at the end
- * otherwise.
- */
-export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan => {
-  const { kernels, inputs, outputs, donated, tables } = needs;
-  const packs = new Map(needs.packs.map((p) => [p.whole, p])), lives = livesOf(kernels, packs);
   const slots: Omit<Slot, "ranges">[] = [], slotOf = new Map<Tensor, number>();
   const open = (bytes: number, role: Role, within?: Slot["within"]): number =>
     slots.push({ id: slots.length, bytes, role, ...(within === undefined ? {} : { within }) }) - 1;
@@ -179,42 +184,41 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
   };
   const inner = new Set(needs.packs.flatMap((p) => p.parts.map((x) => x.tensor)));
   const wholes = needs.packs.map((p) => p.whole).filter((w) => !inner.has(w));
-  const holds = (whole: Tensor, some: ReadonlySet<Tensor>): boolean =>
-    membersOf(whole, packs).some((m) => some.has(m.tensor));
+  const holds = (whole: Tensor, some: (t: Tensor) => boolean): boolean =>
+    membersOf(whole, packs).some((m) => some(m.tensor));
 
   const given = new Set([...inputs, ...tables.keys()]), kept = new Set(outputs);
-  for (const w of wholes) if (holds(w, given)) settle(w, "input");
+  for (const w of wholes) if (holds(w, (t) => given.has(t))) settle(w, "input");
   for (const t of given) if (!slotOf.has(t)) settle(t, "input");
 
-  const takesOver = (o: Tensor, target: Tensor): boolean => overwrites(kernels, o, target, lives);
-  for (const w of wholes) {
-    if (slotOf.has(w) || !holds(w, kept)) continue;
-    const target = targetOf(w, packs, donated);
-    if (target === undefined) settle(w, "output");
-    else {
-      const from = membersOf(target, packs);
-      membersOf(w, packs).forEach((m, i) => slotOf.set(m.tensor, slotOf.get(from[i]!.tensor)!));
+  for (const t of [...wholes.filter((w) => holds(w, (m) => kept.has(m))), ...kept]) {
+    if (slotOf.has(t)) continue;
+    const last = lastVersion(t, packs, donated);
+    if (last === undefined || !replaces(kernels, t, last, lives, family)) {
+      settle(t, holds(t, (m) => kept.has(m) && !donated.has(m)) ? "output" : "scratch");
+      continue;
     }
+    const from = membersOf(last, packs);
+    membersOf(t, packs).forEach((m, i) => slotOf.set(m.tensor, slotOf.get(from[i]!.tensor)!));
   }
-  for (const o of kept) {
-    if (slotOf.has(o)) continue;
-    const target = donated.get(o);
-    if (target !== undefined && takesOver(o, target)) slotOf.set(o, slotOf.get(target)!);
-    else settle(o, "output");
-  }
-  const copies = copiesOf(donated, slotOf, slots, open);
+  const copies = [...donated].filter(([next, last]) => slotOf.get(next) !== slotOf.get(last)).map((
+    [next, last],
+  ) => {
+    for (const t of family(next)) lastRead.set(t, kernels.length);
+    return { from: slotOf.get(next)!, to: slotOf.get(last)!, bytes: paddedBytes(next) };
+  });
 
-  const temporaries = [...wholes, ...[...lives.born.keys()].filter((t) => !inner.has(t) && !packs.has(t))]
+  const temporaries = [...wholes, ...[...born.keys()].filter((t) => !inner.has(t) && !packs.has(t))]
     .filter((t) => !slotOf.has(t));
   for (const t of temporaries) settle(t, "scratch");
   const alive: Life[] = [...slotOf].filter(([t, s]) => slots[s]!.role === "scratch" && !packs.has(t)).map((
     [t, slot],
   ) => ({
     slot,
-    from: lives.born.get(t)!,
-    to: Math.max(lives.lastRead.get(t) ?? -1, lives.born.get(t)!),
+    from: born.get(t)!,
+    to: Math.max(lastRead.get(t) ?? -1, born.get(t)!),
   }));
-  const busy = kernels.map((_, i) =>
+  const busy = [...kernels.keys(), kernels.length].map((i) =>
     alive.reduce((n, l) => l.from <= i && i <= l.to ? n + slots[l.slot]!.bytes : n, 0)
   );
   return {
@@ -228,36 +232,20 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
   };
 };
 
-/** The pack whose memory a pack of donated outputs takes over. */
-const targetOf = (
-  whole: Tensor,
+/** The input, or the pack of inputs in the same order, that a result is the next version of. */
+const lastVersion = (
+  next: Tensor,
   packs: ReadonlyMap<Tensor, Pack>,
   donated: ReadonlyMap<Tensor, Tensor>,
 ): Tensor | undefined => {
-  const first = donated.get(packs.get(whole)!.parts[0]!.tensor);
-  if (first === undefined) return undefined;
-  return [...packs.values()].find((p) => p.parts[0]!.tensor === first)?.whole;
-};
-
-/** Copies of donated outputs into the inputs that they replace. Inputs that change places go through a slot between. */
-const copiesOf = (
-  donated: ReadonlyMap<Tensor, Tensor>,
-  slotOf: ReadonlyMap<Tensor, number>,
-  slots: readonly Omit<Slot, "ranges">[],
-  open: (bytes: number, role: Role) => number,
-): MemoryPlan["copies"] => {
-  const first: { from: number; to: number; bytes: number }[] = [], then: typeof first = [];
-  for (const [o, target] of donated) {
-    const from = slotOf.get(o)!, to = slotOf.get(target)!, bytes = paddedBytes(o);
-    if (from === to) continue;
-    if (slots[from]!.role !== "input") then.push({ from, to, bytes });
-    else {
-      const between = open(bytes, "output");
-      first.push({ from, to: between, bytes });
-      then.push({ from: between, to, bytes });
-    }
-  }
-  return [...first, ...then];
+  const pack = packs.get(next);
+  if (pack === undefined) return donated.get(next);
+  const fits = ({ parts }: Pack): boolean =>
+    parts.length === pack.parts.length &&
+    parts.every(({ tensor, at }, i) =>
+      at === pack.parts[i]!.at && tensor === donated.get(pack.parts[i]!.tensor)
+    );
+  return [...packs.values()].find(fits)?.whole;
 };
 
 /** The same plan with room for neither the slots that lie elsewhere nor what they are parts of. */

@@ -1,11 +1,8 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
 import {
-  ConfigError,
-  equals,
   inlined,
   is,
   refuseLeaks,
-  ShapeError,
   show,
   simplify,
   type Tensor,
@@ -27,6 +24,7 @@ import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
 import { Remembered } from "./remember.ts";
+import { resultsOf } from "./results.ts";
 
 /** What to compile: named results, and which of them replace which inputs. */
 export interface Source {
@@ -103,8 +101,7 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   // sums over all gradients are cut into pieces together
   const together = batch ? findSums(shaped, Math.min(profile.maxBindingBytes, profile.maxBufferBytes)) : [];
   const short = shortened(profile.longestSum, new Set(together.flatMap((f) => f.sums)))(shaped);
-  const outputs = layOutScans(short, profile.bindingAlignment);
-  const results = Object.fromEntries(names.map((name, i) => [name, outputs[i]!]));
+  const laidOut = layOutScans(short, profile.bindingAlignment);
   const inputs: Record<string, Tensor> = {};
   for (const t of [...topological(described), ...source.inputs ?? []]) {
     if (!is("input", t)) continue;
@@ -119,32 +116,8 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
     }
     inputs[path] = t;
   }
-  const donated = new Map<Tensor, Tensor>();
-  for (const [name, path] of Object.entries(donate)) {
-    const o = results[name], target = inputs[path];
-    if (
-      o === undefined || target === undefined || !equals(o.shape, target.shape) || o.dtype !== target.dtype
-    ) {
-      throw new ShapeError({
-        op: "donate",
-        got: `output ${name} (${
-          o === undefined ? "missing" : `${o.dtype} ${show(o.shape)}`
-        }) for input ${path} (${target === undefined ? "missing" : `${target.dtype} ${show(target.shape)}`})`,
-        expected: "an output and an input of equal shape and element type",
-        mend: "donate state to its own update",
-      });
-    }
-    const other = donated.get(o);
-    if (other !== undefined && other !== target) {
-      throw new ConfigError({
-        op: "donate",
-        got: `one result for both ${(other as Tensor<"input">).attributes.path} and ${path}`,
-        expected: "a result of its own for every input that is taken over",
-        mend: "keep such a value once, or compute one of them anew",
-      });
-    }
-    donated.set(o, target);
-  }
+  const results = Object.fromEntries(names.map((name, i) => [name, laidOut[i]!]));
+  const { named, donated } = resultsOf(results, donate, inputs), outputs = Object.values(named);
   const limits = { ...profile, fuse: merge };
   const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>
     merge && profile.attentionThreads > 0 ? pairGradients(kernels, profile.attentionThreads) : kernels;
@@ -156,6 +129,6 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const kernels = paired(fused);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
-  const plan = { kernels, memory, inputs, outputs: results, donate };
+  const plan = { kernels, memory, inputs, outputs: named, donate };
   return schedules === undefined ? plan : { ...plan, schedules };
 };
