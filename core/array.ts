@@ -1,6 +1,6 @@
 /** Host arrays: concrete numbers with a shape, as they come from files and go to devices. */
-import { type DType, type TypedArray, zeros } from "./dtype.ts";
-import { ShapeError } from "./errors.ts";
+import { type DType, storageOf, type TypedArray, zeros } from "./dtype.ts";
+import { DTypeError, type Fault, ShapeError } from "./errors.ts";
 import { type Shape, show, sizeOf } from "./shape.ts";
 
 /** Row-major numbers with a shape. `f32` and `f16` data may be held as float64 by the reference interpreter. */
@@ -13,20 +13,33 @@ export interface NdArray {
   readonly data: TypedArray;
 }
 
+/** What is wrong with a host array: its number of elements, or the type of what holds them; undefined if nothing is. */
+export const arrayFault = ({ dtype, shape, data }: NdArray): Omit<Fault, "op"> | undefined => {
+  const kind = data?.[Symbol.toStringTag], held = storageOf(dtype);
+  if (!held.includes(kind)) {
+    return {
+      got: `${kind ?? typeof data} for ${dtype} ${show(shape)}`,
+      expected: held.join(" or "),
+      mend: `hold the elements in a ${held[0]}`,
+    };
+  }
+  return data.length === sizeOf(shape) ? undefined : {
+    got: `${data.length} elements for shape ${show(shape)}`,
+    expected: `${sizeOf(shape)} elements`,
+    mend: "pass data whose length is the product of the shape",
+  };
+};
+
 /**
  * A host array from its parts.
  * @throws {ShapeError} if the number of elements is not the product of the shape.
+ * @throws {DTypeError} if the elements are held in an array of another type.
  */
 export const ndarray = (dtype: DType, shape: Shape, data: TypedArray): NdArray => {
-  if (data.length !== sizeOf(shape)) {
-    throw new ShapeError({
-      op: "ndarray",
-      got: `${data.length} elements for shape ${show(shape)}`,
-      expected: `${sizeOf(shape)} elements`,
-      mend: "pass data whose length is the product of the shape",
-    });
-  }
-  return { dtype, shape: [...shape], data };
+  const array = { dtype, shape: [...shape], data }, fault = arrayFault(array);
+  if (fault === undefined) return array;
+  const Fails = data.length === sizeOf(shape) ? DTypeError : ShapeError;
+  throw new Fails({ op: "ndarray", ...fault });
 };
 
 /** A zero-filled host array. */

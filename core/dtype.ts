@@ -15,6 +15,18 @@ export type TypedArray = Float32Array | Float64Array | Float16Array | Int32Array
 /** Bytes of one element on a device (`bool` is stored as a 32-bit word, the least that every device can address). */
 export const bytesOf = (dtype: DType): number => dtype === "f16" ? 2 : 4;
 
+/** Names of the typed arrays that may hold an element type on the host; floats also in float64, as the reference has them. */
+export const storageOf = (dtype: DType): readonly TypedArray[typeof Symbol.toStringTag][] =>
+  dtype === "f32"
+    ? ["Float32Array", "Float64Array"]
+    : dtype === "f16"
+    ? ["Float16Array", "Float64Array"]
+    : dtype === "i32"
+    ? ["Int32Array"]
+    : dtype === "u32"
+    ? ["Uint32Array"]
+    : ["Uint8Array"];
+
 /** Whether an element type holds real numbers: it has NaN, infinities and derivatives. */
 export const isFloat = (dtype: DType): boolean => dtype === "f32" || dtype === "f16";
 

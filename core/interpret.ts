@@ -1,5 +1,5 @@
 /** The reference interpreter: every primitive by its record, in float64, one node after the other. Slow and plain. */
-import { type NdArray, ndarray } from "./array.ts";
+import { arrayFault, type NdArray, ndarray } from "./array.ts";
 import { isFloat, referenceData } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
 import type { ClosedFunction } from "./ops/closed.ts";
@@ -22,6 +22,10 @@ const bind = (node: Tensor<"input">, bindings: Bindings): NdArray => {
       expected: `${node.dtype} ${show(node.shape)}`,
       mend: "bind every input with its shape and element type",
     });
+  }
+  const fault = arrayFault(value);
+  if (fault !== undefined) {
+    throw new TreeError({ op: "interpret", ...fault, got: `${fault.got} for input ${node.attributes.path}` });
   }
   return isFloat(value.dtype) && !(value.data instanceof Float64Array)
     ? ndarray(value.dtype, value.shape, referenceData(value.dtype, value.data))

@@ -19,6 +19,7 @@ import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { wait } from "./wait.ts";
+import { Written } from "./written.ts";
 
 /** Lanes beyond the end of a buffer are read, never written. */
 const SLACK = 256;
@@ -267,6 +268,7 @@ export const loadCpuProgram = (
       catch: failed,
     });
 
+    const written = new Written(plan, around.map((home) => home.written));
     const write: Program["write"] = (values) =>
       Effect.gen(function* () {
         yield* checkInputs(plan, values);
@@ -279,10 +281,11 @@ export const loadCpuProgram = (
             }),
           catch: failed,
         });
+        written.wrote(Object.keys(values));
       });
 
     // the step itself goes on (a thread that fails in it fails what comes after) while the caller prepares the next; whatever comes after waits for its turn
-    const run: Program["run"] = wait({
+    const submit = wait({
       try: async () => {
         const started = cpu.inTurn(() => {
           cpu.pool.check();
@@ -291,10 +294,12 @@ export const loadCpuProgram = (
         });
         const finished = cpu.inTurn(async () => (await started.catch(() => undefined))?.finished);
         await started;
+        written.ran();
         void finished;
       },
       catch: failed,
     });
+    const run: Program["run"] = Effect.andThen(written.beforeRun, submit);
 
     const clear = (): Int32Array => new Int32Array(memory(), base + counters, 2 * jobs.length).fill(0);
     const profile: Program["profile"] = (repeats = 3) =>
@@ -316,6 +321,7 @@ export const loadCpuProgram = (
     const read: Program["read"] = (names) =>
       Effect.gen(function* () {
         const found = yield* findNames(plan, names);
+        yield* written.beforeRead(names);
         return yield* wait({
           try: () =>
             cpu.inTurn(() => {
@@ -332,6 +338,7 @@ export const loadCpuProgram = (
     const program: Program = { plan, bytes, write, run, read, profile };
     homes.set(program, {
       plan,
+      written,
       places: plan.memory.slots.map(({ id: slot }) => slotAt(slot)),
       scratch: placed.buffers.flatMap(({ bytes, role }, i) =>
         role === "scratch" && !lent.has(i) ? [{ bytes, at: base + layout.buffers[i]! }] : []

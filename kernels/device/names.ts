@@ -1,9 +1,9 @@
 /** Checks of what a program is asked to take or give, the same on every device. */
-import { equals, type NdArray, show, type Tensor, TreeError } from "@chain-of-sight/core";
+import { arrayFault, equals, type NdArray, show, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 
-/** Refuses values for inputs that the plan does not read, or of another shape or element type. */
+/** Refuses values for inputs that the plan does not read, of another shape or element type, or not held as it says. */
 export const checkInputs = (
   plan: Plan,
   values: Readonly<Record<string, NdArray>>,
@@ -20,6 +20,10 @@ export const checkInputs = (
             mend: "check the names and shapes of the inputs",
           }),
         );
+      }
+      const fault = arrayFault(value);
+      if (fault !== undefined) {
+        return yield* Effect.fail(new TreeError({ op: "write", ...fault, got: `${fault.got} for ${path}` }));
       }
     }
   });

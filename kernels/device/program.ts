@@ -17,6 +17,7 @@ import { compilePipelines, type PipelineCache } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
+import { Written } from "./written.ts";
 import { type BufferRange, download, type OnDevice, partOf, uploadInputs, writeSlot } from "./transfer.ts";
 
 /** A plan on a device. */
@@ -25,11 +26,11 @@ export interface Program {
   readonly plan: Plan;
   /** Bytes of its tensors on the device, without those that lie in programs that it was loaded beside. */
   readonly bytes: number;
-  /** Uploads inputs by path. A path that the plan does not read is refused. */
+  /** Uploads inputs by path. A path that the plan does not read, or an array that does not fit it, is refused. */
   readonly write: (values: Readonly<Record<string, NdArray>>) => ReturnType<typeof uploadInputs>;
-  /** Submits all dispatches once. Does not wait. */
+  /** Submits all dispatches once. Does not wait. Refused while an input that results depend on was never written. */
   readonly run: ReturnType<typeof runnerOf>;
-  /** Waits and downloads outputs (by name) or inputs (by path). Costs a wait on the queue. */
+  /** Waits and downloads outputs (by name) or inputs (by path) that hold a value. Costs a wait on the queue. */
   readonly read: (names: readonly string[]) => ReturnType<typeof download>;
   /** Runs every dispatch in a pass of its own and gives its time on the device. Uses up inputs and state. */
   readonly profile: (repeats?: number) => ReturnType<typeof profileSteps>;
@@ -177,7 +178,8 @@ export const loadProgram = (
     }
     yield* healthy(health);
 
-    const on: OnDevice = { device, plan, places, health };
+    const written = new Written(plan, around.map((home) => home.written));
+    const on: OnDevice = { device, plan, places, health, written };
     const program: Program = {
       plan,
       bytes: own,
@@ -189,6 +191,6 @@ export const loadProgram = (
     const scratch = memory.buffers.flatMap(({ bytes, role }, i) =>
       role === "scratch" && buffers[i] !== undefined ? [{ bytes, at: buffers[i] }] : []
     );
-    homes.set(program, { plan, places, scratch });
+    homes.set(program, { plan, places, scratch, written });
     return program;
   });

@@ -5,6 +5,7 @@
 import { equals, show, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
+import type { Written } from "./written.ts";
 
 /** Memory of temporaries: a buffer, or an address. */
 export interface Scratch<S> {
@@ -22,6 +23,8 @@ export interface Home<A, S> {
   readonly places: readonly A[];
   /** Memory of its temporaries. */
   readonly scratch: readonly Scratch<S>[];
+  /** What its inputs hold. */
+  readonly written: Written;
 }
 
 /**

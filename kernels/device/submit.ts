@@ -1,4 +1,5 @@
 /** One run of a program: every dispatch in one pass of one submit. */
+import type { TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { DeviceError } from "./errors.ts";
 import type { Recorded } from "./profile.ts";
@@ -7,10 +8,10 @@ import type { OnDevice } from "./transfer.ts";
 
 /** Submits recorded dispatches and copies once; waits for nothing. */
 export const runnerOf = (
-  { device, plan, places, health }: OnDevice,
+  { device, plan, places, health, written }: OnDevice,
   steps: readonly Recorded[],
-): Effect.Effect<void, DeviceError> =>
-  Effect.suspend(() => {
+): Effect.Effect<void, DeviceError | TreeError> =>
+  Effect.flatMap(written.beforeRun, () => {
     health.began(plan);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -28,5 +29,6 @@ export const runnerOf = (
       });
     }
     device.queue.submit([encoder.finish()]);
+    written.ran();
     return healthy(health);
   });

@@ -6,6 +6,7 @@ import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
 import { checkInputs, findNames } from "./names.ts";
 import { wait } from "./wait.ts";
+import type { Written } from "./written.ts";
 
 /** A piece of a buffer. */
 export interface BufferRange {
@@ -53,6 +54,8 @@ export interface OnDevice {
   readonly places: readonly (readonly BufferRange[])[];
   /** What the driver reported. */
   readonly health: Health;
+  /** What its inputs hold. */
+  readonly written: Written;
 }
 
 /** Bits of f16 numbers in whole words. Never a Float16Array: a provider's writes may end the process on one. */
@@ -96,7 +99,7 @@ const FLUSH_BYTES = 2 ** 24;
 
 /** Uploads inputs of a plan by path. */
 export const uploadInputs = (
-  { device, plan, places }: OnDevice,
+  { device, plan, places, written }: OnDevice,
   values: Readonly<Record<string, NdArray>>,
 ): Effect.Effect<void, DeviceError | TreeError> =>
   Effect.gen(function* () {
@@ -105,6 +108,7 @@ export const uploadInputs = (
       const slot = plan.memory.slotOf.get(plan.inputs[path]!)!;
       writeSlot(device, places[slot]!, hostWords(value) as BufferSource);
     }
+    written.wrote(Object.keys(values));
     // the driver holds a copy of what is written until something is submitted
     const bytes = Object.values(values).reduce((n, { data }) => n + data.byteLength, 0);
     if (bytes >= FLUSH_BYTES) device.queue.submit([]);
@@ -112,11 +116,12 @@ export const uploadInputs = (
 
 /** Waits for the queue, then downloads outputs by name or inputs by path. */
 export const download = (
-  { device, plan, places, health }: OnDevice,
+  { device, plan, places, health, written }: OnDevice,
   names: readonly string[],
 ): Effect.Effect<Record<string, NdArray>, DeviceError | TreeError> =>
   Effect.gen(function* () {
     const found = yield* findNames(plan, names);
+    yield* written.beforeRead(names);
     const encoder = device.createCommandEncoder();
     const staged = found.map(({ name, tensor, slot }) => {
       const ranges = places[slot]!, total = ranges.reduce((n, r) => n + r.size, 0);

@@ -58,6 +58,8 @@ export interface Plan {
   readonly memory: MemoryPlan;
   /** Inputs by path. */
   readonly inputs: Readonly<Record<string, Tensor>>;
+  /** Paths of those that results depend on, as described: they must hold a value before a run. */
+  readonly needed: readonly string[];
   /** Results by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Output name -> input path, as asked. */
@@ -103,7 +105,8 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const short = shortened(profile.longestSum, new Set(together.flatMap((f) => f.sums)))(shaped);
   const laidOut = layOutScans(short, profile.bindingAlignment);
   const inputs: Record<string, Tensor> = {};
-  for (const t of [...topological(described), ...source.inputs ?? []]) {
+  const read = topological(described).filter((t) => is("input", t));
+  for (const t of [...read, ...source.inputs ?? []]) {
     if (!is("input", t)) continue;
     const path = t.attributes.path, known = inputs[path];
     if (known !== undefined && known !== t) {
@@ -129,6 +132,7 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const kernels = paired(fused);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
-  const plan = { kernels, memory, inputs, outputs: named, donate };
+  const needed = read.map((t) => t.attributes.path);
+  const plan = { kernels, memory, inputs, needed, outputs: named, donate };
   return schedules === undefined ? plan : { ...plan, schedules };
 };

@@ -39,6 +39,7 @@ export const aloneOf = (kernel: PlainKernel, profile: DeviceProfile, schedules: 
     kernels: [kernel],
     memory,
     inputs: named(read, "operand"),
+    needed: [],
     outputs: named(written, "result"),
     donate: {},
     schedules,
@@ -64,6 +65,6 @@ export const piecesSubject = (
   return {
     form,
     space: { standard: space[0]!, starts: space.slice(1), axes: [] },
-    under: (s) => compile({ outputs: { y: y! } }, profile, { schedules: { [form]: s } }),
+    under: (s) => ({ ...compile({ outputs: { y: y! } }, profile, { schedules: { [form]: s } }), needed: [] }),
   };
 };

@@ -35,7 +35,7 @@ const blocksOf = ({ kernels, memory }: Plan): readonly Block[] => {
       if (slot === undefined || slot.role === "input") return [];
       const to = slot.role === "output"
         ? kernels.length
-        : Math.max(i, memory.lives.lastRead.get(tensor) ?? i) + 1;
+        : Math.min(kernels.length, Math.max(i, memory.lives.lastRead.get(tensor) ?? i) + 1);
       return slot.ranges.map(({ buffer, offset, bytes }) => ({
         from: i,
         to,

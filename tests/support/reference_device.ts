@@ -17,15 +17,20 @@ import {
   type Program,
   theDevice,
 } from "@chain-of-sight/kernels";
+import { checkInputs } from "../../kernels/device/names.ts";
+import { Written } from "../../kernels/device/written.ts";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 
-/** A place for one array; the memory of a device begins as zeros. */
+/** A place for one array; the memory of a device begins as zeros, of which nobody sees any before it is written. */
 interface Cell {
   value: NdArray;
 }
 
-const cellsOf = new WeakMap<Program, ReadonlyMap<string, Cell>>();
+const homes = new WeakMap<
+  Program,
+  { readonly cells: ReadonlyMap<string, Cell>; readonly written: Written }
+>();
 
 const blank = ({ dtype, shape }: Tensor): Cell => ({
   value: ndarray(dtype, shape, zeros(dtype, sizeOf(shape))),
@@ -46,14 +51,18 @@ const load: DeviceService["load"] = (plan, beside = []) =>
           }),
         );
       }
-      cells.set(path, (home === undefined ? undefined : cellsOf.get(home)!.get(path)) ?? blank(tensor));
+      cells.set(path, (home === undefined ? undefined : homes.get(home)!.cells.get(path)) ?? blank(tensor));
     }
+    const written = new Written(plan, beside.map((program) => homes.get(program)!.written));
     const program: Program = {
       plan,
       bytes: 0,
       write: (values) =>
-        Effect.sync(() => Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value)),
-      run: Effect.sync(() => {
+        Effect.map(checkInputs(plan, values), () => {
+          Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value);
+          written.wrote(Object.keys(values));
+        }),
+      run: Effect.map(written.beforeRun, () => {
         const given = [...cells].map(([path, { value }]) => [path, value] as const);
         const values = interpret(Object.values(plan.outputs), Object.fromEntries(given));
         Object.keys(plan.outputs).forEach((name, i) => {
@@ -61,17 +70,17 @@ const load: DeviceService["load"] = (plan, beside = []) =>
           if (target === undefined) outputs.set(name, values[i]!);
           else cells.get(target)!.value = values[i]!;
         });
+        written.ran();
       }),
       read: (names) =>
-        Effect.sync(() =>
+        Effect.map(written.beforeRead(names), () =>
           Object.fromEntries(names.map((name) => {
-            const cell = cells.get(plan.donate[name] ?? name);
-            return [name, (cell === undefined ? outputs.get(name) : cell.value)!];
-          }))
-        ),
+            const kept = name in plan.donate ? undefined : outputs.get(name);
+            return [name, kept ?? cells.get(plan.donate[name] ?? name)!.value];
+          }))),
       profile: () => Effect.succeed([]),
     };
-    cellsOf.set(program, cells);
+    homes.set(program, { cells, written });
     return program;
   });
 

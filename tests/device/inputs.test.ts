@@ -1,0 +1,153 @@
+/** Inputs that hold nothing, and arrays that are not what they say: refused by name before anything runs. */
+import * as cs from "@chain-of-sight/core";
+import { compile, type Device, evaluate, type Program, theDevice } from "@chain-of-sight/kernels";
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { cpuServices } from "../support/cpu.ts";
+import { referenceServices } from "../support/reference_device.ts";
+import { services } from "../support/webgpu.ts";
+
+const x = cs.input("x", [4]), y = cs.input("y", [4]), state = cs.input("state", [4]);
+const ones = cs.f32([4], [1, 1, 1, 1]), numbers = (a: cs.NdArray | undefined) => [...a!.data];
+
+/** Arrays whose number of elements, or whose storage, is not what shape and element type say. */
+const unsound: readonly (readonly [string, cs.Tensor, cs.NdArray, RegExp])[] = [
+  [
+    "too long",
+    x,
+    { dtype: "f32", shape: [4], data: new Float32Array(400) },
+    /400 elements for shape \[4\].* for/,
+  ],
+  [
+    "too short",
+    x,
+    { dtype: "f32", shape: [4], data: new Float32Array(3) },
+    /3 elements.*expected 4 elements/,
+  ],
+  ["integers as f32", x, { dtype: "f32", shape: [4], data: new Int32Array(4) }, /Int32Array for f32 \[4\]/],
+  [
+    "floats as i32",
+    cs.input("n", [2], "i32"),
+    { dtype: "i32", shape: [2], data: new Float32Array(2) },
+    /Float32Array for i32 \[2\].*expected Int32Array/,
+  ],
+  [
+    "signed as u32",
+    cs.input("u", [2], "u32"),
+    { dtype: "u32", shape: [2], data: new Int32Array(2) },
+    /Int32Array for u32/,
+  ],
+  [
+    "words as bool",
+    cs.input("m", [2], "bool"),
+    { dtype: "bool", shape: [2], data: new Uint32Array(2) },
+    /Uint32Array for bool.*Uint8Array/,
+  ],
+  [
+    "plain numbers",
+    x,
+    { dtype: "f32", shape: [4], data: [1, 2, 3, 4] as unknown as Float32Array },
+    /object for f32 \[4\]/,
+  ],
+];
+
+const inputsSuite = (name: string, opened: Promise<Context.Context<Device>>): void => {
+  const test = suite(`inputs, ${name}`);
+  const scoped = async <A>(
+    of: Effect.Effect<A, unknown, Device | import("effect/Scope").Scope>,
+  ): Promise<A> => await Effect.runPromise(Effect.scoped(Effect.provide(of, await opened)));
+  const load = (source: Parameters<typeof compile>[0], beside: readonly Program[] = []) =>
+    Effect.flatMap(
+      theDevice(),
+      (device) => device.load(compile(source, device.profile, { batch: false }), beside),
+    );
+  const refused = (of: Effect.Effect<unknown, unknown>, pattern: RegExp) =>
+    Effect.map(Effect.flip(of), (e) => {
+      assert.instance(e, cs.TreeError);
+      assert.match((e as Error).message, pattern);
+    });
+
+  test("an input that was never written is named, with its line, before anything runs", () =>
+    scoped(Effect.gen(function* () {
+      const program = yield* load({ outputs: { sum: cs.add(x, y), twice: cs.mul(x, 2) } });
+      yield* refused(program.run, /no value for the inputs x .*f32 \[4\].*inputs\.test\.ts.*y/);
+      yield* program.write({ x: ones });
+      yield* refused(program.run, /no value for the input y \(/);
+      yield* refused(program.read(["twice"]), /twice, which holds no value yet/);
+      yield* refused(program.read(["y"]), /y, which holds no value yet/);
+      yield* program.write({ y: ones });
+      yield* program.run;
+      assert.equal(numbers((yield* program.read(["sum"])).sum), [2, 2, 2, 2]);
+    })));
+
+  test("what results depend on as described counts, also where rewriting finds that no number matters", () =>
+    scoped(Effect.gen(function* () {
+      const program = yield* load({ outputs: { zero: cs.mul(cs.sub(x, x), 0), same: y } });
+      yield* refused(program.run, /x .*and|x .*y/);
+      yield* program.write({ x: ones, y: ones });
+      yield* program.run;
+      assert.equal(numbers((yield* program.read(["same"])).same), [1, 1, 1, 1]);
+    })));
+
+  test("state that a run gives counts, as does what other programs write in shared memory", () =>
+    scoped(Effect.gen(function* () {
+      const begin = yield* load({
+        outputs: { state: cs.mul(x, 3) },
+        donate: { state: "state" },
+        inputs: [state],
+      });
+      const step = yield* load({ outputs: { state: cs.add(state, y) }, donate: { state: "state" } }, [begin]);
+      const other = yield* load({ outputs: { look: cs.add(state, x) }, inputs: [y] }, [step, begin]);
+      yield* refused(step.run, /inputs .*state \(/);
+      yield* other.write({ x: ones, y: ones });
+      yield* refused(other.run, /input state \(/);
+      yield* begin.run;
+      yield* step.run;
+      yield* other.run;
+      assert.equal(numbers((yield* other.read(["look"])).look), [5, 5, 5, 5]);
+      const apart = yield* load({ outputs: { look: cs.add(state, x) } });
+      yield* refused(apart.run, /inputs .*state \(/);
+    })));
+
+  test("evaluate refuses what is not bound", async () => {
+    const e = await Effect.runPromise(
+      Effect.flip(Effect.provide(evaluate([cs.add(x, y)], { x: ones }), await opened)),
+    );
+    assert.instance(e, cs.TreeError);
+    assert.match((e as Error).message, /no value for the input y/);
+  });
+
+  for (const [kind, tensor, array, pattern] of unsound) {
+    test(`an array that is not what it says, in write and evaluate: ${kind}`, () =>
+      scoped(Effect.gen(function* () {
+        const path = (tensor as cs.Tensor<"input">).attributes.path, neighbour = cs.input("z", [4]);
+        const program = yield* load({ outputs: { z: cs.mul(neighbour, 1.5) }, inputs: [tensor, neighbour] });
+        yield* program.write({ z: ones });
+        yield* refused(program.write({ [path]: array }), pattern);
+        yield* program.run;
+        assert.equal(numbers((yield* program.read(["z"])).z), [1.5, 1.5, 1.5, 1.5]);
+        const copy = cs.reshape(tensor.shape)(tensor);
+        yield* refused(
+          Effect.provide(evaluate([copy], { [path]: array }), yield* Effect.promise(() => opened)),
+          pattern,
+        );
+      })));
+  }
+  test.run();
+};
+
+inputsSuite("reference", referenceServices);
+inputsSuite("CPU", cpuServices());
+inputsSuite("WebGPU", services);
+
+const test = suite("inputs, interpreter and arrays");
+for (const [kind, tensor, array, pattern] of unsound) {
+  test(`interpret and ndarray: ${kind}`, () => {
+    const path = (tensor as cs.Tensor<"input">).attributes.path;
+    assert.throws(() => cs.interpret([tensor], { [path]: array }), pattern);
+    assert.throws(() => cs.ndarray(array.dtype, array.shape, array.data), /ndarray: got/);
+  });
+}
+test.run();
