@@ -14,6 +14,8 @@ export interface DeviceProfile extends Capabilities {
   readonly maxBindingBytes: number;
   /** Most bytes in one buffer. */
   readonly maxBufferBytes: number;
+  /** Kernels count fewer elements than this: positions are words of 32 bits, and tiles reach over the end of what they cover. */
+  readonly maxPositions: number;
   /** Bindings start at multiples of this many bytes: slices of stacks are padded to it. */
   readonly bindingAlignment: number;
   /** Most invocations in one workgroup. */
@@ -36,6 +38,9 @@ export interface DeviceProfile extends Capabilities {
   readonly schedules?: Schedules;
 }
 
+/** Most positions of kernels in WGSL: 2^32, less what the last tiles and the last workgroups may reach beyond. */
+export const WGSL_POSITIONS: number = 31 * 2 ** 27;
+
 /** The least that every WebGPU device gives: used to render text where no device is at hand. */
 export const portableProfile: DeviceProfile = {
   ...noCapabilities,
@@ -44,6 +49,7 @@ export const portableProfile: DeviceProfile = {
   maxBindings: 8,
   maxBindingBytes: 128 * 2 ** 20,
   maxBufferBytes: 256 * 2 ** 20,
+  maxPositions: WGSL_POSITIONS,
   bindingAlignment: 256,
   maxInvocations: 256,
   workgroupBytes: 16384,

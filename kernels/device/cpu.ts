@@ -30,6 +30,8 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxBindings: 64,
   maxBindingBytes: 2 ** 32,
   maxBufferBytes: 2 ** 32,
+  // the bytes of what lies in 4 GiB are counted in words of 32 bits
+  maxPositions: 2 ** 30,
   bindingAlignment: 4,
   maxInvocations: 1024,
   workgroupBytes: 32768,

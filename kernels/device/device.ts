@@ -2,7 +2,7 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type { DeviceProfile } from "../device_profile.ts";
+import { type DeviceProfile, WGSL_POSITIONS } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type DawnOptions, dawnProvider } from "./dawn.ts";
 import type { DeviceError } from "./errors.ts";
@@ -57,6 +57,7 @@ export const profileOf = (opened: Opened): DeviceProfile => {
     maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
     maxBufferBytes: device.limits.maxBufferSize,
+    maxPositions: WGSL_POSITIONS,
     bindingAlignment: Math.max(16, device.limits.minStorageBufferOffsetAlignment),
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,

@@ -23,6 +23,7 @@ import { findSums } from "../graph/sums.ts";
 import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
+import { checkPositions } from "./positions.ts";
 import { Remembered } from "./remember.ts";
 import { resultsOf } from "./results.ts";
 
@@ -130,6 +131,7 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   );
   const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, batch, inside }, donated);
   const kernels = paired(fused);
+  checkPositions(kernels, profile);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
   const needed = read.map((t) => t.attributes.path);

@@ -14,7 +14,7 @@ import { AttentionWriter, range, scaleText, seenText } from "./attention_parts.t
 import { Spread, writeTile } from "./attention_spread.ts";
 import { Staged } from "./attention_staged.ts";
 import { literal } from "./dialect.ts";
-import { type Dispatch, type Homes, moduleText } from "./module.ts";
+import { type Dispatch, groupBox, type Homes, moduleText } from "./module.ts";
 import { MATRIX_EXTENSIONS, UNIFORM } from "./subgroup_matrix.ts";
 
 /** Keys that one turn of the forward loop takes together: one rescaling of the accumulators for all. */
@@ -157,19 +157,22 @@ export const renderAttention = (
     : schedule.workers;
   const side = single ? workers : schedule.kind === "matrices" ? schedule.rows : workers * schedule.own;
   const groups = Math.ceil(lines / side);
-  const z = size.batch * heads, most = profile.maxWorkgroups, deep = Math.min(z, most);
+  const { workgroups, lines: first, at: [block, , pair] } = groupBox(
+    [groups, 1, size.batch * heads],
+    profile,
+  );
   w.top.lines.push(
-    z <= most ? "let pair_index = group.z;" : `let pair_index = group.z + group.y * ${most}u;`,
-    ...(z <= most ? [] : [`if (pair_index >= ${z}u) { return; }`]),
+    ...first,
+    `let pair_index = ${pair};`,
     `let batch = pair_index / ${heads}u;`,
     `let ${perKey ? "kv" : "head"} = pair_index % ${heads}u;`,
     ...(perKey ? [] : [`let kv = head / ${size.heads / size.groups}u;`]),
     ...(single
       ? [
-        `let ${perKey ? "key" : "row"} = group.x * ${side}u + lane.x;`,
+        `let ${perKey ? "key" : "row"} = ${block} * ${side}u + lane.x;`,
         ...(lines % side === 0 ? [] : [`if (${perKey ? "key" : "row"} >= ${lines}u) { return; }`]),
       ]
-      : [`let line_first = group.x * ${side}u;`]),
+      : [`let line_first = ${block} * ${side}u;`]),
   );
   const staged = schedule.kind === "staged" ? new Staged(w, schedule) : undefined;
   const matrices = schedule.kind === "matrices" ? new MatrixTile(w, schedule) : undefined;
@@ -186,6 +189,6 @@ export const renderAttention = (
     label: kernelLabel(kernel),
     code: matrices === undefined ? code : `${UNIFORM}\n${code}`,
     bindings: w.bindings.list(),
-    workgroups: [groups, Math.ceil(z / most), deep],
+    workgroups,
   };
 };

@@ -30,8 +30,8 @@ export const renderLoop = (
   const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
   const result = (v: { readonly of: Tensor }) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`;
   const top = new Scope(bindings.spelling(result), ["row"]);
-  // a grid of two axes may have workgroups to spare
-  const [across, down] = grid(groups, profile), guard = across * down * side !== kernel.rows;
+  // a grid of several axes may have workgroups to spare
+  const [across, down, deep] = grid(groups, profile), guard = across * down * deep * side !== kernel.rows;
   const first = `${groupIndex(groups, profile)} * ${side}u`;
   top.lines.push(
     ...(splits === 1 ? [`let row = ${first} + lane.x;`] : guard

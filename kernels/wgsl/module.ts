@@ -172,15 +172,54 @@ export class Bindings {
   }
 }
 
-/** Splits a number of workgroups over two axes where one is too short, with few to spare. */
+/** Splits a number of workgroups over as many axes as it takes, with few to spare. */
 export const grid = (groups: number, profile: DeviceProfile): readonly [number, number, number] => {
-  const down = Math.max(1, Math.ceil(groups / profile.maxWorkgroups));
-  return [Math.max(1, Math.ceil(groups / down)), down, 1];
+  const most = profile.maxWorkgroups,
+    layers = Math.max(1, Math.ceil(groups / most)),
+    deep = Math.ceil(layers / most);
+  const down = Math.ceil(layers / deep);
+  return [Math.max(1, Math.ceil(groups / (down * deep))), down, deep];
 };
 
 /** The position of a workgroup in a grid made by `grid`. */
-export const groupIndex = (groups: number, profile: DeviceProfile): string =>
-  groups <= profile.maxWorkgroups ? "group.x" : `(group.y * ${grid(groups, profile)[0]}u + group.x)`;
+export const groupIndex = (groups: number, profile: DeviceProfile): string => {
+  const [across, down, deep] = grid(groups, profile);
+  const line = deep === 1 ? "group.y" : `(group.z * ${down}u + group.y)`;
+  return down * deep === 1 ? "group.x" : `(${line} * ${across}u + group.x)`;
+};
+
+/** Where a workgroup is in a box of workgroups. */
+export interface GroupBox {
+  /** Number of workgroups along each axis of the dispatch. */
+  readonly workgroups: readonly [number, number, number];
+  /** Statements that come first. Workgroups to spare end there, all of their workers together. */
+  readonly lines: readonly string[];
+  /** Position along each axis of the box, as text. */
+  readonly at: readonly [string, string, string];
+}
+
+/** A box of workgroups: as it is where the device takes it, else in the order of its first axis, then its second. */
+export const groupBox = (
+  box: readonly [number, number, number],
+  profile: DeviceProfile,
+): GroupBox => {
+  if (box.every((n) => n <= profile.maxWorkgroups)) {
+    return { workgroups: box, lines: [], at: ["group.x", "group.y", "group.z"] };
+  }
+  const [x, y, z] = box, groups = x * y * z, workgroups = grid(groups, profile), index = "group_index";
+  const spare = workgroups[0] * workgroups[1] * workgroups[2] > groups;
+  const over = (n: number): string => n === 1 ? index : `${index} / ${n}u`;
+  const within = (text: string, n: number, whole: boolean): string =>
+    n === 1 ? "0u" : whole ? text === index ? text : `(${text})` : `(${text} % ${n}u)`;
+  return {
+    workgroups,
+    lines: [
+      `let ${index} = ${groupIndex(groups, profile)};`,
+      ...(spare ? [`if (${index} >= ${groups}u) { return; }`] : []),
+    ],
+    at: [within(index, x, y * z === 1), within(over(x), y, z === 1), within(over(x * y), z, true)],
+  };
+};
 
 /** What a body may ask about its place in a subgroup, and what that is called in WGSL. */
 const places: Readonly<Record<string, string>> = {

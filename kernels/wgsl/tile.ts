@@ -2,7 +2,7 @@
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import type { Scope } from "./scope.ts";
-import { when } from "./module.ts";
+import { groupBox, when } from "./module.ts";
 
 /** Position of a workgroup among tiles and batches. */
 export interface TileGrid {
@@ -25,8 +25,8 @@ export interface TileOrder {
 }
 
 /**
- * Lays out `down x across` tiles for every batch; batches that exceed one axis go on along the columns. With several
- * products in a workgroup, those beyond the batch end here: such kernels must have no barriers.
+ * Lays out `down x across` tiles for every batch. With several products in a workgroup, those beyond the batch end here:
+ * such kernels must have no barriers.
  */
 export const tileGrid = (
   batch: number,
@@ -35,18 +35,15 @@ export const tileGrid = (
   profile: DeviceProfile,
   { products = 1, band = 1 }: TileOrder = {},
 ): TileGrid => {
-  const groups = Math.ceil(batch / products), most = Math.min(groups, profile.maxWorkgroups);
-  const repeats = Math.ceil(groups / most);
-  const group = repeats === 1 ? "group.z" : `(group.z + (group.x / ${across}u) * ${most}u)`;
-  const column = repeats === 1 ? "group.x" : `(group.x % ${across}u)`;
-  const lines = [`let batch = ${products === 1 ? group : `${group} * ${products}u + lane.z`};`];
-  if (repeats * most * products > batch) lines.push(`if (batch >= ${batch}u) { return; }`);
+  const groups = Math.ceil(batch / products);
+  const { workgroups, lines: first, at: [column, row, group] } = groupBox([across, down, groups], profile);
+  const lines = [...first, `let batch = ${products === 1 ? group : `${group} * ${products}u + lane.z`};`];
+  if (groups * products > batch) lines.push(`if (batch >= ${batch}u) { return; }`);
   const high = Math.min(band, down);
-  const workgroups = [across * repeats, down, most] as const;
-  if (high === 1) return { workgroups, lines, tileRow: "group.y", tileColumn: column };
+  if (high === 1) return { workgroups, lines, tileRow: row, tileColumn: column };
   const rest = down % high;
   lines.push(
-    `let tile = group.y * ${across}u + ${column};`,
+    `let tile = ${row} * ${across}u + ${column};`,
     `let band = tile / ${high * across}u;`,
     // the last band may be lower
     rest === 0

@@ -8,6 +8,7 @@ export const unlimitedProfile: DeviceProfile = {
   maxBindings: 2 ** 20,
   maxBindingBytes: 2 ** 60,
   maxBufferBytes: 2 ** 60,
+  maxPositions: 2 ** 60,
   maxInvocations: 1024,
   workgroupBytes: 48 * 2 ** 10,
 };

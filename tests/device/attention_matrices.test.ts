@@ -68,7 +68,9 @@ interface Manner {
 
 const rounded = (name: string, shape: cs.Shape, dtype: "f16" | "f32"): cs.NdArray => {
   const x = floats(name, shape, -1, 1);
-  return { dtype, shape, data: Float32Array.from(x.data, Math.f16round) };
+  return dtype === "f16"
+    ? cs.f16(shape, x.data)
+    : { dtype, shape, data: Float32Array.from(x.data, Math.f16round) };
 };
 
 /** Attention with all its gradients. */
@@ -233,9 +235,9 @@ test("operands that lie in several buffers", async () => {
 /** Keys that queries like the better the later they come, so that every block has a new maximum. */
 const climbing = (): Described => {
   const size: Size = [1, 1, 1, 32, 128, 16], d = described(size, { scale: 1 });
-  const line = (value: (line: number) => number): Float32Array =>
-    Float32Array.from({ length: 128 * 16 }, (_, i) => Math.f16round(value(Math.floor(i / 16))));
-  const like = (name: "x0" | "x1", data: Float32Array): cs.NdArray => ({
+  const line = (value: (line: number) => number): Float16Array =>
+    Float16Array.from({ length: 128 * 16 }, (_, i) => value(Math.floor(i / 16)));
+  const like = (name: "x0" | "x1", data: Float16Array): cs.NdArray => ({
     ...d.bindings[name]!,
     data: data.subarray(0, d.bindings[name]!.data.length),
   });
