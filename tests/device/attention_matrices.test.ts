@@ -275,9 +275,9 @@ test("no barrier is too many, and the emulator misses each", () => {
 
 test("numbers that are not finite stand where the reference has them", () => {
   const profile = withUnits(16), d = described([1, 1, 1, 20, 40, 16]), plan = planned(d, profile);
-  const [x0, x2] = (["x0", "x2"] as const).map((name) => Float32Array.from(d.bindings[name]!.data)) as [
-    Float32Array,
-    Float32Array,
+  const [x0, x2] = (["x0", "x2"] as const).map((name) => Float16Array.from(d.bindings[name]!.data)) as [
+    Float16Array,
+    Float16Array,
   ];
   x0[3 * 16] = NaN;
   x2[39 * 16 + 2] = Infinity;

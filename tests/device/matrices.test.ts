@@ -160,10 +160,8 @@ test("f16 operands need no request, and give f16 results", () => {
   };
   for (const [m, n, k] of [[64, 64, 64], [70, 44, 36], [33, 47, 21]] as const) {
     const a = cs.input("a", [m, k], "f16"), w = cs.input("w", [k, n], "f16");
-    const halved = (name: string, shape: readonly number[]): cs.NdArray => ({
-      ...half(floats(name, shape)),
-      dtype: "f16",
-    });
+    const halved = (name: string, shape: readonly number[]): cs.NdArray =>
+      cs.f16(shape, floats(name, shape).data);
     const profile = { ...base, subgroups: { least: LANES, most: LANES } };
     const code = checkEmulated(profile, LANES, {
       outputs: { y: cs.matmul(w)(a) },
