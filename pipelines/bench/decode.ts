@@ -70,7 +70,10 @@ const movers = (bytes: number) =>
         // a small input, so that a wait reads one number
         const source = { outputs, inputs: [input("tick", [1])] };
         const program = yield* device.load(compile(source, device.profile));
-        yield* program.write({ [name]: ndarray("f32", [n, WIDTH], new Float32Array(n * WIDTH).fill(1)) });
+        yield* program.write({
+          [name]: ndarray("f32", [n, WIDTH], new Float32Array(n * WIDTH).fill(1)),
+          tick: ndarray("f32", [1], Float32Array.of(0)),
+        });
         return program;
       });
     return {

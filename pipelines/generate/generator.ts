@@ -7,6 +7,7 @@ import {
   type NdArray,
   ndarray,
   TreeError,
+  zerosArray,
 } from "@chain-of-sight/core";
 import {
   compile,
@@ -105,7 +106,7 @@ export const described = <A>(make: () => A): Effect.Effect<A, ConfigError | Tree
 
 /**
  * Loads the program of a step, arranged as suits it best since it runs most, and beside it that of the prefix, which
- * takes inputs as they lie there.
+ * takes inputs as they lie there. The tails of the caches are zeros.
  */
 export const loadBoth = (
   prefixOf: () => Source,
@@ -120,6 +121,9 @@ export const loadBoth = (
     const plan = yield* described(() => compile(stepOf(), device.profile));
     const before = yield* described(() => compile(prefixOf(), device.profile, { batch: false }));
     const step = yield* device.load(plan), prefix = yield* device.load(before, [step]);
+    for (const [path, { dtype, shape }] of Object.entries(plan.inputs)) {
+      if (path.startsWith("cache.tail.")) yield* step.write({ [path]: zerosArray(dtype, shape) });
+    }
     return { prefix, step };
   });
 

@@ -98,8 +98,8 @@ export const heldParams = ({ specs, decoder }: Writer): Held => {
 };
 
 /**
- * The caches as inputs named `cache.prefix.*` and `cache.tail.*`. The tail needs no beginning: the memory of a device
- * starts as zeros, and what an earlier text left in it is not seen.
+ * The caches as inputs named `cache.prefix.*` and `cache.tail.*`. The tail begins as anything finite, such as zeros, once:
+ * what an earlier text left in it is masked.
  */
 export const heldCaches = (writer: Writer, room: Room): Omit<DecodePast, "start"> => {
   const held = (name: string, capacity: number): DecodeCache<Tensor> =>
