@@ -250,17 +250,31 @@ const inOrder = (
     for (const r of readsOf(k)) for (const { tensor } of membersOf(r, byWhole)) put(readers, tensor, k);
   }
   const begun = new Set<Kernel>(), done = new Set<Kernel>(), out: Kernel[] = [];
-  const sourcesOf = (k: Kernel): Kernel[] =>
-    readsOf(k).flatMap((r) =>
-      membersOf(r, byWhole).flatMap(({ tensor }) => writers.get(tensor)?.filter((w) => w !== k) ?? [])
-    );
+  const sourcesOf = new Map(kernels.map((k) => [
+    k,
+    new Set(
+      readsOf(k).flatMap((r) =>
+        membersOf(r, byWhole).flatMap(({ tensor }) => writers.get(tensor)?.filter((w) => w !== k) ?? [])
+      ),
+    ),
+  ]));
   const replacedBy = (k: Kernel): Tensor[] =>
     k.outputs.flatMap((o) => membersOf(o.tensor, byWhole).flatMap((m) => donated.get(m.tensor) ?? []));
   const newest = (k: Kernel) =>
     Math.max(...k.outputs.map((o) => byWhole.has(o.tensor) ? Infinity : o.tensor.id));
   const age = new Map(kernels.map((k) => [k, newest(k)]));
   /** Whether a kernel can run before all that has begun. */
-  const free = (k: Kernel): boolean => done.has(k) || (!begun.has(k) && sourcesOf(k).every(free));
+  const free = (k: Kernel): boolean => {
+    const seen = new Set<Kernel>(), stack = [k];
+    while (stack.length > 0) {
+      const next = stack.pop()!;
+      if (done.has(next) || seen.has(next)) continue;
+      if (begun.has(next)) return false;
+      seen.add(next);
+      stack.push(...sourcesOf.get(next)!);
+    }
+    return true;
+  };
   /** Whether of two kernels that read what the other replaces, the batch shall be the one in place. */
   const yields = (k: Kernel, reader: Kernel): boolean =>
     age.get(reader) === Infinity && age.get(k) !== Infinity &&
@@ -271,7 +285,7 @@ const inOrder = (
       throw new Error(`kernels in a circle at ${k.outputs.map((o) => o.tensor.op).join(", ")}`);
     }
     begun.add(k);
-    sourcesOf(k).forEach(visit);
+    sourcesOf.get(k)!.forEach(visit);
     for (const t of replacedBy(k)) {
       for (const r of readers.get(t) ?? []) if (free(r) && !yields(k, r)) visit(r);
     }
