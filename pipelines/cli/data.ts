@@ -13,6 +13,7 @@ import { table } from "../terminal/table.ts";
 import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 import { command as scenes } from "./scenes.ts";
+import { UsageError } from "./usage.ts";
 
 const names = formats.map((f) => f.name);
 
@@ -51,13 +52,28 @@ const countsText = (report: ReadReport): string =>
     ["records", report.records],
   ]);
 
+/** The error of files that give nothing, which are hardly what they were said to be. */
+const nothingTaken = (format: string, files: readonly string[], report: ReadReport): UsageError => {
+  const splits = Object.keys(report.leftOut).flatMap((rule) =>
+    rule.startsWith("split ") ? [rule.slice(6)] : []
+  );
+  return new UsageError({
+    op: files.join(", "),
+    got: `${report.entries} entries, none of which is used`,
+    expected: `entries of ${format}`,
+    mend: splits.length > 0
+      ? `name a split that the files have: ${splits.slice(0, 8).join(", ")}`
+      : "check that these are the files of the format, in its order; `deno task cos data --help` lists all",
+  });
+};
+
 /** The command. */
 export const command = Command.make(
   "data",
   parts,
   ({ format: name, files, policy, split, sample, json }) =>
     Effect.gen(function* () {
-      const format = formats.find((f) => f.name === name)!, add = addVerdict(name), shown: unknown[] = [];
+      const format = formats.find((f) => f.name === name)!, shown: unknown[] = [];
       const options = { policy, ...(Option.isSome(split) ? { split: split.value } : {}) };
       const report = yield* Stream.runFold(
         readFormat(format, files, options),
@@ -66,7 +82,7 @@ export const command = Command.make(
           if (shown.length < sample) {
             shown.push(...recordsOf(verdict).map((r) => r.record).slice(0, sample - shown.length));
           }
-          return add(sum, verdict);
+          return addVerdict(sum, verdict);
         },
       );
       if (json) print(JSON.stringify({ format: name, files, ...report, sample: shown }, null, 2));
@@ -77,5 +93,6 @@ export const command = Command.make(
         if (more > 0) print(`and ${more} more`);
         for (const record of shown) print(JSON.stringify(record));
       }
+      if (report.taken === 0) return yield* Effect.fail(nothingTaken(name, files, report));
     }),
 ).pipe(Command.withSubcommands([scenes]));

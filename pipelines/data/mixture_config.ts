@@ -86,6 +86,11 @@ export const boxFormats: Readonly<Record<BoxName, BoxFormat>> = {
   decimals: decimalBoxes(2),
 };
 
+/** Largest weight of a part: shares of any number of parts are then finite. */
+const MOST_WEIGHT = 1e12;
+/** Most tokens of a row: a batch of rows is made at once. */
+const MOST_TOKENS = 2 ** 20;
+
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
 const some = <A>(of: t.Type<A, unknown, unknown>): t.Type<readonly A[], unknown, unknown> =>
@@ -126,7 +131,7 @@ const partType = closed(
     t.partial({
       split: words,
       images: folder,
-      weight: t.refinement(t.number, (n) => Number.isFinite(n) && n > 0, "a number above 0"),
+      weight: t.refinement(t.number, (n) => n > 0 && n <= MOST_WEIGHT, `a number above 0, to ${MOST_WEIGHT}`),
       policy,
       prompts,
       turns: natural,
@@ -141,7 +146,7 @@ const textType = t.refinement(
       t.type({
         tokenizer: words,
         template: oneOf(Object.keys(namedTemplates) as readonly TemplateName[]),
-        length: natural,
+        length: t.refinement(natural, (n) => n <= MOST_TOKENS, `an integer from 1 to ${MOST_TOKENS}`),
       }),
       t.partial({
         boxes: oneOf(Object.keys(boxFormats) as readonly BoxName[]),

@@ -247,7 +247,7 @@ export const prepare = (
   folder: string,
 ): Effect.Effect<PreparedReport, FormatError | DiskError> =>
   Effect.scoped(Effect.gen(function* () {
-    const { format, files, policy, split } = options, count = addVerdict(format.name);
+    const { format, files, policy, split } = options;
     const keeping = yield* Effect.acquireRelease(
       Effect.sync(() => keeper(options, folder)),
       (open) => Effect.sync(() => open.close()),
@@ -257,7 +257,7 @@ export const prepare = (
     yield* Stream.runForEach(verdicts, (verdict) =>
       Effect.gen(function* () {
         const kept = yield* onDisk("write", folder, () => keeping.keep(verdict));
-        report = count(report, kept);
+        report = addVerdict(report, kept);
         if (kept.verdict === "refused" && policy === "stop") {
           return yield* Effect.fail(errorOf(format.name, kept));
         }

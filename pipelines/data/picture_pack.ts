@@ -26,6 +26,9 @@ export interface PicturePack {
   readonly hash: string;
 }
 
+/** Most channels of a picture. */
+const MOST_CHANNELS = 4;
+
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 
 /** Bytes in memory that threads can share. */
@@ -73,7 +76,9 @@ export const storeOf = (packs: readonly PicturePack[], room = 64 * 2 ** 20): Pic
     if (pack === undefined) return undefined;
     const [offset, length, width, height] = pack.entries[name]!;
     const { buffer, byteOffset } = pack.bytes;
-    const data = zstdDecompressSync(Buffer.from(buffer as ArrayBuffer, byteOffset + offset, length));
+    const data = zstdDecompressSync(Buffer.from(buffer as ArrayBuffer, byteOffset + offset, length), {
+      maxOutputLength: Math.max(1, width * height * MOST_CHANNELS),
+    });
     return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   };
   return {

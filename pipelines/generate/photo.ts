@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
+import { MOST_ENCODED } from "../data/images/picture_files.ts";
 import { resampleArea } from "../data/resample.ts";
 import { FaultError } from "../runs/fault.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
@@ -36,6 +37,18 @@ export const loadPhoto = (
   master: number,
 ): Effect.Effect<Photo, DiskError | PhotoError> =>
   Effect.gen(function* () {
+    const { size } = yield* onDisk("look at", path, () => Deno.stat(path));
+    if (size > MOST_ENCODED) {
+      return yield* Effect.fail(
+        new PhotoError({
+          op: `read ${path}`,
+          got: `${size} bytes`,
+          expected: `an image of at most ${MOST_ENCODED} bytes`,
+          mend: "make the image smaller",
+          path,
+        }),
+      );
+    }
     const file = yield* onDisk("read", path, () => Deno.readFile(path));
     const bytes = yield* Effect.tryPromise({
       try: () =>

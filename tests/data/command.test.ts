@@ -49,6 +49,35 @@ test("with the policy stop the first refusal is the error", async () => {
   assert.match(err, /data\[1\] at byte \d+\n {2}got: {6}answers\.1: 5\n {2}expected: answers\.1: a text/);
 });
 
+test("files of which nothing is used are an error that says what to check", async () => {
+  const other = await data("llava", file);
+  assert.is(other.code, 1);
+  assert.match(other.err, /val\.json\n {2}got: {6}one JSON|1 entries, none of which is used/);
+  const split = await data("textvqa", file, "--split", "tset", "--json");
+  assert.is(split.code, 1);
+  assert.is(JSON.parse(split.out).taken, 0);
+  assert.match(split.err, "name a split that the files have: val, test");
+});
+
+test("damaged archives and tables name the file, the place, the cause and the remedy", async () => {
+  const table = `${folder}/train.parquet`, archive = `${folder}/0.tar`, zip = `${folder}/1.tar`;
+  await Deno.writeTextFile(table, "PAR1, and then no table");
+  await Deno.writeFile(archive, new Uint8Array(700).fill(65));
+  await Deno.writeTextFile(zip, `PK\x03\x04${" ".repeat(600)}`);
+  const said: readonly (readonly [format: string, path: string, got: RegExp])[] = [
+    ["parquet", table, /a file that ends with "able" instead of PAR1/],
+    ["webdataset", archive, /before the end of its first member/],
+    ["webdataset", zip, /a ZIP archive/],
+  ];
+  for (const [format, path, got] of said) {
+    const { code, err } = await data(format, path);
+    assert.is(code, 1);
+    assert.match(err, path);
+    assert.match(err, got);
+    assert.match(err, /expected: .+\n {2}mend: {5}.+/);
+  }
+});
+
 test("unknown formats and absent files are errors", async () => {
   assert.match((await data("textvq", file)).err, '"textvqa"');
   const absent = await data("textvqa", `${folder}/none.json`);

@@ -170,8 +170,8 @@ test("a shard's bytes: every frame has its place, and any changed byte shows", (
   assert.equal([footer.count, footer.first, footer.side, footer.content], [3, 7, 2, content]);
   parts.forEach(({ record, image }, i) => {
     const [a, n, b, m] = placeIn(bytes.subarray(footer.index), i);
-    assert.is(new TextDecoder().decode(unpackFrame(bytes.subarray(a, a + n))), record);
-    assert.equal(unpackFrame(bytes.subarray(b, b + m)), image);
+    assert.is(new TextDecoder().decode(unpackFrame(bytes.subarray(a, a + n), record.length * 2)), record);
+    assert.equal(unpackFrame(bytes.subarray(b, b + m), image.length), image);
   });
   assert.ok(isWhole(bytes));
   for (let at = 0; at < bytes.length; at++) {

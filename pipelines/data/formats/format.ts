@@ -119,13 +119,28 @@ export interface Format<R> {
   readonly sharesImages?: boolean;
 }
 
+/** Fields that a message names before it counts the others. */
+const NAMED = 6;
+
+/** Where an entry stands, in words: `val.json, data[1] at byte 74`. */
+const placeText = ({ file, record, at }: Place): string =>
+  `${file}, ${record}${at === undefined ? "" : ` at byte ${at}`}`;
+
+/** What is wrong with an entry, and where, as a line of a report. */
+export const refusalText = ({ place, fields }: Refused): string =>
+  `${placeText(place)}: ${
+    fields.slice(0, NAMED).map(({ path, got, expected }) => `${path}: got ${got}, expected ${expected}`).join(
+      "; ",
+    )
+  }${fields.length > NAMED ? ` and ${fields.length - NAMED} more` : ""}`;
+
 /** The error of an entry with wrong fields. */
 export const errorOf = (format: string, { place, fields }: Refused): FormatError => {
   const list = (side: "got" | "expected"): string =>
-    fields.slice(0, 6).map((f) => `${f.path}: ${f[side]}`).join(", ") +
-    (fields.length > 6 ? ` and ${fields.length - 6} more` : "");
+    fields.slice(0, NAMED).map((f) => `${f.path}: ${f[side]}`).join(", ") +
+    (fields.length > NAMED ? ` and ${fields.length - NAMED} more` : "");
   return new FormatError({
-    op: `${format} ${place.file}, ${place.record}${place.at === undefined ? "" : ` at byte ${place.at}`}`,
+    op: `${format} ${placeText(place)}`,
     got: list("got"),
     expected: list("expected"),
     mend: "correct the record, or read with the policy skip, which counts it",

@@ -1,5 +1,6 @@
 /** MMBench (Liu et al. 2023): a table that holds its pictures. */
 import * as t from "io-ts";
+import { imageKinds, kindOf } from "../images/image_kind.ts";
 import { type ChoiceRecord, HIDDEN_CHOICE } from "../../eval/records.ts";
 import { nullable, textCodec, wordsCodec } from "./codecs.ts";
 import { table } from "./entries.ts";
@@ -56,6 +57,8 @@ const judge = (row: Row, entry: Entry): Verdict<ChoiceRecord> => {
   if (image !== undefined && !shared && picture === undefined) {
     return refused(entry, field("image", image, "a picture in base64, or the index of one"));
   }
+  const kind = picture === undefined ? undefined : kindOf(picture);
+  if (kind?.read === false) return refused(entry, field("image", kind.name, imageKinds));
   const hint = given(row.hint), category = given(row.category), parent = given(row["l2-category"]);
   return taken<ChoiceRecord>(entry, [{
     kind: "choice",

@@ -39,7 +39,15 @@ interface Machine {
   readonly stack: Slot[];
   readonly memo: Map<number, Pickled>;
   at: number;
+  /** Lists and dictionaries that were made. */
+  containers: number;
 }
+
+/**
+ * Most lists and dictionaries, values on the stack, and values that are remembered: an opcode of one byte makes tens of
+ * bytes. The official files have some hundred thousand.
+ */
+const CONTAINERS = 2 ** 21, VALUES = 2 ** 23;
 
 const fail = (m: Machine, got: string, wanted: string): never => {
   throw new PickleFault(got, wanted, m.at);
@@ -234,6 +242,9 @@ const opcodes: Readonly<Record<string, (m: Machine) => void>> = {
   "\x95": (m) => void bytesOf(m, 8),
 };
 
+/** Opcodes that make lists and dictionaries. */
+const makers = "]l)t}d\x85\x86\x87";
+
 /** Opcodes that name or run code, for errors. */
 const active: Readonly<Record<string, string>> = {
   c: "GLOBAL",
@@ -257,7 +268,7 @@ const active: Readonly<Record<string, string>> = {
  */
 export const unpickle = (bytes: Uint8Array): Pickled => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const m: Machine = { view, bytes, stack: [], memo: new Map(), at: 0 };
+  const m: Machine = { view, bytes, stack: [], memo: new Map(), at: 0, containers: 0 };
   for (;;) {
     const code = String.fromCharCode(u1(m));
     if (code === ".") {
@@ -275,7 +286,11 @@ export const unpickle = (bytes: Uint8Array): Pickled => {
         "opcodes of plain data",
       );
     }
+    if (makers.includes(code) && ++m.containers > CONTAINERS) {
+      fail(m, `more than ${CONTAINERS} lists and dictionaries`, "fewer");
+    }
     run!(m);
+    if (m.stack.length > VALUES || m.memo.size > VALUES) fail(m, `more than ${VALUES} values`, "fewer");
   }
 };
 

@@ -10,6 +10,7 @@ import {
   type Format,
   FormatError,
   type Place,
+  refusalText,
   type Verdict,
 } from "./format.ts";
 import { field, leftOut, refused } from "./machine.ts";
@@ -62,39 +63,41 @@ export const emptyReport: ReadReport = {
 /** Refusals that a report keeps in words. */
 const KEPT = 20;
 
-const plus = (counts: Readonly<Record<string, number>>, key: string): Readonly<Record<string, number>> => ({
-  ...counts,
-  [key]: (counts[key] ?? 0) + 1,
-});
+/** Fields and rules that a report counts apart, and the name under which it counts all others. */
+const COUNTED = 100, OTHERS = "(others)";
+
+const plus = (counts: Readonly<Record<string, number>>, name: string): Readonly<Record<string, number>> => {
+  const key = Object.hasOwn(counts, name) || Object.keys(counts).length < COUNTED ? name : OTHERS;
+  return { ...counts, [key]: (Object.hasOwn(counts, key) ? counts[key]! : 0) + 1 };
+};
 
 const general = (path: string): string => path.replace(/(^|\.)\d+(?=\.|$)/g, "$1*");
 
 /** A report with one more verdict. */
-export const addVerdict =
-  (format: string): (report: ReadReport, verdict: Verdict<unknown>) => ReadReport => (report, verdict) => {
-    const entries = report.entries + 1;
-    switch (verdict.verdict) {
-      case "taken":
-        return {
-          ...report,
-          entries,
-          taken: report.taken + 1,
-          records: report.records + verdict.records.length,
-        };
-      case "left out":
-        return { ...report, entries, leftOut: plus(report.leftOut, verdict.reason) };
-      case "refused":
-        return {
-          ...report,
-          entries,
-          refused: report.refused + 1,
-          fields: verdict.fields.reduce((counts, f) => plus(counts, general(f.path)), report.fields),
-          refusals: report.refusals.length < KEPT
-            ? [...report.refusals, errorOf(format, verdict).message]
-            : report.refusals,
-        };
-    }
-  };
+export const addVerdict = (report: ReadReport, verdict: Verdict<unknown>): ReadReport => {
+  const entries = report.entries + 1;
+  switch (verdict.verdict) {
+    case "taken":
+      return {
+        ...report,
+        entries,
+        taken: report.taken + 1,
+        records: report.records + verdict.records.length,
+      };
+    case "left out":
+      return { ...report, entries, leftOut: plus(report.leftOut, verdict.reason) };
+    case "refused":
+      return {
+        ...report,
+        entries,
+        refused: report.refused + 1,
+        fields: verdict.fields.reduce((counts, f) => plus(counts, general(f.path)), report.fields),
+        refusals: report.refusals.length < KEPT
+          ? [...report.refusals, refusalText(verdict)]
+          : report.refusals,
+      };
+  }
+};
 
 interface OpenFile {
   readonly entries: AsyncIterator<readonly Entry[]>;
@@ -250,4 +253,4 @@ export const reportOf = <R extends AnyRecord>(
   paths: readonly string[],
   options: ReadOptions = {},
 ): Effect.Effect<ReadReport, FormatError | DiskError> =>
-  Stream.runFold(readFormat(format, paths, options), () => emptyReport, addVerdict(format.name));
+  Stream.runFold(readFormat(format, paths, options), () => emptyReport, addVerdict);

@@ -34,9 +34,10 @@ export interface PictureSpot {
 }
 
 const readSpot = async ({ path, range }: PictureSpot): Promise<Uint8Array> => {
-  if (range === undefined) return await Deno.readFile(path);
   using file = await Deno.open(path);
-  return await bytesAt(file, range[0], range[1] - range[0]);
+  const [from, to] = range ?? [0, (await file.stat()).size];
+  if (to - from > MOST_ENCODED) throw new Error(`an image of ${to - from} bytes, of at most ${MOST_ENCODED}`);
+  return await bytesAt(file, from, to - from);
 };
 
 /** The bytes of a spot. */

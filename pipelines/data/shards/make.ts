@@ -10,6 +10,7 @@ import { loadMaterials, materialsVersion } from "../materials.ts";
 import { badReply, drawAll } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";
 import {
+  MOST_SCENES,
   type ScenesManifest,
   type ScenesPlan,
   scenesPlanCodec,
@@ -117,7 +118,17 @@ export const makeScenes = (
 ): Effect.Effect<ScenesManifest, DataError> =>
   Effect.gen(function* () {
     yield* checkedConfig(config, splits.map((s) => s.split));
-    const shard = options.shard ?? SHARD;
+    const shard = options.shard ?? SHARD, wanted = splits.reduce((n, { count }) => n + count, 0);
+    if (wanted > MOST_SCENES) {
+      return yield* Effect.fail(
+        new DataError({
+          op: `make scenes in ${folder}`,
+          got: `${wanted} scenes`,
+          expected: `at most ${MOST_SCENES}`,
+          mend: "make several folders",
+        }),
+      );
+    }
     const plan: ScenesPlan = { format: 1, config, art: materialsVersion(config), shard, splits };
     yield* begin(folder, plan);
     const jobs = splits.flatMap(({ split, count }) =>

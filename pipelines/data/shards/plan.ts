@@ -41,12 +41,18 @@ export interface ScenesManifest {
   readonly hash: string;
 }
 
+/** Most scenes of a folder, which has a file for every shard of them. */
+export const MOST_SCENES = 2 ** 26;
+
+const countUpTo = (most: number): t.Type<number> =>
+  t.refinement(t.number, (n) => Number.isInteger(n) && n >= 1 && n <= most, `an integer from 1 to ${most}`);
+
 const planType: t.Type<ScenesPlan> = t.strict({
   format: t.literal(1),
   config: dataConfigCodec(),
   art: t.string,
-  shard: t.number,
-  splits: t.readonlyArray(t.strict({ split: splitCodec(), count: t.number })),
+  shard: countUpTo(MOST_SCENES),
+  splits: t.readonlyArray(t.strict({ split: splitCodec(), count: countUpTo(MOST_SCENES) })),
 });
 
 /** Codec of {@link ScenesPlan}. */

@@ -57,6 +57,9 @@ const readIndex = async (file: Deno.FsFile, first: number): Promise<Uint8Array> 
   return await readAt(file, footer.index, footer.count * ENTRY);
 };
 
+/** Most bytes of a scene's record. */
+const MOST_RECORD = 2 ** 22;
+
 /** Indices of shards that are kept: 16 bytes for every scene. */
 const KEPT = 4096;
 
@@ -88,9 +91,12 @@ const frames = (
       indices.set(path, places);
       const [recordAt, recordLength, imageAt, imageLength] = placeIn(places, index % plan.shard);
       // The picture follows its record.
-      if (!image) return [unpackFrame(await readAt(file, recordAt, recordLength))];
+      if (!image) return [unpackFrame(await readAt(file, recordAt, recordLength), MOST_RECORD)];
       const both = await readAt(file, recordAt, imageAt + imageLength - recordAt);
-      return [unpackFrame(both.subarray(0, recordLength)), unpackFrame(both.subarray(imageAt - recordAt))];
+      return [
+        unpackFrame(both.subarray(0, recordLength), MOST_RECORD),
+        unpackFrame(both.subarray(imageAt - recordAt), plan.config.master ** 2 * 3),
+      ];
     },
     catch: (cause) =>
       damaged(path, `${cause instanceof Error ? cause.message : String(cause)} (scene ${index} of ${split})`),

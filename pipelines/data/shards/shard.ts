@@ -107,8 +107,8 @@ export const placeIn = (index: Uint8Array, i: number): FramePlace => {
   return [word(0), word(1), word(2), word(3)];
 };
 
-/** A frame as it was before compression. Throws if it was changed. */
-export const unpackFrame = (frame: Uint8Array): Uint8Array => {
-  const data = zstdDecompressSync(frame);
+/** A frame as it was before compression, of at most `most` bytes. Throws if it was changed, or is longer. */
+export const unpackFrame = (frame: Uint8Array, most: number): Uint8Array => {
+  const data = zstdDecompressSync(frame, { maxOutputLength: most });
   return new Uint8Array(data.buffer, data.byteOffset, data.length);
 };

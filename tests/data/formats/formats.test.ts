@@ -118,9 +118,10 @@ test("a wrong field is named with its file and record; skip goes on and counts i
     "textvqa val.json, data[1] at byte 74: got answers.1: 5; expected answers.1: a text",
   );
   const verdicts = await read(format, [file], { policy: "skip" });
-  const report = verdicts.reduce(addVerdict("textvqa"), emptyReport);
+  const report = verdicts.reduce(addVerdict, emptyReport);
   assert.equal([report.entries, report.taken, report.refused, report.records], [4, 2, 2, 2]);
   assert.equal(report.fields, { "answers.*": 1, question_id: 1 });
+  assert.is(report.refusals[0], "val.json, data[1] at byte 74: answers.1: got 5, expected a text");
   assert.match(report.refusals[1]!, "data[2]");
 });
 
@@ -212,11 +213,11 @@ test("splits are chosen, the others counted", async () => {
     ] as const
   ) {
     const { format, files, entries } = named(name);
-    const report = (await read(format, files, { split })).reduce(addVerdict(name), emptyReport);
+    const report = (await read(format, files, { split })).reduce(addVerdict, emptyReport);
     assert.equal([report.records, report.leftOut, report.entries], [records, others, entries], name);
   }
   const video = named("seed");
-  const report = (await read(video.format, video.files)).reduce(addVerdict("seed"), emptyReport);
+  const report = (await read(video.format, video.files)).reduce(addVerdict, emptyReport);
   assert.equal(report.leftOut, { "data_type video": 1 });
 });
 
