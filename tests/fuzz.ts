@@ -85,7 +85,7 @@ const visit = async (
   const report = await Deno.makeTempFile();
   const request: FuzzRequest = { ...asked, report };
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--preload", new URL("turn.ts", import.meta.url).href, file],
+    args: ["run", "-A", "--preload", "tests/turn.ts", file],
     cwd: root,
     env: { NO_COLOR: "1", FUZZ: JSON.stringify(request) },
     stdin: "null",

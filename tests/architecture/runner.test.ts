@@ -247,4 +247,11 @@ runner(
     }),
 );
 
+runner("knows how long only files take that exist", () => {
+  const root = new URL("../..", import.meta.url).pathname;
+  const known = JSON.parse(Deno.readTextFileSync(`${root}/tests/durations.json`)) as Record<string, number>;
+  const all = new Set(testFiles(`${root}/tests`).map((file) => `tests/${file}`));
+  assert.equal(Object.keys(known).filter((file) => !all.has(file)), []);
+});
+
 runner.run();
