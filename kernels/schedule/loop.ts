@@ -24,7 +24,8 @@ const defaultLoop = (kernel: LoopKernel, profile: DeviceProfile): Omit<LoopSched
   if (longest <= 1) return { rows: width, splits: 1 };
   // barriers are dear on a software device: share a row only when there are too few rows for its lanes
   const enough = profile.software ? 128 : 16384;
-  if (kernel.rows >= enough && (profile.software || longest <= 32)) {
+  const turns = kernel.columns + kernel.reductions.reduce((n, r) => n + r.length, 0);
+  if (kernel.rows >= enough && (profile.software ? turns <= profile.maxTurns : longest <= 32)) {
     return { rows: profile.software ? 32 : 64, splits: 1 };
   }
   const splits = Math.min(width, powerBelow(Math.ceil(longest / 2)));

@@ -24,8 +24,11 @@ export interface ProductSize {
 /** Shortest piece. */
 const SHORTEST = 128;
 
+/** Longest piece of a long sum: one by one, terms beyond lose their digits. */
+const LONGEST = 2048;
+
 /** Most pieces. */
-const MOST = 32;
+const MOST = 512;
 
 /** The name of a product among schedules. */
 export const productForm = ({ batch, m, n, k }: ProductSize, dtype: string): string =>
@@ -51,5 +54,7 @@ export const schedulePieces = (size: ProductSize, dtype: string, profile: Device
   const side = size.m >= 48 && size.n >= 48 ? 64 : 16;
   const tiles = size.batch * Math.ceil(size.m / side) * Math.ceil(size.n / side);
   if (tiles > 24 || size.k < 4096) return 1;
-  return piecesSpace(size, profile).findLast(({ pieces }) => pieces * tiles <= 128)?.pieces ?? 1;
+  let pieces = piecesSpace(size, profile).findLast((s) => s.pieces * tiles <= 128)?.pieces ?? 1;
+  while (pieces > 1 && size.k / pieces > LONGEST && piecesFit(2 * pieces, size)) pieces *= 2;
+  return pieces;
 };

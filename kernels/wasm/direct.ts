@@ -111,25 +111,46 @@ const columnPointers = ({ frames: { func, unit }, n, kernel }: Tile, count: numb
   return [...out, set("col", get(keep))];
 };
 
-/** Steps over the summed index: `$ka` and `$kb` are the bytes that the operands have moved. */
+/** Steps that are summed by themselves before they join the others, for accuracy. */
+const BLOCK = 1024;
+
+/** Steps over the summed index into some sums: `$ka` and `$kb` are the bytes that the operands have moved. */
 const steps = (
   { frames: { func }, kernel }: Tile,
   by: number,
   body: readonly string[],
   total: number,
+  sums: readonly string[],
 ): string[] => {
   const { locals } = func, left = operandOf(kernel.left, "row"), right = operandOf(kernel.right, "col");
   for (const name of ["ka", "kb", "left"]) locals.declare(name, "i32");
-  return total === 0 ? [] : [
-    set("left", i32(total)),
-    ...repeat(locals.unique("l"), get("left"), [
+  const block = (): string[] =>
+    repeat(locals.unique("l"), get("left"), [
       ...body,
       set("ka", add(get("ka"), i32(4 * by * left.stride))),
       set("kb", add(get("kb"), i32(4 * by * right.stride))),
       set("left", `(i32.sub ${get("left")} ${i32(by)})`),
+    ], true);
+  if (total === 0) return [];
+  if (total <= 2 * BLOCK) return [set("left", i32(total)), ...block()];
+  const totals = sums.map((name) => locals.declare(`${name}_total`, "v128"));
+  locals.declare("blocks", "i32");
+  const joined = (i: number): string => `(f32x4.add ${get(totals[i]!)} ${get(sums[i]!)})`;
+  return [
+    set("blocks", i32(total)),
+    ...totals.map((name) => set(name, ZERO)),
+    ...repeat(locals.unique("l"), get("blocks"), [
+      set("left", least(get("blocks"), BLOCK)),
+      set("blocks", `(i32.sub ${get("blocks")} ${get("left")})`),
+      ...block(),
+      ...sums.flatMap((name, i) => [set(totals[i]!, joined(i)), set(name, ZERO)]),
     ], true),
+    ...sums.map((name, i) => set(name, get(totals[i]!))),
   ];
 };
+
+const sumNames = (lines: number, across: number): string[] =>
+  Array.from({ length: lines * across }, (_, x) => `c${Math.floor(x / across)}_${x % across}`);
 
 /** Some rows by one or two groups of four columns; the lanes run over columns. */
 const laneTile = (tile: Tile, quads: number): string[] => {
@@ -156,7 +177,7 @@ const laneTile = (tile: Tile, quads: number): string[] => {
     }
   }
   for (const name of ["ka", "kb"]) locals.declare(name, "i32");
-  out.push(set("ka", i32(0)), set("kb", i32(0)), ...steps(tile, 1, body, k));
+  out.push(set("ka", i32(0)), set("kb", i32(0)), ...steps(tile, 1, body, k, sumNames(lines, quads)));
   for (let i = 0; i < lines; i++) {
     for (let q = 0; q < quads; q++) {
       out.push(`(v128.store offset=${i * line + 16 * q} ${get("sums")} ${get(`c${i}_${q}`)})`);
@@ -189,7 +210,7 @@ const dotTile = (tile: Tile): string[] => {
     }
     return text;
   };
-  out.push(set("ka", i32(0)), set("kb", i32(0)), ...steps(tile, 4, body(4), k - rest));
+  out.push(set("ka", i32(0)), set("kb", i32(0)), ...steps(tile, 4, body(4), k - rest, sumNames(lines, 4)));
   if (rest > 0) out.push(...body(rest));
   for (let i = 0; i < lines; i++) {
     const pair = (p: string, q: string): string =>

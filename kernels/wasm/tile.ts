@@ -38,7 +38,8 @@ type Madd = (a: string, b: string, c: string) => string;
 
 /**
  * `$tile(a, b, c, k, line, more)`: adds `k` steps of the product to the rows of `c`, which lie `line` bytes apart, or
- * starts them where `more` is 0.
+ * starts them where `more` is 0. The steps are summed by themselves first: added one by one to what there is, the last
+ * ones of a long sum would lose their digits.
  */
 const tileText = (name: string, rows: number, quads: number, strides: Strides, madd: Madd): string => {
   const each = (f: (i: number, q: number) => string): string[] =>
@@ -76,13 +77,15 @@ const tileText = (name: string, rows: number, quads: number, strides: Strides, m
     `(func $${name} (param $a i32) (param $b i32) (param $c i32) (param $k i32) (param $line i32) (param $more i32)`,
     ` (local $to i32) (local $rest i32) ${names.map((n) => `(local $${n} v128)`).join(" ")}`,
     indent([
-      `(if ${get("more")} (then`,
-      ...lines((i, q) => set(`c${i}_${q}`, `(v128.load offset=${16 * q} ${get("to")})`)),
-      "))",
       set("rest", `(i32.and ${get("k")} ${i32(UNROLL - 1)})`),
       set("k", `(i32.shr_u ${get("k")} ${i32(Math.log2(UNROLL))})`),
       ...loop("whole", "k", UNROLL),
       ...loop("part", "rest", 1),
+      `(if ${get("more")} (then`,
+      ...lines((i, q) =>
+        set(`c${i}_${q}`, `(f32x4.add ${get(`c${i}_${q}`)} (v128.load offset=${16 * q} ${get("to")}))`)
+      ),
+      "))",
       ...lines((i, q) => `(v128.store offset=${16 * q} ${get("to")} ${get(`c${i}_${q}`)})`),
     ]),
     ")",

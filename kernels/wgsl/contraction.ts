@@ -10,13 +10,14 @@ import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleContraction } from "../schedule/contraction.ts";
 import { matrixSchedule } from "../schedule/matrix.ts";
+import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { type Access, accessOf, pointers } from "./operand.ts";
 import { Scope } from "./scope.ts";
 import { renderSpread } from "./spread.ts";
 import { renderStaged } from "./staged.ts";
 import { renderMatrices } from "./subgroup_matrix.ts";
-import { storeTile, tileGrid } from "./tile.ts";
+import { storeTile, tileGrid, tileNames } from "./tile.ts";
 
 /** Renders a contraction kernel. */
 export const renderContraction = (
@@ -47,7 +48,8 @@ export const renderContraction = (
   if (m % (rows * down) !== 0 || n % (columns * across) !== 0) {
     top.lines.push(`if (row0 >= ${m}u || col0 >= ${n}u) { return; }`);
   }
-  for (let i = 0; i < rows; i++) for (let q = 0; q < quads; q++) top.lines.push(`var c${i}_${q} = vec4f();`);
+  const names = tileNames(rows, quads), blocked = blockedSums(k, names, "vec4f");
+  top.lines.push(...names.map((name) => `var ${name} = vec4f();`), ...blocked.before);
 
   const left = pointers(top, kernel.left, "row", "row0", rows, m, access.left, "l");
   const right = pointers(top, kernel.right, "col", "col0", columns, n, access.right, "r");
@@ -71,8 +73,11 @@ export const renderContraction = (
     }
     return out;
   };
-  if (whole > 0) top.lines.push(`for (var k = 0u; k < ${whole}u; k += 4u) {`, ...step(4), "}");
+  if (whole > 0) {
+    top.lines.push(`for (var k = 0u; k < ${whole}u; k += 4u) {`, ...blocked.within("k", 4), ...step(4), "}");
+  }
   for (let tail = whole; tail < k; tail++) top.lines.push("{", `let k = ${tail}u;`, ...step(1), "}");
+  top.lines.push(...blocked.after);
 
   storeTile(top, kernel, rows, columns);
   return {

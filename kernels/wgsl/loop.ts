@@ -5,6 +5,7 @@ import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts"
 import { kernelLabel } from "../plan/explain.ts";
 import { scheduleLoop } from "../schedule/loop.ts";
 import { literal, maxText, typeOf } from "./dialect.ts";
+import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText, when } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -54,6 +55,12 @@ export const renderLoop = (
     const inner = top.inner([columnName(r.length)]);
     const value = inner.value(r.value);
     const column = r.length > 1 ? columnName(r.length) : "0u";
+    const blocked = blockedSums(
+      Math.ceil(r.length / splits),
+      r.op === "sum" && isFloat(r.tensor.dtype) ? [name] : [],
+      "f32",
+      { per: splits },
+    );
     if (r.op === "sum") inner.lines.push(`${name} += ${value};`);
     else if (r.op === "max") inner.lines.push(`${name} = ${maxText(name, value, element)};`);
     else {
@@ -64,7 +71,10 @@ export const renderLoop = (
         "}",
       );
     }
-    top.lines.push(...head, ...(r.length > 0 ? [loopHead(r.length), ...inner.lines, "}"] : []));
+    const loop = r.length === 0
+      ? []
+      : [loopHead(r.length), ...blocked.within(columnName(r.length), splits), ...inner.lines, "}"];
+    top.lines.push(...head, ...blocked.before, ...loop, ...blocked.after);
     if (splits > 1) {
       top.lines.push(
         ...(join === "subgroups"

@@ -6,6 +6,7 @@
 import type { DeviceProfile } from "../device_profile.ts";
 import type { ScatterKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
+import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -93,16 +94,21 @@ const sums = (kernel: ScatterKernel, homes: Homes, profile: DeviceProfile): Disp
     "if ((link & 1u) == 1u) { return; }",
   );
   const id = top.value(kernel.id), columns = Array.from({ length: each }, (_, j) => j);
+  const names = columns.map((j) => `total${j}`), blocked = blockedSums(positions, names, "f32");
   top.lines.push(
-    ...columns.map((j) => `var total${j} = 0f;`),
+    ...names.map((name) => `var ${name} = 0f;`),
+    ...blocked.before,
+    ...(blocked.before.length === 0 ? [] : ["var met = 0u;"]),
     `for (var other = row; other < ${positions}u; other = ${bindings.load(links, "other")} >> 1u) {`,
+    ...blocked.within("met", 1),
+    ...(blocked.before.length === 0 ? [] : ["met += 1u;"]),
   );
   for (const j of columns) {
     const inner = top.inner(["other", "col"]), update = inner.value(kernel.update);
     const col = ragged ? `min(first + ${j}u, ${width - 1}u)` : `first + ${j}u`;
     top.lines.push("{", `let col = ${col};`, ...inner.lines, `total${j} += ${update};`, "}");
   }
-  top.lines.push("}", `let to = min(u32(${id}), ${tableRows - 1}u) * ${width}u + first;`);
+  top.lines.push("}", ...blocked.after, `let to = min(u32(${id}), ${tableRows - 1}u) * ${width}u + first;`);
   for (const j of columns) {
     const store = bindings.store(table, `to + ${j}u`, `total${j}`);
     top.lines.push(ragged ? `if (first + ${j}u < ${width}u) { ${store} }` : store);

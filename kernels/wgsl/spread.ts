@@ -7,10 +7,11 @@ import type { ContractionKernel } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import type { SpreadSchedule } from "../schedule/contraction.ts";
+import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { accessOf, pointers } from "./operand.ts";
 import { indexOnly, Scope } from "./scope.ts";
-import { storeTile, tileGrid } from "./tile.ts";
+import { storeTile, tileGrid, tileNames } from "./tile.ts";
 
 /** Steps of the summed index of one turn. */
 const STEPS = 4;
@@ -36,7 +37,8 @@ export const renderSpread = (
     `let col0 = (${origin.tileColumn} * ${lanes}u + lane.x) * ${columns}u;`,
     `let near0 = ${inside};`,
   );
-  for (let i = 0; i < rows; i++) for (let q = 0; q < quads; q++) top.lines.push(`var c${i}_${q} = vec4f();`);
+  const names = tileNames(rows, quads), blocked = blockedSums(k, names, "vec4f");
+  top.lines.push(...names.map((name) => `var ${name} = vec4f();`), ...blocked.before);
 
   const access = accessOf(kernel.right, "col", n, k);
   const right = pointers(top, kernel.right, "col", "near0", columns, n, access, "r");
@@ -60,8 +62,16 @@ export const renderSpread = (
     return out;
   };
   const whole = Math.floor(k / STEPS) * STEPS;
-  if (whole > 0) top.lines.push(`for (var k = 0u; k < ${whole}u; k += ${STEPS}u) {`, ...step(STEPS), "}");
+  if (whole > 0) {
+    top.lines.push(
+      `for (var k = 0u; k < ${whole}u; k += ${STEPS}u) {`,
+      ...blocked.within("k", STEPS),
+      ...step(STEPS),
+      "}",
+    );
+  }
   for (let tail = whole; tail < k; tail++) top.lines.push("{", `let k = ${tail}u;`, ...step(1), "}");
+  top.lines.push(...blocked.after);
 
   storeTile(top, kernel, rows, columns, m % rows !== 0 || n % wide !== 0);
   return {

@@ -8,12 +8,16 @@ import type { DeviceProfile } from "../device_profile.ts";
 import type { ContractionKernel } from "../graph/kernel.ts";
 import { kernelLabel } from "../plan/explain.ts";
 import type { StagedSchedule } from "../schedule/contraction.ts";
+import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 import { blockCopy } from "./staged_copy.ts";
-import { storeTile, tileGrid } from "./tile.ts";
+import { storeTile, tileGrid, tileNames } from "./tile.ts";
 
 const lanes = "xyzw";
+
+/** A second set of sums takes as many registers as the first: worth it for longer sums than elsewhere. */
+const LONG = 4096;
 
 const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -67,9 +71,9 @@ export const renderStaged = (
     `let row0 = tile_row + lane.y * ${apart ? 4 : each.rows}u;`,
     `let col0 = tile_col + lane.x * ${apart ? 4 : each.columns}u;`,
   );
-  for (const i of upTo(each.rows)) {
-    for (const q of upTo(each.columns / 4)) top.lines.push(`var c${i}_${q} = vec4f();`);
-  }
+  const names = tileNames(each.rows, each.columns / 4),
+    blocked = blockedSums(k, names, "vec4f", { long: LONG });
+  top.lines.push(...names.map((name) => `var ${name} = vec4f();`), ...blocked.before);
   const copy = blockCopy(kernel, schedule, bindings), blocks = Math.ceil(k / depth);
   const barrier = "workgroupBarrier();";
   top.lines.push(...copy.before);
@@ -77,6 +81,7 @@ export const renderStaged = (
     case "nothing":
       top.lines.push(
         `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
+        ...blocked.within("k0", depth),
         ...copy.read("k0"),
         ...copy.put(0),
         barrier,
@@ -89,6 +94,7 @@ export const renderStaged = (
       top.lines.push(
         ...copy.read("0u"),
         `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
+        ...blocked.within("k0", depth),
         ...copy.put(0),
         barrier,
         `if (k0 + ${depth}u < ${k}u) {`,
@@ -104,6 +110,7 @@ export const renderStaged = (
       if (blocks > 1) {
         top.lines.push(
           `for (var k0 = 0u; k0 < ${Math.floor(blocks / 2) * 2 * depth}u; k0 += ${2 * depth}u) {`,
+          ...blocked.within("k0", 2 * depth),
           ...copy.read(`(k0 + ${depth}u)`),
           ...multiply(schedule, 0),
           ...copy.put(1),
@@ -119,6 +126,7 @@ export const renderStaged = (
       }
       if (blocks % 2 === 1) top.lines.push(...multiply(schedule, 0));
   }
+  top.lines.push(...blocked.after);
   storeTile(
     top,
     kernel,

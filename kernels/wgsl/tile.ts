@@ -86,6 +86,10 @@ const finisher = (top: Scope, kernel: ContractionKernel): Finish => {
   return { kind: "call" };
 };
 
+/** Names of the accumulators of a worker's tile: `c{row}_{quad}`. */
+export const tileNames = (rows: number, quads: number): readonly string[] =>
+  Array.from({ length: rows * quads }, (_, x) => `c${Math.floor(x / quads)}_${x % quads}`);
+
 /** Stores the accumulators `c{row}_{quad}` of a worker whose tile starts at (`row0`, `col0`). */
 export const storeTile = (
   top: Scope,

@@ -33,7 +33,7 @@ const halved = (c: DeviceCase): Pick<DeviceCase, "roots" | "bindings"> | undefin
     if (cs.is("scatterAdd", t) || cs.is("scan", t) || t.op === "randomBits") return undefined;
     if (t.dtype !== "f32" && t.args.every((a) => by.get(a) === a)) by.set(t, t);
     else if (cs.is("input", t)) by.set(t, cs.input(t.attributes.path, t.shape, "f16"));
-    else if (cs.is("constant", t)) by.set(t, cs.constant(t.attributes.value, "f16"));
+    else if (cs.is("constant", t)) by.set(t, cs.constant(Math.f16round(t.attributes.value), "f16"));
     else if (cs.is("cast", t) && t.dtype === "f32") by.set(t, cs.cast("f16")(by.get(t.args[0]!)!));
     else {
       const half = (a: cs.Tensor) => by.get(a)!.dtype === "f32" ? cs.cast("f16")(by.get(a)!) : by.get(a)!;

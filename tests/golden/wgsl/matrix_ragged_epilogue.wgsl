@@ -2,7 +2,29 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 enable f16;
-fn tanh_of(x: f32) -> f32 { return select(tanh(x), sign(x), abs(x) > 9f); }
+var<private> inf_bits: u32 = 0x7f800000u;
+fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn exp_of(x: f32) -> f32 {
+  let n = clamp(floor(fma(x, 1.44269504f, 0.5f)), -150f, 129f); let k = i32(n);
+  let r = fma(f32(k), 2.12194440e-4f, fma(n, -0.693359375f, x));
+  var p = fma(fma(1.9875691500e-4f, r, 1.3981999507e-3f), r, 8.3334519073e-3f);
+  p = fma(fma(fma(p, r, 4.1665795894e-2f), r, 1.6666665459e-1f), r, 5.0000001201e-1f);
+  p = fma(p * r, r, r) + 1f;
+  let half = k / 2i;
+  p = p * bitcast<f32>((half + 127i) << 23u) * bitcast<f32>((k - half + 127i) << 23u);
+  p = select(select(p, bitcast<f32>(inf_bits), x > 89f), 0f, x < -104f);
+  return select(p, x, is_nan(x));
+}
+fn tanh_of(x: f32) -> f32 {
+  let a = abs(x); let s = x * x;
+  if (a < 0.625f) {
+    var p = fma(fma(-5.70498872745e-3f, s, 2.06390887954e-2f), s, -5.37397155531e-2f);
+    p = fma(fma(p, s, 1.33314422036e-1f), s, -3.33332819422e-1f);
+    return fma(p * s, x, x);
+  }
+  let y = 1f - 2f / (exp_of(a + a) + 1f);
+  return select(select(y, -y, x < 0f), x, is_nan(x));
+}
 @group(0) @binding(0) var<storage, read> x0: array<f32, 6500>;
 @group(0) @binding(1) var<storage, read> x1: array<f32, 5000>;
 @group(0) @binding(2) var<storage, read> x2: array<f32, 100>;
