@@ -7,7 +7,7 @@ import type { ClosedFunction } from "./ops/closed.ts";
 import type { CustomRule } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
 import { type Origin, originNow } from "./origin.ts";
-import type { Shape } from "./shape.ts";
+import { type Shape, show } from "./shape.ts";
 
 /** What each primitive carries besides its arguments. */
 export interface OpAttributes {
@@ -176,6 +176,15 @@ export interface Tensor<P extends OpName = OpName> {
   readonly origin: Origin;
 }
 
+const described = (t: Tensor): string => {
+  if (is("input", t)) return `input ${t.attributes.path}`;
+  if (is("constant", t)) return `constant ${t.attributes.value}`;
+  return `${t.op}(${t.args.map(({ dtype, shape }) => `${dtype} ${show(shape)}`).join(", ")})`;
+};
+
+/** Consoles and notebooks of Deno and Node print what this method of a value returns. */
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
 class Node<P extends OpName> implements Tensor<P> {
   readonly op: P;
   readonly args: readonly Tensor[];
@@ -200,6 +209,12 @@ class Node<P extends OpName> implements Tensor<P> {
     this.dtype = dtype;
     this.id = id;
     this.origin = origin;
+  }
+  toString(): string {
+    return `Tensor ${this.dtype} ${show(this.shape)} = ${described(this as unknown as Tensor)}`;
+  }
+  [INSPECT](): string {
+    return this.toString();
   }
 }
 
