@@ -42,7 +42,7 @@ export * from "./ops/pick.ts";
 export * from "./ops/einsum.ts";
 export * from "./ops/mark.ts";
 export * from "./ops/call.ts";
-export * from "./ops/closed.ts";
+export { ClosedFunction } from "./ops/closed.ts";
 export { remade } from "./ops/make.ts";
 export * from "./ops/random.ts";
 export * from "./ops/record.ts";

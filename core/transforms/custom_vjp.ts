@@ -7,7 +7,7 @@ import { markRecords } from "../ops/mark.ts";
 import { make } from "../ops/make.ts";
 import { equals, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { mapTensors, tensorsIn, tracing } from "./trace.ts";
+import { mapTensors, refuseContainers, tensorsIn, tracing } from "./trace.ts";
 
 /**
  * The same values, which derivatives take for constants: gradients and tangents through them are zero. Takes tensors
@@ -20,9 +20,12 @@ import { mapTensors, tensorsIn, tracing } from "./trace.ts";
  * const [dx] = interpret([slope], { x: f32([2], [3, 5]) });
  * if (dx!.data.join() !== "3,5") throw new Error("not so");
  * ```
+ * @throws {TreeError} if tensors are in a Map, a Set or an object of a class.
  */
-export const stopGradient = <T>(values: T): T =>
-  mapTensors(values, (t) => make(markRecords.stopGradient, [t], {}));
+export const stopGradient = <T>(values: T): T => {
+  refuseContainers("stopGradient", values);
+  return mapTensors(values, (t) => make(markRecords.stopGradient, [t], {}));
+};
 
 /** A derivative of the user's: what the backward pass does in the place of the function's own. */
 export interface VjpRule<A extends readonly unknown[], R, S> {
@@ -94,6 +97,7 @@ export const customVjp = <A extends readonly unknown[], R, S>(
   rule: VjpRule<A, R, S>,
 ): (...args: A) => R =>
 (...args: A): R => {
+  refuseContainers("customVjp", args);
   const leaves = tensorsIn(args);
   return tracing("customVjp", leaves, (parameters) => {
     const given = (): A => {

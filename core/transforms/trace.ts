@@ -61,6 +61,21 @@ const refuseHidden = (op: string, result: unknown, trace: number): void => {
   }
 };
 
+/**
+ * Refuses arguments with tensors in containers that are no trees, where they would be passed over.
+ * @throws {TreeError} naming the container.
+ */
+export const refuseContainers = (op: string, value: unknown): void => {
+  const [hidden] = hiddenIn(value);
+  if (hidden === undefined) return;
+  throw new TreeError({
+    op,
+    got: `${hidden.container} with tensors`,
+    expected: "tensors in lists and plain records",
+    mend: "pass a record of them",
+  });
+};
+
 interface Hidden {
   readonly container: string;
   readonly tensor: Tensor;

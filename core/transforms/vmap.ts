@@ -10,7 +10,7 @@ import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 import { batchRuleOf } from "./batching.ts";
 import { scanBatched } from "./scan_vmap.ts";
-import { mapTensors, tensorsIn, tracing } from "./trace.ts";
+import { mapTensors, refuseContainers, tensorsIn, tracing } from "./trace.ts";
 
 /** Which axes are mapped over. */
 export interface VmapOptions {
@@ -101,6 +101,7 @@ export const vmap = <A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
   }
   const along = args.flatMap((arg, i) => {
     const axis = Array.isArray(axes) ? axes[i]! : axes as number | null;
+    if (axis !== null) refuseContainers("vmap", arg);
     return axis === null ? [] : tensorsIn(arg).map((x) => [x, axisOf("vmap", axis, x.shape.length)] as const);
   });
   const n = lengthOf(along);

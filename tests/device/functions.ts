@@ -57,11 +57,15 @@ export const functionCases: readonly DeviceCase[] = [
     (x) => cs.add(clipped(x!), cs.mul(x!, cs.stopGradient(cs.sin(x!)))),
   ),
   made("a copy", ["copy"], [unit("x", 4, 6)], (x) => cs.mul(cs.copy("it")(cs.exp(x!)), x!)),
-  made(
-    "dropout, recomputed",
-    ["randomBits"],
-    [unit("x", 40, 13), key],
-    (x, k) => cs.remat((y: Tensor) => cs.mul(cs.dropout(fold(k!, 3), 0.25)(cs.sin(y)), y))(x!),
+  // the step is data: one program draws anew in every step
+  ...[0, 1, 1e6].map((n) =>
+    made(
+      `dropout, recomputed, in step ${n}`,
+      ["randomBits"],
+      [unit("x", 40, 13), key, cs.ndarray("i32", [], Int32Array.of(n))],
+      (x, k, step) =>
+        cs.remat((y: Tensor) => cs.mul(cs.dropout(cs.foldIn(k!)(step!), 0.25)(cs.sin(y)), y))(x!),
+    )
   ),
   made("dropout with a key for each row", ["randomBits"], [unit("x", 6, 50), key], (x, k) => {
     const keys = cs.stack(Array.from({ length: 6 }, (_, i) => fold(k!, i)));

@@ -176,6 +176,11 @@ test("results in containers that are no trees are refused", () => {
     const { aux } = cs.valueAndGrad((p: Tensor) => [square(p), put(w)] as const)(x);
     assert.ok(aux !== undefined);
   }
+  const held = new Map([["a", x]]);
+  assert.match(thrown(cs.TreeError, () => cs.stopGradient(held)).message, /a Map with tensors/);
+  const mapped = () =>
+    cs.vmap((m: never, y: Tensor) => cs.add((m as typeof held).get("a")!, y))(held as never, x);
+  assert.match(thrown(cs.TreeError, mapped).message, /a Map with tensors/);
   assert.match(
     thrown(cs.TreeError, () => cs.grad(() => cs.constant(0))(new Map([["a", x]]) as never)).message,
     /a Map/,
