@@ -11,7 +11,7 @@ export interface Origin {
 }
 
 /** Frames that are looked at: a line that calls an operation is among the first, one that calls a model is not. */
-const REACHES = [5, 14, 80];
+const REACHES = [4, 14, 80];
 
 /** The rooms that build descriptions. */
 const ROOMS = ["./", "../kernels/"].map((room) => new URL(room, import.meta.url).href);
@@ -58,8 +58,8 @@ const placeAmong = (_: unknown, frames: readonly Frame[]): string | undefined =>
   return frames.length < (Error as Stacks).stackTraceLimit! ? undefined : "";
 };
 
-/** The place of the call under way. */
-const placeNow = (): string | undefined => {
+/** The place of the call under way: the frames of `above` and of what it calls are left out. */
+const placeNow = (above: unknown): string | undefined => {
   const stacks = Error as Stacks, { stackTraceLimit, prepareStackTrace } = stacks;
   if (stackTraceLimit === undefined || stacks.captureStackTrace === undefined) {
     return placeOf(new Error().stack ?? "");
@@ -67,7 +67,7 @@ const placeNow = (): string | undefined => {
   const among = (frames: number): string | undefined => {
     const holder: { readonly stack?: string } = {};
     stacks.stackTraceLimit = frames;
-    stacks.captureStackTrace!(holder, originNow);
+    stacks.captureStackTrace!(holder, above);
     return holder.stack;
   };
   stacks.prepareStackTrace = placeAmong;
@@ -90,9 +90,16 @@ interface Shared {
 
 let shared: Shared | undefined;
 
-/** The origin of what is made now: the one that a transform hands down, or the call under way. */
-export const originNow = (): Origin =>
-  shared === undefined ? { at: placeNow() } : shared.origin ??= { at: placeNow() };
+/**
+ * The origin of what is made now: the one that a transform hands down, or the call under way. `above` is a function of
+ * that call, from which on frames are looked at.
+ */
+export const originNow = (above?: unknown): Origin => {
+  if (shared?.origin !== undefined) return shared.origin;
+  const made = { at: placeNow(above ?? originNow) };
+  if (shared !== undefined) shared.origin = made;
+  return made;
+};
 
 const within = <A>(given: Shared, build: () => A): A => {
   const before = shared;

@@ -257,7 +257,7 @@ export const intern = <P extends OpName>(
   const key = `${op}(${ids.join(",")})${attributesText(attributes)}${shape.join("x")}:${dtype}`;
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
-  const node = new Node(op, args, attributes, shape, dtype, count++, originNow());
+  const node = new Node(op, args, attributes, shape, dtype, count++, originNow(intern));
   interned.set(key, new WeakRef(node as unknown as Node<OpName>));
   forget.register(node, key);
   return node;
