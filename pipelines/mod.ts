@@ -209,7 +209,7 @@ export type {
   RecordKind,
   YesNoRecord,
 } from "./eval/records.ts";
-export { type ResultFiles, resultParser, type SubmissionFormat } from "./eval/submission/format.ts";
+export type { ParseResults, ResultFiles, SubmissionFormat } from "./eval/submission/format.ts";
 export * from "./eval/submission/formats.ts";
 export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";

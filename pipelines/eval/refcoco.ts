@@ -1,31 +1,28 @@
 /** RefCOCO, RefCOCO+ and RefCOCOg (Yu et al., arXiv 1608.00272): accuracy at IoU 0.5 in pixels of the original picture. */
 import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../data/box.ts";
-import { type BoxFormat, boxParser, thousandBoxes } from "../text/boxes.ts";
+import { type BoxFormat, type ParseBox, thousandBoxes } from "../text/boxes.ts";
 import { type BoxPair, pairFound, scoreBoxes } from "./boxes_found.ts";
 import type { Answered, BoxRecord } from "./records.ts";
 import type { Credit, Scores } from "./report.ts";
-
-/** How a box in shares of the image is read from an answer: the `parse` of a format of `text/boxes.ts`. */
-export type ReadBox = ReturnType<typeof boxParser>;
 
 /**
  * The rule of Qwen-VL's evaluate_grounding.py: the first `(x1,y1),(x2,y2)` of the text, its numbers over 999. Numbers
  * out of range stay as they are, and a text without such a box is none.
  */
-export const firstQwenBox: ReadBox = boxParser((text) => {
+export const firstQwenBox: ParseBox = (text) => {
   const found = /\((.*?)\),\((.*?)\)/.exec(text);
   if (found === null) return O.none;
   const numbers = found.slice(1, 3).map((pair) => pair.split(","));
   if (numbers.some((pair) => pair.length !== 2 || pair.some((n) => n.trim() === ""))) return O.none;
   const box = numbers.flat().map((n) => Number(n) / 999);
   return box.every(Number.isFinite) ? O.some(box as unknown as Box) : O.none;
-});
+};
 
 /** How boxes are read from answers, and how a perfect answer would be written, where that is known. */
 export interface BoxReading {
   /** Reads the box of an answer. */
-  readonly parse: ReadBox;
+  readonly parse: ParseBox;
   /** The text of a box in shares of the image's sides. */
   readonly print?: BoxFormat["print"];
 }

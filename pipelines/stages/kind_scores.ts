@@ -9,12 +9,7 @@ import type { Benchmark } from "../eval/benchmark.ts";
 import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../eval/bootstrap.ts";
 import { type BlindAnswer, type Control, everyControl, majorityAnswer } from "../eval/controls.ts";
 import type { EvalError } from "../eval/error.ts";
-import {
-  type AnswerComparison,
-  type AnswerEvaluation,
-  compareAnswers,
-  evaluateAnswers,
-} from "../eval/evaluation.ts";
+import { type AnswerEvaluation, evaluateAnswers } from "../eval/evaluation.ts";
 import type { Answered as AnsweredRecord } from "../eval/records.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { byKind, sceneRecord } from "../eval/scene_records.ts";
@@ -135,28 +130,5 @@ export const kindScoresOf = (answers: Answers, config: DataConfig, options: Boot
       if (E.isLeft(score)) throw score.left;
       return [kind, score.right];
     }),
-  );
-};
-
-/**
- * How much more credit one model has than another on the same questions, kind by kind, by size and template: paired by
- * scene. Where more tokens help, small objects gain and large ones do not.
- * @throws {RangeError} if the questions are not the same.
- */
-export const compareKinds = (
-  first: readonly Answered[],
-  second: readonly Answered[],
-  config: DataConfig,
-  options: BootstrapOptions,
-): Readonly<Partial<Record<QuestionKind, AnswerComparison>>> => {
-  const benchmarks = sceneBenchmarks(config), others = byKind(second);
-  return Object.fromEntries(
-    [...byKind(first)].map(([kind, items]) => [
-      kind,
-      compareAnswers(benchmarks[kind], recordsOf(items, config), recordsOf(others.get(kind) ?? [], config), {
-        ...options,
-        sizes: sceneSizes,
-      }),
-    ]),
   );
 };

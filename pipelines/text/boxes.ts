@@ -6,8 +6,8 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../data/box.ts";
 import { boxWords, parseBox } from "../data/grid.ts";
 
-/** A function as a parser of boxes. */
-export const boxParser = (parse: (text: string) => O.Option<Box>): (text: string) => O.Option<Box> => parse;
+/** Reads the box of a text, its edges in shares of the image's sides. */
+export type ParseBox = (text: string) => O.Option<Box>;
 
 /** A way of writing boxes. */
 export interface BoxFormat {
@@ -18,7 +18,7 @@ export interface BoxFormat {
   /** The text of a box in shares of the picture's side; edges outside of it are moved to its border. */
   readonly print: (box: Box) => string;
   /** The box of a text; `none` unless it has exactly one, in range, with its edges in order. */
-  readonly parse: ReturnType<typeof boxParser>;
+  readonly parse: ParseBox;
 }
 
 const within = (v: number): number => Math.min(1, Math.max(0, v));

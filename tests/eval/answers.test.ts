@@ -9,8 +9,10 @@ import { mmeAnswer, mmeCognition, mmePerception, scoreMme } from "../../pipeline
 import { scorePope } from "../../pipelines/eval/pope.ts";
 import type { BoxRecord, ExactRecord, YesNoRecord } from "../../pipelines/eval/records.ts";
 import { boxReadingOf, firstQwenBox, refCocoAccuracy, scoreRefCoco } from "../../pipelines/eval/refcoco.ts";
+import { benchmarkNamed, benchmarksWith } from "../../pipelines/eval/registry.ts";
 import { saysYes } from "../../pipelines/eval/yes_no.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../../pipelines/text/boxes.ts";
+import { answersOf } from "../../pipelines/text/record_turns.ts";
 import { property } from "../support/property.ts";
 import { close, left, right } from "./support.ts";
 
@@ -193,6 +195,10 @@ for (const format of [thousandBoxes, taggedBoxes, locationBoxes, decimalBoxes(2)
       const written = format.print([x / 800, y / 801, (x + w) / 800, (y + h) / 801]);
       const reading = boxReadingOf(format);
       assert.is(refCocoAccuracy(reading)(record, written), 1);
+      // which is what a mixture teaches, and what the benchmark of a training with this format reads
+      assert.equal(answersOf(record, format), [written]);
+      const of = right(benchmarkNamed("refcoco", benchmarksWith(format)));
+      assert.is(right(of.score([{ record, answer: written }])).values["mean_iou"], 1);
       const { values } = scoreRefCoco(reading)([{ record, answer: written }]);
       assert.equal(values, { accuracy: 1, mean_iou: 1, centre_hit: 1, unparsable: 0 });
       // Without knowing how it is written, the box that is read lies within half a step of the true one.

@@ -6,6 +6,7 @@ import { concepts, nameOf } from "../../pipelines/data/concepts.ts";
 import { fullData } from "../../pipelines/data/config.ts";
 import { sampleScenes } from "../../pipelines/data/scene.ts";
 import { type Question, type QuestionKind, questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
+import { compareAnswers } from "../../pipelines/eval/evaluation.ts";
 import { everyControl } from "../../pipelines/eval/controls.ts";
 import { recordCodec } from "../../pipelines/eval/record_codec.ts";
 import type { ScoreReport } from "../../pipelines/eval/report.ts";
@@ -13,7 +14,7 @@ import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";
 import { sceneRecord } from "../../pipelines/eval/scene_records.ts";
 import { sceneSizes } from "../../pipelines/eval/slices.ts";
-import { compareKinds, kindScoresCodec, kindScoresOf } from "../../pipelines/stages/kind_scores.ts";
+import { kindScoresCodec, kindScoresOf } from "../../pipelines/stages/kind_scores.ts";
 import { evalQuestions } from "../../pipelines/stages/scores.ts";
 import { taggedBoxes } from "../../pipelines/text/boxes.ts";
 
@@ -71,6 +72,32 @@ test("numbers of the kinds' own evaluators", () => {
   assert.ok(of("dense")["recall"] === 1 && of("caption")["recall"]! < 1);
   assert.ok(of("caption")["CIDEr"]! > 9 && of("caption")["Bleu_4"]! > 0.999);
   assert.is(of("relation")["accuracy"], 1);
+});
+
+test("two models are compared by size, paired by scene", () => {
+  // the second sees nothing that is smaller than 24 px
+  const all = sceneBenchmarks(fullData);
+  const answeredBy = (kind: QuestionKind, say: (q: Question) => string) =>
+    asked.filter(({ question }) => question.kind === kind).map(({ scene, question }, i) => ({
+      record: sceneRecord(question, fullData, String(scene), String(i)),
+      answer: say(question),
+    }));
+  for (const kind of ["count", "name", "refer", "reading"] as const) {
+    const first = answeredBy(kind, (q) => q.answer);
+    const second = answeredBy(kind, (q) => q.size !== undefined && q.size < 24 ? "nothing" : q.answer);
+    const options = { resamples: 100, seed: 1, sizes: sceneSizes };
+    const { difference, bySize, byTemplate } = compareAnswers(all[kind], first, second, options);
+    const parts = new Map(bySize.map((p) => [p.name, p]));
+    assert.ok(difference.value > 0 && difference.low > 0, kind);
+    for (const name of ["under 16 px", "16 to 24 px"]) {
+      assert.is(parts.get(name)?.value ?? 1, 1, `${kind} ${name}`);
+    }
+    for (const name of ["24 to 40 px", "40 to 80 px", "from 80 px", "unknown"]) {
+      assert.equal([parts.get(name)?.low ?? 0, parts.get(name)?.high ?? 0], [0, 0], `${kind} ${name}`);
+    }
+    assert.is(bySize.reduce((sum, p) => sum + p.n, 0), first.length);
+    if (kind === "refer") assert.ok(byTemplate.every((p) => p.value > 0 && p.value < 1));
+  }
 });
 
 test("yes and no cost nothing to guess, and the controls say so", () => {
@@ -137,25 +164,6 @@ test("captions: longest names, plurals and synonyms are found; what is not there
     const named = conceptsNamed(`there is a ${nameOf(id)} here`);
     assert.equal(named, [nameOf(id)]);
   }
-});
-
-test("two models are compared by size, paired by scene", () => {
-  // the second sees nothing that is smaller than 24 px
-  const second = answer((q) => q.size !== undefined && q.size < 24 ? "nothing" : q.answer);
-  const gains = compareKinds(answer((q) => q.answer), second, fullData, { resamples: 100, seed: 1 });
-  for (const kind of ["count", "name", "refer", "reading"] as const) {
-    const { difference, bySize } = gains[kind]!;
-    const parts = new Map(bySize.map((p) => [p.name, p]));
-    assert.ok(difference.value > 0 && difference.low > 0, kind);
-    for (const name of ["under 16 px", "16 to 24 px"]) {
-      assert.is(parts.get(name)?.value ?? 1, 1, `${kind} ${name}`);
-    }
-    for (const name of ["24 to 40 px", "40 to 80 px", "from 80 px", "unknown"]) {
-      assert.equal([parts.get(name)?.low ?? 0, parts.get(name)?.high ?? 0], [0, 0], `${kind} ${name}`);
-    }
-    assert.is(bySize.reduce((sum, p) => sum + p.n, 0), asked.filter((a) => a.question.kind === kind).length);
-  }
-  assert.ok(gains.refer!.byTemplate.every((p) => p.value > 0 && p.value < 1));
 });
 
 test("scores survive JSON", () => {

@@ -1,10 +1,14 @@
 /** Asking a model that was trained from nothing a moment ago, and everything that cannot be asked. */
 import { cpu, type Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { keptPredictions } from "../../pipelines/ablations/predictions.ts";
+import { benchmarkFor, rescored } from "../../pipelines/eval/rescore.ts";
+import { packPredictions, readPredictions } from "../../pipelines/stages/predictions.ts";
 import { added, type Ask, ask, asked } from "../../pipelines/generate/ask.ts";
 import { looksAt, looksOf, windowsOf } from "../../pipelines/generate/looks.ts";
 import { loadPhoto } from "../../pipelines/generate/photo.ts";
@@ -76,6 +80,26 @@ test("the command answers, streams what it answers, and draws where it looked", 
   assert.ok(answer.ids.length <= 3);
   const { width, height } = await sharp(show).metadata();
   assert.ok(width! >= 640 && height! > 300, "a panel for each scale");
+});
+
+test("the run keeps its predictions, and today's rules give the scores that were kept", async () => {
+  const [file, ...others] = await Effect.runPromise(keptPredictions(run));
+  assert.equal([file, others], [`${run}/predictions/tiny-evaluate.jsonl`, []]);
+  const kept = await Effect.runPromise(readPredictions(file!)), { head, predictions } = kept;
+  assert.equal(Object.keys(head.scores).toSorted(), ["scene-count", "scene-presence", "scene-refer"]);
+  for (const { record, answers: { seen, blind, shuffled } } of predictions) {
+    assert.ok(seen !== undefined && blind !== undefined);
+    assert.is.not(shuffled!.image, record.image);
+  }
+  const again = rescored(kept, benchmarkFor(head.boxes));
+  assert.equal(again, E.right({ predictions: kept, changed: {} }));
+  const { kinds } = JSON.parse(Deno.readTextFileSync(`${run}/samples/tiny-evaluate.json`));
+  assert.equal(head.scores["scene-presence"]!.seen, kinds.presence.report);
+  // packed as results keep them, they are the same
+  await Effect.runPromise(packPredictions(run, `${folder}/packed`));
+  const packed = `${folder}/packed/predictions/tiny-evaluate.jsonl.gz`;
+  assert.equal(await Effect.runPromise(readPredictions(packed)), kept);
+  assert.ok(Deno.statSync(packed).size * 4 < Deno.statSync(file!).size);
 });
 
 test("a benchmark's prompt is asked, and what its score reads is said", async () => {

@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type { Answered, Prediction } from "../records.ts";
-import { badFile, idValue, json, onlyFile, resultParser, type SubmissionFormat } from "./format.ts";
+import { badFile, idValue, json, onlyFile, type SubmissionFormat } from "./format.ts";
 
 /** How entries are written. */
 export interface EntryLayout {
@@ -58,11 +58,10 @@ export const entryFormat = (layout: EntryLayout): SubmissionFormat => ({
       : JSON.stringify(entries);
     return { [layout.file]: text };
   },
-  parse: resultParser((files) =>
+  parse: (files) =>
     pipe(
       onlyFile(files, layout.file),
       E.flatMap((text) => entriesOf(layout, text)),
       E.flatMap(E.traverseArrayWithIndex(predictionOf(layout))),
-    )
-  ),
+    ),
 });

@@ -6,16 +6,11 @@ import type { Answered, BenchmarkRecord, Prediction } from "../records.ts";
 /** Result files by name. */
 export type ResultFiles = Readonly<Record<string, string>>;
 
-/** A function that reads result files back; questions are needed where a format does not have their ids. */
-export const resultParser = (
-  parse: (
-    files: ResultFiles,
-    records: readonly BenchmarkRecord[],
-  ) => E.Either<EvalError, readonly Prediction[]>,
-): (
+/** Reads result files back; questions are needed where a format does not have their ids. */
+export type ParseResults = (
   files: ResultFiles,
   records: readonly BenchmarkRecord[],
-) => E.Either<EvalError, readonly Prediction[]> => parse;
+) => E.Either<EvalError, readonly Prediction[]>;
 
 /** A format of result files. */
 export interface SubmissionFormat {
@@ -24,7 +19,7 @@ export interface SubmissionFormat {
   /** The files of some answers. */
   readonly encode: (answered: readonly Answered[]) => ResultFiles;
   /** The answers of such files; `parse(encode(x), questions)` has the answers of `x`. */
-  readonly parse: ReturnType<typeof resultParser>;
+  readonly parse: ParseResults;
 }
 
 /** A fault of a result file. `where` are the lines, entries or ids at fault. */

@@ -5,7 +5,7 @@ import * as O from "fp-ts/lib/Option.js";
 import { choiceText, statedLetter } from "../choice.ts";
 import type { EvalError } from "../error.ts";
 import type { Answered, BenchmarkRecord, Prediction } from "../records.ts";
-import { badFile, json, onlyFile, resultParser, type SubmissionFormat } from "./format.ts";
+import { badFile, json, onlyFile, type SubmissionFormat } from "./format.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -52,15 +52,14 @@ const scienceQaText = (answered: readonly Answered[]): string => {
 export const scienceQaFile: SubmissionFormat = {
   name: "scienceqa",
   encode: (answered) => ({ "results.json": scienceQaText(answered) }),
-  parse: resultParser((files) =>
+  parse: (files) =>
     pipe(
       onlyFile(files, "results.json"),
       E.flatMap(json("results.json")),
       E.flatMap(fieldsOf("results.json")),
       E.flatMap(({ outputs }) => fieldsOf("results.json")(outputs)),
       E.flatMap(predictionsOf("results.json", text)),
-    )
-  ),
+    ),
 };
 
 const aokvqaText = (kind: "direct_answer" | "multiple_choice") => ({ record, answer }: Answered): string =>
@@ -79,12 +78,11 @@ export const aokVqaFile = (kind: "direct_answer" | "multiple_choice"): Submissio
       answered.map((item) => [item.record.id, { [kind]: aokvqaText(kind)(item) }] as const),
     ),
   }),
-  parse: resultParser((files) =>
+  parse: (files) =>
     pipe(
       onlyFile(files, "predictions.json"),
       E.flatMap(json("predictions.json")),
       E.flatMap(fieldsOf("predictions.json")),
       E.flatMap(predictionsOf("predictions.json", (value) => text((value as Fields | null)?.[kind]))),
-    )
-  ),
+    ),
 });

@@ -4,7 +4,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { letterOf } from "../../text/prompts.ts";
 import type { EvalError } from "../error.ts";
 import type { Answered, ChoiceRecord, Prediction } from "../records.ts";
-import { badFile, onlyFile, resultParser, type SubmissionFormat } from "./format.ts";
+import { badFile, onlyFile, type SubmissionFormat } from "./format.ts";
 
 const FILE = "predictions.tsv";
 
@@ -83,5 +83,5 @@ export const mmbenchTable: SubmissionFormat = {
   encode: (answered) => ({
     [FILE]: rowsOf(answered.filter(isChoice)).map((row) => `${row.map(quoted).join("\t")}\n`).join(""),
   }),
-  parse: resultParser((files) => pipe(onlyFile(files, FILE), E.flatMap(predictions))),
+  parse: (files) => pipe(onlyFile(files, FILE), E.flatMap(predictions)),
 };

@@ -3,7 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import type { EvalError } from "../error.ts";
 import { groupBy } from "../report.ts";
 import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../records.ts";
-import { badFile, resultParser, type SubmissionFormat } from "./format.ts";
+import { badFile, type SubmissionFormat } from "./format.ts";
 
 /** A line has no room for tabs and line ends: they become spaces. */
 const cell = (text: string): string => text.replace(/[\t\r\n]/g, " ");
@@ -55,11 +55,11 @@ export const mmeFiles: SubmissionFormat = {
       )]
         .map(([part, items]) => [`${part}.txt`, items.map(line).join("")]),
     ),
-  parse: resultParser((files, records) => {
+  parse: (files, records) => {
     const ids = new Map(
       records.filter(isYesNo).map((r) => [key(r.part, r.image ?? "", r.question), r.id] as const),
     );
     const parts = Object.entries(files).map(([file, text]) => parsePart(file, text, ids));
     return E.map((all: readonly (readonly Prediction[])[]) => all.flat())(E.sequenceArray(parts));
-  }),
+  },
 };

@@ -3,7 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../records.ts";
 import { groupBy } from "../report.ts";
 import { entryFormat } from "./entries.ts";
-import { resultParser, type SubmissionFormat } from "./format.ts";
+import { type SubmissionFormat } from "./format.ts";
 
 const isYesNo = (record: BenchmarkRecord): record is YesNoRecord => record.kind === "yes-no";
 
@@ -42,7 +42,7 @@ export const popeFiles: SubmissionFormat = {
       ),
     );
   },
-  parse: resultParser((files, records) => {
+  parse: (files, records) => {
     const known = new Set(records.map(({ id }) => id));
     const parts = [...new Set(records.filter(isYesNo).map(({ part }) => part))];
     const all = Object.entries(files).map(([file, text]) => {
@@ -56,5 +56,5 @@ export const popeFiles: SubmissionFormat = {
       );
     });
     return E.map((some: readonly (readonly Prediction[])[]) => some.flat())(E.sequenceArray(all));
-  }),
+  },
 };
