@@ -1,9 +1,8 @@
 /** Bridges and their expansions from outside. */
 import type { BridgeDescription, Expansion } from "@chain-of-sight/core";
 import * as t from "io-ts";
+import { natural, whole } from "./numbers.ts";
 
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
 const naturals = t.readonlyArray(natural);
 const kind = <K extends string, P extends t.Props>(name: K, fields: P) =>
   t.strict({ kind: t.literal(name), ...fields });

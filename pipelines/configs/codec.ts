@@ -6,11 +6,8 @@ import * as t from "io-ts";
 import { bridgeCodec, expansionCodec } from "./bridge_codec.ts";
 import type { NamedConfig } from "./config.ts";
 import { modelOfStage } from "./model.ts";
+import { amount, fraction, natural, positive, whole } from "./numbers.ts";
 
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
-const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
-const positive = t.refinement(t.number, (n) => Number.isFinite(n) && n > 0, "a number above 0");
 const textOrNull = t.union([t.string, t.null]);
 const stageType = t.strict({
   resolution: natural,
@@ -62,7 +59,7 @@ const fieldsType = t.strict({
       ff: natural,
     }),
     bridgeHeads: natural,
-    init: t.refinement(t.number, (n) => n > 0 && n < 1, "a number between 0 and 1"),
+    init: fraction,
   }),
   bridge: bridgeCodec(),
   expansion: t.union([expansionCodec(), t.null]),

@@ -4,6 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../bridge.ts";
+import { natural } from "../configs/numbers.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { folderOf } from "../runs/paths.ts";
 import { type BoxFormat, decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
@@ -91,7 +92,6 @@ const MOST_WEIGHT = 1e12;
 /** Most tokens of a row: a batch of rows is made at once. */
 const MOST_TOKENS = 2 ** 20;
 
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
 const some = <A>(of: t.Type<A, unknown, unknown>): t.Type<readonly A[], unknown, unknown> =>
   t.refinement(t.readonlyArray(of), (list) => list.length > 0, `one or more of ${of.name}`);

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope";
 import { type DecodeError, fromEither, parseJson } from "../bridge.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
 import { hashOf } from "../runs/hash.ts";
+import { WrongFile } from "../runs/own_file.ts";
 import { type Language, openLanguage } from "../text/language.ts";
 import { defaultPrompts, type TaskConfig } from "../text/record_turns.ts";
 import type { TemplateError } from "../text/template.ts";
@@ -77,12 +78,24 @@ const tasksOf = (config: MixtureConfig, part: MixturePartConfig): TaskConfig => 
   boxes: boxFormats[config.text.boxes ?? "thousand"],
 });
 
+/** Bytes of the largest tokenizer.json that is read. */
+const DOCUMENT_BYTES = 2 ** 28;
+
+const readDocument = async (path: string): Promise<string> => {
+  const { isFile, isDirectory, size } = await Deno.stat(path);
+  if (!isFile && !isDirectory) throw new WrongFile("ENOTREG", `no file at ${path}, but a pipe or a device`);
+  if (size > DOCUMENT_BYTES) {
+    throw new WrongFile("EFBIG", `${size} bytes; at most ${DOCUMENT_BYTES} are read`);
+  }
+  return await Deno.readTextFile(path);
+};
+
 /** The language of a mixture, for as long as the scope lives. */
 export const mixtureLanguage = (
   { text }: Pick<MixtureConfig, "text">,
 ): Effect.Effect<Language, DecodeError | DiskError | TemplateError, Scope.Scope> =>
   Effect.gen(function* () {
-    const path = text.tokenizer, document = yield* onDisk("read", path, () => Deno.readTextFile(path));
+    const path = text.tokenizer, document = yield* onDisk("read", path, () => readDocument(path));
     const json = yield* fromEither(parseJson(path)(document));
     return yield* openLanguage(json, namedTemplates[text.template], path);
   });

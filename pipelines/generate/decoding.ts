@@ -1,5 +1,6 @@
 /** How the next token is chosen. */
 import * as E from "fp-ts/lib/Either.js";
+import { isF32 } from "../configs/numbers.ts";
 import { GenerateError } from "./fault.ts";
 
 /** Settings of sampling. */
@@ -28,18 +29,15 @@ export const ALL_TOKENS: number = 2 ** 30;
 const refuse = (got: string, expected: string): E.Either<GenerateError, never> =>
   E.left(new GenerateError({ op: "decoding", got, expected, mend: "change that setting" }));
 
-/** The least number above 0 that every device holds: f32 numbers below it may be read as 0. */
-const LEAST = 2 ** -126;
-
 /** The settings, if they can be used as the device stores them: f32, i32 and u32. More tokens than any vocabulary are all. */
 export const checkDecoding = (decoding: Decoding): E.Either<GenerateError, Decoding> => {
   if (decoding.kind === "greedy") return E.right(decoding);
   const { temperature, topK = ALL_TOKENS, topP = 1, seed } = decoding;
-  if (!(temperature <= 100 && Math.fround(temperature) >= LEAST)) {
+  if (!(temperature <= 100 && temperature > 0 && isF32(temperature))) {
     return refuse(`a temperature of ${temperature}`, "1.2e-38 to 100; greedy decoding has none");
   }
   if (!Number.isInteger(topK) || topK < 1) return refuse(`top-k of ${topK}`, "an integer of at least 1");
-  if (!(topP <= 1 && Math.fround(topP) >= LEAST)) return refuse(`top-p of ${topP}`, "1.2e-38 to 1");
+  if (!(topP <= 1 && topP > 0 && isF32(topP))) return refuse(`top-p of ${topP}`, "1.2e-38 to 1");
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
     return refuse(`a seed of ${seed}`, "an integer from 0 to 4294967295");
   }

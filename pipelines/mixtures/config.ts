@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
+import { batchSize, rowLength, seed } from "../configs/numbers.ts";
 import { closed, oneOf } from "../data/formats/codecs.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { type DiskError, onDisk } from "../runs/disk.ts";
@@ -47,20 +48,18 @@ export interface MixtureRunConfig {
   readonly evaluate: MixtureQuestions;
 }
 
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const stage = closed(t.type({ mixture: t.string, training: languageCodec() }), ["mixture", "training"]);
 const known = oneOf(benchmarks.map(({ name }) => name));
 const questions = closed(
-  t.type({ mixture: t.string, benchmarks: t.record(t.string, known), batch: natural, tokens: natural }),
+  t.type({ mixture: t.string, benchmarks: t.record(t.string, known), batch: batchSize, tokens: rowLength }),
   ["mixture", "benchmarks", "batch", "tokens"],
 );
 const runType = closed(
   t.type({
-    seed: whole,
+    seed,
     arm: armCodec(),
     model: modelCodec(),
-    featureBatch: natural,
+    featureBatch: batchSize,
     pretrain: stage,
     finetune: stage,
     evaluate: questions,

@@ -20,6 +20,7 @@ import {
   warmupCosine,
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
+import { amount, batchSize, natural, positive } from "../configs/numbers.ts";
 import { hashOf } from "../runs/hash.ts";
 import type { Precision } from "../train/precision.ts";
 import type { OnNonFinite, Training, TrainingPlaces } from "../train/training.ts";
@@ -52,16 +53,14 @@ export interface LanguageConfig {
   readonly micro?: number;
 }
 
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
-const amount = t.refinement(t.number, (n) => Number.isFinite(n) && n >= 0, "a number of at least 0");
 const fieldsType = t.exact(t.intersection([
   t.type({
     steps: natural,
-    batch: natural,
+    batch: batchSize,
     rate: amount,
     warmup: amount,
     weightDecay: amount,
-    maxNorm: t.refinement(t.number, (n) => n > 0, "a number above 0"),
+    maxNorm: positive,
     trainable: t.readonlyArray(t.string),
     every: natural,
   }),

@@ -17,6 +17,7 @@ import {
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
+import { fraction, natural } from "../configs/numbers.ts";
 import { type EncoderViews, visionTower } from "../vision/tower.ts";
 
 /** One way of pre-training with few tokens and fine-tuning with many. */
@@ -48,10 +49,6 @@ export interface ModelConfig {
   readonly init: number;
 }
 
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
-
-const positive = t.refinement(t.number, (n) => n > 0 && n < 1, "a number between 0 and 1");
-
 const armType = t.strict({
   name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
   bridge: bridgeCodec(),
@@ -68,7 +65,7 @@ const modelType = t.strict({
   heads: natural,
   ff: natural,
   bridgeHeads: natural,
-  init: positive,
+  init: fraction,
 });
 
 /** Codec of {@link ModelConfig}. */

@@ -1,5 +1,6 @@
 /** The configuration of the vision stage. */
 import * as t from "io-ts";
+import { amount, natural } from "../configs/numbers.ts";
 import { type DataConfig, dataConfigCodec, defaultData } from "../data/config.ts";
 
 /** Everything that decides the weights of the vision stage. */
@@ -49,31 +50,20 @@ export const defaultVision: VisionConfig = {
   every: 100,
 };
 
-const positive: t.Type<number> = t.refinement(
-  t.number,
-  (n) => Number.isInteger(n) && n > 0,
-  "an integer above 0",
-);
-const rate: t.Type<number> = t.refinement(
-  t.number,
-  (n) => Number.isFinite(n) && n >= 0,
-  "a number of at least 0",
-);
-
 const codec = t.strict({
   data: dataConfigCodec(),
   seed: t.number,
-  scenes: positive,
-  evalScenes: positive,
-  steps: positive,
-  batch: t.readonly(t.tuple([positive, positive])),
-  rate,
-  warmup: rate,
-  weightDecay: rate,
-  joint: positive,
-  shallow: rate,
-  place: rate,
-  every: positive,
+  scenes: natural,
+  evalScenes: natural,
+  steps: natural,
+  batch: t.readonly(t.tuple([natural, natural])),
+  rate: amount,
+  warmup: amount,
+  weightDecay: amount,
+  joint: natural,
+  shallow: amount,
+  place: amount,
+  every: natural,
 });
 
 /** Codec of {@link VisionConfig}. */

@@ -1,4 +1,7 @@
-/** A trainer of small byte-pair encodings (Sennrich et al., arXiv 1508.07909), as a tokenizer.json document. */
+/**
+ * A trainer of small byte-pair encodings (Sennrich et al., arXiv 1508.07909), as a tokenizer.json document. The trainers of
+ * Hugging Face's library cannot be set from JavaScript: its `train` takes files, and no size, suffix or special tokens.
+ */
 import * as t from "io-ts";
 
 /** A token that is never split. */

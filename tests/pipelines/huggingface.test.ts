@@ -211,11 +211,11 @@ reading("refuses what it cannot express, with the reason", () => {
   refusedLlama({ model_type: "qwen2" }, "model_type", /qwen2/);
   refusedLlama({ auto_map: { AutoModel: "modeling.Mine" } }, "auto_map", /code of its own/);
   refusedLlama({ layer_types: ["full_attention", "sliding_attention"] }, "layer_types", /sliding_attention/);
-  refusedLlama({ num_hidden_layers: 1e9 }, "", /num_hidden_layers: 1000000000.*from 1 to 1024/);
+  refusedLlama({ num_hidden_layers: 1e9 }, "", /num_hidden_layers: 1000000000.*up to 1024/);
   refusedLlama({ vocab_size: 1e9 }, "", /vocab_size: 1000000000/);
   refusedLlama({ rms_norm_eps: 1e-60 }, "", /rms_norm_eps: 1e-60.*f32/);
   refusedLlama({ rope_theta: Infinity }, "", /rope_theta/);
-  refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*an integer from 1/);
+  refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*an integer above 0/);
   refusedLlama({ vocab_size: undefined }, "", /vocab_size: nothing/);
   refusedLlama({ rms_norm_eps: "1e-5" }, "", /rms_norm_eps: "1e-5"/);
   const clip = clipVisionArchitecture().read({ ...clipJson, patch_size: 15 });

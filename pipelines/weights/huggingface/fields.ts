@@ -2,6 +2,7 @@
 import type { ActivationName } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
+import { countTo, isF32 } from "../../configs/numbers.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 
 /** How many of something. */
@@ -11,27 +12,23 @@ export const count: t.Type<number, number, unknown> = t.refinement(
   "an integer above 0",
 );
 
-/** A count of at most so many, so that a damaged file cannot ask for memory that no model of its kind needs. */
-export const countTo = (most: number): t.Type<number, number, unknown> =>
-  t.refinement(count, (n) => n <= most, `an integer from 1 to ${most}`);
-
-/** Most blocks of a model. */
+/** Blocks of a model: a damaged file cannot ask for memory that no model of its kind needs. */
 export const layerCount = countTo(2 ** 10);
 
-/** Most channels, heads or tokens of a model. */
+/** Channels, heads or tokens of a model. */
 export const lengthCount = countTo(2 ** 24);
 
 /** A finite number above 0. */
 export const positive: t.Type<number, number, unknown> = t.refinement(
   t.number,
-  (x) => x > 0 && Number.isFinite(Math.fround(x)) && Math.fround(x) > 0,
+  (x) => x > 0 && isF32(x),
   "a number above 0 within the range of f32",
 );
 
 /** A number that f32 holds as a finite one. */
 export const finite: t.Type<number, number, unknown> = t.refinement(
   t.number,
-  (x) => Number.isFinite(Math.fround(x)),
+  isF32,
   "a finite number within the range of f32",
 );
 
