@@ -272,6 +272,8 @@ export const loadCpuProgram = (
     const write: Program["write"] = (values) =>
       Effect.gen(function* () {
         yield* checkInputs(plan, values);
+        // in the order of the calls: a run that is requested before this is done comes after it
+        written.wrote(Object.keys(values));
         yield* wait({
           try: () =>
             cpu.inTurn(() => {
@@ -281,7 +283,6 @@ export const loadCpuProgram = (
             }),
           catch: failed,
         });
-        written.wrote(Object.keys(values));
       });
 
     // the step itself goes on (a thread that fails in it fails what comes after) while the caller prepares the next; whatever comes after waits for its turn
@@ -294,12 +295,14 @@ export const loadCpuProgram = (
         });
         const finished = cpu.inTurn(async () => (await started.catch(() => undefined))?.finished);
         await started;
-        written.ran();
         void finished;
       },
       catch: failed,
     });
-    const run: Program["run"] = Effect.andThen(written.beforeRun, submit);
+    const run: Program["run"] = Effect.flatMap(written.beforeRun, () => {
+      written.ran();
+      return submit;
+    });
 
     const clear = (): Int32Array => new Int32Array(memory(), base + counters, 2 * jobs.length).fill(0);
     const profile: Program["profile"] = (repeats = 3) =>

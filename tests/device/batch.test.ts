@@ -194,6 +194,7 @@ test("programs beside others find state in a batch; a batch beside others needs 
         third = yield* load(step, [first]);
       assert.is(first.plan.kernels.length, 1);
       yield* first.write(values);
+      yield* second.write({ o: cs.zerosArray("f32", [70]) });
       yield* first.run;
       yield* third.run;
       yield* second.run;
