@@ -83,6 +83,11 @@ test("unknown formats and absent files are errors", async () => {
   const absent = await data("textvqa", `${folder}/none.json`);
   assert.is(absent.code, 1);
   assert.match(absent.err, "no such file or folder");
+  for (const special of [folder, "/dev/zero"]) {
+    const { code, err } = await data("llava", special);
+    assert.is(code, 1);
+    assert.match(err, `open ${special}\n  got:      a folder, a pipe or a device`);
+  }
 });
 
 test.after(() => Deno.remove(folder, { recursive: true }));

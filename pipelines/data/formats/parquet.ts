@@ -120,22 +120,24 @@ const Text = new t.Type<string, string, unknown>(
 );
 
 interface Picture {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | undefined;
   readonly path: string | undefined;
 }
 
-/** Bytes, or the structure `{bytes, path}` in which Hugging Face stores pictures. */
+/** Bytes, or the structure `{bytes, path}` in which Hugging Face stores images; one of both may be absent. */
 const Picture = new t.Type<Picture, unknown, unknown>(
-  "an encoded picture",
+  "an encoded image, or its path",
   (u): u is Picture => typeof u === "object",
   (u, context) => {
-    const { bytes, path } = isBytes(u) ? { bytes: u, path: undefined } : (u ?? {}) as Record<string, unknown>;
+    const held = isBytes(u) ? { bytes: u } : (u ?? {}) as Readonly<Record<string, unknown>>, { bytes } = held;
+    const path = "path" in held && typeof held.path === "string" && held.path !== "" ? held.path : undefined;
+    if (bytes === undefined && path !== undefined) return t.success({ bytes, path });
     if (!isBytes(bytes) || bytes.length === 0) {
       return t.failure(u === null || u === undefined ? u : "no bytes", context);
     }
     return bytes.length > MOST_ENCODED
       ? t.failure(`${bytes.length} bytes`, context, `an image of at most ${MOST_ENCODED} bytes`)
-      : t.success({ bytes, path: typeof path === "string" && path !== "" ? path : undefined });
+      : t.success({ bytes, path });
   },
   (p) => p,
 );
@@ -152,7 +154,7 @@ export const parquetPairs: Format<PairRecord> = {
   files: [{ name: "tables", many: true }],
   open: rows,
   machine: each(Row, ({ caption, url, picture, id }, entry) => {
-    const kind = picture === undefined ? undefined : kindOf(picture.bytes);
+    const kind = picture?.bytes === undefined ? undefined : kindOf(picture.bytes);
     if (kind?.read === false) return refused(entry, field("picture", kind.name, imageKinds));
     const image = picture?.path ?? url ?? (picture === undefined ? undefined : `row ${entry.index}`);
     return image === undefined

@@ -37,7 +37,8 @@ const sliceOf = async (path: string, from: number, to: number): Promise<Uint8Arr
 
 /** A file on disk. Rejects with Deno's errors. */
 export const fileSource = async (path: string): Promise<FileSource> => {
-  const { size } = await Deno.stat(path);
+  const { size, isFile } = await Deno.stat(path);
+  if (!isFile) throw new Error("a folder, a pipe or a device instead of a file");
   return {
     name: path,
     size,

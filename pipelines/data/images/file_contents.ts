@@ -25,6 +25,7 @@ const SETTLED = 2000;
 export const fileHash = (path: string): Effect.Effect<string, DiskError> =>
   onDisk("read", path, async () => {
     const hash = createHash("sha256");
+    if (!(await Deno.stat(path)).isFile) throw new Error("a folder, a pipe or a device instead of a file");
     using file = await Deno.open(path);
     const piece = new Uint8Array(1 << 20);
     for (;;) {

@@ -399,6 +399,33 @@ test("footers whose lists, texts and levels reach beyond their bytes are refused
   );
 });
 
+test("an image may be a path alone, or bytes alone", async () => {
+  const bytes = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
+  const file = new Uint8Array(parquetWriteBuffer({
+    columnData: [
+      { name: "text", data: ["a", "b", "c"] },
+      {
+        name: "image",
+        data: [{ bytes, path: null }, { bytes: null, path: "x/0.jpg" }, { bytes: null, path: null }],
+      },
+    ],
+    schema: [
+      { name: "root", num_children: 2 },
+      { name: "text", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
+      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+      { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+    ],
+  } as never));
+  const [first, second, third] = await read(file);
+  assert.equal(first!.verdict === "taken" && [first!.records[0]!.image, first!.picture], ["row 0", bytes]);
+  assert.equal(second!.verdict === "taken" && [second!.records[0]!.image, second!.picture], [
+    "x/0.jpg",
+    undefined,
+  ]);
+  assert.is(third!.verdict, "refused");
+});
+
 test("texts that are not UTF-8 are refused with their row", async () => {
   const bytes = textPage(["a text"]);
   bytes[bytes.length - 1] = 0xff;

@@ -46,7 +46,10 @@ export const groupRows = (
       columns.picture = (columns.picture as readonly ({ readonly bytes: unknown } | undefined)[]).map((
         held,
         row,
-      ) => held === undefined ? undefined : { ...held, path: textOf(values[row], leaf) });
+      ) => {
+        const path = textOf(values[row], leaf);
+        return held === undefined && path === undefined ? undefined : { ...held, path };
+      });
     }
   }
   return columns;
