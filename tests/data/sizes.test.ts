@@ -5,7 +5,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { defaultData } from "../../pipelines/data/config.ts";
 import { PickleFault, unpickle } from "../../pipelines/data/formats/pickle.ts";
-import { addVerdict, emptyReport } from "../../pipelines/data/formats/read.ts";
+import { formats } from "../../pipelines/data/formats/formats.ts";
+import { addVerdict, emptyReport, verdictsOf } from "../../pipelines/data/formats/read.ts";
+import { bytesSource } from "../../pipelines/data/formats/source.ts";
 import { MOST_ENCODED, spotBytes } from "../../pipelines/data/images/picture_files.ts";
 import { parseMixture } from "../../pipelines/data/mixture_config.ts";
 import { openMixture } from "../../pipelines/data/mixture_open.ts";
@@ -73,6 +75,29 @@ test("pickles of many small values end before memory does", () => {
       (e: unknown) => e instanceof PickleFault && /more than \d+/.test(e.got),
     );
   }
+});
+
+test("conversations and tables have bounds", async () => {
+  const read = async (format: string, text: string) => {
+    const source = bytesSource("a", new TextEncoder().encode(text)), out: string[] = [];
+    try {
+      const of = formats.find(({ name }) => name === format)!;
+      for await (const some of verdictsOf(of, [source], { policy: "skip" })) {
+        out.push(...some.map((v) => v.verdict === "refused" ? v.fields[0]!.expected : v.verdict));
+      }
+    } catch (error) {
+      return [String(error)];
+    }
+    return out;
+  };
+  const conversations = Array.from(
+    { length: 5000 },
+    (_, i) => ({ from: i % 2 ? "gpt" : "human", value: "x" }),
+  );
+  assert.equal(await read("llava", JSON.stringify([{ id: 1, conversations }])), ["at most 4096 messages"]);
+  assert.match((await read("mmbench", "a\t".repeat(2 ** 22)))[0]!, "more than 1000 columns");
+  const head = "index\tquestion\tA\tB\n", row = `1\tq\ta\tb${"\tx".repeat(2 ** 22)}\n`;
+  assert.equal(await read("mmbench", head + row), ["4, as there are columns"]);
 });
 
 test("reports count a hundred fields apart, and the others together", () => {

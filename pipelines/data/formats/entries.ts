@@ -88,6 +88,9 @@ export const jsonListOrLines: Opener = async function* (source, role): AsyncGene
   yield* jsonLines(source, role);
 };
 
+/** Most columns of a table. */
+const MOST_COLUMNS = 1000;
+
 /**
  * Opens tables with tabs between fields and names in the first row; the values are objects of texts. A row with more or
  * fewer fields than there are names is refused.
@@ -100,7 +103,14 @@ export const table: Opener = async function* (source, role): AsyncGenerator<read
       const text = textOf(piece.bytes);
       if (names === undefined) {
         if ("fault" in text) throw brokenFile(source.name, `names of columns: ${text.fault.got}`, "text");
-        names = fieldsOf(text.value);
+        names = fieldsOf(text.value, MOST_COLUMNS);
+        if (names.length > MOST_COLUMNS) {
+          throw brokenFile(
+            source.name,
+            `more than ${MOST_COLUMNS} columns`,
+            "a table with tabs between fields",
+          );
+        }
         const twice = names.find((name, i) => names!.indexOf(name) !== i);
         if (twice !== undefined) {
           throw brokenFile(source.name, `the column ${JSON.stringify(twice)} twice`, "every column once");
@@ -112,11 +122,17 @@ export const table: Opener = async function* (source, role): AsyncGenerator<read
         entries.push({ ...base, ...text });
         continue;
       }
-      const fields = fieldsOf(text.value), known = names;
+      const known = names, fields = fieldsOf(text.value, known.length);
       entries.push(
         fields.length === known.length
           ? { ...base, value: Object.fromEntries(fields.map((field, i) => [known[i]!, field])) }
-          : { ...base, fault: wrong(`${fields.length} fields`, `${known.length}, as there are columns`) },
+          : {
+            ...base,
+            fault: wrong(
+              fields.length > known.length ? `more than ${known.length} fields` : `${fields.length} fields`,
+              `${known.length}, as there are columns`,
+            ),
+          },
       );
     }
     yield entries;

@@ -15,13 +15,17 @@ const roles = {
   assistant: "assistant",
 } as const;
 
+/** Most messages of a conversation; those of published mixtures have some dozens. */
+const MOST_MESSAGES = 4096;
+
 const Conversation = t.intersection([
   t.type({
     id: idCodec(),
-    conversations: t.readonlyArray(t.type({
-      from: t.keyof(roles),
-      value: textCodec(),
-    })),
+    conversations: t.refinement(
+      t.readonlyArray(t.type({ from: t.keyof(roles), value: textCodec() })),
+      ({ length }) => length <= MOST_MESSAGES,
+      `at most ${MOST_MESSAGES} messages`,
+    ),
   }),
   t.partial({ image: nullable(wordsCodec()) }),
 ]);

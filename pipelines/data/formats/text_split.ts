@@ -80,8 +80,8 @@ export const textSplitter = (file: string, quoted = false): TextSplitter => {
   };
 };
 
-/** The fields of a row between tabs; quotes around a field are taken off. */
-export const fieldsOf = (row: string): readonly string[] => {
+/** The fields of a row between tabs, at most `most` and one more; quotes around a field are taken off. */
+export const fieldsOf = (row: string, most: number): readonly string[] => {
   const out: string[] = [];
   let at = 0;
   for (;;) {
@@ -99,7 +99,7 @@ export const fieldsOf = (row: string): readonly string[] => {
       field = row.slice(at, end < 0 ? row.length : end);
     }
     out.push(field);
-    if (end < 0) return out;
+    if (end < 0 || out.length > most) return out;
     at = end + 1;
   }
 };
