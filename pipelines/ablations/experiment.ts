@@ -68,11 +68,13 @@ export interface Experiment extends ExperimentBase, ExperimentSetting {
 
 const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
+// a control asks each question about another scene
+const several = t.refinement(t.number, (n) => Number.isInteger(n) && n > 1, "an integer above 1");
 const text = t.strict({ length: natural, turns: turnsCodec() });
 
 const baseFields = {
   data: dataConfigCodec(),
-  scenes: t.strict({ pretrain: natural, finetune: natural, eval: natural }),
+  scenes: t.strict({ pretrain: natural, finetune: natural, eval: several }),
   vision: t.strict({ steps: whole, batch: t.readonly(t.tuple([natural, natural])), scenes: natural }),
   model: modelCodec(),
   vocabulary: natural,

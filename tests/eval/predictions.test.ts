@@ -1,4 +1,5 @@
 /** Predictions that an evaluation keeps: what is written is read, and today's rules say where they differ. */
+import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -111,5 +112,46 @@ kept("a file that is broken names its line and field", () => {
   assert.match(left(parse(lines[0]! + wrong)).message, /p\.jsonl, line 2[^]*record\.answer/);
   assert.equal(right(parse(lines[0]!)).predictions, []);
 });
+
+const valid = fc.constantFrom("vqav2", "mmbench", "refcoco", "coco", "mme").chain((name) =>
+  recordsFor(right(find(name))).map((records) => [...predictionLines(predictionsFor(name, records))].join(""))
+);
+const damage = fc.record({
+  at: fc.nat(),
+  cut: fc.nat(6),
+  put: fc.constantFrom(
+    "",
+    "{",
+    "]",
+    '"',
+    "\n",
+    "-1",
+    "1e999",
+    "null",
+    "\u0000",
+    "__proto__",
+    "\\u",
+    "9".repeat(400),
+  ),
+});
+
+property(
+  kept,
+  "damaged files are read to what they say, or refused with their line; nothing is thrown",
+  [valid, fc.array(damage, { minLength: 1, maxLength: 4 })],
+  (text, all) => {
+    let broken = text;
+    for (const { at, cut, put } of all) {
+      const from = at % (broken.length + 1);
+      broken = broken.slice(0, from) + put + broken.slice(from + cut);
+    }
+    const read = parsePredictions("p.jsonl")(broken);
+    if (E.isLeft(read)) return assert.match(read.left.message, /p\.jsonl, line \d+/);
+    const again = rescored(read.right, benchmarkFor(read.right.head.boxes));
+    if (E.isLeft(again)) return assert.is(again.left._tag, "EvalError");
+    assert.is(again.right.predictions.predictions.length, read.right.predictions.length);
+  },
+  { runs: 400, counts: "damaged files of predictions" },
+);
 
 kept.run();

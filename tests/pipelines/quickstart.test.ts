@@ -55,6 +55,7 @@ test("fields are changed by name, and wrong ones are named", () => {
     /pretrain\.steps: -7; expected pretrain\.steps: an integer above 0/,
   );
   assert.match(said(["pretrain.steps=many"]), /"many"/);
+  assert.match(said(["scenes.eval=1"]), /scenes\.eval: 1; expected scenes\.eval: an integer above 1/);
   assert.match(said(["pretrain.steps.deep=1"]), /pretrain\.steps\.deep/);
   assert.match(said(["steps"]), /expected field=value/);
   assert.match(said(["arms=[]"]), /one arm or more/);
