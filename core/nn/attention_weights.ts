@@ -10,7 +10,10 @@ import { is, type Tensor, topological } from "../tensor.ts";
 import { causalMask } from "./attention.ts";
 import { maskedSoftmax, softmax } from "./softmax.ts";
 
-/** Attention in the descriptions of some values, in the order in which they were described: block after block. */
+/**
+ * Attention in the descriptions of some values, in the order in which they were described: block after block. They are
+ * nodes of `inlined(roots)`, which is what gradients for them are taken of.
+ */
 export const attentionsOf = (roots: readonly Tensor[]): readonly Tensor<"attention">[] =>
   topological(inlined(roots)).filter((t) => is("attention", t));
 

@@ -6,6 +6,7 @@
 import { TreeError } from "../errors.ts";
 import { cameFrom, together } from "../origin.ts";
 import { parameterOf } from "../ops/source.ts";
+import { show } from "../shape.ts";
 import { substitute } from "../substitute.ts";
 import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 
@@ -139,8 +140,8 @@ export const rewriteIn = <T>(value: T, rewrite: (roots: readonly Tensor[]) => re
   return mapTensors(value, (t) => becomes.get(t)!);
 };
 
-/** The line of a program that a node comes from, as the end of a sentence. */
-const madeAt = ({ origin: { at } }: Tensor): string => at === undefined ? "" : ` made at ${at}`;
+/** The line of a program that a parameter comes from, as the end of a sentence. */
+const tracedAt = ({ origin: { at } }: Tensor): string => at === undefined ? "" : ` of the call at ${at}`;
 
 /**
  * Refuses parameters below some roots: tensors that left their function, which have no value. Those that `allowed`
@@ -159,9 +160,9 @@ export const refuseLeaks = (
   cameFrom(user.origin, () => {
     throw new TreeError({
       op,
-      got: `a tensor that left its function: ${user === parameter ? "a parameter" : user.op} ${user.dtype} [${
-        user.shape.join(", ")
-      }] of a parameter${madeAt(parameter)}`,
+      got: `a tensor that left its function: ${user === parameter ? "" : `${user.op} `}${user.dtype} ${
+        show(user.shape)
+      }, made of a parameter${tracedAt(parameter)}`,
       expected: "descriptions of inputs and constants",
       mend: "return the tensor from the function that is differentiated, mapped or looped over",
     });

@@ -12,6 +12,6 @@ property(test, "nested transforms against plain functions", [seeds()], (seed) =>
     values.forEach((v, i) => near(`${form} ${i}`, v, expected[i]!, { rtol: 1e-7, atol: 1e-9 }));
   check("described", cs.interpret(roots, bindings));
   check("simplified", cs.interpret(cs.simplify(roots), bindings));
-}, { runs: 300, counts: "nested transforms" });
+}, { runs: 200, counts: "nested transforms" });
 
 test.run();
