@@ -1,6 +1,6 @@
 /** Which test files share a process, in which order processes start, and what a shared process said of each file. */
 
-/** Something that a test file shares with whatever runs in its process: devices, subprocesses, signals, the console. */
+/** What a test file would share with whatever runs in its process: devices, memory, subprocesses, signals, the console. */
 const shared = new RegExp(
   [
     String.raw`\bDeno\.(?:Command|exit|exitCode|chdir|addSignalListener|serve|listen|umask|stdin)\b`,
@@ -9,6 +9,7 @@ const shared = new RegExp(
     String.raw`\b(?:theDevice|deviceNamed|webGpu|onCpu|onWebGpu|dawnServices|endWithTests)\b`,
     String.raw`\b(?:addEventListener|playwright|chromium)\b`,
     String.raw`\b(?:console|globalThis|Deno)\.\w+ = `,
+    String.raw`\b(?:memoryUsage|WeakRef|FinalizationRegistry)\b`,
     String.raw`\bprocess\.`,
   ].join("|"),
 );
