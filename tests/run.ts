@@ -113,7 +113,7 @@ const deno = async (
 const say = ({ name, total, passed, failed, ms, output }: Outcome): void => {
   console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name} ${passed}/${total} ${ms.toFixed(0)} ms`);
   if (failed === 0) {
-    for (const [line] of output.matchAll(/^fuzz .*: \d+ \w+$/gm)) console.log(`     ${line}`);
+    for (const [line] of output.matchAll(/^fuzz .+: \d+ .+$/gm)) console.log(`     ${line}`);
     return;
   }
   console.log(output.trimEnd());
