@@ -1,5 +1,7 @@
 /** The files that the board gives out: pictures below the runs folder, and nothing that a link leads to elsewhere. */
 
+import { IMAGE_BYTES, readOwnBytes } from "../runs/own_file.ts";
+
 /** Media types by ending; files of other kinds are not given out. */
 const types: Readonly<Record<string, string>> = { png: "image/png", svg: "image/svg+xml" };
 
@@ -25,7 +27,7 @@ export const pictureAt = async (
     ]);
     const inside = file.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
     return inside && (await Deno.stat(file)).isFile
-      ? { bytes: await Deno.readFile(file) as Uint8Array<ArrayBuffer>, type }
+      ? { bytes: await readOwnBytes(file, IMAGE_BYTES), type }
       : undefined;
   } catch {
     return undefined; // none there, or not to be read

@@ -5,7 +5,8 @@ import { runStatuses } from "../runs/status.ts";
 import { metricsOf } from "./charts.ts";
 import { type BoardQuery, drawnBy } from "./query.ts";
 import type { RunView } from "./run_view.ts";
-import { chartsHtml, detailsHtml, listHtml } from "./view.ts";
+import type { Scan } from "./scan.ts";
+import { chartsHtml, detailsHtml, faultsHtml, listHtml } from "./view.ts";
 
 /** The style sheet of the board. */
 export const boardStyle: string = `${style}
@@ -40,9 +41,9 @@ const option = (value: string, chosen: string, label = value): Html =>
 /** Parts of the page that change, by the id of their element; each is made when it is asked for. */
 export const partsOf = (
   query: BoardQuery,
-  runs: readonly RunView[],
+  { runs, faults }: Scan,
 ): Readonly<Record<"runs" | "charts" | "details", () => Html>> => ({
-  runs: () => listHtml(query, runs),
+  runs: () => html`${listHtml(query, runs)}${faultsHtml(faults)}`,
   charts: () => chartsHtml(query, runs),
   details: () => detailsHtml(query, runs),
 });
@@ -56,8 +57,8 @@ const configHtml = (run: RunView): Html =>
   `;
 
 /** The whole page. */
-export const boardPage = (folder: string, query: BoardQuery, runs: readonly RunView[]): string => {
-  const parts = partsOf(query, runs), drawn = drawnBy(query, runs);
+export const boardPage = (folder: string, query: BoardQuery, scan: Scan): string => {
+  const { runs } = scan, parts = partsOf(query, scan), drawn = drawnBy(query, runs);
   const metrics = [...new Set([query.metric, ...metricsOf(drawn)])];
   return `<!doctype html>\n${
     textOfHtml(html`

@@ -12,16 +12,25 @@ export type Route =
   | { readonly kind: "script" }
   | { readonly kind: "style" }
   | { readonly kind: "file"; readonly segments: readonly string[] }
-  | { readonly kind: "refused"; readonly status: 400 | 404 | 405 | 421; readonly why: string };
+  | { readonly kind: "refused"; readonly status: 400 | 404 | 405 | 414 | 421; readonly why: string };
 
 const OURS = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
+/** Characters of the longest address that is answered. */
+const LONGEST = 8192;
+
+/** Whether a `Host` header names anything at all. */
+const isHost = (host: string): boolean => /^[\w.\-[\]:]+$/.test(host) && URL.canParse(`http://${host}/`);
+
 /** Whether a `Host` header names this machine's loopback; the port may be another's, as behind a tunnel. */
 export const ownHost = (host: string | null): boolean =>
-  host !== null && /^[\w.\-[\]:]+$/.test(host) && URL.canParse(`http://${host}/`) &&
-  OURS.has(new URL(`http://${host}/`).hostname);
+  host !== null && isHost(host) && OURS.has(new URL(`http://${host}/`).hostname);
 
-const refused = (status: 400 | 404 | 405 | 421, why: string): Route => ({ kind: "refused", status, why });
+const refused = (status: 400 | 404 | 405 | 414 | 421, why: string): Route => ({
+  kind: "refused",
+  status,
+  why,
+});
 
 /** The parts of a path, decoded; nothing for one that has no business here: empty, hidden, or more than one name. */
 export const segmentsOf = (path: string): readonly string[] | undefined => {
@@ -39,7 +48,9 @@ export const segmentsOf = (path: string): readonly string[] | undefined => {
 };
 
 /** What a request asks for, from its method, its address and its `Host`. */
-export const routeOf = (method: string, url: URL, host: string | null): Route => {
+export const routeOf = (method: string, url: URL | undefined, host: string | null): Route => {
+  if (url === undefined || (host !== null && !isHost(host))) return refused(400, "no address of this board");
+  if (url.href.length > LONGEST) return refused(414, "the address is too long");
   if (!ownHost(host)) return refused(421, "this board answers to localhost alone");
   if (method !== "GET") return refused(405, "this board is read only");
   switch (url.pathname) {

@@ -1,6 +1,7 @@
 /** A run as the board sees it: what its files say, and what follows from them. */
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
+import { own } from "../runs/fields.ts";
 import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
 
@@ -63,7 +64,7 @@ export const progressOf = (run: RunView, all: readonly RunView[] = []): readonly
   return manifest.stages.map((stage) => {
     const job = jobs.get(stage.name);
     if (job === undefined) {
-      const step = series[stage.name]?.records.at(-1)?.step;
+      const step = own(series, stage.name)?.records.at(-1)?.step;
       return {
         stage,
         label: stage.name,

@@ -2,23 +2,42 @@
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { recordCodec } from "../ablations/summary_types.ts";
+import { decodeEither, parseJson } from "../bridge.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
+import { readOwnText } from "../runs/own_file.ts";
 import { isHeld } from "../runs/run_lock.ts";
 import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
 import { nameOf, type RunView } from "./run_view.ts";
 
-interface Remembered {
-  readonly stamp: string;
-  readonly value: unknown;
+/** What a file of JSON holds, or why that is not known; neither where there is no file. */
+interface FileRead {
+  readonly value?: unknown;
+  readonly reason?: string;
 }
 
 /** What is remembered between two looks at a folder. */
 export interface Memory {
-  /** Files of JSON by path. */
-  readonly json: Map<string, Remembered>;
-  /** Metrics by path, with the stamp of the file when they were read. */
+  /** Files of JSON by path, with the stamp of the file when they were read. */
+  readonly json: Map<string, FileRead & { readonly stamp: string }>;
+  /** Metrics by path. */
   readonly series: Map<string, { readonly stamp: string; readonly series: Series }>;
+}
+
+/** A folder that looks like a run's and cannot be read. */
+export interface RunFault {
+  /** Its path below the folder of the runs. */
+  readonly id: string;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** What is below a folder. */
+export interface Scan {
+  /** The runs, those first that were begun last. */
+  readonly runs: readonly RunView[];
+  /** What cannot be read, by path. */
+  readonly faults: readonly RunFault[];
 }
 
 /** Nothing remembered. */
@@ -42,41 +61,39 @@ interface Listed {
 // Links are not followed: what they lead to may lie elsewhere.
 const listed = async (folder: string): Promise<readonly Listed[]> => {
   const found: Listed[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (!entry.isSymlink && !entry.name.startsWith(".")) {
-        found.push({ name: entry.name, folder: entry.isDirectory });
-      }
+  for await (const entry of Deno.readDir(folder)) {
+    if (!entry.isSymlink && !entry.name.startsWith(".")) {
+      found.push({ name: entry.name, folder: entry.isDirectory });
     }
-  } catch {
-    return []; // gone, or not to be read
   }
   return found.toSorted((a, b) => a.name < b.name ? -1 : 1);
 };
+
+const namesIn = async (folder: string, ending: string): Promise<readonly string[]> =>
+  (await orNothing(listed(folder)) ?? []).filter((one) => !one.folder && one.name.endsWith(ending))
+    .map(({ name }) => name.slice(0, -ending.length));
 
 const jsonIn = async <A>(
   memory: Memory,
   path: string,
   codec: t.Type<A, unknown, unknown>,
-): Promise<A | undefined> => {
+): Promise<{ readonly value?: A; readonly reason?: string }> => {
   const info = await orNothing(Deno.lstat(path));
-  if (info === undefined || !info.isFile) return undefined;
+  if (info === undefined) return {};
   const stamp = stampOf(info), before = memory.json.get(path);
-  if (before?.stamp === stamp) return before.value as A | undefined;
-  const text = await orNothing(Deno.readTextFile(path));
-  const value = text === undefined ? undefined : decodedFrom(text, codec);
-  memory.json.set(path, { stamp, value });
-  return value;
+  if (before?.stamp === stamp) return before as FileRead & { readonly value?: A };
+  const read = await readOwnText(path).then((text) => decodedFrom(path, text, codec), (cause) => ({
+    reason: cause instanceof Error ? cause.message : String(cause),
+  }));
+  memory.json.set(path, { stamp, ...read });
+  return read;
 };
 
-// Nothing where the text is no JSON, or none of that form.
-const decodedFrom = <A>(text: string, codec: t.Type<A, unknown, unknown>): A | undefined => {
-  try {
-    const decoded = codec.decode(JSON.parse(text));
-    return E.isRight(decoded) ? decoded.right : undefined;
-  } catch {
-    return undefined;
-  }
+const decodedFrom = <A>(path: string, text: string, codec: t.Type<A, unknown, unknown>): FileRead & {
+  readonly value?: A;
+} => {
+  const decoded = E.flatMap(decodeEither(codec, path))(parseJson(path)(text));
+  return E.isRight(decoded) ? { value: decoded.right } : { reason: decoded.left.message };
 };
 
 const seriesIn = async (memory: Memory, path: string): Promise<Series> => {
@@ -96,54 +113,71 @@ const viewOf = async (
   memory: Memory,
 ): Promise<RunView> => {
   const path = `${root}/${id}`;
-  const [metrics, samples] = await Promise.all([listed(`${path}/metrics`), listed(`${path}/samples`)]);
+  const [metrics, samples] = await Promise.all([
+    namesIn(`${path}/metrics`, ".jsonl"),
+    namesIn(`${path}/samples`, ".png"),
+  ]);
   const order = (name: string): number => manifest.stages.findIndex((stage) => stage.name === name);
-  const stages = metrics.filter(({ name }) => name.endsWith(".jsonl")).map(({ name }) => name.slice(0, -6))
-    .toSorted((a, b) => order(a) - order(b));
-  const series: Record<string, Series> = {};
-  for (const stage of stages) series[stage] = await seriesIn(memory, `${path}/metrics/${stage}.jsonl`);
+  const stages = metrics.toSorted((a, b) => order(a) - order(b));
+  const series: (readonly [string, Series])[] = [];
+  for (const stage of stages) {
+    series.push([stage, await seriesIn(memory, `${path}/metrics/${stage}.jsonl`)]);
+  }
   const timeOf = async (file: string): Promise<number> =>
     (await orNothing(Deno.lstat(file)))?.mtime?.getTime() ?? 0;
   const sheets = await Promise.all(
-    samples.filter(({ name }) => name.endsWith(".png")).map(async ({ name }) =>
-      [name, await timeOf(`${path}/samples/${name}`)] as const
-    ),
+    samples.map(async (name) => [`${name}.png`, await timeOf(`${path}/samples/${name}.png`)] as const),
   );
   const times = await Promise.all(
     ["manifest.json", ...stages.map((stage) => `metrics/${stage}.jsonl`)].map((file) =>
       timeOf(`${path}/${file}`)
     ),
   );
-  const record = await jsonIn(memory, `${path}/record.json`, recordCodec());
-  const { numbers: scores = {} } = await jsonIn(memory, `${path}/result.json`, resultType) ?? {};
+  const { value: record } = await jsonIn(memory, `${path}/record.json`, recordCodec());
+  const { value: { numbers: scores } = { numbers: {} } } = await jsonIn(
+    memory,
+    `${path}/result.json`,
+    resultType,
+  );
   return {
     id,
     scores,
     label: manifest.name,
     manifest,
     status: statusOf(manifest, await isHeld(`${path}/lock`)),
-    series,
+    series: Object.fromEntries(series),
     sheets,
     updated: Math.max(...times),
     ...(record === undefined ? {} : { record }),
   };
 };
 
-const found = async (
-  root: string,
-  id: string,
-  depth: number,
-  memory: Memory,
-): Promise<readonly RunView[]> => {
+const nothing: Scan = { runs: [], faults: [] };
+
+const faultOf = (id: string, reason: unknown): Scan => ({
+  runs: [],
+  faults: [{ id, reason: reason instanceof Error ? reason.message : String(reason) }],
+});
+
+const found = async (root: string, id: string, depth: number, memory: Memory): Promise<Scan> => {
   const path = id === "" ? root : `${root}/${id}`;
   const manifest = await jsonIn(memory, `${path}/manifest.json`, manifestCodec());
-  if (manifest !== undefined && id !== "") return [await viewOf(root, id, manifest, memory)];
-  if (depth === 0) return [];
-  const inner = (await listed(path)).filter(({ folder }) => folder);
-  const views = await Promise.all(
-    inner.map(({ name }) => found(root, id === "" ? name : `${id}/${name}`, depth - 1, memory)),
+  if (manifest.reason !== undefined) return faultOf(id, manifest.reason);
+  if (manifest.value !== undefined && id !== "") {
+    return await viewOf(root, id, manifest.value, memory).then(
+      (run) => ({ runs: [run], faults: [] }),
+      (cause) => faultOf(id, cause),
+    );
+  }
+  if (depth === 0) return nothing;
+  const inner = await listed(path).catch((cause: unknown) => cause);
+  // a folder that is gone again is none
+  if (!Array.isArray(inner)) return inner instanceof Deno.errors.NotFound ? nothing : faultOf(id, inner);
+  const scans = await Promise.all(
+    (inner as readonly Listed[]).filter(({ folder }) => folder)
+      .map(({ name }) => found(root, id === "" ? name : `${id}/${name}`, depth - 1, memory)),
   );
-  return views.flat();
+  return { runs: scans.flatMap(({ runs }) => runs), faults: scans.flatMap(({ faults }) => faults) };
 };
 
 // An artefact says what it is made from by a hash; the ablation that wanted it has words for it.
@@ -167,6 +201,8 @@ const inOrder = (runs: readonly RunView[]): readonly RunView[] => {
   );
 };
 
-/** The runs below a folder, those first that were begun last. Files that are no runs' are passed over. */
-export const scanRuns = async (root: string, memory: Memory): Promise<readonly RunView[]> =>
-  inOrder(labelled(await found(root, "", DEPTH, memory)));
+/** What is below a folder. Files that are no runs' are passed over; a run that cannot be read hides no other. */
+export const scanRuns = async (root: string, memory: Memory): Promise<Scan> => {
+  const { runs, faults } = await found(root, "", DEPTH, memory);
+  return { runs: inOrder(labelled(runs)), faults };
+};

@@ -11,7 +11,7 @@ import { boardPage, boardStyle, partsOf } from "./page.ts";
 import { type BoardQuery, drawnBy } from "./query.ts";
 import { type Route, routeOf, securityHeaders } from "./request.ts";
 import type { RunView } from "./run_view.ts";
-import { newMemory, scanRuns } from "./scan.ts";
+import { newMemory, type Scan, scanRuns } from "./scan.ts";
 
 /** What is served, and where. */
 export interface BoardOptions {
@@ -43,12 +43,12 @@ const answer = (status: number, type: string, body: BodyInit | null): Response =
 const plain = (status: number, text: string): Response =>
   answer(status, "text/plain; charset=utf-8", `${text}\n`);
 
-type Look = () => Promise<readonly RunView[]>;
+type Look = () => Promise<Scan>;
 
 // Looks that come close together share one.
 const sharedLook = (folder: string, fresh: number): Look => {
   const memory = newMemory();
-  let at = -Infinity, now: Promise<readonly RunView[]> | undefined;
+  let at = -Infinity, now: Promise<Scan> | undefined;
   return () => {
     if (now === undefined || performance.now() - at >= fresh) {
       at = performance.now();
@@ -87,15 +87,15 @@ const eventsOf = (
         spoken = performance.now();
       };
       send(": here\n\n");
-      let before: readonly RunView[] | undefined;
+      let before: Scan | undefined;
       while (!ended.aborted) {
-        const runs = await look();
+        const scan = await look(), { runs, faults } = scan;
         // who reads slower than runs change gets the latest once there is room, not all that there was
-        if (runs !== before && controller.desiredSize! > 0) {
-          const drawn = drawnBy(query, runs), all = stampOf(runs);
+        if (scan !== before && controller.desiredSize! > 0) {
+          const drawn = drawnBy(query, runs), all = `${stampOf(runs)} ${JSON.stringify(faults)}`;
           // what is drawn of an ablation is drawn of its artefacts
           const own = drawn.some(({ record }) => record !== undefined) ? all : stampOf(drawn);
-          for (const [id, part] of Object.entries(partsOf(query, runs))) {
+          for (const [id, part] of Object.entries(partsOf(query, scan))) {
             const stamp = id === "runs" ? all : own;
             if (stamps.get(id) === stamp) continue;
             stamps.set(id, stamp);
@@ -103,7 +103,7 @@ const eventsOf = (
             if (sent.get(id) !== html) send(`data: ${JSON.stringify({ id, html })}\n\n`);
             sent.set(id, html);
           }
-          before = runs;
+          before = scan;
         }
         if (performance.now() - spoken > BREATH) send(": still here\n\n");
         await pause(every, ended);
@@ -158,6 +158,15 @@ const script = (): Promise<string> =>
     stripTypeScriptTypes(text)
   );
 
+/** The address of a request; nothing where its `Host` makes it none. */
+const addressOf = (request: Request): URL | undefined => {
+  try {
+    return new URL(request.url);
+  } catch {
+    return undefined;
+  }
+};
+
 const listen = (options: BoardOptions, stop: AbortController): Promise<Deno.HttpServer<Deno.NetAddr>> => {
   const look = sharedLook(options.folder, (options.every ?? 1000) / 2);
   return new Promise((resolve) => {
@@ -173,7 +182,7 @@ const listen = (options: BoardOptions, stop: AbortController): Promise<Deno.Http
       },
       (request) =>
         respond(
-          routeOf(request.method, new URL(request.url), request.headers.get("host")),
+          routeOf(request.method, addressOf(request), request.headers.get("host")),
           options,
           look,
           stop.signal,

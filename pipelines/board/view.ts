@@ -3,6 +3,7 @@ import { type Content, type Html, html, trusted } from "../report/html.ts";
 import { duration } from "../terminal/progress.ts";
 import { type Chart, chartOf, deviceMemory, quantityOf, throughput } from "./charts.ts";
 import { type BoardQuery, chosenBy, drawnBy } from "./query.ts";
+import type { RunFault } from "./scan.ts";
 import { nameOf, progressOf, type RunView, shareDone, type StageProgress } from "./run_view.ts";
 
 /** Most runs that the list shows; a filter finds the others. */
@@ -39,6 +40,33 @@ const stageNow = (run: RunView): string => {
   const now = stages.findLast((stage) => stage.status === "running") ??
     stages.findLast((stage) => stage.status === "done");
   return run.record?.jobs.find(({ artefact }) => artefact === now?.name)?.label ?? now?.name ?? "";
+};
+
+/** Folders that cannot be read and are listed; the others are counted. */
+const FAULTS = 20;
+
+/** Folders that look like runs' and cannot be read, and why. */
+export const faultsHtml = (faults: readonly RunFault[]): Content =>
+  faults.length > 0 && html`
+    <ul class="small bad">${faults.slice(0, FAULTS).map(({ id, reason }) =>
+      html`<li><code>${shortened(id)}</code>: ${shortened(reason)}</li>`
+    )}</ul>
+    ${faults.length > FAULTS &&
+      html`<p class="soft small">and ${faults.length - FAULTS} more that cannot be read</p>`}
+  `;
+
+// A reason may quote what it found, however long that is.
+const shortened = (text: string): string => text.length > 400 ? `${text.slice(0, 399)}…` : text;
+
+/** A part of the page about one run; one that cannot be drawn says so, and hides no other. */
+const about = (run: RunView, draw: () => Html, around: (why: Html) => Html): Html => {
+  try {
+    return draw();
+  } catch (cause) {
+    return around(
+      html`<span class="small bad">${run.id} cannot be shown: ${shortened(String(cause))}</span>`,
+    );
+  }
 };
 
 const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html => {
@@ -90,7 +118,15 @@ export const listHtml = (query: BoardQuery, runs: readonly RunView[]): Html => {
             <th class="number">changed (UTC)</th>
           </tr>
         </thead>
-        <tbody>${chosen.slice(0, LISTED).map((run) => runRow(run, drawn.has(run.id), runs))}</tbody>
+        <tbody>${chosen.slice(0, LISTED).map((run) =>
+          about(run, () => runRow(run, drawn.has(run.id), runs), (why) =>
+            html`
+              <tr>
+                <td></td>
+                <td colspan="8">${why}</td>
+              </tr>
+            `)
+        )}</tbody>
       </table>
     </div>
     ${more > 0 && html`<p class="soft small">and ${more} more: filter to see them</p>`}
@@ -106,8 +142,13 @@ const chartHtml = (chart: Chart | undefined): Content =>
 /** The charts of the runs that a query draws. */
 export const chartsHtml = (query: BoardQuery, runs: readonly RunView[]): Html => {
   const drawn = drawnBy(query, runs);
-  const chart = (name: string, width: number, height: number, smoothing: number): Content =>
-    chartHtml(chartOf(drawn, runs, quantityOf(name), { width, height, smoothing }));
+  const chart = (name: string, width: number, height: number, smoothing: number): Content => {
+    try {
+      return chartHtml(chartOf(drawn, runs, quantityOf(name), { width, height, smoothing }));
+    } catch (cause) {
+      return html`<p class="small bad">${name} cannot be drawn: ${shortened(String(cause))}</p>`;
+    }
+  };
   const large = chart(query.metric, 1180, 360, 0.8);
   return html`${large === false ? html`<p class="soft">No ${query.metric} was measured yet.</p>` : large}
 <div class="pair">${chart("throughput", 580, 240, 0)}${chart("deviceMemory", 580, 240, 0)}</div>`;
@@ -169,20 +210,28 @@ alt="${`Pictures with questions and answers of ${title}`}"><figcaption>${title}<
   `;
 };
 
+const detailHtml = (run: RunView, runs: readonly RunView[]): Html => {
+  const stages = stagesOf(run, runs), more = run.manifest.stages.length - stages.length;
+  return html`<section class="run"><h2>${run.label}</h2>
+<p class="soft small">${run.id}, begun ${moment(run.manifest.started)} UTC, config <code>${
+    run.manifest.configHash.slice(0, 16)
+  }</code>, data <code>${run.manifest.dataHash.slice(0, 16)}</code>, code ${run.manifest.codeVersion}${
+    run.manifest.commit !== undefined && html`
+      at <code>${run.manifest.commit.slice(0, 12)}</code>
+    `
+  }</p>
+<div class="scroll"><table><thead><tr><th>stage</th><th>status</th><th></th><th class="number">steps</th>
+<th class="number">time</th><th></th></tr></thead><tbody>${
+    stages.map((s) => stageRow(run, s))
+  }</tbody></table></div>
+${more > 0 && html`<p class="soft small">and ${more} more stages</p>`}
+${sheetsHtml(run, runs)}</section>`;
+};
+
 /** Stages and answers of the runs that a query draws. */
 export const detailsHtml = (query: BoardQuery, runs: readonly RunView[]): Html =>
   html`${
-    drawnBy(query, runs).map((run) => {
-      const stages = stagesOf(run, runs), more = run.manifest.stages.length - stages.length;
-      return html`<section class="run"><h2>${run.label}</h2>
-<p class="soft small">${run.id}, begun ${moment(run.manifest.started)} UTC, config <code>${
-        run.manifest.configHash.slice(0, 16)
-      }</code>, data <code>${run.manifest.dataHash.slice(0, 16)}</code>, code ${run.manifest.codeVersion}</p>
-<div class="scroll"><table><thead><tr><th>stage</th><th>status</th><th></th><th class="number">steps</th>
-<th class="number">time</th><th></th></tr></thead><tbody>${
-        stages.map((s) => stageRow(run, s))
-      }</tbody></table></div>
-${more > 0 && html`<p class="soft small">and ${more} more stages</p>`}
-${sheetsHtml(run, runs)}</section>`;
-    })
+    drawnBy(query, runs).map((run) =>
+      about(run, () => detailHtml(run, runs), (why) => html`<section class="run">${why}</section>`)
+    )
   }`;

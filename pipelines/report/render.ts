@@ -110,11 +110,11 @@ export const reportData = ({ title, about, tables, sources, configs }: ReportDoc
 
 /** Numbers as spans of neighbours, in order: 1, 2, 3, 7 are 1 to 3 and 7 to 7. */
 export const spans = (numbers: readonly number[]): readonly (readonly [from: number, to: number])[] =>
-  [...new Set(numbers)].toSorted((a, b) => a - b).reduce<readonly (readonly [number, number])[]>((all, n) => {
+  [...new Set(numbers)].toSorted((a, b) => a - b).reduce<[number, number][]>((all, n) => {
     const last = all.at(-1);
-    return last !== undefined && last[1] === n - 1
-      ? [...all.slice(0, -1), [last[0], n] as const]
-      : [...all, [n, n] as const];
+    if (last !== undefined && last[1] === n - 1) last[1] = n;
+    else all.push([n, n]);
+    return all;
   }, []);
 
 /** The page of a report. */

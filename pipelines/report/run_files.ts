@@ -81,12 +81,12 @@ export interface RunFiles {
 /** Reads the sheets of answers of a run directory. */
 export const readSamples = (path: string): Effect.Effect<RunFiles["samples"], DiskError> =>
   Effect.gen(function* () {
-    const samples: Record<string, Uint8Array> = {};
+    const samples: (readonly [string, Uint8Array])[] = [];
     for (const name of yield* namesIn(`${path}/samples`, ".png")) {
       const file = `${path}/samples/${name}.png`;
-      samples[name] = yield* onDisk("read", file, () => readOwnBytes(file, IMAGE_BYTES));
+      samples.push([name, yield* onDisk("read", file, () => readOwnBytes(file, IMAGE_BYTES))]);
     }
-    return samples;
+    return Object.fromEntries(samples);
   });
 
 /** Reads a run directory. Half-written lines of metrics are left out; the summary is read of a quickstart. */
@@ -95,14 +95,20 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
     const manifest = yield* readManifest(path);
     const stages = yield* namesIn(`${path}/metrics`, ".jsonl");
     const order = (name: string): number => manifest.stages.findIndex((stage) => stage.name === name);
-    const metrics: Record<string, readonly MetricRecord[]> = {};
+    const metrics: (readonly [string, readonly MetricRecord[]])[] = [];
     for (const stage of stages.toSorted((a, b) => order(a) - order(b))) {
       const file = `${path}/metrics/${stage}.jsonl`;
-      metrics[stage] = (yield* onDisk("read", file, () => follow(file, noSeries))).records;
+      metrics.push([stage, (yield* onDisk("read", file, () => follow(file, noSeries))).records]);
     }
     const samples = yield* readSamples(path);
     const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")
       ? yield* readJson(`${path}/summary.json`, summaryFileCodec())
       : undefined;
-    return { path, manifest, metrics, samples, ...(summary === undefined ? {} : { summary }) };
+    return {
+      path,
+      manifest,
+      metrics: Object.fromEntries(metrics),
+      samples,
+      ...(summary === undefined ? {} : { summary }),
+    };
   });

@@ -3,6 +3,7 @@ import { presets } from "../quickstart/presets.ts";
 import { settingsOf } from "../configs/override.ts";
 import { lossChart, type LossCurve } from "../figures/loss_chart.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
+import { own } from "../runs/fields.ts";
 import type { Json } from "../runs/hash.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
@@ -93,13 +94,17 @@ const last = (records: readonly MetricRecord[], name: string): number | undefine
   return typeof value === "number" ? value : undefined;
 };
 
+/** Most stages that a report lists. */
+const STAGES = 2000;
+
 const stageTable = (
   stages: readonly StageEntry[],
   metrics: RunFiles["metrics"],
   id: string,
 ): ReportTable => ({
   title: "Stages",
-  note: "Seconds of a step are the median; the loss is that of the last step.",
+  note: "Seconds of a step are the median; the loss is that of the last step." +
+    (stages.length > STAGES ? ` The first ${STAGES} of ${stages.length} stages.` : ""),
   columns: [
     "stage",
     "status",
@@ -110,8 +115,8 @@ const stageTable = (
     "began",
     "ended",
   ],
-  rows: stages.map((stage) => {
-    const records = metrics[stage.name] ?? [];
+  rows: stages.slice(0, STAGES).map((stage) => {
+    const records = own(metrics, stage.name) ?? [];
     const seconds = records.flatMap((r) =>
       r.warmup !== true && typeof r.seconds === "number" ? [r.seconds] : []
     );
@@ -141,7 +146,7 @@ export const armAndStage = (name: string): readonly [arm: string, stage: string]
 const titles: Readonly<Record<string, string>> = { pretrain: "Pre-training", finetune: "Fine-tuning" };
 
 /** A kind of stage as figures title it. */
-export const stageTitle = (stage: string): string => titles[stage] ?? stage;
+export const stageTitle = (stage: string): string => own(titles, stage) ?? stage;
 
 /** The curves of one metric of some stages; `label` names an arm. */
 export const curvesOf = (

@@ -103,13 +103,13 @@ export const ifThere = <A>(reading: Promise<A>): Promise<A | undefined> =>
 export const existing = (path: string): Effect.Effect<boolean, DiskError> =>
   Effect.map(onDisk("look for", path, () => ifThere(Deno.stat(path))), (info) => info !== undefined);
 
-/** Names of the files in a folder that end in a certain way, without the ending, sorted; none where there is no folder. */
+/** Names of the files in a folder that end in a certain way and are not hidden, without the ending, sorted; none where there is no folder. */
 export const namesIn = (folder: string, ending: string): Effect.Effect<readonly string[], DiskError> =>
   onDisk("list", folder, async () => {
     checkPlace(`${folder}/`);
     const entries = await ifThere(Array.fromAsync(Deno.readDir(folder))) ?? [];
     return entries.flatMap(({ name, isFile }) =>
-      isFile && name.endsWith(ending) ? [name.slice(0, -ending.length)] : []
+      isFile && !name.startsWith(".") && name.endsWith(ending) ? [name.slice(0, -ending.length)] : []
     ).toSorted();
   });
 

@@ -45,7 +45,7 @@ test.before(async () => {
 });
 
 test("runs are found at any depth, with their status and progress; links are not followed", async () => {
-  const runs = await scanRuns(root, newMemory());
+  const { runs } = await scanRuns(root, newMemory());
   assert.equal(
     runs.map(({ id, status }) => [id, status]).toSorted(),
     [["done", "finished"], ["killed", "stopped"], ["store/going", "running"]],
@@ -59,7 +59,7 @@ test("runs are found at any depth, with their status and progress; links are not
 test("a second look reads only what changed, and sees what was added", async () => {
   const memory = newMemory(),
     series = async () =>
-      (await scanRuns(root, memory)).find(({ id }) => id === "store/going")!.series["a-pretrain"]!;
+      (await scanRuns(root, memory)).runs.find(({ id }) => id === "store/going")!.series["a-pretrain"]!;
   const first = await series();
   assert.is(await series(), first);
   await Deno.writeTextFile(`${root}/store/going/metrics/a-pretrain.jsonl`, linesOf(records(1, 3)));
@@ -67,7 +67,7 @@ test("a second look reads only what changed, and sees what was added", async () 
 });
 
 test("words filter by name, device and field; an address and a query are each other's", async () => {
-  const runs = await scanRuns(root, newMemory());
+  const { runs } = await scanRuns(root, newMemory());
   const ids = (search: string) =>
     chosenBy(queryOf(new URLSearchParams(search)), runs).map(({ id }) => id).toSorted();
   assert.equal(ids("q=seed=3"), ["done"]);
