@@ -1,0 +1,157 @@
+/** Every command ends when it is told to, with the exit code of the signal, and leaves no half-written file. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { entries } from "../../pipelines/cli/tree.ts";
+import { signalCodes } from "../../pipelines/terminal/signals.ts";
+import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
+import { conversations, shapes, writeValue, writeWorld } from "../data/mixtures/world.ts";
+
+const test = suite("signals");
+const folder = await Deno.makeTempDir({ prefix: "signals" });
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+await writeRun(`${folder}/runs/a`, { name: "a", metrics: { "a-pretrain": linesOf(records(1, 3)) }, done: 1 });
+const world = await writeWorld(folder, 4);
+await writeValue(`${folder}/mixture.json`, world);
+await writeValue(`${folder}/conversations.json`, conversations(shapes(4)));
+const training = {
+  steps: 500,
+  batch: 2,
+  rate: 0.003,
+  warmup: 1,
+  weightDecay: 0,
+  maxNorm: 1,
+  trainable: ["bridge"],
+  every: 1000,
+};
+await writeValue(`${folder}/run.json`, {
+  seed: 3,
+  arm: {
+    name: "tiled",
+    bridge: { kind: "resampler", queries: 4, levels: 2 },
+    expansion: { kind: "tile", tiles: 2 },
+  },
+  model: { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.09 },
+  featureBatch: 4,
+  pretrain: { mixture: "mixture.json", training },
+  finetune: { mixture: "mixture.json", training },
+  evaluate: { mixture: "mixture.json", benchmarks: {}, batch: 4, tokens: 2 },
+});
+
+const smoke = ["--family", "main", "--preset", "smoke", "--device", "cpu", "--store", `${folder}/store`];
+/** A command line of each command, with what it says once it works; without, it is told to end as it starts. */
+const lines: Readonly<Record<string, readonly [args: readonly string[], says?: RegExp]>> = {
+  quickstart: [["--scale", "micro", "--device", "cpu", "--out", `${folder}/out/quick`], /writing to/],
+  ablate: [[...smoke, "--out", `${folder}/out/ablation`]],
+  pretrain: [
+    [...smoke, "--set", "pretrain.steps=5000", "--set", "pretrain.every=10000"],
+    /\d\/5000|pretrain of/,
+  ],
+  expand: [smoke, /and what it needs/],
+  finetune: [smoke, /and what it needs/],
+  evaluate: [smoke, /and what it needs/],
+  train: [[
+    `${folder}/run.json`,
+    "--device",
+    "cpu",
+    "--out",
+    `${folder}/out/mine`,
+    "--cache",
+    `${folder}/cache`,
+  ]],
+  vision: [["--steps", "500", "--device", "cpu", "--out", `${folder}/out/vision`]],
+  ask: [["--checkpoint", folder, "--image", "x.png", "--question", "q"]],
+  configs: [[]],
+  plan: [["cos-80-1296"]],
+  data: [["llava", `${folder}/conversations.json`]],
+  score: [["--benchmark", "vqav2", "--source", "vqav2", "--annotations", "a", "--predictions", "b"]],
+  report: [[`${folder}/runs/a`]],
+  results: [["--out", `${folder}/RESULTS.md`]],
+  runs: [["list", "--runs", `${folder}/runs`]],
+  export: [[`${folder}/runs`, "--format", "csv", "--out", `${folder}/out/csv`]],
+  notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--out", `${folder}/out/notebooks`]],
+  board: [["--runs", `${folder}/runs`, "--port", "0"], /Ctrl-C/],
+  doctor: [["--no-measure"]],
+  tune: [["--preset", "smoke", "--device", "cpu"]],
+  bench: [["--device", "cpu", "--sizes", "512"]],
+};
+
+const temporary = (path: string): readonly string[] =>
+  [...Deno.readDirSync(path)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? temporary(`${path}/${name}`) : name.endsWith(".tmp") ? [`${path}/${name}`] : []
+  );
+
+const started = (name: string, args: readonly string[]): Deno.ChildProcess =>
+  new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "pipelines/cli/cos.ts", name, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+
+/** Sends a signal once a command says something, or half a second after its start. */
+const ended = async (name: string, signal: keyof typeof signalCodes) => {
+  const [args, says] = lines[name]!, child = started(name, args);
+  let err = "", told = false;
+  const tell = (): void => {
+    if (told) return;
+    told = true;
+    try {
+      child.kill(signal);
+    } catch {
+      // it has ended by itself
+    }
+  };
+  if (says === undefined) setTimeout(tell, 500);
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    err += text;
+    if (says?.test(err)) tell();
+  }
+  return { code: (await child.status).code, err };
+};
+
+test("all commands are among those that are tried", () => {
+  assert.equal(Object.keys(lines).toSorted(), entries.map(({ name }) => name).toSorted());
+});
+
+test("every command ends at SIGINT, SIGTERM and SIGHUP with the exit code of the signal, and leaves no part of a file", async () => {
+  const signals = Object.keys(signalCodes) as readonly (keyof typeof signalCodes)[];
+  for (const [i, { name }] of entries.entries()) {
+    const signal = signals[i % signals.length]!, { code, err } = await ended(name, signal);
+    assert.is(code, signalCodes[signal], `${name} at ${signal}: ${code} ${err}`);
+    assert.equal(temporary(folder), [], name);
+  }
+});
+
+test("a training that is told to end saves once and goes on from there", async () => {
+  const store = `${folder}/store`;
+  const place = (): string | undefined =>
+    [...Deno.readDirSync(store)].map(({ name }) => `${store}/${name}/checkpoints/pretrain.safetensors`)
+      .find((path) => {
+        try {
+          return Deno.statSync(path).isFile;
+        } catch {
+          return false;
+        }
+      });
+  const [args] = lines.pretrain!, child = started("pretrain", args);
+  let err = "";
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    err += text;
+    if (/\b500\/5000/.test(err) && !/stopping/.test(err)) {
+      child.kill("SIGHUP"); // as a terminal that is closed
+      break;
+    }
+  }
+  assert.is((await child.status).code, signalCodes.SIGHUP, err);
+  const path = place();
+  assert.ok(path, "a checkpoint");
+  const steps = Number(/"step":"(\d+)"/.exec(new TextDecoder("latin1").decode(Deno.readFileSync(path!)))![1]);
+  assert.ok(steps >= 500 && steps < 5000, `saved at ${steps}`);
+  const metrics = path!.replace(/checkpoints\/pretrain.*/, "metrics/pretrain.jsonl");
+  assert.is(Deno.readTextFileSync(metrics).split("\n").length - 1, steps, "as many whole lines as steps");
+  assert.equal(temporary(folder), []);
+});
+
+test.run();
