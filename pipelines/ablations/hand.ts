@@ -46,13 +46,34 @@ export interface Hand {
   next: number;
 }
 
+/** Folder of what was parsed and measured on this machine. */
+const CACHE = "cache";
+
 /** Lines of a worker's log that an error quotes. */
 const QUOTED = 6;
+
+/** What a worker may do: compute, read, and write into the store; it reaches no network and starts no process. */
+const workerPermissions = (store: string): readonly string[] => [
+  "--allow-read",
+  "--allow-env",
+  "--allow-sys",
+  "--allow-ffi", // the libraries that decode and draw images, and Dawn
+  `--allow-write=${[store, CACHE].map((path) => path.replaceAll(",", ",,")).join(",")}`,
+  "--no-prompt",
+];
 
 const started = (options: HandOptions): Running => {
   const program = options.program ?? new URL("./worker.ts", import.meta.url).href;
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", program, options.store, options.device, options.version],
+    args: [
+      "run",
+      "--quiet",
+      ...workerPermissions(options.store),
+      program,
+      options.store,
+      options.device,
+      options.version,
+    ],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
