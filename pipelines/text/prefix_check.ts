@@ -65,7 +65,8 @@ const faultOf = (template: ChatTemplate): TemplateError | undefined => {
         );
       }
       const generation = generationPrompt(template, messages.slice(0, end - 1));
-      if (generation !== undefined && !whole.right.startsWith(generation)) {
+      // white space at its end is not asked with: prompts end where the answers of rows begin
+      if (generation !== undefined && !whole.right.startsWith(generation.trimEnd())) {
         return fault(
           template,
           `a generation prompt that ends in ${

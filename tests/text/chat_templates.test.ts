@@ -161,6 +161,8 @@ test("templates that lay out every turn alike are not", () => {
   for (const { source, ...options } of Object.values(namedTemplates)) fine(source, options);
   fine(each("{{ 'U:' + m.content }}", "{{ 'A:' + m.content + eos_token }}", generation("A:")));
   fine(each("{{ 'U:' + m.content }}", "{{ 'A: ' + m.content + eos_token }}", generation("A: ")));
+  // white space at the end of a generation prompt alone
+  fine(each("{{ 'U:' + m.content }}", "{{ 'A:' + m.content + eos_token }}", generation("A: \\n")));
   for (const name of ["newlines", "windows", "generation"]) {
     fine(golden.cases.find((one) => one.name === name)!.source);
   }
