@@ -55,16 +55,33 @@ export interface NamedDeviceOptions {
   readonly threads?: number;
   /** Dawn without its bounds checks: it then refuses programs with an access that is not proved in range. */
   readonly unchecked?: boolean;
+  /** Large products of f16 add up in f16 within 16 steps; in f32 by default. */
+  readonly halfSums?: boolean;
 }
+
+/** Refuses a device that cannot add up in f16, where it was asked to. */
+const withHalfSums = (device: Layer.Layer<Device, DeviceError>): Layer.Layer<Device, DeviceError> =>
+  Layer.effectContext(Effect.gen(function* () {
+    const opened = yield* Layer.buildWithScope(device, yield* Effect.scope);
+    const { name, f16, software, halfSums } = Context.get(opened, theDevice()).profile;
+    if (f16 && halfSums && !software) return opened;
+    return yield* Effect.fail(
+      new DeviceError({
+        fault: "refused",
+        got: `sums of f16 on ${name}, which is not a GPU with 16-bit floating point`,
+        mend: "leave out --half-sums, or choose a GPU with the feature shader-f16",
+      }),
+    );
+  }));
 
 /**
  * The device of a name. `auto` takes a GPU through Deno's WebGPU, the CPU back end otherwise; never Dawn, and a software
  * adapter only where the CPU back end does not run. Fails with a DeviceError where bounds
- * checks shall be left out of a device that has no such switch.
+ * checks shall be left out of a device that has no such switch, and where a device without f16 shall sum in f16.
  */
 export const deviceNamed = (
   name: DeviceName,
-  { threads, unchecked = false }: NamedDeviceOptions = {},
+  { threads, unchecked = false, halfSums = false }: NamedDeviceOptions = {},
 ): Layer.Layer<Device, DeviceError> => {
   if (unchecked && name !== "dawn") {
     return Layer.unwrap(Effect.fail(
@@ -75,15 +92,12 @@ export const deviceNamed = (
       }),
     ));
   }
-  const ours = cpu(threads === undefined ? {} : { threads });
-  switch (name) {
-    case "cpu":
-      return ours;
-    case "webgpu":
-      return webGpu();
-    case "dawn":
-      return dawn({}, { unchecked });
-    case "auto":
-      return gpuOrCpu(webGpu(), ours);
-  }
+  const ours = cpu(threads === undefined ? {} : { threads }), as = halfSums ? { halfSums } : {};
+  const devices: { readonly [N in DeviceName]: () => Layer.Layer<Device, DeviceError> } = {
+    cpu: () => ours,
+    webgpu: () => webGpu(as),
+    dawn: () => dawn(as, { unchecked }),
+    auto: () => gpuOrCpu(webGpu(as), ours),
+  };
+  return halfSums ? withHalfSums(devices[name]()) : devices[name]();
 };

@@ -5,6 +5,7 @@ import {
   deviceNamed,
   type DeviceProfile,
   dispatchesOf,
+  type NamedDeviceOptions,
   type Plan,
   renderModule,
 } from "@chain-of-sight/kernels";
@@ -19,9 +20,15 @@ export type StepDevice = "deno" | "dawn" | "cpu";
 /** Every device name. */
 export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
-/** The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range. */
-export const stepDevice = (name: StepDevice, unchecked = false): Layer.Layer<Device, DeviceError> =>
-  deviceNamed(name === "deno" ? "webgpu" : name, { unchecked });
+/**
+ * The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range;
+ * `halfSums` adds up large products of f16 in f16 within 16 steps.
+ */
+export const stepDevice = (
+  name: StepDevice,
+  { unchecked = false, halfSums = false }: Pick<NamedDeviceOptions, "unchecked" | "halfSums"> = {},
+): Layer.Layer<Device, DeviceError> =>
+  deviceNamed(name === "deno" ? "webgpu" : name, { unchecked, halfSums });
 
 /** Fails with BenchError where a device cannot do a precision. */
 export const canStep = (

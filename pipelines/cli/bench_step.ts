@@ -2,7 +2,7 @@
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
  *     deno task cos bench step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
- *       [--device deno|dawn|cpu] [--unchecked] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
+ *       [--device deno|dawn|cpu] [--unchecked] [--half-sums] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
  *       [--profile] [--svg FILE] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
@@ -20,7 +20,7 @@ import { profileChart } from "../figures/profile_chart.ts";
 import { atomicWrite } from "../runs/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { halfSumsFlag, jsonFlag } from "./flags.ts";
 
 const flags = {
   preset: Flag.Literals("preset", presetNames).pipe(
@@ -40,6 +40,7 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("leave out the bounds checks of dawn, if every access is proved in range"),
   ),
+  halfSums: halfSumsFlag,
   batch: Flag.optional(Flag.Int("batch")).pipe(
     Flag.withDescription("sequences of a step; the preset's by default"),
   ),
@@ -75,7 +76,7 @@ export const command = Command.make(
       const windows = yield* countOf("windows", given.windows);
       const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
       const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
-      const plain = stepDevice(device, given.unchecked),
+      const plain = stepDevice(device, given),
         layer = given.untuned ? plain : tuned(plain);
       const profiled = given.profile || Option.isSome(given.svg);
       const run = Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--half-sums] [--seed N] [--out folder] [--set field=value ...] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
@@ -21,7 +21,7 @@ import { ensureReportPage } from "../report/write.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
+import { computeFlag, halfSumsFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const flags = {
   scale: Flag.Literals("scale", scales).pipe(
@@ -33,6 +33,7 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("leave out the bounds checks of dawn, which then takes proved programs alone"),
   ),
+  halfSums: halfSumsFlag,
   seed: Flag.Int("seed").pipe(
     Flag.optional,
     Flag.withDescription("key of initial weights and of the order of examples"),
@@ -97,17 +98,18 @@ const show = (
 export const command = Command.make(
   "quickstart",
   flags,
-  ({ scale, device: name, unchecked, ...given }) =>
+  ({ scale, device: name, unchecked, halfSums, ...given }) =>
     Option.match(scale, {
       onSome: (size) =>
         Effect.flatMap(
           configured(size, given),
-          (config) => show(config, given).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked })))),
+          (config) =>
+            show(config, given).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked, halfSums })))),
         ),
       onNone: () =>
         Effect.gen(function* () {
           const device = yield* theDevice();
           yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-        }).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked })))),
+        }).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked, halfSums })))),
     }),
 );

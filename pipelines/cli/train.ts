@@ -24,13 +24,14 @@ import {
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, jsonFlag } from "./flags.ts";
+import { computeFlag, halfSumsFlag, jsonFlag } from "./flags.ts";
 
 const parts = {
   config: Argument.String("file").pipe(
     Argument.withDescription("the run: arm, model, mixtures and trainings"),
   ),
   device: computeFlag,
+  halfSums: halfSumsFlag,
   out: Flag.String("out").pipe(
     Flag.optional,
     Flag.withDescription("run directory; runs/mixtures-<arm>-<seed> by default"),
@@ -123,7 +124,7 @@ const checked = (config: MixtureRunConfig, cache: string) =>
 export const command = Command.make(
   "train",
   parts,
-  ({ config: path, device, out, cache, check, json }) =>
+  ({ config: path, device, halfSums, out, cache, check, json }) =>
     Effect.scoped(Effect.gen(function* () {
       const config = yield* loadMixtureRun(path);
       if (check) {
@@ -132,7 +133,7 @@ export const command = Command.make(
       }
       const folder = Option.getOrElse(out, () => `runs/mixtures-${config.arm.name}-${config.seed}`);
       const run = runOnMixtures(config, { out: folder, cache, version: member.version });
-      const summary = yield* Effect.provide(run, tuned(deviceNamed(device)));
+      const summary = yield* Effect.provide(run, tuned(deviceNamed(device, { halfSums })));
       print(
         json ? JSON.stringify(summary, null, 2) : `${partsText(summary.mixtures)}\n${scoresText(summary)}`,
       );

@@ -1,6 +1,16 @@
 /** 16-bit numbers on WebGPU: every primitive that takes them, against the reference, which rounds at every step. */
 import * as cs from "@chain-of-sight/core";
-import { compile, cpuProfile, dispatchesOf, portableProfile } from "@chain-of-sight/kernels";
+import {
+  compile,
+  cpuProfile,
+  denoProvider,
+  deviceNamed,
+  dispatchesOf,
+  portableProfile,
+  profileOf,
+} from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { near } from "../support/near.ts";
@@ -187,6 +197,22 @@ test("the CPU refuses f16 when a description is compiled, by name and with what 
       e instanceof cs.DTypeError && /CPU/.test(e.message) && /precision "f32".*shader-f16/.test(e.message) &&
       /half\.test\.ts/.test(e.message),
   );
+});
+
+test("sums of f16 products are f32 unless asked for", async () => {
+  const adapter = { info: { description: "NVIDIA H100", device: "", vendor: "" } } as unknown as GPUAdapter;
+  const device = { limits: {} } as unknown as GPUDevice;
+  const profile = profileOf({ provider: denoProvider(), adapter, device, features: ["shader-f16"] });
+  assert.is(profile.f16, true);
+  assert.is(profile.software, false);
+  assert.is(profile.halfSums, false);
+  // asked for where there are none, they are refused by device and flag
+  for (const name of ["cpu", "webgpu"] as const) {
+    const opened = Layer.build(deviceNamed(name, { halfSums: true }));
+    const refused = await Effect.runPromise(Effect.scoped(Effect.flip(opened)));
+    assert.is(refused.fault, "refused");
+    assert.match(refused.message, "--half-sums");
+  }
 });
 
 const text = (halfSums: boolean): string => {
