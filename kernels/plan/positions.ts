@@ -74,8 +74,11 @@ const checkKernel = (kernel: Kernel, most: number, device: string): void => {
   walkValues(values, (v) => {
     if (v.kind === "load") check(greatestOf(v.at), most);
     if (v.kind === "index") check(greatestOf(v.at), words.has(v) ? most : Math.min(most, MOST_I32));
-    // what is compared may be any number from memory, of which there are 2^32
-    if (v.kind === "guard") check(Math.max(dividedIn(v.at), v.at.max - v.at.min - 2 ** 32 + most), most);
+    if (v.kind === "guard") {
+      check(dividedIn(v.at), most);
+      // what is compared may be any number from memory, of which there are 2^32
+      check(v.at.max - v.at.min, Math.max(most, 2 ** 32));
+    }
   });
 };
 

@@ -1,4 +1,5 @@
 /** Our side of a case: one program on the device of the context, in the form that opponents have too. */
+import { zerosArray } from "@chain-of-sight/core";
 import { compile, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { BenchCase } from "./cases.ts";
@@ -24,7 +25,10 @@ const losses = (program: Program, compared: readonly string[]) =>
 export const prepareOurs = (c: BenchCase) =>
   Effect.gen(function* () {
     const device = yield* theDevice(), program = yield* device.load(compile(c.source, device.profile));
-    yield* program.write(c.values);
+    // the optimiser's memory begins as zeros
+    for (const [path, { dtype, shape }] of Object.entries(program.plan.inputs)) {
+      yield* program.write({ [path]: c.values[path] ?? zerosArray(dtype, shape) });
+    }
     const prepared: Prepared = {
       check: () =>
         Effect.runPromise(

@@ -1,5 +1,5 @@
 /** Times a whole training step: many steps between two waits for the device, since a wait alone costs 11 ms. */
-import { bindingsOf, startScale, TreeError } from "@chain-of-sight/core";
+import { bindingsOf, startScale, TreeError, zerosArray } from "@chain-of-sight/core";
 import {
   compile,
   type Device,
@@ -89,6 +89,9 @@ const window = (program: Program, steps: number) =>
 
 const start = (program: Program, work: StepWork, { preset, batch, precision }: StepOptions) =>
   Effect.gen(function* () {
+    for (const [path, { dtype, shape }] of Object.entries(program.plan.inputs)) {
+      if (!path.startsWith(`${PARAMS}.`)) yield* program.write({ [path]: zerosArray(dtype, shape) });
+    }
     const { mixed } = mixedOf(precision);
     if (mixed !== undefined) {
       yield* program.write(bindingsOf("state.scaling", startScale(mixed.scaling ?? {})));

@@ -128,7 +128,7 @@ test("webgpu: a rejected shader names the ops of its kernel, what the driver sai
   names(error, "rejected kernel", "exp", line);
   assert.match(error.kernel!, /map/);
   assert.match(error.message, /exponential/);
-  assert.match(error.message, /WGSL line \d+: .*exponential\(/);
+  assert.match(error.message, /WGSL line \d+: .*exp_of\(/);
   broken = false;
   await works({ load }, compile(small(), profile));
   device.destroy();
