@@ -73,10 +73,11 @@ const fitting = (x: Tensor, ct: Tensor, argument: number): Tensor | undefined =>
 };
 
 /**
- * `f` with a derivative of its own: reverse mode calls `backward` with what `forward` left for it, and looks into
- * neither (as `custom_vjp` of JAX). Derivatives of the derivative go through both rules. Forward mode (`jvp`)
- * transposes the backward rule where that is linear in the cotangent, and refuses it otherwise. What the functions
- * close over has no derivative: it is refused where one is asked for.
+ * `f` with a derivative of its own: reverse mode calls `backward` with what `forward` left for it (`custom_vjp` of JAX).
+ * The rule is the derivative of `f` wherever its value occurs, also within a derivative, as in PyTorch (JAX
+ * differentiates `forward` there); derivatives of the gradient itself go through the operations of `forward` and
+ * `backward`. Forward mode (`jvp`) transposes the backward rule where that is linear in the cotangent, and refuses it
+ * otherwise. What the functions close over has no derivative: it is refused where one is requested.
  *
  * ```ts
  * import { clamp, customVjp, f32, grad, input, interpret, mul, sum, type Tensor } from "@chain-of-sight/core";

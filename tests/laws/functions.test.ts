@@ -303,6 +303,18 @@ test("customVjp: the rule is what is used, over trees, with arguments that have 
   assert.equal(numbers(cs.grad((a: Tensor) => cs.sum()(none(a)))(x)), [0, 0, 0, 0]);
 });
 
+test("customVjp: straight through a rounding, in both modes and in a second derivative", () => {
+  const through = cs.customVjp((a: Tensor) => cs.round(a), {
+    forward: (a) => [cs.round(a), null],
+    backward: (_, ct) => [ct],
+  });
+  same("reverse", [cs.grad((a: Tensor) => cs.sum()(cs.mul(through(a), w)))(x)], [w]);
+  same("forward", [cs.jvp(through)(x, w).tangent as Tensor], [w]);
+  // d/dx (through(x) + x) along w
+  const square = (a: Tensor): Tensor => cs.sum()(cs.mul(through(a), a));
+  same("second", [cs.hessianVectorProduct(square)(x, w) as Tensor], [cs.mul(w, 2)]);
+});
+
 test("customVjp: what does not fit is refused", () => {
   const rule = (backward: (r: Tensor, ct: Tensor) => readonly unknown[]) =>
     cs.customVjp((a: Tensor) => cs.mul(a, a), { forward: (a) => [cs.mul(a, a), a], backward });
