@@ -49,13 +49,21 @@ interface Stacks {
   readonly captureStackTrace?: (holder: object, above: unknown) => void;
 }
 
-/** The place of the first frame outside, without any text of the others; "" where these frames are all inside. */
-const placeAmong = (_: unknown, frames: readonly Frame[]): string | undefined => {
+/** What frames say: the place of the first one outside, or that there are more of them. */
+interface Found {
+  readonly at: string | undefined;
+  readonly more: boolean;
+}
+
+/** Reads frames, without making text of all of them as `stack` would. */
+const placeAmong = (_: unknown, frames: readonly Frame[]): Found => {
   const frame = frames.find((f) => isOutside(f.getScriptNameOrSourceURL() ?? "internal:"));
-  if (frame !== undefined) {
-    return `${frame.getScriptNameOrSourceURL()}:${frame.getLineNumber()}:${frame.getColumnNumber()}`;
-  }
-  return frames.length < (Error as Stacks).stackTraceLimit! ? undefined : "";
+  return frame === undefined
+    ? { at: undefined, more: frames.length === (Error as Stacks).stackTraceLimit }
+    : {
+      at: `${frame.getScriptNameOrSourceURL()}:${frame.getLineNumber()}:${frame.getColumnNumber()}`,
+      more: false,
+    };
 };
 
 /** The place of the call under way: the frames of `above` and of what it calls are left out. */
@@ -64,17 +72,16 @@ const placeNow = (above: unknown): string | undefined => {
   if (stackTraceLimit === undefined || stacks.captureStackTrace === undefined) {
     return placeOf(new Error().stack ?? "");
   }
-  const among = (frames: number): string | undefined => {
-    const holder: { readonly stack?: string } = {};
-    stacks.stackTraceLimit = frames;
-    stacks.captureStackTrace!(holder, above);
-    return holder.stack;
-  };
   stacks.prepareStackTrace = placeAmong;
   try {
     for (const reach of REACHES) {
-      const found = among(reach);
-      if (found !== "") return found;
+      const holder: { readonly stack?: Found | string } = {};
+      stacks.stackTraceLimit = reach;
+      stacks.captureStackTrace(holder, above);
+      const found = holder.stack;
+      // engines without `prepareStackTrace` give the text
+      const { at, more } = typeof found === "object" ? found : { at: placeOf(found ?? ""), more: true };
+      if (at !== undefined || !more) return at;
     }
     return undefined;
   } finally {
