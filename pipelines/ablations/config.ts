@@ -84,6 +84,10 @@ const configType = t.refinement(
 /** Codec of {@link AblationConfig}; it takes complete configurations only. */
 export const ablationCodec = (): t.Type<AblationConfig, unknown, unknown> => configType;
 
+/** Steps of long trainings come in fives: the FLOPs of a step change by less than that with the rules of the compiler. */
+const wholeSteps = (steps: number): number =>
+  steps < 100 ? Math.max(1, Math.round(steps)) : 5 * Math.round(steps / 5);
+
 /** The experiment of one arm and one seed. Throws ConfigError for an arm that does not fit. */
 export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: number): Experiment => {
   const { equalWork = false, ...plain } = arm, base = { ...baseOf(config), ...settingOf(config) };
@@ -92,7 +96,7 @@ export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: num
   const { equalWork: _, ...baseline } = config.arms.find(({ name }) => name === config.baseline)!;
   const share = workOf({ ...base, arm: baseline, seed }, "pretrain").flops /
     workOf(experiment, "pretrain").flops;
-  const steps = Math.max(1, Math.round(base.pretrain.steps * share));
+  const steps = wholeSteps(base.pretrain.steps * share);
   return { ...experiment, pretrain: { ...base.pretrain, steps } };
 };
 

@@ -117,7 +117,10 @@ values("arms of equal compute have as much work in pre-training as the baseline"
   const equal = all.filter(({ arm }) => arm.name.endsWith(EQUAL_COMPUTE));
   assert.ok(equal.length > 10);
   for (const e of equal) {
-    assert.ok(Math.abs(total(e) / baseline - 1) < 1e-3, e.arm.name);
+    assert.ok(
+      Math.abs(total(e) - baseline) <= 2.5 * workOf(e, "pretrain").flops,
+      `${e.arm.name}: to five steps`,
+    );
     assert.is(e.pretrain.steps > 1500, workOf(e, "pretrain").flops * 1500 < baseline, e.arm.name);
   }
 });
