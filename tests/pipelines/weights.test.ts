@@ -190,13 +190,13 @@ const valid = right(
 
 property(
   weights,
-  "never throws on random bytes or a random change of a valid file",
+  "never throws on random bytes",
   [fc.uint8Array({ maxLength: 64 })],
   (bytes) => void decode(bytes),
   { runs: 200 },
 );
 
-property(weights, "never throws on random bytes or a random change of a valid file, again", [
+property(weights, "never throws on a random change of a valid file", [
   fc.nat(valid.length - 1),
   fc.nat(255),
 ], (at, byte) => {
