@@ -12,7 +12,8 @@ import { loadTrained } from "../generate/trained.ts";
 import { writeReportPage } from "../report/write.ts";
 import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";
-import { print } from "../terminal/output.ts";
+import { notice, print } from "../terminal/output.ts";
+import { oneLine } from "../terminal/visible.ts";
 import { directoryArgument, jsonFlag } from "./flags.ts";
 
 const parts = {
@@ -61,8 +62,13 @@ export const command = Command.make(
             yield* writeReportPage(path, page);
             return [page];
           }
-          default:
-            return yield* exportRuns((yield* indexRuns(path)).runs, format, folder);
+          default: {
+            const { runs, unreadable } = yield* indexRuns(path);
+            for (const one of unreadable) notice(oneLine(`${one.path}: ${one.reason}`));
+            const { files, faults } = yield* exportRuns(runs, format, folder);
+            for (const fault of faults) notice(oneLine(fault));
+            return files;
+          }
         }
       });
       const files = yield* write;

@@ -73,6 +73,11 @@ export const svgToPng = (svg: string, scale = 2): Uint8Array =>
 
 // Ids of clip paths count up over a process. Named after the figure's content, they make equal figures equal texts,
 // and figures on one page do not use each other's.
+// XML has no way to write them
+const withoutControls = (svg: string): string =>
+  // deno-lint-ignore no-control-regex
+  svg.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, "");
+
 const stableIds = (svg: string): string => {
   const found = [...new Set(svg.match(/plot-clip-\d+/g) ?? [])];
   const renamed = (prefix: string): string =>
@@ -82,7 +87,7 @@ const stableIds = (svg: string): string => {
 
 /** A figure from its SVG text; the ids of its clip paths are made to depend on its content alone. */
 export const figureOf = (svg: string): Figure => {
-  const stable = stableIds(svg);
+  const stable = stableIds(withoutControls(svg));
   let png: Uint8Array | undefined;
   return {
     svg: stable,

@@ -1,9 +1,9 @@
 /** Numbers of runs as one table, for programs that read tables; and the table as comma-separated values. */
 import * as Effect from "effect/Effect";
-import { type DiskError, namesIn } from "./disk.ts";
+import { namesIn } from "./disk.ts";
 import { endsOf } from "./fields.ts";
 import type { IndexedRun } from "./index.ts";
-import { type MetricRecord, type MetricsError, readMetrics } from "./metrics.ts";
+import { type MetricRecord, readMetrics } from "./metrics.ts";
 
 /** A value; nothing where a row has none. */
 export type DataCell = number | string | boolean | undefined;
@@ -45,30 +45,50 @@ export const tableOfRecords = (records: readonly Readonly<Record<string, DataCel
   return { columns, rows: records.length };
 };
 
-/** Metrics of every training of a run, by its name. */
-export const metricsOf = (
-  path: string,
-): Effect.Effect<Readonly<Record<string, readonly MetricRecord[]>>, DiskError | MetricsError> =>
+/** Metrics of a training by its name, and why those of others cannot be read. */
+export interface RunMetrics {
+  /** Metrics by training. */
+  readonly trainings: readonly (readonly [stage: string, records: readonly MetricRecord[]])[];
+  /** Why a file cannot be read, each with its name. */
+  readonly faults: readonly string[];
+}
+
+/** Metrics of every training of a run. A file that cannot be read hides no other. */
+export const metricsOf = (path: string): Effect.Effect<RunMetrics> =>
   Effect.gen(function* () {
-    const all: Record<string, readonly MetricRecord[]> = {};
-    for (const stage of yield* namesIn(`${path}/metrics`, ".jsonl")) {
-      all[stage] = yield* readMetrics(`${path}/metrics/${stage}.jsonl`);
+    const trainings: (readonly [string, readonly MetricRecord[]])[] = [], faults: string[] = [];
+    const stages = yield* namesIn(`${path}/metrics`, ".jsonl").pipe(
+      Effect.catch(({ message }) => {
+        faults.push(message);
+        return Effect.succeed([]);
+      }),
+    );
+    for (const stage of stages) {
+      const file = `${path}/metrics/${stage}.jsonl`;
+      yield* readMetrics(file).pipe(
+        Effect.match({
+          onSuccess: (records) => void trainings.push([stage, records]),
+          onFailure: ({ message }) => void faults.push(`${file}: ${message}`),
+        }),
+      );
     }
-    return all;
+    return { trainings, faults };
   });
 
 /** Every step of every training of some runs: `run`, `stage`, `step`, and a column for each metric. */
 export const stepsTable = (
   runs: readonly Pick<IndexedRun, "path">[],
-): Effect.Effect<DataTable, DiskError | MetricsError> =>
+): Effect.Effect<{ readonly table: DataTable; readonly faults: readonly string[] }> =>
   Effect.gen(function* () {
-    const records: Readonly<Record<string, DataCell>>[] = [];
+    const records: Readonly<Record<string, DataCell>>[] = [], faults: string[] = [];
     for (const { path } of runs) {
-      for (const [stage, rows] of Object.entries(yield* metricsOf(path))) {
+      const { trainings, faults: unread } = yield* metricsOf(path);
+      faults.push(...unread);
+      for (const [stage, rows] of trainings) {
         for (const row of rows) records.push({ run: path, stage, ...row });
       }
     }
-    return tableOfRecords(records);
+    return { table: tableOfRecords(records), faults };
   });
 
 const cellsOf = (value: unknown, path: string): Readonly<Record<string, DataCell>> =>

@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import { csvText, metricsOf, runsTable, stepsTable } from "./data_table.ts";
 import { atomicWrite, type DiskError, onDisk } from "./disk.ts";
 import type { IndexedRun } from "./index.ts";
-import type { MetricsError } from "./metrics.ts";
 import { parquetBytes } from "./parquet.ts";
 import { eventFile, eventFileName } from "./tensorboard.ts";
 
@@ -13,6 +12,14 @@ export type ExportFormat = "csv" | "parquet" | "tensorboard";
 
 /** Every format. */
 export const exportFormats: readonly ExportFormat[] = ["csv", "parquet", "tensorboard"];
+
+/** What an export wrote. */
+export interface Exported {
+  /** The files. */
+  readonly files: readonly string[];
+  /** Why metrics of some trainings are not in them. */
+  readonly faults: readonly string[];
+}
 
 const folder = (path: string): Effect.Effect<void, DiskError> =>
   onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
@@ -29,39 +36,42 @@ const namesOf = (runs: readonly IndexedRun[]): readonly string[] => {
 const tensorboard = (
   runs: readonly IndexedRun[],
   out: string,
-): Effect.Effect<readonly string[], DiskError | MetricsError> =>
+): Effect.Effect<Exported, DiskError> =>
   Effect.gen(function* () {
-    const files: string[] = [], names = namesOf(runs);
+    const files: string[] = [], faults: string[] = [], names = namesOf(runs);
     for (const [i, { path, manifest }] of runs.entries()) {
       const began = Date.parse(manifest.started) / 1000;
-      for (const [stage, records] of Object.entries(yield* metricsOf(path))) {
+      const { trainings, faults: unread } = yield* metricsOf(path);
+      faults.push(...unread);
+      for (const [stage, records] of trainings) {
         const place = `${out}/${names[i]}/${stage}`, file = `${place}/${eventFileName(began)}`;
         yield* folder(place);
         yield* atomicWrite(file, [eventFile(records, began)]);
         files.push(file);
       }
     }
-    return files;
+    return { files, faults };
   });
 
 /**
- * Writes runs to a folder and gives the files: `runs.csv` and `steps.csv`, the same as `.parquet`, or for TensorBoard a
+ * Writes runs to a folder and gives the files, and why some of their metrics are not among them: `runs.csv` and `steps.csv`, the same as `.parquet`, or for TensorBoard a
  * folder `<run>/<training>` each.
  */
 export const exportRuns = (
   runs: readonly IndexedRun[],
   format: ExportFormat,
   out: string,
-): Effect.Effect<readonly string[], DiskError | MetricsError> =>
+): Effect.Effect<Exported, DiskError> =>
   Effect.gen(function* () {
     if (format === "tensorboard") return yield* tensorboard(runs, out);
     yield* folder(out);
-    const tables = { runs: runsTable(runs), steps: yield* stepsTable(runs) }, files: string[] = [];
+    const { table: steps, faults } = yield* stepsTable(runs);
+    const tables = { runs: runsTable(runs), steps }, files: string[] = [];
     for (const [name, table] of Object.entries(tables)) {
       const file = `${out}/${name}.${format}`;
       const bytes = format === "csv" ? new TextEncoder().encode(csvText(table)) : parquetBytes(table);
       yield* atomicWrite(file, [bytes]);
       files.push(file);
     }
-    return files;
+    return { files, faults };
   });

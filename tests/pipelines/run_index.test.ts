@@ -130,7 +130,7 @@ const parseCsv = (text: string): readonly (readonly string[])[] =>
 test("CSV reads back, commas, quotes, holes and all digits", async () => {
   const table = tableOfRecords([{ a: 'x, "y"', b: 1 / 3 }, { a: "z", c: true }]);
   assert.equal(parseCsv(csvText(table)), [["a", "b", "c"], ['x, "y"', String(1 / 3), ""], ["z", "", "true"]]);
-  const [head, ...rows] = parseCsv(csvText(await Effect.runPromise(stepsTable(index.runs))));
+  const [head, ...rows] = parseCsv(csvText((await Effect.runPromise(stepsTable(index.runs))).table));
   assert.equal(head, ["run", "stage", "step", "loss", "lr", "seconds", "warmup"]);
   assert.is(rows.length, 9);
   assert.equal(rows[2]!.slice(1), ["finetune", "300", String(1 / 3), "0.05", "0.25", ""]);
@@ -138,7 +138,7 @@ test("CSV reads back, commas, quotes, holes and all digits", async () => {
 });
 
 test("Parquet reads back with its types", async () => {
-  const bytes = parquetBytes(await Effect.runPromise(stepsTable([named("a")])));
+  const bytes = parquetBytes((await Effect.runPromise(stepsTable([named("a")]))).table);
   const rows = await parquetReadObjects({ file: bytes.buffer as ArrayBuffer });
   assert.equal(rows.map(({ step, loss, warmup, stage }) => [step, loss, warmup ?? undefined, stage]), [
     [1n, 4.5, true, "finetune"],
@@ -220,7 +220,7 @@ test("TensorBoard events: checksums and first bytes as TensorFlow writes them, a
 
 test("exports are files where they are said to be", async () => {
   for (const format of ["csv", "parquet", "tensorboard"] as const) {
-    const files = await Effect.runPromise(exportRuns(index.runs, format, `${root}/out-${format}`));
+    const { files } = await Effect.runPromise(exportRuns(index.runs, format, `${root}/out-${format}`));
     assert.is(files.length, format === "tensorboard" ? 3 : 2);
     for (const file of files) assert.ok(Deno.statSync(file).size > 100, file);
     assert.is(new Set(files).size, files.length);
@@ -231,7 +231,7 @@ test("exports are files where they are said to be", async () => {
     Deno.copyFileSync(`${one!.path}/metrics/${name}`, `${twin}/metrics/${name}`);
   }
   const twins = [one!, { ...one!, path: twin }];
-  const files = await Effect.runPromise(exportRuns(twins, "tensorboard", `${root}/out-twins`));
+  const { files } = await Effect.runPromise(exportRuns(twins, "tensorboard", `${root}/out-twins`));
   assert.is(new Set(files).size, 2, "runs of one name in different folders stay apart");
 });
 

@@ -224,7 +224,9 @@ property(
     const page = boardPage(root, queryOf(new URLSearchParams("run=bad&run=good")), scan);
     assert.match(page, 'value="good"');
     for (const format of ["csv", "parquet", "tensorboard"] as const) {
-      await told(format, exportRuns(index.runs, format, `${root}/export/${format}`));
+      const out = `${root}/export/${format}`,
+        exported = (await told(format, exportRuns(index.runs, format, out)))!;
+      assert.ok(exported.files.length > 0, "the good run is exported, whatever the other is");
     }
     const report = await told("report", readReport(bad));
     if (report !== undefined) reportPage(report);
