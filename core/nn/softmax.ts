@@ -3,7 +3,7 @@
  * element rounded up: `ceil` has no derivative, and the backward pass need not walk through the maximum.
  */
 import { expectFloat } from "../ops/make.ts";
-import { add, ceil, div, equal, exp, log, maximum, minimum, select, sub } from "../ops/elementwise.ts";
+import { add, cast, ceil, div, exp, log, maximum, minimum, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { max, sum } from "../ops/reduce.ts";
 import { together } from "../origin.ts";
@@ -49,8 +49,8 @@ export const logsumexp = (
     const at = axes.map((a) => axisOf("logsumexp", a, x.shape.length));
     // a finite shift: x - shift must not be inf - inf
     const most = x.dtype === "f16" ? 65504 : 1e38, shift = maximum(minimum(shiftOf(x, at), most), -most);
-    const total = sum({ axes: at, keep: true })(exp(sub(x, shift))), empty = equal(total, 0);
+    const total = sum({ axes: at, keep: true })(exp(sub(x, shift))), some = cast("bool")(total);
     // where every element is -Infinity the result is, too, and its gradient is 0
-    const y = select(empty, -Infinity, add(log(select(empty, 1, total)), shift));
+    const y = select(some, add(log(select(some, total, 1)), shift), -Infinity);
     return keep ? y : reshape(x.shape.filter((_, i) => !at.includes(i)))(y);
   });

@@ -150,6 +150,9 @@ export const unaryRecords: { readonly [P in UnaryOp]: OpRecord<P> } = {
     "1 / (1 + e^-x)",
     (x) => 1 / (1 + Math.exp(-x)),
     (x, y, ct) => mul(ct, mul(y, sigmoid(neg(x)))),
+    FLOATS,
+    [],
+    3,
   ),
   erf: unary(
     "erf",

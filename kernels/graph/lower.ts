@@ -56,7 +56,8 @@ export const lowering = (
     if (is("randomBits", t)) {
       const key = t.args[0]!, many = key.shape.length - 1, own = at.slice(0, many);
       const words = [lower(key, [...own, int(0)]), lower(key, [...own, int(1)])];
-      const counter = build.apply("cast", [build.index(linear(at.slice(many), t.attributes.shape))], "u32");
+      // the counter is a word: positions from 2^31 on count, too
+      const counter = build.index(linear(at.slice(many), t.attributes.shape));
       return build.apply("threefry", [...words, counter], "u32");
     }
     throw new Incompatible(`${t.op} must be materialised`);

@@ -68,7 +68,7 @@ const checkKernel = (kernel: Kernel, most: number, device: string): void => {
   };
   const words = new Set<Value>(), values = valuesOf(kernel);
   walkValues(values, (v) => {
-    if (v.kind === "apply" && v.op === "cast" && v.dtype === "u32") words.add(v.args[0]!);
+    if (v.kind === "apply" && v.op === "threefry") words.add(v.args[2]!);
   });
   for (const o of kernel.outputs) check(greatestOf(o.at), most);
   walkValues(values, (v) => {

@@ -81,7 +81,7 @@ export const operators: {
   and: ([a, b]) => `(${a} && ${b})`,
   or: ([a, b]) => `(${a} || ${b})`,
   select: ([c, a, b]) => `select(${b}, ${a}, ${c})`,
-  threefry: ([a, b, c]) => `threefry(${a}, ${b}, ${c})`,
+  threefry: ([a, b, c]) => `threefry(${a}, ${b}, u32(${c}))`,
 };
 
 /** The helper functions that a body mentions. */
