@@ -84,7 +84,7 @@ const unknownStage = (name: string, got: string): DecodeError =>
   refuseDocument(
     name,
     got,
-    "stages that Hugging Face's tokenizers library knows, and leave to load it (--allow-ffi, --allow-read)",
+    "stages that Hugging Face's tokenizers library knows, and permission to load it (--allow-ffi, --allow-env, --allow-read)",
   );
 
 /** Opens the document in the thread; refuses one whose added tokens have other ids there. */
