@@ -140,6 +140,9 @@ checkers("catch imports that go outwards or by path", () => {
   assert.is(wrong("kernels/x.ts", "@chain-of-sight/pipelines"), 1);
   assert.is(wrong("pipelines/x.ts", "../core/tensor.ts"), 1);
   assert.is(wrong("pipelines/x.ts", "@chain-of-sight/chain-of-sight"), 1);
+  assert.is(wrong("core/x.ts", "../deno.json"), 1);
+  assert.is(wrong("pipelines/a/x.ts", "../../kernels/deno.json"), 1);
+  assert.is(wrong("pipelines/a/x.ts", "../../deno.json"), 0);
   assert.is(wrong("core/nn/x.ts", "../tensor.ts"), 0);
   assert.is(wrong("kernels/x.ts", "@chain-of-sight/core"), 0);
   assert.is(wrong("pipelines/a/x.ts", "@chain-of-sight/kernels"), 0);
