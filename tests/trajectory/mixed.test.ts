@@ -128,8 +128,9 @@ const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / 
 test(`${STEPS} steps: nearer to f32 from the same start than f32 from other starts is`, async () => {
   const seeds = [1, 2, 3, 4], f32: (readonly number[])[] = [], mixed: (readonly number[])[] = [];
   for (const seed of seeds) f32.push(await curve(counting(seed)));
-  // a scale that grows every 100 steps is part of it
-  for (const seed of seeds.slice(0, 2)) {
+  // a scale that grows every 100 steps is part of it; distances are of the seeds that the spread is of, since one
+  // rounding may lead a start to another minimum
+  for (const seed of seeds) {
     mixed.push(await curve(counting(seed, { scaling: { growEvery: 100 } })));
   }
   assert.ok(f32.every((c) => c.at(-1)! < 0.4 * c[0]!), `f32 learns: ${f32.map((c) => c.at(-1))}`);
