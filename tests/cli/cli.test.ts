@@ -35,13 +35,13 @@ test("the help lists every command; each has its own with a description and exam
   assert.match(one.out, /--utilisation/);
 });
 
-test("every task of deno.json but the tests is a short name of one of them", () => {
+test("every task of deno.json but those of the tests is a short name of one of them", () => {
   const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url))) as {
     readonly tasks: Readonly<Record<string, string>>;
   };
   const names = entries.map(({ name }) => name);
   for (const [task, line] of Object.entries(tasks)) {
-    if (task === "test") continue;
+    if (line.includes(" tests/")) continue;
     const [entry, name, ...rest] = line.replace("deno run -A ", "").split(" ");
     assert.is(entry, "pipelines/cli/cos.ts", task);
     assert.is([name, ...rest].filter((word) => word !== undefined).join(":"), task === "cos" ? "" : task);
