@@ -70,6 +70,12 @@ export const profileOf = (opened: Opened): DeviceProfile => {
   };
 };
 
+/** A profile of which the compiler is told something else; sums of f16 decide numbers, so that the name says them. */
+export const told = (profile: DeviceProfile, as: Partial<DeviceProfile>): DeviceProfile => {
+  const all = { ...profile, ...as };
+  return all.halfSums ? { ...all, name: `${all.name}, sums of f16` } : all;
+};
+
 const layerOf = (
   provider: Effect.Effect<Provider, DeviceError>,
   as: Partial<DeviceProfile>,
@@ -81,7 +87,7 @@ const layerOf = (
       ({ device }) => Effect.sync(() => device.destroy()),
     ).pipe(
       Effect.map((opened) => {
-        const profile = { ...profileOf(opened), ...as }, health = new Health(opened.device);
+        const profile = told(profileOf(opened), as), health = new Health(opened.device);
         const pipelines: PipelineCache = new Map();
         return {
           profile,

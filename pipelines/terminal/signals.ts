@@ -89,12 +89,21 @@ export const holdingSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.
     settle();
   });
 
-/** Something long with nothing to save, such as compiling: a signal ends the process at once, listener or not. */
+/** Milliseconds in which a signal that has come reaches its listener. */
+const DELIVERY = 20;
+
+/**
+ * Something long with nothing to save, such as compiling: a signal ends the process at once, listener or not. A signal
+ * that came before is heard first: Deno drops one that is on its way to a listener that is removed.
+ */
 export const openToSignals = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  counted(effect, () => {
-    open++;
-    settle();
-  }, () => {
-    open--;
-    settle();
-  });
+  inWorker ? effect : Effect.andThen(
+    Effect.sleep(DELIVERY),
+    counted(effect, () => {
+      open++;
+      settle();
+    }, () => {
+      open--;
+      settle();
+    }),
+  );

@@ -90,7 +90,12 @@ const started = (name: string, args: readonly string[]): Deno.ChildProcess =>
     stderr: "piped",
   }).spawn();
 
-/** Sends a signal once a command says something, or half a second after its start. */
+/** Commands that may end by themselves within half a second. */
+const brief: ReadonlySet<string> = new Set(
+  ["ask", "configs", "data", "doctor", "export", "plan", "report", "results", "runs", "score"],
+);
+
+/** Sends a signal once a command says something, or so many milliseconds after its start. */
 const ended = async (name: string, signal: keyof typeof signalCodes) => {
   const [args, says] = lines[name]!, child = started(name, args);
   let err = "", told = false;
@@ -103,7 +108,7 @@ const ended = async (name: string, signal: keyof typeof signalCodes) => {
       // it has ended by itself
     }
   };
-  if (says === undefined) setTimeout(tell, 500);
+  if (says === undefined) setTimeout(tell, brief.has(name) ? 150 : 500);
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
     err += text;
     if (says?.test(err)) tell();

@@ -8,6 +8,7 @@ import {
   dispatchesOf,
   portableProfile,
   profileOf,
+  told,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
@@ -206,6 +207,9 @@ test("sums of f16 products are f32 unless asked for", async () => {
   assert.is(profile.f16, true);
   assert.is(profile.software, false);
   assert.is(profile.halfSums, false);
+  // runs and artefacts are known by the device's name
+  assert.is(told(profile, { halfSums: true }).name, "NVIDIA H100, sums of f16");
+  assert.is(told(profile, {}).name, "NVIDIA H100");
   // asked for where there are none, they are refused by device and flag
   for (const name of ["cpu", "webgpu"] as const) {
     const opened = Layer.build(deviceNamed(name, { halfSums: true }));
