@@ -69,10 +69,10 @@ const lines: Readonly<Record<string, readonly [args: readonly string[], says?: R
   results: [["--out", `${folder}/RESULTS.md`]],
   runs: [["list", "--runs", `${folder}/runs`]],
   export: [[`${folder}/runs`, "--format", "csv", "--out", `${folder}/out/csv`]],
-  notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--out", `${folder}/out/notebooks`]],
+  notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--html", `${folder}/out/notebooks`]],
   board: [["--runs", `${folder}/runs`, "--port", "0"], /Ctrl-C/],
   doctor: [["--no-measure"]],
-  tune: [["--preset", "smoke", "--device", "cpu"]],
+  tune: [["--preset", "tiny", "--device", "deno"]],
   bench: [["--device", "cpu", "--sizes", "512"]],
 };
 
