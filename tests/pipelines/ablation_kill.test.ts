@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { rngOf } from "../../pipelines/data/rng.ts";
 
 const test = suite("killed ablations");
-const kills = Number(Deno.env.get("COS_KILLS") ?? 6);
+const kills = Number(Deno.env.get("COS_KILLS") ?? 3);
 const root = Deno.makeTempDirSync({ prefix: "ablation" });
 
 const start = (name: string, store: string, more: readonly string[] = []): Deno.ChildProcess =>

@@ -126,7 +126,7 @@ const curve = async (program: StepProgram): Promise<readonly number[]> => {
 const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0) / xs.length;
 
 test(`${STEPS} steps: nearer to f32 from the same start than f32 from other starts is`, async () => {
-  const seeds = [1, 2, 3, 4], f32: (readonly number[])[] = [], mixed: (readonly number[])[] = [];
+  const seeds = [1, 2, 3], f32: (readonly number[])[] = [], mixed: (readonly number[])[] = [];
   for (const seed of seeds) f32.push(await curve(counting(seed)));
   // a scale that grows every 100 steps is part of it; distances are of the seeds that the spread is of, since one
   // rounding may lead a start to another minimum
