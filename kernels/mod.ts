@@ -55,3 +55,4 @@ export * from "./device/program.ts";
 export * from "./device/provider.ts";
 export * from "./device/submit.ts";
 export * from "./device/transfer.ts";
+export * from "./device/written.ts";

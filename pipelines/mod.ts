@@ -27,6 +27,7 @@ export {
   type JobStage,
   jobStages,
   type LanguageSplit,
+  type MadeBy,
   neededFor,
 } from "./ablations/jobs.ts";
 export { type MakeError, makeStage } from "./ablations/make.ts";
@@ -117,8 +118,21 @@ export * from "./data/mixture.ts";
 export * from "./data/mixture_buckets.ts";
 export * from "./data/mixture_config.ts";
 export * from "./data/mixture_open.ts";
-export { exampleReader, type MixtureData, openPart } from "./data/mixture_part.ts";
-export type { KeptPicture, KeptRecord, PartReport, PrepareOptions } from "./data/mixture_prepare.ts";
+export {
+  type Choose,
+  exampleReader,
+  type MixtureData,
+  openPart,
+  type TokenReader,
+  tokenReader,
+} from "./data/mixture_part.ts";
+export type {
+  KeptPicture,
+  KeptRecord,
+  PartReport,
+  PreparedReport,
+  PrepareOptions,
+} from "./data/mixture_prepare.ts";
 export * from "./data/pattern.ts";
 export * from "./data/plate_fonts.ts";
 export * from "./data/pool.ts";
@@ -209,7 +223,12 @@ export type {
   RecordKind,
   YesNoRecord,
 } from "./eval/records.ts";
-export type { ParseResults, ResultFiles, SubmissionFormat } from "./eval/submission/format.ts";
+export {
+  type ParseResults,
+  type ResultFiles,
+  resultParser,
+  type SubmissionFormat,
+} from "./eval/submission/format.ts";
 export * from "./eval/submission/formats.ts";
 export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";
@@ -333,7 +352,7 @@ export * from "./generate/trained_place.ts";
 export * from "./text/batch.ts";
 export * from "./text/boxes.ts";
 export * from "./text/bpe.ts";
-export * from "./text/coder.ts";
+export { type Coder, coderOf, parseCoder } from "./text/coder.ts";
 export * from "./text/conversation.ts";
 export * from "./text/language.ts";
 export * from "./text/native_coder.ts";
@@ -409,3 +428,16 @@ export * from "./notebooks/run.ts";
 export * from "./notebooks/tables.ts";
 export * from "./mixtures/config.ts";
 export * from "./mixtures/run.ts";
+export type { EncodeOptions, RowTokens } from "./data/prepared_tokens.ts";
+export type {
+  KeptAnswer,
+  KeptPrediction,
+  Predictions,
+  PredictionsHead,
+  Way,
+  WayScores,
+} from "./eval/predictions.ts";
+export type { Rescored } from "./eval/rescore.ts";
+export type { PartScores } from "./mixtures/evaluate.ts";
+export type { MetricsDigest } from "./train/digest.ts";
+export type { CodeVersions } from "./stages/code.ts";

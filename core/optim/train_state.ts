@@ -18,7 +18,7 @@ export type TrainState<A> = {
 };
 
 /** Chooses all parameters. */
-export const everyParameter: PathPredicate = () => true;
+export const everyParameter: PathPredicate = (): boolean => true;
 
 /** How the loss of a training is scaled; PyTorch's settings where `scaling` is left out. */
 export interface ScaledLoss {

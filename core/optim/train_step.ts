@@ -89,6 +89,9 @@ export type Gradients<A> = {
   readonly weight?: A;
 };
 
+/** The part of a state that gradients depend on. */
+export type GradientState = Pick<TrainState<Tensor>, "params" | "scaling">;
+
 /** What a step gives. */
 export interface StepResult {
   /** The state after the step; a frozen parameter is the very input that came in. */
@@ -134,8 +137,8 @@ const weightOf = (name: string, aux: Readonly<Record<string, Tensor>>): Tensor =
  * @throws {TreeError} for a scaled loss and a state without scale, and for a weight that the loss does not return.
  */
 export const gradientOf =
-  <B>(config: GradientConfig<B>) =>
-  ({ params, scaling }: Pick<TrainState<Tensor>, "params" | "scaling">, batch: B): Gradients<Tensor> => {
+  <B>(config: GradientConfig<B>): (state: GradientState, batch: B) => Gradients<Tensor> =>
+  ({ params, scaling }: GradientState, batch: B): Gradients<Tensor> => {
     const { weight: name, mixed: half } = config;
     const scale = scalingOf(config) === undefined
       ? undefined
@@ -175,7 +178,7 @@ const product = (factors: readonly (Tensor | undefined)[]): Tensor | undefined =
 
 /** The state after a step, and its metrics, from the gradients of the whole step: clipping, schedule, update. */
 export const updateOf =
-  <B>(config: TrainStepConfig<B>) =>
+  <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, gradients: Gradients<Tensor>) => StepResult =>
   (state: TrainState<Tensor>, { grad, metrics: sums, weight }: Gradients<Tensor>): StepResult => {
     const { optimiser, schedule, maxNorm, weight: name } = config;
     const settings = scalingOf(config), scaling = settings === undefined ? undefined : scaleOf(state);

@@ -299,7 +299,7 @@ export const loadCpuProgram = (
       },
       catch: failed,
     });
-    const run: Program["run"] = Effect.flatMap(written.beforeRun, () => {
+    const run: Program["run"] = Effect.flatMap(written.beforeRun(), () => {
       written.ran();
       return submit;
     });

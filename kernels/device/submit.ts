@@ -11,7 +11,7 @@ export const runnerOf = (
   { device, plan, places, health, written }: OnDevice,
   steps: readonly Recorded[],
 ): Effect.Effect<void, DeviceError | TreeError> =>
-  Effect.flatMap(written.beforeRun, () => {
+  Effect.flatMap(written.beforeRun(), () => {
     health.began(plan);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();

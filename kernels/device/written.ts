@@ -41,25 +41,26 @@ export class Written {
   }
 
   /** Refuses to run while an input that results depend on holds nothing. */
-  readonly beforeRun: Effect.Effect<void, TreeError> = Effect.suspend(() => {
-    const { inputs, needed } = this.#plan, missing = needed.filter((path) => !this.#held.get(path)!.value);
-    if (missing.length === 0) return Effect.void;
-    const named = missing.slice(0, 8).map((path) => {
-      const { dtype, shape, origin } = inputs[path]!;
-      return `${path} (${dtype} ${show(shape)}${origin.at === undefined ? "" : `, ${origin.at}`})`;
+  readonly beforeRun = (): Effect.Effect<void, TreeError> =>
+    Effect.suspend(() => {
+      const { inputs, needed } = this.#plan, missing = needed.filter((path) => !this.#held.get(path)!.value);
+      if (missing.length === 0) return Effect.void;
+      const named = missing.slice(0, 8).map((path) => {
+        const { dtype, shape, origin } = inputs[path]!;
+        return `${path} (${dtype} ${show(shape)}${origin.at === undefined ? "" : `, ${origin.at}`})`;
+      });
+      const more = missing.length - named.length;
+      return Effect.fail(
+        new TreeError({
+          op: "run",
+          got: `no value for the input${missing.length === 1 ? "" : "s"} ${named.join(", ")}${
+            more > 0 ? ` and ${more} more` : ""
+          }`,
+          expected: "a value for every input that the results depend on",
+          mend: "write each of them before the first run",
+        }),
+      );
     });
-    const more = missing.length - named.length;
-    return Effect.fail(
-      new TreeError({
-        op: "run",
-        got: `no value for the input${missing.length === 1 ? "" : "s"} ${named.join(", ")}${
-          more > 0 ? ` and ${more} more` : ""
-        }`,
-        expected: "a value for every input that the results depend on",
-        mend: "write each of them before the first run",
-      }),
-    );
-  });
 
   /** Refuses to read what holds nothing: inputs that were never written, and results before the first run. */
   readonly beforeRead = (names: readonly string[]): Effect.Effect<void, TreeError> =>

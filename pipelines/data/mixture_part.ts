@@ -33,8 +33,13 @@ export const exampleReader = (
 /** Chooses one of so many ways. */
 export type Choose = (ways: number) => number;
 
+/** A function as a reader of tokens. */
+export const tokenReader = (
+  read: (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError>,
+): (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError> => read;
+
 /** The tokens of an example by its number; of each of its records one way. */
-export type TokenReader = (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError>;
+export type TokenReader = ReturnType<typeof tokenReader>;
 
 /** A record of a prepared data set. */
 export interface DrawnRecord extends KeptRecord {

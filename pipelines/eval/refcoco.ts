@@ -3,6 +3,7 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../data/box.ts";
 import { type BoxFormat, type ParseBox, thousandBoxes } from "../text/boxes.ts";
 import { type BoxPair, pairFound, scoreBoxes } from "./boxes_found.ts";
+import type { ReadAnswer } from "./benchmark.ts";
 import type { Answered, BoxRecord } from "./records.ts";
 import type { Credit, Scores } from "./report.ts";
 
@@ -10,7 +11,7 @@ import type { Credit, Scores } from "./report.ts";
  * The rule of Qwen-VL's evaluate_grounding.py: the first `(x1,y1),(x2,y2)` of the text, its numbers over 999. Numbers
  * out of range stay as they are, and a text without such a box is none.
  */
-export const firstQwenBox: ParseBox = (text) => {
+export const firstQwenBox: ParseBox = (text): O.Option<Box> => {
   const found = /\((.*?)\),\((.*?)\)/.exec(text);
   if (found === null) return O.none;
   const numbers = found.slice(1, 3).map((pair) => pair.split(","));
@@ -32,7 +33,7 @@ export const boxReadingOf = (format: BoxFormat): BoxReading =>
   format.name === thousandBoxes.name ? { parse: firstQwenBox, print: format.print } : format;
 
 /** The box that is read from an answer, its edges in shares of the sides with four digits; "" if there is none. */
-export const boxText = ({ parse }: BoxReading) => (_: BoxRecord, answer: string): string =>
+export const boxText = ({ parse }: BoxReading): ReadAnswer<BoxRecord> => (_, answer) =>
   O.match(() => "", (box: Box) => box.map((v) => v.toFixed(4)).join(" "))(parse(answer));
 
 /**

@@ -11,6 +11,11 @@ import { openToSignals } from "../terminal/signals.ts";
 const text = ["pipelines/stages/scene_source.ts", "pipelines/stages/encoding.ts"];
 const training = [...text, "pipelines/train/digest.ts"];
 
+/** The code of everything that artefacts are made by, as hashes. */
+export type CodeVersions = Readonly<
+  Record<"scenes" | "vision" | "features" | "pretrain" | "expand" | "finetune" | "evaluate" | "store", string>
+>;
+
 /** What makes the artefacts of a stage, with all that it imports; `store` are features of mixtures. */
 export const stageSources = {
   scenes: ["pipelines/data/workers.ts"],
@@ -21,10 +26,7 @@ export const stageSources = {
   finetune: ["pipelines/stages/finetune.ts", ...training],
   evaluate: ["pipelines/stages/evaluate.ts", "pipelines/stages/answer_sheet.ts", ...text],
   store: ["pipelines/train/fill_features.ts", "pipelines/vision/weights.ts"],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
-
-/** The code of everything that artefacts are made by, as hashes. */
-export type CodeVersions = Readonly<Record<keyof typeof stageSources, string>>;
+} as const satisfies Readonly<Record<keyof CodeVersions, readonly string[]>>;
 
 /** What calls them; it imports all of them, so that its own code alone counts. */
 export const callingSources: readonly string[] = [

@@ -6,8 +6,11 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../data/box.ts";
 import { boxWords, parseBox } from "../data/grid.ts";
 
+/** A function as a reader of boxes. */
+export const boxParser = (parse: (text: string) => O.Option<Box>): (text: string) => O.Option<Box> => parse;
+
 /** Reads the box of a text, its edges in shares of the image's sides. */
-export type ParseBox = (text: string) => O.Option<Box>;
+export type ParseBox = ReturnType<typeof boxParser>;
 
 /** A way of writing boxes. */
 export interface BoxFormat {

@@ -62,7 +62,7 @@ const load: DeviceService["load"] = (plan, beside = []) =>
           Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value);
           written.wrote(Object.keys(values));
         }),
-      run: Effect.map(written.beforeRun, () => {
+      run: Effect.map(written.beforeRun(), () => {
         const given = [...cells].map(([path, { value }]) => [path, value] as const);
         const values = interpret(Object.values(plan.outputs), Object.fromEntries(given));
         Object.keys(plan.outputs).forEach((name, i) => {

@@ -6,11 +6,17 @@ import type { Answered, BenchmarkRecord, Prediction } from "../records.ts";
 /** Result files by name. */
 export type ResultFiles = Readonly<Record<string, string>>;
 
+/** A function as a reader of result files. */
+export const resultParser = (
+  parse: (
+    files: ResultFiles,
+    records: readonly BenchmarkRecord[],
+  ) => E.Either<EvalError, readonly Prediction[]>,
+): (files: ResultFiles, records: readonly BenchmarkRecord[]) => E.Either<EvalError, readonly Prediction[]> =>
+  parse;
+
 /** Reads result files back; questions are needed where a format does not have their ids. */
-export type ParseResults = (
-  files: ResultFiles,
-  records: readonly BenchmarkRecord[],
-) => E.Either<EvalError, readonly Prediction[]>;
+export type ParseResults = ReturnType<typeof resultParser>;
 
 /** A format of result files. */
 export interface SubmissionFormat {
