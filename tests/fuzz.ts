@@ -54,9 +54,12 @@ export const filesWithProperties = (root: string): readonly string[] => {
   return testFiles(`${root}/tests`).map((file) => `tests/${file}`).filter(reaches);
 };
 
-/** The files in which properties of this name can be: the one that a full name begins with, or all. */
+/** The files in which properties of this name can be: those that a full name begins with or a path names, or all. */
 export const candidates = (files: readonly string[], only: string): readonly string[] => {
-  const named = files.filter((path) => only.startsWith(`${path.replace(/^tests\/|\.test\.ts$/g, "")}: `));
+  const named = files.filter((path) => {
+    const file = path.replace(/^tests\/|\.test\.ts$/g, "");
+    return only.startsWith(`${file}: `) || (only.includes("/") && file.includes(only));
+  });
   return named.length > 0 ? named : files;
 };
 

@@ -66,6 +66,7 @@ task(
     assert.ok(all.includes("tests/device/cpu_fuzz.test.ts"), "by way of tests/device/fuzz.ts");
     assert.not.ok(all.includes("tests/tiny.test.ts"));
     assert.equal(candidates(all, "laws/gradients: mod"), ["tests/laws/gradients.test.ts"]);
+    assert.equal(candidates(all, "laws/"), all.filter((path) => path.startsWith("tests/laws/")));
     assert.equal(candidates(all, "mod"), all);
   },
 );
