@@ -36,6 +36,10 @@ export interface StepPrograms {
 
 type Loaded = Effect.Effect<Program, DeviceError | TreeError, Device | Scope.Scope>;
 
+/** Loads the program that others share memory with. */
+const loadMain = (source: Source): Loaded =>
+  Effect.flatMap(theDevice(), (device) => device.load(compile(source, device.profile)));
+
 /** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
 const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
   Effect.gen(function* () {
@@ -62,7 +66,7 @@ const loadWhole = <B, E, R>(
 ): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { work, others = [] } = training, step = stepSource(training);
-    const main = yield* loadBeside(step.source, []);
+    const main = yield* loadMain(step.source);
     const stepOf = (program: Program, amount: number): ShapeProgram => ({
       program,
       amount,
@@ -86,7 +90,7 @@ const loadMicro = <B, E, R>(
     const { batch, work, others = [] } = training, sources = microSources(training);
     const additions = additionsOf(count), levels = Math.max(...additions.map(({ hold = -1 }) => hold)) + 1;
     // the update wants parameters, memory and gradients side by side: it decides their places
-    const main = yield* loadBeside(sources.update.source, []);
+    const main = yield* loadMain(sources.update.source);
     const merges: Program[] = [], holds: Program[] = [];
     for (let level = 0; level < levels; level++) {
       merges.push(yield* loadBeside(sources.merge(level), [main, ...holds]));

@@ -15,11 +15,8 @@ import {
   shuffled,
 } from "../../pipelines/data/mixture.ts";
 import { property } from "../support/property.ts";
+import { right } from "../support/either.ts";
 
-const right = <A>(either: E.Either<Error, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
-};
 const take = (mixture: Mixture, state: MixtureState, count: number) => {
   const out: (readonly [Draw, MixtureState])[] = [];
   for (const drawn of drawsFrom(mixture, state)) {

@@ -14,7 +14,8 @@ import { saysYes } from "../../pipelines/eval/yes_no.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { answersOf } from "../../pipelines/text/record_turns.ts";
 import { property } from "../support/property.ts";
-import { close, left, right } from "./support.ts";
+import { close } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const answers = suite("answers");
 

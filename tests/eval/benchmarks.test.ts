@@ -16,7 +16,8 @@ import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { answersOf, askedOf, placesIn } from "../../pipelines/text/record_turns.ts";
 import { property, sample } from "../support/property.ts";
 import { perfect, recordsFor } from "./samples.ts";
-import { close, left, right } from "./support.ts";
+import { close } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const every = suite("every benchmark");
 

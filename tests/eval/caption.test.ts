@@ -9,7 +9,8 @@ import { captionTokens, ptbTokens } from "../../pipelines/eval/ptb.ts";
 import type { Answered, CaptionRecord } from "../../pipelines/eval/records.ts";
 import { commonLength, rougeL } from "../../pipelines/eval/rouge.ts";
 import { property } from "../support/property.ts";
-import { close, left, right } from "./support.ts";
+import { close } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const captions = suite("captions");
 

@@ -10,7 +10,8 @@ import { byObjectSize, sceneSizes } from "../../pipelines/eval/slices.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { property } from "../support/property.ts";
 import { recordsFor } from "./samples.ts";
-import { close, left, right } from "./support.ts";
+import { close } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const controls = suite("controls");
 

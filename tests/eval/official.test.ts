@@ -22,7 +22,8 @@ import { singularOf } from "../../pipelines/eval/singular.ts";
 import { aokVqaRules, evalAiRules, vqaAccuracy, type VqaRules, vqaRules } from "../../pipelines/eval/vqa.ts";
 import { saysYes } from "../../pipelines/eval/yes_no.ts";
 import { evalAiNormal } from "../../pipelines/eval/vqa_normal.ts";
-import { close, right } from "./support.ts";
+import { close } from "./support.ts";
+import { right } from "../support/either.ts";
 
 // deno-lint-ignore no-explicit-any
 const golden = (name: string): any =>

@@ -17,7 +17,7 @@ import { answeredBy, benchmarkFor, keptAnswer, rescored, wayScores } from "../..
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { property } from "../support/property.ts";
 import { perfect, recordsFor } from "./samples.ts";
-import { left, right } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const kept = suite("kept predictions");
 const find = benchmarkFor("thousand");

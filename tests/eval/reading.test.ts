@@ -10,7 +10,8 @@ import { characters, editDistance } from "../../pipelines/eval/edit_distance.ts"
 import { mcNemar } from "../../pipelines/eval/mcnemar.ts";
 import type { CaptionRecord, ReadingRecord } from "../../pipelines/eval/records.ts";
 import { property } from "../support/property.ts";
-import { close, left, right } from "./support.ts";
+import { close } from "./support.ts";
+import { left, right } from "../support/either.ts";
 
 const reading = suite("reading");
 

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Scope from "effect/Scope";
 import fc from "fast-check";
-import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { batchOf } from "../../pipelines/text/batch.ts";
@@ -26,17 +25,9 @@ import {
 import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
 import { namedTemplates, type TemplateName } from "../../pipelines/text/templates.ts";
 import { property } from "../support/property.ts";
+import { left, right } from "../support/either.ts";
 
 const test = suite("tokenizers");
-
-const right = <L extends Error, A>(either: E.Either<L, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
-};
-const left = <L, A>(either: E.Either<L, A>): L => {
-  assert.ok(E.isLeft(either), "it should be refused");
-  return either.left;
-};
 
 /** A document with more special tokens, as fine-tuned models have them. */
 const withTokens = (json: object, tokens: readonly string[]): object => {

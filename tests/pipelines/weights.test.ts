@@ -12,6 +12,7 @@ import type { Check } from "../../pipelines/weights/fault.ts";
 import { repeatedKey } from "../../pipelines/weights/json_keys.ts";
 import { decode, encode, encodeParts, type Tensors } from "../../pipelines/weights/safetensors.ts";
 import { property } from "../support/property.ts";
+import { right } from "../support/either.ts";
 
 const bytesOf = (data: NdArray["data"]): number[] => [
   ...new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -25,11 +26,6 @@ const sameTensors = (got: Tensors, want: Tensors): void => {
     assert.is(got[name]!.data.constructor, array.data.constructor, name);
     assert.equal(bytesOf(got[name]!.data), bytesOf(array.data), name);
   }
-};
-
-const right = <L, A>(either: E.Either<L, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
 };
 
 const refusedBy = (bytes: Uint8Array, check: Check, pattern: RegExp): void => {

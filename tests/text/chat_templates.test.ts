@@ -14,17 +14,9 @@ import {
 import { namedTemplates } from "../../pipelines/text/templates.ts";
 import golden from "../golden/fixtures/chat_templates.json" with { type: "json" };
 import { property } from "../support/property.ts";
+import { left, right } from "../support/either.ts";
 
 const test = suite("chat templates");
-
-const right = <L extends Error, A>(either: E.Either<L, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
-};
-const left = <L, A>(either: E.Either<L, A>): L => {
-  assert.ok(E.isLeft(either), "it should be refused");
-  return either.left;
-};
 
 const turns = golden.turns as readonly Message[];
 const { bos_token: bos, eos_token: eos, ...special } = golden.values;

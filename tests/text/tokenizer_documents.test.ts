@@ -18,13 +18,9 @@ import { type Message, parseTemplate } from "../../pipelines/text/template.ts";
 import { namedTemplates } from "../../pipelines/text/templates.ts";
 import { byteLetters } from "../../pipelines/text/tokenizer_document.ts";
 import { property } from "../support/property.ts";
+import { right } from "../support/either.ts";
 
 const test = suite("documents of tokenizers");
-
-const right = <L extends Error, A>(either: E.Either<L, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
-};
 
 const scope = Scope.makeUnsafe();
 const within = <A, L>(effect: Effect.Effect<A, L, Scope.Scope>): Promise<A> =>

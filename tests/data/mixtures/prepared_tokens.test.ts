@@ -20,13 +20,9 @@ import { defaultPrompts, firstTurns, joinedTurns, variantsOf } from "../../../pi
 import type { Message } from "../../../pipelines/text/template.ts";
 import { namedTemplates } from "../../../pipelines/text/templates.ts";
 import { property } from "../../support/property.ts";
+import { right } from "../../support/either.ts";
 
 const test = suite("kept tokens");
-
-const right = <L, A>(either: E.Either<L, A>): A => {
-  if (E.isLeft(either)) throw either.left;
-  return either.right;
-};
 
 const toy = trainBpe(
   ["what is it a dog and a cat yes no describe this in one sentence 0 1 2 3 4 5 6 7 8 9"],

@@ -18,6 +18,7 @@ import {
 } from "../../../pipelines/text/record_turns.ts";
 import type { Message } from "../../../pipelines/text/template.ts";
 import { namedTemplates } from "../../../pipelines/text/templates.ts";
+import { right } from "../../support/either.ts";
 
 const test = suite("record turns");
 const tasks: TaskConfig = { prompts: defaultPrompts, boxes: boxFormats.thousand };
@@ -91,11 +92,6 @@ test("conversations are cut behind an answer, and joined under the instructions 
   assert.equal(firstTurns(talk("a"), 2), talk("a"));
   assert.equal(joinedTurns([talk("a"), talk("b")]), [...talk("a"), ...talk("b").slice(1)]);
 });
-
-const right = <A>(found: E.Either<Error, A>): A => {
-  if (E.isLeft(found)) throw found.left;
-  return found.right;
-};
 
 test("rows learn answers and ends alone, and prompts are their beginnings", () => {
   const json = trainBpe(["what is it a dog and a cat yes no"], 64);

@@ -5,8 +5,8 @@ import { parsePredictions, predictionLines } from "../../../pipelines/eval/predi
 import type { RescoredBoard } from "../../../pipelines/eval/board.ts";
 import type { MixtureRunSummary } from "../../../pipelines/mixtures/run.ts";
 import { filesBelow } from "../../support/files_below.ts";
-import { right } from "../../eval/support.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
+import { right } from "../../support/either.ts";
 
 const test = suite("train");
 const root = new URL("../../..", import.meta.url).pathname;

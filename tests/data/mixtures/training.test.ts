@@ -25,11 +25,8 @@ import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts
 import { closeCpu, cpuServices } from "../../support/cpu.ts";
 import { shapes, writeWorld } from "./world.ts";
 import { recordsIn } from "../../support/metrics.ts";
+import { right } from "../../support/either.ts";
 
-const right = <A>(found: E.Either<unknown, A>): A => {
-  if (E.isLeft(found)) throw found.left;
-  return found.right;
-};
 const test = suite("training on mixtures");
 const folder = await Deno.makeTempDir({ prefix: "training" }), cache = `${folder}/cache`;
 const config = mixtureUnder(folder, await writeWorld(folder, 12));
