@@ -2,7 +2,7 @@
  * Everything that touches the world, as Effect programs: data, weights, runs, training, stages, evaluation, figures.
  * @module
  */
-export * from "./bridge.ts";
+export * from "./base/bridge.ts";
 export {
   ablate,
   type AblateError,
@@ -71,53 +71,53 @@ export * from "./configs/named.ts";
 export * from "./configs/paper_row.ts";
 export * from "./configs/show.ts";
 export * from "./configs/training.ts";
-export * from "./data/box.ts";
-export * from "./data/card.ts";
-export * from "./data/card_text.ts";
-export * from "./data/colours.ts";
-export * from "./data/composition.ts";
-export * from "./data/concepts.ts";
-export * from "./data/config.ts";
-export * from "./data/contact_sheet.ts";
-export * from "./data/drawings.ts";
-export type { Raster } from "./data/raster.ts";
-export * from "./data/error.ts";
-export * from "./data/formats/aokvqa.ts";
-export * from "./data/formats/coco_captions.ts";
-export * from "./data/formats/flickr30k.ts";
-export * from "./data/formats/format.ts";
-export * from "./data/formats/formats.ts";
-export * from "./data/formats/gqa.ts";
-export * from "./data/formats/karpathy.ts";
-export * from "./data/formats/llava.ts";
-export * from "./data/formats/mmbench.ts";
-export * from "./data/formats/mme.ts";
-export * from "./data/formats/ocrvqa.ts";
-export * from "./data/formats/parquet.ts";
-export * from "./data/formats/pope.ts";
-export * from "./data/formats/read.ts";
-export * from "./data/formats/refcoco.ts";
-export * from "./data/formats/scienceqa.ts";
-export * from "./data/formats/seed.ts";
-export * from "./data/formats/source.ts";
-export * from "./data/formats/textcaps.ts";
-export * from "./data/formats/textvqa.ts";
-export * from "./data/formats/training.ts";
-export * from "./data/formats/vizwiz.ts";
-export * from "./data/formats/vqa.ts";
-export * from "./data/formats/webdataset.ts";
-export * from "./data/grid.ts";
-export * from "./data/images/decode.ts";
-export * from "./data/images/photo_set.ts";
-export * from "./data/images/picture_checks.ts";
-export * from "./data/images/picture_files.ts";
-export * from "./data/images/squares.ts";
-export * from "./data/lexicon/kinds.ts";
-export * from "./data/lexicon/names.ts";
-export * from "./data/mixture.ts";
-export * from "./data/mixture_buckets.ts";
-export * from "./data/mixture_config.ts";
-export * from "./data/mixture_open.ts";
+export * from "./records/box.ts";
+export * from "./scenes/card.ts";
+export * from "./scenes/card_text.ts";
+export * from "./scenes/colours.ts";
+export * from "./scenes/composition.ts";
+export * from "./scenes/concepts.ts";
+export * from "./scenes/config.ts";
+export * from "./scenes/contact_sheet.ts";
+export * from "./scenes/drawings.ts";
+export type { Raster } from "./scenes/raster.ts";
+export * from "./base/data_error.ts";
+export * from "./formats/aokvqa.ts";
+export * from "./formats/coco_captions.ts";
+export * from "./formats/flickr30k.ts";
+export * from "./formats/format.ts";
+export * from "./formats/formats.ts";
+export * from "./formats/gqa.ts";
+export * from "./formats/karpathy.ts";
+export * from "./formats/llava.ts";
+export * from "./formats/mmbench.ts";
+export * from "./formats/mme.ts";
+export * from "./formats/ocrvqa.ts";
+export * from "./formats/parquet.ts";
+export * from "./formats/pope.ts";
+export * from "./formats/read.ts";
+export * from "./formats/refcoco.ts";
+export * from "./formats/scienceqa.ts";
+export * from "./formats/seed.ts";
+export * from "./formats/source.ts";
+export * from "./formats/textcaps.ts";
+export * from "./formats/textvqa.ts";
+export * from "./formats/training.ts";
+export * from "./formats/vizwiz.ts";
+export * from "./formats/vqa.ts";
+export * from "./formats/webdataset.ts";
+export * from "./records/grid.ts";
+export * from "./images/decode.ts";
+export * from "./images/photo_set.ts";
+export * from "./images/picture_checks.ts";
+export * from "./images/picture_files.ts";
+export * from "./images/squares.ts";
+export * from "./scenes/lexicon/kinds.ts";
+export * from "./scenes/lexicon/names.ts";
+export * from "./mixtures/mixture.ts";
+export * from "./mixtures/mixture_buckets.ts";
+export * from "./mixtures/mixture_config.ts";
+export * from "./mixtures/mixture_open.ts";
 export {
   type Choose,
   exampleReader,
@@ -125,35 +125,35 @@ export {
   openPart,
   type TokenReader,
   tokenReader,
-} from "./data/mixture_part.ts";
+} from "./mixtures/mixture_part.ts";
 export type {
   KeptPicture,
   KeptRecord,
   PartReport,
   PreparedReport,
   PrepareOptions,
-} from "./data/mixture_prepare.ts";
-export * from "./data/pattern.ts";
-export * from "./data/plate_fonts.ts";
-export * from "./data/pool.ts";
-export * from "./data/questions/expected.ts";
-export * from "./data/questions/places.ts";
-export * from "./data/questions/rule.ts";
-export * from "./data/questions/rules.ts";
-export * from "./data/questions/spoken.ts";
-export * from "./data/questions/view.ts";
-export { findRealism, realismLicences, realismPackages } from "./data/realism_pack.ts";
-export * from "./data/record.ts";
-export * from "./data/regions.ts";
-export * from "./data/rng.ts";
-export * from "./data/scene.ts";
-export * from "./data/scene_set.ts";
-export * from "./data/scene_sheet.ts";
-export * from "./data/shards/make.ts";
-export * from "./data/shards/plan.ts";
-export * from "./data/shards/read.ts";
-export * from "./data/tasks.ts";
-export { renderDataset, type RenderOptions } from "./data/workers.ts";
+} from "./mixtures/mixture_prepare.ts";
+export * from "./scenes/pattern.ts";
+export * from "./scenes/plate_fonts.ts";
+export * from "./scenes/pool.ts";
+export * from "./scenes/questions/expected.ts";
+export * from "./scenes/questions/places.ts";
+export * from "./scenes/questions/rule.ts";
+export * from "./scenes/questions/rules.ts";
+export * from "./scenes/questions/spoken.ts";
+export * from "./scenes/questions/view.ts";
+export { findRealism, realismLicences, realismPackages } from "./scenes/realism_pack.ts";
+export * from "./scenes/record.ts";
+export * from "./scenes/regions.ts";
+export * from "./base/rng.ts";
+export * from "./scenes/scene.ts";
+export * from "./images/picture_set.ts";
+export * from "./scenes/scene_sheet.ts";
+export * from "./scenes/shards/make.ts";
+export * from "./scenes/shards/plan.ts";
+export * from "./scenes/shards/read.ts";
+export * from "./scenes/tasks.ts";
+export { renderDataset, type RenderOptions } from "./scenes/workers.ts";
 export * from "./doctor/examine.ts";
 export {
   type AdapterReport,
@@ -170,7 +170,7 @@ export {
 export * from "./eval/anls.ts";
 export * from "./eval/bleu.ts";
 export * from "./eval/board.ts";
-export * from "./eval/bootstrap.ts";
+export * from "./base/bootstrap.ts";
 export * from "./eval/boxes_found.ts";
 export * from "./eval/caption.ts";
 export * from "./eval/cer.ts";
@@ -190,7 +190,7 @@ export * from "./eval/pope.ts";
 export * from "./eval/presence.ts";
 export * from "./eval/ptb.ts";
 export * from "./eval/reading.ts";
-export * from "./eval/record_codec.ts";
+export * from "./records/record_codec.ts";
 export * from "./eval/refcoco.ts";
 export * from "./eval/refer.ts";
 export * from "./eval/registry.ts";
@@ -222,7 +222,7 @@ export type {
   RecordBase,
   RecordKind,
   YesNoRecord,
-} from "./eval/records.ts";
+} from "./records/records.ts";
 export {
   type ParseResults,
   type ResultFiles,
@@ -243,7 +243,7 @@ export * from "./figures/profile_chart.ts";
 export * from "./figures/scaling_chart.ts";
 export * from "./figures/size_chart.ts";
 export * from "./figures/time_score.ts";
-export * from "./notebooks/charts.ts";
+export * from "./report/study_charts.ts";
 export * from "./notebooks/check.ts";
 export * from "./notebooks/costs.ts";
 export * from "./notebooks/execute.ts";
@@ -269,7 +269,7 @@ export {
 export * from "./notebooks/profiling.ts";
 export { notebookPage } from "./notebooks/render.ts";
 export * from "./notebooks/shown.ts";
-export * from "./notebooks/sizes.ts";
+export * from "./report/study_sizes.ts";
 export * from "./notebooks/study.ts";
 export * from "./plan/codec.ts";
 export * from "./plan/device.ts";
@@ -282,9 +282,9 @@ export * from "./plan/relative.ts";
 export * from "./plan/show.ts";
 export * from "./plan/step.ts";
 export * from "./plan/time.ts";
-export * from "./quickstart/config.ts";
+export * from "./ablations/quickstart_config.ts";
 export * from "./configs/override.ts";
-export * from "./quickstart/presets.ts";
+export * from "./ablations/quickstart_presets.ts";
 export * from "./quickstart/report.ts";
 export * from "./quickstart/run.ts";
 export * from "./quickstart/summary.ts";
@@ -293,14 +293,14 @@ export * from "./report/document.ts";
 export * from "./report/make.ts";
 export { reportData, reportPage } from "./report/render.ts";
 export * from "./report/write.ts";
-export * from "./runs/amount.ts";
+export * from "./base/amount.ts";
 export * from "./runs/data_table.ts";
 export * from "./runs/diff.ts";
-export * from "./runs/disk.ts";
-export * from "./runs/paths.ts";
+export * from "./base/disk.ts";
+export * from "./base/paths.ts";
 export * from "./runs/export.ts";
-export * from "./runs/fault.ts";
-export * from "./runs/hash.ts";
+export * from "./base/fault.ts";
+export * from "./base/hash.ts";
 export * from "./runs/index.ts";
 export * from "./runs/manifest.ts";
 export * from "./runs/metrics.ts";
@@ -329,26 +329,26 @@ export * from "./stages/region_contrast.ts";
 export * from "./stages/scene_source.ts";
 export * from "./stages/scores.ts";
 export * from "./stages/source.ts";
-export * from "./stages/spread.ts";
+export * from "./configs/spread.ts";
 export * from "./stages/stage.ts";
 export * from "./stages/vision.ts";
 export * from "./stages/vision_config.ts";
 export * from "./stages/vision_data.ts";
 export * from "./terminal/progress.ts";
 export * from "./terminal/table.ts";
-export * from "./generate/ask.ts";
+export * from "./ask/ask.ts";
 export * from "./generate/beam_search.ts";
 export * from "./generate/beams.ts";
 export * from "./generate/decoding.ts";
 export * from "./generate/fault.ts";
-export * from "./generate/export_trained.ts";
+export * from "./ask/export_trained.ts";
 export * from "./generate/generator.ts";
-export * from "./generate/look_sheet.ts";
-export * from "./generate/looks.ts";
-export * from "./generate/photo.ts";
+export * from "./ask/look_sheet.ts";
+export * from "./ask/looks.ts";
+export * from "./ask/photo.ts";
 export * from "./generate/programs.ts";
-export * from "./generate/trained.ts";
-export * from "./generate/trained_place.ts";
+export * from "./ask/trained.ts";
+export * from "./ask/trained_place.ts";
 export * from "./text/batch.ts";
 export * from "./text/boxes.ts";
 export * from "./text/bpe.ts";
@@ -368,7 +368,7 @@ export { FeatureStoreError, type NewRow, type PictureRefusal } from "./train/fea
 export * from "./train/feature_store.ts";
 export * from "./train/features.ts";
 export * from "./train/fill_features.ts";
-export * from "./train/pixels.ts";
+export * from "./images/pixels.ts";
 export * from "./train/precision.ts";
 export * from "./train/rows.ts";
 export * from "./train/saved_state.ts";
@@ -376,7 +376,7 @@ export * from "./train/timing.ts";
 export * from "./train/trainer.ts";
 export * from "./train/training.ts";
 export * from "./tune/store.ts";
-export * from "./vision/bicubic.ts";
+export * from "./images/bicubic.ts";
 export * from "./vision/tower.ts";
 export * from "./vision/weights.ts";
 // The checkpoint file and the plain file format share short names; here each says which it is.
@@ -426,9 +426,9 @@ export type { Float64Policy, StoredType } from "./weights/stored.ts";
 export type { Named, Placement, Slice } from "./weights/table.ts";
 export * from "./notebooks/run.ts";
 export * from "./notebooks/tables.ts";
-export * from "./mixtures/config.ts";
-export * from "./mixtures/run.ts";
-export type { EncodeOptions, RowTokens } from "./data/prepared_tokens.ts";
+export * from "./engine/mixture_config.ts";
+export * from "./engine/mixture_run.ts";
+export type { EncodeOptions, RowTokens } from "./mixtures/prepared_tokens.ts";
 export type {
   KeptAnswer,
   KeptPrediction,
@@ -438,6 +438,6 @@ export type {
   WayScores,
 } from "./eval/predictions.ts";
 export type { Rescored } from "./eval/rescore.ts";
-export type { PartScores } from "./mixtures/evaluate.ts";
+export type { PartScores } from "./engine/mixture_evaluate.ts";
 export type { MetricsDigest } from "./train/digest.ts";
 export type { CodeVersions } from "./stages/code.ts";

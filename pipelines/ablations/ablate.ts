@@ -4,10 +4,10 @@ import { type Device, type DeviceName, theDevice } from "@chain-of-sight/kernels
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { relative } from "node:path";
-import { type DecodeError, tried } from "../bridge.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DecodeError, tried } from "../base/bridge.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { libraryCommit } from "../runs/commit.ts";
-import { hashOf, type Json } from "../runs/hash.ts";
+import { hashOf, type Json } from "../base/hash.ts";
 import {
   type Manifest,
   newManifest,

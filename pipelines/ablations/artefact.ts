@@ -1,9 +1,9 @@
 /** Artefacts in a store: where they lie, and what is known of a finished one. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../bridge.ts";
-import { amountCodec } from "../runs/amount.ts";
-import type { DiskError } from "../runs/disk.ts";
+import type { DecodeError } from "../base/bridge.ts";
+import { amountCodec } from "../base/amount.ts";
+import type { DiskError } from "../base/disk.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { type Outcomes, outcomesCodec } from "./outcomes.ts";

@@ -1,6 +1,6 @@
 /** An ablation as a value: a family of arms at the size of a preset, with its seeds. It is one list of experiments. */
 import * as t from "io-ts";
-import { oneOf } from "../data/formats/codecs.ts";
+import { oneOf } from "../base/codecs.ts";
 import { type Arm, armCodec } from "../stages/model.ts";
 import {
   baseOf,

@@ -2,7 +2,7 @@
 import type { TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { DataError } from "../data/error.ts";
+import type { DataError } from "../base/data_error.ts";
 import { stagePlaces, type StageRun } from "../stages/stage.ts";
 import { runVision } from "../stages/vision.ts";
 import { defaultVision, type VisionConfig } from "../stages/vision_config.ts";

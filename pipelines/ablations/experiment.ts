@@ -3,7 +3,7 @@
  * these, derived from one base.
  */
 import * as t from "io-ts";
-import { type DataConfig, dataConfigCodec } from "../data/config.ts";
+import { type DataConfig, dataConfigCodec } from "../scenes/config.ts";
 import type { EvaluateConfig } from "../stages/evaluate.ts";
 import { languageCodec, type LanguageConfig } from "../stages/language.ts";
 import {

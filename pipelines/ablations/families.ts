@@ -5,7 +5,7 @@
 import { configsOf } from "../configs/named.ts";
 import type { NamedConfig } from "../configs/config.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
-import { quickstartArms } from "../quickstart/presets.ts";
+import { quickstartArms } from "./quickstart_presets.ts";
 import type { AblationArm, FamilyName, PresetName } from "./config.ts";
 import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
 import { sizeArms, sizesBase } from "./object_size.ts";

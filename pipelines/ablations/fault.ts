@@ -1,5 +1,5 @@
 /** What can go wrong with an ablation as a whole, and with one of its jobs. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** An ablation that cannot be run or read. */
 export class AblationError extends FaultError<{

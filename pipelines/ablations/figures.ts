@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { lossChart, type LossCurve } from "../figures/loss_chart.ts";
 import type { Figure } from "../figures/plot.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 import type { AblationSummary, ArmSummary, MetricInfo } from "./summary_types.ts";
 

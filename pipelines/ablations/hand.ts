@@ -3,7 +3,7 @@ import type { DeviceName } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
-import { appendOwn } from "../runs/own_file.ts";
+import { appendOwn } from "../base/own_file.ts";
 import { JobError } from "./fault.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";

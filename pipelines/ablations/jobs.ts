@@ -14,8 +14,8 @@
  *     samples/        answers and a contact sheet of an evaluation; those about control scenes by the split's name
  *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
  */
-import type { DataConfig } from "../data/config.ts";
-import { hashOf, type Json } from "../runs/hash.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import { hashOf, type Json } from "../base/hash.ts";
 import type { CodeVersions } from "../stages/code.ts";
 import { bridgeAt, viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";

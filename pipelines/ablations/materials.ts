@@ -2,10 +2,10 @@
 import type { NdArray, TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { DataError } from "../data/error.ts";
-import type { SceneSet } from "../data/scene_set.ts";
-import { renderDataset } from "../data/workers.ts";
-import { hashOf } from "../runs/hash.ts";
+import type { DataError } from "../base/data_error.ts";
+import type { SceneSet } from "../images/picture_set.ts";
+import { renderDataset } from "../scenes/workers.ts";
+import { hashOf } from "../base/hash.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import type { LanguageData } from "../stages/scene_source.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";

@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
+import { decodeEither, type DecodeError, parseJson } from "../base/bridge.ts";
 import { experimentCodec } from "./experiment.ts";
 
 const requestType = t.strict({

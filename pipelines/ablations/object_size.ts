@@ -6,7 +6,7 @@
  */
 import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
-import { type DataConfig, defaultData } from "../data/config.ts";
+import { type DataConfig, defaultData } from "../scenes/config.ts";
 import type { AblationArm, PresetName } from "./config.ts";
 import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
 

@@ -3,10 +3,10 @@
  * need no answers, only their sums.
  */
 import * as t from "io-ts";
-import type { Box } from "../data/box.ts";
-import type { DataConfig } from "../data/config.ts";
-import { boxFormatOf } from "../data/questions/spoken.ts";
-import type { QuestionKind } from "../data/tasks.ts";
+import type { Box } from "../records/box.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import type { QuestionKind } from "../scenes/tasks.ts";
 import { pairIou } from "../eval/boxes_found.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { sceneRecord } from "../eval/scene_records.ts";

@@ -1,7 +1,7 @@
 /** Predictions that a run kept, whether a training, a quickstart, an artefact, or all artefacts of an ablation. */
 import * as Effect from "effect/Effect";
 import { EvalError } from "../eval/error.ts";
-import { existing } from "../runs/disk.ts";
+import { existing } from "../base/disk.ts";
 import { predictionFiles } from "../stages/predictions.ts";
 import { readAblation, type StoredError } from "./summary.ts";
 

@@ -1,7 +1,7 @@
 /** The sizes of ablations: everything but the arms. */
 import type { DeviceName } from "@chain-of-sight/kernels";
-import { type DataConfig, defaultData } from "../data/config.ts";
-import { presets as quickstarts } from "../quickstart/presets.ts";
+import { type DataConfig, defaultData } from "../scenes/config.ts";
+import { presets as quickstarts } from "./quickstart_presets.ts";
 import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
 import { baseOf, type ExperimentBase } from "./experiment.ts";
 import { families } from "./families.ts";

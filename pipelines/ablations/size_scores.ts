@@ -4,8 +4,8 @@
  * of the share of absent ones that are denied, of the same set of scenes. Without eyes it is one half.
  */
 import * as Effect from "effect/Effect";
-import { sampleScenes } from "../data/scene.ts";
-import type { Interval } from "../eval/bootstrap.ts";
+import { sampleScenes } from "../scenes/scene.ts";
+import type { Interval } from "../base/bootstrap.ts";
 import { sceneSizes, sizeName } from "../eval/slices.ts";
 import { saysYes } from "../eval/yes_no.ts";
 import { readJson } from "../runs/run_directory.ts";

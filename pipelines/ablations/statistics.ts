@@ -3,9 +3,9 @@
  * Owen 2007), since every seed answers about the same scenes; the same draws serve all arms, so that differences are
  * paired by both. With few seeds the spread between them is underestimated by (n - 1) / n.
  */
-import { rngOf } from "../data/rng.ts";
-import { type Interval, meanOf } from "../eval/bootstrap.ts";
-import { quantile } from "../eval/quantile.ts";
+import { rngOf } from "../base/rng.ts";
+import { type Interval, meanOf } from "../base/bootstrap.ts";
+import { quantile } from "../base/quantile.ts";
 import { type Form, type Outcome, scoreOf, scoreOfAll } from "./outcomes.ts";
 
 /** Draws that serve all arms. */

@@ -1,9 +1,9 @@
 /** The summary of an ablation from the results of its artefacts. */
 import * as Effect from "effect/Effect";
 import { isAbsolute, join } from "node:path";
-import { decode, type DecodeError } from "../bridge.ts";
-import { meanOf } from "../eval/bootstrap.ts";
-import type { DiskError } from "../runs/disk.ts";
+import { decode, type DecodeError } from "../base/bridge.ts";
+import { meanOf } from "../base/bootstrap.ts";
+import type { DiskError } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { type ArtefactResult, readResult } from "./artefact.ts";

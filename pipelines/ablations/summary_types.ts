@@ -16,9 +16,9 @@
  * Artefacts (`jobs.ts`) lie in a store, `runs/store` unless said, which all ablations share.
  */
 import * as t from "io-ts";
-import { oneOf } from "../data/formats/codecs.ts";
-import type { Interval } from "../eval/bootstrap.ts";
-import { amountCodec } from "../runs/amount.ts";
+import { oneOf } from "../base/codecs.ts";
+import type { Interval } from "../base/bootstrap.ts";
+import { amountCodec } from "../base/amount.ts";
 import { type JobStage, jobStages } from "./jobs.ts";
 import type { PaperRow } from "../configs/paper_row.ts";
 

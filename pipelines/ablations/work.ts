@@ -12,7 +12,7 @@ import {
   type VisionLanguageBatch,
   warmupCosine,
 } from "@chain-of-sight/core";
-import { hashOf } from "../runs/hash.ts";
+import { hashOf } from "../base/hash.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { trainedBy } from "../stages/language.ts";
 import { modelOf, viewsRead } from "../stages/model.ts";

@@ -1,7 +1,7 @@
 /** Writes what an ablation found out: summary, tables and figures. */
 import * as Effect from "effect/Effect";
 import { csvOfRows } from "../runs/data_table.ts";
-import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { atomicWrite, type DiskError } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { figuresOf } from "./figures.ts";

@@ -1,8 +1,8 @@
 /** Synthetic checkpoints: format-correct decoders of any size, written piece by piece. */
 import { type LlamaConfig, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { fromEither } from "../bridge.ts";
-import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { fromEither } from "../base/bridge.ts";
+import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { llamaArchitecture } from "../weights/huggingface/llama.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";

@@ -1,5 +1,5 @@
 /** Faults of benchmarks. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A benchmark that cannot be run as asked, or whose numbers are not to be trusted. */
 export class BenchError extends FaultError {

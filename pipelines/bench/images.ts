@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import type { DataError } from "../data/error.ts";
-import type { ImageError } from "../data/images/decode.ts";
-import { type EncodedImage, openSquares } from "../data/images/squares.ts";
-import { rngOf } from "../data/rng.ts";
+import type { DataError } from "../base/data_error.ts";
+import type { ImageError } from "../images/decode.ts";
+import { type EncodedImage, openSquares } from "../images/squares.ts";
+import { rngOf } from "../base/rng.ts";
 import { table } from "../terminal/table.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 

@@ -1,7 +1,7 @@
 /** How much memory the loading of a checkpoint takes beside the parameters themselves, and how long. */
 import type { NdArray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { llamaArchitecture } from "../weights/huggingface/llama.ts";
 import { type LoadError, openCheckpoint, streamCheckpoint } from "../weights/huggingface/load.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";

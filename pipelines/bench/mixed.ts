@@ -6,9 +6,9 @@
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { DataError } from "../data/error.ts";
-import { renderDataset } from "../data/workers.ts";
-import { presets } from "../quickstart/presets.ts";
+import type { DataError } from "../base/data_error.ts";
+import { renderDataset } from "../scenes/workers.ts";
+import { presets } from "../ablations/quickstart_presets.ts";
 import { type MetricRecord, readMetrics } from "../runs/metrics.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { languageTraining } from "../stages/language.ts";

@@ -1,5 +1,5 @@
 /** Mixed precision against f32 in numbers: distances of losses beside the spread of seeds, a verdict, and its text. */
-import { meanOf } from "../eval/bootstrap.ts";
+import { meanOf } from "../base/bootstrap.ts";
 import { table } from "../terminal/table.ts";
 import type { Precision } from "../train/precision.ts";
 

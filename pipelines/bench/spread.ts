@@ -1,6 +1,6 @@
 /** Medians and quartiles of repeated measurements. */
 import * as t from "io-ts";
-import { quantile } from "../eval/quantile.ts";
+import { quantile } from "../base/quantile.ts";
 
 /** Where repeated measurements lie. */
 export interface Spread {

@@ -1,5 +1,5 @@
 /** Why the board cannot be shown. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A port that is taken, or a folder that is none. */
 export class BoardError extends FaultError {

@@ -1,6 +1,6 @@
 /** The files that the board gives out: pictures below the runs folder, and nothing that a link leads to elsewhere. */
 
-import { IMAGE_BYTES, readOwnBytes } from "../runs/own_file.ts";
+import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
 
 /** Media types by ending; files of other kinds are not given out. */
 const types: Readonly<Record<string, string>> = { png: "image/png", svg: "image/svg+xml" };

@@ -1,7 +1,7 @@
 /** A run as the board sees it: what its files say, and what follows from them. */
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
-import { own } from "../runs/fields.ts";
+import { own } from "../base/fields.ts";
 import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
 

@@ -2,9 +2,9 @@
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { recordCodec } from "../ablations/summary_types.ts";
-import { decodeEither, parseJson } from "../bridge.ts";
+import { decodeEither, parseJson } from "../base/bridge.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
-import { readOwnText } from "../runs/own_file.ts";
+import { readOwnText } from "../base/own_file.ts";
 import { isHeld } from "../runs/run_lock.ts";
 import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { stripTypeScriptTypes } from "node:module";
 import { textOfHtml } from "../report/html.ts";
-import { onDisk } from "../runs/disk.ts";
+import { onDisk } from "../base/disk.ts";
 import { notice } from "../terminal/output.ts";
 import { BoardError } from "./fault.ts";
 import { pictureAt } from "./file.ts";

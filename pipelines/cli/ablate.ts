@@ -16,7 +16,7 @@ import { summaryText } from "../ablations/table.ts";
 import { countOf } from "../bench/flags.ts";
 import member from "../deno.json" with { type: "json" };
 import { ensureReportPage } from "../report/write.ts";
-import { existing } from "../runs/disk.ts";
+import { existing } from "../base/disk.ts";
 import { notice, print } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
 import { jsonFlag } from "./flags.ts";

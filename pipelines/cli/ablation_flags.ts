@@ -13,7 +13,7 @@ import {
   presetNames,
 } from "../ablations/config.ts";
 import { ablationOf, ablationPresets } from "../ablations/presets.ts";
-import { type DecodeError, fromEither } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { override } from "../configs/override.ts";
 import { setFlag } from "./flags.ts";
 

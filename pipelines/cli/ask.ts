@@ -12,11 +12,11 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type { Benchmark } from "../eval/benchmark.ts";
-import type { BenchmarkRecord } from "../eval/records.ts";
+import type { BenchmarkRecord } from "../records/records.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
-import { type Answer, ask } from "../generate/ask.ts";
+import { type Answer, ask } from "../ask/ask.ts";
 import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
 

@@ -11,7 +11,7 @@ import { countFlag, countOf, countsOf, deviceFlag } from "../bench/flags.ts";
 import { compareMixed } from "../bench/mixed.ts";
 import { mixedText } from "../bench/mixed_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
-import { onDisk } from "../runs/disk.ts";
+import { onDisk } from "../base/disk.ts";
 import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
 

@@ -17,7 +17,7 @@ import { profileStep, type StepProfile, stepProfileText } from "../bench/step_pr
 import { type StepReport, type StepRun, stepText } from "../bench/step_report.ts";
 import { precisions } from "../train/precision.ts";
 import { profileChart } from "../figures/profile_chart.ts";
-import { atomicWrite } from "../runs/disk.ts";
+import { atomicWrite } from "../base/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
 import { halfSumsFlag, jsonFlag } from "./flags.ts";

@@ -6,7 +6,7 @@
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed, configsOf } from "../configs/named.ts";
 import { configJson, configTable, configText } from "../configs/show.ts";

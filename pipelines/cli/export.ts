@@ -7,8 +7,8 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { exportTrained } from "../generate/export_trained.ts";
-import { loadTrained } from "../generate/trained.ts";
+import { exportTrained } from "../ask/export_trained.ts";
+import { loadTrained } from "../ask/trained.ts";
 import { writeReportPage } from "../report/write.ts";
 import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
 import process from "node:process";
 import { news, notice, results } from "../terminal/output.ts";
-import { heardSignal, listenToSignals, signalCodes, startedDeaf } from "../terminal/signals.ts";
+import { heardSignal, listenToSignals, signalCodes, startedDeaf } from "../base/signals.ts";
 
 interface FaultLike {
   readonly op: string;

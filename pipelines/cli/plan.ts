@@ -9,7 +9,7 @@ import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import * as Option from "effect/Option";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { geometries } from "../configs/config.ts";
 import { configNamed } from "../configs/named.ts";
 import {

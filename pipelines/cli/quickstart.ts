@@ -9,11 +9,16 @@ import { type Device, deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { type DecodeError, fromEither } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../base/bridge.ts";
 import member from "../deno.json" with { type: "json" };
-import { quickstartCodec, type QuickstartConfig, type Scale, scales } from "../quickstart/config.ts";
+import {
+  quickstartCodec,
+  type QuickstartConfig,
+  type Scale,
+  scales,
+} from "../ablations/quickstart_config.ts";
 import { override } from "../configs/override.ts";
-import { presets } from "../quickstart/presets.ts";
+import { presets } from "../ablations/quickstart_presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
 import { quickstart, type QuickstartError } from "../quickstart/run.ts";
 import type { ReportError } from "../report/make.ts";

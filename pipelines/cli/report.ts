@@ -10,7 +10,7 @@ import { writeAblation } from "../ablations/write.ts";
 import { reportData } from "../report/render.ts";
 import { tableText } from "../report/text.ts";
 import { writeFigures, writeReportPage } from "../report/write.ts";
-import { existing } from "../runs/disk.ts";
+import { existing } from "../base/disk.ts";
 import { notice, print } from "../terminal/output.ts";
 import { directoryArgument, jsonFlag } from "./flags.ts";
 

@@ -18,7 +18,7 @@ import { keepAblation } from "../report/results/keep.ts";
 import { resultsPage } from "../report/results/page.ts";
 import { timePaired } from "../report/results/paired.ts";
 import { readResults, TIMES } from "../report/results/read.ts";
-import { atomicWrite } from "../runs/disk.ts";
+import { atomicWrite } from "../base/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
 import { notice, print } from "../terminal/output.ts";

@@ -1,6 +1,6 @@
 /** The run that a directory holds. */
 import * as Effect from "effect/Effect";
-import type { DiskError } from "../runs/disk.ts";
+import type { DiskError } from "../base/disk.ts";
 import { type IndexedRun, indexRuns } from "../runs/index.ts";
 import { bare } from "./flags.ts";
 import { UsageError } from "./usage.ts";

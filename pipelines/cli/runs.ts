@@ -7,7 +7,7 @@
  */
 import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { diffRows, diffRuns } from "../runs/diff.ts";
 import { type IndexedRun, indexRuns, type RunIndex } from "../runs/index.ts";
 import { queryRuns } from "../runs/query.ts";

@@ -4,7 +4,7 @@
  *     deno task cos score --benchmark NAME --annotations FILE --predictions FILE [--submit PATH] [--json]
  *     deno task cos score --run DIR [--submit FOLDER] [--json]
  *
- * Annotations are lines of JSON, one record of `pipelines/eval/records.ts` each, or with `--source FORMAT` official
+ * Annotations are lines of JSON, one record of `pipelines/records/records.ts` each, or with `--source FORMAT` official
  * files. Predictions are lines of `{"id", "answer"}`, or with `--format official` a result file of the benchmark (for
  * MME and POPE the folder of them). With `--run` today's rules are applied to the predictions that a training, a quickstart
  * or an ablation kept. `--submit` writes the benchmark's result files, of splits that hide their answers too.
@@ -14,16 +14,16 @@ import * as Effect from "effect/Effect";
 import * as FileSystem from "effect/FileSystem";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
-import { fromEither } from "../bridge.ts";
-import { benchmarkFormats } from "../data/formats/formats.ts";
-import { readFormat } from "../data/formats/read.ts";
+import { fromEither } from "../base/bridge.ts";
+import { benchmarkFormats } from "../formats/formats.ts";
+import { readFormat } from "../formats/read.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
 import { blindPredictions, majorityAnswer } from "../eval/controls.ts";
 import { compareAnswers, evaluateAnswers } from "../eval/evaluation.ts";
 import { answeredOf } from "../eval/join.ts";
-import { parseLines, recordCodec } from "../eval/record_codec.ts";
+import { parseLines, recordCodec } from "../records/record_codec.ts";
 import { answeredBy, benchmarkFor, rescored } from "../eval/rescore.ts";
-import { type BenchmarkRecord, isHidden } from "../eval/records.ts";
+import { type BenchmarkRecord, isHidden } from "../records/records.ts";
 import { benchmarkNamed, benchmarks, benchmarksWith } from "../eval/registry.ts";
 import { type Board, boardText, type RescoredBoard, rescoredText } from "../eval/board.ts";
 import { EvalError } from "../eval/error.ts";
@@ -31,7 +31,7 @@ import type { ResultFiles } from "../eval/submission/format.ts";
 import { plainFile } from "../eval/submission/formats.ts";
 import { decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
 import { keptPredictions } from "../ablations/predictions.ts";
-import { folderOf } from "../runs/paths.ts";
+import { folderOf } from "../base/paths.ts";
 import { readPredictions } from "../stages/predictions.ts";
 import { notice, print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";
@@ -131,7 +131,7 @@ const noOfficialFormat = ({ name }: Benchmark): EvalError =>
   new EvalError({
     op: `score --benchmark ${name} --source official`,
     got: "a benchmark without an official annotation format",
-    expected: "one that has a reader in pipelines/data/formats",
+    expected: "one that has a reader in pipelines/formats",
     mend: "give lines of records with --source records",
     ids: [],
   });

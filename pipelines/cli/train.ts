@@ -10,17 +10,17 @@ import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import member from "../deno.json" with { type: "json" };
-import { loadMixture } from "../data/mixture_config.ts";
-import { openMixture } from "../data/mixture_open.ts";
-import { loadMixtureRun, type MixtureRunConfig } from "../mixtures/config.ts";
+import { loadMixture } from "../mixtures/mixture_config.ts";
+import { openMixture } from "../mixtures/mixture_open.ts";
+import { loadMixtureRun, type MixtureRunConfig } from "../engine/mixture_config.ts";
 import type { ScoreReport } from "../eval/report.ts";
-import type { PartScores } from "../mixtures/evaluate.ts";
+import type { PartScores } from "../engine/mixture_evaluate.ts";
 import {
   type MixtureRunSummary,
   type MixtureSummary,
   mixtureSummary,
   runOnMixtures,
-} from "../mixtures/run.ts";
+} from "../engine/mixture_run.ts";
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";

@@ -20,7 +20,7 @@ import { countOf, countsOf } from "../bench/flags.ts";
 import { presetNames, presets } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { stepWork } from "../bench/step_work.ts";
-import { atomicWrite } from "../runs/disk.ts";
+import { atomicWrite } from "../base/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
 import { jsonFlag } from "./flags.ts";

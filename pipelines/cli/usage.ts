@@ -1,6 +1,6 @@
 /** Words of a command line that name nothing. */
 import { distance } from "fastest-levenshtein";
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A flag or argument that does not fit. */
 export class UsageError extends FaultError {

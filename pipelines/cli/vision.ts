@@ -8,11 +8,11 @@
 import { deviceNamed } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { override, settingsOf } from "../configs/override.ts";
 import { shellLine } from "../terminal/shell_line.ts";
-import { onDisk } from "../runs/disk.ts";
-import type { Json } from "../runs/hash.ts";
+import { onDisk } from "../base/disk.ts";
+import type { Json } from "../base/hash.ts";
 import { acquireLock } from "../runs/run_lock.ts";
 import { runVision } from "../stages/vision.ts";
 import { defaultVision, visionConfigCodec } from "../stages/vision_config.ts";

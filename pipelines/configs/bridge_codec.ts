@@ -1,7 +1,7 @@
 /** Bridges and their expansions from outside. */
 import type { BridgeDescription, Expansion } from "@chain-of-sight/core";
 import * as t from "io-ts";
-import { natural, whole } from "./numbers.ts";
+import { natural, whole } from "../base/numbers.ts";
 
 const naturals = t.readonlyArray(natural);
 const kind = <K extends string, P extends t.Props>(name: K, fields: P) =>

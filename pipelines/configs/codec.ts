@@ -6,7 +6,7 @@ import * as t from "io-ts";
 import { bridgeCodec, expansionCodec } from "./bridge_codec.ts";
 import type { NamedConfig } from "./config.ts";
 import { modelOfStage } from "./model.ts";
-import { amount, fraction, natural, positive, whole } from "./numbers.ts";
+import { amount, fraction, natural, positive, whole } from "../base/numbers.ts";
 
 const textOrNull = t.union([t.string, t.null]);
 const stageType = t.strict({

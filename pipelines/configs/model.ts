@@ -28,7 +28,7 @@ import {
   type VisionTower,
   withLora,
 } from "@chain-of-sight/core";
-import { spread } from "../stages/spread.ts";
+import { spread } from "./spread.ts";
 import type { NamedConfig, StageName } from "./config.ts";
 
 const firstSite = ({ model, pretrain }: NamedConfig): BridgeSite => ({

@@ -4,8 +4,8 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as RA from "fp-ts/lib/ReadonlyArray.js";
 import type * as t from "io-ts";
-import { decodeEither, DecodeError } from "../bridge.ts";
-import { hasFields, valueAt, valueOf } from "../runs/fields.ts";
+import { decodeEither, DecodeError } from "../base/bridge.ts";
+import { hasFields, valueAt, valueOf } from "../base/fields.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,7 @@
 /** ANLS (Biten et al., arXiv 1907.00490) for text that is read, as m4c_evaluator.py of LLaVA, after MMF, has it. */
 import { characters, editDistance } from "./edit_distance.ts";
 import { strip } from "./python_text.ts";
-import type { Answered, ReadingRecord } from "./records.ts";
+import type { Answered, ReadingRecord } from "../records/records.ts";
 import { mean, type ScoreReport } from "./report.ts";
 
 /** The text that is compared: lower case, without white space at the ends. */

@@ -5,7 +5,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import type { Control } from "./controls.ts";
 import { EvalError, listed } from "./error.ts";
-import { type Answered, type BenchmarkRecord, isHidden, type RecordKind } from "./records.ts";
+import { type Answered, type BenchmarkRecord, isHidden, type RecordKind } from "../records/records.ts";
 import type { Credit, ScoreReport } from "./report.ts";
 import { type OfficialScript, scriptText } from "./scripts.ts";
 import type { SubmissionFormat } from "./submission/format.ts";
@@ -31,7 +31,7 @@ export interface BenchmarkOf<R extends BenchmarkRecord> {
   readonly citation: string;
   /** Kind of its records. */
   readonly kind: R["kind"];
-  /** Names of the annotation formats in `data/formats/` that hold its questions. */
+  /** Names of the annotation formats in `formats/` that hold its questions. */
   readonly annotations: readonly string[];
   /**
    * How its questions are asked: `{question}`, `{choices}` and `{hint}` are filled in as `askedOf` of

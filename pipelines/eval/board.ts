@@ -1,7 +1,7 @@
 /** An evaluation as text for people. */
 import { table } from "../terminal/table.ts";
 import { type Benchmark, scriptsText } from "./benchmark.ts";
-import type { Interval } from "./bootstrap.ts";
+import type { Interval } from "../base/bootstrap.ts";
 import type { AnswerComparison, AnswerEvaluation } from "./evaluation.ts";
 import { listed } from "./error.ts";
 import type { PredictionsHead, Way, WayScores } from "./predictions.ts";

@@ -1,6 +1,6 @@
 /** Scores of boxes from their overlaps with the true ones. */
-import type { parseBox } from "../data/grid.ts";
-import { type Box, centre, holds, iou } from "../data/box.ts";
+import type { parseBox } from "../records/grid.ts";
+import { type Box, centre, holds, iou } from "../records/box.ts";
 import * as O from "fp-ts/lib/Option.js";
 import { mean } from "./report.ts";
 

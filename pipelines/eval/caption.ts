@@ -8,7 +8,7 @@ import { ciderD } from "./cider.ts";
 import { EvalError, listed } from "./error.ts";
 import type { TokenizedCaption } from "./ngrams.ts";
 import { captionTokens } from "./ptb.ts";
-import type { Answered, CaptionRecord } from "./records.ts";
+import type { Answered, CaptionRecord } from "../records/records.ts";
 import { mean, meansBy, type ScoreReport } from "./report.ts";
 import { rougeL } from "./rouge.ts";
 

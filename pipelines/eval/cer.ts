@@ -1,6 +1,6 @@
 /** Character error rate of text that is read. */
 import { characters, editDistance } from "./edit_distance.ts";
-import type { Answered, ReadingRecord } from "./records.ts";
+import type { Answered, ReadingRecord } from "../records/records.ts";
 import { mean, ratio, type ScoreReport } from "./report.ts";
 
 const normal = (text: string): string => text.normalize("NFC").trim().replace(/\s+/g, " ");

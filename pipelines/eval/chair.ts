@@ -6,7 +6,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { chairObjects, chairPairs } from "./chair_words.ts";
 import { EvalError, listed } from "./error.ts";
 import { ptbTokens } from "./ptb.ts";
-import type { Answered, CaptionRecord } from "./records.ts";
+import type { Answered, CaptionRecord } from "../records/records.ts";
 import { mean, ratio, type ScoreReport } from "./report.ts";
 import { singularOf } from "./singular.ts";
 

@@ -3,7 +3,7 @@ import * as O from "fp-ts/lib/Option.js";
 import { letterOf } from "../text/prompts.ts";
 import { characters } from "./edit_distance.ts";
 import { PYTHON_SPACE, splitWords } from "./python_text.ts";
-import type { ChoiceRecord } from "./records.ts";
+import type { ChoiceRecord } from "../records/records.ts";
 import type { Credit } from "./report.ts";
 
 /** The place of a letter among some number of choices. */

@@ -3,10 +3,10 @@
  * question or answer it blindly, for any benchmark; the scores stay the same.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { rngOf } from "../data/rng.ts";
+import { rngOf } from "../base/rng.ts";
 import { letterOf } from "../text/prompts.ts";
 import { EvalError } from "./error.ts";
-import { type BenchmarkRecord, imageKey, isHidden, type Prediction } from "./records.ts";
+import { type BenchmarkRecord, imageKey, isHidden, type Prediction } from "../records/records.ts";
 import { groupBy } from "./report.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** What can go wrong between questions, answers and scores. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** Answers that do not belong to the questions, questions that a score cannot take, or a file of results at fault. */
 export class EvalError extends FaultError<{

@@ -1,10 +1,10 @@
 /** Everything that is said about a list of answers: scores, parts, an interval, controls, a comparison. */
 import * as E from "fp-ts/lib/Either.js";
 import type { Benchmark } from "./benchmark.ts";
-import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../base/bootstrap.ts";
 import type { EvalError } from "./error.ts";
 import { type McNemar, mcNemar } from "./mcnemar.ts";
-import type { Answered, BenchmarkRecord } from "./records.ts";
+import type { Answered, BenchmarkRecord } from "../records/records.ts";
 import type { ScoreReport } from "./report.ts";
 import {
   byImage,

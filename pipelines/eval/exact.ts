@@ -1,6 +1,6 @@
 /** Equality with one answer: OCR-VQA as Qwen-VL's evaluate_vqa.py has it. */
 import { strip } from "./python_text.ts";
-import type { Answered, ExactRecord } from "./records.ts";
+import type { Answered, ExactRecord } from "../records/records.ts";
 import { type Credit, mean, type ScoreReport } from "./report.ts";
 
 /** The text that is compared: lower case, without white space at the ends. */

@@ -1,5 +1,5 @@
 /** GQA (Hudson and Manning, arXiv 1902.09506), after the official eval.py on the balanced questions. */
-import type { Answered, ExactRecord } from "./records.ts";
+import type { Answered, ExactRecord } from "../records/records.ts";
 import { mean, meansBy, ratio, type ScoreReport } from "./report.ts";
 
 /** The text that is compared: points at the end are cut and case is lowered (LLaVA's convert_gqa_for_eval.py). */

@@ -1,7 +1,7 @@
 /** Questions and answers brought together; nothing is dropped silently. */
 import * as E from "fp-ts/lib/Either.js";
 import { EvalError, listed } from "./error.ts";
-import type { Answered, BenchmarkRecord, Prediction } from "./records.ts";
+import type { Answered, BenchmarkRecord, Prediction } from "../records/records.ts";
 
 /** Ids that occur more than once, each once, in order of appearance. */
 export const duplicates = (ids: readonly string[]): readonly string[] => {

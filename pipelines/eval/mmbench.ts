@@ -1,6 +1,6 @@
 /** MMBench's CircularEval (Liu et al., arXiv 2307.06281), after VLMEvalKit's multiple_choice.py. */
 import { choiceAccuracy, inferredChoice } from "./choice.ts";
-import type { Answered, ChoiceRecord } from "./records.ts";
+import type { Answered, ChoiceRecord } from "../records/records.ts";
 import { type Credit, groupBy, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** 1 if an answer is read as the right choice, its circle aside. */

@@ -1,7 +1,7 @@
 /** MME (Fu et al., arXiv 2306.13394), after the calculation.py of its evaluation tool. */
 import * as E from "fp-ts/lib/Either.js";
 import { EvalError, listed } from "./error.ts";
-import type { Answered, YesNoRecord } from "./records.ts";
+import type { Answered, YesNoRecord } from "../records/records.ts";
 import { groupBy, mean, type ScoreReport } from "./report.ts";
 
 /** The ten subtasks of perception, at most 2,000 points. */

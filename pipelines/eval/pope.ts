@@ -1,5 +1,5 @@
 /** POPE (Li et al., arXiv 2305.10355), after RUCAIBox/POPE evaluate.py and LLaVA's eval_pope.py. */
-import type { Answered, YesNoRecord } from "./records.ts";
+import type { Answered, YesNoRecord } from "../records/records.ts";
 import { groupBy, mean, type ScoreReport } from "./report.ts";
 import { saysYes, scoreYesNo, type YesNoScore } from "./yes_no.ts";
 

@@ -5,10 +5,10 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
+import { decodeEither, type DecodeError, parseJson } from "../base/bridge.ts";
 import { type Control, everyControl } from "./controls.ts";
-import { anyRecordCodec, parseLines } from "./record_codec.ts";
-import type { BenchmarkRecord } from "./records.ts";
+import { anyRecordCodec, parseLines } from "../records/record_codec.ts";
+import type { BenchmarkRecord } from "../records/records.ts";
 import type { ScoreReport } from "./report.ts";
 
 /** Whose answers: the model's about the image in question, or a control's. */

@@ -1,5 +1,5 @@
 /** Presence scores of scenes after POPE (Li et al., arXiv 2305.10355). */
-import { type NegativeKind, negativeKinds } from "../data/tasks.ts";
+import { type NegativeKind, negativeKinds } from "../scenes/tasks.ts";
 import { saysYes, scoreYesNo, type YesNoScore } from "./yes_no.ts";
 
 /** One presence question and what the model wrote. */

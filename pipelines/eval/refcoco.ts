@@ -1,10 +1,10 @@
 /** RefCOCO, RefCOCO+ and RefCOCOg (Yu et al., arXiv 1608.00272): accuracy at IoU 0.5 in pixels of the original picture. */
 import * as O from "fp-ts/lib/Option.js";
-import type { Box } from "../data/box.ts";
+import type { Box } from "../records/box.ts";
 import { type BoxFormat, type ParseBox, thousandBoxes } from "../text/boxes.ts";
 import { type BoxPair, pairFound, scoreBoxes } from "./boxes_found.ts";
 import type { ReadAnswer } from "./benchmark.ts";
-import type { Answered, BoxRecord } from "./records.ts";
+import type { Answered, BoxRecord } from "../records/records.ts";
 import type { Credit, Scores } from "./report.ts";
 
 /**

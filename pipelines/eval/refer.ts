@@ -1,6 +1,6 @@
 /** Scores of finding objects in scenes: boxes spoken as coordinate words against exact boxes. */
-import type { Box } from "../data/box.ts";
-import { parseBox } from "../data/grid.ts";
+import type { Box } from "../records/box.ts";
+import { parseBox } from "../records/grid.ts";
 import { type BoxPair, type BoxScore, pairFound, pairIou, scoreBoxes } from "./boxes_found.ts";
 
 /** One place question and what the model wrote. */

@@ -35,7 +35,7 @@ import type {
   OpenRecord,
   ReadingRecord,
   YesNoRecord,
-} from "./records.ts";
+} from "../records/records.ts";
 import { boxReadingOf, boxText, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";
 import { mean, type ScoreReport } from "./report.ts";
 import { scienceQaAccuracy, scoreScienceQa } from "./scienceqa.ts";

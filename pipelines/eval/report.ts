@@ -1,5 +1,5 @@
 /** What a score says: named numbers. */
-import type { Answered, BenchmarkRecord } from "./records.ts";
+import type { Answered, BenchmarkRecord } from "../records/records.ts";
 
 /** The numbers of one benchmark. */
 export interface ScoreReport {

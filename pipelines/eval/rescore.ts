@@ -13,7 +13,7 @@ import {
   type Way,
   type WayScores,
 } from "./predictions.ts";
-import type { Answered, BenchmarkRecord } from "./records.ts";
+import type { Answered, BenchmarkRecord } from "../records/records.ts";
 import { benchmarkNamed, benchmarksWith } from "./registry.ts";
 import { groupBy, type ScoreReport } from "./report.ts";
 import { sceneBenchmarksWith } from "./scene_benchmarks.ts";

@@ -2,11 +2,11 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as O from "fp-ts/lib/Option.js";
-import { conceptNamed } from "../data/concepts.ts";
-import type { DataConfig } from "../data/config.ts";
-import { boxFormatOf } from "../data/questions/spoken.ts";
+import { conceptNamed } from "../scenes/concepts.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import { boxFormatOf } from "../scenes/questions/spoken.ts";
 import type { BoxFormat } from "../text/boxes.ts";
-import type { QuestionKind } from "../data/tasks.ts";
+import type { QuestionKind } from "../scenes/tasks.ts";
 import { anlsCredit, anlsText } from "./anls.ts";
 import { type Benchmark, benchmark, type BenchmarkOf, type ReadAnswer } from "./benchmark.ts";
 import { captionCredit, scoreCaptions } from "./caption.ts";
@@ -23,7 +23,7 @@ import type {
   ExactRecord,
   ReadingRecord,
   YesNoRecord,
-} from "./records.ts";
+} from "../records/records.ts";
 import { scoreReading } from "./reading.ts";
 import { captionTokens } from "./ptb.ts";
 import { boxText, refCocoAccuracy, scoreRefCoco } from "./refcoco.ts";

@@ -1,8 +1,8 @@
 /** Concepts that captions of scenes name, and CHAIR (arXiv 1809.02156) on them: what is named but not there. */
-import { type Concept, concepts } from "../data/concepts.ts";
+import { type Concept, concepts } from "../scenes/concepts.ts";
 import { chairShares, mentionsOf } from "./chair.ts";
 import { ptbTokens } from "./ptb.ts";
-import type { Answered, CaptionRecord } from "./records.ts";
+import type { Answered, CaptionRecord } from "../records/records.ts";
 import { mean, ratio } from "./report.ts";
 
 const wordsOf = (text: string): readonly string[] => ptbTokens(text.toLowerCase());

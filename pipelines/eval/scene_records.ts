@@ -1,8 +1,8 @@
 /** Questions about scenes as records, so that scores, slices and controls of benchmarks work on them. */
-import { nameOf } from "../data/concepts.ts";
-import type { DataConfig } from "../data/config.ts";
-import type { Question, QuestionKind } from "../data/tasks.ts";
-import type { BenchmarkRecord, RecordBase } from "./records.ts";
+import { nameOf } from "../scenes/concepts.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import type { Question, QuestionKind } from "../scenes/tasks.ts";
+import type { BenchmarkRecord, RecordBase } from "../records/records.ts";
 
 const yesNo = (base: RecordBase, answer: boolean, part: string): BenchmarkRecord => ({
   ...base,

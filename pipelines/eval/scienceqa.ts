@@ -1,6 +1,6 @@
 /** ScienceQA (Lu et al., arXiv 2209.09513): answers read as in LLaVA's eval_science_qa.py, parts as in the authors' evaluate_acc.py. */
 import { choiceAccuracy, statedLetter } from "./choice.ts";
-import type { Answered, ChoiceRecord } from "./records.ts";
+import type { Answered, ChoiceRecord } from "../records/records.ts";
 import { type Credit, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** 1 if the answer states the right letter. */

@@ -1,6 +1,6 @@
 /** SEED-Bench (Li et al., arXiv 2307.16125), after LLaVA's convert_seed_for_submission.py. */
 import { bareLetter, choiceAccuracy } from "./choice.ts";
-import type { Answered, ChoiceRecord } from "./records.ts";
+import type { Answered, ChoiceRecord } from "../records/records.ts";
 import { type Credit, mean, meansBy, type ScoreReport } from "./report.ts";
 
 /** Dimensions 1 to 9 ask about images, 10 to 12 about videos. */

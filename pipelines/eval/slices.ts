@@ -1,6 +1,6 @@
 /** A score over parts of the questions: by the size of the object in question, by template. */
-import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "./bootstrap.ts";
-import { type Answered, type BenchmarkRecord, imageKey } from "./records.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../base/bootstrap.ts";
+import { type Answered, type BenchmarkRecord, imageKey } from "../records/records.ts";
 import { type Credit, groupBy, ratio } from "./report.ts";
 
 /** The mean credit over some questions, with its interval; pictures are drawn, each with its questions. */

@@ -1,6 +1,6 @@
 /** VizWiz (Gurari et al., arXiv 1802.08218): accuracy, and whether unanswerable questions are found. */
 import { ratio, type ScoreReport, share } from "./report.ts";
-import type { Answered, OpenRecord } from "./records.ts";
+import type { Answered, OpenRecord } from "../records/records.ts";
 import { saysUnanswerable, scoreVqa, vizWizRules } from "./vqa.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Accuracy against several people's answers (Antol et al., arXiv 1505.00468), with the rules of four evaluators. */
 import { type Credit, mean, meansBy, type Scores } from "./report.ts";
-import type { OpenRecord } from "./records.ts";
+import type { OpenRecord } from "../records/records.ts";
 import { evalAiNormal, flatten, processed, vqaNormal } from "./vqa_normal.ts";
 
 /** A prediction and people's answers, as one evaluator compares them. */

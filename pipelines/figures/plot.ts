@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { Resvg } from "@resvg/resvg-js";
 import { parseHTML } from "linkedom";
-import { sha256 } from "../runs/hash.ts";
+import { sha256 } from "../base/hash.ts";
 import { FONT_STACK, renderFont } from "./font.ts";
 import type { LegendEntry } from "./frame.ts";
 

@@ -1,6 +1,6 @@
 /** How the next token is chosen. */
 import * as E from "fp-ts/lib/Either.js";
-import { isF32 } from "../configs/numbers.ts";
+import { isF32 } from "../base/numbers.ts";
 import { GenerateError } from "./fault.ts";
 
 /** Settings of sampling. */

@@ -1,5 +1,5 @@
 /** What a generation can refuse. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A request that cannot be answered as it is asked. */
 export class GenerateError extends FaultError {

@@ -21,7 +21,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
 import * as Stream from "effect/Stream";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
 import { type Marks, nextSource, prefixSource, type Room, type Writer } from "./programs.ts";

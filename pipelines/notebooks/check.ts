@@ -1,7 +1,7 @@
 /** Type-checks the cells of notebooks, which a kernel never does: all cells of one, joined to a module. */
 import * as Effect from "effect/Effect";
-import { type DiskError, onDisk } from "../runs/disk.ts";
-import { folderOf } from "../runs/paths.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
+import { folderOf } from "../base/paths.ts";
 import { NotebookError } from "./fault.ts";
 import { joined, type Notebook } from "./notebook.ts";
 

@@ -14,7 +14,7 @@ import { configNamed } from "../configs/named.ts";
 import member from "../deno.json" with { type: "json" };
 import { costChart } from "../figures/cost_chart.ts";
 import type { Figure } from "../figures/plot.ts";
-import { fromEither } from "../bridge.ts";
+import { fromEither } from "../base/bridge.ts";
 import { planDevices } from "../plan/device.ts";
 import { unlimitedProfile } from "../plan/profile.ts";
 import { measuredConfigs, type RelativeTimes, relativeTimes } from "../plan/relative.ts";

@@ -1,5 +1,5 @@
 /** What can go wrong with a notebook: its kernel, a cell, an output that did not come, its file. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** The kernel did not start, died, or stopped answering. */
 export class KernelError extends FaultError<{

@@ -13,7 +13,7 @@ import * as Option from "effect/Option";
 import * as Queue from "effect/Queue";
 import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { KernelError } from "./fault.ts";
 import type { Output } from "./notebook.ts";
 import { collect, errorOf, noOutputs } from "./outputs.ts";

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
 import { type PresetName, presetNames } from "../ablations/config.ts";
 import { ablationPresets } from "../ablations/presets.ts";
-import type { DiskError } from "../runs/disk.ts";
+import type { DiskError } from "../base/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { NotebookError } from "./fault.ts";
 

@@ -1,8 +1,8 @@
 /** Notebook files (nbformat 4): cells, their outputs, and how they are read and written. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
+import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
+import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
 
 /** Text as files hold it: whole, or cut into lines. */
 export type Lines = string | readonly string[];

@@ -2,8 +2,8 @@
 import type { DeviceName } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { PresetName } from "../ablations/config.ts";
-import type { DecodeError } from "../bridge.ts";
-import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
+import type { DecodeError } from "../base/bridge.ts";
+import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
 import { checkNotebooks, type NamedNotebook } from "./check.ts";
 import { type Executed, executeNotebook } from "./execute.ts";
 import { type KernelError, NotebookError } from "./fault.ts";

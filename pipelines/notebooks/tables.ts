@@ -2,7 +2,7 @@
 import type { AblationSummary } from "../ablations/summary_types.ts";
 import type { SummaryTable } from "../ablations/table.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
-import { metricsNamed } from "./charts.ts";
+import { metricsNamed } from "../report/study_charts.ts";
 
 /** The rows of the paper that the arms of a summary follow, with the numbers that the authors report. */
 export const paperTable = ({ arms }: AblationSummary, table: PaperTable): SummaryTable => {

@@ -1,5 +1,5 @@
 /** Devices as plans know them: two ceilings, a precision and perhaps a memory. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 import type { Precision } from "../train/precision.ts";
 import * as E from "fp-ts/lib/Either.js";
 

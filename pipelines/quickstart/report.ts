@@ -1,11 +1,11 @@
 /** What a quickstart leaves behind: a table, charts and `summary.json`. */
 import * as Effect from "effect/Effect";
-import type { Interval } from "../eval/bootstrap.ts";
-import type { DecodeError } from "../bridge.ts";
+import type { Interval } from "../base/bootstrap.ts";
+import type { DecodeError } from "../base/bridge.ts";
 import { readRunFiles } from "../report/run_files.ts";
 import { runReport } from "../report/run_report.ts";
 import { writeFigures } from "../report/write.ts";
-import { atomicWrite, type DiskError } from "../runs/disk.ts";
+import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { type RunDirectory, type RunError, writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
 import type { Summary } from "./summary.ts";

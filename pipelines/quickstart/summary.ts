@@ -1,10 +1,10 @@
 /** What a quickstart found out, as numbers. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../bridge.ts";
+import type { DecodeError } from "../base/bridge.ts";
 import { grownTokens, smallTokens } from "./tokens.ts";
-import type { Interval } from "../eval/bootstrap.ts";
-import type { DiskError } from "../runs/disk.ts";
+import type { Interval } from "../base/bootstrap.ts";
+import type { DiskError } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import { readJson, type RunDirectory } from "../runs/run_directory.ts";
 import { type Evaluation, evaluationCodec } from "../stages/evaluate.ts";
@@ -12,7 +12,7 @@ import type { Arm } from "../stages/model.ts";
 import type { Scores } from "../stages/scores.ts";
 import { digestMetrics, type MetricsDigest } from "../train/digest.ts";
 import { lastMean } from "../train/timing.ts";
-import type { QuickstartConfig } from "./config.ts";
+import type { QuickstartConfig } from "../ablations/quickstart_config.ts";
 
 /** One arm after its last stage. */
 export interface ArmResult {

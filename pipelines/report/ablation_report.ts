@@ -1,6 +1,6 @@
 /** The report of an ablation: arms with intervals over seeds and scenes, beside the paper's, each number with its artefact. */
 import * as Effect from "effect/Effect";
-import type { DecodeError } from "../bridge.ts";
+import type { DecodeError } from "../base/bridge.ts";
 import {
   type AblationRecord,
   type AblationSummary,
@@ -12,9 +12,9 @@ import type { Figure } from "../figures/plot.ts";
 import { figuresOf, timeFigure } from "../ablations/figures.ts";
 import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
-import type { Json } from "../runs/hash.ts";
+import type { Json } from "../base/hash.ts";
 import type { Manifest } from "../runs/manifest.ts";
-import { type DiskError, existing } from "../runs/disk.ts";
+import { type DiskError, existing } from "../base/disk.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import type {
   Ranged,

@@ -1,7 +1,7 @@
 /** What a report says, as data: tables whose numbers name their sources, figures, samples and configurations. */
-import type { Interval } from "../eval/bootstrap.ts";
+import type { Interval } from "../base/bootstrap.ts";
 import type { Figure } from "../figures/plot.ts";
-import type { Json } from "../runs/hash.ts";
+import type { Json } from "../base/hash.ts";
 
 /** Where numbers come from. */
 export interface Source {

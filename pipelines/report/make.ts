@@ -1,7 +1,7 @@
 /** The report of a directory, whatever it holds. */
 import * as Effect from "effect/Effect";
-import type { DecodeError } from "../bridge.ts";
-import { type DiskError, existing } from "../runs/disk.ts";
+import type { DecodeError } from "../base/bridge.ts";
+import { type DiskError, existing } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import type { ReportDocument } from "./document.ts";

@@ -1,12 +1,12 @@
 /** What a run directory holds for its readers: read leniently, so that a run that is going on can be read too. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../bridge.ts";
-import type { Interval } from "../eval/bootstrap.ts";
-import { type DiskError, existing, namesIn, onDisk } from "../runs/disk.ts";
+import type { DecodeError } from "../base/bridge.ts";
+import type { Interval } from "../base/bootstrap.ts";
+import { type DiskError, existing, namesIn, onDisk } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
-import { IMAGE_BYTES, readOwnBytes } from "../runs/own_file.ts";
+import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 

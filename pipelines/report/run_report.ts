@@ -1,10 +1,10 @@
 /** The report of a run: its scores, its curves, its answers, and what made them. */
-import { presets } from "../quickstart/presets.ts";
+import { presets } from "../ablations/quickstart_presets.ts";
 import { settingsOf } from "../configs/override.ts";
 import { lossChart, type LossCurve } from "../figures/loss_chart.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
-import { own } from "../runs/fields.ts";
-import type { Json } from "../runs/hash.ts";
+import { own } from "../base/fields.ts";
+import type { Json } from "../base/hash.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import { thinned } from "./curves.ts";

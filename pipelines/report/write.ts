@@ -1,6 +1,6 @@
 /** The page of a report on disk. */
 import * as Effect from "effect/Effect";
-import { atomicWrite, type DiskError, ifThere, onDisk } from "../runs/disk.ts";
+import { atomicWrite, type DiskError, ifThere, onDisk } from "../base/disk.ts";
 import type { ReportDocument, ReportFigure } from "./document.ts";
 import { readReport, type ReportError } from "./make.ts";
 import { reportPage } from "./render.ts";

@@ -1,7 +1,7 @@
 /** Numbers of runs as one table, for programs that read tables; and the table as comma-separated values. */
 import * as Effect from "effect/Effect";
-import { namesIn } from "./disk.ts";
-import { endsOf } from "./fields.ts";
+import { namesIn } from "../base/disk.ts";
+import { endsOf } from "../base/fields.ts";
 import type { IndexedRun } from "./index.ts";
 import { type MetricRecord, readMetrics } from "./metrics.ts";
 

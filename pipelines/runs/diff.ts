@@ -1,5 +1,5 @@
 /** What two runs differ in: configuration, data, code, device, stages and scores. */
-import { endsOf } from "./fields.ts";
+import { endsOf } from "../base/fields.ts";
 import type { IndexedRun } from "./index.ts";
 
 /** What a difference is about. */

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import { resolve } from "node:path";
 import { csvText, metricsOf, runsTable, stepsTable } from "./data_table.ts";
-import { atomicWrite, type DiskError, onDisk } from "./disk.ts";
+import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
 import type { IndexedRun } from "./index.ts";
 import { parquetBytes } from "./parquet.ts";
 import { eventFile, eventFileName } from "./tensorboard.ts";

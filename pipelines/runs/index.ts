@@ -1,10 +1,10 @@
 /** The run directories below a folder. */
 import * as Effect from "effect/Effect";
-import { type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { type DiskError, ifThere, onDisk } from "./disk.ts";
-import { hasFields, own } from "./fields.ts";
+import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
+import { type DiskError, ifThere, onDisk } from "../base/disk.ts";
+import { hasFields, own } from "../base/fields.ts";
 import type { Manifest } from "./manifest.ts";
-import { readOwnText, runFolders } from "./own_file.ts";
+import { readOwnText, runFolders } from "../base/own_file.ts";
 import { readManifest, type RunError } from "./run_directory.ts";
 import { isHeld } from "./run_lock.ts";
 import { type RunStatus, statusOf } from "./status.ts";

@@ -1,6 +1,6 @@
 /** The manifest of a run: what it was, on what, from which code and data, and how far each stage came. */
 import * as t from "io-ts";
-import { hashOf, type Json } from "./hash.ts";
+import { hashOf, type Json } from "../base/hash.ts";
 
 /** How far a stage came. */
 export type StageStatus = "pending" | "running" | "done" | "failed";

@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { decodeEither } from "../bridge.ts";
-import { type DiskError, diskError, onDisk, openScoped, writeAll } from "./disk.ts";
-import { FaultError } from "./fault.ts";
-import { openOwn } from "./own_file.ts";
+import { decodeEither } from "../base/bridge.ts";
+import { type DiskError, diskError, onDisk, openScoped, writeAll } from "../base/disk.ts";
+import { FaultError } from "../base/fault.ts";
+import { openOwn } from "../base/own_file.ts";
 
 /** One line: the optimiser step it belongs to, and what was measured there. */
 export interface MetricRecord {

@@ -1,9 +1,9 @@
 /** Which of many runs: by fields of their configurations and by what they scored. */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { FaultError } from "./fault.ts";
-import { own, valueAt, valueOf } from "./fields.ts";
-import type { Json } from "./hash.ts";
+import { FaultError } from "../base/fault.ts";
+import { own, valueAt, valueOf } from "../base/fields.ts";
+import type { Json } from "../base/hash.ts";
 import type { IndexedRun, RunIndex } from "./index.ts";
 
 /** A question about runs that cannot be understood. */

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
-import { decode, type DecodeError, fromEither, parseJson } from "../bridge.ts";
-import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "./disk.ts";
-import { FaultError } from "./fault.ts";
-import { hashOf } from "./hash.ts";
+import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
+import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "../base/disk.ts";
+import { FaultError } from "../base/fault.ts";
+import { hashOf } from "../base/hash.ts";
 import { type Manifest, manifestCodec } from "./manifest.ts";
-import { checkPlace, readOwnText } from "./own_file.ts";
+import { checkPlace, readOwnText } from "../base/own_file.ts";
 import { acquireLock, type LockError, type LockHolder } from "./run_lock.ts";
 
 /** A run directory that cannot be created or does not belong to the run. */

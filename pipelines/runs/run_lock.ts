@@ -4,10 +4,10 @@ import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import process from "node:process";
-import { decodeEither } from "../bridge.ts";
-import { type DiskError, diskError, onDisk, writeAll } from "./disk.ts";
-import { FaultError } from "./fault.ts";
-import { openOwn, readOwnText, WrongFile } from "./own_file.ts";
+import { decodeEither } from "../base/bridge.ts";
+import { type DiskError, diskError, onDisk, writeAll } from "../base/disk.ts";
+import { FaultError } from "../base/fault.ts";
+import { openOwn, readOwnText, WrongFile } from "../base/own_file.ts";
 
 /** Who holds a lock. */
 export interface LockHolder {

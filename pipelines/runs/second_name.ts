@@ -1,7 +1,7 @@
 /** A second name for a file: what is made in one place is seen in another without being there twice. */
 import * as Effect from "effect/Effect";
-import { type DiskError, ifThere, onDisk, tempName } from "./disk.ts";
-import { checkPlace, WrongFile } from "./own_file.ts";
+import { type DiskError, ifThere, onDisk, tempName } from "../base/disk.ts";
+import { checkPlace, WrongFile } from "../base/own_file.ts";
 
 const isSame = (a: Deno.FileInfo, b: Deno.FileInfo | undefined): boolean =>
   a.ino !== null && a.ino === b?.ino && a.dev === b.dev;

@@ -7,7 +7,7 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { stripTypeScriptTypes } from "node:module";
 import config from "../../deno.json" with { type: "json" };
-import { hashOf, sha256 } from "./hash.ts";
+import { hashOf, sha256 } from "../base/hash.ts";
 
 /** Folders whose code decides no number. */
 const OUTSIDE: readonly string[] = ["pipelines/terminal/", "pipelines/runs/"];

@@ -5,7 +5,7 @@
  */
 import * as E from "fp-ts/lib/Either.js";
 import { LINE_BYTES, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
-import { openOwn } from "./own_file.ts";
+import { openOwn } from "../base/own_file.ts";
 
 /** A metrics file as far as it was read. */
 export interface Series {

@@ -1,9 +1,9 @@
 /** A sheet of pictures with what a model answered about them. */
 import * as O from "fp-ts/lib/Option.js";
-import { contactSheet, type Sample } from "../data/contact_sheet.ts";
-import { parseBox } from "../data/grid.ts";
-import { imageAt, type SceneSet } from "../data/scene_set.ts";
-import type { Question } from "../data/tasks.ts";
+import { contactSheet, type Sample } from "../scenes/contact_sheet.ts";
+import { parseBox } from "../records/grid.ts";
+import { imageAt, type SceneSet } from "../images/picture_set.ts";
+import type { Question } from "../scenes/tasks.ts";
 import { countRight } from "../eval/count.ts";
 import { presenceRight } from "../eval/presence.ts";
 import { referRight } from "../eval/refer.ts";

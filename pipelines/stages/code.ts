@@ -1,12 +1,12 @@
 /** The code that makes artefacts, by stage: part of their keys, so that none of other code is taken for what this one makes. */
 import * as Effect from "effect/Effect";
-import { atomicWrite, onDisk } from "../runs/disk.ts";
-import { hashOf } from "../runs/hash.ts";
-import { readOwnText } from "../runs/own_file.ts";
-import { folderOf } from "../runs/paths.ts";
+import { atomicWrite, onDisk } from "../base/disk.ts";
+import { hashOf } from "../base/hash.ts";
+import { readOwnText } from "../base/own_file.ts";
+import { folderOf } from "../base/paths.ts";
 import { RunError } from "../runs/run_directory.ts";
 import { memoryOf, memoryText, sourcesOf } from "../runs/sources.ts";
-import { openToSignals } from "../terminal/signals.ts";
+import { openToSignals } from "../base/signals.ts";
 
 const text = ["pipelines/stages/scene_source.ts", "pipelines/stages/encoding.ts"];
 const training = [...text, "pipelines/train/digest.ts"];
@@ -18,7 +18,7 @@ export type CodeVersions = Readonly<
 
 /** What makes the artefacts of a stage, with all that it imports; `store` are features of mixtures. */
 export const stageSources = {
-  scenes: ["pipelines/data/workers.ts"],
+  scenes: ["pipelines/scenes/workers.ts"],
   vision: ["pipelines/stages/vision.ts", "pipelines/stages/vision_config.ts"],
   features: ["pipelines/train/features.ts", "pipelines/vision/weights.ts"],
   pretrain: ["pipelines/stages/pretrain.ts", ...training],

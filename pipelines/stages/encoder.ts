@@ -1,7 +1,7 @@
 /** The encoder as part of a model's state, for stages that train it on pictures. */
 import { type NdArray, type Tree, TreeError, type VitParams } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
-import { hashOf } from "../runs/hash.ts";
+import { hashOf } from "../base/hash.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import type { ModelState } from "./model.ts";
 

@@ -1,8 +1,8 @@
 /** The encoding that fits a world: trained on what is said about its scenes. */
-import type { DataConfig } from "../data/config.ts";
-import { coordinateWords } from "../data/grid.ts";
-import { sampleScenes } from "../data/scene.ts";
-import { corpusOf } from "../data/tasks.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import { coordinateWords } from "../records/grid.ts";
+import { sampleScenes } from "../scenes/scene.ts";
+import { corpusOf } from "../scenes/tasks.ts";
 import { trainBpe } from "../text/bpe.ts";
 import { type Tokenizer, tokenizerOf } from "../text/tokenizer.ts";
 

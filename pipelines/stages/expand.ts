@@ -9,8 +9,8 @@ import {
   TreeError,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { tried } from "../bridge.ts";
-import { hashOf } from "../runs/hash.ts";
+import { tried } from "../base/bridge.ts";
+import { hashOf } from "../base/hash.ts";
 import { TrainingError } from "../train/fault.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";
@@ -24,7 +24,7 @@ import {
   type ModelState,
   seeingModelOf,
 } from "./model.ts";
-import { spread } from "./spread.ts";
+import { spread } from "../configs/spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
 /** What an expansion needs to know. */

@@ -1,19 +1,19 @@
 /** Scores of every kind of question about scenes, by size and template, beside controls that do not look. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import type { DataConfig } from "../data/config.ts";
-import { boxFormatOf } from "../data/questions/spoken.ts";
-import { sampleScenes } from "../data/scene.ts";
-import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import { boxFormatOf } from "../scenes/questions/spoken.ts";
+import { sampleScenes } from "../scenes/scene.ts";
+import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
 import type { Benchmark } from "../eval/benchmark.ts";
-import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../eval/bootstrap.ts";
+import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } from "../base/bootstrap.ts";
 import { type BlindAnswer, type Control, everyControl, majorityAnswer } from "../eval/controls.ts";
 import type { EvalError } from "../eval/error.ts";
 import { type AnswerEvaluation, evaluateAnswers } from "../eval/evaluation.ts";
-import type { Answered as AnsweredRecord } from "../eval/records.ts";
+import type { Answered as AnsweredRecord } from "../records/records.ts";
 import { sceneBenchmarks } from "../eval/scene_benchmarks.ts";
 import { byKind, sceneRecord } from "../eval/scene_records.ts";
-import { amountCodec } from "../runs/amount.ts";
+import { amountCodec } from "../base/amount.ts";
 import { byImage, meanCredit, sceneSizes } from "../eval/slices.ts";
 import type { Answered } from "./scores.ts";
 

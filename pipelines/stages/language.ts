@@ -20,8 +20,8 @@ import {
   warmupCosine,
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
-import { amount, batchSize, natural, positive } from "../configs/numbers.ts";
-import { hashOf } from "../runs/hash.ts";
+import { amount, batchSize, natural, positive } from "../base/numbers.ts";
+import { hashOf } from "../base/hash.ts";
 import type { Precision } from "../train/precision.ts";
 import type { OnNonFinite, Training, TrainingPlaces } from "../train/training.ts";
 import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";

@@ -17,7 +17,7 @@ import {
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
-import { fraction, natural } from "../configs/numbers.ts";
+import { fraction, natural } from "../base/numbers.ts";
 import { type EncoderViews, visionTower } from "../vision/tower.ts";
 
 /** One way of pre-training with few tokens and fine-tuning with many. */

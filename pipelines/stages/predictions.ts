@@ -1,11 +1,11 @@
 /** Files of predictions: one for each evaluation of a run, in its folder `predictions`. */
 import * as Effect from "effect/Effect";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type DecodeError, fromEither } from "../bridge.ts";
+import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { parsePredictions, predictionLines, type Predictions } from "../eval/predictions.ts";
-import { atomicWrite, type DiskError, diskError, existing, ifThere, onDisk } from "../runs/disk.ts";
-import { readOwnBytes } from "../runs/own_file.ts";
-import { folderOf } from "../runs/paths.ts";
+import { atomicWrite, type DiskError, diskError, existing, ifThere, onDisk } from "../base/disk.ts";
+import { readOwnBytes } from "../base/own_file.ts";
+import { folderOf } from "../base/paths.ts";
 
 /** Folder of the predictions of a run. */
 const PREDICTIONS = "predictions";

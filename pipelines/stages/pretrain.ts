@@ -2,11 +2,11 @@
 import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { hashOf } from "../runs/hash.ts";
+import { hashOf } from "../base/hash.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
-import { spread } from "./spread.ts";
+import { spread } from "../configs/spread.ts";
 import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
 /** A model after a training stage. */

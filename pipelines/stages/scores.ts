@@ -1,13 +1,13 @@
 /** Scores of answers about scenes, with intervals over scenes. */
 import * as t from "io-ts";
-import type { Scene } from "../data/record.ts";
-import type { Question } from "../data/tasks.ts";
-import { bootstrap, type Interval, pairedDifference } from "../eval/bootstrap.ts";
+import type { Scene } from "../scenes/record.ts";
+import type { Question } from "../scenes/tasks.ts";
+import { bootstrap, type Interval, pairedDifference } from "../base/bootstrap.ts";
 import { type CountItem, countRight } from "../eval/count.ts";
 import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } from "../eval/presence.ts";
 import { type ReferItem, scoreRefer } from "../eval/refer.ts";
 import { share } from "../eval/report.ts";
-import { amountCodec } from "../runs/amount.ts";
+import { amountCodec } from "../base/amount.ts";
 
 /** A question and what was answered. */
 export interface Answered {

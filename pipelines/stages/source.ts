@@ -1,7 +1,7 @@
 /** What a stage learns from: the batch of every step, and what decides it. Scenes are one source, mixtures another. */
 import { input, type NdArray, type VisionLanguageBatch } from "@chain-of-sight/core";
 import type * as Effect from "effect/Effect";
-import type { Json } from "../runs/hash.ts";
+import type { Json } from "../base/hash.ts";
 
 /** What stands before the text in a batch. */
 export type SightSpec =

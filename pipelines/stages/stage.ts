@@ -1,7 +1,7 @@
 /** Stages as values: each goes from one state to the next, and is noted in the manifest of its run. */
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
-import type { DiskError } from "../runs/disk.ts";
+import type { DiskError } from "../base/disk.ts";
 import { type Manifest, stageDone, stageFailed, stageOf, stageStarted } from "../runs/manifest.ts";
 import {
   checkpointPath,

@@ -20,10 +20,10 @@ import {
 } from "@chain-of-sight/core";
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { DataError } from "../data/error.ts";
-import type { SceneSet } from "../data/scene_set.ts";
-import { renderDataset } from "../data/workers.ts";
-import { hashOf } from "../runs/hash.ts";
+import type { DataError } from "../base/data_error.ts";
+import type { SceneSet } from "../images/picture_set.ts";
+import { renderDataset } from "../scenes/workers.ts";
+import { hashOf } from "../base/hash.ts";
 import { batchAt } from "../text/batch.ts";
 import { train, type Trained, type TrainError } from "../train/trainer.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";

@@ -1,7 +1,7 @@
 /** The configuration of the vision stage. */
 import * as t from "io-ts";
-import { amount, natural } from "../configs/numbers.ts";
-import { type DataConfig, dataConfigCodec, defaultData } from "../data/config.ts";
+import { amount, natural } from "../base/numbers.ts";
+import { type DataConfig, dataConfigCodec, defaultData } from "../scenes/config.ts";
 
 /** Everything that decides the weights of the vision stage. */
 export interface VisionConfig {

@@ -1,8 +1,8 @@
 /** Batches of the vision stage: pictures with their regions at one resolution. */
 import { i32, input, type NdArray, ndarray, type Tensor } from "@chain-of-sight/core";
-import { regionWeights } from "../data/regions.ts";
-import type { SceneSet } from "../data/scene_set.ts";
-import { pixelsOf } from "../train/pixels.ts";
+import { regionWeights } from "../scenes/regions.ts";
+import type { SceneSet } from "../images/picture_set.ts";
+import { pixelsOf } from "../images/pixels.ts";
 import type { RegionBatch } from "./region_contrast.ts";
 
 /** One resolution of the stage. */

@@ -1,8 +1,8 @@
 /** Batches of rows, and the order in which a run meets its examples: a pure function of seed and step. */
 import { i32, type NdArray } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
-import { rngOf } from "../data/rng.ts";
-import { FaultError } from "../runs/fault.ts";
+import { rngOf } from "../base/rng.ts";
+import { FaultError } from "../base/fault.ts";
 import { IGNORED, type Row } from "./prompt.ts";
 
 /** A row that cannot be learnt from, or whose labels are wrong. */

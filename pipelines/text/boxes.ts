@@ -3,8 +3,8 @@
  * `print` wrote, and finds the one box of a longer text.
  */
 import * as O from "fp-ts/lib/Option.js";
-import type { Box } from "../data/box.ts";
-import { boxWords, parseBox } from "../data/grid.ts";
+import type { Box } from "../records/box.ts";
+import { boxWords, parseBox } from "../records/grid.ts";
 
 /** A function as a reader of boxes. */
 export const boxParser = (parse: (text: string) => O.Option<Box>): (text: string) => O.Option<Box> => parse;

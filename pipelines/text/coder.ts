@@ -2,7 +2,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { type DecodeError, parseJson } from "../bridge.ts";
+import { type DecodeError, parseJson } from "../base/bridge.ts";
 import { libraryDocument, lowers } from "./library_rules.ts";
 import { refuseDocument, tokenIds, type TokenizerDocument, tokenizerDocument } from "./tokenizer_document.ts";
 

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type DecodeError, fromEither } from "../bridge.ts";
-import { FaultError } from "../runs/fault.ts";
+import { type DecodeError, fromEither } from "../base/bridge.ts";
+import { FaultError } from "../base/fault.ts";
 import { type Coder, idsOf } from "./coder.ts";
 import { FAILED, type NativeRequest, type SharedReply, SIZE, STATE, WAITING } from "./native_protocol.ts";
 import {

@@ -1,7 +1,7 @@
 /** Records of annotation files as turns of a conversation: what is asked, by the kind of the record, and its answer. */
-import type { Box } from "../data/box.ts";
-import type { AnyRecord } from "../data/formats/read.ts";
-import { type BoxRecord, type ChoiceRecord, isHidden } from "../eval/records.ts";
+import type { Box } from "../records/box.ts";
+import type { AnyRecord } from "../formats/read.ts";
+import { type BoxRecord, type ChoiceRecord, isHidden } from "../records/records.ts";
 import type { BoxFormat } from "./boxes.ts";
 import { letterOf } from "./prompts.ts";
 import { describeImage, lettered, locate, shortly } from "./task_prompts.ts";

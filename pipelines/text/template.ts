@@ -6,8 +6,8 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, DecodeError, parseJson } from "../bridge.ts";
-import { FaultError } from "../runs/fault.ts";
+import { decodeEither, DecodeError, parseJson } from "../base/bridge.ts";
+import { FaultError } from "../base/fault.ts";
 import { BoundError, parseJinja, renderJinja } from "./jinja.ts";
 
 /** A template that does not do what conversations need of it. */

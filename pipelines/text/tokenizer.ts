@@ -1,7 +1,7 @@
 /** The quickstart's own encodings: what {@link coderOf} makes of them, with the four tokens that its rows need. */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { decodeEither, type DecodeError, parseJson } from "../bridge.ts";
+import { decodeEither, type DecodeError, parseJson } from "../base/bridge.ts";
 import { type TokenizerJson, tokenizerJsonCodec } from "./bpe.ts";
 import { coderOf } from "./coder.ts";
 

@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, DecodeError } from "../bridge.ts";
+import { decodeEither, DecodeError } from "../base/bridge.ts";
 import { explosive } from "./pattern.ts";
 
 /** One more than the greatest token id: no published vocabulary has a sixteenth of it. */

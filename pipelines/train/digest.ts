@@ -1,6 +1,6 @@
 /** What the metrics of a finished training come to, read from its file step by step. */
 import * as Effect from "effect/Effect";
-import type { DiskError } from "../runs/disk.ts";
+import type { DiskError } from "../base/disk.ts";
 import { type MetricRecord, type MetricsError, scanMetrics } from "../runs/metrics.ts";
 import { type StepTiming, timingOf } from "./timing.ts";
 

@@ -1,5 +1,5 @@
 /** What can go wrong in a training. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A training that cannot go on: a loss that is no number, or a checkpoint of another training. */
 export class TrainingError extends FaultError<{

@@ -1,8 +1,8 @@
 /** Rows of features in a folder: what all processes have stored there, and the segment that this one writes. */
 import * as t from "io-ts";
-import { type ImageReason, imageReasonCodec } from "../data/images/decode.ts";
-import { FaultError } from "../runs/fault.ts";
-import { openOwn } from "../runs/own_file.ts";
+import { type ImageReason, imageReasonCodec } from "../images/decode.ts";
+import { FaultError } from "../base/fault.ts";
+import { openOwn } from "../base/own_file.ts";
 import { ENTRY, entryOf, type Index, indexOf, isWhole, type RowPlace } from "./feature_segment.ts";
 
 /** Features that are not in the store, or are damaged there. */

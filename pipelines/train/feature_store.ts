@@ -5,9 +5,9 @@
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { pictureDecoder } from "../data/images/decode.ts";
-import { type DiskError, diskError, onDisk } from "../runs/disk.ts";
-import { hashOf } from "../runs/hash.ts";
+import { pictureDecoder } from "../images/decode.ts";
+import { type DiskError, diskError, onDisk } from "../base/disk.ts";
+import { hashOf } from "../base/hash.ts";
 import { cellsOf, type EncoderViews, visionTower } from "../vision/tower.ts";
 import { FeatureRows, FeatureStoreError, type NewRow, type PictureRefusal } from "./feature_rows.ts";
 

@@ -2,15 +2,15 @@
 import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
 import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { countAt, type PictureSet } from "../data/scene_set.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
-import { hashOf } from "../runs/hash.ts";
+import { countAt, type PictureSet } from "../images/picture_set.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
+import { hashOf } from "../base/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
 import { cellsOf, visionTower } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { openEncoder } from "./encoder.ts";
-import { pixelsOf } from "./pixels.ts";
+import { pixelsOf } from "../images/pixels.ts";
 
 /** Features of a set, in the order of its scenes. */
 export interface FeatureSet {

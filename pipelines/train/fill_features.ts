@@ -3,19 +3,19 @@ import type { NdArray, TreeError } from "@chain-of-sight/core";
 import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
-import type { DataError } from "../data/error.ts";
-import type { Policy } from "../data/formats/read.ts";
-import { ImageError } from "../data/images/decode.ts";
-import type { PictureFile } from "../data/images/picture_files.ts";
-import { openSquares } from "../data/images/squares.ts";
-import type { DiskError } from "../runs/disk.ts";
+import type { DataError } from "../base/data_error.ts";
+import type { Policy } from "../formats/read.ts";
+import { ImageError } from "../images/decode.ts";
+import type { PictureFile } from "../images/picture_files.ts";
+import { openSquares } from "../images/squares.ts";
+import type { DiskError } from "../base/disk.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { openEncoder } from "./encoder.ts";
 import type { NewRow, PictureRefusal } from "./feature_rows.ts";
 import type { FeatureStore } from "./feature_store.ts";
-import { stackedPixels } from "./pixels.ts";
+import { stackedPixels } from "../images/pixels.ts";
 
 /** How a store is filled. */
 export interface FillOptions {

@@ -1,9 +1,9 @@
 /** Training rows from scenes: a chosen number of turns of each kind, other questions at every pass. */
 import * as t from "io-ts";
-import type { DataConfig } from "../data/config.ts";
-import type { Scene } from "../data/record.ts";
-import { rngOf } from "../data/rng.ts";
-import { type QuestionKind, questionKinds, questionsOf } from "../data/tasks.ts";
+import type { DataConfig } from "../scenes/config.ts";
+import type { Scene } from "../scenes/record.ts";
+import { rngOf } from "../base/rng.ts";
+import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
 import { type Row, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 

@@ -14,8 +14,8 @@ import {
   openMetrics,
   syncMetrics,
 } from "../runs/metrics.ts";
-import type { DiskError } from "../runs/disk.ts";
-import { openToSignals } from "../terminal/signals.ts";
+import type { DiskError } from "../base/disk.ts";
+import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";

@@ -16,9 +16,9 @@ import {
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import { atomicWrite, type DiskError, onDisk } from "../runs/disk.ts";
-import { folderOf } from "../runs/paths.ts";
-import { sha256 } from "../runs/hash.ts";
+import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
+import { folderOf } from "../base/paths.ts";
+import { sha256 } from "../base/hash.ts";
 
 /** The folder of what was measured here. */
 export const TUNING_FOLDER = "cache/schedules";

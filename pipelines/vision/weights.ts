@@ -3,8 +3,8 @@ import { bindingsOf, type NdArray, type ParameterSpec, type Tree, vitSpecs } fro
 import type { TreeError, VitParams } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { fileURLToPath } from "node:url";
-import type { DiskError } from "../runs/disk.ts";
-import type { Json } from "../runs/hash.ts";
+import type { DiskError } from "../base/disk.ts";
+import type { Json } from "../base/hash.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";

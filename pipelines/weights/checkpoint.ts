@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import { pipe } from "fp-ts/lib/function.js";
-import { fromEither } from "../bridge.ts";
-import { atomicWrite, type DiskError, onDisk, sweepTemps } from "../runs/disk.ts";
-import { FaultError } from "../runs/fault.ts";
-import { readOwnBytes } from "../runs/own_file.ts";
+import { fromEither } from "../base/bridge.ts";
+import { atomicWrite, type DiskError, onDisk, sweepTemps } from "../base/disk.ts";
+import { FaultError } from "../base/fault.ts";
+import { readOwnBytes } from "../base/own_file.ts";
 import type { Check, SafetensorsError } from "./fault.ts";
 import { firstNonFinite } from "./stored.ts";
 import { decode, encodeParts, type Safetensors, type Tensors } from "./safetensors.ts";

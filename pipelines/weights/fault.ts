@@ -1,5 +1,5 @@
 /** What can be wrong with a safetensors file, by the check that found it. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** The check that refused a file or the tensors to be written. */
 export type Check =

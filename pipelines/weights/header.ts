@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither } from "../bridge.ts";
+import { decodeEither } from "../base/bridge.ts";
 import { refuse, type SafetensorsError } from "./fault.ts";
 import { nestsDeeper, repeatedKey } from "./json_keys.ts";
 import { storedBytes, type StoredType } from "./stored.ts";

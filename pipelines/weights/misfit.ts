@@ -1,5 +1,5 @@
 /** Weights that do not fit a model, all of them in one error. */
-import { FaultError } from "../runs/fault.ts";
+import { FaultError } from "../base/fault.ts";
 
 /** A tensor that is there but of another shape or type. */
 export interface Misshapen {

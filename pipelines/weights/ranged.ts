@@ -2,7 +2,7 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
 
 /** An open file. */

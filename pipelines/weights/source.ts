@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, fromEither, parseJson } from "../bridge.ts";
-import { type DiskError, onDisk } from "../runs/disk.ts";
+import { decodeEither, fromEither, parseJson } from "../base/bridge.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
 import {
   dataStartOf,

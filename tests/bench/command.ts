@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
 import { fileURLToPath } from "node:url";
-import { decodeEither } from "../../pipelines/bridge.ts";
+import { decodeEither } from "../../pipelines/base/bridge.ts";
 
 /** What a process did. */
 export interface Ran {

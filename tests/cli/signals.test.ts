@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { entries } from "../../pipelines/cli/tree.ts";
-import { signalCodes } from "../../pipelines/terminal/signals.ts";
+import { signalCodes } from "../../pipelines/base/signals.ts";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
 import { conversations, shapes, writeValue, writeWorld } from "../data/mixtures/world.ts";
 

@@ -13,7 +13,7 @@ import {
   type MixtureState,
   resumeFrom,
   shuffled,
-} from "../../pipelines/data/mixture.ts";
+} from "../../pipelines/mixtures/mixture.ts";
 import { property } from "../support/property.ts";
 import { right } from "../support/either.ts";
 

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Draw, drawsAt, type Mixture, mixtureOf } from "../../pipelines/data/mixture.ts";
-import { BUCKET_STEPS, bucketed, bucketsAt } from "../../pipelines/data/mixture_buckets.ts";
-import { hashWords } from "../../pipelines/data/rng.ts";
+import { type Draw, drawsAt, type Mixture, mixtureOf } from "../../pipelines/mixtures/mixture.ts";
+import { BUCKET_STEPS, bucketed, bucketsAt } from "../../pipelines/mixtures/mixture_buckets.ts";
+import { hashWords } from "../../pipelines/base/rng.ts";
 import { property } from "../support/property.ts";
 
 const test = suite("buckets");

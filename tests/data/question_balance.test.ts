@@ -5,15 +5,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as O from "fp-ts/lib/Option.js";
-import { concepts, popularity } from "../../pipelines/data/concepts.ts";
-import { fullData, type Split } from "../../pipelines/data/config.ts";
-import { drawLevel, levelsOf } from "../../pipelines/data/questions/balance.ts";
-import { expectedBeside } from "../../pipelines/data/questions/expected.ts";
-import { rngOf } from "../../pipelines/data/rng.ts";
-import { sampleScene } from "../../pipelines/data/scene.ts";
-import { countsOf } from "../../pipelines/data/record.ts";
-import { type Question, questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
-import { tablesOf } from "../../pipelines/data/world_tables.ts";
+import { concepts, popularity } from "../../pipelines/scenes/concepts.ts";
+import { fullData, type Split } from "../../pipelines/scenes/config.ts";
+import { drawLevel, levelsOf } from "../../pipelines/scenes/questions/balance.ts";
+import { expectedBeside } from "../../pipelines/scenes/questions/expected.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
+import { sampleScene } from "../../pipelines/scenes/scene.ts";
+import { countsOf } from "../../pipelines/scenes/record.ts";
+import { type Question, questionKinds, questionsOf } from "../../pipelines/scenes/tasks.ts";
+import { tablesOf } from "../../pipelines/scenes/world_tables.ts";
 
 const test = suite("balance of answers");
 const kinds = questionKinds.filter((kind) => kind !== "caption" && kind !== "dense");

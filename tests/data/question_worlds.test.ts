@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as O from "fp-ts/lib/Option.js";
-import { isHeldOut } from "../../pipelines/data/composition.ts";
-import { concepts } from "../../pipelines/data/concepts.ts";
+import { isHeldOut } from "../../pipelines/scenes/composition.ts";
+import { concepts } from "../../pipelines/scenes/concepts.ts";
 import {
   type DataConfig,
   dataConfigCodec,
@@ -13,21 +13,21 @@ import {
   type Split,
   splits,
   trainingSplits,
-} from "../../pipelines/data/config.ts";
-import { confusedWith, isKind, kindNames } from "../../pipelines/data/lexicon/kinds.ts";
-import { kindsTable, namesTable } from "../../pipelines/data/lexicon/make.ts";
-import kindsJson from "../../pipelines/data/lexicon/kinds.json" with { type: "json" };
-import namesJson from "../../pipelines/data/lexicon/names.json" with { type: "json" };
-import type { Scene } from "../../pipelines/data/record.ts";
-import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
+} from "../../pipelines/scenes/config.ts";
+import { confusedWith, isKind, kindNames } from "../../pipelines/scenes/lexicon/kinds.ts";
+import { kindsTable, namesTable } from "../../pipelines/scenes/lexicon/make.ts";
+import kindsJson from "../../pipelines/scenes/lexicon/kinds.json" with { type: "json" };
+import namesJson from "../../pipelines/scenes/lexicon/names.json" with { type: "json" };
+import type { Scene } from "../../pipelines/scenes/record.ts";
+import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
 import {
   corpusOf,
   type Question,
   type QuestionKind,
   questionKinds,
   questionsOf,
-} from "../../pipelines/data/tasks.ts";
-import { hashOf } from "../../pipelines/runs/hash.ts";
+} from "../../pipelines/scenes/tasks.ts";
+import { hashOf } from "../../pipelines/base/hash.ts";
 import { property } from "../support/property.ts";
 
 const test = suite("questions of worlds");

@@ -2,21 +2,21 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as O from "fp-ts/lib/Option.js";
-import { type Box, covered } from "../../pipelines/data/box.ts";
-import { colourOf } from "../../pipelines/data/colours.ts";
-import { concepts } from "../../pipelines/data/concepts.ts";
-import { type DataConfig, fullData, type Split } from "../../pipelines/data/config.ts";
-import { confusedWith, isKind } from "../../pipelines/data/lexicon/kinds.ts";
-import { nameIn } from "../../pipelines/data/lexicon/names.ts";
-import { rules } from "../../pipelines/data/questions/rules.ts";
-import type { Scene } from "../../pipelines/data/record.ts";
-import { sampleScenes } from "../../pipelines/data/scene.ts";
+import { type Box, covered } from "../../pipelines/records/box.ts";
+import { colourOf } from "../../pipelines/scenes/colours.ts";
+import { concepts } from "../../pipelines/scenes/concepts.ts";
+import { type DataConfig, fullData, type Split } from "../../pipelines/scenes/config.ts";
+import { confusedWith, isKind } from "../../pipelines/scenes/lexicon/kinds.ts";
+import { nameIn } from "../../pipelines/scenes/lexicon/names.ts";
+import { rules } from "../../pipelines/scenes/questions/rules.ts";
+import type { Scene } from "../../pipelines/scenes/record.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
 import {
   type QuestionKind,
   questionKinds,
   type QuestionOf,
   questionsOf,
-} from "../../pipelines/data/tasks.ts";
+} from "../../pipelines/scenes/tasks.ts";
 import { taggedBoxes } from "../../pipelines/text/boxes.ts";
 
 const test = suite("questions");

@@ -7,26 +7,32 @@ import * as Stream from "effect/Stream";
 import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { cardOf, sourcesOf } from "../../pipelines/data/card.ts";
-import { cardMarkdown } from "../../pipelines/data/card_text.ts";
-import { concepts } from "../../pipelines/data/concepts.ts";
-import { type DataConfig, defaultData, fullData, type Split } from "../../pipelines/data/config.ts";
-import { loadMaterials } from "../../pipelines/data/materials.ts";
-import { findRealism } from "../../pipelines/data/realism_pack.ts";
-import { sampleScene } from "../../pipelines/data/scene.ts";
-import { sceneSheet } from "../../pipelines/data/scene_sheet.ts";
-import { makeScenes } from "../../pipelines/data/shards/make.ts";
-import { dealt, shardPath, type SplitCount } from "../../pipelines/data/shards/plan.ts";
+import { cardOf, sourcesOf } from "../../pipelines/scenes/card.ts";
+import { cardMarkdown } from "../../pipelines/scenes/card_text.ts";
+import { concepts } from "../../pipelines/scenes/concepts.ts";
+import { type DataConfig, defaultData, fullData, type Split } from "../../pipelines/scenes/config.ts";
+import { loadMaterials } from "../../pipelines/scenes/materials.ts";
+import { findRealism } from "../../pipelines/scenes/realism_pack.ts";
+import { sampleScene } from "../../pipelines/scenes/scene.ts";
+import { sceneSheet } from "../../pipelines/scenes/scene_sheet.ts";
+import { makeScenes } from "../../pipelines/scenes/shards/make.ts";
+import { dealt, shardPath, type SplitCount } from "../../pipelines/scenes/shards/plan.ts";
 import {
   openScenes,
   readRecord,
   readScene,
   streamScenes,
   verifyScenes,
-} from "../../pipelines/data/shards/read.ts";
-import { encodeShard, isWhole, placeIn, readFooter, unpackFrame } from "../../pipelines/data/shards/shard.ts";
-import { painterOf } from "../../pipelines/data/world_compose.ts";
-import { renderDataset } from "../../pipelines/data/workers.ts";
+} from "../../pipelines/scenes/shards/read.ts";
+import {
+  encodeShard,
+  isWhole,
+  placeIn,
+  readFooter,
+  unpackFrame,
+} from "../../pipelines/scenes/shards/shard.ts";
+import { painterOf } from "../../pipelines/scenes/world_compose.ts";
+import { renderDataset } from "../../pipelines/scenes/workers.ts";
 
 const temp = await Deno.makeTempDir(), cache = `${temp}/cache`, shard = 16;
 const small: DataConfig = {

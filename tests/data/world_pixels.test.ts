@@ -5,21 +5,28 @@ import { createHash } from "node:crypto";
 import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type DataConfig, fullData } from "../../pipelines/data/config.ts";
-import { composerFor } from "../../pipelines/data/materials.ts";
-import { paintCoverage, paintSprite } from "../../pipelines/data/paint.ts";
-import { packerOf, storeOf } from "../../pipelines/data/picture_pack.ts";
-import { plateFonts } from "../../pipelines/data/plate_fonts.ts";
-import { div255, type Raster, rasterFile, rasterSvg, scaled, trimmed } from "../../pipelines/data/raster.ts";
-import type { Plate, Scene } from "../../pipelines/data/record.ts";
-import { resampleArea } from "../../pipelines/data/resample.ts";
-import { rngOf } from "../../pipelines/data/rng.ts";
-import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
-import { levelFor } from "../../pipelines/data/sprite_names.ts";
-import { paintPattern } from "../../pipelines/data/world_background.ts";
-import { painterOf } from "../../pipelines/data/world_compose.ts";
-import { pixelBox, shareBox } from "../../pipelines/data/world_layout.ts";
-import { levelsOf, loadPacks } from "../../pipelines/data/world_packs.ts";
+import { type DataConfig, fullData } from "../../pipelines/scenes/config.ts";
+import { composerFor } from "../../pipelines/scenes/materials.ts";
+import { paintCoverage, paintSprite } from "../../pipelines/scenes/paint.ts";
+import { packerOf, storeOf } from "../../pipelines/scenes/picture_pack.ts";
+import { plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
+import {
+  div255,
+  type Raster,
+  rasterFile,
+  rasterSvg,
+  scaled,
+  trimmed,
+} from "../../pipelines/scenes/raster.ts";
+import type { Plate, Scene } from "../../pipelines/scenes/record.ts";
+import { resampleArea } from "../../pipelines/images/resample.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
+import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
+import { levelFor } from "../../pipelines/scenes/sprite_names.ts";
+import { paintPattern } from "../../pipelines/scenes/world_background.ts";
+import { painterOf } from "../../pipelines/scenes/world_compose.ts";
+import { pixelBox, shareBox } from "../../pipelines/scenes/world_layout.ts";
+import { levelsOf, loadPacks } from "../../pipelines/scenes/world_packs.ts";
 import { property } from "../support/property.ts";
 
 /** By pattern: the first half of the sha-256 of a background of 448 pixels. */

@@ -5,9 +5,9 @@ import type { Errors } from "io-ts";
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { aspectOf } from "../../pipelines/data/aspects.ts";
-import { isHeldOut, isHeldOutCount } from "../../pipelines/data/composition.ts";
-import { concepts } from "../../pipelines/data/concepts.ts";
+import { aspectOf } from "../../pipelines/scenes/aspects.ts";
+import { isHeldOut, isHeldOutCount } from "../../pipelines/scenes/composition.ts";
+import { concepts } from "../../pipelines/scenes/concepts.ts";
 import {
   type DataConfig,
   dataConfigCodec,
@@ -18,15 +18,15 @@ import {
   type Split,
   splits,
   styles,
-} from "../../pipelines/data/config.ts";
-import { patterns } from "../../pipelines/data/pattern.ts";
-import { besideText, letterStarts, plateFonts } from "../../pipelines/data/plate_fonts.ts";
-import { plateWords } from "../../pipelines/data/plate_words.ts";
-import { countsOf, type Scene, sceneCodec } from "../../pipelines/data/record.ts";
-import { rngOf } from "../../pipelines/data/rng.ts";
-import { sampleScene, sampleScenes } from "../../pipelines/data/scene.ts";
-import { extent, logUniform, pixelBox, shareBox } from "../../pipelines/data/world_layout.ts";
-import { isHeldOutPhoto } from "../../pipelines/data/world_scene.ts";
+} from "../../pipelines/scenes/config.ts";
+import { patterns } from "../../pipelines/scenes/pattern.ts";
+import { besideText, letterStarts, plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
+import { plateWords } from "../../pipelines/scenes/plate_words.ts";
+import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
+import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
+import { extent, logUniform, pixelBox, shareBox } from "../../pipelines/scenes/world_layout.ts";
+import { isHeldOutPhoto } from "../../pipelines/scenes/world_scene.ts";
 import { property } from "../support/property.ts";
 
 /** By split: the first half of the sha-256 of the records of its first 200 scenes. */

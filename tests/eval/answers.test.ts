@@ -7,7 +7,7 @@ import { exactAccuracy, scoreExact } from "../../pipelines/eval/exact.ts";
 import { gqaAccuracy, scoreGqa } from "../../pipelines/eval/gqa.ts";
 import { mmeAnswer, mmeCognition, mmePerception, scoreMme } from "../../pipelines/eval/mme.ts";
 import { scorePope } from "../../pipelines/eval/pope.ts";
-import type { BoxRecord, ExactRecord, YesNoRecord } from "../../pipelines/eval/records.ts";
+import type { BoxRecord, ExactRecord, YesNoRecord } from "../../pipelines/records/records.ts";
 import { boxReadingOf, firstQwenBox, refCocoAccuracy, scoreRefCoco } from "../../pipelines/eval/refcoco.ts";
 import { benchmarkNamed, benchmarksWith } from "../../pipelines/eval/registry.ts";
 import { saysYes } from "../../pipelines/eval/yes_no.ts";

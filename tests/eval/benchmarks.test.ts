@@ -5,13 +5,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compareAnswers, evaluateAnswers } from "../../pipelines/eval/evaluation.ts";
 import { answeredOf } from "../../pipelines/eval/join.ts";
-import { parseLines, predictionCodec, printLines, recordCodec } from "../../pipelines/eval/record_codec.ts";
-import type { Answered, BenchmarkRecord } from "../../pipelines/eval/records.ts";
+import {
+  parseLines,
+  predictionCodec,
+  printLines,
+  recordCodec,
+} from "../../pipelines/records/record_codec.ts";
+import type { Answered, BenchmarkRecord } from "../../pipelines/records/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
 import { gqaFile, plainFile } from "../../pipelines/eval/submission/formats.ts";
 import { mmbenchTable, parseTsv } from "../../pipelines/eval/submission/mmbench_table.ts";
 import { mmeFiles } from "../../pipelines/eval/submission/mme_text.ts";
-import { benchmarkFormats } from "../../pipelines/data/formats/formats.ts";
+import { benchmarkFormats } from "../../pipelines/formats/formats.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { answersOf, askedOf, placesIn } from "../../pipelines/text/record_turns.ts";
 import { property, sample } from "../support/property.ts";

@@ -6,7 +6,7 @@ import { bleu } from "../../pipelines/eval/bleu.ts";
 import { captionCredit, scoreCaptions, tokenized } from "../../pipelines/eval/caption.ts";
 import { ciderD } from "../../pipelines/eval/cider.ts";
 import { captionTokens, ptbTokens } from "../../pipelines/eval/ptb.ts";
-import type { Answered, CaptionRecord } from "../../pipelines/eval/records.ts";
+import type { Answered, CaptionRecord } from "../../pipelines/records/records.ts";
 import { commonLength, rougeL } from "../../pipelines/eval/rouge.ts";
 import { property } from "../support/property.ts";
 import { close } from "./support.ts";

@@ -11,7 +11,7 @@ import {
   statedLetter,
 } from "../../pipelines/eval/choice.ts";
 import { scoreMmbench } from "../../pipelines/eval/mmbench.ts";
-import type { ChoiceRecord } from "../../pipelines/eval/records.ts";
+import type { ChoiceRecord } from "../../pipelines/records/records.ts";
 import { scoreScienceQa } from "../../pipelines/eval/scienceqa.ts";
 import { scoreSeed } from "../../pipelines/eval/seed.ts";
 import { letterOf } from "../../pipelines/text/prompts.ts";

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { blindPredictions, majorityAnswer, shuffledImages } from "../../pipelines/eval/controls.ts";
 import { answeredOf } from "../../pipelines/eval/join.ts";
-import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
+import type { BenchmarkRecord } from "../../pipelines/records/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
 import { byObjectSize, sceneSizes } from "../../pipelines/eval/slices.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";

@@ -3,10 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { outcomesOf } from "../../pipelines/ablations/outcomes.ts";
 import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
-import type { DataConfig } from "../../pipelines/data/config.ts";
-import { sampleScenes } from "../../pipelines/data/scene.ts";
-import { questionsOf } from "../../pipelines/data/tasks.ts";
-import { hashOf, type Json } from "../../pipelines/runs/hash.ts";
+import type { DataConfig } from "../../pipelines/scenes/config.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
+import { questionsOf } from "../../pipelines/scenes/tasks.ts";
+import { hashOf, type Json } from "../../pipelines/base/hash.ts";
 import { questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { evalQuestions } from "../../pipelines/stages/scores.ts";
 

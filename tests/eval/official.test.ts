@@ -14,7 +14,7 @@ import { exactAccuracy } from "../../pipelines/eval/exact.ts";
 import { gqaAnswer } from "../../pipelines/eval/gqa.ts";
 import { mmeAnswer, scoreMme } from "../../pipelines/eval/mme.ts";
 import { scorePope } from "../../pipelines/eval/pope.ts";
-import type { ChoiceRecord, YesNoRecord } from "../../pipelines/eval/records.ts";
+import type { ChoiceRecord, YesNoRecord } from "../../pipelines/records/records.ts";
 import { rougeL } from "../../pipelines/eval/rouge.ts";
 import { scoreScienceQa } from "../../pipelines/eval/scienceqa.ts";
 import { scripts } from "../../pipelines/eval/scripts.ts";

@@ -3,15 +3,15 @@ import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { fullData } from "../../pipelines/data/config.ts";
-import { boxFormatOf } from "../../pipelines/data/questions/spoken.ts";
+import { fullData } from "../../pipelines/scenes/config.ts";
+import { boxFormatOf } from "../../pipelines/scenes/questions/spoken.ts";
 import {
   type KeptPrediction,
   parsePredictions,
   predictionLines,
   type Predictions,
 } from "../../pipelines/eval/predictions.ts";
-import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
+import type { BenchmarkRecord } from "../../pipelines/records/records.ts";
 import { benchmarks } from "../../pipelines/eval/registry.ts";
 import { answeredBy, benchmarkFor, keptAnswer, rescored, wayScores } from "../../pipelines/eval/rescore.ts";
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";

@@ -8,7 +8,7 @@ import { chairCredit, objectsOf, scoreChair } from "../../pipelines/eval/chair.t
 import { chairObjects } from "../../pipelines/eval/chair_words.ts";
 import { characters, editDistance } from "../../pipelines/eval/edit_distance.ts";
 import { mcNemar } from "../../pipelines/eval/mcnemar.ts";
-import type { CaptionRecord, ReadingRecord } from "../../pipelines/eval/records.ts";
+import type { CaptionRecord, ReadingRecord } from "../../pipelines/records/records.ts";
 import { property } from "../support/property.ts";
 import { close } from "./support.ts";
 import { left, right } from "../support/either.ts";

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { Benchmark } from "../../pipelines/eval/benchmark.ts";
 import { mmeCognition, mmePerception } from "../../pipelines/eval/mme.ts";
-import type { BenchmarkRecord } from "../../pipelines/eval/records.ts";
+import type { BenchmarkRecord } from "../../pipelines/records/records.ts";
 import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { letterOf } from "../../pipelines/text/prompts.ts";
 

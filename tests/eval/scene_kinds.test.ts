@@ -2,13 +2,18 @@
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { concepts, nameOf } from "../../pipelines/data/concepts.ts";
-import { fullData } from "../../pipelines/data/config.ts";
-import { sampleScenes } from "../../pipelines/data/scene.ts";
-import { type Question, type QuestionKind, questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
+import { concepts, nameOf } from "../../pipelines/scenes/concepts.ts";
+import { fullData } from "../../pipelines/scenes/config.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
+import {
+  type Question,
+  type QuestionKind,
+  questionKinds,
+  questionsOf,
+} from "../../pipelines/scenes/tasks.ts";
 import { compareAnswers } from "../../pipelines/eval/evaluation.ts";
 import { everyControl } from "../../pipelines/eval/controls.ts";
-import { recordCodec } from "../../pipelines/eval/record_codec.ts";
+import { recordCodec } from "../../pipelines/records/record_codec.ts";
 import type { ScoreReport } from "../../pipelines/eval/report.ts";
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";

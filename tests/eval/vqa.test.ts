@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { OpenRecord } from "../../pipelines/eval/records.ts";
+import type { OpenRecord } from "../../pipelines/records/records.ts";
 import { scoreVizWiz } from "../../pipelines/eval/vizwiz.ts";
 import {
   aokVqaRules,

@@ -7,7 +7,7 @@ import { configsOf } from "../../pipelines/configs/named.ts";
 import { display } from "../../pipelines/figures/plot.ts";
 import { costChart } from "../../pipelines/figures/cost_chart.ts";
 import { paddedDomain } from "../../pipelines/figures/domain.ts";
-import { differencesChart, scoresChart, tokensChart } from "../../pipelines/notebooks/charts.ts";
+import { differencesChart, scoresChart, tokensChart } from "../../pipelines/report/study_charts.ts";
 import { shownTable, withRuns } from "../../pipelines/notebooks/shown.ts";
 import { controlsOf, paperTable } from "../../pipelines/notebooks/tables.ts";
 import { property } from "../support/property.ts";

@@ -5,7 +5,7 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { rngOf } from "../../pipelines/data/rng.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
 
 const test = suite("killed ablations");
 const kills = Number(Deno.env.get("COS_KILLS") ?? 3);

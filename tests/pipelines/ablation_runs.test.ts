@@ -19,7 +19,7 @@ import { readAblation, summarise } from "../../pipelines/ablations/summary.ts";
 import { summaryCodec } from "../../pipelines/ablations/summary_types.ts";
 import { workshop } from "../../pipelines/ablations/workshop.ts";
 import { override } from "../../pipelines/configs/override.ts";
-import { denoDisk, diskError, withDisk } from "../../pipelines/runs/disk.ts";
+import { denoDisk, diskError, withDisk } from "../../pipelines/base/disk.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { ensureReportPage } from "../../pipelines/report/write.ts";
 import { filesBelow } from "../support/files_below.ts";

@@ -10,9 +10,9 @@ import {
 } from "../../pipelines/ablations/outcomes.ts";
 import { ablationPresets } from "../../pipelines/ablations/presets.ts";
 import { differenceWithInterval, drawsOf, meanWithInterval } from "../../pipelines/ablations/statistics.ts";
-import { defaultData } from "../../pipelines/data/config.ts";
-import { sampleScenes } from "../../pipelines/data/scene.ts";
-import { questionKinds, questionsOf } from "../../pipelines/data/tasks.ts";
+import { defaultData } from "../../pipelines/scenes/config.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
+import { questionKinds, questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { judged } from "../../pipelines/stages/evaluate.ts";
 import { evalQuestions, scoresOf } from "../../pipelines/stages/scores.ts";
 import { property } from "../support/property.ts";

@@ -38,9 +38,9 @@ import { workOf } from "../../pipelines/ablations/work.ts";
 import { override } from "../../pipelines/configs/override.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
-import { defaultData, fullData } from "../../pipelines/data/config.ts";
-import { materialsVersion } from "../../pipelines/data/materials.ts";
-import { hashOf } from "../../pipelines/runs/hash.ts";
+import { defaultData, fullData } from "../../pipelines/scenes/config.ts";
+import { materialsVersion } from "../../pipelines/scenes/materials.ts";
+import { hashOf } from "../../pipelines/base/hash.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
 import { madeBy } from "../support/made_by.ts";
 

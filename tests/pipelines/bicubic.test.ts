@@ -1,8 +1,8 @@
 /** Bicubic squares against Pillow 9.4, byte for byte. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { sha256 } from "../../pipelines/runs/hash.ts";
-import { clipPixels, type Picture, squareBicubic } from "../../pipelines/vision/bicubic.ts";
+import { sha256 } from "../../pipelines/base/hash.ts";
+import { clipPixels, type Picture, squareBicubic } from "../../pipelines/images/bicubic.ts";
 
 const picture = (width: number, height: number): Picture => {
   const rgb = new Uint8Array(width * height * 3);

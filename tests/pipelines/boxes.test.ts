@@ -3,7 +3,7 @@ import fc from "fast-check";
 import * as O from "fp-ts/lib/Option.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Box } from "../../pipelines/data/box.ts";
+import type { Box } from "../../pipelines/records/box.ts";
 import {
   type BoxFormat,
   decimalBoxes,

@@ -3,7 +3,7 @@ import { bridgeOf, ConfigError, type NdArray, type Tree } from "@chain-of-sight/
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeEither } from "../../pipelines/bridge.ts";
+import { decodeEither } from "../../pipelines/base/bridge.ts";
 import { bridgeCodec } from "../../pipelines/configs/bridge_codec.ts";
 import { configCodec } from "../../pipelines/configs/codec.ts";
 import { geometries, type NamedConfig, type StageName } from "../../pipelines/configs/config.ts";

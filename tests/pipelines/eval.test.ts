@@ -2,7 +2,7 @@ import fc from "fast-check";
 import * as O from "fp-ts/lib/Option.js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { bootstrap, meanOf, pairedDifference } from "../../pipelines/eval/bootstrap.ts";
+import { bootstrap, meanOf, pairedDifference } from "../../pipelines/base/bootstrap.ts";
 import { parseCount, scoreCount } from "../../pipelines/eval/count.ts";
 import { type PresenceItem, scorePresence } from "../../pipelines/eval/presence.ts";
 import { scoreRefer } from "../../pipelines/eval/refer.ts";

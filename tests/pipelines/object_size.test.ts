@@ -15,7 +15,7 @@ import {
   type SizeSetName,
   sizeSets,
 } from "../../pipelines/ablations/size_scores.ts";
-import { sampleScenes } from "../../pipelines/data/scene.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
 import { sceneSizes } from "../../pipelines/eval/slices.ts";
 import { questionsFor } from "../../pipelines/stages/evaluate.ts";
 import type { Answered } from "../../pipelines/stages/scores.ts";

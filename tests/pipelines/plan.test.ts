@@ -3,7 +3,7 @@ import { ConfigError } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeEither } from "../../pipelines/bridge.ts";
+import { decodeEither } from "../../pipelines/base/bridge.ts";
 import type { NamedConfig } from "../../pipelines/configs/config.ts";
 import { configNamed } from "../../pipelines/configs/named.ts";
 import { planCodec } from "../../pipelines/plan/codec.ts";

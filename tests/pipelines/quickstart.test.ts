@@ -5,9 +5,13 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { by, cos } from "../../pipelines/configs/entry.ts";
-import { quickstartCodec, type QuickstartConfig, scales } from "../../pipelines/quickstart/config.ts";
+import {
+  quickstartCodec,
+  type QuickstartConfig,
+  scales,
+} from "../../pipelines/ablations/quickstart_config.ts";
 import { override as overrideBy } from "../../pipelines/configs/override.ts";
-import { presets, quickstartArms } from "../../pipelines/quickstart/presets.ts";
+import { presets, quickstartArms } from "../../pipelines/ablations/quickstart_presets.ts";
 import { ensureReportPage } from "../../pipelines/report/write.ts";
 import { summaryTable } from "../../pipelines/quickstart/report.ts";
 import { quickstart, stageNames } from "../../pipelines/quickstart/run.ts";

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { csvText, runsTable, stepsTable, tableOfRecords } from "../../pipelines/runs/data_table.ts";
 import { diffRows, diffRuns } from "../../pipelines/runs/diff.ts";
 import { exportRuns } from "../../pipelines/runs/export.ts";
-import { hashOf, type Json } from "../../pipelines/runs/hash.ts";
+import { hashOf, type Json } from "../../pipelines/base/hash.ts";
 import { type IndexedRun, indexRuns } from "../../pipelines/runs/index.ts";
 import { newManifest, stageDone, stageFailed } from "../../pipelines/runs/manifest.ts";
 import { metricLine } from "../../pipelines/runs/metrics.ts";

@@ -6,9 +6,9 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decode, decodeEither, DecodeError, fromEither, parseJson } from "../../pipelines/bridge.ts";
-import { denoDisk, diskError, withDisk } from "../../pipelines/runs/disk.ts";
-import { canonicalJson, hashOf, sha256 } from "../../pipelines/runs/hash.ts";
+import { decode, decodeEither, DecodeError, fromEither, parseJson } from "../../pipelines/base/bridge.ts";
+import { denoDisk, diskError, withDisk } from "../../pipelines/base/disk.ts";
+import { canonicalJson, hashOf, sha256 } from "../../pipelines/base/hash.ts";
 import {
   type Manifest,
   manifestCodec,

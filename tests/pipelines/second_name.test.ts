@@ -1,5 +1,5 @@
 /** A file under a second name: it grows there too, follows what replaces it, and is absent where it is absent. */
-import { DiskError } from "../../pipelines/runs/disk.ts";
+import { DiskError } from "../../pipelines/base/disk.ts";
 import { alsoNamed } from "../../pipelines/runs/second_name.ts";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";

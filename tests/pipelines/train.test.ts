@@ -23,7 +23,7 @@ import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { denoDisk, withDisk } from "../../pipelines/runs/disk.ts";
+import { denoDisk, withDisk } from "../../pipelines/base/disk.ts";
 import { parseMetrics, readMetrics } from "../../pipelines/runs/metrics.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";

@@ -17,7 +17,7 @@ import { compile, type Device, theDevice, webGpu } from "@chain-of-sight/kernels
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { rngOf } from "../../pipelines/data/rng.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
 import type { MetricRecord } from "../../pipelines/runs/metrics.ts";
 import { languageCodec, languageIdentity, languageTraining } from "../../pipelines/stages/language.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";

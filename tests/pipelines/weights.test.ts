@@ -6,7 +6,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NdArray } from "@chain-of-sight/core";
-import { denoDisk, type Disk, withDisk } from "../../pipelines/runs/disk.ts";
+import { denoDisk, type Disk, withDisk } from "../../pipelines/base/disk.ts";
 import { CheckpointError, load, read, save, sweep } from "../../pipelines/weights/checkpoint.ts";
 import type { Check } from "../../pipelines/weights/fault.ts";
 import { repeatedKey } from "../../pipelines/weights/json_keys.ts";
@@ -347,7 +347,7 @@ checkpoints(
       await Effect.runPromise(save(path, tensors));
       const script = `
       import * as Effect from "effect/Effect";
-      import { denoDisk, withDisk } from "./pipelines/runs/disk.ts";
+      import { denoDisk, withDisk } from "./pipelines/base/disk.ts";
       import { save } from "./pipelines/weights/checkpoint.ts";
       const disk = { ...denoDisk, rename: () => { Deno.kill(Deno.pid, "SIGKILL"); return new Promise(() => {}); } };
       await Effect.runPromise(withDisk(disk, save(${JSON.stringify(path)},

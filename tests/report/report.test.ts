@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { parseHTML } from "linkedom";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { presets } from "../../pipelines/quickstart/presets.ts";
+import { presets } from "../../pipelines/ablations/quickstart_presets.ts";
 import { thinned } from "../../pipelines/report/curves.ts";
 import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
 import { readReport } from "../../pipelines/report/make.ts";

@@ -73,7 +73,7 @@ test("the code of a stage reaches kernels, tables, weights and packages, and not
   ) assert.ok(files.includes(file), file);
   assert.not(files.some((file) => file.startsWith("pipelines/terminal/")));
   const scenes = Object.keys(closureOf(stageSources.scenes, memory));
-  assert.ok(scenes.includes("pipelines/data/worker.ts"), "a worker's module");
+  assert.ok(scenes.includes("pipelines/scenes/worker.ts"), "a worker's module");
   assert.ok(scenes.some((name) => name.startsWith("npm:@resvg/resvg-js@")), "a package with its version");
   assert.not(scenes.some((file) => file.startsWith("core/")), "scenes do not depend on the language");
   // remembered or not, the hash is the same

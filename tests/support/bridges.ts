@@ -14,7 +14,7 @@ import {
   type Tensor,
   type Tree,
 } from "@chain-of-sight/core";
-import { spread } from "../../pipelines/stages/spread.ts";
+import { spread } from "../../pipelines/configs/spread.ts";
 import { floats } from "./random.ts";
 
 /** A grid of 4 x 4 patches, 4 channels, to 3. */

@@ -1,10 +1,10 @@
 /** A worker thread that reads files with one byte changed, so that a reader that never ends can be stopped. */
-import { FormatError } from "../../pipelines/data/formats/format.ts";
-import { formats } from "../../pipelines/data/formats/formats.ts";
-import { planTable, TAIL } from "../../pipelines/data/formats/parquet/plan.ts";
-import { groupRows } from "../../pipelines/data/formats/parquet/rows.ts";
-import { verdictsOf } from "../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../pipelines/data/formats/source.ts";
+import { FormatError } from "../../pipelines/formats/format.ts";
+import { formats } from "../../pipelines/formats/formats.ts";
+import { planTable, TAIL } from "../../pipelines/formats/parquet/plan.ts";
+import { groupRows } from "../../pipelines/formats/parquet/rows.ts";
+import { verdictsOf } from "../../pipelines/formats/read.ts";
+import { bytesSource } from "../../pipelines/formats/source.ts";
 import { serve } from "../../pipelines/threads/serve.ts";
 
 /** Files of a format, of which one is damaged. */

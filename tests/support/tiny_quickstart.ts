@@ -1,7 +1,7 @@
 /** A quickstart of one arm that is done in seconds on the CPU. */
 import { by, cos } from "../../pipelines/configs/entry.ts";
-import type { QuickstartConfig } from "../../pipelines/quickstart/config.ts";
-import { presets } from "../../pipelines/quickstart/presets.ts";
+import type { QuickstartConfig } from "../../pipelines/ablations/quickstart_config.ts";
+import { presets } from "../../pipelines/ablations/quickstart_presets.ts";
 
 /** One arm, `tiny`, with two steps of each training and the shipped encoder. */
 export const tinyQuickstart: QuickstartConfig = {

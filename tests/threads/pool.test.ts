@@ -4,8 +4,8 @@ import * as Fiber from "effect/Fiber";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openSquares } from "../../pipelines/data/images/squares.ts";
-import { rngOf } from "../../pipelines/data/rng.ts";
+import { openSquares } from "../../pipelines/images/squares.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
 import { openPool } from "../../pipelines/threads/pool.ts";
 import type { Order } from "../support/pool_worker.ts";
 

@@ -1,7 +1,7 @@
 /** Result files that are lists of objects with an id and an answer, as a JSON list or one object a line. */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import type { Answered, Prediction } from "../records.ts";
+import type { Answered, Prediction } from "../../records/records.ts";
 import { badFile, idValue, json, onlyFile, type SubmissionFormat } from "./format.ts";
 
 /** How entries are written. */

@@ -1,7 +1,7 @@
 /** What a format of result files is. */
 import * as E from "fp-ts/lib/Either.js";
 import { EvalError, listed } from "../error.ts";
-import type { Answered, BenchmarkRecord, Prediction } from "../records.ts";
+import type { Answered, BenchmarkRecord, Prediction } from "../../records/records.ts";
 
 /** Result files by name. */
 export type ResultFiles = Readonly<Record<string, string>>;

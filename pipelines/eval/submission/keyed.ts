@@ -4,7 +4,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as O from "fp-ts/lib/Option.js";
 import { choiceText, statedLetter } from "../choice.ts";
 import type { EvalError } from "../error.ts";
-import type { Answered, BenchmarkRecord, Prediction } from "../records.ts";
+import type { Answered, BenchmarkRecord, Prediction } from "../../records/records.ts";
 import { badFile, json, onlyFile, type SubmissionFormat } from "./format.ts";
 
 type Fields = Readonly<Record<string, unknown>>;

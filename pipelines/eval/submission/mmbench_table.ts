@@ -3,7 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { letterOf } from "../../text/prompts.ts";
 import type { EvalError } from "../error.ts";
-import type { Answered, ChoiceRecord, Prediction } from "../records.ts";
+import type { Answered, ChoiceRecord, Prediction } from "../../records/records.ts";
 import { badFile, onlyFile, type SubmissionFormat } from "./format.ts";
 
 const FILE = "predictions.tsv";

@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import type { EvalError } from "../error.ts";
 import { groupBy } from "../report.ts";
-import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../records.ts";
+import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../../records/records.ts";
 import { badFile, type SubmissionFormat } from "./format.ts";
 
 /** A line has no room for tabs and line ends: they become spaces. */

@@ -1,6 +1,6 @@
 /** POPE's result files: for each split lines of `{question_id, prompt, text}`, as LLaVA's eval_pope.py reads them. */
 import * as E from "fp-ts/lib/Either.js";
-import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../records.ts";
+import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../../records/records.ts";
 import { groupBy } from "../report.ts";
 import { entryFormat } from "./entries.ts";
 import { type SubmissionFormat } from "./format.ts";

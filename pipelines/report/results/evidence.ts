@@ -3,7 +3,7 @@ import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../abla
 import type { ArtefactResult } from "../../ablations/artefact.ts";
 import type { Outcome } from "../../ablations/outcomes.ts";
 import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
-import { type Interval, meanOf } from "../../eval/bootstrap.ts";
+import { type Interval, meanOf } from "../../base/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";
 import type { Claim, ClaimTerm, Comparison, TimeComparison } from "./claim.ts";
 import type { PairedTimes } from "./paired.ts";

@@ -15,13 +15,13 @@ import { timeFigure } from "../../ablations/figures.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
 import { readJson } from "../../runs/run_directory.ts";
-import { differencesChart, scoresChart } from "../../notebooks/charts.ts";
-import { gainsChart, sizesChart, studiedSizes } from "../../notebooks/sizes.ts";
+import { differencesChart, scoresChart } from "../study_charts.ts";
+import { gainsChart, sizesChart, studiedSizes } from "../study_sizes.ts";
 import type { Figure } from "../../figures/plot.ts";
-import { atomicWrite, type DiskError, existing, onDisk } from "../../runs/disk.ts";
+import { atomicWrite, type DiskError, existing, onDisk } from "../../base/disk.ts";
 import { packPredictions } from "../../stages/predictions.ts";
-import { folderOf } from "../../runs/paths.ts";
-import { readOwnText } from "../../runs/own_file.ts";
+import { folderOf } from "../../base/paths.ts";
+import { readOwnText } from "../../base/own_file.ts";
 import { metricLine, type MetricsError, scanMetrics } from "../../runs/metrics.ts";
 import { claims } from "./claims.ts";
 

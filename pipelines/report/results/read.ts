@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { type ArtefactResult, readResult } from "../../ablations/artefact.ts";
 import { readAblation, type StoredError } from "../../ablations/summary.ts";
 import { summaryCodec } from "../../ablations/summary_types.ts";
-import { existing, namesIn, onDisk } from "../../runs/disk.ts";
+import { existing, namesIn, onDisk } from "../../base/disk.ts";
 import { readJson } from "../../runs/run_directory.ts";
 import type { KeptAblation } from "./evidence.ts";
 import { keptCodec } from "./keep.ts";

@@ -1,5 +1,5 @@
 /** Verdicts from intervals: one rule for all claims. Pure. */
-import type { Interval } from "../../eval/bootstrap.ts";
+import type { Interval } from "../../base/bootstrap.ts";
 
 /** What can be said of a claim. */
 export type Verdict = "reproduced" | "not reproduced" | "not decidable at this scale";

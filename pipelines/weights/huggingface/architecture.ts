@@ -1,8 +1,8 @@
 /** What an adapter to one kind of foreign model consists of. */
 import type { ParameterSpec, Tree } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
-import type { DecodeError } from "../../bridge.ts";
-import type { Json } from "../../runs/hash.ts";
+import type { DecodeError } from "../../base/bridge.ts";
+import type { Json } from "../../base/hash.ts";
 import type { NameTable } from "../table.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 

@@ -12,9 +12,9 @@ import {
   type VitParams,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { fromEither } from "../../bridge.ts";
-import { atomicWrite, type DiskError, onDisk } from "../../runs/disk.ts";
-import type { Json } from "../../runs/hash.ts";
+import { fromEither } from "../../base/bridge.ts";
+import { atomicWrite, type DiskError, onDisk } from "../../base/disk.ts";
+import type { Json } from "../../base/hash.ts";
 import { writeJson } from "../../runs/run_directory.ts";
 import { inFile, type SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";

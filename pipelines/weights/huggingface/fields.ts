@@ -2,7 +2,7 @@
 import type { ActivationName } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { countTo, isF32 } from "../../configs/numbers.ts";
+import { countTo, isF32 } from "../../base/numbers.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 
 /** How many of something. */

@@ -3,7 +3,7 @@ import { type LlamaConfig, llamaSpecs, type ParameterSpec, type Tree } from "@ch
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither } from "../../bridge.ts";
+import { decodeEither } from "../../base/bridge.ts";
 import type { NameTable, Row } from "../table.ts";
 import { type Architecture, checkKind } from "./architecture.ts";
 import {

@@ -13,7 +13,7 @@ import {
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { type DecodeError, fromEither, parseJson } from "../../bridge.ts";
+import { type DecodeError, fromEither, parseJson } from "../../base/bridge.ts";
 import type { MisfitError } from "../misfit.ts";
 import { readText } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";

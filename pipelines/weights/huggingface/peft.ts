@@ -11,8 +11,8 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
-import { fromEither } from "../../bridge.ts";
-import { type DiskError, onDisk } from "../../runs/disk.ts";
+import { fromEither } from "../../base/bridge.ts";
+import { type DiskError, onDisk } from "../../base/disk.ts";
 import { writeJson } from "../../runs/run_directory.ts";
 import type { SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";

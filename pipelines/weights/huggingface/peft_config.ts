@@ -5,7 +5,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError } from "../../bridge.ts";
+import { decodeEither, type DecodeError } from "../../base/bridge.ts";
 import { namePattern } from "../../text/pattern.ts";
 import { count, finite, flag, orNull } from "./fields.ts";
 import { type UnsupportedError, unsupportedIn } from "./unsupported.ts";

@@ -2,7 +2,7 @@
 import type { RopeScaling } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import type { Json } from "../../runs/hash.ts";
+import type { Json } from "../../base/hash.ts";
 import { count, orNull, positive } from "./fields.ts";
 import { unsupported, type UnsupportedError } from "./unsupported.ts";
 

@@ -1,5 +1,5 @@
 /** What a foreign configuration asks for that the models here do not do. */
-import { FaultError } from "../../runs/fault.ts";
+import { FaultError } from "../../base/fault.ts";
 
 /** A configuration of a model that cannot be expressed here, with the reason. */
 export class UnsupportedError extends FaultError<{

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
-import { formats } from "../../../pipelines/data/formats/formats.ts";
+import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
+import { formats } from "../../../pipelines/formats/formats.ts";
 import {
   addVerdict,
   type AnyRecord,
@@ -14,8 +14,8 @@ import {
   recordsOf,
   reportOf,
   verdictsOf,
-} from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
+} from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
 import { formatNamed, loadSamples, type Sample, type SampleFile } from "./samples.ts";
 
 const samples = await loadSamples();

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
-import { type AnyRecord, type Policy, verdictsOf } from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
-import { type Rng, rngOf } from "../../../pipelines/data/rng.ts";
+import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
+import { type AnyRecord, type Policy, verdictsOf } from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
+import { type Rng, rngOf } from "../../../pipelines/base/rng.ts";
 import { property, seeds } from "../../support/property.ts";
 import { loadSamples, type Sample, type SampleFile } from "./samples.ts";
 

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
-import { type AnyRecord, verdictsOf } from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
-import { parseJsonText } from "../../../pipelines/data/formats/json_text.ts";
+import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
+import { type AnyRecord, verdictsOf } from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
+import { parseJsonText } from "../../../pipelines/formats/json_text.ts";
 import { property } from "../../support/property.ts";
 import { encode, formatNamed } from "./sample_form.ts";
 

@@ -7,13 +7,13 @@ import { Buffer } from "node:buffer";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
-import { parquetPairs } from "../../../pipelines/data/formats/parquet.ts";
-import { planTable, TAIL } from "../../../pipelines/data/formats/parquet/plan.ts";
-import { groupRows } from "../../../pipelines/data/formats/parquet/rows.ts";
-import { verdictsOf } from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
-import type { PairRecord } from "../../../pipelines/data/formats/training.ts";
+import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
+import { parquetPairs } from "../../../pipelines/formats/parquet.ts";
+import { planTable, TAIL } from "../../../pipelines/formats/parquet/plan.ts";
+import { groupRows } from "../../../pipelines/formats/parquet/rows.ts";
+import { verdictsOf } from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
+import type { PairRecord } from "../../../pipelines/formats/training.ts";
 import {
   codec,
   encoding,

@@ -1,10 +1,10 @@
 /** The reader of pickles against what Python wrote, and against pickles that would run code. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError } from "../../../pipelines/data/formats/format.ts";
-import { type Pickled, PickleFault, plainValue, unpickle } from "../../../pipelines/data/formats/pickle.ts";
-import { verdictsOf } from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
+import { FormatError } from "../../../pipelines/formats/format.ts";
+import { type Pickled, PickleFault, plainValue, unpickle } from "../../../pipelines/formats/pickle.ts";
+import { verdictsOf } from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
 import { formatNamed, loadSamples, pythonTwoPickle } from "./samples.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));

@@ -1,7 +1,7 @@
 /** What a sample of an annotation format is, and how samples are written. */
-import { formats } from "../../../pipelines/data/formats/formats.ts";
-import type { Format } from "../../../pipelines/data/formats/format.ts";
-import type { AnyRecord } from "../../../pipelines/data/formats/read.ts";
+import { formats } from "../../../pipelines/formats/formats.ts";
+import type { Format } from "../../../pipelines/formats/format.ts";
+import type { AnyRecord } from "../../../pipelines/formats/read.ts";
 
 export interface SampleFile {
   readonly name: string;

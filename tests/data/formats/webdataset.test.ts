@@ -5,11 +5,11 @@ import { gzipSync } from "node:zlib";
 import tar from "tar-stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError, type Verdict } from "../../../pipelines/data/formats/format.ts";
-import { verdictsOf } from "../../../pipelines/data/formats/read.ts";
-import { bytesSource } from "../../../pipelines/data/formats/source.ts";
-import type { PairRecord } from "../../../pipelines/data/formats/training.ts";
-import { webDataset } from "../../../pipelines/data/formats/webdataset.ts";
+import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
+import { verdictsOf } from "../../../pipelines/formats/read.ts";
+import { bytesSource } from "../../../pipelines/formats/source.ts";
+import type { PairRecord } from "../../../pipelines/formats/training.ts";
+import { webDataset } from "../../../pipelines/formats/webdataset.ts";
 import { PNG } from "./sample_form.ts";
 
 const test = suite("webdataset");

@@ -1,7 +1,7 @@
 /** Fills a feature store with the pictures of a folder, as a process of its own: cache, folder, device threads. */
 import * as Effect from "effect/Effect";
-import { pictureFile } from "../../../pipelines/data/images/picture_files.ts";
-import { sha256 } from "../../../pipelines/runs/hash.ts";
+import { pictureFile } from "../../../pipelines/images/picture_files.ts";
+import { sha256 } from "../../../pipelines/base/hash.ts";
 import { openFeatureStore } from "../../../pipelines/train/feature_store.ts";
 import { fillFeatures } from "../../../pipelines/train/fill_features.ts";
 import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";

@@ -5,10 +5,10 @@ import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeImage, ImageError, type ImageReason } from "../../../pipelines/data/images/decode.ts";
-import { squaresOf } from "../../../pipelines/data/images/squares.ts";
-import { sha256 } from "../../../pipelines/runs/hash.ts";
-import { squareBicubic } from "../../../pipelines/vision/bicubic.ts";
+import { decodeImage, ImageError, type ImageReason } from "../../../pipelines/images/decode.ts";
+import { squaresOf } from "../../../pipelines/images/squares.ts";
+import { sha256 } from "../../../pipelines/base/hash.ts";
+import { squareBicubic } from "../../../pipelines/images/bicubic.ts";
 
 const W = 48, H = 32;
 /** Left half red, right half blue, the top eight rows green. */

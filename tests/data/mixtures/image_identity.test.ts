@@ -7,12 +7,12 @@ import sharp from "sharp";
 import tar from "tar-stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeImage } from "../../../pipelines/data/images/decode.ts";
-import { type MixtureConfig, mixtureUnder } from "../../../pipelines/data/mixture_config.ts";
-import { openMixture } from "../../../pipelines/data/mixture_open.ts";
+import { decodeImage } from "../../../pipelines/images/decode.ts";
+import { type MixtureConfig, mixtureUnder } from "../../../pipelines/mixtures/mixture_config.ts";
+import { openMixture } from "../../../pipelines/mixtures/mixture_open.ts";
 import { byImage } from "../../../pipelines/eval/slices.ts";
-import type { BenchmarkRecord } from "../../../pipelines/eval/records.ts";
-import { sha256 } from "../../../pipelines/runs/hash.ts";
+import type { BenchmarkRecord } from "../../../pipelines/records/records.ts";
+import { sha256 } from "../../../pipelines/base/hash.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 
 const test = suite("images by content");

@@ -7,22 +7,22 @@ import { buffer } from "node:stream/consumers";
 import tar from "tar-stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FormatError } from "../../../pipelines/data/formats/format.ts";
+import { FormatError } from "../../../pipelines/formats/format.ts";
 import {
   loadMixture,
   type MixtureConfig,
   mixtureUnder,
   parseMixture,
   pictureName,
-} from "../../../pipelines/data/mixture_config.ts";
+} from "../../../pipelines/mixtures/mixture_config.ts";
 import {
   type OpenMixture,
   openMixture,
   picturesOf,
   withoutPictures,
-} from "../../../pipelines/data/mixture_open.ts";
-import { grouped } from "../../../pipelines/data/mixture_rows.ts";
-import type { KeptRecord } from "../../../pipelines/data/mixture_prepare.ts";
+} from "../../../pipelines/mixtures/mixture_open.ts";
+import { grouped } from "../../../pipelines/mixtures/mixture_rows.ts";
+import type { KeptRecord } from "../../../pipelines/mixtures/mixture_prepare.ts";
 import { property } from "../../support/property.ts";
 import { trainingSamples } from "../formats/samples_training.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";

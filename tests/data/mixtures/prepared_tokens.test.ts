@@ -4,7 +4,7 @@ import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { AnyRecord } from "../../../pipelines/data/formats/read.ts";
+import type { AnyRecord } from "../../../pipelines/formats/read.ts";
 import {
   type EncodeOptions,
   encodeRecord,
@@ -12,8 +12,8 @@ import {
   joinTokens,
   packTokens,
   unpackTokens,
-} from "../../../pipelines/data/prepared_tokens.ts";
-import { boxFormats } from "../../../pipelines/data/mixture_config.ts";
+} from "../../../pipelines/mixtures/prepared_tokens.ts";
+import { boxFormats } from "../../../pipelines/mixtures/mixture_config.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 import { type Language, languageOf } from "../../../pipelines/text/language.ts";
 import { defaultPrompts, firstTurns, joinedTurns, variantsOf } from "../../../pipelines/text/record_turns.ts";

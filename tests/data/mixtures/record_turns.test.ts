@@ -3,8 +3,8 @@ import * as E from "fp-ts/lib/Either.js";
 import * as O from "fp-ts/lib/Option.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { AnyRecord } from "../../../pipelines/data/formats/read.ts";
-import { boxFormats } from "../../../pipelines/data/mixture_config.ts";
+import type { AnyRecord } from "../../../pipelines/formats/read.ts";
+import { boxFormats } from "../../../pipelines/mixtures/mixture_config.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 import { languageOf } from "../../../pipelines/text/language.ts";
 import {

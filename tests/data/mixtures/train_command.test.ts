@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePredictions, predictionLines } from "../../../pipelines/eval/predictions.ts";
 import type { RescoredBoard } from "../../../pipelines/eval/board.ts";
-import type { MixtureRunSummary } from "../../../pipelines/mixtures/run.ts";
+import type { MixtureRunSummary } from "../../../pipelines/engine/mixture_run.ts";
 import { filesBelow } from "../../support/files_below.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 import { right } from "../../support/either.ts";

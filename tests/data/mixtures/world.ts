@@ -1,7 +1,7 @@
 /** A small world on disk: pictures of coloured shapes as JPEG and PNG, and annotation files of three formats about them. */
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import type { MixtureConfig } from "../../../pipelines/data/mixture_config.ts";
+import type { MixtureConfig } from "../../../pipelines/mixtures/mixture_config.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 import { askCaption, shortAnswer } from "../../../pipelines/text/prompts.ts";
 

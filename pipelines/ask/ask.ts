@@ -1,0 +1,186 @@
+/** One question about one photo, from a run directory to an answer. */
+import type { ConfigError, Layout, NdArray } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
+import { theDevice } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as O from "fp-ts/lib/Option.js";
+import * as Stream from "effect/Stream";
+import type { Box } from "../records/box.ts";
+import { parseBox } from "../records/grid.ts";
+import { atomicWrite, type DiskError } from "../base/disk.ts";
+import { questionIds } from "../text/prompt.ts";
+import { pixelsOfPicture } from "../images/pixels.ts";
+import { openSearch } from "../generate/beam_search.ts";
+import { type Decoding, greedily } from "../generate/decoding.ts";
+import { GenerateError } from "../generate/fault.ts";
+import { described, type GenerationError, openGenerator } from "../generate/generator.ts";
+import { lookSheet } from "./look_sheet.ts";
+import { looksAt, windowsOf } from "./looks.ts";
+import { loadPhoto, type Photo, type PhotoError } from "./photo.ts";
+import { loadTrained, type TrainedError, type TrainedModel } from "./trained.ts";
+
+/** What asking can fail with. */
+export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TrainedError;
+
+/** What is asked, and how. */
+export interface Ask {
+  /** Directory of a quickstart, an ablation or a fine-tuning in a store, or a fine-tuned checkpoint in one. */
+  readonly checkpoint: string;
+  /** The arm of the run; the first fine-tuned one with several scales by default. */
+  readonly arm?: string;
+  /** File of the photo. */
+  readonly image: string;
+  /** The question. */
+  readonly question: string;
+  /** Most tokens of the answer. */
+  readonly tokens: number;
+  /** How tokens are chosen; greedily by default. */
+  readonly decoding?: Decoding;
+  /** Beams of a search, in place of `decoding`; none by default. */
+  readonly beams?: number;
+  /** File to which a picture of where the answer looked is written; none by default. */
+  readonly show?: string;
+}
+
+/** An answer, and what it was made with. */
+export interface Answer {
+  /** The question as the model read it. */
+  readonly question: string;
+  /** The words. */
+  readonly answer: string;
+  /** Its tokens, the end left out. */
+  readonly ids: readonly number[];
+  /** Words of the question that the model does not know. */
+  readonly unknown: readonly string[];
+  /** The box that the answer speaks of, in shares of the picture's sides, if it is one. */
+  readonly box?: Box;
+  /** The arm. */
+  readonly arm: string;
+  /** Visual tokens. */
+  readonly visualTokens: number;
+  /** The device. */
+  readonly device: string;
+  /** Seconds from the first kernel to the last token, without loading and compiling. */
+  readonly seconds: number;
+}
+
+/** The question as the quickstart's models learnt to read questions: without a mark at its end. */
+export const asked = (question: string): string => question.trim().replace(/[\s?.!]+$/, "");
+
+/** Words of a text that an encoding knows nothing of. */
+export const unknownWords = (
+  { tokenizer }: Pick<TrainedModel, "tokenizer">,
+  text: string,
+): readonly string[] => text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk));
+
+const refuse = (got: string, expected: string, mend: string): GenerateError =>
+  new GenerateError({ op: "ask", got, expected, mend });
+
+/** More than this no answer is long. */
+export const MOST_TOKENS = 4096;
+
+const checked = ({ question, tokens, beams, decoding }: Ask): GenerateError | undefined => {
+  if (asked(question) === "") {
+    return refuse(`the question ${JSON.stringify(question)}`, "words", "ask for example `is there a cow`");
+  }
+  if (!Number.isInteger(tokens) || tokens < 1 || tokens > MOST_TOKENS) {
+    return refuse(`${tokens} tokens at most`, `1 to ${MOST_TOKENS}`, "change --max-tokens");
+  }
+  if (beams !== undefined && decoding?.kind === "sample") {
+    return refuse("beams and a temperature", "one of them", "leave out --beams or --temperature");
+  }
+  return undefined;
+};
+
+/** What a stream tells when a text has grown; all of it again, on a new line, where more tokens changed its beginning. */
+export const added = (before: string, now: string): string =>
+  now.startsWith(before) ? now.slice(before.length) : `\n${now}`;
+
+/** What all parts of an answer need. */
+interface Asked {
+  readonly request: Ask;
+  readonly trained: TrainedModel;
+  readonly photo: Photo;
+  readonly question: string;
+  readonly prompt: readonly number[];
+  readonly given: Readonly<Record<string, NdArray>>;
+}
+
+/** The tokens of the answer and the seconds that they took; words are told as they come. */
+const write = ({ request, trained, prompt, given }: Asked, tell: (words: string) => void) =>
+  Effect.gen(function* () {
+    const { tokenizer, writer } = trained, { beams, decoding = greedily, tokens } = request;
+    // prompts of one length share their kernels
+    const room = { rows: 1, prompt: Math.ceil(prompt.length / 16) * 16, tokens };
+    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
+    if (beams !== undefined) {
+      const search = yield* openSearch(writer, room, marks, beams), began = performance.now();
+      const ids = (yield* search({ prompts: [prompt], given }))[0]!;
+      tell(tokenizer.decode(ids));
+      return { ids, seconds: (performance.now() - began) / 1000 };
+    }
+    const generator = yield* openGenerator(writer, room, marks, decoding.kind), began = performance.now();
+    const ids = yield* Stream.runFoldEffect(
+      generator.stream({ prompts: [prompt], given, decoding }),
+      (): readonly number[] => [],
+      (before, [more]) =>
+        Effect.sync(() => {
+          const now = [...before, ...more!];
+          tell(added(tokenizer.decode(before), tokenizer.decode(now)));
+          return now;
+        }),
+    );
+    return { ids, seconds: (performance.now() - began) / 1000 };
+  });
+
+/** Writes the picture of where an answer looked. An answer without words was chosen by looking too: at its end. */
+const draw = (
+  { trained: { tokenizer, writer }, photo, question, prompt, given }: Asked,
+  ids: readonly number[],
+  layout: Layout,
+  path: string,
+) =>
+  Effect.gen(function* () {
+    const answer = ids.length > 0 ? ids : [tokenizer.eos];
+    const words = ids.length > 0 ? ids.map((id) => tokenizer.decode([id])) : ["(end)"];
+    const looks = yield* looksAt(writer, layout, { prompt, answer, given });
+    yield* atomicWrite(path, [lookSheet({ photo, question, tokens: words, looks })]);
+  });
+
+/** Answers one question; `tell` is given the words as they come. */
+export const ask = (
+  request: Ask,
+  tell: (words: string) => void,
+): Effect.Effect<Answer, AskError, Device> =>
+  Effect.scoped(Effect.gen(function* () {
+    const bad = checked(request);
+    if (bad !== undefined) return yield* Effect.fail(bad);
+    const device = yield* theDevice(), { show } = request;
+    const trained = yield* loadTrained(request.checkpoint, request.arm);
+    const { tokenizer, writer, bridge } = trained, side = bridge.resolution;
+    const layout = show === undefined ? undefined : yield* described(() => windowsOf(bridge));
+    const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
+    const question = asked(request.question), prompt = questionIds(tokenizer, question);
+    const all = {
+      request,
+      trained,
+      photo,
+      question,
+      prompt,
+      given: { images: pixelsOfPicture(photo.bytes, side) },
+    };
+    const { ids, seconds } = yield* write(all, tell);
+    if (show !== undefined && layout !== undefined) yield* draw(all, ids, layout, show);
+    const answer = tokenizer.decode(ids), box = parseBox(answer, trained.config.data.grid);
+    return {
+      question,
+      answer,
+      ids,
+      unknown: unknownWords(trained, question),
+      ...(O.isSome(box) ? { box: box.value } : {}),
+      arm: trained.arm.name,
+      visualTokens: writer.prefix!.tokens,
+      device: device.profile.name,
+      seconds,
+    };
+  }));

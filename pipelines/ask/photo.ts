@@ -1,0 +1,73 @@
+/** Photos as the models of this repository read them. */
+import * as Effect from "effect/Effect";
+import { Buffer } from "node:buffer";
+import sharp from "sharp";
+import { MOST_ENCODED } from "../images/picture_files.ts";
+import { resampleArea } from "../images/resample.ts";
+import { FaultError } from "../base/fault.ts";
+import { type DiskError, onDisk } from "../base/disk.ts";
+
+/** A file that is not a picture. */
+export class PhotoError extends FaultError<{
+  /** The file. */
+  readonly path: string;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "PhotoError";
+  /** The class name shown in stack traces. */
+  override readonly name = "PhotoError";
+}
+
+/** A photo. */
+export interface Photo {
+  /** Side in pixels. */
+  readonly side: number;
+  /** `side * side * 3` bytes of RGB. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Reads a photo as a square of `side` pixels: turned upright, on white, squeezed to `master` pixels by a bicubic
+ * filter, then averaged over areas to the side, as scenes are that were drawn at `master`. Any format that libvips
+ * reads.
+ */
+export const loadPhoto = (
+  path: string,
+  side: number,
+  master: number,
+): Effect.Effect<Photo, DiskError | PhotoError> =>
+  Effect.gen(function* () {
+    const { size } = yield* onDisk("look at", path, () => Deno.stat(path));
+    if (size > MOST_ENCODED) {
+      return yield* Effect.fail(
+        new PhotoError({
+          op: `read ${path}`,
+          got: `${size} bytes`,
+          expected: `an image of at most ${MOST_ENCODED} bytes`,
+          mend: "make the image smaller",
+          path,
+        }),
+      );
+    }
+    const file = yield* onDisk("read", path, () => Deno.readFile(path));
+    const bytes = yield* Effect.tryPromise({
+      try: () =>
+        sharp(Buffer.from(file.buffer, file.byteOffset, file.byteLength))
+          .rotate()
+          .flatten({ background: "#ffffff" })
+          .toColourspace("srgb")
+          .resize(master, master, { fit: "fill", kernel: "cubic" })
+          .removeAlpha()
+          .raw()
+          .toBuffer(),
+      catch: (cause) =>
+        new PhotoError({
+          op: `read ${path}`,
+          got: `${file.length} bytes that are no picture (${cause instanceof Error ? cause.message : cause})`,
+          expected: "a whole JPEG, PNG, WebP, GIF, AVIF or TIFF file",
+          mend: "check the file, or convert it",
+          path,
+        }),
+    });
+    return { side, bytes: resampleArea(new Uint8Array(bytes), master, side) };
+  });

@@ -1,0 +1,177 @@
+/** The one bridge from the pure world's `Either`, io-ts codecs and what it throws to Effect. */
+import type { ConfigError } from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import type * as t from "io-ts";
+import { FaultError } from "./fault.ts";
+import { MOST_NESTED, nestingOf } from "./nesting.ts";
+
+/** One field that a codec refused. */
+export interface Refusal {
+  /** Path of the field, such as `stages.0.name`; `(root)` is the whole value. */
+  readonly path: string;
+  /** The value that stands there, as JSON, shortened. */
+  readonly got: string;
+  /** The type that the codec wants there, or the codec's own message. */
+  readonly expected: string;
+}
+
+/** A value from outside that does not have the shape its codec describes. */
+export class DecodeError extends FaultError<{
+  /** Every refused field. */
+  readonly refusals: readonly Refusal[];
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "DecodeError";
+  /** The class name shown in stack traces. */
+  override readonly name = "DecodeError";
+}
+
+const shorten = (text: string, most = 80): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+
+/** Fields, items and characters of a refused value that a message shows at most. */
+const SHOWN = 20;
+
+/** Levels of a refused value that a message shows at most. */
+const DEEP = 3;
+
+// A refused value may be as large as its file; a message shows its beginning. Throws for one that refers to itself.
+const beginning = (value: unknown, inside: readonly unknown[] = []): unknown => {
+  if (typeof value === "string") return value.slice(0, 8 * SHOWN);
+  if (typeof value !== "object" || value === null) return value;
+  if (inside.includes(value)) throw new TypeError("circular");
+  if (inside.length === DEEP) return "…";
+  const within = [...inside, value];
+  return Array.isArray(value)
+    ? value.slice(0, SHOWN).map((item) => beginning(item, within))
+    : Object.fromEntries(
+      Object.entries(value).slice(0, SHOWN).map(([name, item]) => [name, beginning(item, within)]),
+    );
+};
+
+/** Numbers without JSON, as a message shows them. */
+const shown = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value)) ? String(value) : value;
+
+/** A value from outside as a message shows it: JSON, where it has some. */
+export const display = (value: unknown): string => {
+  if (value === undefined) return "nothing";
+  if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") {
+    return String(value);
+  }
+  if (typeof value === "number") return String(value);
+  try {
+    return JSON.stringify(value, shown) ?? String(value);
+  } catch {
+    return "a value that refers to itself";
+  }
+};
+
+const show = (value: unknown): string => shorten(display(value));
+
+// Members of unions and intersections stand in the context under their index in the type, not in the value.
+const isBranch = (entry: t.ContextEntry | undefined): boolean => {
+  interface Tagged {
+    readonly _tag?: string;
+    readonly type?: Tagged;
+  }
+  let type = entry?.type as Tagged | undefined;
+  // what only narrows a type adds nothing to the context
+  while (/^(Exact|Readonly|Refinement)Type$/.test(type?._tag ?? "")) type = type?.type;
+  return type?._tag === "UnionType" || type?._tag === "IntersectionType";
+};
+
+const refusalOf = (error: t.ValidationError): Refusal => {
+  const entries = error.context;
+  const path = entries
+    .filter((entry, i) => i > 0 && entry.key !== "" && !isBranch(entries[i - 1]))
+    .map((entry) => entry.key);
+  return {
+    path: path.length === 0 ? "(root)" : path.join("."),
+    got: show(error.value),
+    expected: error.message ?? shorten(entries[entries.length - 1]?.type.name ?? "another value", 160),
+  };
+};
+
+/** What a codec refused, field by field; the alternatives of a union at one place become one refusal. */
+export const explain = (errors: t.Errors): readonly Refusal[] => {
+  const byPath = new Map<string, Refusal>();
+  for (const refusal of errors.map(refusalOf)) {
+    const before = byPath.get(refusal.path);
+    byPath.set(
+      refusal.path,
+      before === undefined || before.expected.split(" or ").includes(refusal.expected)
+        ? before ?? refusal
+        : { ...before, expected: `${before.expected} or ${refusal.expected}` },
+    );
+  }
+  return [...byPath.values()];
+};
+
+/** How many refusals a message lists before it counts the rest. */
+const LISTED = 6;
+
+const decodeError = (op: string, refusals: readonly Refusal[]): DecodeError => {
+  const list = (field: "got" | "expected"): string => {
+    const said = refusals.slice(0, LISTED).map((r) => `${r.path}: ${r[field]}`).join(", ");
+    return refusals.length > LISTED ? `${said} and ${refusals.length - LISTED} more` : said;
+  };
+  return new DecodeError({
+    op,
+    got: list("got"),
+    expected: list("expected"),
+    mend: `correct ${refusals.length === 1 ? "that field" : "those fields"}`,
+    refusals,
+  });
+};
+
+/**
+ * Decodes a value purely.
+ * @param codec - the io-ts codec that describes the value.
+ * @param op - what is read, as the error should name it, such as `config.json`.
+ */
+export const decodeEither =
+  <A, O>(codec: t.Type<A, O, unknown>, op: string): (value: unknown) => E.Either<DecodeError, A> => (value) =>
+    pipe(codec.decode(value), E.mapLeft((errors) => decodeError(op, explain(errors))));
+
+/** An `Either` as an Effect: `Left` fails, `Right` succeeds. */
+export const fromEither = <L, A>(either: E.Either<L, A>): Effect.Effect<A, L> =>
+  E.isLeft(either) ? Effect.fail(either.left) : Effect.succeed(either.right);
+
+/** What a pure function gives, as an Effect that fails with the ConfigError that it throws. */
+export const tried = <A>(make: () => A): Effect.Effect<A, ConfigError> =>
+  Effect.try({ try: make, catch: (cause) => cause as ConfigError });
+
+/**
+ * Decodes a value as an Effect that fails with a {@link DecodeError} naming every refused field.
+ * @param codec - the io-ts codec that describes the value.
+ * @param op - what is read, as the error should name it.
+ */
+export const decode =
+  <A, O>(codec: t.Type<A, O, unknown>, op: string): (value: unknown) => Effect.Effect<A, DecodeError> =>
+  (value) => fromEither(decodeEither(codec, op)(value));
+
+/**
+ * Parses JSON text purely; the error says where the text stops being JSON.
+ * @param op - what is read, as the error should name it.
+ */
+export const parseJson = (op: string): (text: string) => E.Either<DecodeError, unknown> => (text) => {
+  const unread = (got: string, expected: string): DecodeError =>
+    new DecodeError({
+      op,
+      got,
+      expected,
+      mend: "restore the file from a copy, or remove it and make it again",
+      refusals: [],
+    });
+  const nested = nestingOf(text);
+  return nested > MOST_NESTED
+    ? E.left(unread(`JSON that is nested ${nested} deep`, `at most ${MOST_NESTED}`))
+    : E.tryCatch(
+      () => JSON.parse(text) as unknown,
+      (cause) =>
+        unread(`text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, "JSON"),
+    );
+};

@@ -1,0 +1,89 @@
+/** Conversations in LLaVA's form (Liu et al. 2023): the file of pre-training pairs and the mixture of instructions. */
+import * as t from "io-ts";
+import type { Message } from "../text/template.ts";
+import { idCodec, nullable, textCodec, wordsCodec } from "../base/codecs.ts";
+import { jsonListOrLines } from "./entries.ts";
+import type { Entry, Format, Verdict } from "./format.ts";
+import { each, field, refused, taken } from "./machine.ts";
+import type { ConversationRecord } from "./training.ts";
+
+const roles = {
+  system: "system",
+  human: "user",
+  user: "user",
+  gpt: "assistant",
+  assistant: "assistant",
+} as const;
+
+/** Most messages of a conversation; those of published mixtures have some dozens. */
+const MOST_MESSAGES = 4096;
+
+const Conversation = t.intersection([
+  t.type({
+    id: idCodec(),
+    conversations: t.refinement(
+      t.readonlyArray(t.type({ from: t.keyof(roles), value: textCodec() })),
+      ({ length }) => length <= MOST_MESSAGES,
+      `at most ${MOST_MESSAGES} messages`,
+    ),
+  }),
+  t.partial({ image: nullable(wordsCodec()) }),
+]);
+
+/** What stands in a message for the picture. */
+const MARK = "<image>";
+
+const judge = (
+  { id, image, conversations }: t.TypeOf<typeof Conversation>,
+  entry: Entry,
+): Verdict<ConversationRecord> => {
+  const marks = conversations.reduce((n, { value }) => n + value.split(MARK).length - 1, 0);
+  if (marks !== (image === undefined ? 0 : 1)) {
+    return refused(
+      entry,
+      field(
+        "conversations",
+        `${marks} marks ${MARK}`,
+        image === undefined ? "none without a picture" : "one",
+      ),
+    );
+  }
+  const messages = conversations.map(({ from, value }): Message => ({
+    role: roles[from],
+    content: value.replace(MARK, "").trim(),
+  }));
+  const turns = messages[0]?.role === "system" ? messages.slice(1) : messages;
+  const wrong = turns.findIndex(({ role }, i) => role !== (i % 2 === 0 ? "user" : "assistant"));
+  if (wrong >= 0) {
+    const at = wrong + messages.length - turns.length;
+    return refused(
+      entry,
+      field(
+        `conversations.${at}.from`,
+        conversations[at]!.from,
+        wrong % 2 === 0 ? "human, as roles take turns from it on" : "gpt, as roles take turns",
+      ),
+    );
+  }
+  if (turns.length === 0 || turns.length % 2 === 1) {
+    return refused(entry, field("conversations", `${turns.length} turns`, "gpt to have the last word"));
+  }
+  const empty = messages.findIndex(({ role, content }) => role === "assistant" && content === "");
+  if (empty >= 0) {
+    return refused(entry, field(`conversations.${empty}.value`, "nothing", "an answer to learn"));
+  }
+  return taken(entry, [{ kind: "conversation", id, ...(image === undefined ? {} : { image }), messages }]);
+};
+
+/**
+ * LLaVA's conversations, a list or lines of JSON. The mark of the picture is taken out of its message, since pictures
+ * stand first, as LLaVA itself puts them.
+ */
+export const llava: Format<ConversationRecord> = {
+  name: "llava",
+  reads: "LLaVA conversations, such as blip_laion_cc_sbu_558k.json and llava_v1_5_mix665k.json",
+  files: [{ name: "conversations" }],
+  open: jsonListOrLines,
+  machine: each(Conversation, judge),
+  unique: false,
+};

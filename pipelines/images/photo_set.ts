@@ -1,0 +1,25 @@
+/** Photos as sets of pictures, in the place of scenes: features of them are computed once and cached like theirs. */
+import * as Effect from "effect/Effect";
+import type { DataError } from "../base/data_error.ts";
+import { hashImages, type PictureSet } from "./picture_set.ts";
+import { ImageError } from "./decode.ts";
+import { type EncodedImage, type SquareOptions, squaresOf } from "./squares.ts";
+
+/**
+ * Decodes photos as a set at one side; the hash is that of their pixels. Fails with the {@link ImageError} of the first
+ * photo that is refused, as places in the set must be those of the photos.
+ */
+export const photoSet = (
+  photos: readonly EncodedImage[],
+  options: SquareOptions,
+): Effect.Effect<PictureSet, ImageError | DataError> =>
+  Effect.gen(function* () {
+    const squares = yield* squaresOf(photos, options), size = options.side ** 2 * 3;
+    const all = new Uint8Array(squares.length * size);
+    for (const [i, square] of squares.entries()) {
+      if (square instanceof ImageError) return yield* Effect.fail(square);
+      all.set(square, i * size);
+    }
+    const images = { [options.side]: all };
+    return { images, hash: hashImages(images) };
+  });

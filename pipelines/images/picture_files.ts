@@ -1,0 +1,65 @@
+/** Pictures that lie on disk, each known by the sha-256 of its file. */
+import * as Effect from "effect/Effect";
+import { type DiskError, diskError } from "../base/disk.ts";
+import { sha256 } from "../base/hash.ts";
+import { DataError } from "../base/data_error.ts";
+import { bytesAt } from "../base/file_bytes.ts";
+
+/** Most bytes of one encoded image, 256 MiB. */
+export const MOST_ENCODED = 2 ** 28;
+
+/** A function as what loads a picture. */
+export const pictureLoader = (
+  load: Effect.Effect<Uint8Array, DataError | DiskError>,
+): Effect.Effect<Uint8Array, DataError | DiskError> => load;
+
+/** A picture on disk. */
+export interface PictureFile {
+  /** Its path, or its name in the archive, shown in errors. */
+  readonly name: string;
+  /** The sha-256 of its bytes, hexadecimal. */
+  readonly content: string;
+  /** Reads the bytes; what is not the content any more is refused. */
+  readonly load: ReturnType<typeof pictureLoader>;
+}
+
+/** Where a picture's bytes lie. */
+export interface PictureSpot {
+  /** Name shown in errors. */
+  readonly name: string;
+  /** The file. */
+  readonly path: string;
+  /** The bytes from one offset to before another; the whole file if absent. */
+  readonly range?: readonly [number, number];
+}
+
+const readSpot = async ({ path, range }: PictureSpot): Promise<Uint8Array> => {
+  using file = await Deno.open(path);
+  const [from, to] = range ?? [0, (await file.stat()).size];
+  if (to - from > MOST_ENCODED) throw new Error(`an image of ${to - from} bytes, of at most ${MOST_ENCODED}`);
+  return await bytesAt(file, from, to - from);
+};
+
+/** The bytes of a spot. */
+export const spotBytes = (spot: PictureSpot): Effect.Effect<Uint8Array, DiskError> =>
+  Effect.tryPromise({ try: () => readSpot(spot), catch: (cause) => diskError("read", spot.path, cause) });
+
+/** A picture of a spot whose content is known. */
+export const pictureFile = (spot: PictureSpot, content: string): PictureFile => ({
+  name: spot.name,
+  content,
+  load: pictureLoader(
+    Effect.flatMap(
+      spotBytes(spot),
+      (bytes) =>
+        sha256(bytes) === content ? Effect.succeed(bytes) : Effect.fail(
+          new DataError({
+            op: `read ${spot.name}`,
+            got: "other bytes than when the mixture was opened",
+            expected: `the file with sha-256 ${content.slice(0, 16)}`,
+            mend: "leave pictures alone while they are learnt from; start again to use the new one",
+          }),
+        ),
+    ),
+  ),
+});

@@ -1,0 +1,41 @@
+/** Pixels as the encoder reads them. */
+import { type NdArray, ndarray } from "@chain-of-sight/core";
+import { imageAt, type PictureSet } from "./picture_set.ts";
+
+/** Mean and deviation of each colour, as CLIP normalises them (Radford et al. 2021). */
+export const clipColours = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+} as const;
+
+// 256 values per colour: normalising is a look-up.
+const table = Float32Array.from(
+  { length: 768 },
+  (_, i) => (Math.floor(i / 3) / 255 - clipColours.mean[i % 3]!) / clipColours.std[i % 3]!,
+);
+
+const normalise = (bytes: Uint8Array, out: Float32Array, at: number): void => {
+  for (let p = 0; p < bytes.length; p += 3) {
+    out[at + p] = table[bytes[p]! * 3]!;
+    out[at + p + 1] = table[bytes[p + 1]! * 3 + 1]!;
+    out[at + p + 2] = table[bytes[p + 2]! * 3 + 2]!;
+  }
+};
+
+/** One picture of `side * side * 3` bytes of RGB, `[1, side, side, 3]`, normalised. */
+export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => stackedPixels([bytes], side);
+
+/** Pictures of `side * side * 3` bytes of RGB as `[b, side, side, 3]`, normalised; the last is repeated up to `batch`. */
+export const stackedPixels = (
+  pictures: readonly Uint8Array[],
+  side: number,
+  batch: number = pictures.length,
+): NdArray => {
+  const size = side * side * 3, out = new Float32Array(batch * size);
+  for (let i = 0; i < batch; i++) normalise(pictures[Math.min(i, pictures.length - 1)]!, out, i * size);
+  return ndarray("f32", [batch, side, side, 3], out);
+};
+
+/** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
+export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray =>
+  stackedPixels(indices.map((index) => imageAt(set, side, index)), side);

@@ -1,0 +1,87 @@
+/** Pictures as squares of bytes, decoded in Workers ahead of their use, in order. */
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { openPool } from "../threads/pool.ts";
+import { DataError } from "../base/data_error.ts";
+import { ImageError, MOST_PIXELS } from "./decode.ts";
+import type { Answer, Job } from "./worker.ts";
+
+/** An encoded picture. */
+export interface EncodedImage {
+  /** Name shown in errors. */
+  readonly file: string;
+  /** The file's bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** How pictures are decoded. */
+export interface SquareOptions {
+  /** Side of the squares, pixels. */
+  readonly side: number;
+  /** Workers; as many as cores if absent. */
+  readonly workers?: number;
+  /** Most pixels of one picture. */
+  readonly mostPixels?: number;
+}
+
+const fail = (got: string): DataError =>
+  new DataError({
+    op: "decode pictures",
+    got,
+    expected: "a worker that decodes",
+    mend: "check that the npm package sharp loads on this machine",
+  });
+
+/** A square, or the error of the image that was refused. */
+const squareOf = (file: string, answer: Answer): Effect.Effect<Uint8Array, ImageError> => {
+  if (answer.kind === "square") return Effect.succeed(answer.rgb);
+  const { reason, got, expected, mend } = answer;
+  return Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason }));
+};
+
+/** A function as a decoder of images. */
+export const squareDecoder = (
+  decode: (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError>,
+): (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError> => decode;
+
+/** Decodes one image. */
+export type SquareDecoder = ReturnType<typeof squareDecoder>;
+
+/**
+ * Opens threads that decode images by `decodeImage` and resize them as CLIP does, for as long as the scope lives.
+ * The bytes do not depend on how many there are. A decode that is interrupted ends its thread.
+ */
+export const openSquares = (
+  { side, mostPixels = MOST_PIXELS, workers = navigator.hardwareConcurrency }: SquareOptions,
+): Effect.Effect<SquareDecoder, never, Scope.Scope> =>
+  Effect.map(
+    openPool<Job, Answer, DataError>({
+      script: new URL("./worker.ts", import.meta.url),
+      size: workers,
+      fault: fail,
+    }),
+    (request) => (image) =>
+      Effect.flatMap(request({ ...image, side, mostPixels }), (answer) => squareOf(image.file, answer)),
+  );
+
+/**
+ * Squares of many pictures, each with its place, or the error that names its file.
+ * Nothing is left out: a picture that is refused stands there as its {@link ImageError}.
+ */
+export const squaresOf = (
+  images: readonly EncodedImage[],
+  options: SquareOptions,
+): Effect.Effect<readonly (Uint8Array | ImageError)[], DataError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const decode = yield* openSquares(options);
+    return yield* Effect.forEach(
+      images,
+      (image) =>
+        Effect.catch(
+          decode(image) as Effect.Effect<Uint8Array | ImageError, ImageError | DataError>,
+          (error) =>
+            error._tag === "ImageError" ? Effect.succeed<Uint8Array | ImageError>(error) : Effect.fail(error),
+        ),
+      { concurrency: 2 * (options.workers ?? navigator.hardwareConcurrency) },
+    );
+  }));

@@ -1,0 +1,44 @@
+/** The worker's side of decoding: files in, squares of bytes out, without copying them back. */
+import { serve } from "../threads/serve.ts";
+import { squareBicubic } from "./bicubic.ts";
+import { decodeImage, ImageError, type ImageReason } from "./decode.ts";
+
+/** Asks for one picture. */
+export interface Job {
+  /** Name shown in errors. */
+  readonly file: string;
+  /** The encoded picture. */
+  readonly bytes: Uint8Array;
+  /** Side of the square, pixels. */
+  readonly side: number;
+  /** Most pixels of the picture. */
+  readonly mostPixels: number;
+}
+
+/** What a worker sends. */
+export type Answer =
+  /** `side * side * 3` bytes of RGB. */
+  | { readonly kind: "square"; readonly rgb: Uint8Array }
+  | {
+    readonly kind: "refused";
+    readonly reason: ImageReason;
+    readonly got: string;
+    readonly expected: string;
+    readonly mend: string;
+  };
+
+/** The square of an image, or why it is refused. */
+const answerOf = async ({ file, bytes, side, mostPixels }: Job): Promise<Answer> => {
+  try {
+    return { kind: "square", rgb: squareBicubic(await decodeImage(file, bytes, mostPixels), side) };
+  } catch (cause) {
+    if (!(cause instanceof ImageError)) throw cause;
+    const { reason, got, expected, mend } = cause;
+    return { kind: "refused", reason, got, expected, mend };
+  }
+};
+
+serve<Job, Answer>(async (job) => {
+  const value = await answerOf(job);
+  return { value, transfer: value.kind === "square" ? [value.rgb.buffer as ArrayBuffer] : [] };
+});

@@ -1,0 +1,38 @@
+/**
+ * The order of the folders of `pipelines/`: the values of a folder are imported from itself and from the folders above it in this
+ * list, never from one below. `tests/architecture/layers.test.ts` holds the code to it.
+ */
+
+/** The folders, lowest first, and what each holds. */
+export const layers: Readonly<Record<string, string>> = {
+  base: "Either to Effect, errors, disk, hashes, random numbers, statistics, codecs of numbers",
+  threads: "one pool of worker threads",
+  terminal: "tables, progress bars and what is printed",
+  runs: "run directories: manifests, metrics, locks, queries, exports",
+  images: "decoding, resizing, CLIP's preprocessing, images in memory",
+  records: "questions, answers and boxes: the types that data and benchmarks share",
+  text: "tokenizers, templates, conversations as rows of tokens with label masks",
+  weights: "safetensors, checkpoints, Hugging Face layouts, adapters",
+  vision: "the shipped vision encoder",
+  scenes: "the drawn world: records, painters, vocabulary, questions, shards",
+  formats: "annotation files as records, or the field that is wrong",
+  mixtures: "records, images and rows as the example of every step",
+  eval: "benchmarks: prompts, readers, scorers, controls, submissions",
+  configs: "named configurations of the paper and of its baselines",
+  tune: "schedules found on a device, on disk",
+  figures: "charts",
+  train: "the trainer, features of frozen encoders, programs by shape",
+  plan: "cost and memory of a configuration",
+  generate: "answers from a model, token by token",
+  stages: "vision, pre-training, expansion, fine-tuning, evaluation",
+  ablations: "experiments as jobs in a store, families of arms, summaries",
+  engine: "training on mixtures",
+  ask: "questions to a trained model, attention maps, export",
+  bench: "measurements against other libraries",
+  report: "reports and results",
+  quickstart: "the quickstart",
+  board: "runs in a browser",
+  notebooks: "execution and rendering of notebooks",
+  doctor: "what a machine can do",
+  cli: "commands",
+};

@@ -1,0 +1,103 @@
+/** Sheets of sample pictures with questions, answers and boxes, for eyes. */
+import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
+import { loadFont } from "./art.ts";
+import { bitmap } from "../images/bitmap.ts";
+import type { Box } from "../records/box.ts";
+import { plateFont, registerFont } from "./compose.ts";
+import type { Scene } from "./record.ts";
+
+/** One line under a picture. */
+export interface SheetLine {
+  /** What was asked. */
+  readonly question: string;
+  /** What the model wrote. */
+  readonly answer: string;
+  /** What it should have written. */
+  readonly truth: string;
+  /** Whether that counts as right. */
+  readonly right: boolean;
+}
+
+/** One picture with its lines. */
+export interface Sample {
+  /** The record; the boxes of its objects are drawn thinly. */
+  readonly scene: Scene;
+  /** `side * side * 3` bytes of RGB. */
+  readonly image: Uint8Array;
+  /** Side of the picture in pixels. */
+  readonly side: number;
+  /** Questions and answers. */
+  readonly lines: readonly SheetLine[];
+  /** Where the model said something is. */
+  readonly predictedBox?: Box;
+}
+
+const PICTURE = 256, GAP = 14, LINE = 17, LETTERS = 12.5;
+const colours = {
+  paper: "#fbfaf7",
+  ink: "#22252a",
+  right: "#1d7a46",
+  wrong: "#b3261e",
+  truth: "#6b6f76",
+  box: "#e0218a",
+};
+
+const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {
+  g.imageSmoothingEnabled = side > PICTURE; // low resolutions are shown as the pixels that the model sees
+  g.drawImage(bitmap(image, side), x, y, PICTURE, PICTURE);
+};
+
+const drawBox = (
+  g: SKRSContext2D,
+  [x1, y1, x2, y2]: Box,
+  x: number,
+  y: number,
+  colour: string,
+  width: number,
+): void => {
+  g.strokeStyle = colour;
+  g.lineWidth = width;
+  g.strokeRect(x + x1 * PICTURE, y + y1 * PICTURE, (x2 - x1) * PICTURE, (y2 - y1) * PICTURE);
+};
+
+/** The text, shortened until it fits. */
+const fit = (g: SKRSContext2D, text: string, width: number): string => {
+  if (g.measureText(text).width <= width) return text;
+  let end = text.length;
+  while (end > 0 && g.measureText(`${text.slice(0, end)}…`).width > width) end--;
+  return `${text.slice(0, end)}…`;
+};
+
+const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void => {
+  const write = (text: string, dx: number, dy: number, colour: string): number => {
+    g.fillStyle = colour;
+    const shown = fit(g, text, PICTURE - dx);
+    g.fillText(shown, x + dx, y + dy);
+    return dx + g.measureText(shown).width;
+  };
+  write(line.question, 0, 0, colours.ink);
+  const end = write(line.answer || "(nothing)", 10, LINE, line.right ? colours.right : colours.wrong);
+  if (!line.right && end < PICTURE - 24) write(`[${line.truth}]`, end + 8, LINE, colours.truth);
+};
+
+/** One PNG with all samples in rows of four; the object boxes are white, the model's box is pink. */
+export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
+  registerFont(loadFont());
+  const columns = Math.max(1, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
+  const most = Math.max(0, ...samples.map((s) => s.lines.length));
+  const step = PICTURE + GAP, height = step + most * 2 * LINE + GAP;
+  const canvas = createCanvas(GAP + columns * step, GAP + Math.max(1, rows) * height),
+    g = canvas.getContext("2d");
+  g.fillStyle = colours.paper;
+  g.fillRect(0, 0, canvas.width, canvas.height);
+  g.font = `${LETTERS}px "${plateFont}"`;
+  g.textBaseline = "top";
+  samples.forEach((sample, i) => {
+    const x = GAP + (i % columns) * step, y = GAP + Math.floor(i / columns) * height;
+    drawPicture(g, sample, x, y);
+    for (const object of sample.scene.objects) drawBox(g, object.box, x, y, "rgba(255,255,255,0.75)", 1);
+    if (sample.predictedBox !== undefined) drawBox(g, sample.predictedBox, x, y, colours.box, 2.5);
+    sample.lines.forEach((line, k) => drawLine(g, line, x, y + PICTURE + 6 + k * 2 * LINE));
+  });
+  return new Uint8Array(canvas.toBuffer("image/png"));
+};

@@ -1,0 +1,65 @@
+/** A scene as the rules of questions see it: what may be spoken of by name, how large it is, where it is. */
+import type { Box } from "../../records/box.ts";
+import { colourOf } from "../colours.ts";
+import type { DataConfig } from "../config.ts";
+import { confusedWith } from "../lexicon/kinds.ts";
+import type { Scene } from "../record.ts";
+import { tablesOf } from "../world_tables.ts";
+
+/** An object with what rules ask of it. */
+export interface Thing {
+  /** Place in the scene's list. */
+  readonly object: number;
+  /** Its concept. */
+  readonly concept: number;
+  /** Its box, shares of the side. */
+  readonly box: Box;
+  /** Its longer side, pixels of the master. */
+  readonly size: number;
+  /** Its colour; `none` where people would disagree. */
+  readonly colour: ReturnType<typeof colourOf>;
+}
+
+/** A scene as rules see it. */
+export interface SceneView {
+  /** The record. */
+  readonly scene: Scene;
+  /** How it was made. */
+  readonly config: DataConfig;
+  /** All objects. */
+  readonly things: readonly Thing[];
+  /** The objects of each concept. */
+  readonly byConcept: ReadonlyMap<number, readonly Thing[]>;
+  /** Concepts in the picture that nothing else in it may be taken for. */
+  readonly nameable: readonly number[];
+  /** Objects that their names alone single out. */
+  readonly unique: readonly Thing[];
+  /** Concepts that the split may show that are not in the picture, nor is anything that may be taken for them. */
+  readonly absent: readonly number[];
+}
+
+const thingsOf = (scene: Scene, master: number): readonly Thing[] =>
+  scene.objects.map(({ concept, style, box, size }, object) => ({
+    object,
+    concept,
+    box,
+    size: size * master,
+    colour: colourOf(concept, style),
+  }));
+
+/** The view of a scene of a world at full strength. */
+export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
+  const things = thingsOf(scene, config.master), byConcept = Map.groupBy(things, ({ concept }) => concept);
+  const present = [...byConcept.keys()];
+  const blurred = new Set(present.flatMap((c) => [...confusedWith(c)]));
+  const nameable = present.filter((c) => !blurred.has(c));
+  return {
+    scene,
+    config,
+    things,
+    byConcept,
+    nameable,
+    unique: nameable.flatMap((c) => byConcept.get(c)!.length === 1 ? byConcept.get(c)! : []),
+    absent: tablesOf(config, scene.split).all.items.filter((c) => !byConcept.has(c) && !blurred.has(c)),
+  };
+};
