@@ -12,12 +12,13 @@ export {
   defaultDirectory,
   type Workers,
 } from "./ablations/ablate.ts";
-export * from "./ablations/artefact.ts";
+export * from "./engine/artefact.ts";
 export * from "./ablations/commands.ts";
 export * from "./ablations/config.ts";
-export * from "./ablations/experiment.ts";
+export * from "./engine/experiment.ts";
 export * from "./ablations/families.ts";
 export * from "./ablations/fault.ts";
+export * from "./engine/fault.ts";
 export * from "./ablations/figures.ts";
 export {
   artefactName,
@@ -29,16 +30,17 @@ export {
   type LanguageSplit,
   type MadeBy,
   neededFor,
-} from "./ablations/jobs.ts";
-export { type MakeError, makeStage } from "./ablations/make.ts";
+} from "./engine/jobs.ts";
+export { type MakeError, makeStage } from "./engine/make.ts";
 export {
   type Form,
+  type MetricInfo,
   metricInfos,
   type Outcome,
   type Outcomes,
   outcomesOf,
   scoresOfOutcomes,
-} from "./ablations/outcomes.ts";
+} from "./engine/outcomes.ts";
 export * from "./ablations/object_size.ts";
 export * from "./ablations/presets.ts";
 export * from "./ablations/size_scores.ts";
@@ -49,7 +51,6 @@ export {
   type AblationSummary,
   type ArmSummary as AblationArmSummary,
   type Failure,
-  type MetricInfo,
   type Origin,
   recordCodec,
   type RecordedJob,
@@ -58,8 +59,8 @@ export {
   summaryCodec,
 } from "./ablations/summary_types.ts";
 export * from "./ablations/table.ts";
-export * from "./ablations/work.ts";
-export { type Workshop, workshop } from "./ablations/workshop.ts";
+export * from "./engine/work.ts";
+export { type JobContext, jobContext } from "./engine/context.ts";
 export * from "./ablations/write.ts";
 export * from "./board/fault.ts";
 export * from "./board/serve.ts";

@@ -28,20 +28,21 @@ import {
 } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
 import { type ProgressSink, stderrSink } from "../terminal/progress.ts";
-import { artefactPath, readResult } from "./artefact.ts";
+import { artefactPath, readResult } from "../engine/artefact.ts";
 import { codeHash, codeVersions } from "../stages/code.ts";
 import { DEFAULT_STORE } from "./commands.ts";
 import { type AblationConfig, experimentsOf } from "./config.ts";
-import { AblationError, JobError } from "./fault.ts";
-import { deviceOf, type Hand, handMakes, openHand } from "./hand.ts";
-import { artefactName, type Job, jobGraph, jobsOf, type MadeBy } from "./jobs.ts";
-import { heard, labelOf, startLive, stepsOf } from "./live.ts";
-import { makeArtefact } from "./make.ts";
-import { wireFault } from "./messages.ts";
+import { AblationError } from "./fault.ts";
+import { JobError } from "../engine/fault.ts";
+import { deviceOf, makeOnWorker, openWorkerClient, type WorkerClient } from "../engine/worker_client.ts";
+import { artefactName, type Job, jobGraph, jobsOf, type MadeBy } from "../engine/jobs.ts";
+import { heard, labelOf, startLive, stepsOf } from "../engine/live.ts";
+import { makeArtefact } from "../engine/make.ts";
+import { wireFault } from "../engine/messages.ts";
 import { ablationOf } from "./presets.ts";
-import { type JobEvent, type making, runJobs } from "./scheduler.ts";
+import { type JobEvent, type making, runJobs } from "../engine/scheduler.ts";
 import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
-import { workshop } from "./workshop.ts";
+import { jobContext } from "../engine/context.ts";
 import { writeAblation } from "./write.ts";
 
 /** What is run, where to, and on what. */
@@ -257,17 +258,17 @@ export const ablate = (
     yield* tried(() => jobGraph(experimentsOf(config), { device: "", code }));
     const logs = `${out}/logs`;
     yield* onDisk("make", logs, () => Deno.mkdir(logs, { recursive: true }));
-    const hands: Hand[] = [];
+    const hands: WorkerClient[] = [];
     for (let i = 0; i < workers; i++) {
       const log = `${logs}/worker-${i}.log`;
       const more = program === undefined ? {} : { program };
-      hands.push(yield* openHand({ store, device: deviceName, version, log, ...more }));
+      hands.push(yield* openWorkerClient({ store, device: deviceName, version, log, ...more }));
     }
     const device = yield* deviceOf(hands[0]!);
     return yield* run(
       options,
       { device, code, deviceName, lanes: workers },
-      (lane, job, onWait) => handMakes(hands[lane]!, job, onWait),
+      (lane, job, onWait) => makeOnWorker(hands[lane]!, job, onWait),
     );
   }));
 
@@ -278,9 +279,9 @@ export const ablateHere = (
 ): Effect.Effect<AblationResult, AblateError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), { store = DEFAULT_STORE, version } = options;
-    const shop = yield* workshop(store, profile.name, version), { device, code } = shop;
+    const context = yield* jobContext(store, profile.name, version), { device, code } = context;
     return yield* run(options, { device, code, deviceName, lanes: 1 }, (_lane, job, onWait) =>
-      makeArtefact(shop, job, onWait).pipe(
+      makeArtefact(context, job, onWait).pipe(
         Effect.asVoid,
         Effect.mapError((error) => {
           const { tag, ...parts } = wireFault(error, "make an artefact");

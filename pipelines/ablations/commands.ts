@@ -1,6 +1,6 @@
 /** Commands that make things again, as they are typed. */
 import { shellLine } from "../terminal/shell_line.ts";
-import type { JobStage } from "./jobs.ts";
+import type { JobStage } from "../engine/jobs.ts";
 import type { AblationRecord } from "./summary_types.ts";
 
 /** What was asked for, as flags of `ablate` and of the commands of single stages. */

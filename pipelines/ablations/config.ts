@@ -9,8 +9,8 @@ import {
   type ExperimentSetting,
   settingAnd,
   settingOf,
-} from "./experiment.ts";
-import { workOf } from "./work.ts";
+} from "../engine/experiment.ts";
+import { workOf } from "../engine/work.ts";
 
 /** Names of the families, each after the table that it follows; `quickstart` is the shortest. */
 export type FamilyName =

@@ -7,7 +7,7 @@ import type { NamedConfig } from "../configs/config.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
 import { quickstartArms } from "./quickstart_presets.ts";
 import type { AblationArm, FamilyName, PresetName } from "./config.ts";
-import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
+import type { ExperimentBase, ExperimentSetting } from "../engine/experiment.ts";
 import { sizeArms, sizesBase } from "./object_size.ts";
 import { referringBase } from "./referring.ts";
 

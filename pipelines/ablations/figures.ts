@@ -5,7 +5,8 @@ import type { Figure } from "../figures/plot.ts";
 import { timeScoreChart } from "../figures/time_score.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { follow, noSeries } from "../runs/tail.ts";
-import type { AblationSummary, ArmSummary, MetricInfo } from "./summary_types.ts";
+import type { MetricInfo } from "../engine/outcomes.ts";
+import type { AblationSummary, ArmSummary } from "./summary_types.ts";
 
 const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
 

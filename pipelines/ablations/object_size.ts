@@ -8,7 +8,7 @@ import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
 import { type DataConfig, defaultData } from "../scenes/config.ts";
 import type { AblationArm, PresetName } from "./config.ts";
-import type { ExperimentBase, ExperimentSetting } from "./experiment.ts";
+import type { ExperimentBase, ExperimentSetting } from "../engine/experiment.ts";
 
 /** Scenes whose objects have every size from 10 to 160 px of 448; all are large in the split `large-objects`. */
 export const sizesWorld: DataConfig = {

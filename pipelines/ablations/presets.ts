@@ -3,7 +3,7 @@ import type { DeviceName } from "@chain-of-sight/kernels";
 import { type DataConfig, defaultData } from "../scenes/config.ts";
 import { presets as quickstarts } from "./quickstart_presets.ts";
 import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
-import { baseOf, type ExperimentBase } from "./experiment.ts";
+import { baseOf, type ExperimentBase } from "../engine/experiment.ts";
 import { families } from "./families.ts";
 
 /** A size. */

@@ -1,6 +1,6 @@
 /** The complete configuration of a quickstart: what is made, trained, and asked. */
 import * as t from "io-ts";
-import { baseAnd, type ExperimentBase } from "./experiment.ts";
+import { baseAnd, type ExperimentBase } from "../engine/experiment.ts";
 import { type Arm, armCodec } from "../stages/model.ts";
 
 /** How large a quickstart is. */

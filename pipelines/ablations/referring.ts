@@ -4,7 +4,7 @@
  * two cores have time.
  */
 import type { PresetName } from "./config.ts";
-import type { ExperimentBase } from "./experiment.ts";
+import type { ExperimentBase } from "../engine/experiment.ts";
 
 const places = { length: 16, turns: { refer: 1 } };
 

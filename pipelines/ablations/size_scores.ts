@@ -13,8 +13,8 @@ import { evaluationCodec, questionsFor } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
 import type { AblationConfig } from "./config.ts";
 import { experimentOf } from "./config.ts";
-import { scenesIn } from "./jobs.ts";
-import type { Outcome } from "./outcomes.ts";
+import { scenesIn } from "../engine/jobs.ts";
+import type { Outcome } from "../engine/outcomes.ts";
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "./statistics.ts";
 import { readAblation, type StoredError } from "./summary.ts";
 

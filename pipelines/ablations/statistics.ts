@@ -6,7 +6,7 @@
 import { rngOf } from "../base/rng.ts";
 import { type Interval, meanOf } from "../base/bootstrap.ts";
 import { quantile } from "../base/quantile.ts";
-import { type Form, type Outcome, scoreOf, scoreOfAll } from "./outcomes.ts";
+import { type Form, type Outcome, scoreOf, scoreOfAll } from "../engine/outcomes.ts";
 
 /** Draws that serve all arms. */
 export interface Draws {

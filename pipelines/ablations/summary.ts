@@ -6,12 +6,12 @@ import { meanOf } from "../base/bootstrap.ts";
 import type { DiskError } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
-import { type ArtefactResult, readResult } from "./artefact.ts";
+import { type ArtefactResult, readResult } from "../engine/artefact.ts";
 import { ablateCommand, type AblationFlags, stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, experimentOf } from "./config.ts";
-import { bridgeAfter, type Experiment } from "./experiment.ts";
+import { bridgeAfter, type Experiment } from "../engine/experiment.ts";
 import { configOfArm } from "./families.ts";
-import { metricInfos, type Outcome } from "./outcomes.ts";
+import { metricInfos, type Outcome } from "../engine/outcomes.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
 import {
   type AblationRecord,
@@ -23,7 +23,7 @@ import {
   type RecordedRun,
   type SeedResult,
 } from "./summary_types.ts";
-import { workOf } from "./work.ts";
+import { workOf } from "../engine/work.ts";
 
 /** An ablation as its directory holds it. */
 export interface StoredAblation {

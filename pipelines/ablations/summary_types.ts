@@ -19,7 +19,8 @@ import * as t from "io-ts";
 import { oneOf } from "../base/codecs.ts";
 import type { Interval } from "../base/bootstrap.ts";
 import { amountCodec } from "../base/amount.ts";
-import { type JobStage, jobStages } from "./jobs.ts";
+import { type JobStage, jobStages } from "../engine/jobs.ts";
+import type { MetricInfo } from "../engine/outcomes.ts";
 import type { PaperRow } from "../configs/paper_row.ts";
 
 /** A job as the record names it. */
@@ -128,14 +129,6 @@ export interface ArmSummary {
   readonly paper: readonly PaperRow[];
   /** The seeds. */
   readonly seeds: readonly SeedResult[];
-}
-
-/** A score. */
-export interface MetricInfo {
-  /** Its key in scores. */
-  readonly name: string;
-  /** What it is, for people. */
-  readonly label: string;
 }
 
 /** A job that could not be done. */

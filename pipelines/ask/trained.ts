@@ -12,8 +12,8 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { writerOf } from "../stages/answer.ts";
-import { bridgeAfter } from "../ablations/experiment.ts";
-import { encoderParams } from "../ablations/models.ts";
+import { bridgeAfter } from "../engine/experiment.ts";
+import { encoderParams } from "../engine/models.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";

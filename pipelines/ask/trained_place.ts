@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { readResult } from "../ablations/artefact.ts";
-import type { Experiment } from "../ablations/experiment.ts";
-import { artefactName, type DecidedBy, visionJob } from "../ablations/jobs.ts";
+import { readResult } from "../engine/artefact.ts";
+import type { Experiment } from "../engine/experiment.ts";
+import { artefactName, type DecidedBy, visionJob } from "../engine/jobs.ts";
 import { readAblation } from "../ablations/summary.ts";
 import { decodeEither, type DecodeError } from "../base/bridge.ts";
 import { dataConfigCodec } from "../scenes/config.ts";

@@ -12,8 +12,8 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { type AblationArm, type AblationConfig, experimentOf } from "../ablations/config.ts";
-import { makeStage } from "../ablations/make.ts";
-import { workshop } from "../ablations/workshop.ts";
+import { makeStage } from "../engine/make.ts";
+import { jobContext } from "../engine/context.ts";
 import member from "../deno.json" with { type: "json" };
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
@@ -79,7 +79,7 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
         const label = `${stage} ${chosen.name}, seed ${seed}`;
         notice(`${label}, and what it needs, on ${profile.name}`);
         const { directory, key, seconds, numbers } = yield* makeStage(
-          yield* workshop(store, profile.name, member.version),
+          yield* jobContext(store, profile.name, member.version),
           experiment,
           stage,
         );

@@ -3,12 +3,12 @@ import { compile, type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
 import type { PresetName } from "../ablations/config.ts";
-import { baseOf } from "../ablations/experiment.ts";
-import { type MakeError, makeStage } from "../ablations/make.ts";
+import { baseOf } from "../engine/experiment.ts";
+import { type MakeError, makeStage } from "../engine/make.ts";
 import { ablationPresets } from "../ablations/presets.ts";
 import type { SummaryTable } from "../ablations/table.ts";
-import { workOf } from "../ablations/work.ts";
-import { workshop } from "../ablations/workshop.ts";
+import { workOf } from "../engine/work.ts";
+import { jobContext } from "../engine/context.ts";
 import { bridgeOfStage } from "../configs/model.ts";
 import { configNamed } from "../configs/named.ts";
 import member from "../deno.json" with { type: "json" };
@@ -49,14 +49,14 @@ export const pretrainingCosts = (
   preset: PresetName,
 ): Effect.Effect<readonly Cost[], MakeError, Device> =>
   Effect.gen(function* () {
-    const shop = yield* workshop(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
+    const context = yield* jobContext(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
     const base = baseOf(ablationPresets[preset].base), costs: Cost[] = [];
     for (const full of measuredConfigs("full")) {
       const { name, bridge, expansion } = yield* fromEither(configNamed(full.name, "small")).pipe(
         Effect.orDie,
       );
       const experiment = { ...base, arm: { name, bridge, expansion }, seed: 1 };
-      const { numbers, directory } = yield* makeStage(shop, experiment, "pretrain");
+      const { numbers, directory } = yield* makeStage(context, experiment, "pretrain");
       const { visualTokens, flops } = workOf(experiment, "pretrain");
       costs.push({
         config: name,

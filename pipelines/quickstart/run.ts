@@ -4,13 +4,13 @@
  */
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { artefactPath, readResult } from "../ablations/artefact.ts";
+import { artefactPath, readResult } from "../engine/artefact.ts";
 import { codeHash } from "../stages/code.ts";
-import { baseOf, type Experiment } from "../ablations/experiment.ts";
-import { type Job, jobGraph, jobsOf } from "../ablations/jobs.ts";
-import { makeArtefact, type MakeError } from "../ablations/make.ts";
-import { tokenizerOf } from "../ablations/materials.ts";
-import { workshop } from "../ablations/workshop.ts";
+import { baseOf, type Experiment } from "../engine/experiment.ts";
+import { type Job, jobGraph, jobsOf } from "../engine/jobs.ts";
+import { makeArtefact, type MakeError } from "../engine/make.ts";
+import { tokenizerOf } from "../engine/inputs.ts";
+import { jobContext } from "../engine/context.ts";
 import { tried } from "../base/bridge.ts";
 import { type DiskError, existing, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
@@ -123,8 +123,8 @@ export const quickstart = (
 ): Effect.Effect<Summary, QuickstartError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), { profile: { name: device } } = yield* theDevice();
-    const shop = yield* workshop(store, device, version), experiments = quickstartExperiments(config);
-    const jobs = yield* tried(() => jobGraph(experiments, shop));
+    const context = yield* jobContext(store, device, version), experiments = quickstartExperiments(config);
+    const jobs = yield* tried(() => jobGraph(experiments, context));
     const trainings = jobs.filter(({ stage }) => stage !== "scenes" && stage !== "features");
     if (fresh) {
       for (const path of [out, ...trainings.map((job) => artefactPath(store, job))]) yield* moveAside(path);
@@ -132,7 +132,7 @@ export const quickstart = (
     yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
     const hashes: string[] = [];
     for (const job of jobs.filter(({ stage }) => stage === "scenes")) {
-      hashes.push((yield* makeArtefact(shop, job, tellOnce("scenes"))).dataHash);
+      hashes.push((yield* makeArtefact(context, job, tellOnce("scenes"))).dataHash);
     }
     const dataHash = hashOf(hashes);
     const begun = newManifest({
@@ -141,7 +141,7 @@ export const quickstart = (
       dataHash,
       codeVersion: version,
       commit: libraryCommit(),
-      code: codeHash(shop.code),
+      code: codeHash(context.code),
       device,
       seeds: { data: config.data.seed, model: config.seed, evaluation: config.evaluate.seed },
       stages: stageNames(config),
@@ -152,11 +152,11 @@ export const quickstart = (
     const run = stageRun(opened), done = new Set<string>(), results: ArmResult[] = [];
     for (const [i, experiment] of experiments.entries()) {
       notice(`${experiment.arm.name}, arm ${i + 1} of ${experiments.length}`);
-      for (const job of jobsOf(experiment, shop)) {
+      for (const job of jobsOf(experiment, context)) {
         const title = titleOf(job, experiment), artefact = artefactPath(store, job);
         if (done.has(title ?? job.key)) continue;
         done.add(title ?? job.key);
-        const make = makeArtefact(shop, job, tellOnce(title ?? job.stage));
+        const make = makeArtefact(context, job, tellOnce(title ?? job.stage));
         if (title === undefined) yield* make;
         else {
           if ((yield* readResult(artefact)) !== undefined) {
@@ -171,7 +171,7 @@ export const quickstart = (
     const summary = summaryOf(config, results, {
       dataHash,
       device,
-      vocabulary: vocabularyOf(yield* tokenizerOf(shop, experiments[0]!)),
+      vocabulary: vocabularyOf(yield* tokenizerOf(context, experiments[0]!)),
       wallSeconds: (performance.now() - began) / 1000,
     });
     yield* writeReport(run.directory, summary);

@@ -1,5 +1,6 @@
 /** Figures of a family's summary. */
-import type { AblationSummary, ArmSummary, MetricInfo } from "../ablations/summary_types.ts";
+import type { AblationSummary, ArmSummary } from "../ablations/summary_types.ts";
+import type { MetricInfo } from "../engine/outcomes.ts";
 import { EQUAL_COMPUTE } from "../ablations/families.ts";
 import { intervalChart, type Ranging } from "../figures/interval_chart.ts";
 import type { Figure } from "../figures/plot.ts";

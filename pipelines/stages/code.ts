@@ -32,11 +32,11 @@ export const stageSources = {
 export const callingSources: readonly string[] = [
   "encoder",
   "experiment",
+  "inputs",
   "make",
-  "materials",
   "models",
   "outcomes",
-].map((name) => `pipelines/ablations/${name}.ts`);
+].map((name) => `pipelines/engine/${name}.ts`);
 
 /** Where files that were parsed are remembered. */
 const MEMORY = "cache/sources.json";

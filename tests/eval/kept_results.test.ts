@@ -1,7 +1,7 @@
 /** Kept results are what today's rules give: of kept answers the same sums, and of all kinds that they hold the same rules. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { outcomesOf } from "../../pipelines/ablations/outcomes.ts";
+import { outcomesOf } from "../../pipelines/engine/outcomes.ts";
 import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
 import type { DataConfig } from "../../pipelines/scenes/config.ts";
 import { sampleScenes } from "../../pipelines/scenes/scene.ts";

@@ -7,17 +7,17 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
-import { readResult } from "../../pipelines/ablations/artefact.ts";
+import { readResult } from "../../pipelines/engine/artefact.ts";
 import { ablationCodec, type AblationConfig, experimentsOf } from "../../pipelines/ablations/config.ts";
-import type { Experiment } from "../../pipelines/ablations/experiment.ts";
+import type { Experiment } from "../../pipelines/engine/experiment.ts";
 import { families } from "../../pipelines/ablations/families.ts";
 import { AblationError } from "../../pipelines/ablations/fault.ts";
-import { makeStage } from "../../pipelines/ablations/make.ts";
-import { wireFault } from "../../pipelines/ablations/messages.ts";
+import { makeStage } from "../../pipelines/engine/make.ts";
+import { wireFault } from "../../pipelines/engine/messages.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { readAblation, summarise } from "../../pipelines/ablations/summary.ts";
 import { summaryCodec } from "../../pipelines/ablations/summary_types.ts";
-import { workshop } from "../../pipelines/ablations/workshop.ts";
+import { jobContext } from "../../pipelines/engine/context.ts";
 import { override } from "../../pipelines/configs/override.ts";
 import { denoDisk, diskError, withDisk } from "../../pipelines/base/disk.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
@@ -53,16 +53,16 @@ disks("a full disk is told, harms nothing, and the same goes on once there is ro
   await Effect.runPromise(
     Effect.gen(function* () {
       const { profile } = yield* theDevice();
-      const shop = (name: string) => workshop(`${root}/${name}`, profile.name, "test");
-      const untouched = yield* makeStage(yield* shop("untouched"), e, "evaluate");
-      const error = yield* Effect.flip(withDisk(full, makeStage(yield* shop("full"), e, "evaluate")));
+      const context = (name: string) => jobContext(`${root}/${name}`, profile.name, "test");
+      const untouched = yield* makeStage(yield* context("untouched"), e, "evaluate");
+      const error = yield* Effect.flip(withDisk(full, makeStage(yield* context("full"), e, "evaluate")));
       const { everywhere, mend, again, got } = wireFault(error, "make");
       assert.match(got, /No space left on device/);
       assert.equal([everywhere, again], [true, false]);
       assert.match(mend, /free space/);
       const names = [...Deno.readDirSync(`${root}/full`)].map(({ name }) => name);
       assert.not(names.some((name) => name.startsWith("evaluate")));
-      const after = yield* makeStage(yield* shop("full"), e, "evaluate");
+      const after = yield* makeStage(yield* context("full"), e, "evaluate");
       assert.equal(after.numbers, untouched.numbers);
       assert.equal(after.outcomes, untouched.outcomes);
       for (const { name } of Deno.readDirSync(`${root}/untouched`)) {

@@ -7,7 +7,7 @@ import {
   type Outcome,
   outcomesOf,
   scoresOfOutcomes,
-} from "../../pipelines/ablations/outcomes.ts";
+} from "../../pipelines/engine/outcomes.ts";
 import { ablationPresets } from "../../pipelines/ablations/presets.ts";
 import { differenceWithInterval, drawsOf, meanWithInterval } from "../../pipelines/ablations/statistics.ts";
 import { defaultData } from "../../pipelines/scenes/config.ts";

@@ -14,9 +14,9 @@ import {
   familyNames,
   presetNames,
 } from "../../pipelines/ablations/config.ts";
-import { type Experiment, experimentCodec } from "../../pipelines/ablations/experiment.ts";
+import { type Experiment, experimentCodec } from "../../pipelines/engine/experiment.ts";
 import { EQUAL_COMPUTE, families } from "../../pipelines/ablations/families.ts";
-import { JobError } from "../../pipelines/ablations/fault.ts";
+import { JobError } from "../../pipelines/engine/fault.ts";
 import {
   artefactName,
   type Job,
@@ -24,17 +24,17 @@ import {
   jobsOf,
   type JobStage,
   neededFor,
-} from "../../pipelines/ablations/jobs.ts";
-import { heard, liveLine, startLive } from "../../pipelines/ablations/live.ts";
+} from "../../pipelines/engine/jobs.ts";
+import { heard, liveLine, startLive } from "../../pipelines/engine/live.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
-import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/ablations/scheduler.ts";
+import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/engine/scheduler.ts";
 import {
   type AblationSummary,
   type ArmSummary,
   summaryCodec,
 } from "../../pipelines/ablations/summary_types.ts";
 import { differencesOf, summaryText, tableOf } from "../../pipelines/ablations/table.ts";
-import { workOf } from "../../pipelines/ablations/work.ts";
+import { workOf } from "../../pipelines/engine/work.ts";
 import { override } from "../../pipelines/configs/override.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
@@ -417,7 +417,7 @@ graphs(
         art: [defaultData, fullData].map((data) => hashOf(materialsVersion(data)).slice(0, 16)),
       },
       { format: 1, encoder: "b2a75d97f08c894e", art: ["8823082956a02b33", "16243514821ce6ee"] },
-      "of another encoder or other art artefacts have other keys: raise FORMAT in pipelines/ablations/jobs.ts",
+      "of another encoder or other art artefacts have other keys: raise FORMAT in pipelines/engine/jobs.ts",
     );
   },
 );

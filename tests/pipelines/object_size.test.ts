@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { experimentsOf } from "../../pipelines/ablations/config.ts";
-import { bridgeAfter } from "../../pipelines/ablations/experiment.ts";
-import { jobGraph, jobsOf } from "../../pipelines/ablations/jobs.ts";
+import { bridgeAfter } from "../../pipelines/engine/experiment.ts";
+import { jobGraph, jobsOf } from "../../pipelines/engine/jobs.ts";
 import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import {

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { ablationCodec, experimentsOf } from "../../pipelines/ablations/config.ts";
 import { families } from "../../pipelines/ablations/families.ts";
-import { artefactName, type DecidedBy, jobsOf, visionJob } from "../../pipelines/ablations/jobs.ts";
+import { artefactName, type DecidedBy, jobsOf, visionJob } from "../../pipelines/engine/jobs.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { override } from "../../pipelines/configs/override.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Outcome } from "../../pipelines/ablations/outcomes.ts";
+import type { Outcome } from "../../pipelines/engine/outcomes.ts";
 import { families } from "../../pipelines/ablations/families.ts";
-import { metricInfos } from "../../pipelines/ablations/outcomes.ts";
+import { metricInfos } from "../../pipelines/engine/outcomes.ts";
 import { claims } from "../../pipelines/report/results/claims.ts";
 import type { Claim } from "../../pipelines/report/results/claim.ts";
 import { type KeptAblation, resultOf } from "../../pipelines/report/results/evidence.ts";

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { experimentsOf } from "../../pipelines/ablations/config.ts";
-import { jobsOf } from "../../pipelines/ablations/jobs.ts";
+import { jobsOf } from "../../pipelines/engine/jobs.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { commitOf } from "../../pipelines/runs/commit.ts";
 import { newManifest } from "../../pipelines/runs/manifest.ts";
@@ -89,7 +89,7 @@ test("all that makes artefacts is among the sources of a stage, or calls them", 
     Object.values(stageSources).flatMap((roots) => Object.keys(closureOf(roots, memory))),
   );
   // where artefacts lie and what jobs are decides their keys, not what is in them
-  const plumbing = ["artefact", "jobs", "workshop"].map((name) => `pipelines/ablations/${name}.ts`);
+  const plumbing = ["artefact", "jobs", "context"].map((name) => `pipelines/engine/${name}.ts`);
   for (const path of callingSources) {
     const text = Deno.readTextFileSync(`${root}${path}`);
     const { uses } = countedCode(text);

@@ -1,7 +1,7 @@
 /** What the records say about the claims. Pure. */
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../ablations/statistics.ts";
-import type { ArtefactResult } from "../../ablations/artefact.ts";
-import type { Outcome } from "../../ablations/outcomes.ts";
+import type { ArtefactResult } from "../../engine/artefact.ts";
+import type { Outcome } from "../../engine/outcomes.ts";
 import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
 import { type Interval, meanOf } from "../../base/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";

@@ -1,6 +1,6 @@
 /** RESULTS.md: the claims one by one, and the records that every number comes from. Pure. */
-import type { MetricInfo } from "../../ablations/summary_types.ts";
-import { metricInfos } from "../../ablations/outcomes.ts";
+import type { MetricInfo } from "../../engine/outcomes.ts";
+import { metricInfos } from "../../engine/outcomes.ts";
 import { claims } from "./claims.ts";
 import {
   type ClaimResult,

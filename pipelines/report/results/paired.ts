@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as t from "io-ts";
 import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
-import type { Experiment } from "../../ablations/experiment.ts";
+import type { Experiment } from "../../engine/experiment.ts";
 import { numbers } from "../../bench/step_work.ts";
 import { bootstrap, type Interval } from "../../base/bootstrap.ts";
 import { tokenizerFor } from "../../stages/encoding.ts";

@@ -1,6 +1,6 @@
 /** The records of ablations that are kept with the code, as a folder holds them. */
 import * as Effect from "effect/Effect";
-import { type ArtefactResult, readResult } from "../../ablations/artefact.ts";
+import { type ArtefactResult, readResult } from "../../engine/artefact.ts";
 import { readAblation, type StoredError } from "../../ablations/summary.ts";
 import { summaryCodec } from "../../ablations/summary_types.ts";
 import { existing, namesIn, onDisk } from "../../base/disk.ts";

@@ -9,7 +9,7 @@ import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
 
 /** How workers are started. */
-export interface HandOptions {
+export interface WorkerOptions {
   /** The store. */
   readonly store: string;
   /** The device by name. */
@@ -37,9 +37,9 @@ export interface Running {
 }
 
 /** A worker that is there, or will be when it is needed. */
-export interface Hand {
+export interface WorkerClient {
   /** How it is started. */
-  readonly options: HandOptions;
+  readonly options: WorkerOptions;
   /** The worker, while it runs. */
   running: Running | undefined;
   /** Number of the next wish. */
@@ -62,7 +62,7 @@ const workerPermissions = (store: string): readonly string[] => [
   "--no-prompt",
 ];
 
-const started = (options: HandOptions): Running => {
+const started = (options: WorkerOptions): Running => {
   const program = options.program ?? new URL("./worker.ts", import.meta.url).href;
   const process = new Deno.Command(Deno.execPath(), {
     args: [
@@ -117,12 +117,12 @@ const stop = async ({ input, ended }: Running): Promise<void> => {
   await ended;
 };
 
-const runningOf = (hand: Hand): Running => hand.running ??= started(hand.options);
+const runningOf = (hand: WorkerClient): Running => hand.running ??= started(hand.options);
 
 /** A worker for as long as the scope lives. No process is started yet. */
-export const openHand = (options: HandOptions): Effect.Effect<Hand, never, Scope.Scope> =>
+export const openWorkerClient = (options: WorkerOptions): Effect.Effect<WorkerClient, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync((): Hand => ({ options, running: undefined, next: 0 })),
+    Effect.sync((): WorkerClient => ({ options, running: undefined, next: 0 })),
     (hand) => Effect.promise(async () => hand.running === undefined ? undefined : await stop(hand.running)),
   );
 
@@ -139,7 +139,7 @@ const crash = (artefact: string, how: string): JobError =>
   });
 
 /** The name of a worker's device. A worker that cannot open one is a JobError with the end of what it said. */
-export const deviceOf = (hand: Hand): Effect.Effect<string, JobError> =>
+export const deviceOf = (hand: WorkerClient): Effect.Effect<string, JobError> =>
   Effect.tryPromise({
     try: () => runningOf(hand).ready,
     catch: (cause) => {
@@ -158,8 +158,8 @@ export const deviceOf = (hand: Hand): Effect.Effect<string, JobError> =>
   });
 
 /** Has a worker make an artefact. A worker whose device failed, or that ended, is replaced before the next. */
-export const handMakes = (
-  hand: Hand,
+export const makeOnWorker = (
+  hand: WorkerClient,
   job: Job,
   onWait: (holder: string) => void,
 ): Effect.Effect<void, JobError> =>

@@ -2,7 +2,7 @@
  * A worker process of an ablation: opens one device, makes one artefact after the other as it is told on standard input,
  * and ends when that closes, which it does when the ablation ends in any way. What it is doing then is saved first.
  *
- *     deno run -A pipelines/ablations/worker.ts <store> <device> <version>
+ *     deno run -A pipelines/engine/worker.ts <store> <device> <version>
  */
 import {
   type Device,
@@ -21,7 +21,7 @@ import { tuned } from "../tune/store.ts";
 import { jobsOf } from "./jobs.ts";
 import { makeArtefact } from "./make.ts";
 import { lineOf, linesOf, readRequest, type Reply, type Request, wireFault } from "./messages.ts";
-import { type Workshop, workshop } from "./workshop.ts";
+import { type JobContext, jobContext } from "./context.ts";
 
 const say = (reply: Reply): void => {
   const bytes = new TextEncoder().encode(lineOf(reply));
@@ -38,11 +38,14 @@ const otherCode = (key: string): RunError =>
     path: "",
   });
 
-const answered = (shop: Workshop, { id, experiment, key }: Request): Effect.Effect<void, never, Device> =>
+const answered = (
+  context: JobContext,
+  { id, experiment, key }: Request,
+): Effect.Effect<void, never, Device> =>
   Effect.gen(function* () {
-    const job = jobsOf(experiment, shop).find((one) => one.key === key);
+    const job = jobsOf(experiment, context).find((one) => one.key === key);
     if (job === undefined) return yield* Effect.fail(otherCode(key));
-    yield* makeArtefact(shop, job, (holder) => say({ kind: "waiting", id, holder }));
+    yield* makeArtefact(context, job, (holder) => say({ kind: "waiting", id, holder }));
   }).pipe(
     Effect.exit,
     Effect.flatMap((exit) =>
@@ -57,7 +60,7 @@ const answered = (shop: Workshop, { id, experiment, key }: Request): Effect.Effe
 
 const serve = (store: string, version: string): Effect.Effect<void, RunError, Device> =>
   Effect.gen(function* () {
-    const { profile } = yield* theDevice(), shop = yield* workshop(store, profile.name, version);
+    const { profile } = yield* theDevice(), context = yield* jobContext(store, profile.name, version);
     say({ kind: "ready", device: profile.name });
     let current: Fiber.Fiber<void> | undefined;
     for (const lines = linesOf(Deno.stdin.readable);;) {
@@ -65,7 +68,7 @@ const serve = (store: string, version: string): Effect.Effect<void, RunError, De
       if (next.done === true) break;
       const request = readRequest(next.value);
       if (E.isLeft(request)) throw request.left;
-      current = yield* Effect.forkChild(answered(shop, request.right));
+      current = yield* Effect.forkChild(answered(context, request.right));
     }
     // whoever asked is gone
     if (current !== undefined) yield* Fiber.interrupt(current);

@@ -16,7 +16,7 @@ import { paramsIn } from "../weights/params.ts";
 import { artefactPath } from "./artefact.ts";
 import { bridgeAfter, type Experiment } from "./experiment.ts";
 import { jobsOf } from "./jobs.ts";
-import type { Workshop } from "./workshop.ts";
+import type { JobContext } from "./context.ts";
 
 /** The encoder in the checkpoint of its training. */
 export const encoderParams = (
@@ -29,15 +29,15 @@ export const encoderParams = (
 
 /** The model of an experiment after a stage, from its artefact in the store. */
 export const modelAfter = (
-  shop: Workshop,
+  context: JobContext,
   e: Experiment,
   stage: "pretrain" | "expand" | "finetune",
   vocabulary: number,
 ): Effect.Effect<ModelState, CheckpointError | TreeError> =>
   Effect.gen(function* () {
-    const job = jobsOf(e, shop).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
+    const job = jobsOf(e, context).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
     const { tensors, metadata } = yield* load(
-      `${artefactPath(shop.store, job)}/checkpoints/${stage}.safetensors`,
+      `${artefactPath(context.store, job)}/checkpoints/${stage}.safetensors`,
     );
     const { specs } = modelOf(e.model, vocabulary, bridge);
     const params = yield* paramsIn(tensors, specs, stage === "expand" ? "" : PARAMS);

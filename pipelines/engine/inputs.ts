@@ -16,31 +16,31 @@ import { artefactPath } from "./artefact.ts";
 import type { Experiment } from "./experiment.ts";
 import { dataIn, type Job, jobsOf, type LanguageSplit, scenesIn } from "./jobs.ts";
 import { encoderParams } from "./models.ts";
-import { keeping, type Workshop } from "./workshop.ts";
+import { type JobContext, keeping } from "./context.ts";
 
 /** The artefact of scenes or features of a split. */
 export const pictureJob = (
-  shop: Workshop,
+  context: JobContext,
   e: Experiment,
   stage: "scenes" | "features",
   split: LanguageSplit,
-): Job => jobsOf(e, shop).find((job) => job.stage === stage && job.pictures?.split === split)!;
+): Job => jobsOf(e, context).find((job) => job.stage === stage && job.pictures?.split === split)!;
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
-export const scenesOf = (shop: Workshop, job: Job): Effect.Effect<SceneSet, DataError> => {
+export const scenesOf = (context: JobContext, job: Job): Effect.Effect<SceneSet, DataError> => {
   const { split, side } = job.pictures!, { experiment: e } = job;
-  const cache = `${artefactPath(shop.store, job)}/pictures`;
+  const cache = `${artefactPath(context.store, job)}/pictures`;
   return renderDataset(dataIn(e, split), split, scenesIn(e, split), { sides: [side], cache });
 };
 
 /** The encoder of an experiment: the shipped one, or the one that was trained for it. */
 export const encoderOf = (
-  shop: Workshop,
+  context: JobContext,
   e: Experiment,
 ): Effect.Effect<VisionWeights, FeatureError> => {
-  const job = jobsOf(e, shop).find(({ stage }) => stage === "vision");
-  if (job === undefined) return keeping(shop, "shipped encoder", loadVision(shippedWeights()));
-  const path = `${artefactPath(shop.store, job)}/checkpoints/vision.safetensors`;
+  const job = jobsOf(e, context).find(({ stage }) => stage === "vision");
+  if (job === undefined) return keeping(context, "shipped encoder", loadVision(shippedWeights()));
+  const path = `${artefactPath(context.store, job)}/checkpoints/vision.safetensors`;
   return Effect.gen(function* () {
     const { tensors, hash } = yield* load(path);
     return { params: yield* encoderParams(tensors as Readonly<Record<string, NdArray>>), hash };
@@ -59,20 +59,20 @@ export interface SeenScenes {
 
 /** Features of an artefact, computed, or read from where they were kept. */
 export const seenScenes = (
-  shop: Workshop,
+  context: JobContext,
   job: Job,
 ): Effect.Effect<SeenScenes, DataError | FeatureError | TreeError, Device> =>
   keeping(
-    shop,
+    context,
     job.key,
     Effect.gen(function* () {
       const e = job.experiment, { split, side, tiles } = job.pictures!;
-      const set = yield* scenesOf(shop, pictureJob(shop, e, "scenes", split));
-      const features = yield* featuresOf(set, yield* encoderOf(shop, e), {
+      const set = yield* scenesOf(context, pictureJob(context, e, "scenes", split));
+      const features = yield* featuresOf(set, yield* encoderOf(context, e), {
         side,
         tiles,
         batch: Math.max(1, Math.floor(e.featureBatch * (112 / side) ** 2)),
-        cache: `${artefactPath(shop.store, job)}/checkpoints`,
+        cache: `${artefactPath(context.store, job)}/checkpoints`,
         label: `features of ${split}`,
       });
       return { scenes: set.scenes, hash: set.hash, features };
@@ -80,17 +80,24 @@ export const seenScenes = (
   );
 
 /** The encoding of an experiment. */
-export const tokenizerOf = (shop: Workshop, e: Experiment): Effect.Effect<Tokenizer> =>
-  keeping(shop, hashOf([e.data, e.vocabulary]), Effect.sync(() => tokenizerFor(e)));
+export const tokenizerOf = (context: JobContext, e: Experiment): Effect.Effect<Tokenizer> =>
+  keeping(context, hashOf([e.data, e.vocabulary]), Effect.sync(() => tokenizerFor(e)));
 
 /** What a stage of an experiment learns from or is asked about. */
 export const dataOf = (
-  shop: Workshop,
+  context: JobContext,
   e: Experiment,
   split: LanguageSplit,
 ): Effect.Effect<LanguageData & { readonly hash: string }, DataError | FeatureError | TreeError, Device> =>
   Effect.gen(function* () {
-    const { scenes, features, hash } = yield* seenScenes(shop, pictureJob(shop, e, "features", split));
+    const { scenes, features, hash } = yield* seenScenes(context, pictureJob(context, e, "features", split));
     const text = split === "pretrain" ? e.text.pretrain : e.text.finetune;
-    return { scenes, features, hash, data: dataIn(e, split), text, tokenizer: yield* tokenizerOf(shop, e) };
+    return {
+      scenes,
+      features,
+      hash,
+      data: dataIn(e, split),
+      text,
+      tokenizer: yield* tokenizerOf(context, e),
+    };
   });

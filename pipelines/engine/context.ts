@@ -5,7 +5,7 @@ import { codeVersions } from "../stages/code.ts";
 import type { MadeBy } from "./jobs.ts";
 
 /** Where jobs find each other's artefacts, and what this process keeps in memory. */
-export interface Workshop extends MadeBy {
+export interface JobContext extends MadeBy {
   /** The store. */
   readonly store: string;
   /** Version of the code, for manifests. */
@@ -14,12 +14,12 @@ export interface Workshop extends MadeBy {
   readonly kept: Map<string, unknown>;
 }
 
-/** A workshop with nothing in memory, for the code as it is. */
-export const workshop = (
+/** A context with nothing in memory, for the code as it is. */
+export const jobContext = (
   store: string,
   device: string,
   version: string,
-): Effect.Effect<Workshop, RunError> =>
+): Effect.Effect<JobContext, RunError> =>
   Effect.map(codeVersions, (code) => ({ store, device, code, version, kept: new Map() }));
 
 /** Things kept in memory: those of one experiment. */
@@ -27,7 +27,7 @@ const KEPT = 8;
 
 /** The value of a key, kept in memory for the next who wants it. */
 export const keeping = <A, E, R>(
-  { kept }: Workshop,
+  { kept }: JobContext,
   key: string,
   make: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E, R> =>

@@ -32,8 +32,8 @@ import { artefactPath, type ArtefactResult, readResult, writeResult } from "./ar
 import { trainEncoder } from "./encoder.ts";
 import type { Experiment } from "./experiment.ts";
 import { artefactName, type Job, jobsOf, type JobStage, neededFor } from "./jobs.ts";
-import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./materials.ts";
-import type { Workshop } from "./workshop.ts";
+import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./inputs.ts";
+import type { JobContext } from "./context.ts";
 import { modelAfter } from "./models.ts";
 import { controlScores, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 
@@ -71,34 +71,34 @@ const trainingNumbers = ({ first, last, timing, losses }: MetricsDigest): Found 
   };
 };
 
-const trained = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+const trained = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
   Effect.gen(function* () {
-    const data = yield* dataOf(shop, e, stage as "pretrain" | "finetune"), source = sceneSource(data);
+    const data = yield* dataOf(context, e, stage as "pretrain" | "finetune"), source = sceneSource(data);
     const { model, seed } = e;
     if (stage === "pretrain") {
       const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed, e.resolution));
       const done = yield* pretrain(run, { name: stage, config: e.pretrain, model, source, seed })(fresh);
       return trainingNumbers(yield* digestMetrics(done.metrics));
     }
-    const given = yield* modelAfter(shop, e, "expand", source.vocabulary);
+    const given = yield* modelAfter(context, e, "expand", source.vocabulary);
     const settings = { name: stage, config: e.finetune, model, source, seed: seed + 1 };
     const { metrics } = yield* finetune(run, settings)(given);
     return trainingNumbers(yield* digestMetrics(metrics));
   });
 
-const grown = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+const grown = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
   Effect.gen(function* () {
-    const { arm, model, seed } = e, vocabulary = vocabularyOf(yield* tokenizerOf(shop, e));
-    const given = yield* modelAfter(shop, e, "pretrain", vocabulary);
+    const { arm, model, seed } = e, vocabulary = vocabularyOf(yield* tokenizerOf(context, e));
+    const given = yield* modelAfter(context, e, "pretrain", vocabulary);
     yield* expand(run, { name: stage, arm, model, vocabulary, seed })(given);
     return { numbers: {} };
   });
 
-const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun): Making =>
+const evaluated = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
   Effect.gen(function* () {
-    const data = yield* dataOf(shop, e, "eval");
-    const training = yield* seenScenes(shop, pictureJob(shop, e, "features", "finetune"));
-    const given: ModelState = yield* modelAfter(shop, e, "finetune", vocabularyOf(data.tokenizer));
+    const data = yield* dataOf(context, e, "eval");
+    const training = yield* seenScenes(context, pictureJob(context, e, "features", "finetune"));
+    const given: ModelState = yield* modelAfter(context, e, "finetune", vocabularyOf(data.tokenizer));
     // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
     const average = meanFeatures(training.features);
     const askedAbout = (name: string, about: LanguageData) =>
@@ -111,10 +111,10 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
       })(given);
     const evaluation = yield* askedAbout(stage, data), { answers } = evaluation;
     if (e.largeObjects !== undefined) {
-      yield* askedAbout("large-objects", yield* dataOf(shop, e, "large-objects"));
+      yield* askedAbout("large-objects", yield* dataOf(context, e, "large-objects"));
     }
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
-    const job = pictureJob(shop, e, "scenes", "eval"), set = yield* scenesOf(shop, job);
+    const job = pictureJob(context, e, "scenes", "eval"), set = yield* scenesOf(context, job);
     const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);
     yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, job.pictures!.side)]);
     const seen = outcomesOf(answered, e.data), numbers = scoresOfOutcomes(seen);
@@ -122,21 +122,21 @@ const evaluated = (shop: Workshop, { experiment: e, stage }: Job, run: StageRun)
     return { numbers, outcomes: { seen, blind: control("blind"), shuffled: control("shuffled") } };
   });
 
-const drawn = (shop: Workshop, job: Job): Making =>
+const drawn = (context: JobContext, job: Job): Making =>
   Effect.map(
-    scenesOf(shop, job),
+    scenesOf(context, job),
     ({ scenes, hash }) => ({ dataHash: hash, numbers: { scenes: scenes.length } }),
   );
 
-const seen = (shop: Workshop, job: Job): Making =>
-  Effect.map(seenScenes(shop, job), ({ features }) => ({
+const seen = (context: JobContext, job: Job): Making =>
+  Effect.map(seenScenes(context, job), ({ features }) => ({
     numbers: { scenes: features.count, cells: features.cells },
   }));
 
-const taught = (_shop: Workshop, { experiment: e }: Job, run: StageRun): Making =>
+const taught = (_shop: JobContext, { experiment: e }: Job, run: StageRun): Making =>
   Effect.as(trainEncoder(e, run, `${run.directory.path}/pictures`), { numbers: {} });
 
-const makers: Readonly<Record<Job["stage"], (shop: Workshop, job: Job, run: StageRun) => Making>> = {
+const makers: Readonly<Record<Job["stage"], (context: JobContext, job: Job, run: StageRun) => Making>> = {
   scenes: drawn,
   vision: taught,
   features: seen,
@@ -160,13 +160,13 @@ const PATIENCE = "250 millis";
 
 /** Results of what a job needs; one that is not there is an error. */
 const needsOf = (
-  shop: Workshop,
+  context: JobContext,
   job: Job,
 ): Effect.Effect<readonly ArtefactResult[], DecodeError | DiskError | RunError> =>
   Effect.forEach(
     job.needs,
     (need) =>
-      Effect.flatMap(readResult(artefactPath(shop.store, need)), (result) =>
+      Effect.flatMap(readResult(artefactPath(context.store, need)), (result) =>
         result === undefined
           ? Effect.fail(
             new RunError({
@@ -174,7 +174,7 @@ const needsOf = (
               got: `no finished ${artefactName(need)}`,
               expected: "everything that it needs in the store",
               mend: "make that first; whole experiments do",
-              path: shop.store,
+              path: context.store,
             }),
           )
           : Effect.succeed(result)),
@@ -185,22 +185,22 @@ const needsOf = (
  * another process makes is waited for.
  */
 export const makeArtefact = (
-  shop: Workshop,
+  context: JobContext,
   job: Job,
   onWait: ReturnType<typeof waiting> = () => {},
 ): Effect.Effect<ArtefactResult, MakeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const path = artefactPath(shop.store, job), before = yield* readResult(path);
+    const path = artefactPath(context.store, job), before = yield* readResult(path);
     if (before !== undefined) return before;
-    const needs = yield* needsOf(shop, job), dataHash = dataHashOf(job, needs);
+    const needs = yield* needsOf(context, job), dataHash = dataHashOf(job, needs);
     const { seed, data, evaluate: { seed: evaluation } } = job.experiment;
     const manifest = newManifest({
       name: artefactName(job),
       config: job.config,
       dataHash,
-      codeVersion: shop.version,
+      codeVersion: context.version,
       commit: libraryCommit(),
-      device: shop.device,
+      device: context.device,
       seeds: { data: data.seed, model: seed, evaluation },
       stages: [job.stage],
     }, new Date().toISOString());
@@ -218,7 +218,7 @@ export const makeArtefact = (
     const meanwhile = yield* readResult(path);
     if (meanwhile !== undefined) return meanwhile;
     const began = performance.now(), run = stageRun(opened);
-    const found = yield* noted(run, job.stage, () => makers[job.stage](shop, job, run))(undefined);
+    const found = yield* noted(run, job.stage, () => makers[job.stage](context, job, run))(undefined);
     const result: ArtefactResult = {
       format: 1,
       key: job.key,
@@ -232,12 +232,12 @@ export const makeArtefact = (
 
 /** An artefact of an experiment and all that it needs, one after the other in this process. */
 export const makeStage = (
-  shop: Workshop,
+  context: JobContext,
   experiment: Experiment,
   stage: JobStage,
 ): Effect.Effect<ArtefactResult & { readonly directory: string }, MakeError, Device> =>
   Effect.gen(function* () {
-    const jobs = yield* tried(() => jobsOf(experiment, shop));
+    const jobs = yield* tried(() => jobsOf(experiment, context));
     const wanted = jobs.findLast((job) => job.stage === stage);
     if (wanted === undefined) {
       return yield* Effect.fail(
@@ -246,11 +246,11 @@ export const makeStage = (
           got: "an experiment that takes the shipped encoder",
           expected: "one that trains its own",
           mend: "give it steps: vision.steps=400",
-          path: shop.store,
+          path: context.store,
         }),
       );
     }
-    for (const job of neededFor(jobs, [wanted.key])) yield* makeArtefact(shop, job);
-    const directory = artefactPath(shop.store, wanted), result = yield* makeArtefact(shop, wanted);
+    for (const job of neededFor(jobs, [wanted.key])) yield* makeArtefact(context, job);
+    const directory = artefactPath(context.store, wanted), result = yield* makeArtefact(context, wanted);
     return { ...result, directory };
   });

@@ -13,7 +13,14 @@ import { sceneRecord } from "../eval/scene_records.ts";
 import { saysYes } from "../eval/yes_no.ts";
 import type { Evaluation } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
-import type { MetricInfo } from "./summary_types.ts";
+
+/** A score. */
+export interface MetricInfo {
+  /** Its key in scores. */
+  readonly name: string;
+  /** What it is, for people. */
+  readonly label: string;
+}
 
 /** How a score follows from sums: `mean` of `[sum, number]`, `f1` of `[true positives, false positives, false negatives]`. */
 export type Form = "mean" | "f1";

@@ -1,0 +1,19 @@
+/** What can go wrong with a job. */
+import { FaultError } from "../base/fault.ts";
+
+/** A job that failed, as its worker told it, or a worker that ended. */
+export class JobError extends FaultError<{
+  /** Directory of the artefact in the store. */
+  readonly artefact: string;
+  /** The error's tag, `crash` where a worker ended without one. */
+  readonly cause: string;
+  /** Whether trying again on a fresh worker may help. */
+  readonly again: boolean;
+  /** Whether every other job would fail for the same reason, as on a full disk. */
+  readonly everywhere: boolean;
+}> {
+  /** Discriminates the error. */
+  readonly _tag = "JobError";
+  /** The class name shown in stack traces. */
+  override readonly name = "JobError";
+}
