@@ -57,6 +57,23 @@ export const f32 = (shape: Shape, values: Iterable<number>): NdArray =>
 export const f16 = (shape: Shape, values: Iterable<number>): NdArray =>
   ndarray("f16", shape, Float16Array.from(values));
 
+/**
+ * A host array rounded to f16; one of f16 as it is.
+ * @throws {DTypeError} by its name, if it holds a number beyond the range of f16.
+ */
+export const halved = (name: string, { dtype, shape, data }: NdArray): NdArray => {
+  if (dtype === "f16") return { dtype, shape, data };
+  const half = Float16Array.from(data);
+  const over = half.findIndex((x, i) => !Number.isFinite(x) && Number.isFinite(data[i]!));
+  if (over < 0) return { dtype: "f16", shape, data: half };
+  throw new DTypeError({
+    op: "f16",
+    got: `${data[over]} in ${name}`,
+    expected: "numbers up to 65504 in magnitude, the range of f16",
+    mend: "store this parameter as f32, or train in f32",
+  });
+};
+
 /** An `i32` host array from flat numbers. */
 export const i32 = (shape: Shape, values: Iterable<number>): NdArray =>
   ndarray("i32", shape, Int32Array.from(values));

@@ -1,12 +1,15 @@
 /** Scans without what nobody needs: scans that are parts of others, and results, carries and operands without a reader. */
 import { cameFrom } from "./origin.ts";
+import { cast } from "./ops/elementwise.ts";
 import { remade } from "./ops/make.ts";
 import { broadcastTo, reshape } from "./ops/movement.ts";
 import { resultAt } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
 import { recordOf } from "./ops/table.ts";
 import { is, type OpAttributes, type Tensor, topological } from "./tensor.ts";
+import { substitute } from "./substitute.ts";
 import { mapBody, scanWith } from "./transforms/scan_body.ts";
+import { parametersLike } from "./transforms/trace.ts";
 
 const startsWith = <A>(xs: readonly A[], start: readonly A[]): boolean => start.every((x, i) => x === xs[i]);
 
@@ -194,4 +197,34 @@ export const pruneScans = (roots: readonly Tensor[]): Tensor[] => {
     );
   }
   return roots.map((t) => becomes.get(t)!);
+};
+
+const isWidened = (t: Tensor): boolean => is("cast", t) && t.dtype === "f32" && t.args[0]!.dtype === "f16";
+
+/**
+ * A scan whose turns read f16 and widen it themselves, where it was given slices or constants that were widened for it:
+ * no wider copy of a whole stack is stored.
+ */
+export const narrowScan = (loop: Tensor<"scan">): Tensor<"scan"> => {
+  const { body } = loop.attributes, n = body.carries.length, m = n + body.slices.length;
+  if (!loop.args.some((t, i) => i >= n && isWidened(t))) return loop;
+  const by = new Map<Tensor, Tensor>();
+  const parameters = body.parameters.map((p, i) => {
+    if (i < n || !isWidened(loop.args[i]!)) return p;
+    const [half] = parametersLike([{ shape: p.shape, dtype: "f16" }]) as [Tensor];
+    by.set(p, cast("f32")(half));
+    return half;
+  });
+  const results = substitute(body.results, by);
+  return scanWith(
+    {
+      carries: body.carries,
+      slices: parameters.slice(n, m),
+      constants: parameters.slice(m),
+      next: results.slice(0, n),
+      ys: results.slice(n),
+    },
+    loop.args.map((t, i) => i >= n && isWidened(t) ? t.args[0]! : t),
+    loop.attributes,
+  );
 };

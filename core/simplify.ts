@@ -11,7 +11,7 @@ import { matmul } from "./ops/contraction.ts";
 import { broadcastTo, flip, isMovement, permute, reshape, slice, transpose } from "./ops/movement.ts";
 import { full } from "./ops/source.ts";
 import { recordOf } from "./ops/table.ts";
-import { mergeScans, pruneScans } from "./scan_tidy.ts";
+import { mergeScans, narrowScan, pruneScans } from "./scan_tidy.ts";
 import { equals, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 import { inlined } from "./transforms/inline.ts";
@@ -196,9 +196,9 @@ export const rules: readonly Rule[] = [
     name: "move(f32 of x) -> f32 of move(x)",
     reason: "elements are converted one by one; products find f16 operands beneath",
     rewrite: (t) => {
-      const from = ["reshape", "permute", "slice", "flip"].includes(t.op) ? t.args[0]! : undefined;
+      const from = ["reshape", "permute", "slice", "flip", "after"].includes(t.op) ? t.args[0]! : undefined;
       return from !== undefined && is("cast", from) && from.dtype === "f32" && from.args[0]!.dtype === "f16"
-        ? cast("f32")(make(recordOf(t.op), [from.args[0]!], t.attributes))
+        ? cast("f32")(make(recordOf(t.op), [from.args[0]!, ...t.args.slice(1)], t.attributes))
         : undefined;
     },
   },
@@ -359,7 +359,7 @@ export const simplify = (roots: readonly Tensor[], table: readonly Rule[] = rule
   const settled = new Set<Tensor>();
   const inside = (loop: Tensor<"scan">): Tensor<"scan"> => {
     if (settled.has(loop)) return loop;
-    const simpler = mapBody(loop, (results) => simplify(results, table));
+    const simpler = mapBody(narrowScan(loop), (results) => simplify(results, table));
     settled.add(simpler);
     return simpler;
   };

@@ -1,5 +1,5 @@
 /** What a training carries from step to step: parameters, the optimiser's memory, the step, the scale of the loss. */
-import { type NdArray, ndarray, zerosArray } from "../array.ts";
+import { halved, type NdArray, ndarray, zerosArray } from "../array.ts";
 import { arrayTrees, parameter, type ParameterSpec, specTrees, zerosInit } from "../parameter.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
 import { type LossScaling, scaleSpecs, type ScaleState, startScale } from "./loss_scale.ts";
@@ -20,39 +20,58 @@ export type TrainState<A> = {
 /** Chooses all parameters. */
 export const everyParameter: PathPredicate = (): boolean => true;
 
-/** How the loss of a training is scaled; PyTorch's settings where `scaling` is left out. */
-export interface ScaledLoss {
-  /** The settings. */
+/** What of a state depends on the precision of its steps. */
+export interface StatePrecision {
+  /** How the loss is scaled; PyTorch's settings by default. */
   readonly scaling?: LossScaling;
+  /** Frozen parameters that are stored as f16, by path; none by default. */
+  readonly half?: PathPredicate;
 }
+
+/** Whether a parameter is stored as f16. */
+const isHalf =
+  (trainable: PathPredicate, { half }: StatePrecision = {}) =>
+  (path: string, { dtype }: Pick<ParameterSpec, "dtype">): boolean =>
+    dtype === "f32" && half !== undefined && half(path) && !trainable(path);
 
 /** Specifications of a whole training state: `placeholders(prefix, ...)` of it are the step's inputs. */
 export const trainStateSpecs = (
   optimiser: Optimiser,
   params: Tree<ParameterSpec>,
   trainable: PathPredicate = everyParameter,
-  scaled?: ScaledLoss,
+  precision?: StatePrecision,
 ): TrainState<ParameterSpec> => {
   const trained = specTrees.entries(params).filter(([path]) => trainable(path));
   const slot = Object.fromEntries(trained.map(([path, { shape }]) => [path, parameter(shape, zerosInit)]));
+  const stored = isHalf(trainable, precision);
   return {
-    params,
+    params: specTrees.map(
+      params,
+      (spec, path): ParameterSpec => stored(path, spec) ? { ...spec, dtype: "f16" } : spec,
+    ),
     opt: Object.fromEntries(optimiser.slots.map((s) => [s, slot])),
     step: parameter([], zerosInit, "i32"),
-    ...(scaled === undefined ? {} : { scaling: scaleSpecs(scaled.scaling ?? {}) }),
+    ...(precision === undefined ? {} : { scaling: scaleSpecs(precision.scaling ?? {}) }),
   };
 };
 
-/** The state before the first step: the parameters as given, the optimiser's memory and the step at 0, the scale. */
+/**
+ * The state before the first step: the parameters as given, the optimiser's memory and the step at 0, the scale.
+ * @throws {DTypeError} naming a parameter that is to be stored as f16 and holds a number beyond its range.
+ */
 export const startTraining = (
   optimiser: Optimiser,
   params: Tree<NdArray>,
   trainable: PathPredicate = everyParameter,
-  scaled?: ScaledLoss,
+  precision?: StatePrecision,
 ): TrainState<NdArray> => {
   const trained = arrayTrees.entries(params).filter(([path]) => trainable(path));
+  const stored = isHalf(trainable, precision);
   return {
-    params,
+    params: arrayTrees.map(
+      params,
+      (value, path): NdArray => stored(path, value) ? halved(path, value) : value,
+    ),
     opt: Object.fromEntries(
       optimiser.slots.map((s) => [
         s,
@@ -60,6 +79,6 @@ export const startTraining = (
       ]),
     ),
     step: ndarray("i32", [], Int32Array.of(0)),
-    ...(scaled === undefined ? {} : { scaling: startScale(scaled.scaling ?? {}) }),
+    ...(precision === undefined ? {} : { scaling: startScale(precision.scaling ?? {}) }),
   };
 };

@@ -17,7 +17,7 @@ import { clipFactor, globalNorm } from "./clip.ts";
 import { type LossScaling, nextScale, type ScaleState } from "./loss_scale.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedule.ts";
-import { everyParameter, type ScaledLoss, type TrainState } from "./train_state.ts";
+import { everyParameter, type StatePrecision, type TrainState } from "./train_state.ts";
 
 /**
  * Scalars of one step, f32 `[]`: `loss`, `gradNorm` (before clipping), `lr`, and the loss's further scalars. Where the
@@ -35,8 +35,8 @@ export type StepMetrics = {
   readonly [name: string]: Tensor;
 };
 
-/** Mixed precision of a step: which products are in f16, and how the loss is scaled. */
-export interface MixedPrecision extends MixedPolicy, ScaledLoss {}
+/** Mixed precision of a step: which products are in f16, what is stored as f16, and how the loss is scaled. */
+export interface MixedPrecision extends MixedPolicy, StatePrecision {}
 
 /** What the gradient of a batch depends on. */
 export interface GradientConfig<B> {
@@ -145,8 +145,10 @@ export const gradientOf =
       : scaleOf(scaling === undefined ? {} : { scaling }).scale;
     const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
     const loss = half === undefined ? stated : mixed(half)(stated);
+    // products narrow what was widened, and read the f16 that is stored
+    const wide = (leaf: Tensor): Tensor => leaf.dtype === "f16" ? cast("f32")(leaf) : leaf;
     const whole = (some: Readonly<Record<string, Tensor>>): Tree<Tensor> =>
-      tensors.map(params, (leaf, path): Tensor => some[path] ?? leaf);
+      tensors.map(params, (leaf, path): Tensor => some[path] ?? wide(leaf));
     const { aux: [value, aux], grad } = valueAndGrad((some: Readonly<Record<string, Tensor>>) => {
       const result = loss(whole(some), batch), [value, aux] = result;
       const sum = name === undefined ? value : mul(value, weightOf(name, aux));

@@ -22,7 +22,7 @@ import {
 import * as t from "io-ts";
 import { amount, batchSize, natural, positive } from "../base/numbers.ts";
 import { hashOf } from "../base/hash.ts";
-import type { Precision } from "../train/precision.ts";
+import { blocksOf, type Precision, type RematRegion } from "../train/precision.ts";
 import type { OnNonFinite, Training, TrainingPlaces } from "../train/training.ts";
 import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
@@ -47,6 +47,10 @@ export interface LanguageConfig {
   readonly every: number;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
+  /** Frozen parameters that mixed precision stores as f32: prefixes of paths; by default none, and they are f16. */
+  readonly storeF32?: readonly string[];
+  /** Blocks that the backward pass recomputes, which takes less memory and more time; none by default. */
+  readonly remat?: readonly RematRegion[];
   /** What becomes of a step that is not finite; `stop` by default. */
   readonly onNonFinite?: OnNonFinite;
   /** Micro-batches of a step, whose gradients are added (gradient accumulation); 1 by default. Divides `batch`. */
@@ -66,6 +70,8 @@ const fieldsType = t.exact(t.intersection([
   }),
   t.partial({
     precision: t.keyof({ f32: null, mixed: null }),
+    storeF32: t.readonlyArray(t.string),
+    remat: t.readonlyArray(t.keyof({ vision: null, decoder: null })),
     onNonFinite: t.keyof({ stop: null, skip: null }),
     micro: natural,
   }),
@@ -103,7 +109,7 @@ export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelS
   const { every: _every, precision = "f32", onNonFinite = "stop", micro = 1, ...others } = stage.config;
   const config = {
     ...others,
-    ...(precision === "f32" ? {} : { precision }),
+    ...(precision === "f32" ? {} : { precision, frozen: "f16" }),
     ...(onNonFinite === "stop" ? {} : { onNonFinite }),
     ...(micro === 1 ? {} : { micro }),
   };
@@ -180,6 +186,8 @@ export const languageTraining = <E, R>(
     }),
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
+    ...(config.storeF32 === undefined ? {} : { half: (path) => !under(...config.storeF32!)(path) }),
+    ...(config.remat === undefined ? {} : { remat: blocksOf(config.remat) }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),
     total: config.steps,

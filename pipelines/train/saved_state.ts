@@ -1,5 +1,5 @@
 /** The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. */
-import { arrayTrees, type NdArray, type Tree, unflatten } from "@chain-of-sight/core";
+import { arrayTrees, bindingsOf, type NdArray, type Tree, unflatten } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type Checkpoint, type CheckpointError, load, save, sweep } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
@@ -38,17 +38,22 @@ export const loadState = <B, E, R>(
     );
   });
 
-/** Saves the whole state after `step` steps. Equal states give equal files. */
+/**
+ * Saves the whole state after `step` steps: frozen parameters as they were given, not as a device stores them. Equal
+ * states give equal files.
+ */
 export const saveState = <B, E, R>(
   training: Training<B, E, R>,
-  state: Bindings,
+  changed: Bindings,
   step: number,
 ): Effect.Effect<void, CheckpointError> =>
-  Effect.asVoid(save(training.places.checkpoint, state, {
-    stage: training.stage,
-    identity: training.identity,
-    step: String(step),
-  }));
+  Effect.asVoid(
+    save(training.places.checkpoint, { ...bindingsOf("state.params", training.initial), ...changed }, {
+      stage: training.stage,
+      identity: training.identity,
+      step: String(step),
+    }),
+  );
 
 /** The parameters in a saved state, as the tree that `like` is. Throws a TreeError for another model's. */
 export const paramsOf = (state: Bindings, like: Tree<NdArray>): Tree<NdArray> =>

@@ -6,8 +6,8 @@ import {
   metricRing,
   type NdArray,
   placeholders,
-  type ScaledLoss,
   startTraining,
+  type StatePrecision,
   type StepResult,
   type Tensor,
   tensors,
@@ -31,7 +31,7 @@ export interface StepSource {
   readonly source: Source;
   /** The ring that the step writes its metrics to. */
   readonly ring: MetricRing;
-  /** Input paths of the state that changes, `step` included. */
+  /** Input paths of the state that changes, `step` included: all but frozen parameters. */
   readonly changing: readonly string[];
   /** Bindings of a whole state. */
   readonly bind: (state: TrainState<NdArray>) => Bindings;
@@ -46,21 +46,21 @@ export const RING = "ring";
 export interface Described<B> {
   /** What the step is made of. */
   readonly settings: TrainStepConfig<B>;
-  /** How its loss is scaled, if it is. */
-  readonly scaled: ScaledLoss | undefined;
+  /** How its state is stored and its loss scaled; undefined for f32 without a scale. */
+  readonly stored: StatePrecision | undefined;
   /** The state as inputs. */
   readonly state: TrainState<Tensor>;
 }
 
 /** Describes a training's step. */
 export const described = <B, E, R>(training: Training<B, E, R>): Described<B> => {
-  const { optimiser, trainable, specs, loss, schedule, maxNorm, micro } = training;
-  const half = mixedOf(training.precision);
+  const { optimiser, trainable, specs, loss, schedule, maxNorm, micro, remat } = training;
+  const half = mixedOf(training.precision, training.half);
   // in mixed precision steps are skipped anyway
   const skips = half.mixed === undefined && training.onNonFinite === "skip"
     ? { scaling: unscaled }
     : undefined;
-  const scaled = half.mixed ?? skips;
+  const stored = half.mixed ?? skips;
   return {
     settings: {
       loss,
@@ -70,17 +70,18 @@ export const described = <B, E, R>(training: Training<B, E, R>): Described<B> =>
       trainable,
       ...half,
       ...skips,
+      ...(remat === undefined ? {} : { remat }),
       ...(micro === undefined ? {} : { weight: micro.weight }),
     },
-    scaled,
-    state: placeholders("state", trainStateSpecs(optimiser, specs, trainable, scaled)) as TrainState<Tensor>,
+    stored,
+    state: placeholders("state", trainStateSpecs(optimiser, specs, trainable, stored)) as TrainState<Tensor>,
   };
 };
 
 /** The source that writes the state and the ring after a step; `inputs` are what it reads beside the state. */
 export const stateSource = <B, E, R>(
   training: Training<B, E, R>,
-  { state, scaled }: Described<B>,
+  { state, stored }: Described<B>,
   result: StepResult,
   inputs: readonly Tensor[],
 ): StepSource => {
@@ -100,7 +101,7 @@ export const stateSource = <B, E, R>(
     ring,
     changing: changed.map(([path]) => path),
     bind: (values) => bindingsOf("state", values as Tree<NdArray>),
-    start: startTraining(training.optimiser, training.initial, training.trainable, scaled),
+    start: startTraining(training.optimiser, training.initial, training.trainable, stored),
   };
 };
 

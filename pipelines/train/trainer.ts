@@ -3,7 +3,7 @@
  * that hold everything. What a step computes is a function of the state and the step's number, so that a resumed
  * training is the uninterrupted one, bit for bit.
  */
-import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { bindingsOf, type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import {
@@ -20,8 +20,8 @@ import { type ProgressReport, reportProgress, startProgress } from "../terminal/
 import type { CheckpointError } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
-import { loadState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
-import { RING } from "./step_source.ts";
+import { loadState, PARAMS, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
+import { RING, type StepSource } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
@@ -132,14 +132,25 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
     at.done = 0;
   }));
 
+/** A whole state for the device: frozen parameters as they are stored there, the rest from a checkpoint if there is one. */
+const startValues = ({ bind, start, changing }: StepSource, saved: Bindings | undefined): Bindings => {
+  const first = bind(start), changes = new Set(changing);
+  const only = (values: Bindings, some: (path: string) => boolean): Bindings =>
+    Object.fromEntries(Object.entries(values).filter(([path]) => some(path)));
+  return saved === undefined ? first : {
+    ...only(first, (path) => !changes.has(path)),
+    ...only(saved, (path) => changes.has(path)),
+  };
+};
+
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
     if (run.saved === run.at.known) return;
     const { main, step } = run.programs;
-    const state = yield* main.read(Object.keys(step.bind(step.start)));
+    const changed = yield* main.read(step.changing);
     yield* syncMetrics(run.log);
-    yield* saveState(run.training, state, run.at.known);
+    yield* saveState(run.training, changed, run.at.known);
     run.saved = run.at.known;
   });
 
@@ -212,7 +223,7 @@ export const train = <B, E, R>(
     // compiling takes seconds, and there is nothing to save yet
     const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
     yield* main.write({
-      ...(saved?.tensors ?? step.bind(step.start)),
+      ...startValues(step, saved?.tensors),
       [RING]: zerosArray("f32", step.ring.spec.shape),
     });
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
@@ -233,8 +244,6 @@ export const train = <B, E, R>(
         )
       ),
     );
-    const state = yield* main.read(
-      Object.keys(step.bind(step.start)).filter((p) => p.startsWith("state.params.")),
-    );
-    return done(paramsOf(state, training.initial));
+    const changed = yield* main.read(step.changing.filter((path) => path.startsWith(PARAMS)));
+    return done(paramsOf({ ...bindingsOf("state.params", training.initial), ...changed }, training.initial));
   }));

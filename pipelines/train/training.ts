@@ -87,6 +87,10 @@ export interface Training<B, E = never, R = never> {
   readonly maxNorm: number;
   /** Element types; f32 by default. */
   readonly precision?: Precision;
+  /** Frozen parameters that mixed precision stores as f16, by path; all by default. */
+  readonly half?: PathPredicate;
+  /** Regions that the backward pass recomputes, by name; none by default. */
+  readonly remat?: PathPredicate;
   /** What becomes of a step whose loss or gradients are not finite; `stop` by default. */
   readonly onNonFinite?: OnNonFinite;
   /** Optimiser steps altogether. */

@@ -108,6 +108,38 @@ test("a training that stopped and resumed is the uninterrupted one, bit for bit"
   assert.equal(bits(folder), bits(whole));
 });
 
+/** A training of the last map alone. */
+const frozen = <E = never>(
+  folder: string,
+  batchAt: (step: number) => Effect.Effect<Bindings, E>,
+  first?: number,
+): Training<Batch, E> => {
+  const made = training(folder, batchAt), given = cs.arrayTrees.flatten(made.initial);
+  if (first !== undefined) given["first.weight"]!.data[0] = first;
+  return { ...made, identity: "frozen", trainable: cs.under("last") };
+};
+
+test("frozen parameters are f16 on the device alone: checkpoints and results have them as they were given", async () => {
+  const folder = temp(), stopped = temp(), small = (step: number) => Effect.succeed(wave(step));
+  const { params } = await run(train(frozen(folder, small))), given = cs.initialise([1, 2], specs);
+  const after = cs.arrayTrees.flatten(params), before = cs.arrayTrees.flatten(given as Tree<NdArray>);
+  assert.equal(after["first.weight"], before["first.weight"]);
+  assert.not.equal(after["last.weight"]!.data, before["last.weight"]!.data);
+  const { tensors } = await Effect.runPromise(load(`${folder}/c.safetensors`));
+  assert.equal(tensors["state.params.first.weight"]!.data, before["first.weight"]!.data);
+  const stopping = (step: number) => step === 12 ? Effect.fail("power cut") : small(step);
+  assert.is(await run(Effect.flip(train(frozen(stopped, stopping)))), "power cut");
+  await run(train(frozen(stopped, small)));
+  assert.equal(bits(stopped), bits(folder));
+});
+
+test("a frozen parameter beyond the range of f16 ends the training before it starts, by name", async () => {
+  const error = await Effect.runPromise(
+    Effect.exit(Effect.provide(train(frozen(temp(), (step) => Effect.succeed(wave(step)), 1e5)), webGpu())),
+  );
+  assert.match(String(error), /100000 in first\.weight/);
+});
+
 test("what overflows at every scale ends the training, with the step", async () => {
   const error = await run(
     Effect.flip(train(training(temp(), (step) => Effect.succeed(wave(step, step < 3 ? 1 : 1e6))))),

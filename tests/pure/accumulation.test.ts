@@ -33,13 +33,13 @@ const batchOf = (rows: number, name = ""): Batch => ({
   labels: cs.input(`labels${name}`, [rows], "i32"),
 });
 
-const stateOf = (scaled?: cs.ScaledLoss): cs.TrainState<cs.Tensor> =>
+const stateOf = (scaled?: cs.StatePrecision): cs.TrainState<cs.Tensor> =>
   cs.placeholders(
     "state",
     cs.trainStateSpecs(cs.adamw({}), specs as cs.Tree<cs.ParameterSpec>, undefined, scaled),
   ) as cs.TrainState<cs.Tensor>;
 
-const start = (scaled?: cs.ScaledLoss) =>
+const start = (scaled?: cs.StatePrecision) =>
   cs.bindingsOf(
     "state",
     cs.startTraining(
