@@ -7,11 +7,10 @@
  * each, c channels of a head, v vocabulary.
  */
 import { ConfigError } from "../errors.ts";
-import { attention } from "../nn/attention.ts";
 import { rmsNorm } from "../nn/norm.ts";
 import { softmax } from "../nn/softmax.ts";
 import { matmul } from "../ops/contraction.ts";
-import { add, equal, lessEqual, mul, select, sub } from "../ops/elementwise.ts";
+import { add, and, equal, greater, lessEqual, mul, select, sub } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis, transpose } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { iota } from "../ops/source.ts";
@@ -19,6 +18,7 @@ import { parameter, type ParameterSpec, zerosInit } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import {
+  llamaAttention,
   llamaBlock,
   type LlamaBlockParams,
   llamaBlocks,
@@ -103,7 +103,7 @@ export const prefill = (
     });
   }
   const block = llamaBlock(config, llamaTables(config, t), (q, key, value) => [
-    attention(q, key, value, { causal: true }),
+    llamaAttention(config)(q, key, value),
     { key, value },
   ]);
   const [last_btd, cache] = throughBlocks(x_btd, llamaBlocks(config, params), block);
@@ -112,21 +112,31 @@ export const prefill = (
   return { logits_bv: logitsOf(config, params, last_bd), cache };
 };
 
-/** Queries of one position `[b, g r, 1, c]` over both caches, up to the last position of each that a row has. */
+/**
+ * Queries of one position `[b, g r, 1, c]` over both caches, up to the last position of each that a row has, and no further
+ * back than the window.
+ */
 const attendPast = (
   q_bh1c: Tensor,
   prefix: LayerCache<Tensor>,
   tail: LayerCache<Tensor>,
   last: { readonly prefix_b111: Tensor; readonly tail_b111: Tensor },
+  window: number | undefined,
 ): Tensor => {
   const [b, g, t, c] = prefix.key.shape as [number, number, number, number], h = q_bh1c.shape[1]!;
   const q_bgrc = reshape([b, g, h / g, c])(q_bh1c);
-  const scores = (key: Tensor, last_b111: Tensor): Tensor => {
-    const past = lessEqual(iota([1, 1, 1, key.shape[2]!], 3), last_b111);
-    return select(past, mul(matmul(transpose(key))(q_bgrc), 1 / Math.sqrt(c)), -1e30);
+  // the tail begins right after the prefix
+  const position_b111 = add(add(last.prefix_b111, last.tail_b111), 1);
+  const scores = (key: Tensor, last_b111: Tensor, query_b111: Tensor): Tensor => {
+    const at = iota([1, 1, 1, key.shape[2]!], 3), past = lessEqual(at, last_b111);
+    const seen = window === undefined ? past : and(past, greater(at, sub(query_b111, window)));
+    return select(seen, mul(matmul(transpose(key))(q_bgrc), 1 / Math.sqrt(c)), -1e30);
   };
   const weights = softmax()(
-    concat([scores(prefix.key, last.prefix_b111), scores(tail.key, last.tail_b111)], 3),
+    concat([
+      scores(prefix.key, last.prefix_b111, position_b111),
+      scores(tail.key, last.tail_b111, last.tail_b111),
+    ], 3),
   );
   const seen = add(
     matmul(prefix.value)(sliceAxis(3, 0, t)(weights)),
@@ -151,7 +161,7 @@ export const decodeStep = (
     const before = tail[i]!;
     const block = llamaBlock(config, tables, (q, k, v) => {
       const now = { key: select(here, k, before.key), value: select(here, v, before.value) };
-      return [attendPast(q, prefix[i]!, now, { prefix_b111, tail_b111 }), now];
+      return [attendPast(q, prefix[i]!, now, { prefix_b111, tail_b111 }, config.window), now];
     });
     return block(x, p);
   });

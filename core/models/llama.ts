@@ -11,7 +11,8 @@ import { embedding, type EmbeddingParams, embeddingSpecs } from "../nn/embedding
 import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
 import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
-import { add, mul } from "../ops/elementwise.ts";
+import { add, greater, mul, sub } from "../ops/elementwise.ts";
+import { iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
@@ -45,8 +46,14 @@ export interface LlamaConfig {
   readonly positions?: number;
   /** Whether the embedding table is also the output map; false by default. */
   readonly tied?: boolean;
-  /** Whether the four maps of the attention have biases; false by default. */
+  /** Whether the maps of the attention to queries, keys and values have biases; false by default. */
   readonly attentionBias?: boolean;
+  /** Whether the output map of the attention has a bias; as `attentionBias` by default. Qwen2 has none. */
+  readonly outputBias?: boolean;
+  /** Whether queries and keys are normalised over the channels of a head before they rotate (Qwen3); false by default. */
+  readonly qkNorm?: boolean;
+  /** Sliding window: a position sees itself and the `window - 1` before it (Mistral); all before it by default. */
+  readonly window?: number;
   /** Whether the three maps of the perceptron have biases; false by default. */
   readonly mlpBias?: boolean;
   /** Activation of the gate; `silu` by default. */
@@ -73,6 +80,10 @@ export type LlamaBlockParams<A> = {
     readonly v_proj: LinearParams<A>;
     /** Output. */
     readonly o_proj: LinearParams<A>;
+    /** Over the channels of each query head. */
+    readonly q_norm?: RmsNormParams<A>;
+    /** Over the channels of each key head. */
+    readonly k_norm?: RmsNormParams<A>;
   };
   /** Before the perceptron. */
   readonly post_attention_layernorm: RmsNormParams<A>;
@@ -104,7 +115,7 @@ export type LlamaParams<A> = {
 
 const blockSpecs = (config: LlamaConfig): LlamaBlockParams<ParameterSpec> => {
   const { width: d, heads, kvHeads = heads, headWidth = d / heads, ff } = config;
-  const { attentionBias = false, mlpBias = false } = config;
+  const { attentionBias = false, outputBias = attentionBias, mlpBias = false, qkNorm = false } = config;
   const seen = (from: number, to: number) => linearSpecs({ from, to, bias: attentionBias });
   const inner = (from: number, to: number) => linearSpecs({ from, to, bias: mlpBias });
   return {
@@ -113,7 +124,8 @@ const blockSpecs = (config: LlamaConfig): LlamaBlockParams<ParameterSpec> => {
       q_proj: seen(d, heads * headWidth),
       k_proj: seen(d, kvHeads * headWidth),
       v_proj: seen(d, kvHeads * headWidth),
-      o_proj: seen(heads * headWidth, d),
+      o_proj: linearSpecs({ from: heads * headWidth, to: d, bias: outputBias }),
+      ...(qkNorm ? { q_norm: rmsNormSpecs(headWidth), k_norm: rmsNormSpecs(headWidth) } : {}),
     },
     post_attention_layernorm: rmsNormSpecs(d),
     mlp: { gate_proj: inner(d, ff), up_proj: inner(d, ff), down_proj: inner(ff, d) },
@@ -157,10 +169,12 @@ export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<
 (x_btd, p) => {
   const { heads, kvHeads = heads, eps = 1e-5, activation = "silu" } = config;
   const y_btd = rmsNorm(p.input_layernorm, eps)(x_btd);
-  const { q_proj, k_proj, v_proj, o_proj } = p.self_attn;
+  const { q_proj, k_proj, v_proj, o_proj, q_norm, k_norm } = p.self_attn;
+  const normed = (norm: RmsNormParams<Tensor> | undefined) => (x_bhtc: Tensor): Tensor =>
+    norm === undefined ? x_bhtc : rmsNorm(norm, eps)(x_bhtc);
   const [seen_bhtc, kept] = mix(
-    pipe(y_btd, linear(q_proj), splitHeads(heads), rope(tables)),
-    pipe(y_btd, linear(k_proj), splitHeads(kvHeads), rope(tables)),
+    pipe(y_btd, linear(q_proj), splitHeads(heads), normed(q_norm), rope(tables)),
+    pipe(y_btd, linear(k_proj), splitHeads(kvHeads), normed(k_norm), rope(tables)),
     pipe(y_btd, linear(v_proj), splitHeads(kvHeads)),
   );
   const x2_btd = add(x_btd, pipe(seen_bhtc, mergeHeads, linear(o_proj)));
@@ -173,8 +187,24 @@ export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<
   return [add(x2_btd, pipe(inner_btf, linear(down_proj))), kept];
 };
 
+/** Attention of `[b, h, t, c]` over the same positions: causal, and within the window where there is a shorter one. */
+export const llamaAttention = ({ window }: LlamaConfig): (
+  q_bhtc: Tensor,
+  k_bgtc: Tensor,
+  v_bgtc: Tensor,
+) => Tensor =>
+(q_bhtc, k_bgtc, v_bgtc) => {
+  const t = q_bhtc.shape.at(-2)!;
+  return attention(q_bhtc, k_bgtc, v_bgtc, {
+    causal: true,
+    ...(window === undefined || t <= window
+      ? {}
+      : { mask: greater(iota([1, t], 1), sub(iota([t, 1], 0), window)) }),
+  });
+};
+
 const block = (config: LlamaConfig, tables: RopeTables) => {
-  const step = llamaBlock(config, tables, (q, k, v) => [attention(q, k, v, { causal: true }), undefined]);
+  const step = llamaBlock(config, tables, (q, k, v) => [llamaAttention(config)(q, k, v), undefined]);
   return (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => step(x_btd, p)[0];
 };
 

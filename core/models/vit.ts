@@ -1,6 +1,6 @@
 /**
- * Vision transformer (Dosovitskiy et al. 2021) in the form of CLIP (Radford et al. 2021): normalisation before each
- * half of a block. Parameter names are those of `transformers`' CLIPVisionModel, its `pre_layrnorm` too.
+ * Vision transformer (Dosovitskiy et al. 2021) in the forms of CLIP (Radford et al. 2021) and SigLIP (Zhai et al. 2023):
+ * normalisation before each half of a block. Parameter names are those of `transformers`, `pre_layrnorm` too.
  * Shapes: b images, h w pixels, c colours, n patches, t tokens (class token first), d channels.
  */
 import { pipe } from "fp-ts/lib/function.js";
@@ -44,6 +44,10 @@ export interface VitConfig {
   readonly eps?: number;
   /** Whether a last normalisation for the pooled class token exists; false by default. */
   readonly pooled?: boolean;
+  /** Whether the embeddings are normalised before the first block, as in CLIP; true by default. */
+  readonly preNorm?: boolean;
+  /** Whether the patch embedding has a bias, as in SigLIP; false by default. */
+  readonly patchBias?: boolean;
 }
 
 /** One block. */
@@ -84,7 +88,7 @@ export type VitParams<A> = {
     readonly position_embedding: EmbeddingParams<A>;
   };
   /** After the embeddings. */
-  readonly pre_layrnorm: LayerNormParams<A>;
+  readonly pre_layrnorm?: LayerNormParams<A>;
   /** The blocks. */
   readonly encoder: {
     /** In order. */
@@ -119,10 +123,10 @@ export const vitSpecs = (config: VitConfig): VitParams<ParameterSpec> => {
   return {
     embeddings: {
       ...(classToken ? { class_embedding: parameter([width], truncatedNormal(0.02)) } : {}),
-      patch_embedding: patchSpecs(patch, colours, width),
+      patch_embedding: patchSpecs(patch, colours, width, config.patchBias),
       position_embedding: embeddingSpecs(rows, width),
     },
-    pre_layrnorm: layerNormSpecs(width),
+    ...(config.preNorm === false ? {} : { pre_layrnorm: layerNormSpecs(width) }),
     encoder: { layers: Array.from({ length: layers }, () => blockSpecs(width, ff)) },
     ...(config.pooled ? { post_layernorm: layerNormSpecs(width) } : {}),
   };
@@ -197,7 +201,8 @@ export const vitStates =
         image_bhwc.shape[1]! / config.patch,
         class_embedding !== undefined,
       );
-      const first = layerNorm(params.pre_layrnorm, config.eps)(add(tokens_btd, table_td));
+      const embedded = add(tokens_btd, table_td), norm = params.pre_layrnorm;
+      const first = norm === undefined ? embedded : layerNorm(norm, config.eps)(embedded);
       return params.encoder.layers.slice(0, depth).reduce<readonly Tensor[]>(
         (states, p, i) => [...states, scope(`encoder.layers.${i}`)(block(config))(states.at(-1)!, p)],
         [first],

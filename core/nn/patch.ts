@@ -8,7 +8,7 @@ import { matmul } from "../ops/contraction.ts";
 import { add } from "../ops/elementwise.ts";
 import { permute, reshape } from "../ops/movement.ts";
 import { together } from "../origin.ts";
-import { parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
+import { parameter, type ParameterSpec, truncatedNormal, zerosInit } from "../parameter.ts";
 import { show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -20,9 +20,15 @@ export type PatchParams<A> = {
   readonly bias?: A;
 };
 
-/** Specifications of a patch embedding without bias, as CLIP has it. */
-export const patchSpecs = (patch: number, colours: number, d: number): PatchParams<ParameterSpec> => ({
+/** Specifications of a patch embedding: without bias as CLIP has it, or with one as SigLIP. */
+export const patchSpecs = (
+  patch: number,
+  colours: number,
+  d: number,
+  bias = false,
+): PatchParams<ParameterSpec> => ({
   weight: parameter([d, colours, patch, patch], truncatedNormal(0.02)),
+  ...(bias ? { bias: parameter([d], zerosInit) } : {}),
 });
 
 /** Cuts `[b, h, w, c]` into square tiles: `[b, (h/p)(w/p), p p c]`, all row-major. Data-last. */

@@ -76,6 +76,15 @@ export const decoders: Readonly<Record<string, LlamaConfig>> = {
     eps: 1e-3,
   },
   "biases in attention and perceptron": { ...base, heads: 2, attentionBias: true, mlpBias: true },
+  "biases of queries, keys and values alone": { ...base, heads: 2, attentionBias: true, outputBias: false },
+  "normalised queries and keys, heads wider than the width": {
+    ...base,
+    heads: 4,
+    kvHeads: 2,
+    headWidth: 6,
+    qkNorm: true,
+  },
+  "a sliding window of three": { ...base, heads: 3, kvHeads: 1, window: 3 },
   "positions interpolated, another activation": {
     ...base,
     heads: 2,

@@ -38,8 +38,8 @@ import { property } from "../support/property.ts";
 
 const test = suite("decode");
 
-const config: LlamaConfig = { vocabulary: 23, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
-const specs = llamaSpecs(config), params = placeholders("w", specs);
+const plain: LlamaConfig = { vocabulary: 23, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
+const config = plain, specs = llamaSpecs(config), params = placeholders("w", specs);
 const weights = bindingsOf("w", initialise([3, 4], specs as Tree<ParameterSpec>) as Tree<NdArray>);
 // larger embeddings, so that tokens differ
 for (const name of Object.keys(weights)) {
@@ -51,7 +51,9 @@ property(test, "a prefix and single steps give the logits of the whole, whatever
   fc.array(fc.array(fc.nat(22), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 3 }),
   fc.array(fc.nat(22), { minLength: 1, maxLength: 4 }),
   fc.nat(2),
-], (prefixes, more, spare) => {
+  fc.constantFrom({}, { window: 1 }, { window: 3 }),
+], (prefixes, more, spare, sliding) => {
+  const config: LlamaConfig = { ...plain, ...sliding };
   const rows = prefixes.length, t = Math.max(...prefixes.map((p) => p.length)) + spare;
   const flat = new Int32Array(rows * t).fill(7);
   prefixes.forEach((p, r) => flat.set(p, r * t));

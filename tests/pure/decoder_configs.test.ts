@@ -43,13 +43,17 @@ const configs: fc.Arbitrary<LlamaConfig> = fc.record({
   ff: fc.integer({ min: 1, max: 12 }),
   tied: fc.boolean(),
   attentionBias: fc.boolean(),
+  outputBias: fc.boolean(),
+  qkNorm: fc.boolean(),
+  window: fc.option(fc.integer({ min: 1, max: 13 }), { nil: undefined }),
   mlpBias: fc.boolean(),
   theta: fc.constantFrom(100, 10000, 500000),
   eps: fc.constantFrom(1e-6, 1e-5, 0.1),
   activation: fc.constantFrom("silu" as const, "relu" as const, "geluTanh" as const),
   rope: scalings,
-}).map(({ kv, groups, rope, ...rest }) => ({
+}).map(({ kv, groups, rope, window, ...rest }) => ({
   ...rest,
+  ...(window === undefined ? {} : { window }),
   kvHeads: kv,
   heads: kv * groups,
   ...(rope === undefined ? {} : { rope }),

@@ -71,6 +71,7 @@ export const plainLogits = (config: LlamaConfig, p: Flat, ids: readonly number[]
   const act = activations[config.activation ?? "silu"]!, table = p["model.embed_tokens.weight"]!.data;
   const frequencies = inverseFrequencies(headWidth, theta, config.rope, ids.length);
   const head = (x: Vector, h: number): Vector => x.slice(h * headWidth, (h + 1) * headWidth);
+  const { window = Infinity, qkNorm = false } = config;
   let states: readonly Vector[] = ids.map((id) => Array.from(table.slice(id * width, (id + 1) * width)));
   for (let l = 0; l < config.layers; l++) {
     const at = `model.layers.${l}`;
@@ -84,10 +85,13 @@ export const plainLogits = (config: LlamaConfig, p: Flat, ids: readonly number[]
     ];
     const seen = states.map((_, t) =>
       Array.from({ length: heads }, (_, h) => {
-        const g = Math.floor(h * kvHeads / heads), query = turn(head(q[t]!, h), t, frequencies);
+        const g = Math.floor(h * kvHeads / heads);
+        const rotated = (x: Vector, map: string, s: number): Vector =>
+          turn(qkNorm ? norm(p, `${at}.self_attn.${map}_norm`, eps, x) : x, s, frequencies);
+        const query = rotated(head(q[t]!, h), "q", t);
         const scores = softmax(
           Array.from({ length: t + 1 }, (_, s) =>
-            dot(query, turn(head(k[s]!, g), s, frequencies)) / Math.sqrt(headWidth)),
+            t - s < window ? dot(query, rotated(head(k[s]!, g), "k", s)) / Math.sqrt(headWidth) : -Infinity),
         );
         return Array.from({ length: headWidth }, (_, c) =>
           scores.reduce((sum, w, s) =>
