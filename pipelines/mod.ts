@@ -323,6 +323,7 @@ export * from "./stages/expand.ts";
 export * from "./stages/finetune.ts";
 export * from "./stages/kind_scores.ts";
 export * from "./stages/language.ts";
+export * from "./stages/language_config.ts";
 export * from "./stages/mixture_source.ts";
 export * from "./stages/model.ts";
 export * from "./stages/pretrain.ts";

@@ -11,9 +11,9 @@ export interface AdamWConfig {
   readonly betas?: readonly [number, number];
   /** Added to the corrected root; 1e-8 by default. */
   readonly eps?: number;
-  /** Decay per step and unit of learning rate; 0.01 by default. */
-  readonly weightDecay?: number;
-  /** Which parameters decay; matrices of linear layers by default (see `decayed`). */
+  /** Decay per step and unit of learning rate, of all parameters or by path; 0.01 by default. */
+  readonly weightDecay?: number | ((path: string) => number);
+  /** Which parameters decay at all; matrices of linear layers by default (see `decayed`). */
   readonly decay?: PathPredicate;
   /** Learning-rate groups; the first that fits counts. */
   readonly groups?: readonly RateGroup[];
@@ -43,16 +43,18 @@ export const oneMinusPower = (beta: number, t: Tensor): Tensor => {
 export const adamw = (config: AdamWConfig = {}): Optimiser => {
   const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, decay = decayed, groups = [] } = config;
   const [b1, b2] = betas, here = originNow();
+  const decayOf = (path: string): number =>
+    !decay(path) ? 0 : typeof weightDecay === "number" ? weightDecay : weightDecay(path);
   return {
     name: "adamw",
     slots: ["m", "v"],
     update: ({ path, param, grad, slots, lr, step }) =>
       cameFrom(here, () => {
         const t = cast("f32")(add(step, 1)), scale = rateScale(groups, path);
-        const rate = scale === 1 ? lr : mul(lr, scale);
+        const rate = scale === 1 ? lr : mul(lr, scale), shrink = decayOf(path);
         const m = add(mul(slots.m!, b1), mul(grad, 1 - b1));
         const v = add(mul(slots.v!, b2), mul(mul(grad, grad), 1 - b2));
-        const shrunk = weightDecay !== 0 && decay(path) ? mul(param, sub(1, mul(rate, weightDecay))) : param;
+        const shrunk = shrink === 0 ? param : mul(param, sub(1, mul(rate, shrink)));
         const root = add(div(sqrt(v), sqrt(oneMinusPower(b2, t))), eps);
         return {
           param: sub(shrunk, mul(div(rate, oneMinusPower(b1, t)), div(m, root))),

@@ -6,10 +6,12 @@ import { constant } from "../ops/source.ts";
 
 /** A schedule. */
 export interface Schedule {
-  /** The rate of a step, counted from 0. */
+  /** The learning rate of a step, counted from 0. */
   readonly at: (step: number) => number;
-  /** The rate, f32 `[]`, of a step tensor, i32 `[]`. */
+  /** The learning rate, f32 `[]`, of a step tensor, i32 `[]`. */
   readonly of: (step: Tensor) => Tensor;
+  /** Learning rates before this step are the same for every number of steps altogether: those of a longer training. */
+  readonly stableUntil: number;
 }
 
 /** Settings of warm-up and cosine. */
@@ -24,6 +26,14 @@ export interface WarmupCosineConfig {
   readonly floor?: number;
 }
 
+/** Settings of warm-up, stable phase and decay. */
+export interface WarmupStableDecayConfig extends WarmupCosineConfig {
+  /** Steps of the decay at the end; 0 keeps the highest rate to the end. */
+  readonly decay: number;
+}
+
+const rising = ({ peak, warmup }: WarmupCosineConfig): number => peak / Math.max(1, warmup);
+
 /**
  * `peak t / warmup`, then `floor + (peak - floor) (1 + cos(pi p)) / 2` for the progress p from 0 to 1
  * (Loshchilov and Hutter 2017). Half of `1 + cos` is written as a squared sine, exact near the end.
@@ -37,7 +47,7 @@ export const warmupCosine = ({ peak, warmup, total, floor = 0 }: WarmupCosineCon
       mend: "shorten the warm-up or train longer",
     });
   }
-  const rise = peak / Math.max(1, warmup), span = total - warmup;
+  const rise = rising({ peak, warmup, total }), span = total - warmup;
   return {
     at: (step) => {
       if (step < warmup) return rise * step;
@@ -51,8 +61,46 @@ export const warmupCosine = ({ peak, warmup, total, floor = 0 }: WarmupCosineCon
       const fall = mul(mul(wave, wave), peak - floor);
       return select(less(t, warmup), mul(t, rise), floor === 0 ? fall : add(fall, floor));
     },
+    stableUntil: warmup,
+  };
+};
+
+/**
+ * `peak t / warmup`, then `peak`, then linearly to `floor` within the last `decay` steps (WSD: Hu et al. 2024,
+ * arXiv 2404.06395; the linear decay is that of Haegele et al. 2024, arXiv 2405.18392). Until the decay begins, a training
+ * of more steps is the same training.
+ */
+export const warmupStableDecay = (config: WarmupStableDecayConfig): Schedule => {
+  const { peak, warmup, total, decay, floor = 0 } = config;
+  if (!(warmup >= 0 && decay >= 0 && total >= warmup + decay && peak >= floor)) {
+    throw new ConfigError({
+      op: "warmupStableDecay",
+      got: `peak ${peak}, floor ${floor}, warm-up ${warmup} and decay ${decay} of ${total} steps`,
+      expected: "a peak above the floor, and a warm-up and a decay that fit into the steps",
+      mend: "shorten the warm-up or the decay, or train longer",
+    });
+  }
+  const rise = rising(config), slope = 1 / Math.max(1, decay), fall = peak - floor;
+  return {
+    at: (step) =>
+      step < warmup
+        ? rise * step
+        : decay === 0
+        ? peak
+        : floor + fall * Math.min(1, Math.max(0, (total - step) * slope)),
+    of: (step) => {
+      const t = cast("f32")(step), risen = mul(t, rise);
+      if (decay === 0) return select(less(t, warmup), risen, peak);
+      const left = minimum(maximum(mul(sub(total, t), slope), 0), 1);
+      return select(less(t, warmup), risen, add(mul(left, fall), floor));
+    },
+    stableUntil: decay === 0 ? Infinity : total - decay,
   };
 };
 
 /** The same rate at every step. */
-export const constantRate = (rate: number): Schedule => ({ at: () => rate, of: () => constant(rate) });
+export const constantRate = (rate: number): Schedule => ({
+  at: () => rate,
+  of: () => constant(rate),
+  stableUntil: Infinity,
+});

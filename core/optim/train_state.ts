@@ -13,6 +13,8 @@ export type TrainState<A> = {
   readonly opt: { readonly [slot: string]: { readonly [path: string]: A } };
   /** Steps done, i32 `[]`. */
   readonly step: A;
+  /** Exponential moving averages of the trained parameters by path, where the step keeps them (`ema` of its config). */
+  readonly ema?: { readonly [path: string]: A };
   /** The scale of the loss; in mixed precision, and where steps that are not finite are skipped. */
   readonly scaling?: ScaleState<A>;
 };
@@ -34,12 +36,16 @@ const isHalf =
   (path: string, { dtype }: Pick<ParameterSpec, "dtype">): boolean =>
     dtype === "f32" && half !== undefined && half(path) && !trainable(path);
 
-/** Specifications of a whole training state: `placeholders(prefix, ...)` of it are the step's inputs. */
+/**
+ * Specifications of a whole training state: `placeholders(prefix, ...)` of it are the step's inputs. With `averaged` it
+ * has moving averages of the trained parameters.
+ */
 export const trainStateSpecs = (
   optimiser: Optimiser,
   params: Tree<ParameterSpec>,
   trainable: PathPredicate = everyParameter,
   precision?: StatePrecision,
+  averaged = false,
 ): TrainState<ParameterSpec> => {
   const trained = specTrees.entries(params).filter(([path]) => trainable(path));
   const slot = Object.fromEntries(trained.map(([path, { shape }]) => [path, parameter(shape, zerosInit)]));
@@ -51,12 +57,14 @@ export const trainStateSpecs = (
     ),
     opt: Object.fromEntries(optimiser.slots.map((s) => [s, slot])),
     step: parameter([], zerosInit, "i32"),
+    ...(averaged ? { ema: slot } : {}),
     ...(precision === undefined ? {} : { scaling: scaleSpecs(precision.scaling ?? {}) }),
   };
 };
 
 /**
- * The state before the first step: the parameters as given, the optimiser's memory and the step at 0, the scale.
+ * The state before the first step: the parameters as given, which are their averages too, the optimiser's memory and the
+ * step at 0, the scale.
  * @throws {DTypeError} naming a parameter that is to be stored as f16 and holds a number beyond its range.
  */
 export const startTraining = (
@@ -64,6 +72,7 @@ export const startTraining = (
   params: Tree<NdArray>,
   trainable: PathPredicate = everyParameter,
   precision?: StatePrecision,
+  averaged = false,
 ): TrainState<NdArray> => {
   const trained = arrayTrees.entries(params).filter(([path]) => trainable(path));
   const stored = isHalf(trainable, precision);
@@ -79,6 +88,7 @@ export const startTraining = (
       ]),
     ),
     step: ndarray("i32", [], Int32Array.of(0)),
+    ...(averaged ? { ema: Object.fromEntries(trained) } : {}),
     ...(precision === undefined ? {} : { scaling: startScale(precision.scaling ?? {}) }),
   };
 };

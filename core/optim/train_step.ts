@@ -6,7 +6,7 @@
  */
 import { TreeError } from "../errors.ts";
 import { tensors, valueAndGrad } from "../grad.ts";
-import { add, cast, div, less, maximum, mul, select, sub } from "../ops/elementwise.ts";
+import { add, cast, div, less, maximum, minimum, mul, select, sub } from "../ops/elementwise.ts";
 import { together } from "../origin.ts";
 import { substitute } from "../substitute.ts";
 import type { Tensor } from "../tensor.ts";
@@ -74,6 +74,12 @@ export interface TrainStepConfig<B> extends GradientConfig<B> {
   readonly schedule: Schedule;
   /** Greatest common norm of the gradients; no clipping by default. */
   readonly maxNorm?: number;
+  /**
+   * Decay of the exponential moving averages of the trained parameters; none are kept by default. After update t, counted
+   * from 0, it is at most `(1 + t) / (10 + t)`, as in TensorFlow's ExponentialMovingAverage, so that averages of short
+   * trainings are not those of their start. Its state has them: see `trainStateSpecs`.
+   */
+  readonly ema?: number;
 }
 
 /** A scale of the loss that stays 1: finite steps are what they are without, bit for bit. */
@@ -178,6 +184,31 @@ const product = (factors: readonly (Tensor | undefined)[]): Tensor | undefined =
     undefined,
   );
 
+/** The averages after an update; where `finite` is false they stay. */
+const averagesOf = (
+  decay: number,
+  { ema }: Pick<TrainState<Tensor>, "ema">,
+  params: (path: string) => Tensor,
+  updates: Tensor,
+  finite: Tensor | undefined,
+): NonNullable<TrainState<Tensor>["ema"]> => {
+  if (ema === undefined) {
+    throw new TreeError({
+      op: "trainStep",
+      got: "a state without averages",
+      expected: "`ema`, as the step averages its parameters",
+      mend: "ask trainStateSpecs and startTraining for them",
+    });
+  }
+  const t = cast("f32")(updates), moved = sub(1, minimum(div(add(t, 1), add(t, 10)), decay));
+  return together(() =>
+    tensors.map(ema, (before, path): Tensor => {
+      const after = add(before, mul(sub(params(path), before), moved));
+      return finite === undefined ? after : select(finite, after, before);
+    })
+  );
+};
+
 /** The state after a step, and its metrics, from the gradients of the whole step: clipping, schedule, update. */
 export const updateOf =
   <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, gradients: Gradients<Tensor>) => StepResult =>
@@ -218,7 +249,10 @@ export const updateOf =
     const params = tensors.map(state.params, (leaf, path): Tensor => updates[path]?.param ?? leaf);
     const means = items === undefined ? sums : tensors.map(sums, (m): Tensor => div(m, items));
     const weighed = weight === undefined || name === undefined ? {} : { [name]: weight };
-    const next = { params, opt, step: add(state.step, 1) };
+    const averaged = config.ema === undefined
+      ? {}
+      : { ema: averagesOf(config.ema, state, (path) => updates[path]!.param, updated, finite) };
+    const next = { params, opt, step: add(state.step, 1), ...averaged };
     const metrics = { ...means, ...weighed, loss: means.loss, gradNorm, lr };
     if (settings === undefined || scaling === undefined) return { state: next, metrics };
     const after = nextScale(settings, scaling, finite!);

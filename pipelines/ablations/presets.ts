@@ -71,8 +71,8 @@ const base: ExperimentBase = {
   ...lab,
   scenes: { pretrain: 32768, finetune: 8192, eval: 1024 },
   model: { width: 384, layers: 6, heads: 6, ff: 1024, bridgeHeads: 4, init: 0.05 },
-  pretrain: { ...lab.pretrain, steps: 12_000, batch: 64, rate: 6e-4, warmup: 600, every: 2000 },
-  finetune: { ...lab.finetune, steps: 3000, batch: 64, rate: 3e-4, warmup: 150, every: 1000 },
+  pretrain: { ...lab.pretrain, steps: 12_000, batch: 64, learningRate: 6e-4, warmup: 600, every: 2000 },
+  finetune: { ...lab.finetune, steps: 3000, batch: 64, learningRate: 3e-4, warmup: 150, every: 1000 },
 };
 
 /** All presets by name. */

@@ -2,7 +2,7 @@
 import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
 import { defaultData } from "../scenes/config.ts";
-import type { LanguageConfig } from "../stages/language.ts";
+import type { LanguageConfig } from "../stages/language_config.ts";
 import type { Arm } from "../stages/model.ts";
 import type { QuickstartConfig, Scale } from "./quickstart_config.ts";
 
@@ -26,7 +26,7 @@ export const quickstartArms: readonly Arm[] = [
 const training: LanguageConfig = {
   steps: 240,
   batch: 16,
-  rate: 1.6e-3,
+  learningRate: 1.6e-3,
   warmup: 20,
   weightDecay: 0.05,
   maxNorm: 1,
@@ -51,7 +51,7 @@ const software: QuickstartConfig = {
   },
   featureBatch: 32,
   pretrain: training,
-  finetune: { ...training, steps: 80, batch: 8, rate: 1e-3, warmup: 8 },
+  finetune: { ...training, steps: 80, batch: 8, learningRate: 1e-3, warmup: 8 },
   evaluate: { batch: 32, resamples: 1000, seed: 1, samples: 8 },
   arms: quickstartArms,
 };
@@ -85,8 +85,8 @@ const gpu: QuickstartConfig = {
     pretrain: { length: 80, turns: { caption: 1, presence: 6, count: 1, refer: 0 } },
     finetune: { length: 96, turns: { caption: 1, presence: 6, count: 2, refer: 2 } },
   },
-  pretrain: { ...training, steps: 1500, batch: 32, rate: 1.5e-3, warmup: 75, every: 500 },
-  finetune: { ...training, steps: 400, batch: 32, rate: 8e-4, warmup: 20, every: 200 },
+  pretrain: { ...training, steps: 1500, batch: 32, learningRate: 1.5e-3, warmup: 75, every: 500 },
+  finetune: { ...training, steps: 400, batch: 32, learningRate: 8e-4, warmup: 20, every: 200 },
   evaluate: { batch: 128, resamples: 1000, seed: 1, samples: 12 },
 };
 

@@ -7,6 +7,9 @@ import type * as t from "io-ts";
 import { FaultError } from "./fault.ts";
 import { MOST_NESTED, nestingOf } from "./nesting.ts";
 
+/** The type that a codec describes: its values are not changed. */
+export type TypeOf<C extends { readonly _A: unknown }> = Readonly<C["_A"]>;
+
 /** One field that a codec refused. */
 export interface Refusal {
   /** Path of the field, such as `stages.0.name`; `(root)` is the whole value. */

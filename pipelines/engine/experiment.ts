@@ -5,7 +5,7 @@
 import * as t from "io-ts";
 import { type DataConfig, dataConfigCodec } from "../scenes/config.ts";
 import type { EvaluateConfig } from "../stages/evaluate.ts";
-import { languageCodec, type LanguageConfig } from "../stages/language.ts";
+import { languageCodec, type LanguageConfig } from "../stages/language_config.ts";
 import {
   type Arm,
   armCodec,

@@ -7,7 +7,7 @@ import { closed, oneOf } from "../base/codecs.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
-import { languageCodec, type LanguageConfig } from "../stages/language.ts";
+import { languageCodec, type LanguageConfig } from "../stages/language_config.ts";
 import { type Arm, armCodec, modelCodec, type ModelConfig } from "../stages/model.ts";
 
 /** One training on a mixture. */

@@ -1,7 +1,7 @@
 /** Operations of the trainings of an experiment, from their descriptions alone. Pure. */
 import {
-  adamw,
   costOf,
+  type ParameterSpec,
   placeholders,
   type Tensor,
   tensors,
@@ -14,7 +14,7 @@ import {
 } from "@chain-of-sight/core";
 import { hashOf } from "../base/hash.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
-import { trainedBy } from "../stages/language.ts";
+import { optimiserOf, trainedBy } from "../stages/language_config.ts";
 import { modelOf, viewsRead } from "../stages/model.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { sourceInputs } from "../stages/source.ts";
@@ -45,10 +45,10 @@ const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): num
 export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
   const vocabulary = vocabularyOfExperiment(e), config = e[stage], { length } = e.text[stage];
   const bridge = bridgeAfter(e, stage);
-  const { batch, maxNorm, weightDecay } = config;
+  const { batch, maxNorm } = config;
   return remembered(known, hashOf({ vocabulary, config, length, bridge, model: e.model }), () => {
-    const model = modelOf(e.model, vocabulary, bridge), optimiser = adamw({ weightDecay });
-    const trainable = trainedBy(config);
+    const model = modelOf(e.model, vocabulary, bridge), trainable = trainedBy(config);
+    const { optimiser } = optimiserOf(config, model.specs as Tree<ParameterSpec>);
     const cells = cellsOf(viewsRead(bridge)), { width } = visionTower.config;
     const inputs = sourceInputs(
       { sight: { kind: "features", levels: visionTower.levels.length, cells, width }, length },

@@ -1,6 +1,5 @@
 /** Training a vision-language model: what pre-training and fine-tuning have in common. */
 import {
-  adamw,
   cast,
   constant,
   crossEntropy,
@@ -9,7 +8,6 @@ import {
   maximum,
   or,
   type ParameterSpec,
-  type PathPredicate,
   select,
   sum,
   type Tensor,
@@ -17,74 +15,13 @@ import {
   under,
   type VisionLanguage,
   type VisionLanguageBatch,
-  warmupCosine,
 } from "@chain-of-sight/core";
-import * as t from "io-ts";
-import { amount, batchSize, natural, positive } from "../base/numbers.ts";
 import { hashOf } from "../base/hash.ts";
-import { blocksOf, type Precision, type RematRegion } from "../train/precision.ts";
-import type { OnNonFinite, Training, TrainingPlaces } from "../train/training.ts";
+import { blocksOf } from "../train/precision.ts";
+import type { Training, TrainingPlaces } from "../train/training.ts";
+import { decidingFields, type LanguageConfig, optimiserOf, trainedBy } from "./language_config.ts";
 import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
-
-/** How a stage trains. */
-export interface LanguageConfig {
-  /** Optimiser steps. */
-  readonly steps: number;
-  /** Rows of a step. */
-  readonly batch: number;
-  /** Highest learning rate. */
-  readonly rate: number;
-  /** Steps of warm-up. */
-  readonly warmup: number;
-  /** Decay of the weights. */
-  readonly weightDecay: number;
-  /** Greatest norm of the gradients. */
-  readonly maxNorm: number;
-  /** What is trained: prefixes of parameter paths. */
-  readonly trainable: readonly string[];
-  /** Steps between checkpoints. */
-  readonly every: number;
-  /** Element types; f32 by default. */
-  readonly precision?: Precision;
-  /** Frozen parameters that mixed precision stores as f32: prefixes of paths; by default none, and they are f16. */
-  readonly storeF32?: readonly string[];
-  /** Blocks that the backward pass recomputes, which takes less memory and more time; none by default. */
-  readonly remat?: readonly RematRegion[];
-  /** What becomes of a step that is not finite; `stop` by default. */
-  readonly onNonFinite?: OnNonFinite;
-  /** Micro-batches of a step, whose gradients are added (gradient accumulation); 1 by default. Divides `batch`. */
-  readonly micro?: number;
-}
-
-const fieldsType = t.exact(t.intersection([
-  t.type({
-    steps: natural,
-    batch: batchSize,
-    rate: amount,
-    warmup: amount,
-    weightDecay: amount,
-    maxNorm: positive,
-    trainable: t.readonlyArray(t.string),
-    every: natural,
-  }),
-  t.partial({
-    precision: t.keyof({ f32: null, mixed: null }),
-    storeF32: t.readonlyArray(t.string),
-    remat: t.readonlyArray(t.keyof({ vision: null, decoder: null })),
-    onNonFinite: t.keyof({ stop: null, skip: null }),
-    micro: natural,
-  }),
-]));
-const languageType = t.refinement(
-  fieldsType,
-  ({ batch, micro = 1 }) => batch % micro === 0,
-  "a number of micro-batches that divides the batch",
-);
-
-/** Codec of {@link LanguageConfig}. */
-export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> =>
-  languageType as unknown as t.Type<LanguageConfig, unknown, unknown>;
 
 /** One stage of one arm. */
 export interface LanguageStage<E = never, R = never> {
@@ -100,29 +37,17 @@ export interface LanguageStage<E = never, R = never> {
   readonly seed: number;
 }
 
-/** Whether a path is trained. */
-export const trainedBy = (config: LanguageConfig): PathPredicate => under(...config.trainable);
-
 /** Hash of all that decides the numbers of a stage. */
-export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string => {
-  // what f32 trainings were known by before they could be anything else stays
-  const { every: _every, precision = "f32", onNonFinite = "stop", micro = 1, ...others } = stage.config;
-  const config = {
-    ...others,
-    ...(precision === "f32" ? {} : { precision, frozen: "f16" }),
-    ...(onNonFinite === "stop" ? {} : { onNonFinite }),
-    ...(micro === 1 ? {} : { micro }),
-  };
-  return hashOf({
+export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string =>
+  hashOf({
     stage: stage.name,
     from: given.identity,
     bridge: given.bridge,
     model: stage.model,
-    config,
+    config: decidingFields(stage.config),
     seed: stage.seed,
     ...stage.source.identity,
   });
-};
 
 /**
  * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its pictures shows there long
@@ -147,7 +72,7 @@ export const stageModel = <E, R>(
     ? seeingModelOf(model, source.vocabulary, bridge)
     : modelOf(model, source.vocabulary, bridge);
 
-/** The training of a stage from a model's state. */
+/** The training of a stage from a model's state. Throws a ConfigError for groups that do not fit. */
 export const languageTraining = <E, R>(
   stage: LanguageStage<E, R>,
   given: ModelState,
@@ -177,13 +102,7 @@ export const languageTraining = <E, R>(
     },
     batchAt: source.batches(stage.seed, config.batch),
     trainable: trainedBy(config),
-    optimiser: adamw({ weightDecay: config.weightDecay, betas: [0.9, 0.98] }),
-    schedule: warmupCosine({
-      peak: config.rate,
-      warmup: config.warmup,
-      total: config.steps,
-      floor: config.rate / 50,
-    }),
+    ...optimiserOf(config, model.specs as Tree<ParameterSpec>),
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     ...(config.storeF32 === undefined ? {} : { half: (path) => !under(...config.storeF32!)(path) }),

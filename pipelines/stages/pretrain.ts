@@ -1,7 +1,8 @@
 /** Pre-training: bridge and decoder learn from few visual tokens at low resolution; the encoder is frozen. */
-import { initialise, type NdArray, type Tree } from "@chain-of-sight/core";
+import { type ConfigError, initialise, type NdArray, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
@@ -38,11 +39,11 @@ export const freshModel = (
 export const languageStage = <E, R>(
   run: StageRun,
   stage: LanguageStage<E, R>,
-): Stage<ModelState, TrainedState, TrainError | E, Device | R> =>
+): Stage<ModelState, TrainedState, ConfigError | TrainError | E, Device | R> =>
 (given) =>
   Effect.gen(function* () {
     const places = { ...stagePlaces(run, stage.name), every: stage.config.every };
-    const training = languageTraining(stage, given, places);
+    const training = yield* tried(() => languageTraining(stage, given, places));
     const trained = yield* train(training);
     return {
       bridge: given.bridge,

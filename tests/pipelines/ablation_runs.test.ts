@@ -191,7 +191,10 @@ disks("which errors pass on another worker, and which concern every job", () => 
 });
 
 disks("a job that fails is told at the end, with what it kept from running; the rest is there", async () => {
-  const config = changed(["seeds=[1]", "pretrain.rate=1e30", "pretrain.maxNorm=1e30"], "token-scaling");
+  const config = changed(
+    ["seeds=[1]", "pretrain.learningRate=1e30", "pretrain.maxNorm=1e30"],
+    "token-scaling",
+  );
   const out = `${root}/failing`;
   const exit = await Effect.runPromiseExit(
     ablateHere(

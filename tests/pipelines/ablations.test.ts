@@ -170,7 +170,7 @@ graphs(
     const same = (other: Experiment): readonly boolean[] => keysOf(other).map((key, i) => key === before[i]);
     assert.equal(same({ ...e, arm: { ...e.arm, name: "renamed" } }), [true, true, true, true]);
     assert.equal(same({ ...e, evaluate: { ...e.evaluate, seed: 9 } }), [true, true, true, false]);
-    assert.equal(same({ ...e, finetune: { ...e.finetune, rate: 9 } }), [true, true, false, false]);
+    assert.equal(same({ ...e, finetune: { ...e.finetune, learningRate: 9 } }), [true, true, false, false]);
     assert.equal(same({ ...e, seed: 9 }), [false, false, false, false]);
     assert.equal(keysOf(e, "b").map((key, i) => key === before[i]), [false, false, false, false]);
   },

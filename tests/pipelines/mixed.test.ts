@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readMetrics } from "../../pipelines/runs/metrics.ts";
-import { languageCodec } from "../../pipelines/stages/language.ts";
+import { languageCodec } from "../../pipelines/stages/language_config.ts";
 import { presets } from "../../pipelines/ablations/quickstart_presets.ts";
 import { quickstartCodec } from "../../pipelines/ablations/quickstart_config.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";

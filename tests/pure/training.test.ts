@@ -28,6 +28,7 @@ import {
   trainStep,
   type Tree,
   under,
+  unscaled,
   warmupCosine,
 } from "@chain-of-sight/core";
 import { test } from "uvu";
@@ -93,6 +94,57 @@ test("a step of gradient descent with clipping, by hand", () => {
   close(values[4]!, [7]);
 });
 
+test("moving averages follow the parameters, and stay where an update is left out", () => {
+  const optimiser = sgd({ groups: [{ when: under("head"), scale: 0.5 }] });
+  const trained = (scaled: boolean, at: number, skipped: number, x: readonly number[]) => {
+    const loss1 = scaled ? { scaling: unscaled } : {};
+    const state = placeholders(
+      "state",
+      trainStateSpecs(optimiser, specs, under("head"), scaled ? loss1 : undefined, true),
+    ) as TrainState<Tensor>;
+    const { state: next } = trainStep<{ readonly x: Tensor }>({
+      loss,
+      optimiser,
+      schedule: constantRate(0.1),
+      trainable: under("head"),
+      ema: 0.75,
+      ...loss1,
+    })(state, { x: input("x", [2]) });
+    assert.equal(Object.keys(next.ema!), ["head.weight"]);
+    const { head } = next.params as Params<Tensor>;
+    const [param, ema] = interpret([head.weight, next.ema!["head.weight"]!], {
+      "state.params.body.weight": f32([2], [1, 2]),
+      "state.params.head.weight": f32([2], [3, 4]),
+      "state.ema.head.weight": f32([2], [5, -1]),
+      "state.step": i32([], [at]),
+      "state.scaling.scale": f32([], [1]),
+      "state.scaling.good": i32([], [0]),
+      "state.scaling.skipped": i32([], [skipped]),
+      x: f32([2], x),
+    });
+    return { param: [...param!.data], ema: [...ema!.data] };
+  };
+  for (const [at, skipped] of [[0, 0], [1, 0], [20, 0], [100, 0], [101, 90]] as const) {
+    const { param, ema } = trained(skipped > 0, at, skipped, [1, -1]);
+    const t = at - skipped, decay = Math.min(0.75, (1 + t) / (10 + t));
+    [5, -1].forEach((before, i) => {
+      const expected = decay * before + (1 - decay) * param[i]!;
+      assert.ok(Math.abs(ema[i]! - expected) < 1e-5, `${ema[i]} ${expected} at ${at}`);
+    });
+  }
+  assert.equal(trained(true, 3, 1, [NaN, 1]), { param: [3, 4], ema: [5, -1] });
+  const start = { body: { weight: f32([2], [1, 2]) }, head: { weight: f32([2], [3, 4]) } };
+  assert.equal(startTraining(optimiser, start, under("head"), undefined, true).ema, {
+    "head.weight": f32([2], [3, 4]),
+  });
+  const without = placeholders("state", trainStateSpecs(optimiser, specs)) as TrainState<Tensor>;
+  assert.throws(
+    () =>
+      trainStep({ loss, optimiser, schedule: constantRate(1), ema: 0.9 })(without, { x: input("x", [2]) }),
+    /a state without averages/,
+  );
+});
+
 test("which weights decay", () => {
   const yes = [
     "bridge.scales.0.blocks.1.wq.weight",
@@ -118,6 +170,12 @@ test("which weights decay", () => {
   no.forEach((path) => assert.not.ok(decayed(path), path));
   assert.is(rateScale([{ when: under("a"), scale: 2 }, { when: () => true, scale: 3 }], "a.b"), 2);
   assert.is(rateScale([], "a"), 1);
+  const x = input("x", [2]), lr = input("lr", []), step = input("step", [], "i32");
+  const shrunk = (weightDecay: number | ((path: string) => number), path: string) =>
+    adamw({ weightDecay }).update({ path, param: x, grad: x, slots: { m: x, v: x }, lr, step }).param;
+  const grouped = (path: string): number => under("bridge")(path) ? 0.5 : 0;
+  assert.is(shrunk(grouped, "bridge.proj.weight"), shrunk(0.5, "bridge.proj.weight"));
+  assert.is(shrunk(grouped, "lm_head.weight"), shrunk(0, "lm_head.weight"));
 });
 
 test("1 - beta^t keeps its digits from the first step to the last", () => {

@@ -3,7 +3,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ALL_TOKENS, checkDecoding, type Sampled } from "../../pipelines/generate/decoding.ts";
-import { languageCodec } from "../../pipelines/stages/language.ts";
+import { languageCodec } from "../../pipelines/stages/language_config.ts";
 
 const test = suite("stored settings");
 
@@ -46,7 +46,7 @@ test("of trainings are counts below 2^31 and numbers of f32", () => {
   const config = {
     steps: 10,
     batch: 2,
-    rate: 1e-3,
+    learningRate: 1e-3,
     warmup: 1,
     weightDecay: 0,
     maxNorm: 1,
@@ -58,10 +58,10 @@ test("of trainings are counts below 2^31 and numbers of f32", () => {
     const change of [
       { steps: 2 ** 31 },
       { batch: 1e9 },
-      { rate: 1e-50 },
-      { rate: 1e39 },
-      { rate: Infinity },
-      { rate: NaN },
+      { learningRate: 1e-50 },
+      { learningRate: 1e39 },
+      { learningRate: Infinity },
+      { learningRate: NaN },
       { weightDecay: 1e-45 },
       { maxNorm: 1e-40 },
       { maxNorm: Infinity },

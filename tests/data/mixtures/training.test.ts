@@ -14,7 +14,7 @@ import { answerRecords, partQuestions } from "../../../pipelines/stages/answer_r
 import { apart, withEncoder } from "../../../pipelines/stages/encoder.ts";
 import { expand } from "../../../pipelines/stages/expand.ts";
 import { finetune } from "../../../pipelines/stages/finetune.ts";
-import type { LanguageConfig } from "../../../pipelines/stages/language.ts";
+import type { LanguageConfig } from "../../../pipelines/stages/language_config.ts";
 import { openMixtureFeatures, openMixturePictures } from "../../../pipelines/stages/mixture_source.ts";
 import { type Arm, type ModelState, viewsRead } from "../../../pipelines/stages/model.ts";
 import { freshModel, pretrain } from "../../../pipelines/stages/pretrain.ts";
@@ -44,7 +44,7 @@ const arm: Arm = {
 const training: LanguageConfig = {
   steps: 10,
   batch: 4,
-  rate: 3e-3,
+  learningRate: 3e-3,
   warmup: 2,
   weightDecay: 0,
   maxNorm: 1,
@@ -220,7 +220,7 @@ test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by
     assert.is(large.store.shape.cells, 320);
     const stage = {
       name: "finetune",
-      config: { ...training, steps: 60, every: 100, rate: 1e-3 },
+      config: { ...training, steps: 60, every: 100, learningRate: 1e-3 },
       model,
       source: large.source,
       seed: 2,
