@@ -5,6 +5,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { FaultError } from "./fault.ts";
+import { type Misfit, misfits } from "./misfits.ts";
 import { MOST_NESTED, nestingOf } from "./nesting.ts";
 
 /** The type that a codec describes: its values are not changed. */
@@ -18,6 +19,8 @@ export interface Refusal {
   readonly got: string;
   /** The type that the codec wants there, or the codec's own message. */
   readonly expected: string;
+  /** Path of the field that was probably meant, of one that does not exist. */
+  readonly nearest?: string;
 }
 
 /** A value from outside that does not have the shape its codec describes. */
@@ -74,45 +77,6 @@ export const display = (value: unknown): string => {
 
 const show = (value: unknown): string => shorten(display(value));
 
-// Members of unions and intersections stand in the context under their index in the type, not in the value.
-const isBranch = (entry: t.ContextEntry | undefined): boolean => {
-  interface Tagged {
-    readonly _tag?: string;
-    readonly type?: Tagged;
-  }
-  let type = entry?.type as Tagged | undefined;
-  // what only narrows a type adds nothing to the context
-  while (/^(Exact|Readonly|Refinement)Type$/.test(type?._tag ?? "")) type = type?.type;
-  return type?._tag === "UnionType" || type?._tag === "IntersectionType";
-};
-
-const refusalOf = (error: t.ValidationError): Refusal => {
-  const entries = error.context;
-  const path = entries
-    .filter((entry, i) => i > 0 && entry.key !== "" && !isBranch(entries[i - 1]))
-    .map((entry) => entry.key);
-  return {
-    path: path.length === 0 ? "(root)" : path.join("."),
-    got: show(error.value),
-    expected: error.message ?? shorten(entries[entries.length - 1]?.type.name ?? "another value", 160),
-  };
-};
-
-/** What a codec refused, field by field; the alternatives of a union at one place become one refusal. */
-export const explain = (errors: t.Errors): readonly Refusal[] => {
-  const byPath = new Map<string, Refusal>();
-  for (const refusal of errors.map(refusalOf)) {
-    const before = byPath.get(refusal.path);
-    byPath.set(
-      refusal.path,
-      before === undefined || before.expected.split(" or ").includes(refusal.expected)
-        ? before ?? refusal
-        : { ...before, expected: `${before.expected} or ${refusal.expected}` },
-    );
-  }
-  return [...byPath.values()];
-};
-
 /** How many refusals a message lists before it counts the rest. */
 const LISTED = 6;
 
@@ -121,14 +85,24 @@ const decodeError = (op: string, refusals: readonly Refusal[]): DecodeError => {
     const said = refusals.slice(0, LISTED).map((r) => `${r.path}: ${r[field]}`).join(", ");
     return refusals.length > LISTED ? `${said} and ${refusals.length - LISTED} more` : said;
   };
+  const meant = refusals.flatMap(({ nearest }) => nearest ?? []);
   return new DecodeError({
     op,
     got: list("got"),
     expected: list("expected"),
-    mend: `correct ${refusals.length === 1 ? "that field" : "those fields"}`,
+    mend: meant.length > 0
+      ? `the nearest ${meant.length === 1 ? "field is" : "fields are"} ${meant.join(", ")}`
+      : `correct ${refusals.length === 1 ? "that field" : "those fields"}`,
     refusals,
   });
 };
+
+const refusalAt = ({ path, value, expected, nearest }: Misfit): Refusal => ({
+  path: path.length === 0 ? "(root)" : path.join("."),
+  got: show(value),
+  expected: shorten(expected, 400),
+  ...(nearest === undefined ? {} : { nearest }),
+});
 
 /**
  * Decodes a value purely.
@@ -137,7 +111,7 @@ const decodeError = (op: string, refusals: readonly Refusal[]): DecodeError => {
  */
 export const decodeEither =
   <A, O>(codec: t.Type<A, O, unknown>, op: string): (value: unknown) => E.Either<DecodeError, A> => (value) =>
-    pipe(codec.decode(value), E.mapLeft((errors) => decodeError(op, explain(errors))));
+    pipe(codec.decode(value), E.mapLeft(() => decodeError(op, refusalsIn(codec, value))));
 
 /** An `Either` as an Effect: `Left` fails, `Right` succeeds. */
 export const fromEither = <L, A>(either: E.Either<L, A>): Effect.Effect<A, L> =>
@@ -178,3 +152,7 @@ export const parseJson = (op: string): (text: string) => E.Either<DecodeError, u
         unread(`text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, "JSON"),
     );
 };
+
+/** What a codec refuses in a value, field by field; nothing where it accepts it. */
+export const refusalsIn = (codec: t.Mixed, value: unknown): readonly Refusal[] =>
+  misfits(codec, value).map(refusalAt);

@@ -1,6 +1,7 @@
 /** Codecs that several annotation formats share. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
+import { isRecord, type Shape, shapeOf } from "./shape.ts";
 
 /** Most characters of a text. */
 const MOST = 2 ** 20;
@@ -99,29 +100,57 @@ export const nullable = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A | unde
     (a) => a === undefined ? null : codec.encode(a),
   );
 
-/** The codec that refuses fields which the value does not have in this form, such as misspelt ones. */
-export const closed = <A>(
+/** A codec of the same form, with one more condition: `why` says what is wrong with a value, or nothing. */
+export const checked = <A>(
   codec: t.Type<A, unknown, unknown>,
-  fields: readonly string[],
-): t.Type<A, unknown, unknown> => {
-  const type = new t.Type<A, unknown, unknown>(
+  why: (value: A) => string | undefined,
+): t.Type<A, unknown, unknown> =>
+  Object.assign(
+    new t.Type<A, unknown, unknown>(
+      codec.name,
+      (u): u is A => codec.is(u) && why(u) === undefined,
+      (u, context) =>
+        E.flatMap((value: A): E.Either<t.Errors, A> => {
+          const words = why(value);
+          return words === undefined ? t.success(value) : t.failure(u, context, words);
+        })(codec.validate(u, context)),
+      codec.encode,
+    ),
+    { _tag: "RefinementType", type: codec },
+  );
+
+/** The codec of objects that refuses fields which it does not have, such as misspelt ones. */
+export const closed = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A, unknown, unknown> => {
+  const marks = { _tag: "RefinementType", type: codec, closed: true };
+  const type: t.Type<A, unknown, unknown> = new t.Type<A, unknown, unknown>(
     codec.name,
     codec.is,
     (u, context): E.Either<t.Errors, A> => {
-      const unknown = typeof u === "object" && u !== null && !Array.isArray(u)
-        ? Object.keys(u).filter((name) => !fields.includes(name))
-        : [];
+      const { fields } = shapeOf(type) as Extract<Shape, { readonly kind: "object" }>;
+      const unknown = isRecord(u) ? Object.keys(u).filter((name) => !Object.hasOwn(fields, name)) : [];
       return unknown.length === 0 ? codec.validate(u, context) : t.failures(unknown.map((key) => ({
         value: (u as Readonly<Record<string, unknown>>)[key],
-        context: [...context.slice(0, -1), { ...context.at(-1)!, type: t.UnknownRecord }, {
-          key,
-          type: codec,
-        }],
-        message: `no such field; there are ${fields.join(", ")}`,
+        context: [...context, { key, type: codec }],
+        message: `no such field; there are ${Object.keys(fields).join(", ")}`,
       })));
     },
     codec.encode,
   );
-  // as refinements are marked, so that paths of refused fields do not name the branches of what is inside
-  return Object.assign(type, { _tag: "RefinementType", type: codec });
+  return Object.assign(type, marks);
+};
+
+/** The value of a record of codecs: required fields, and fields that may be absent but are never `undefined`. */
+export type ObjectOf<R extends t.Props, O extends t.Props> =
+  & { readonly [K in keyof R]: t.TypeOf<R[K]> }
+  & { readonly [K in keyof O]?: t.TypeOf<O[K]> };
+
+/** The codec of objects with some fields, and some that may be absent; others are refused. */
+export const object = <R extends t.Props, O extends t.Props = Record<never, never>>(
+  required: R,
+  optional?: O,
+): t.Type<ObjectOf<R, O>, unknown, unknown> => {
+  const whole = optional === undefined
+    ? t.type(required)
+    : t.intersection([t.type(required), t.partial(optional)]);
+  return closed(whole as unknown as t.Type<ObjectOf<R, O>, unknown, unknown>);
 };

@@ -1,8 +1,7 @@
 /** Configurations from outside: every field by its type, and the whole by building the models of both stages. */
 import { LanguageError } from "@chain-of-sight/core";
-import * as E from "fp-ts/lib/Either.js";
-import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
+import { checked } from "../base/codecs.ts";
 import { bridgeCodec, expansionCodec } from "./bridge_codec.ts";
 import type { NamedConfig } from "./config.ts";
 import { modelOfStage } from "./model.ts";
@@ -90,17 +89,4 @@ const refusal = (config: NamedConfig): string | undefined => {
 };
 
 /** Codec of {@link NamedConfig}; it takes complete configurations only, whose models can be built. */
-export const configCodec = (): t.Type<NamedConfig, unknown, unknown> =>
-  new t.Type<NamedConfig, unknown, unknown>(
-    "NamedConfig",
-    fieldsType.is,
-    (given, context) =>
-      pipe(
-        fieldsType.validate(given, context),
-        E.flatMap((config) => {
-          const why = refusal(config);
-          return why === undefined ? t.success(config) : t.failure(given, context, why);
-        }),
-      ),
-    (config) => config,
-  );
+export const configCodec = (): t.Type<NamedConfig, unknown, unknown> => checked(fieldsType, refusal);

@@ -48,11 +48,10 @@ export interface MixtureRunConfig {
   readonly evaluate: MixtureQuestions;
 }
 
-const stage = closed(t.type({ mixture: t.string, training: languageCodec() }), ["mixture", "training"]);
+const stage = closed(t.type({ mixture: t.string, training: languageCodec() }));
 const known = oneOf(benchmarks.map(({ name }) => name));
 const questions = closed(
   t.type({ mixture: t.string, benchmarks: t.record(t.string, known), batch: batchSize, tokens: rowLength }),
-  ["mixture", "benchmarks", "batch", "tokens"],
 );
 const runType = closed(
   t.type({
@@ -64,7 +63,6 @@ const runType = closed(
     finetune: stage,
     evaluate: questions,
   }),
-  ["seed", "arm", "model", "featureBatch", "pretrain", "finetune", "evaluate"],
 );
 
 /** Codec of {@link MixtureRunConfig}. */

@@ -1,7 +1,7 @@
 /** Machines: what formats do with the entries of their files. */
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
-import { display, explain, type Refusal } from "../base/bridge.ts";
+import { display, type Refusal, refusalsIn } from "../base/bridge.ts";
 import type { Entry, LeftOut, Machine, Place, Refused, Taken, Verdict } from "./format.ts";
 
 const placeOf = ({ file, record, at }: Place): Place => ({
@@ -53,7 +53,7 @@ export const decoded = <A>(
 ): E.Either<Refused, A> => {
   if (entry.fault !== undefined) return E.left(refused(entry, entry.fault));
   const value = codec.decode(entry.value);
-  return E.isRight(value) ? value : E.left(refused(entry, ...explain(value.left)));
+  return E.isRight(value) ? value : E.left(refused(entry, ...refusalsIn(codec as t.Mixed, entry.value)));
 };
 
 /** The machine of formats whose entries stand alone. */

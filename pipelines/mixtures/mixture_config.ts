@@ -109,7 +109,6 @@ const prompts = closed(
       readonly [K in PromptKind]: t.Type<readonly string[], unknown, unknown>;
     },
   ),
-  kinds,
 );
 const policy = oneOf<Policy>(["stop", "skip"]);
 const folder = closed(
@@ -123,7 +122,6 @@ const folder = closed(
       ),
     }),
   ]),
-  ["folder", "name"],
 );
 const partType = closed(
   t.intersection([
@@ -137,7 +135,6 @@ const partType = closed(
       turns: natural,
     }),
   ]),
-  ["name", "format", "files", "split", "images", "weight", "policy", "prompts", "turns"],
 );
 const ascending = (list: readonly number[]): boolean => list.every((n, i) => i === 0 || list[i - 1]! < n);
 const textType = t.refinement(
@@ -153,7 +150,6 @@ const textType = t.refinement(
         buckets: t.refinement(some(natural), ascending, "lengths in ascending order"),
       }),
     ]),
-    ["tokenizer", "template", "length", "boxes", "buckets"],
   ),
   ({ length, buckets = [] }) => buckets.every((bucket) => bucket < length),
   "buckets shorter than the length of a row",
@@ -168,7 +164,6 @@ const mixtureType = closed(
     }),
     t.partial({ policy, prompts }),
   ]),
-  ["parts", "text", "policy", "prompts"],
 );
 
 /** Codec of {@link MixtureConfig}. */

@@ -320,18 +320,21 @@ const misfit = (config: DataConfig): string | undefined => {
   return undefined;
 };
 
-const dataConfigType = new t.Type<DataConfig, DataConfig, unknown>(
-  "DataConfig",
-  (u): u is DataConfig => anyConfig.is(u) && misfit(u) === undefined,
-  (u, c) => {
-    const config = anyConfig.validate(u, c);
-    if (E.isLeft(config)) return config;
-    const why = misfit(config.right);
-    if (why === undefined) return config;
-    const field = why.slice(0, why.search(/[.:]/)) as keyof DataConfig;
-    return t.failure(config.right[field], t.appendContext(c, field, t.unknown, config.right[field]), why);
-  },
-  t.identity,
+const dataConfigType = Object.assign(
+  new t.Type<DataConfig, DataConfig, unknown>(
+    "DataConfig",
+    (u): u is DataConfig => anyConfig.is(u) && misfit(u) === undefined,
+    (u, c) => {
+      const config = anyConfig.validate(u, c);
+      if (E.isLeft(config)) return config;
+      const why = misfit(config.right);
+      if (why === undefined) return config;
+      const field = why.slice(0, why.search(/[.:]/)) as keyof DataConfig;
+      return t.failure(config.right[field], t.appendContext(c, field, t.unknown, config.right[field]), why);
+    },
+    t.identity,
+  ),
+  { _tag: "RefinementType", type: anyConfig },
 );
 
 /** Codec of {@link DataConfig}; ranges are checked. */
