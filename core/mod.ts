@@ -29,6 +29,7 @@ export * from "./ops/source.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/movement.ts";
 export * from "./ops/attention.ts";
+export * from "./ops/segments.ts";
 export * from "./ops/contraction.ts";
 export * from "./ops/index.ts";
 export * from "./ops/statistics.ts";

@@ -6,7 +6,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import { ConfigError } from "../errors.ts";
 import { attend, type AttentionAttributes } from "../ops/attention.ts";
 import { matmul } from "../ops/contraction.ts";
-import { add, and, lessEqual, mul } from "../ops/elementwise.ts";
+import { add, and, equal, less, lessEqual, mul } from "../ops/elementwise.ts";
 import { broadcastTo, permute, reshape, transpose } from "../ops/movement.ts";
 import { full, iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
@@ -20,6 +20,11 @@ export interface AttentionOptions {
   readonly causal?: boolean;
   /** Where true, a query may look; broadcasts to `[..., h, q, s]`. */
   readonly mask?: Tensor;
+  /**
+   * Of packed rows, where q is s: i32 `[..., s]`. A query sees keys of the same positive number; padding, whose number
+   * is not positive, sees nothing.
+   */
+  readonly segments?: Tensor;
   /** Factor of the scores; `1 / sqrt(d)` by default. */
   readonly scale?: number;
 }
@@ -80,12 +85,23 @@ export const causalMask = (queries: number, keys: number): Tensor => {
   return lessEqual(column, queries === keys ? row : add(row, keys - queries));
 };
 
+/** True where two positions are of one segment, `[..., 1, s, s]`, from ids `[..., s]`. */
+const segmentMask = (ids: Tensor): Tensor => {
+  const lead = ids.shape.slice(0, -1), s = ids.shape.at(-1)!, mine = reshape([...lead, 1, s, 1])(ids);
+  return and(equal(mine, reshape([...lead, 1, 1, s])(ids)), less(0, mine));
+};
+
 /** The primitive on leading axes of any number. */
-const withoutScores = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAttributes): Tensor => {
+const withoutScores = (
+  [q, k, v]: readonly [Tensor, Tensor, Tensor],
+  attributes: AttentionAttributes,
+  segments: Tensor | undefined,
+): Tensor => {
   const lead = broadcast("attention", q.shape.slice(0, -3), k.shape.slice(0, -3)), b = sizeOf(lead);
-  const flat = (t: Tensor): Tensor =>
-    reshape([b, ...t.shape.slice(-3)])(broadcastTo([...lead, ...t.shape.slice(-3)])(t));
-  const { values } = attend(flat(q), flat(k), flat(v), attributes);
+  const flat = (t: Tensor, axes = 3): Tensor =>
+    reshape([b, ...t.shape.slice(-axes)])(broadcastTo([...lead, ...t.shape.slice(-axes)])(t));
+  const ids = segments === undefined ? undefined : flat(segments, 1);
+  const { values } = attend(flat(q), flat(k), flat(v), attributes, ids);
   return reshape([...lead, ...values.shape.slice(-3)])(values);
 };
 
@@ -97,7 +113,7 @@ export const attention = (
   q_bhqd: Tensor,
   k_bksd: Tensor,
   v_bksd: Tensor,
-  { causal = false, mask, scale = 1 / Math.sqrt(q_bhqd.shape.at(-1)!) }: AttentionOptions = {},
+  { causal = false, mask, segments, scale = 1 / Math.sqrt(q_bhqd.shape.at(-1)!) }: AttentionOptions = {},
 ): Tensor =>
   together(() => {
     const [queries, keys] = [q_bhqd.shape.at(-2)!, k_bksd.shape.at(-2)!];
@@ -105,10 +121,11 @@ export const attention = (
       const lead = broadcast("attention", q_bhqd.shape.slice(0, -3), k_bksd.shape.slice(0, -3));
       return full([...lead, q_bhqd.shape.at(-3)!, queries, v_bksd.shape.at(-1)!], 0, q_bhqd.dtype);
     }
-    if (mask === undefined) return withoutScores(q_bhqd, k_bksd, v_bksd, { causal, scale });
+    if (mask === undefined) return withoutScores([q_bhqd, k_bksd, v_bksd], { causal, scale }, segments);
     const heads = q_bhqd.shape.at(-3)!;
     const k_bhsd = repeatHeads(heads)(k_bksd), v_bhsd = repeatHeads(heads)(v_bksd);
     const scores_bhqs = mul(matmul(transpose(k_bhsd))(q_bhqd), scale);
-    const seen = causal ? and(mask, causalMask(queries, keys)) : mask;
+    const past = causal ? and(mask, causalMask(queries, keys)) : mask;
+    const seen = segments === undefined ? past : and(past, segmentMask(segments));
     return pipe(maskedSoftmax(seen)(scores_bhqs), matmul(v_bhsd));
   });

@@ -2,12 +2,12 @@
  * Who looks at what: the weights inside of attention, found in a description after it was built, so that no model has
  * to be written twice to be looked into.
  */
+import { seenOf } from "../ops/attention.ts";
 import { mul } from "../ops/elementwise.ts";
 import { matmul } from "../ops/contraction.ts";
 import { reshape, transpose } from "../ops/movement.ts";
 import { inlined } from "../transforms/inline.ts";
 import { is, type Tensor, topological } from "../tensor.ts";
-import { causalMask } from "./attention.ts";
 import { maskedSoftmax, softmax } from "./softmax.ts";
 
 /**
@@ -19,11 +19,11 @@ export const attentionsOf = (roots: readonly Tensor[]): readonly Tensor<"attenti
 
 /** The weights of attention, `[b, h, q, s]`: of every query over all keys, 1 in all; 0 for a query that sees none. */
 export const attentionWeights = (node: Tensor<"attention">): Tensor => {
-  const [q, k] = node.args as [Tensor, Tensor], { causal, scale } = node.attributes;
+  const [q, k] = node.args as [Tensor, Tensor], { scale } = node.attributes, seen = seenOf(node);
   const [b, h, n, d] = q.shape as [number, number, number, number],
     [, g, s] = k.shape as [number, number, number];
   const grouped = reshape([b, g, h / g, n, d])(q), keys = reshape([b, g, 1, s, d])(k);
   const scores = mul(matmul(transpose(keys))(grouped), scale);
-  const weights = causal ? maskedSoftmax(causalMask(n, s)) : softmax();
+  const weights = seen === undefined ? softmax() : maskedSoftmax(seen);
   return reshape([b, h, n, s])(weights(scores));
 };

@@ -3,6 +3,8 @@
  * 2021, arXiv 2112.05682; Dao et al. 2022, arXiv 2205.14135). Its derivative is two more primitives, which compute
  * the scores again from the logarithm of each query's normaliser.
  * Queries, keys and values may be f16; scores, probabilities and the result are f32, cotangents of them f16.
+ * Packed rows name the segment of every position (`segments.ts`): a query then sees keys of its own segment alone.
+ * Numbers that are not finite may reach other segments of their row.
  * Shapes: b batch, h heads, g key-value heads, q queries, s keys, d channels of a head.
  */
 import { type NdArray, ndarray } from "../array.ts";
@@ -11,11 +13,12 @@ import { ShapeError } from "../errors.ts";
 import { equals, show, sizeOf } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 import { matmul } from "./contraction.ts";
-import { add, cast, div, exp, less, lessEqual, log, mul, select, sub } from "./elementwise.ts";
+import { add, and, cast, div, equal, exp, less, lessEqual, log, mul, select, sub } from "./elementwise.ts";
 import { expectDType, make, sameDType } from "./make.ts";
 import { concat, reshape, sliceAxis, transpose } from "./movement.ts";
 import type { OpRecord } from "./record.ts";
 import { max, sum } from "./reduce.ts";
+import { checkSegments, idsOf, segmentTable } from "./segments.ts";
 import { iota } from "./source.ts";
 
 /** Names of the attention primitives. */
@@ -24,7 +27,20 @@ export type AttentionOp = "attention" | "attentionGradQuery" | "attentionGradKey
 /** What all three carry: query i sees keys up to `i + (s - q)` if causal; scores are multiplied by `scale`. */
 export type AttentionAttributes = OpAttributes["attention"];
 
-const checkOperands = (op: string, [q, k, v, ct, ...more]: readonly Tensor[]): void => {
+/** Number of operands of each, without the segments. */
+const operands: Readonly<Record<AttentionOp, number>> = {
+  attention: 3,
+  attentionGradQuery: 6,
+  attentionGradKeyValue: 6,
+};
+
+/** The segments among the arguments of a node, as `segmentTable` has them; undefined where rows are whole. */
+export const segmentsOf = <A>({ op, args }: { readonly op: AttentionOp; readonly args: readonly A[] }):
+  | A
+  | undefined => args[operands[op]];
+
+const checkOperands = (op: AttentionOp, args: readonly Tensor[]): void => {
+  const [q, k, v, ct, ...more] = args.slice(0, operands[op]), table = segmentsOf({ op, args });
   [q!, ...(ct === undefined ? [] : [ct])].forEach((t) => expectDType(op, t, ["f32", "f16"]));
   [k!, v!].forEach((t) => sameDType(op, q!, t));
   more.forEach((t) => expectDType(op, t, ["f32"]));
@@ -39,6 +55,7 @@ const checkOperands = (op: string, [q, k, v, ct, ...more]: readonly Tensor[]): v
       mend: "split heads first, and give every batch its keys",
     });
   }
+  if (table !== undefined) checkSegments(op, table, q!.shape, k!.shape);
 };
 
 interface Sizes {
@@ -55,22 +72,31 @@ const sizesOf = (q: NdArray | Tensor, k: NdArray | Tensor): Sizes => {
   return { b, h, g: k.shape[1]!, q: n, s: k.shape[2]!, d };
 };
 
-/** Keys that a query may see. */
-const seen = ({ q, s }: Sizes, i: number, causal: boolean): number =>
-  causal ? Math.max(0, Math.min(s, i + 1 + s - q)) : s;
-
 const dot = (a: NdArray["data"], i: number, b: NdArray["data"], j: number, d: number): number => {
   let total = 0;
   for (let c = 0; c < d; c++) total += a[i + c]! * b[j + c]!;
   return total;
 };
 
-/** Calls `visit` for every query with its row among all queries and the row of its first key. */
-const eachQuery = (z: Sizes, visit: (row: number, keys: number, i: number) => void): void => {
+/** Calls `visit` for every query with its row among all queries and the rows of the keys that it sees. */
+const eachQuery = (
+  args: readonly NdArray[],
+  node: Tensor<AttentionOp>,
+  visit: (row: number, keys: readonly number[]) => void,
+): void => {
+  const z = sizesOf(args[0]!, args[1]!), { causal } = node.attributes;
+  const table = segmentsOf({ op: node.op, args })?.data;
   for (let b = 0; b < z.b; b++) {
+    const id = (i: number): number => table === undefined ? 1 : table[3 * b * z.s + i]!;
     for (let h = 0; h < z.h; h++) {
-      const keys = (b * z.g + Math.floor(h * z.g / z.h)) * z.s;
-      for (let i = 0; i < z.q; i++) visit((b * z.h + h) * z.q + i, keys, i);
+      const first = (b * z.g + Math.floor(h * z.g / z.h)) * z.s;
+      for (let i = 0; i < z.q; i++) {
+        const last = causal ? i + z.s - z.q : z.s - 1, keys: number[] = [];
+        for (let j = 0; j <= last; j++) {
+          if (table === undefined || id(i) > 0 && id(i) === id(j)) keys.push(first + j);
+        }
+        visit((b * z.h + h) * z.q + i, keys);
+      }
     }
   }
 };
@@ -79,6 +105,8 @@ const flops = (products: number) => (node: Tensor): number => {
   const z = sizesOf(node.args[0]!, node.args[1]!);
   return products * 2 * z.b * z.h * z.q * z.s * z.d;
 };
+
+const given = <A>(x: A | undefined): readonly A[] => x === undefined ? [] : [x];
 
 /** Probability and score gradient of one pair, from the saved normaliser. */
 const pair = (
@@ -99,29 +127,41 @@ const grouped = (q: Tensor, k: Tensor) => {
   return { z, r, queries, keys: (t: Tensor): Tensor => reshape([z.b, z.g, 1, z.s, z.d])(t) };
 };
 
-/** Arguments as f32, in which everything is computed. */
-const wide = (args: readonly Tensor[]): Tensor[] => args.map(cast("f32"));
+/** Operands as f32, in which everything is computed. */
+const wide = ({ op, args }: Tensor<AttentionOp>): Tensor[] => args.slice(0, operands[op]).map(cast("f32"));
 
-/** Scaled scores `[b, g, r, q, s]`, far below any other where a query may not look. */
-const scoresOf = (q: Tensor, k: Tensor, { causal, scale }: AttentionAttributes): Tensor => {
-  const { z, queries, keys } = grouped(q, k);
-  const scores = mul(matmul(transpose(keys(k)))(queries(q)), scale);
-  const last = add(iota([z.q, 1], 0), z.s - z.q);
-  return causal ? select(lessEqual(iota([1, z.s], 1), last), scores, -1e30) : scores;
+/** Where queries see keys, which broadcasts to `[b, g, r, q, s]`; undefined where all see all. */
+export const seenOf = (node: Tensor<AttentionOp>): Tensor | undefined => {
+  const z = sizesOf(node.args[0]!, node.args[1]!), table = segmentsOf(node);
+  const past = node.attributes.causal
+    ? lessEqual(iota([1, z.s], 1), add(iota([z.q, 1], 0), z.s - z.q))
+    : undefined;
+  if (table === undefined) return past;
+  const ids = idsOf(table), as = (...shape: number[]) => reshape([z.b, 1, 1, ...shape])(ids);
+  const same = and(equal(as(z.q, 1), as(1, z.s)), less(0, as(z.q, 1)));
+  return past === undefined ? same : and(same, past);
 };
 
-/** Queries that see no key, `[q, 1]`; undefined where each sees one. */
-const blindOf = (q: Tensor, k: Tensor, { causal }: AttentionAttributes): Tensor | undefined => {
-  const z = sizesOf(q, k);
-  return causal && z.q > z.s ? less(iota([z.q, 1], 0), z.q - z.s) : undefined;
+/** Scaled scores `[b, g, r, q, s]` of f32 operands, far below any other where a query may not look. */
+const scoresOf = (node: Tensor<AttentionOp>, q: Tensor, k: Tensor): Tensor => {
+  const { queries, keys } = grouped(q, k), seen = seenOf(node);
+  const scores = mul(matmul(transpose(keys(k)))(queries(q)), node.attributes.scale);
+  return seen === undefined ? scores : select(seen, scores, -1e30);
+};
+
+/** Queries that see no key, which broadcasts to `[b, g, r, q, 1]`; undefined where each sees one. */
+const blindOf = (node: Tensor<AttentionOp>): Tensor | undefined => {
+  const z = sizesOf(node.args[0]!, node.args[1]!), table = segmentsOf(node);
+  if (table !== undefined) return less(reshape([z.b, 1, 1, z.q, 1])(idsOf(table)), 1);
+  return node.attributes.causal && z.q > z.s ? less(iota([z.q, 1], 0), z.q - z.s) : undefined;
 };
 
 /** Probabilities and score gradients `[b, g, r, q, s]` from the arguments of a gradient primitive. */
 const pairs = (node: Tensor<AttentionOp>): readonly [Tensor, Tensor] => {
-  const [q, k, v, ct, lse, delta] = wide(node.args) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const [q, k, v, ct, lse, delta] = wide(node) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
   const { queries, keys } = grouped(q, k),
     column = (t: Tensor) => reshape([...queries(q).shape.slice(0, -1), 1])(t);
-  const blind = blindOf(q, k, node.attributes), scores = scoresOf(q, k, node.attributes);
+  const blind = blindOf(node), scores = scoresOf(node, q, k);
   // a normaliser of log 0 is kept out of the exponent, so that its derivative stays finite
   const p = blind === undefined
     ? exp(sub(scores, column(lse)))
@@ -136,28 +176,25 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
     name: "attention",
     family: "attention",
     arity: 3,
+    optional: 1,
     summary: "softmax(q k^T scale) v, and log of the normaliser as one more channel",
     infer: (args) => {
       checkOperands("attention", args);
       const [b, h, q, d] = args[0]!.shape as [number, number, number, number];
       return { shape: [b, h, q, d + 1], dtype: "f32" };
     },
-    reference: ([q, k, v], node) => {
-      const z = sizesOf(q!, k!),
-        { causal, scale } = node.attributes,
-        out = new Float64Array(sizeOf(node.shape));
-      eachQuery(z, (row, keys, i) => {
-        const n = seen(z, i, causal), scores = new Float64Array(n), to = row * (z.d + 1);
-        for (let j = 0; j < n; j++) {
-          scores[j] = dot(q!.data, row * z.d, k!.data, (keys + j) * z.d, z.d) * scale;
-        }
-        const top = scores.reduce((a, x) => Math.max(a, x), -Infinity);
+    reference: (args, node) => {
+      const [q, k, v] = args as [NdArray, NdArray, NdArray], { d } = sizesOf(q, k);
+      const out = new Float64Array(sizeOf(node.shape)), { scale } = node.attributes;
+      eachQuery(args, node, (row, keys) => {
+        const scores = keys.map((key) => dot(q.data, row * d, k.data, key * d, d) * scale);
+        const top = scores.reduce((a, x) => Math.max(a, x), -Infinity), to = row * (d + 1);
         const total = scores.reduce((a, x) => a + Math.exp(x - top), 0);
-        for (let j = 0; j < n; j++) {
+        keys.forEach((key, j) => {
           const p = Math.exp(scores[j]! - top) / total;
-          for (let c = 0; c < z.d; c++) out[to + c]! += p * v!.data[(keys + j) * z.d + c]!;
-        }
-        out[to + z.d] = top + Math.log(total);
+          for (let c = 0; c < d; c++) out[to + c]! += p * v.data[key * d + c]!;
+        });
+        out[to + d] = top + Math.log(total);
       });
       return ndarray("f32", node.shape, out);
     },
@@ -169,19 +206,20 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       // the normaliser's own cotangent lifts every score of its query alike
       const delta = sub(sum({ axes: [-1] })(mul(ctOut, part(node, 0, d))), flat(part(ct, d, d + 1)));
       // cotangents of products of f16 are kept as those are
-      const args = [q, k, v, cast(q.dtype)(ctOut), lse, delta];
+      const table = segmentsOf(node), args = [q, k, v, cast(q.dtype)(ctOut), lse, delta, ...given(table)];
       const both = make(attentionRecords.attentionGradKeyValue, args, node.attributes);
       return [
         make(attentionRecords.attentionGradQuery, args, node.attributes),
         part(both, 0, d),
         part(both, d, 2 * d),
+        ...(table === undefined ? [] : [undefined]),
       ];
     },
     decompose: (node) => {
-      const [q, k, v] = wide(node.args) as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
-      const scores = scoresOf(q, k, node.attributes);
+      const [q, k, v] = wide(node) as [Tensor, Tensor, Tensor], { keys } = grouped(q, k);
+      const scores = scoresOf(node, q, k);
       const top = max({ axes: [-1], keep: true })(scores), e = exp(sub(scores, top));
-      const total = sum({ axes: [-1], keep: true })(e), blind = blindOf(q, k, node.attributes);
+      const total = sum({ axes: [-1], keep: true })(e), blind = blindOf(node);
       const values = div(matmul(keys(v))(e), total), lse = add(top, log(total));
       const both = concat(
         blind === undefined ? [values, lse] : [select(blind, 0, values), select(blind, -Infinity, lse)],
@@ -196,25 +234,24 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
     name: "attentionGradQuery",
     family: "attention",
     arity: 6,
+    optional: 1,
     summary: "cotangent of attention's queries",
     infer: (args) => {
       checkOperands("attentionGradQuery", args);
       return { shape: args[0]!.shape, dtype: args[0]!.dtype };
     },
     reference: (args, node) => {
-      const [q, k] = args as [NdArray, NdArray],
-        z = sizesOf(q, k),
-        out = new Float64Array(sizeOf(node.shape));
-      eachQuery(z, (row, keys, i) => {
-        for (let j = 0; j < seen(z, i, node.attributes.causal); j++) {
-          const [, ds] = pair(args, node.attributes, z.d, row, keys + j);
-          for (let c = 0; c < z.d; c++) out[row * z.d + c]! += ds * k.data[(keys + j) * z.d + c]!;
-        }
-      });
+      const [q, k] = args as [NdArray, NdArray], { d } = sizesOf(q, k);
+      const out = new Float64Array(sizeOf(node.shape));
+      eachQuery(args, node, (row, keys) =>
+        keys.forEach((key) => {
+          const [, ds] = pair(args, node.attributes, d, row, key);
+          for (let c = 0; c < d; c++) out[row * d + c]! += ds * k.data[key * d + c]!;
+        }));
       return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
     },
     decompose: (node) => {
-      const [, ds] = pairs(node), [q, k] = wide(node.args) as [Tensor, Tensor];
+      const [, ds] = pairs(node), [q, k] = wide(node) as [Tensor, Tensor];
       return cast(node.dtype)(reshape(node.shape)(matmul(grouped(q, k).keys(k))(ds)));
     },
     flops: flops(3),
@@ -224,6 +261,7 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
     name: "attentionGradKeyValue",
     family: "attention",
     arity: 6,
+    optional: 1,
     summary: "cotangents of attention's keys, then of its values, side by side",
     infer: (args) => {
       checkOperands("attentionGradKeyValue", args);
@@ -231,21 +269,20 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       return { shape: [b, g, s, 2 * d], dtype: args[1]!.dtype };
     },
     reference: (args, node) => {
-      const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], z = sizesOf(q, k);
+      const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], { d } = sizesOf(q, k);
       const out = new Float64Array(sizeOf(node.shape));
-      eachQuery(z, (row, keys, i) => {
-        for (let j = 0; j < seen(z, i, node.attributes.causal); j++) {
-          const [p, ds] = pair(args, node.attributes, z.d, row, keys + j), to = (keys + j) * 2 * z.d;
-          for (let c = 0; c < z.d; c++) {
-            out[to + c]! += ds * q.data[row * z.d + c]!;
-            out[to + z.d + c]! += p * ct.data[row * z.d + c]!;
+      eachQuery(args, node, (row, keys) =>
+        keys.forEach((key) => {
+          const [p, ds] = pair(args, node.attributes, d, row, key), to = key * 2 * d;
+          for (let c = 0; c < d; c++) {
+            out[to + c]! += ds * q.data[row * d + c]!;
+            out[to + d + c]! += p * ct.data[row * d + c]!;
           }
-        }
-      });
+        }));
       return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
     },
     decompose: (node) => {
-      const [p, ds] = pairs(node), [q, k, , ct] = wide(node.args) as [Tensor, Tensor, Tensor, Tensor];
+      const [p, ds] = pairs(node), [q, k, , ct] = wide(node) as [Tensor, Tensor, Tensor, Tensor];
       const { z, queries } = grouped(q, k);
       // heads of a group see the same keys: their cotangents add up
       const gather = (w: Tensor, t: Tensor): Tensor =>
@@ -265,9 +302,19 @@ export interface Attended {
   readonly logNormaliser: Tensor;
 }
 
-/** Attention of queries `[b, h, q, d]` over keys and values `[b, g, s, d]`; g divides h. */
-export const attend = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAttributes): Attended => {
-  const both = make(attentionRecords.attention, [q, k, v], attributes), d = q.shape[3]!;
+/**
+ * Attention of queries `[b, h, q, d]` over keys and values `[b, g, s, d]`; g divides h. Of packed rows, where q is s,
+ * `segments` are i32 `[b, s]`: a query sees keys of the same positive number, and none where its own is not positive.
+ */
+export const attend = (
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  attributes: AttentionAttributes,
+  segments?: Tensor,
+): Attended => {
+  const table = segments === undefined ? undefined : segmentTable(segments), d = q.shape[3]!;
+  const both = make(attentionRecords.attention, [q, k, v, ...given(table)], attributes);
   return {
     values: sliceAxis(-1, 0, d)(both),
     logNormaliser: reshape(q.shape.slice(0, 3))(sliceAxis(-1, d, d + 1)(both)),

@@ -10,11 +10,12 @@ export const make = <P extends OpName>(
   args: readonly Tensor[],
   attributes: OpAttributes[P],
 ): Tensor<P> => {
-  if (record.arity >= 0 ? args.length !== record.arity : args.length === 0) {
+  const { arity, optional = 0 } = record, most = arity < 0 ? Infinity : arity + optional;
+  if (args.length < Math.abs(arity) || args.length > most) {
     throw new ShapeError({
       op: record.name,
       got: `${args.length} arguments`,
-      expected: record.arity < 0 ? "at least one" : String(record.arity),
+      expected: arity < 0 ? "at least one" : optional === 0 ? String(arity) : `${arity} to ${most}`,
       mend: "pass as many tensors as the op takes",
     });
   }

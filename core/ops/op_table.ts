@@ -3,7 +3,8 @@ import type { OpName } from "../tensor.ts";
 import type { Family } from "./record.ts";
 import { recordOf, records } from "./table.ts";
 
-const arityText = (arity: number): string => arity < 0 ? "1 or more" : String(arity);
+const arityText = (arity: number, optional: number): string =>
+  arity < 0 ? "1 or more" : optional === 0 ? String(arity) : `${arity} or ${arity + optional}`;
 
 /** Text that may stand in a cell: a bar would end it. */
 const cell = (text: string): string => text.replaceAll("|", "\\|");
@@ -28,8 +29,15 @@ export const opTable = (): string => {
   const families = [...new Set<Family>(ops.map((op) => recordOf(op).family))];
   const rows = families.flatMap((family) =>
     ops.filter((op) => recordOf(op).family === family).map((op) => {
-      const { arity, summary, laws } = recordOf(op);
-      const cells = [family, `\`${op}\``, arityText(arity), summary, derivativeText(op), laws.join(", ")];
+      const { arity, optional = 0, summary, laws } = recordOf(op);
+      const cells = [
+        family,
+        `\`${op}\``,
+        arityText(arity, optional),
+        summary,
+        derivativeText(op),
+        laws.join(", "),
+      ];
       return `| ${cells.map(cell).join(" | ")} |`;
     })
   );

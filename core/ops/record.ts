@@ -37,6 +37,8 @@ export interface OpRecord<P extends OpName> {
   readonly family: Family;
   /** Number of arguments; -1 is one or more. */
   readonly arity: number;
+  /** Number of arguments that may follow those; none by default. */
+  readonly optional?: number;
   /** One line for the op table. */
   readonly summary: string;
   /** Shape and dtype rule; throws ShapeError or DTypeError. */

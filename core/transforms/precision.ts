@@ -39,7 +39,7 @@ const halved = (roots: readonly Tensor[], kept: ReadonlySet<Tensor>): Tensor[] =
         return whole(make(recordOf("matmul"), args.map(half), t.attributes));
       }
       if (is("attention", t) && !keeps.includes(true)) {
-        return make(recordOf("attention"), args.map(half), t.attributes);
+        return make(recordOf("attention"), args.map((a) => a.dtype === "f32" ? half(a) : a), t.attributes);
       }
       const same = args.every((a, i) => a === t.args[i]);
       const node = same ? t : make(recordOf(t.op), args, t.attributes);

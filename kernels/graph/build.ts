@@ -7,11 +7,12 @@ import {
   parameterOf,
   type ReduceOp,
   type ScanBody,
+  segmentsOf,
   sizeOf,
   type Tensor,
 } from "@chain-of-sight/core";
 import { type Index, int, linear, plus, scale, unravel, variable } from "../ir/index_expr.ts";
-import { ValueBuilder } from "../ir/value.ts";
+import { type Value, ValueBuilder } from "../ir/value.ts";
 import {
   type AttentionKernel,
   columnName,
@@ -22,6 +23,7 @@ import {
   readsOf,
   type Reduction,
   type ScatterKernel,
+  type SegmentValues,
   workspaceOf,
 } from "./kernel.ts";
 import { Incompatible, lowering } from "./lower.ts";
@@ -160,6 +162,23 @@ const contraction = ({ members, stored }: Members, roots: Roots): ContractionKer
   };
 };
 
+const segmentValues = (
+  table: Tensor,
+  lower: (t: Tensor, at: readonly Index[]) => Value,
+  build: ValueBuilder,
+): SegmentValues => {
+  const [batch, , positions] = table.shape as [number, number, number], none = build.literal(0, "i32");
+  const read = (line: number, axis: string): Value =>
+    lower(table, [variable("batch", batch), int(line), variable(axis, positions)]);
+  const row = read(0, "row"), some = build.apply("less", [none, row], "bool");
+  return {
+    row: build.apply("select", [some, row, build.literal(-1, "i32")], "i32"),
+    key: build.apply("maximum", [read(0, "key"), none], "i32"),
+    from: read(1, "edge"),
+    to: read(2, "edge"),
+  };
+};
+
 const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
   const node = members[0]! as Tensor<AttentionOp>, build = new ValueBuilder();
   if (members.length !== 1) refuse("attention stands alone");
@@ -168,10 +187,12 @@ const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
     const value = lower(t, attentionIndex(t, axis));
     return value.kind === "load" ? value : refuse("an operand that is not in memory");
   };
-  const [q, k, v, ct, lse, delta] = node.args as [Tensor, Tensor, Tensor, Tensor?, Tensor?, Tensor?];
+  const [q, k, v, ...more] = node.args as [Tensor, Tensor, Tensor, ...Tensor[]];
+  const [ct, lse, delta] = node.op === "attention" ? [] : more;
   const [batch, heads, queries, width] = q.shape as [number, number, number, number];
   const [, groups, keys] = k.shape as [number, number, number, number];
   const at = [variable("batch", batch), variable("head", heads), variable("row", queries)];
+  const table = segmentsOf(node);
   return {
     kind: "attention",
     node,
@@ -182,6 +203,7 @@ const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
     back: ct === undefined
       ? undefined
       : { cotangent: read(ct, "row"), lse: lower(lse!, at), delta: lower(delta!, at) },
+    segments: table === undefined ? undefined : segmentValues(table, lower, build),
     outputs: [{ tensor: node, value: build.literal(0, "f32"), at: int(0), perRow: false }],
   };
 };

@@ -85,6 +85,21 @@ export interface ScatterKernel {
   readonly outputs: readonly Output[];
 }
 
+/**
+ * Segments of packed rows, as i32 numbers. A query and a key see each other where the numbers at `row` and at `key` are
+ * equal, which never holds for padding: it is -1 as a query, 0 as a key.
+ */
+export interface SegmentValues {
+  /** Of the query at (`batch`, `row`). */
+  readonly row: Value;
+  /** Of the key at (`batch`, `key`). */
+  readonly key: Value;
+  /** The first position that anything from (`batch`, `edge`) on sees. */
+  readonly from: Value;
+  /** The end of the positions that anything up to (`batch`, `edge`) sees. */
+  readonly to: Value;
+}
+
 /** Attention or one of its gradients, without the square of scores in memory. */
 export interface AttentionKernel {
   /** Discriminates kernels. */
@@ -108,6 +123,8 @@ export interface AttentionKernel {
   readonly value: LoadValue;
   /** Of the gradients: the cotangent at (`batch`, `head`, `row`, `d`), log normaliser and delta at (`batch`, `head`, `row`). */
   readonly back: { readonly cotangent: LoadValue; readonly lse: Value; readonly delta: Value } | undefined;
+  /** Of packed rows: who sees whom. */
+  readonly segments: SegmentValues | undefined;
   /** The result; of a kernel that computes both gradients, that of `node` first. */
   readonly outputs: readonly Output[];
 }
@@ -176,6 +193,9 @@ export const valuesOf = (kernel: Kernel): Value[] => [
   ...(kernel.kind === "attention" ? [kernel.query, kernel.key, kernel.value] : []),
   ...(kernel.kind === "attention" && kernel.back !== undefined
     ? [kernel.back.cotangent, kernel.back.lse, kernel.back.delta]
+    : []),
+  ...(kernel.kind === "attention" && kernel.segments !== undefined
+    ? [kernel.segments.row, kernel.segments.key, kernel.segments.from, kernel.segments.to]
     : []),
   ...kernel.outputs.map((o) => o.value),
 ];

@@ -3,6 +3,7 @@
  * the caller asked for, what sums over many elements, what a contraction reads, and what is dear and used often.
  */
 import {
+  type AttentionOp,
   is,
   isAttention,
   isElementwise,
@@ -10,6 +11,7 @@ import {
   isMark,
   isMovement,
   operandsOf,
+  segmentsOf,
   sizeOf,
   type Tensor,
   topological,
@@ -167,6 +169,8 @@ export const chooseRoots = (
     }
     if (isAttention(t.op)) {
       t.args.filter((a) => a.shape.length === 4).forEach((a) => operand(a, attentionIndex(a, "row"), "d"));
+      const table = segmentsOf(t as Tensor<AttentionOp>);
+      if (table !== undefined && !roots.has(baseOf(table))) root(table);
     }
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);

@@ -97,10 +97,14 @@ export const matrixAttentionLayout = (
 };
 
 /** Bytes of workgroup memory of a tile. */
-const bytesOf = (s: MatrixAttention, op: AttentionOp, width: number): number => {
+const bytesOf = (
+  s: MatrixAttention,
+  { node: { op }, size: { width }, segments }: AttentionKernel,
+): number => {
   const { staged, weights, scores } = matrixAttentionLayout(s, op, width), subgroups = s.rows / s.each;
   const numbers = op === "attention" ? s.rows + subgroups : op === "attentionGradKeyValue" ? 2 * s.block : 0;
-  return 2 * (staged + subgroups * weights) + 4 * (subgroups * scores + numbers);
+  const ids = segments === undefined ? 0 : s.block + 2;
+  return 2 * (staged + subgroups * weights) + 4 * (subgroups * scores + numbers + ids);
 };
 
 /** Registers of a lane that hold own operands and results. */
@@ -139,7 +143,7 @@ export const matrixAttentionFits = (
     Math.log2(lanes / each) % 1 === 0 &&
     divides(8 * lanes / each, block) && divides(common(unit), block) &&
     rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
-    matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, op, width) <= workgroupBytes;
+    matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, kernel) <= workgroupBytes;
 };
 
 /** Registers that leave a device room for many workgroups. */

@@ -27,11 +27,13 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
   const rowOf = `(i32.add (i32.mul (i32.add (i32.mul ${get("batch")} ${i32(size.heads)}) ${get("head")}) ${
     i32(size.queries)
   }) ${get("row0")})`;
+  const blind = a.ids !== undefined || a.causal && a.behind < 0;
   a.locals(["quad", "at", "out"]);
   unit.lines.push(
     set("batch", `(i32.div_u ${get("unit")} ${i32(size.heads * queryTiles)})`),
     set("head", `(i32.rem_u (i32.div_u ${get("unit")} ${i32(queryTiles)}) ${i32(size.heads)})`),
     set("kv", `(i32.div_u ${get("head")} ${i32(size.heads / size.groups)})`),
+    ...a.keySegments(),
     ...a.queryTile(`(i32.rem_u ${get("unit")} ${i32(queryTiles)})`),
     set("out", `(i32.add ${func.buffer(node)} (i32.mul ${rowOf} ${i32(line)}))`),
   );
@@ -42,12 +44,11 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
     ...a.fill(a.own(state), gap, -Infinity),
     ...a.fill(a.own(state + gap), gap, 0),
     // queries that see no key have nothing to add
-    ...(a.causal && a.behind < 0 ? a.clear(values, get("rows")) : []),
+    ...(blind ? a.clear(values, get("rows")) : []),
   );
-  const near = tiles.queries >= 12;
+  const near = tiles.queries >= 12, first = a.later;
   const k = a.keyLines("k", kernel.key, false);
   const v = a.keyLines("v", kernel.value, near);
-  const first = `(i32.ne ${get("key0")} ${i32(0)})`;
   unit.lines.push(...a.eachKeyTile([
     // rows that there are but that are not seen may be read into scores
     ...k.text,
@@ -82,7 +83,7 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
           get("share")
         }))`,
       ),
-      ...(a.causal && a.behind < 0 ? unseen(a) : []),
+      ...(blind ? unseen(a) : []),
       `(v128.store ${get("at")} ${get("best")})`,
       `(v128.store offset=${gap} ${get("at")} ${get("share")})`,
       set("quad", add(get("quad"), i32(4))),
@@ -112,7 +113,10 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
 /** Statements that set the share of queries that see nothing to 0, and their normaliser to the logarithm of 0. */
 const unseen = (a: Attention): string[] => {
   const rows = `(i32x4.add (i32x4.splat ${add(get("row0"), get("quad"))}) (v128.const i32x4 0 1 2 3))`;
-  const none = `(i32x4.lt_s ${rows} (i32x4.splat ${i32(-a.behind)}))`, { locals } = a.func;
+  const { locals } = a.func;
+  const none = a.ids === undefined
+    ? `(i32x4.lt_s ${rows} (i32x4.splat ${i32(-a.behind)}))`
+    : `(i32x4.lt_s (v128.load ${add(a.own(a.ids.row), times(get("quad"), 4))}) (i32x4.splat ${i32(0)}))`;
   locals.declare("none", "v128");
   return [
     set("none", none),

@@ -66,14 +66,16 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
     ...a.turned(q.lines, panels, scale),
     ...a.turned(ct.lines, panelsBack, 1),
     ...states(a, state, gap),
-    ...(ofQuery !== undefined && a.causal && a.behind < 0 ? a.clear(dq, get("rows")) : []),
+    ...(ofQuery !== undefined && (a.ids !== undefined || a.causal && a.behind < 0)
+      ? a.clear(dq, get("rows"))
+      : []),
   ];
   // keys that are met once, or all of them by the first queries, need no zeros to start from
-  const once = queryTiles * share === 1, zeros = a.causal && !once;
-  const moreKeys = once
-    ? i32(0)
-    : zeros
+  const once = queryTiles * share === 1, zeros = a.ids !== undefined || a.causal && !once;
+  const moreKeys = zeros
     ? i32(1)
+    : once
+    ? i32(0)
     : `(i32.or ${get("tile")} (i32.sub ${get("head")} (i32.mul ${get("kv")} ${i32(share)})))`;
   const pairs = [
     ...k.text,
@@ -85,7 +87,7 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
     ...a.scores(k.lines, panels, p),
     ...a.scores(v.lines, panelsBack, ds),
     ...a.eachQuad("pairquad", [p, ds], state, gap, [splat(scale)]),
-    ...(ofQuery === undefined ? [] : a.perQuery(ds, k.lines, dq, keyTiles === 1 ? i32(0) : get("key0"))),
+    ...(ofQuery === undefined ? [] : a.perQuery(ds, k.lines, dq, keyTiles === 1 ? i32(0) : a.later)),
     ...(ofKey === undefined
       ? []
       : [...a.perKey(p, ct.lines, here(dv), moreKeys), ...a.perKey(ds, q.lines, here(dk), moreKeys)]),
@@ -126,6 +128,7 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
     unit.lines.push(
       ...unitOf("head", size.heads, queryTiles),
       set("kv", `(i32.div_u ${get("head")} ${i32(share)})`),
+      ...a.keySegments(),
       ...a.queryTile(`(i32.rem_u ${get("unit")} ${i32(queryTiles)})`),
       ...startQueries,
       ...a.eachKeyTile(pairs),
@@ -134,6 +137,7 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
   } else if (!byKey) {
     unit.lines.push(
       ...unitOf("kv", size.groups, 1),
+      ...a.keySegments(),
       ...startKeys,
       ...eachHead([...startQueries, ...a.eachKeyTile(pairs), ...dq.put]),
       ...dk.put,
@@ -142,13 +146,14 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
   } else {
     unit.lines.push(
       ...unitOf("kv", size.groups, keyTiles),
+      ...a.keySegments(),
       set("key0", times(`(i32.rem_u ${get("unit")} ${i32(keyTiles)})`, tiles.keys)),
       set("have", `(i32.sub ${i32(size.keys)} ${get("key0")})`),
       set("have", `(select ${get("have")} ${i32(tiles.keys)} (i32.lt_s ${get("have")} ${i32(tiles.keys)}))`),
       ...startKeys,
       ...eachHead([
         ...a.keyTile(),
-        `(if (i32.gt_s ${get("keys")} ${i32(0)}) (then`,
+        `(if ${a.meets} (then`,
         ...startQueries,
         ...pairs,
         "))",
@@ -174,7 +179,9 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
 
 /** Statements that put the logarithms of the normalisers and the deltas of the tile's queries side by side. */
 const states = (a: Attention, state: number, gap: number): string[] => {
-  const { back, size } = a.kernel, { locals } = a.func, outer = a.unit.loop(["batch", "head", "kv", "row0"]);
+  const { back, size, segments } = a.kernel,
+    { locals } = a.func,
+    outer = a.unit.loop(["batch", "head", "kv", "row0"]);
   const range = {
     name: "row",
     from: get("row0"),
@@ -184,9 +191,13 @@ const states = (a: Attention, state: number, gap: number): string[] => {
   };
   laneLoop(outer, locals, range, (scope) => {
     const lse = scope.value(back!.lse), delta = scope.value(back!.delta), to = locals.fresh("i", "i32");
+    // padding has a normaliser of log 0, which is kept out of the exponent
+    const seen = segments === undefined
+      ? lse
+      : `(v128.and ${lse} (i32x4.ge_s ${scope.value(segments.row)} (i32x4.splat ${i32(0)})))`;
     scope.lines.push(
       set(to, add(a.own(state), times(`(i32.sub ${get("row")} ${get("row0")})`, 4))),
-      `(v128.store ${get(to)} ${lse})`,
+      `(v128.store ${get(to)} ${seen})`,
       `(v128.store offset=${gap} ${get(to)} ${delta})`,
     );
   });

@@ -1,10 +1,12 @@
 /** What attention and its gradients share: how they are cut up, where operands lie, and products of tiles in memory. */
 import type { AttentionKernel } from "../graph/kernel.ts";
+import type { Value } from "../ir/value.ts";
 import { findLines, type Found, type Lines, type Wanted } from "./attention_lines.ts";
 import { Room, type Tiles, tilesOf } from "./attention_tiles.ts";
 import { type BlockProduct, blockProduct } from "./block_product.ts";
 import { Func } from "./function.ts";
 import type { Dialect } from "./inline.ts";
+import { laneLoop } from "./loops.ts";
 import { Scope } from "./scope.ts";
 import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
@@ -32,6 +34,8 @@ export class Attention {
   readonly behind: number;
   /** Whether it is. */
   readonly causal: boolean;
+  /** Where the segments of the tile's queries and of all keys lie in the thread's own memory; undefined in whole rows. */
+  readonly ids: { readonly row: number; readonly key: number } | undefined;
 
   /** Starts the function of a kernel. */
   constructor(kernel: AttentionKernel, dialect: Dialect) {
@@ -43,6 +47,9 @@ export class Attention {
     this.channelLine = 16 * this.quads;
     this.behind = size.keys - size.queries;
     this.causal = kernel.node.attributes.causal;
+    this.ids = kernel.segments === undefined
+      ? undefined
+      : { row: this.room.take(4 * this.tiles.queries), key: this.room.take(4 * size.keys + 16) };
     this.locals(["batch", "head", "kv", "row", "key", "d", "row0", "rows", "key0", "keys", "have", "limit"]);
     this.top = new Scope({ locals: this.func.locals, dialect, buffer: this.func.buffer, result: () => "" });
     this.unit = this.top.loop(["unit", "batch", "head", "kv", "row", "key"]);
@@ -218,6 +225,62 @@ export class Attention {
     return [`(if ${get("strange")} (then`, ...product(1), ") (else", ...product(rows), "))"];
   }
 
+  /** Statements that bring segments into the thread's own memory: of positions from one to another, on an axis. */
+  #segmentLines(axis: "row" | "key", from: string, to: number | string): string[] {
+    const outer = this.unit.loop(["batch", "head", "kv", "row0"]), { segments, size } = this.kernel;
+    laneLoop(outer, this.func.locals, { name: axis, from, to, length: size.keys, copies: 1 }, (scope) => {
+      const id = scope.value(segments![axis]), at = times(`(i32.sub ${get(axis)} ${from})`, 4);
+      scope.lines.push(`(v128.store ${add(this.own(this.ids![axis]), at)} ${id})`);
+    });
+    return outer.lines;
+  }
+
+  /** Statements that find the segments of all keys of the unit. */
+  keySegments(): string[] {
+    return this.ids === undefined ? [] : this.#segmentLines("key", i32(0), this.kernel.size.keys);
+  }
+
+  /** Statements that find the segments of the tile of queries, and the tiles of keys among which these are. */
+  #querySegments(): string[] {
+    const { segments } = this.kernel, { keys } = this.tiles;
+    if (segments === undefined) return [];
+    this.locals(["edge", "start"]);
+    const bound = (value: Value, edge: string): readonly [readonly string[], string] => {
+      const scope = this.unit.loop(["batch", "head", "kv", "row0", "edge"]), text = scope.value(value);
+      return [
+        [set("edge", edge), ...scope.lines],
+        this.held(`(i32x4.extract_lane 0 ${text})`, i32(this.kernel.size.keys)),
+      ];
+    };
+    const [low, from] = bound(segments.from, get("row0"));
+    const [high, to] = bound(segments.to, `(i32.sub ${add(get("row0"), get("rows"))} ${i32(1)})`);
+    return [
+      ...this.#segmentLines("row", get("row0"), add(get("row0"), get("rows"))),
+      ...low,
+      set("start", `(i32.mul (i32.div_u ${from} ${i32(keys)}) ${i32(keys)})`),
+      ...high,
+      set("edge", to),
+      set("limit", `(select ${get("limit")} ${get("edge")} (i32.lt_s ${get("limit")} ${get("edge")}))`),
+    ];
+  }
+
+  /** 0 in the first tile of keys that the tile of queries meets. */
+  get later(): string {
+    return this.ids === undefined
+      ? `(i32.ne ${get("key0")} ${i32(0)})`
+      : `(i32.ne ${get("key0")} ${get("start")})`;
+  }
+
+  /** Whether the current tile of keys holds any that the tile of queries may see. */
+  get meets(): string {
+    const some = `(i32.gt_s ${get("keys")} ${i32(0)})`;
+    return this.ids === undefined
+      ? some
+      : `(i32.and ${some} (i32.and (i32.ge_s ${get("key0")} ${get("start")}) (i32.lt_s ${get("key0")} ${
+        get("limit")
+      })))`;
+  }
+
   /** Statements that set the tile of queries from its number. */
   queryTile(number: string): string[] {
     const { queries, queryTiles } = this.tiles, { size } = this.kernel;
@@ -231,6 +294,7 @@ export class Attention {
           ? this.held(add(add(get("row0"), get("rows")), i32(this.behind)), i32(size.keys))
           : i32(size.keys),
       ),
+      ...this.#querySegments(),
     ];
   }
 
@@ -252,13 +316,14 @@ export class Attention {
   /** Statements for each tile of keys that the tile of queries sees. */
   eachKeyTile(body: readonly string[]): string[] {
     const { keys } = this.tiles;
+    const whole = this.ids === undefined;
     return [
-      set("key0", i32(0)),
+      set("key0", whole ? i32(0) : get("start")),
       ...repeat(this.func.locals.unique("l"), `(i32.lt_s ${get("key0")} ${get("limit")})`, [
         ...this.keyTile(),
         ...body,
         set("key0", add(get("key0"), i32(keys))),
-      ], !this.causal),
+      ], whole && !this.causal),
     ];
   }
 
@@ -318,9 +383,15 @@ export class Attention {
     locals.declare("quad", "i32");
     const at = (offset: number): string => add(this.own(offset), times(get("quad"), 4));
     const base = this.causal ? `(i32.sub ${this.seenBy(get("quad"))} ${i32(1)})` : get("keys");
+    const masked = this.ids === undefined ? [] : [
+      `(call $maskquad ${at(matrices[0]!)} ${i32(this.scoreLine)} ${get("keys")} ${at(this.ids.row)} ${
+        add(this.own(this.ids.key), times(get("key0"), 4))
+      })`,
+    ];
     return [
       set("quad", i32(0)),
       ...repeat(locals.unique("l"), `(i32.lt_s ${get("quad")} ${get("rows")})`, [
+        ...masked,
         `(call $${name} ${matrices.map(at).join(" ")} ${i32(this.scoreLine)} ${base} ${get("keys")} ${
           at(state)
         } ${[i32(gap), ...more].join(" ")})`,

@@ -148,10 +148,33 @@ const pairQuad = (dialect: Dialect, place: (x: number) => string): string =>
     place,
   );
 
+/**
+ * `$maskquad(at, line, n, mine, ids)`: sets scores of four queries with `n` keys to -inf where the segment of a query,
+ * at `mine`, is not that of the key, at `ids`.
+ */
+const maskQuad = (): string =>
+  [
+    `(func $maskquad ${params(["at", "line", "n", "mine", "ids"])} ${locals(["i", "p"], "i32")} ${
+      locals(["own"], "v128")
+    }`,
+    indent([
+      set("own", `(v128.load ${get("mine")})`),
+      ...restart({ p: "at" }),
+      ...eachKey("mask", "n", ["p"], [
+        `(v128.store ${get("p")} (v128.bitselect (v128.load ${get("p")}) ${
+          constant("-inf")
+        } (i32x4.eq (v128.load32_splat ${get("ids")}) ${get("own")})))`,
+        set("ids", `(i32.add ${get("ids")} ${i32(4)})`),
+      ]),
+    ]),
+    ")",
+  ].join("\n");
+
 /** The text of each function, given where numbers are read from. */
 export const softmaxFunctions = (
   place: (x: number) => string,
 ): Readonly<Record<string, (dialect: Dialect) => string>> => ({
   softmaxquad: (dialect) => softmaxQuad(dialect, place),
   pairquad: (dialect) => pairQuad(dialect, place),
+  maskquad: maskQuad,
 });

@@ -91,9 +91,10 @@ const blocks = (
 
 const forward = (t: MatrixTile): string[] => {
   const { size, node } = t.w.kernel, { rows, each } = t.s, { bindings } = t.w;
-  const none = node.attributes.causal && size.keys < size.queries;
+  const blind = node.attributes.causal && size.keys < size.queries ? "seen == 0u" : undefined;
+  const none = t.ids === undefined ? blind : "mine < 0i";
   const unless = (value: string, instead: string): string =>
-    none ? `select(${value}, ${instead}, seen == 0u)` : value;
+    none === undefined ? value : `select(${value}, ${instead}, ${none})`;
   const normaliser = `select(fma(most, ${Math.fround(Math.LN2)}f, log(sum)), ${
     literal(NaN, "f32")
   }, sum == 0f)`;
@@ -107,9 +108,10 @@ const forward = (t: MatrixTile): string[] => {
     // far below any product of f16, and above what masked scores are
     "var most = -1e30f;",
     "var total = 0f;",
+    ...t.span(),
     `let seen = ${seenText(t.w.kernel)};`,
     ...t.end(),
-    ...blocks(t, "0u", "end", copy, softmax(t)),
+    ...blocks(t, t.ids === undefined ? "0u" : "span_block", "end", copy, softmax(t)),
     "var sum = total;",
     ...t.joined("sum", (a, b) => `${a} + ${b}`),
     ...when(t.parts === 1 ? [] : ["part == 0u"], [
@@ -150,16 +152,23 @@ const gradQuery = (t: MatrixTile): string[] => {
     `lse = ${lse} * ${Math.fround(Math.LOG2E)}f;`,
     `delta = ${delta};`,
     "}",
+    ...t.span(),
     `let seen = ${seenText(t.w.kernel)};`,
     ...t.end(),
-    ...blocks(t, "0u", "end", copy, pairs(t, () => "lse", () => "delta")),
+    ...blocks(
+      t,
+      t.ids === undefined ? "0u" : "span_block",
+      "end",
+      copy,
+      pairs(t, () => "lse", () => "delta"),
+    ),
     ...t.finish(),
   ];
 };
 
 const gradKeyValue = (t: MatrixTile): string[] => {
   const { kernel: { size, back, node }, top } = t.w, { block } = t.s;
-  const share = size.heads / size.groups, ahead = size.keys - size.queries;
+  const share = size.heads / size.groups, ahead = size.keys - size.queries, whole = t.ids === undefined;
   const within = top.inner(["head"]), others = t.others(within);
   // four queries of a lane
   const numbers = range(4).flatMap((u) => {
@@ -196,17 +205,18 @@ const gradKeyValue = (t: MatrixTile): string[] => {
   ];
   return [
     ...t.zeros(),
+    ...t.span(),
     ...(node.attributes.causal
       ? [
         `let lowest = ${lowest("key")};`,
-        `let low_row = ${lowest("line_first")};`,
+        `let low_row = ${whole ? lowest("line_first") : `max(span_begin, ${lowest("line_first")})`};`,
         `let begin = low_row - low_row % ${block}u;`,
-        `let high_row = ${lowest(`(line_first + ${t.s.rows - 1}u)`)};`,
+        ...(whole ? [`let high_row = ${lowest(`(line_first + ${t.s.rows - 1}u)`)};`] : []),
       ]
-      : ["let begin = 0u;"]),
+      : [`let begin = ${whole ? "0u" : "span_block"};`]),
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
     ...within.lines,
-    ...blocks(t, "begin", `${size.queries}u`, copy, weights),
+    ...blocks(t, "begin", whole ? `${size.queries}u` : "span_end", copy, weights),
     "}",
     ...t.finish(),
   ];

@@ -7,6 +7,7 @@
 import type { AttentionOp } from "@chain-of-sight/core";
 import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
+import type { Value } from "../ir/value.ts";
 import {
   heldBy,
   type MatrixAttention,
@@ -90,6 +91,7 @@ export class MatrixTile {
         ]
         : []),
       ...(this.perKey ? [`var<workgroup> numbers: array<vec4f, ${block / 2}>;`] : []),
+      ...(this.ids === undefined ? [] : [`var<workgroup> ids: array<vec4<i32>, ${block / 4}>;`]),
     ];
   }
 
@@ -103,6 +105,15 @@ export class MatrixTile {
       columns: range(channels / unit.N),
       depth: range(channels / unit.K),
     };
+  }
+
+  /** Segments of own rows and of the others; undefined where rows are whole. */
+  get ids(): { readonly mine: Value; readonly theirs: Value } | undefined {
+    const { segments } = this.w.kernel;
+    if (segments === undefined) return undefined;
+    return this.perKey
+      ? { mine: segments.key, theirs: segments.row }
+      : { mine: segments.row, theirs: segments.key };
   }
 
   /** Own operands, other operands, names of their positions, and how many of each there are. */
@@ -205,9 +216,37 @@ export class MatrixTile {
   others(parent: Scope): string[] {
     const { block } = this.s, { channels, stride } = this.at, { others, theirs, length } = this.sides;
     const lines = { variable: theirs, from: "first", count: block, length, exact: length % block === 0 };
-    return others.flatMap((load, o) =>
-      this.stage(load, lines, { first: 0, channels, to: o * block * stride, stride }, parent)
-    );
+    return [
+      ...others.flatMap((load, o) =>
+        this.stage(load, lines, { first: 0, channels, to: o * block * stride, stride }, parent)
+      ),
+      ...this.copyIds(),
+    ];
+  }
+
+  /** Copies the segments of a block of the others, four for a lane. */
+  copyIds(): string[] {
+    const { ids, w, s: { block }, sides: { theirs, length } } = this;
+    if (ids === undefined) return [];
+    const place = (u: number): string => `min(first + at * 4u + ${u}u, ${length - 1}u)`;
+    return [
+      `for (var at = lane.x; at < ${block / 4}u; at += ${this.workers}u) {`,
+      ...range(4).flatMap((u) => w.number(`id${u}`, ids.theirs, theirs, place(u))),
+      "ids[at] = vec4<i32>(id0, id1, id2, id3);",
+      "}",
+    ];
+  }
+
+  /** Statements that name the segment of a lane's own row, and between which others the workgroup walks. */
+  span(): string[] {
+    const { ids, w, s: { rows, each, block }, sides: { mine, lines, length } } = this;
+    if (ids === undefined) return [];
+    const own = `line_first + subgroup * ${each}u + own_line`, last = `${lines - 1}u`;
+    return [
+      ...w.number("mine", ids.mine, mine, `min(${own}, ${last})`),
+      ...w.span("line_first", `min(line_first + ${rows - 1}u, ${last})`, length),
+      `let span_block = span_begin - span_begin % ${block}u;`,
+    ];
   }
 
   /** Products of own rows and rows of the others, into workgroup memory. */
@@ -348,6 +387,7 @@ export class MatrixTile {
   mask(name: string, unseen: string): string[] {
     const { node, size: { queries } } = this.w.kernel, { length } = this.sides, { block } = this.s;
     const { causal } = node.attributes, ragged = length % block !== 0, end = `first + ${block}u`;
+    if (this.ids !== undefined) return this.maskIds(name, unseen);
     if (!causal && !ragged) return [];
     // the same for all of a workgroup: most blocks are seen by all of its rows
     const some = this.perKey
@@ -363,6 +403,23 @@ export class MatrixTile {
         `${name}${i} = select(${unseen}, ${name}${i}, ${sees(`first + ${this.column(i)}`)});`
       ),
       "}",
+    ];
+  }
+
+  /** The same where there are segments, some of which end in most blocks. */
+  maskIds(name: string, unseen: string): string[] {
+    const { perKey, w: { kernel: { node, size: { queries } } } } = this, { causal } = node.attributes;
+    const from = this.parts === 1 ? "" : `part * ${this.share() / 4}u + `;
+    const past = (at: string): string =>
+      perKey ? `${at} < ${queries}u${causal ? ` && ${at} >= lowest` : ""}` : `${at} < seen`;
+    return [
+      ...range(this.share() / 4).map((q) => `let ${name}_id${q} = ids[${from}${q}u];`),
+      ...range(this.share()).map((i) => {
+        const same = `${name}_id${i >> 2}.${"xyzw"[i & 3]} == mine`;
+        return `${name}${i} = select(${unseen}, ${name}${i}, ${same} && ${
+          past(`first + ${this.column(i)}`)
+        });`;
+      }),
     ];
   }
 
@@ -402,13 +459,19 @@ export class MatrixTile {
 
   /** The end of the keys that all own queries see, and of those that any sees. */
   end(): string[] {
-    const { size: { queries, keys }, node } = this.w.kernel, { rows, block } = this.s;
+    const { size: { queries, keys }, node, segments } = this.w.kernel, { rows, block } = this.s;
+    const last = `let last_row = min(line_first + ${rows - 1}u, ${queries - 1}u);`;
+    if (segments !== undefined) {
+      return node.attributes.causal
+        ? [last, `let end = min(span_end, ${seenText(this.w.kernel, "last_row")});`]
+        : ["let end = span_end;"];
+    }
     if (!node.attributes.causal) {
       return [...(keys % block === 0 ? [] : [`let low = ${keys}u;`]), `let end = ${keys}u;`];
     }
     return [
       `let low = ${seenText(this.w.kernel, "line_first")};`,
-      `let last_row = min(line_first + ${rows - 1}u, ${queries - 1}u);`,
+      last,
       `let end = ${seenText(this.w.kernel, "last_row")};`,
     ];
   }

@@ -1,6 +1,7 @@
 /** What attention kernels share: how rows of operands are read, and results stored. */
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
+import type { Value } from "../ir/value.ts";
 import { Bindings, type Homes } from "./module.ts";
 import { Scope } from "./scope.ts";
 
@@ -54,6 +55,38 @@ export class AttentionWriter {
     return range(this.chunks).map(f);
   }
 
+  /** Statements that declare `name` as a number at a position that they call `variable`. */
+  number(name: string, value: Value, variable: string, at: string, parent: Scope = this.top): string[] {
+    const scope = parent.inner([variable]), text = scope.value(value);
+    return [
+      `var ${name}: ${value.dtype};`,
+      "{",
+      `let ${variable} = ${at};`,
+      ...scope.lines,
+      `${name} = ${text};`,
+      "}",
+    ];
+  }
+
+  /**
+   * Statements that name the positions `span_begin` up to `span_end` between which lines from `first` to `last` see
+   * some, of `length`; the same for all of a workgroup, which is told through its memory.
+   */
+  span(first: string, last: string, length: number): string[] {
+    const { from, to } = this.kernel.segments!;
+    return [
+      "if (lane.x == 0u) {",
+      ...this.number("span_from", from, "edge", first),
+      ...this.number("span_to", to, "edge", last),
+      "span[0u] = u32(max(span_from, 0i));",
+      "span[1u] = u32(max(span_to, 0i));",
+      "}",
+      "let span_of = workgroupUniformLoad(&span);",
+      `let span_begin = min(span_of[0u], ${length}u);`,
+      `let span_end = min(span_of[1u], ${length}u);`,
+    ];
+  }
+
   /** Stores a row of accumulators from element `from` of a result row with `stride` elements. */
   store(row: string, stride: number, from: number, value: (c: number) => string): string[] {
     return range(this.kernel.size.width).map((i) =>
@@ -65,6 +98,9 @@ export class AttentionWriter {
     );
   }
 }
+
+/** The memory through which `span` tells a workgroup. */
+export const SPAN = "var<workgroup> span: array<u32, 2>;";
 
 /** A factor as text. */
 export const scaleText = (x: number): string => `${Math.fround(x)}f`;

@@ -88,7 +88,7 @@ export class Spread {
         scope.lines.push(...this.w.each((c) => `${name}${i}_${c} = ${name}${c};`));
       });
       Object.entries(values).forEach(([name, value]) => {
-        top.lines.push(`var ${name}${i}: f32;`);
+        top.lines.push(`var ${name}${i}: ${value.dtype};`);
         scope.lines.push(`${name}${i} = ${scope.value(value)};`);
       });
       top.lines.push("{", `let ${variable} = min(line${i}, ${length - 1}u);`, ...scope.lines, "}");
@@ -124,6 +124,37 @@ export class Spread {
       ],
       other: { tag, pick: (name, c) => `${name}${tag}p${c}`, scalar: (name) => `${name}${tag}p`, sees },
     };
+  }
+
+  /** Numbers of own lines that every kernel needs: their segments, where there are some. */
+  get mine(): Readonly<Record<string, Value>> {
+    const { segments, node: { op } } = this.w.kernel;
+    return segments === undefined
+      ? {}
+      : { mine: op === "attentionGradKeyValue" ? segments.key : segments.row };
+  }
+
+  /** Numbers of other lines that every kernel needs. */
+  get theirs(): Readonly<Record<string, Value>> {
+    const { segments, node: { op } } = this.w.kernel;
+    return segments === undefined ? {} : { id: op === "attentionGradKeyValue" ? segments.row : segments.key };
+  }
+
+  /** Statements that say which own lines see another: by where it is, if it goes alone, and by its segment. */
+  sight(other: Other, past: ((i: number) => string) | undefined): string[] {
+    const same = (i: number): string[] =>
+      this.w.kernel.segments === undefined ? [] : [`${other.scalar("id")} == mine${i}`];
+    return other.sees === undefined
+      ? []
+      : this.own.map((i) =>
+        `let ${other.sees!(i)} = ${[...(past === undefined ? [] : [past(i)]), ...same(i)].join(" && ")};`
+      );
+  }
+
+  /** How to ask whether own lines see other `j` of a block, or any; undefined where they all do. */
+  seeing(j: number | undefined): Other["sees"] {
+    if (j === undefined) return (i) => `sees${i}`;
+    return this.w.kernel.segments === undefined ? undefined : (i) => `sees${i}n${j}`;
   }
 
   /** Adds a weighted row of another to accumulators; what is not seen adds nothing, whatever it is. */
@@ -174,9 +205,26 @@ export class Spread {
 }
 
 /** How far own queries see: `common` keys are seen by all, `last` by some; `sees` says it of one. */
-const horizon = ({ w: { kernel: { size, node }, top }, s, own }: Spread) => {
+const horizon = ({ w, s, own }: Spread) => {
+  const { kernel: { size, node, segments }, top } = w, whole = segments === undefined;
+  const furthest = `min(line_first + ${s.own * s.lanes - 1}u, ${size.queries - 1}u)`;
+  if (!whole) top.lines.push(...w.span("line_first", furthest, size.keys));
+  // whole blocks from where the walk begins
+  const blocks = (end: string): string =>
+    `span_begin + (max(span_begin, ${end}) - span_begin) / ${s.block}u * ${s.block}u`;
+  if (!node.attributes.causal && !whole) {
+    top.lines.push(`let whole = ${blocks("span_end")};`);
+    return {
+      from: "span_begin",
+      common: "whole",
+      last: "span_end",
+      sees: () => "first + turn < span_end",
+      ragged: true,
+    };
+  }
   if (!node.attributes.causal) {
     return {
+      from: "0u",
       common: `${Math.floor(size.keys / s.block) * s.block}u`,
       last: `${size.keys}u`,
       sees: () => `first + turn < ${size.keys}u`,
@@ -186,11 +234,20 @@ const horizon = ({ w: { kernel: { size, node }, top }, s, own }: Spread) => {
   const seen = (row: string) =>
     `u32(clamp(i32(${row}) + ${1 + size.keys - size.queries}i, 0i, ${size.keys}i))`;
   own.forEach((i) => top.lines.push(`let seen${i} = ${seen(`line${i}`)};`));
+  const within = (end: string): string => whole ? end : `min(span_end, ${end})`;
   top.lines.push(
-    `let whole = ${seen("line_first")} / ${s.block}u * ${s.block}u;`,
-    `let last = ${seen(`min(line_first + ${s.own * s.lanes - 1}u, ${size.queries - 1}u)`)};`,
+    whole
+      ? `let whole = ${seen("line_first")} / ${s.block}u * ${s.block}u;`
+      : `let whole = ${blocks(within(seen("line_first")))};`,
+    `let last = ${within(seen(furthest))};`,
   );
-  return { common: "whole", last: "last", sees: (i: number) => `first + turn < seen${i}`, ragged: true };
+  return {
+    from: whole ? "0u" : "span_begin",
+    common: "whole",
+    last: "last",
+    sees: (i: number) => `first + turn < seen${i}`,
+    ragged: true,
+  };
 };
 
 /** Writes the forward kernel. */
@@ -198,38 +255,44 @@ const forward = (a: Spread): void => {
   const { w } = a,
     { top, kernel: { size, node, query, key, value } } = w,
     scale = scaleText(node.attributes.scale);
-  a.load("row", "line_first", size.queries, { raw: query });
+  a.load("row", "line_first", size.queries, { raw: query }, a.mine);
   top.lines.push(
     ...a.each((i, c) => `let q${i}_${c} = raw${i}_${c} * ${scale};`),
     ...a.each((i, c) => `var o${i}_${c} = vec4f();`),
     ...a.own.flatMap((i) => [`var most${i} = -3e38f;`, `var total${i} = 0f;`]),
   );
-  const { common, last, sees, ragged } = horizon(a);
+  const { from, common, last, sees, ragged } = horizon(a), ids = Object.keys(a.theirs);
   const scores = (js: readonly number[]) =>
     js.flatMap((j) => {
-      const { lines, other } = a.other(j, ["k"], []);
-      return [...lines, ...a.dots("s", "q", other, "k")];
+      const { lines, other } = a.other(j, ["k"], ids, a.seeing(j));
+      return [...lines, ...a.dots("s", "q", other, "k"), ...a.sight(other, undefined)];
     });
+  const only = (value: string, instead: string, i: number, j: number): string => {
+    const seen = a.seeing(j);
+    return seen === undefined ? value : `select(${instead}, ${value}, ${seen(i)})`;
+  };
   const softmax = (js: readonly number[]) =>
     a.own.flatMap((i) => [
-      `let next${i} = max(most${i}, ${js.map((j) => `s${i}n${j}`).reduce((x, y) => `max(${x}, ${y})`)});`,
+      `let next${i} = max(most${i}, ${
+        js.map((j) => only(`s${i}n${j}`, `most${i}`, i, j)).reduce((x, y) => `max(${x}, ${y})`)
+      });`,
       `let shrink${i} = exp(most${i} - next${i});`,
       `most${i} = next${i};`,
-      ...js.map((j) => `let p${i}n${j} = exp(s${i}n${j} - next${i});`),
+      ...js.map((j) => `let p${i}n${j} = ${only(`exp(s${i}n${j} - next${i})`, "0f", i, j)};`),
       `total${i} = fma(total${i}, shrink${i}, ${js.map((j) => `p${i}n${j}`).join(" + ")});`,
       ...w.each((c) => `o${i}_${c} = o${i}_${c} * shrink${i};`),
     ]);
   const values = (js: readonly number[]) =>
     js.flatMap((j) => {
-      const { lines, other } = a.other(j, ["v"], []);
+      const { lines, other } = a.other(j, ["v"], [], a.seeing(j));
       return [...lines, ...a.add("o", other, "v", (i) => `p${i}n${j}`)];
     });
-  const { lines, other } = a.other(undefined, ["k", "v"], [], (i) => `sees${i}`);
+  const { lines, other } = a.other(undefined, ["k", "v"], ids, a.seeing(undefined));
   const one = [
     ...lines,
     ...a.dots("s", "q", other, "k"),
+    ...a.sight(other, sees),
     ...a.own.flatMap((i) => [
-      `let sees${i} = ${sees(i)};`,
       `let next${i} = select(most${i}, max(most${i}, s${i}), sees${i});`,
       `let shrink${i} = exp(most${i} - next${i});`,
       `let p${i} = select(0f, exp(s${i} - next${i}), sees${i});`,
@@ -242,22 +305,23 @@ const forward = (a: Spread): void => {
   top.lines.push(...a.walk({
     variable: "key",
     length: size.keys,
-    from: "0u",
-    low: "0u",
+    from,
+    low: from,
     high: common,
     to: last,
     rows: { k: key, v: value },
-    values: {},
+    values: a.theirs,
     fast: (js) => [...scores(js), ...softmax(js), ...values(js)],
     slow: ragged ? one : undefined,
   }));
   const stride = size.width + 1;
-  const blind = node.attributes.causal && size.keys < size.queries;
+  const whole = w.kernel.segments === undefined;
+  const blind = !whole || node.attributes.causal && size.keys < size.queries;
   a.own.forEach((i) => {
     const at = `((batch * ${size.heads}u + head) * ${size.queries}u + line${i})`;
     // where scores are all -inf, the normaliser is NaN as the values are
     const normaliser = `select(most${i} + log(total${i}), ${literal(NaN, "f32")}, total${i} == 0f)`,
-      none = `seen${i} == 0u`;
+      none = whole ? `seen${i} == 0u` : `mine${i} < 0i`;
     top.lines.push(
       `let share${i} = 1f / total${i};`,
       ...w.each((c) =>
@@ -294,8 +358,8 @@ const pair = (
       const p = `exp(s${i}${tag} * ${scale} - ${lse(i)})`,
         ds = `p${i}${tag} * (e${i}${tag} - ${delta(i)}) * ${scale}`;
       return other.sees === undefined ? [`let p${i}${tag} = ${p};`, `let d${i}${tag} = ${ds};`] : [
-        `let p${i} = select(0f, ${p}, ${other.sees(i)});`,
-        `let d${i} = select(0f, ${ds}, ${other.sees(i)});`,
+        `let p${i}${tag} = select(0f, ${p}, ${other.sees(i)});`,
+        `let d${i}${tag} = select(0f, ${ds}, ${other.sees(i)});`,
       ];
     }),
   ];
@@ -307,14 +371,15 @@ const gradQuery = (a: Spread): void => {
   a.load("row", "line_first", size.queries, { q: query, t: back.cotangent }, {
     lse: back.lse,
     delta: back.delta,
+    ...a.mine,
   });
   top.lines.push(...a.each((i, c) => `var g${i}_${c} = vec4f();`));
-  const { common, last, sees, ragged } = horizon(a);
+  const { from, common, last, sees, ragged } = horizon(a);
   const one = (j: number | undefined) => {
-    const { lines, other } = a.other(j, ["k", "v"], [], j === undefined ? (i) => `sees${i}` : undefined);
+    const { lines, other } = a.other(j, ["k", "v"], Object.keys(a.theirs), a.seeing(j));
     return [
       ...lines,
-      ...(j === undefined ? a.own.map((i) => `let sees${i} = ${sees(i)};`) : []),
+      ...a.sight(other, j === undefined ? sees : undefined),
       ...pair(a, other, ["q", "t"], ["k", "v"], (i) => `lse${i}`, (i) => `delta${i}`),
       ...a.add("g", other, "k", (i) => `d${i}${other.tag}`),
     ];
@@ -322,12 +387,12 @@ const gradQuery = (a: Spread): void => {
   top.lines.push(...a.walk({
     variable: "key",
     length: size.keys,
-    from: "0u",
-    low: "0u",
+    from,
+    low: from,
     high: common,
     to: last,
     rows: { k: key, v: value },
-    values: {},
+    values: a.theirs,
     fast: (js) => js.flatMap(one),
     slow: ragged ? one(undefined) : undefined,
   }));
@@ -345,7 +410,8 @@ const gradQuery = (a: Spread): void => {
 const gradKeyValue = (a: Spread): void => {
   const { w, s } = a, { top, kernel: { size, node, query, key, value } } = w, back = w.kernel.back!;
   const causal = node.attributes.causal, behind = size.keys - size.queries;
-  a.load("key", "line_first", size.keys, { k: key, v: value });
+  const whole = w.kernel.segments === undefined;
+  a.load("key", "line_first", size.keys, { k: key, v: value }, a.mine);
   top.lines.push(
     ...a.each((i, c) => `var f${i}_${c} = vec4f();`),
     ...a.each((i, c) => `var g${i}_${c} = vec4f();`),
@@ -353,36 +419,39 @@ const gradKeyValue = (a: Spread): void => {
   // queries from `start` on see some of the tile's keys, from `all` to below `stop` whole blocks see all
   const least = (key: string) => `u32(clamp(i32(${key}) - ${behind}i, 0i, ${size.queries}i))`;
   const furthest = `min(line_first + ${s.own * s.lanes - 1}u, ${size.keys - 1}u)`;
-  if (causal) {
+  const end = whole ? `${size.queries}u` : "span_end";
+  if (!whole) top.lines.push(...w.span("line_first", furthest, size.queries));
+  if (causal || !whole) {
+    const from = (key: string): string => causal ? least(key) : "0u";
+    const start = whole ? from("line_first") : `min(span_end, max(span_begin, ${from("line_first")}))`;
+    const common = whole ? from(furthest) : `max(start, ${from(furthest)})`;
     top.lines.push(
-      `let start = ${least("line_first")};`,
-      `let all = min(${size.queries}u, start + (${least(furthest)} - start + ${
-        s.block - 1
-      }u) / ${s.block}u * ${s.block}u);`,
-      `let stop = all + (${size.queries}u - all) / ${s.block}u * ${s.block}u;`,
+      `let start = ${start};`,
+      `let all = min(${end}, start + (${common} - start + ${s.block - 1}u) / ${s.block}u * ${s.block}u);`,
+      `let stop = all + (${end} - all) / ${s.block}u * ${s.block}u;`,
     );
   }
   const sees = (i: number) =>
     causal
-      ? `first + turn < ${size.queries}u && i32(line${i}) <= i32(first + turn) + ${behind}i`
-      : `first + turn < ${size.queries}u`;
+      ? `first + turn < ${end} && i32(line${i}) <= i32(first + turn) + ${behind}i`
+      : `first + turn < ${end}`;
   const one = (j: number | undefined) => {
     const { lines, other } = a.other(
       j,
       ["q", "t"],
-      ["lse", "delta"],
-      j === undefined ? (i) => `sees${i}` : undefined,
+      ["lse", "delta", ...Object.keys(a.theirs)],
+      a.seeing(j),
     );
     return [
       ...lines,
-      ...(j === undefined ? a.own.map((i) => `let sees${i} = ${sees(i)};`) : []),
+      ...a.sight(other, j === undefined ? sees : undefined),
       ...pair(a, other, ["k", "v"], ["q", "t"], () => other.scalar("lse"), () => other.scalar("delta")),
       ...a.add("f", other, "q", (i) => `d${i}${other.tag}`),
       ...a.add("g", other, "t", (i) => `p${i}${other.tag}`),
     ];
   };
-  const whole = `${Math.floor(size.queries / s.block) * s.block}u`, share = size.heads / size.groups;
-  const [start, all, stop] = causal ? ["start", "all", "stop"] : ["0u", "0u", whole];
+  const blocks = `${Math.floor(size.queries / s.block) * s.block}u`, share = size.heads / size.groups;
+  const [start, all, stop] = causal || !whole ? ["start", "all", "stop"] : ["0u", "0u", blocks];
   top.lines.push(
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
     ...a.walk({
@@ -391,11 +460,11 @@ const gradKeyValue = (a: Spread): void => {
       from: start!,
       low: all!,
       high: stop!,
-      to: `${size.queries}u`,
+      to: end,
       rows: { q: query, t: back.cotangent },
-      values: { lse: back.lse, delta: back.delta },
+      values: { lse: back.lse, delta: back.delta, ...a.theirs },
       fast: (js) => js.flatMap(one),
-      slow: causal || size.queries % s.block !== 0 ? one(undefined) : undefined,
+      slow: causal || !whole || size.queries % s.block !== 0 ? one(undefined) : undefined,
     }),
     "}",
   );

@@ -43,8 +43,8 @@ export class Staged extends Spread {
     Object.keys(rows).forEach((name) =>
       this.globals.push(`var<workgroup> ${name}_block: array<vec4f, ${block * chunks}>;`)
     );
-    Object.keys(values).forEach((name) =>
-      this.globals.push(`var<workgroup> ${name}_block: array<f32, ${block}>;`)
+    Object.entries(values).forEach(([name, { dtype }]) =>
+      this.globals.push(`var<workgroup> ${name}_block: array<${dtype}, ${block}>;`)
     );
     const scope = this.scope(variable, rows, values);
     const below = (end: string) => `min(max(${end}, first) - first, ${block}u)`;

@@ -64,6 +64,8 @@ interface Manner {
   readonly dtype?: "f16" | "f32";
   /** Whether the heads of a position lie side by side, as in models, rather than the positions of a head. */
   readonly apart?: boolean;
+  /** Segments of positions, in turn: rows are packed, with as many keys as queries. */
+  readonly ids?: readonly number[] | undefined;
 }
 
 const rounded = (name: string, shape: cs.Shape, dtype: "f16" | "f32"): cs.NdArray => {
@@ -75,20 +77,25 @@ const rounded = (name: string, shape: cs.Shape, dtype: "f16" | "f32"): cs.NdArra
 
 /** Attention with all its gradients. */
 const described = (
-  [b, h, g, q, s, d]: Size,
-  { causal = false, scale = 0.3, dtype = "f16", apart = false }: Manner = {},
+  [b, h, g, q, keys, d]: Size,
+  { causal = false, scale = 0.3, dtype = "f16", apart = false, ids }: Manner = {},
 ): Described => {
+  const s = ids === undefined ? keys : q;
   const inputs = [[h, q], [g, s], [g, s]].map(([heads, lines], i) =>
     cs.input(`x${i}`, apart ? [b, lines!, heads!, d] : [b, heads!, lines!, d], dtype)
   );
   const [query, key, value] = apart ? inputs.map(cs.permute([0, 2, 1, 3])) : inputs;
-  const { values, logNormaliser } = cs.attend(query!, key!, value!, { causal, scale });
+  const segments = ids === undefined ? undefined : cs.input("ids", [b, s], "i32");
+  const { values, logNormaliser } = cs.attend(query!, key!, value!, { causal, scale }, segments);
   const ct = cs.input("ct", [b, h, q, d]), lct = cs.input("lct", [b, h, q]);
   const roots = [values, logNormaliser, ...cs.pullback([values, logNormaliser], [ct, lct], inputs)];
   const bindings = Object.fromEntries([
     ...inputs.map((x, i) => [`x${i}`, rounded(`x${i}`, x.shape, dtype)] as const),
     ["ct", rounded("ct", ct.shape, "f32")],
     ["lct", floats("lct", lct.shape, -1, 1)],
+    ...(ids === undefined
+      ? []
+      : [["ids", cs.i32([b, s], Array.from({ length: b * s }, (_, i) => ids[i % ids.length]!))] as const]),
   ]);
   return { roots, bindings };
 };
@@ -154,6 +161,26 @@ const sizes: readonly Size[] = [
   [3, 1, 1, 20, 1, 16],
 ];
 
+const runs = [5, 17, 40, 8].flatMap((n, i) => new Array<number>(n).fill(i < 2 ? i + 1 : i - 2));
+
+for (const causal of [false, true]) {
+  for (const [i, size] of ([[2, 2, 1, 70, 70, 24], [1, 1, 1, 33, 33, 16]] as const).entries()) {
+    test(`packed rows, ${size.join(" x ")}${causal ? ", causal" : ""}`, async () => {
+      const profile = withUnits(32, units[i]),
+        d = described(size, { causal, ids: runs }),
+        plan = planned(d, profile);
+      assert.is(emulated(d, plan, profile).length, 3);
+      const found = unproved(plan, profile).filter(({ kernel }) => kernel.kind === "attention");
+      assert.equal(found.map(({ label, access }) => `${label}: ${access}`), []);
+      for (const { code } of dispatched(plan, profile)) assert.equal(await complaintsOf(code), []);
+      assert.throws(
+        () => emulated(d, plan, profile, (code) => code.replace(/\S+ == mine && /g, "")),
+        "off by",
+      );
+    });
+  }
+}
+
 for (const [i, size] of sizes.entries()) {
   for (const causal of [false, true]) {
     test(`default tiles, ${size.join(" x ")}${causal ? ", causal" : ""}`, () => {
@@ -182,6 +209,14 @@ const case_ = fc.record({
   apart: fc.boolean(),
   dtype: fc.constantFrom("f16" as const, "f32" as const),
   scale: fc.constantFrom(0.3, 1, 4, -0.5),
+  ids: fc.option(
+    fc.oneof(
+      fc.array(fc.integer({ min: -1, max: 3 }), { minLength: 1, maxLength: 70 }),
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 1, max: 40 })), { minLength: 1 })
+        .map((runs) => runs.flatMap(([id, n]) => new Array<number>(n).fill(id))),
+    ),
+    { nil: undefined },
+  ),
   unit: fc.constantFrom(...units),
   lanes: fc.constantFrom(16, 32),
   pick: fc.nat(),

@@ -71,10 +71,16 @@ const x = cs.input("x", [24, 40]), ids = cs.input("ids", [3], "i32");
 const heads = (name: string, n: number, width: number) => cs.input(name, [2, 2, n, width]);
 
 /** Attention of ragged lengths with all its gradients. */
-const attention = (causal: boolean, queries: number, keys: number, dtype: cs.DType = "f32"): Tensor[] => {
+const attention = (
+  causal: boolean,
+  queries: number,
+  keys: number,
+  dtype: cs.DType = "f32",
+  segments?: Tensor,
+): Tensor[] => {
   const given = [heads("q", queries, 16), heads("k", keys, 16), heads("v", keys, 16)];
   const [q, k, v] = given.map(cs.cast(dtype)) as [Tensor, Tensor, Tensor];
-  const y = cs.attention(q, k, v, { causal });
+  const y = cs.attention(q, k, v, { causal, ...(segments === undefined ? {} : { segments }) });
   return [y, ...cs.pullback([y], [cs.onesLike(y)], given)];
 };
 
@@ -109,6 +115,9 @@ const described: Readonly<Record<string, readonly Tensor[]>> = {
   "attention, causal, more keys": attention(true, 33, 75),
   "attention, causal, fewer keys": attention(true, 75, 33),
   "attention of f16, causal": attention(true, 70, 70, "f16"),
+  "attention of packed rows": attention(false, 70, 70, "f32", cs.input("segments", [2, 70], "i32")),
+  "attention of packed rows, causal": attention(true, 75, 75, "f32", cs.input("segments", [2, 75], "i32")),
+  "attention of packed f16, causal": attention(true, 75, 75, "f16", cs.input("segments", [2, 75], "i32")),
   "random numbers": [cs.uniform([33, 7])(cs.input("key", [2], "u32"))],
   "a long sum": [cs.sum()(cs.input("long", [100_003]))],
 };

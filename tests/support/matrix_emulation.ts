@@ -184,7 +184,7 @@ const statements: readonly Rule[] = [
     /^let (\w+) = workgroupUniformLoad\(&(\w+)\);$/,
     'yield "barrier"; let $1 = $2.whole(); yield "barrier";',
   ],
-  [/^var (\w+): [uf]32;$/, "let $1 = 0;"],
+  [/^var (\w+): [uif]32;$/, "let $1 = 0;"],
   [/^(\w+)\[(.+)\] = \1\[\2\] \* (\w+);$/, "$1.set($2, $1.get($2).map((x) => x * $3));"],
   [/^(\w+)\[(.+)\] = (.+);$/, "$1.set($2, $3);"],
   [/^for \(var /, "for (let "],
@@ -201,7 +201,7 @@ const translated = (line: string): string => {
   const plain = (rule === undefined ? line : line.replace(rule[0], rule[1]))
     .replace(/vec4<f16>\(/g, "half4(")
     .replace(/vec4<u32>\(/g, "eight_of(")
-    .replace(/vec4f\(/g, "four_of(")
+    .replace(/vec4(?:f|<i32>)\(/g, "four_of(")
     .replace(/bitcast<vec2<u32>>\(/g, "(")
     .replace(/bitcast<f32>\(nan_bits\)/g, "not_a_number")
     .replace(
