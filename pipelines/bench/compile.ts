@@ -13,11 +13,10 @@ import {
   theDevice,
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import * as t from "io-ts";
 import process from "node:process";
 import type { BenchError } from "./fault.ts";
-import { type PresetName, presetNames, presets } from "./presets.ts";
-import { type StepDevice, stepDevices } from "./step_device.ts";
+import { type PresetName, presets } from "./presets.ts";
+import type { StepDevice } from "./step_device.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 import { type StepWork, stepWork } from "./step_work.ts";
 
@@ -68,40 +67,6 @@ export interface CompileReport extends CompileOptions {
   /** The second time. */
   readonly warm: CompileTimes;
 }
-
-const timesType = t.strict({
-  describe: t.number,
-  compile: t.number,
-  render: t.number,
-  load: t.number,
-  processor: t.number,
-});
-
-const literals = <T extends string>(names: readonly T[]) =>
-  t.keyof(Object.fromEntries(names.map((n) => [n, null])));
-
-const reportType = t.strict({
-  what: t.literal("compile"),
-  preset: literals(presetNames),
-  tokens: t.Int,
-  batch: t.Int,
-  device: literals(stepDevices),
-  deviceName: t.string,
-  versions: t.record(t.string, t.string),
-  kernels: t.Int,
-  characters: t.Int,
-  bytes: t.number,
-  loaded: t.boolean,
-  cold: timesType,
-  warm: timesType,
-});
-
-/** Reads a report back. */
-export const compileReportCodec: t.Type<CompileReport, unknown, unknown> = reportType as unknown as t.Type<
-  CompileReport,
-  unknown,
-  unknown
->;
 
 const rendered = (plan: Plan, { profile }: DeviceService, device: StepDevice): number =>
   device === "cpu"

@@ -9,13 +9,11 @@ import { BenchError } from "./fault.ts";
 import { openJax } from "./opponents/jax.ts";
 import { openOnnx } from "./opponents/onnx.ts";
 import type { Backend, Opponent, OpponentName, Prepared } from "./opponents/opponent.ts";
-import { openTfjs } from "./opponents/tfjs.ts";
 import { prepareOurs } from "./ours.ts";
 import { disagreement, type RoundOptions, type Side, timeRounds } from "./rounds.ts";
 
 const opens: { readonly [name in OpponentName]: (backend: Backend) => Promise<Opponent> } = {
   "jax-js": openJax,
-  tfjs: openTfjs,
   "onnxruntime-web": openOnnx,
 };
 

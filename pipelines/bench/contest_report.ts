@@ -1,7 +1,6 @@
-/** What a paired benchmark says, as JSON that a codec reads back, and as Markdown. */
-import * as t from "io-ts";
+/** What a paired benchmark says, as JSON and as Markdown. */
 import { type OpponentName, opponentNames } from "./opponents/opponent.ts";
-import { type Spread, spreadCodec } from "./spread.ts";
+import type { Spread } from "./spread.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 
 /** What an opponent did in a case: its times, or why it has none. */
@@ -52,37 +51,6 @@ export interface ContestRun {
   /** The cases. */
   readonly cases: readonly CaseReport[];
 }
-
-const opponentName = t.keyof(Object.fromEntries(opponentNames.map((n) => [n, null])));
-
-const resultType = t.union([
-  t.strict({
-    opponent: opponentName,
-    ms: spreadCodec(),
-    series: t.Int,
-    speedup: spreadCodec(),
-    difference: t.number,
-  }),
-  t.strict({ opponent: opponentName, reason: t.string }),
-]);
-
-const runType = t.strict({
-  what: t.literal("paired"),
-  deviceName: t.string,
-  versions: t.record(t.string, t.string),
-  rounds: t.Int,
-  cases: t.readonlyArray(t.strict({
-    case: t.string,
-    flops: t.number,
-    ms: spreadCodec(),
-    series: t.Int,
-    opponents: t.readonlyArray(resultType),
-  })),
-});
-
-/** Codec of {@link ContestRun}. */
-export const contestRunCodec = (): t.Type<ContestRun, unknown, unknown> =>
-  runType as unknown as t.Type<ContestRun, unknown, unknown>;
 
 const significant = (x: number): string => x >= 100 ? x.toFixed(0) : x.toPrecision(3);
 

@@ -29,7 +29,7 @@ export const productBar = (
   dtype === "f32"
     ? {
       ...(provider === "deno" ? { bar: least(40) } : {}),
-      others: "PyTorch strict 51.5, jax-js 10.8, tfjs 6.1",
+      others: "PyTorch strict 51.5, jax-js 10.8",
     }
     : { bar: least(provider === "deno" ? 50 : 250), others: "PyTorch fp16 761" };
 

@@ -1,5 +1,4 @@
-/** What the measurement of a GPU says, as JSON that a codec reads back, and as a table. */
-import * as t from "io-ts";
+/** What the measurement of a GPU says, as JSON and as a table. */
 import { type Bar, type GpuProvider, meets } from "./gpu_bars.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 
@@ -42,33 +41,6 @@ export const lineOf = ({ bar, ...line }: Omit<GpuLine, "met">, judged: boolean):
   bar === undefined || !judged
     ? line
     : { ...line, bar, met: line.value !== undefined && meets(bar, line.value) };
-
-const lineType = t.intersection([
-  t.strict({
-    what: t.string,
-    provider: t.union([t.literal("deno"), t.literal("dawn")]),
-    unit: t.string,
-    others: t.string,
-  }),
-  t.exact(t.partial({
-    value: t.number,
-    bar: t.strict({ side: t.union([t.literal("at least"), t.literal("at most")]), value: t.number }),
-    met: t.boolean,
-    note: t.string,
-  })),
-]);
-
-const runType = t.strict({
-  what: t.literal("gpu"),
-  devices: t.record(t.string, t.string),
-  software: t.boolean,
-  versions: t.record(t.string, t.string),
-  lines: t.readonlyArray(lineType),
-});
-
-/** Codec of {@link GpuRun}. */
-export const gpuRunCodec = (): t.Type<GpuRun, unknown, unknown> =>
-  runType as unknown as t.Type<GpuRun, unknown, unknown>;
 
 const number = (x: number): string => x >= 100 ? x.toFixed(0) : x >= 1 ? x.toFixed(2) : x.toPrecision(3);
 

@@ -9,7 +9,7 @@ import { decoderOf, firstWord, writeSynthetic } from "./checkpoint.ts";
 import { BenchError } from "./fault.ts";
 
 /** Where parameters go: kept as arrays of the host, or let go as an upload would. */
-export type Destination = "host" | "stream";
+type Destination = "host" | "stream";
 
 /** What was measured. */
 export interface LoadReport {
@@ -30,6 +30,18 @@ export interface LoadReport {
   /** Seconds from the open of config.json to the last parameter. */
   readonly seconds: number;
 }
+
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+/** The report for people. */
+export const loadText = (r: LoadReport): string =>
+  [
+    `checkpoint   ${mb(r.fileBytes)} of bf16 in ${r.shards} shards`,
+    `parameters   ${mb(r.parameterBytes)} of f32, ${r.destination === "host" ? "kept" : "let go one by one"}`,
+    `resident     ${mb(r.residentBefore)} before, ${mb(r.residentPeak)} at the peak`,
+    `extra        ${mb(r.extraBytes)}`,
+    `time         ${r.seconds.toFixed(1)} s`,
+  ].join("\n");
 
 const statusBytes = (field: string): number => {
   const line = Deno.readTextFileSync("/proc/self/status").split("\n").find((l) => l.startsWith(`${field}:`));

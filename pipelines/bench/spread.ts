@@ -1,5 +1,4 @@
 /** Medians and quartiles of repeated measurements. */
-import * as t from "io-ts";
 import { quantile } from "../base/quantile.ts";
 
 /** Where repeated measurements lie. */
@@ -30,26 +29,3 @@ export const spreadOf = (values: readonly number[]): Spread => {
     greatest: sorted.at(-1)!,
   };
 };
-
-/** A spread in another unit. */
-export const scaled = (s: Spread, factor: number): Spread => ({
-  n: s.n,
-  median: s.median * factor,
-  q1: s.q1 * factor,
-  q3: s.q3 * factor,
-  least: s.least * factor,
-  greatest: s.greatest * factor,
-});
-
-const spreadType = t.strict({
-  n: t.number,
-  median: t.number,
-  q1: t.number,
-  q3: t.number,
-  least: t.number,
-  greatest: t.number,
-});
-
-/** Codec of {@link Spread}. */
-export const spreadCodec = (): t.Type<Spread, unknown, unknown> =>
-  spreadType as unknown as t.Type<Spread, unknown, unknown>;

@@ -1,10 +1,9 @@
-/** What the timing of a step says, as JSON that a codec reads back, and as a table. */
+/** What the timing of a step says, as JSON and as a table. */
 import { bytesText } from "@chain-of-sight/kernels";
-import * as t from "io-ts";
-import { type PresetName, presetNames } from "./presets.ts";
-import { type Spread, spreadCodec } from "./spread.ts";
-import { type Precision, precisions } from "../train/precision.ts";
-import { type StepDevice, stepDevices } from "./step_device.ts";
+import type { PresetName } from "./presets.ts";
+import type { Spread } from "./spread.ts";
+import type { Precision } from "../train/precision.ts";
+import type { StepDevice } from "./step_device.ts";
 
 /** Milliseconds from a model to a program. */
 export interface CompileTime {
@@ -63,41 +62,6 @@ export interface StepRun {
   /** One report per number of visual tokens. */
   readonly results: readonly StepReport[];
 }
-
-const literals = <T extends string>(names: readonly T[]) =>
-  t.keyof(Object.fromEntries(names.map((n) => [n, null])));
-
-const compileType = t.strict({ describe: t.number, compile: t.number, load: t.number });
-
-const reportType = t.strict({
-  preset: literals(presetNames),
-  tokens: t.Int,
-  text: t.Int,
-  batch: t.Int,
-  precision: literals(precisions),
-  remat: t.boolean,
-  parameters: t.Int,
-  steps: t.Int,
-  ms: spreadCodec(),
-  loss: t.strict({ first: t.number, last: t.number }),
-  peakBytes: t.Int,
-  dispatches: t.Int,
-  modelFlops: t.number,
-  tflops: t.number,
-  compileMs: t.strict({ cold: compileType, warm: compileType }),
-});
-
-const runType = t.strict({
-  what: t.literal("step"),
-  device: literals(stepDevices),
-  deviceName: t.string,
-  versions: t.record(t.string, t.string),
-  results: t.readonlyArray(reportType),
-});
-
-/** Codec of {@link StepRun}. */
-export const stepRunCodec = (): t.Type<StepRun, unknown, unknown> =>
-  runType as unknown as t.Type<StepRun, unknown, unknown>;
 
 const fixed = (x: number, digits: number): string => x.toFixed(digits);
 

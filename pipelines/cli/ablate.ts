@@ -13,34 +13,23 @@ import { familyNames, presetNames } from "../ablations/config.ts";
 import { ablationPresets } from "../ablations/presets.ts";
 import { families } from "../ablations/families.ts";
 import { summaryText } from "../ablations/table.ts";
-import { countOf } from "../bench/flags.ts";
 import member from "../deno.json" with { type: "json" };
 import { ensureReportPage } from "../report/write.ts";
 import { existing } from "../base/disk.ts";
-import { notice, print } from "../terminal/output.ts";
+import { notice } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
-import { jsonFlag } from "./flags.ts";
+import { countFlag, jsonFlag, optionalText, printResult, switchFlag, wholeFlag } from "./flags.ts";
 
 const flags = {
   ...ablationFlags,
-  seeds: Flag.Int("seeds").pipe(
-    Flag.optional,
-    Flag.withDescription("keys 1 to N of weights and batches; the preset's by default"),
+  seeds: Flag.optional(wholeFlag("seeds", "keys 1 to N of weights and batches; the preset's by default")),
+  workers: countFlag(
+    "workers",
+    1,
+    "processes that train at the same time; times are those of a machine that they share",
   ),
-  workers: Flag.Int("workers").pipe(
-    Flag.withDefault(1),
-    Flag.withDescription(
-      "processes that train at the same time; times are those of a machine that they share",
-    ),
-  ),
-  out: Flag.String("out").pipe(
-    Flag.optional,
-    Flag.withDescription("directory of the result; runs/<family>-<preset> by default"),
-  ),
-  list: Flag.Boolean("list").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("say which families and presets there are, and run nothing"),
-  ),
+  out: optionalText("out", "directory of the result; runs/<family>-<preset> by default"),
+  list: switchFlag("list", "say which families and presets there are, and run nothing"),
   json: jsonFlag,
 };
 
@@ -63,11 +52,10 @@ const listText = (): string =>
 export const command = Command.make(
   "ablate",
   flags,
-  ({ family, preset, set, store, json, list, ...given }) =>
+  ({ family, preset, set, store, workers, json, list, ...given }) =>
     Effect.gen(function* () {
-      if (list) return print(json ? JSON.stringify(listing, null, 2) : listText());
-      const seeds = Option.isSome(given.seeds) ? yield* countOf("seeds", given.seeds.value) : undefined;
-      const workers = yield* countOf("workers", given.workers);
+      if (list) return printResult(json, listing, listText);
+      const seeds = Option.getOrUndefined(given.seeds);
       const config = yield* ablationAsked({ family, preset, set }, seeds);
       const out = Option.getOrElse(given.out, () => defaultDirectory(config));
       const page = Effect.flatMap(
@@ -82,7 +70,7 @@ export const command = Command.make(
         Effect.tapError((error) => error._tag === "AblationError" ? Effect.ignore(page) : Effect.void),
       );
       yield* page;
-      print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
+      printResult(json, summary, summaryText);
       notice(`${out}: report.html, summary.json, tables as text and CSV, figures`);
     }),
 );

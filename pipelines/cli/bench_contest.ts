@@ -2,7 +2,7 @@
  * Benchmarks against other libraries on the same back end: every round times everyone once, in one process.
  *
  *     deno task cos bench [--device webgpu|dawn|cpu] [--sizes 512,1024] [--preset software] [--tokens 80] [--only matmul]
- *       [--opponents jax-js,tfjs] [--rounds 7] [--series 400] [--json]
+ *       [--opponents jax-js] [--rounds 7] [--series 400] [--json]
  */
 import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
@@ -12,31 +12,41 @@ import { fileURLToPath } from "node:url";
 import { cases, type CaseSizes } from "../bench/cases.ts";
 import { contest, openContender } from "../bench/contest.ts";
 import { type CaseReport, type ContestRun, contestText } from "../bench/contest_report.ts";
-import { countFlag, countOf, countsOf, namesOf, PRODUCT_VERSION } from "../bench/flags.ts";
 import { opponentNames } from "../bench/opponents/opponent.ts";
 import { type PresetName, presetNames, presets } from "../bench/presets.ts";
-import { notice, print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { notice } from "../terminal/output.ts";
+import {
+  choiceFlag,
+  countFlag,
+  jsonFlag,
+  printResult,
+  PRODUCT_VERSION,
+  textFlag,
+  versions,
+  wholesFlag,
+} from "./flags.ts";
 import { runCommand } from "./main.ts";
 
 const flags = {
-  device: Flag.Literals("device", ["webgpu", "dawn", "cpu"]).pipe(
-    Flag.withDefault("webgpu" as const),
-    Flag.withDescription("what computes, on both sides; the others stay on Deno's WebGPU where it is dawn"),
+  device: choiceFlag(
+    "device",
+    ["webgpu", "dawn", "cpu"],
+    "webgpu",
+    "what computes, on both sides; the others stay on Deno's WebGPU where it is dawn",
   ),
-  sizes: Flag.optional(Flag.String("sizes")).pipe(
-    Flag.withDescription("sides of the matrix products, with commas between"),
-  ),
+  sizes: Flag.optional(wholesFlag("sizes", "sides of the matrix products, with commas between")),
   preset: Flag.optional(Flag.Literals("preset", presetNames)).pipe(
     Flag.withDescription("the model of the decoder layer and the step"),
   ),
   tokens: countFlag("tokens", 80, "visual tokens of the step"),
-  only: Flag.String("only").pipe(
-    Flag.withDefault(""),
-    Flag.withDescription("cases whose names contain one of these parts, with commas between"),
-  ),
+  only: textFlag("only", "", "cases whose names contain one of these parts, with commas between"),
   opponents: Flag.String("opponents").pipe(
-    Flag.withDefault(opponentNames.join(",")),
+    Flag.filterMap((text) => {
+      const asked = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+      const known = opponentNames.filter((name) => asked.includes(name));
+      return known.length === asked.length ? Option.some(known) : Option.none();
+    }, () => opponentNames.join(", ")),
+    Flag.withDefault([...opponentNames]),
     Flag.withDescription("who else, with commas between"),
   ),
   rounds: countFlag("rounds", 7, "rounds of every case"),
@@ -75,19 +85,16 @@ const underTheirLock = <E, R>(program: Effect.Effect<void, E, R>): Effect.Effect
 export const command = Command.make(
   "bench",
   flags,
-  ({ device, tokens, json, ...given }) =>
+  ({ device, tokens, json, rounds, series: seriesMs, opponents, ...given }) =>
     underTheirLock(
       Effect.gen(function* () {
-        const rounds = yield* countOf("rounds", given.rounds),
-          seriesMs = yield* countOf("series", given.series);
-        const names = yield* namesOf("opponents", given.opponents, opponentNames);
         const wanted = given.only.split(",").map((part) => part.trim());
         const { profile } = yield* theDevice(), onCpu = device === "cpu";
-        const usual = onCpu ? "512,1024,2048" : profile.software ? "512,1024" : "1024,2048,4096";
-        const products = yield* countsOf("sizes", Option.getOrElse(given.sizes, () => usual));
+        const usual = onCpu ? [512, 1024, 2048] : profile.software ? [512, 1024] : [1024, 2048, 4096];
+        const products = Option.getOrElse(given.sizes, () => usual);
         const preset = Option.getOrElse(given.preset, () => profile.software ? "software" : "research");
         const contenders = yield* Effect.forEach(
-          names,
+          opponents,
           (name) => openContender(name, onCpu ? "wasm" : "webgpu"),
         );
         const results: CaseReport[] = [];
@@ -101,8 +108,7 @@ export const command = Command.make(
           what: "paired",
           deviceName: profile.name,
           versions: {
-            "chain-of-sight": PRODUCT_VERSION,
-            Deno: Deno.version.deno,
+            ...versions,
             ...Object.fromEntries(
               contenders.map((c) => [c.name, "opponent" in c ? c.opponent.version : c.reason]),
             ),
@@ -110,7 +116,7 @@ export const command = Command.make(
           rounds,
           cases: results,
         };
-        print(json ? JSON.stringify(run, null, 2) : contestText(run));
+        printResult(json, run, contestText);
       }).pipe(Effect.provide(deviceNamed(device))),
     ),
 );

@@ -8,24 +8,17 @@
 import { type Device, theDevice, webGpu } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { PRODUCT_VERSION } from "../bench/flags.ts";
 import { measureGpu } from "../bench/gpu.ts";
 import type { GpuProvider } from "../bench/gpu_bars.ts";
 import { type GpuLine, type GpuRun, gpuText } from "../bench/gpu_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { identityHere, readShipped, readTuning, saveTuning } from "../tune/store.ts";
-import { notice, print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { notice } from "../terminal/output.ts";
+import { choiceFlag, intFlag, jsonFlag, printResult, versions } from "./flags.ts";
 
 const flags = {
-  device: Flag.Literals("device", ["both", "deno", "dawn"] as const).pipe(
-    Flag.withDefault("both" as const),
-    Flag.withDescription("what computes"),
-  ),
-  tune: Flag.Int("tune").pipe(
-    Flag.withDefault(20),
-    Flag.withDescription("seconds of tuning before each measurement on a GPU; 0 for none"),
-  ),
+  device: choiceFlag("device", ["both", "deno", "dawn"], "both", "what computes"),
+  tune: intFlag("tune", 20, "seconds of tuning before each measurement on a GPU; 0 for none"),
   steps: Flag.Boolean("steps").pipe(Flag.withDefault(true), Flag.withDescription("time whole steps too")),
   json: jsonFlag,
 };
@@ -79,8 +72,8 @@ export const command = Command.make("gpu", flags, ({ device, tune, steps, json }
       what: "gpu",
       devices,
       software,
-      versions: { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno },
+      versions: versions,
       lines,
     };
-    print(json ? JSON.stringify(run, null, 2) : gpuText(run));
+    printResult(json, run, gpuText);
   })).pipe(Command.withDescription("Measures everything that is asked of a GPU."));

@@ -7,21 +7,16 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { BenchError } from "../bench/fault.ts";
-import { countFlag, countOf, countsOf, deviceFlag } from "../bench/flags.ts";
 import { compareMixed } from "../bench/mixed.ts";
 import { mixedText } from "../bench/mixed_report.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { onDisk } from "../base/disk.ts";
-import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { benchDeviceFlag, countFlag, jsonFlag, printResult, wholesFlag } from "./flags.ts";
 
 const flags = {
-  device: deviceFlag,
+  device: benchDeviceFlag,
   steps: countFlag("steps", 1000, "optimiser steps of each training"),
-  seeds: Flag.String("seeds").pipe(
-    Flag.withDefault("1,2,3"),
-    Flag.withDescription("two seeds or more, with commas between"),
-  ),
+  seeds: wholesFlag("seeds", "two seeds or more, with commas between").pipe(Flag.withDefault([1, 2, 3])),
   batch: countFlag("batch", 4, "rows of a step"),
   scenes: countFlag("scenes", 256, "scenes that are learnt from"),
   window: countFlag("window", 100, "steps whose mean losses are compared"),
@@ -34,14 +29,12 @@ export const command = Command.make(
   flags,
   ({ device, json, ...given }) =>
     Effect.scoped(Effect.gen(function* () {
-      const steps = yield* countOf("steps", given.steps), seeds = yield* countsOf("seeds", given.seeds);
-      const batch = yield* countOf("batch", given.batch), scenes = yield* countOf("scenes", given.scenes);
-      const window = yield* countOf("window", given.window);
+      const { seeds } = given;
       if (seeds.length < 2) {
         yield* Effect.fail(
           new BenchError({
             op: "--seeds",
-            got: given.seeds,
+            got: seeds.join(","),
             expected: "two seeds or more: their spread is what differences are compared with",
             mend: "give three",
           }),
@@ -57,10 +50,10 @@ export const command = Command.make(
       );
       const caches = { scenes: "cache/scenes", features: "cache/features" };
       const report = yield* Effect.provide(
-        compareMixed({ steps, seeds, batch, scenes, window, caches, folder }),
+        compareMixed({ ...given, caches, folder }),
         stepDevice(device),
       );
-      print(json ? JSON.stringify(report, null, 2) : mixedText(report));
+      printResult(json, report, mixedText);
     })),
 ).pipe(
   Command.withDescription("Trains in f32 and in mixed precision, and compares with the noise of seeds."),

@@ -9,7 +9,6 @@ import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countFlag, countOf, countsOf, deviceFlag, PRODUCT_VERSION } from "../bench/flags.ts";
 import { presetNames } from "../bench/presets.ts";
 import { timeStep } from "../bench/step.ts";
 import { stepDevice } from "../bench/step_device.ts";
@@ -20,49 +19,38 @@ import { profileChart } from "../figures/profile_chart.ts";
 import { atomicWrite } from "../base/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
-import { halfSumsFlag, jsonFlag } from "./flags.ts";
+import {
+  benchDeviceFlag,
+  choiceFlag,
+  countFlag,
+  halfSumsFlag,
+  jsonFlag,
+  optionalText,
+  switchFlag,
+  versions,
+  wholeFlag,
+  wholesFlag,
+} from "./flags.ts";
 
 const flags = {
-  preset: Flag.Literals("preset", presetNames).pipe(
-    Flag.withDefault("research" as const),
-    Flag.withDescription("the model"),
+  preset: choiceFlag("preset", presetNames, "research", "the model"),
+  tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
+    Flag.withDefault([32, 80, 336]),
   ),
-  tokens: Flag.String("tokens").pipe(
-    Flag.withDefault("32,80,336"),
-    Flag.withDescription("numbers of visual tokens, with commas between"),
-  ),
-  precision: Flag.Literals("precision", precisions).pipe(
-    Flag.withDefault("f32" as const),
-    Flag.withDescription("element types of the step"),
-  ),
-  device: deviceFlag,
-  unchecked: Flag.Boolean("unchecked").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("leave out the bounds checks of dawn, if every access is proved in range"),
+  precision: choiceFlag("precision", precisions, "f32", "element types of the step"),
+  device: benchDeviceFlag,
+  unchecked: switchFlag(
+    "unchecked",
+    "leave out the bounds checks of dawn, if every access is proved in range",
   ),
   halfSums: halfSumsFlag,
-  batch: Flag.optional(Flag.Int("batch")).pipe(
-    Flag.withDescription("sequences of a step; the preset's by default"),
-  ),
-  remat: Flag.Boolean("remat").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("compute decoder blocks again in the backward pass"),
-  ),
-  steps: Flag.optional(Flag.Int("steps")).pipe(
-    Flag.withDescription("steps between two waits; as many as take a second by default"),
-  ),
+  batch: Flag.optional(wholeFlag("batch", "sequences of a step; the preset's by default")),
+  remat: switchFlag("remat", "compute decoder blocks again in the backward pass"),
+  steps: Flag.optional(wholeFlag("steps", "steps between two waits; as many as take a second by default")),
   windows: countFlag("windows", 7, "windows of that many steps"),
-  untuned: Flag.Boolean("untuned").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("leave out the schedules that deno task cos tune found"),
-  ),
-  profile: Flag.Boolean("profile").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("also time every kernel, against what the device was measured to reach"),
-  ),
-  svg: Flag.optional(Flag.String("svg")).pipe(
-    Flag.withDescription("write the last profile as a picture to a file; means --profile"),
-  ),
+  untuned: switchFlag("untuned", "leave out the schedules that deno task cos tune found"),
+  profile: switchFlag("profile", "also time every kernel, against what the device was measured to reach"),
+  svg: optionalText("svg", "write the last profile as a picture to a file; means --profile"),
   json: jsonFlag,
 };
 
@@ -70,12 +58,10 @@ const flags = {
 export const command = Command.make(
   "step",
   flags,
-  ({ preset, precision, device, remat, json, ...given }) =>
+  ({ preset, tokens, windows, precision, device, remat, json, ...given }) =>
     Effect.gen(function* () {
-      const tokens = yield* countsOf("tokens", given.tokens);
-      const windows = yield* countOf("windows", given.windows);
-      const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
-      const steps = Option.isSome(given.steps) ? yield* countOf("steps", given.steps.value) : undefined;
+      const batch = Option.getOrUndefined(given.batch);
+      const steps = Option.getOrUndefined(given.steps);
       const plain = stepDevice(device, given),
         layer = given.untuned ? plain : tuned(plain);
       const profiled = given.profile || Option.isSome(given.svg);
@@ -99,7 +85,7 @@ export const command = Command.make(
           what: "step",
           device,
           deviceName: profile.name,
-          versions: { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno },
+          versions,
           results,
         } satisfies StepRun;
         return { run, profiles };

@@ -3,17 +3,15 @@
  *
  *     deno task cos board [--runs folder] [--port N]
  */
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { serveBoard } from "../board/serve.ts";
 import { notice, print } from "../terminal/output.ts";
+import { intFlag, textFlag } from "./flags.ts";
 
 const flags = {
-  runs: Flag.String("runs").pipe(Flag.withDefault("runs"), Flag.withDescription("folder of the runs")),
-  port: Flag.Int("port").pipe(
-    Flag.withDefault(8042),
-    Flag.withDescription("port on this machine; 0 for any that is free"),
-  ),
+  runs: textFlag("runs", "runs", "folder of the runs"),
+  port: intFlag("port", 8042, "port on this machine; 0 for any that is free"),
 };
 
 /** The command. */

@@ -3,7 +3,7 @@
  *
  *     deno task cos configs [--json] [--geometry full|small] [name]
  */
-import { Argument, Command, Flag } from "effect/cli";
+import { Argument, Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { fromEither } from "../base/bridge.ts";
@@ -11,19 +11,19 @@ import { geometries } from "../configs/config.ts";
 import { configNamed, configsOf } from "../configs/named.ts";
 import { configJson, configTable, configText } from "../configs/show.ts";
 import { print } from "../terminal/output.ts";
+import { choiceFlag, switchFlag } from "./flags.ts";
 
 const parts = {
   name: Argument.String("name").pipe(
     Argument.optional,
     Argument.withDescription("one configuration in full; all of them in a table by default"),
   ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("print JSON: the configuration, and what follows from it under facts"),
-  ),
-  geometry: Flag.Literals("geometry", geometries).pipe(
-    Flag.withDefault("full" as const),
-    Flag.withDescription("full: as in the paper; small: a quarter of the tokens, trains anywhere"),
+  json: switchFlag("json", "print JSON: the configuration, and what follows from it under facts"),
+  geometry: choiceFlag(
+    "geometry",
+    geometries,
+    "full",
+    "full: as in the paper; small: a quarter of the tokens, trains anywhere",
   ),
 };
 

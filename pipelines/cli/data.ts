@@ -3,7 +3,7 @@
  *
  *     deno task cos data <format> <file> ... [--policy stop|skip] [--split name] [--sample 3] [--json]
  */
-import { Argument, Command, Flag } from "effect/cli";
+import { Argument, Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import * as Stream from "effect/Stream";
@@ -11,7 +11,7 @@ import { formats } from "../formats/formats.ts";
 import { addVerdict, emptyReport, readFormat, type ReadReport, recordsOf } from "../formats/read.ts";
 import { table } from "../terminal/table.ts";
 import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { choiceFlag, intFlag, jsonFlag, optionalText } from "./flags.ts";
 import { command as scenes } from "./scenes.ts";
 import { UsageError } from "./usage.ts";
 
@@ -27,18 +27,14 @@ const parts = {
     Argument.variadic({ min: 1 }),
     Argument.withDescription("the files, in the format's order"),
   ),
-  policy: Flag.Literals("policy", ["stop", "skip"] as const).pipe(
-    Flag.withDefault("skip" as const),
-    Flag.withDescription("what a wrong record does: stop ends with its error, skip counts it and goes on"),
+  policy: choiceFlag(
+    "policy",
+    ["stop", "skip"],
+    "skip",
+    "what a wrong record does: stop ends with its error, skip counts it and goes on",
   ),
-  split: Flag.String("split").pipe(
-    Flag.optional,
-    Flag.withDescription("only this split, in formats whose files hold several"),
-  ),
-  sample: Flag.Int("sample").pipe(
-    Flag.withDefault(3),
-    Flag.withDescription("records that are shown"),
-  ),
+  split: optionalText("split", "only this split, in formats whose files hold several"),
+  sample: intFlag("sample", 3, "records that are shown"),
   json: jsonFlag,
 };
 

@@ -7,14 +7,10 @@ import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { examine } from "../doctor/examine.ts";
 import { doctorText, examined } from "../doctor/report.ts";
-import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { choiceFlag, jsonFlag, printResult } from "./flags.ts";
 
 const flags = {
-  device: Flag.Literals("device", ["all", ...examined]).pipe(
-    Flag.withDefault("all" as const),
-    Flag.withDescription("what is looked at"),
-  ),
+  device: choiceFlag("device", ["all", ...examined], "all", "what is looked at"),
   measure: Flag.Boolean("measure").pipe(
     Flag.withDefault(true),
     Flag.withDescription("measure what each device reaches: takes seconds"),
@@ -28,6 +24,6 @@ export const command = Command.make(
   flags,
   ({ device, measure, json }) =>
     Effect.map(examine(device === "all" ? examined : [device], measure), (report) => {
-      print(json ? JSON.stringify(report, null, 2) : doctorText(report));
+      printResult(json, report, doctorText);
     }),
 );

@@ -1,23 +1,89 @@
 /** Flags that many commands have. */
 import { deviceNames } from "@chain-of-sight/kernels";
 import { Argument, Flag } from "effect/cli";
+import * as Option from "effect/Option";
+import { stepDevices } from "../bench/step_device.ts";
+import member from "../deno.json" with { type: "json" };
+import { print } from "../terminal/output.ts";
+
+/** Version of this library. */
+export const PRODUCT_VERSION: string = member.version;
+
+/** Versions that results of benchmarks name. */
+export const versions = { "chain-of-sight": PRODUCT_VERSION, Deno: Deno.version.deno } as const;
+
+/** Prints a result as JSON, or in words. */
+export const printResult = <A>(json: boolean, result: A, text: (result: A) => string): void =>
+  print(json ? JSON.stringify(result, null, 2) : text(result));
+
+/** A flag that is on where it is given. */
+export const switchFlag = (name: string, what: string) =>
+  Flag.Boolean(name).pipe(Flag.withDefault(false), Flag.withDescription(what));
+
+/** A flag of a text with a default. */
+export const textFlag = (name: string, by: string, what: string) =>
+  Flag.String(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+/** A flag of a text that may be absent. */
+export const optionalText = (name: string, what: string) =>
+  Flag.String(name).pipe(Flag.optional, Flag.withDescription(what));
+
+/** A flag of one of some names, with a default. */
+export const choiceFlag = <const T extends readonly string[]>(
+  name: string,
+  names: T,
+  by: NoInfer<T[number]>,
+  what: string,
+) => Flag.Literals(name, names).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+/** A flag of a whole number with a default. */
+export const intFlag = (name: string, by: number, what: string) =>
+  Flag.Int(name).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+/** A flag of a whole number above 0. */
+export const wholeFlag = (name: string, what: string) =>
+  Flag.Int(name).pipe(
+    Flag.filter((n) => n > 0, () => "a whole number above 0"),
+    Flag.withDescription(what),
+  );
+
+/** A flag of a whole number above 0, with a default. */
+export const countFlag = (name: string, by: number, what: string) =>
+  wholeFlag(name, what).pipe(Flag.withDefault(by));
+
+/** A flag of whole numbers above 0 with commas between. */
+export const wholesFlag = (name: string, what: string) =>
+  Flag.String(name).pipe(
+    Flag.filterMap((text) => {
+      const counts = text.split(",").map((part) => part.trim());
+      return counts.every((part) => /^[1-9]\d*$/.test(part))
+        ? Option.some(counts.map(Number))
+        : Option.none();
+    }, () => "whole numbers above 0 with commas between, such as 32,80"),
+    Flag.withDescription(what),
+  );
+
+/** What computes a benchmark: Deno's own WebGPU by default. */
+export const benchDeviceFlag = choiceFlag("device", stepDevices, "deno", "what computes");
 
 /** Prints data instead of text. */
-export const jsonFlag = Flag.Boolean("json").pipe(
-  Flag.withDefault(false),
-  Flag.withDescription("print the results as JSON, and nothing else, on standard output"),
+export const jsonFlag = switchFlag(
+  "json",
+  "print the results as JSON, and nothing else, on standard output",
 );
 
 /** Whether large products of f16 add up in f16 within 16 steps. */
-export const halfSumsFlag = Flag.Boolean("half-sums").pipe(
-  Flag.withDefault(false),
-  Flag.withDescription("add up large f16 products in f16 within 16 steps: faster on GPUs, errors of 2e-3"),
+export const halfSumsFlag = switchFlag(
+  "half-sums",
+  "add up large f16 products in f16 within 16 steps: faster on GPUs, errors of 2e-3",
 );
 
 /** What computes. */
-export const computeFlag = Flag.Literals("device", deviceNames).pipe(
-  Flag.withDefault("auto" as const),
-  Flag.withDescription("what computes: auto takes a GPU through WebGPU, and the CPU where there is none"),
+export const computeFlag = choiceFlag(
+  "device",
+  deviceNames,
+  "auto",
+  "what computes: auto takes a GPU through WebGPU, and the CPU where there is none",
 );
 
 /** Fields of a configuration, by path. */

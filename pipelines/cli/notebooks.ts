@@ -9,25 +9,17 @@ import { presetNames } from "../ablations/config.ts";
 import { runNotebooks } from "../notebooks/run.ts";
 import { notice, print } from "../terminal/output.ts";
 import { ablationFlags, deviceAsked } from "./ablation_flags.ts";
+import { choiceFlag, textFlag } from "./flags.ts";
 
 const flags = {
   only: Flag.String("only").pipe(
     Flag.atLeast(0),
     Flag.withDescription("beginning of the name of one to run, such as 03; may be given more than once"),
   ),
-  preset: Flag.Literals("preset", presetNames).pipe(
-    Flag.withDefault("micro" as const),
-    Flag.withDescription("the size of their experiments"),
-  ),
+  preset: choiceFlag("preset", presetNames, "micro", "the size of their experiments"),
   device: ablationFlags.device,
-  html: Flag.String("html").pipe(
-    Flag.withDefault("runs/notebooks"),
-    Flag.withDescription("folder of executed copies and pages of HTML"),
-  ),
-  folder: Flag.String("folder").pipe(
-    Flag.withDefault("notebooks"),
-    Flag.withDescription("folder of notebooks"),
-  ),
+  html: textFlag("html", "runs/notebooks", "folder of executed copies and pages of HTML"),
+  folder: textFlag("folder", "notebooks", "folder of notebooks"),
 };
 
 /** The command. */

@@ -3,7 +3,7 @@
  *
  *     deno task cos report <dir> [--out FILE] [--json]
  */
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { writeAblation } from "../ablations/write.ts";
@@ -12,15 +12,13 @@ import { tableText } from "../report/text.ts";
 import { writeFigures, writeReportPage } from "../report/write.ts";
 import { existing } from "../base/disk.ts";
 import { notice, print } from "../terminal/output.ts";
-import { directoryArgument, jsonFlag } from "./flags.ts";
+import { directoryArgument, jsonFlag, optionalText } from "./flags.ts";
 
 const parts = {
   directory: directoryArgument("directory of a run or an ablation, finished or not"),
-  out: Flag.String("out").pipe(
-    Flag.optional,
-    Flag.withDescription(
-      "write the page there and nothing else; by default tables, figures and report.html go into the directory",
-    ),
+  out: optionalText(
+    "out",
+    "write the page there and nothing else; by default tables, figures and report.html go into the directory",
   ),
   json: jsonFlag,
 };

@@ -6,12 +6,11 @@
  *     deno task cos results time <name> [--steps 8] [--rounds 15] [--device cpu] [--folder results]
  */
 import { deviceNamed } from "@chain-of-sight/kernels";
-import { Argument, Command, Flag } from "effect/cli";
+import { Argument, Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { basename } from "node:path";
 import { readAblation } from "../ablations/summary.ts";
-import { countFlag, countOf } from "../bench/flags.ts";
 import { claims } from "../report/results/claims.ts";
 import { resultOf } from "../report/results/evidence.ts";
 import { keepAblation } from "../report/results/keep.ts";
@@ -22,24 +21,18 @@ import { atomicWrite } from "../base/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { table } from "../terminal/table.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, directoryArgument, jsonFlag } from "./flags.ts";
+import { computeFlag, countFlag, directoryArgument, jsonFlag, optionalText, textFlag } from "./flags.ts";
 
-const folder = Flag.String("folder").pipe(
-  Flag.withDefault("results"),
-  Flag.withDescription("folder of the records"),
-);
+const folder = textFlag("folder", "results", "folder of the records");
 
 const keep = Command.make(
   "keep",
   {
     directory: directoryArgument("directory of an ablation"),
-    name: Flag.String("name").pipe(
-      Flag.optional,
-      Flag.withDescription("its name among the records; that of its directory by default"),
-    ),
-    note: Flag.String("note").pipe(
-      Flag.optional,
-      Flag.withDescription("what a reader should know of how it was run, such as what else the machine did"),
+    name: optionalText("name", "its name among the records; that of its directory by default"),
+    note: optionalText(
+      "note",
+      "what a reader should know of how it was run, such as what else the machine did",
     ),
     folder,
   },
@@ -65,10 +58,9 @@ const time = Command.make(
     device: computeFlag,
     folder,
   },
-  ({ name, folder, device, ...given }) =>
+  ({ name, folder, device, steps, rounds }) =>
     Effect.gen(function* () {
       const path = `${folder}/${name}`, { config, manifest } = yield* readAblation(path);
-      const steps = yield* countOf("steps", given.steps), rounds = yield* countOf("rounds", given.rounds);
       const known = claims.flatMap(({ times }) => times.map(({ arm }) => arm));
       const arms = [...new Set(known)].filter((arm) => config.arms.some((one) => one.name === arm));
       const command =
@@ -84,10 +76,7 @@ const time = Command.make(
 
 const parts = {
   folder,
-  out: Flag.String("out").pipe(
-    Flag.withDefault("RESULTS.md"),
-    Flag.withDescription("the page"),
-  ),
+  out: textFlag("out", "RESULTS.md", "the page"),
   json: jsonFlag,
 };
 

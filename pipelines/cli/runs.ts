@@ -5,7 +5,7 @@
  *     deno task cos runs query <condition> ... [--runs folder] [--sort field] [--json]
  *     deno task cos runs diff <run> <run> [--json]
  */
-import { Argument, Command, Flag } from "effect/cli";
+import { Argument, Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { diffRows, diffRuns } from "../runs/diff.ts";
@@ -14,18 +14,12 @@ import { queryRuns } from "../runs/query.ts";
 import { table } from "../terminal/table.ts";
 import { oneLine } from "../terminal/visible.ts";
 import { notice, print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { jsonFlag, textFlag } from "./flags.ts";
 import { runIn } from "./run_in.ts";
 
 const flags = {
-  runs: Flag.String("runs").pipe(
-    Flag.withDefault("runs"),
-    Flag.withDescription("folder below which runs are looked for"),
-  ),
-  sort: Flag.String("sort").pipe(
-    Flag.withDefault("path"),
-    Flag.withDescription("field to sort by, such as started or -scores.presenceF1 (greatest first)"),
-  ),
+  runs: textFlag("runs", "runs", "folder below which runs are looked for"),
+  sort: textFlag("sort", "path", "field to sort by, such as started or -scores.presenceF1 (greatest first)"),
   json: jsonFlag,
 };
 

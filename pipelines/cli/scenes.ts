@@ -6,7 +6,6 @@
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countOf } from "../bench/flags.ts";
 import { cardOf } from "../scenes/card.ts";
 import { cardMarkdown } from "../scenes/card_text.ts";
 import { type DataConfig, dataConfigs, splits } from "../scenes/config.ts";
@@ -19,13 +18,14 @@ import { atomicWrite } from "../base/disk.ts";
 import { duration } from "../terminal/progress.ts";
 import { shellLine } from "../terminal/shell_line.ts";
 import { notice, print } from "../terminal/output.ts";
+import { optionalText, switchFlag, textFlag, wholeFlag } from "./flags.ts";
 
 const parts = {
   config: Flag.Literals("config", Object.keys(dataConfigs) as (keyof typeof dataConfigs)[]).pipe(
     Flag.withDefault("full" as const),
     Flag.withDescription("full: hundreds of concepts at 448 pixels; default: the small benchmark at 224"),
   ),
-  count: Flag.Int("count").pipe(Flag.withDescription("scenes in all; 84 % of them for training")),
+  count: wholeFlag("count", "scenes in all; 84 % of them for training"),
   split: Flag.Literals("split", splits).pipe(
     Flag.optional,
     Flag.withDescription("all scenes in this split, instead of dealt to all"),
@@ -34,23 +34,11 @@ const parts = {
     Flag.withDescription("the folder; one that was begun by the same command is completed"),
   ),
   seed: Flag.Int("seed").pipe(Flag.optional, Flag.withDescription("another key of all random numbers")),
-  core: Flag.Boolean("core").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("without stamps and photos of Debian packages, also where they are installed"),
-  ),
-  workers: Flag.Int("workers").pipe(
-    Flag.optional,
-    Flag.withDescription("threads; as many as cores by default"),
-  ),
-  cache: Flag.String("cache").pipe(
-    Flag.withDefault("cache/scenes"),
-    Flag.withDescription("the folder where packed sprites are kept between runs"),
-  ),
-  sheet: Flag.String("sheet").pipe(Flag.optional, Flag.withDescription("writes a PNG of some scenes there")),
-  card: Flag.String("card").pipe(
-    Flag.optional,
-    Flag.withDescription("writes the data card there, as Markdown, and as JSON beside it"),
-  ),
+  core: switchFlag("core", "without stamps and photos of Debian packages, also where they are installed"),
+  workers: Flag.optional(wholeFlag("workers", "threads; as many as cores by default")),
+  cache: textFlag("cache", "cache/scenes", "the folder where packed sprites are kept between runs"),
+  sheet: optionalText("sheet", "writes a PNG of some scenes there"),
+  card: optionalText("card", "writes the data card there, as Markdown, and as JSON beside it"),
 };
 
 /** The configuration with what is installed of the realism pack. */
@@ -98,12 +86,9 @@ const write = (path: string, content: string | Uint8Array) =>
 export const command = Command.make(
   "scenes",
   parts,
-  ({ config: name, split, out, seed, core, cache, sheet, card, ...given }) =>
+  ({ config: name, count, split, out, seed, core, cache, sheet, card, ...given }) =>
     Effect.gen(function* () {
-      const count = yield* countOf("count", given.count);
-      const workers = Option.isSome(given.workers)
-        ? yield* countOf("workers", given.workers.value)
-        : undefined;
+      const workers = Option.getOrUndefined(given.workers);
       const named = Option.match(seed, {
         onNone: () => dataConfigs[name],
         onSome: (key) => ({ ...dataConfigs[name], seed: key }),

@@ -16,35 +16,23 @@ import {
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { countOf, countsOf } from "../bench/flags.ts";
 import { presetNames, presets } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
 import { stepWork } from "../bench/step_work.ts";
 import { atomicWrite } from "../base/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { choiceFlag, countFlag, jsonFlag, optionalText, wholeFlag, wholesFlag } from "./flags.ts";
 
 const flags = {
-  preset: Flag.Literals("preset", presetNames).pipe(
-    Flag.withDefault("research" as const),
-    Flag.withDescription("the model whose step is tuned"),
+  preset: choiceFlag("preset", presetNames, "research", "the model whose step is tuned"),
+  tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
+    Flag.withDefault([32, 80, 336]),
   ),
-  tokens: Flag.String("tokens").pipe(
-    Flag.withDefault("32,80,336"),
-    Flag.withDescription("numbers of visual tokens, with commas between"),
-  ),
-  device: Flag.Literals("device", ["deno", "dawn"] as const).pipe(
-    Flag.withDefault("deno" as const),
-    Flag.withDescription("what computes"),
-  ),
-  batch: Flag.optional(Flag.Int("batch")).pipe(
-    Flag.withDescription("sequences of a step; the preset's by default"),
-  ),
-  budget: Flag.Int("budget").pipe(Flag.withDefault(300), Flag.withDescription("seconds for all of it")),
-  out: Flag.optional(Flag.String("out")).pipe(
-    Flag.withDescription("also write everything known of this device to a file, such as one to ship"),
-  ),
+  device: choiceFlag("device", ["deno", "dawn"], "deno", "what computes"),
+  batch: Flag.optional(wholeFlag("batch", "sequences of a step; the preset's by default")),
+  budget: countFlag("budget", 300, "seconds for all of it"),
+  out: optionalText("out", "also write everything known of this device to a file, such as one to ship"),
   json: jsonFlag,
 };
 
@@ -57,10 +45,9 @@ const line = (form: string, { schedule, ratio, untuned, tried }: Tuned): string 
 export const command = Command.make(
   "tune",
   flags,
-  ({ preset, device, json, ...given }) =>
+  ({ preset, tokens, budget, device, json, ...given }) =>
     Effect.gen(function* () {
-      const tokens = yield* countsOf("tokens", given.tokens), budget = yield* countOf("budget", given.budget);
-      const batch = Option.isSome(given.batch) ? yield* countOf("batch", given.batch.value) : undefined;
+      const batch = Option.getOrUndefined(given.batch);
       const run = Effect.gen(function* () {
         const { profile } = yield* theDevice(), identity = yield* identityHere(profile);
         let table: TuningTable = yield* readTuning(identity), left = 0;

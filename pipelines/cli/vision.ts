@@ -21,7 +21,7 @@ import { digestMetrics } from "../train/digest.ts";
 import { visionTower } from "../vision/tower.ts";
 import { saveVision } from "../vision/weights.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, jsonFlag, setFlag } from "./flags.ts";
+import { computeFlag, jsonFlag, setFlag, textFlag } from "./flags.ts";
 
 const d = defaultVision;
 const flags = {
@@ -45,10 +45,7 @@ const flags = {
   seed: Flag.Int("seed").pipe(Flag.withDefault(d.seed), Flag.withDescription("key of all random numbers")),
   every: Flag.Int("every").pipe(Flag.withDefault(d.every), Flag.withDescription("steps between checkpoints")),
   device: computeFlag,
-  out: Flag.String("out").pipe(
-    Flag.withDefault("runs/vision"),
-    Flag.withDescription("folder of the run and weights"),
-  ),
+  out: textFlag("out", "runs/vision", "folder of the run and weights"),
   set: setFlag,
   json: jsonFlag,
 };

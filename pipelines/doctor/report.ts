@@ -1,6 +1,5 @@
-/** What a machine has to compute with, as JSON that a codec reads back, and as text. */
+/** What a machine has to compute with, as JSON and as text. */
 import { bytesText } from "@chain-of-sight/kernels";
-import * as t from "io-ts";
 
 /** A device that is looked at. */
 export type Examined = "webgpu" | "dawn" | "cpu";
@@ -84,41 +83,6 @@ export interface DoctorReport extends Findings {
   /** What to do, most important first. */
   readonly advice: readonly string[];
 }
-
-const nameCodec = t.keyof({ webgpu: null, dawn: null, cpu: null });
-const option = <C extends t.Mixed>(codec: C) => t.union([codec, t.null]);
-
-const adapterCodec = t.type({
-  name: t.string,
-  software: t.boolean,
-  features: t.readonlyArray(t.string),
-  limits: t.record(t.string, t.number),
-  f16: t.boolean,
-  subgroups: option(t.type({ least: t.number, most: t.number })),
-  matrices: t.readonlyArray(
-    t.type({ M: t.number, N: t.number, K: t.number, componentType: t.string, resultComponentType: t.string }),
-  ),
-});
-
-const deviceCodec = t.type({
-  device: nameCodec,
-  adapter: option(adapterCodec),
-  problem: option(t.type({ got: t.string, mend: t.string })),
-  measured: option(t.type({ bytesPerSecond: t.number, flopsPerSecond: t.number, waitMs: t.number })),
-});
-
-/** Reads a report back. */
-export const doctorCodec: t.Type<DoctorReport, unknown> = t.type({
-  what: t.literal("doctor"),
-  versions: t.record(t.string, t.string),
-  machine: t.type({ os: t.string, arch: t.string, cores: t.number, memoryBytes: t.number }),
-  wasm: t.type({ simd: t.boolean, relaxedSimd: t.boolean, threads: t.boolean }),
-  drivers: t.readonlyArray(t.string),
-  devices: t.readonlyArray(deviceCodec),
-  fastest: option(nameCodec),
-  auto: option(t.keyof({ webgpu: null, cpu: null })),
-  advice: t.readonlyArray(t.string),
-});
 
 /** The device that does most arithmetic, of those that were measured. */
 export const fastestOf = (devices: readonly DeviceReport[]): Examined | null =>

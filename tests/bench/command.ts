@@ -1,8 +1,5 @@
 /** Commands of this repository as processes. */
-import * as E from "fp-ts/lib/Either.js";
-import type * as t from "io-ts";
 import { fileURLToPath } from "node:url";
-import { decodeEither } from "../../pipelines/base/bridge.ts";
 
 /** What a process did. */
 export interface Ran {
@@ -23,11 +20,4 @@ export const ran = async (...args: readonly string[]): Promise<Ran> => {
   }).output();
   const text = new TextDecoder();
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
-};
-
-/** JSON text as what a codec describes; throws what the codec refuses. */
-export const read = <A>(codec: t.Type<A, unknown, unknown>, text: string): A => {
-  const decoded = decodeEither(codec, "benchmark")(JSON.parse(text));
-  if (E.isLeft(decoded)) throw decoded.left;
-  return decoded.right;
 };

@@ -8,10 +8,10 @@ import * as assert from "uvu/assert";
 import type { BenchError } from "../../pipelines/bench/fault.ts";
 import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/bench/presets.ts";
 import { canStep } from "../../pipelines/bench/step_device.ts";
-import { type StepRun, stepRunCodec, stepText } from "../../pipelines/bench/step_report.ts";
+import { type StepRun, stepText } from "../../pipelines/bench/step_report.ts";
 import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/bench/step_work.ts";
 import { precisions } from "../../pipelines/train/precision.ts";
-import { ran, read } from "./command.ts";
+import { ran } from "./command.ts";
 
 const step = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "bench", "step", ...args);
 
@@ -108,7 +108,7 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
     ],
   );
   assert.is(code, 0, err);
-  const run: StepRun = read(stepRunCodec(), out);
+  const run: StepRun = JSON.parse(out) as StepRun;
   assert.equal(run.results.map((r) => [r.tokens, r.batch, r.steps, r.ms.n]), [[32, 2, 2, 3], [80, 2, 2, 3]]);
   for (const r of run.results) {
     assert.is(r.parameters, byHand("tiny", r.tokens));
@@ -125,8 +125,8 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
 command("times mixed precision on a GPU: the loss of f32 but for the rounding, in less memory", async () => {
   const args = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps", "2", "--json"];
   const [f32, mixed] = [
-    read(stepRunCodec(), (await step(...args)).out).results[0]!,
-    read(stepRunCodec(), (await step(...args, "--precision", "mixed")).out).results[0]!,
+    (JSON.parse((await step(...args)).out) as StepRun).results[0]!,
+    (JSON.parse((await step(...args, "--precision", "mixed")).out) as StepRun).results[0]!,
   ];
   assert.is(mixed!.precision, "mixed");
   for (const when of ["first", "last"] as const) {
@@ -151,8 +151,8 @@ command("computes blocks again where it is told to, to the same loss", async () 
     "cpu",
     "--json",
   ];
-  const plain = read(stepRunCodec(), (await step(...args)).out).results[0]!;
-  const again = read(stepRunCodec(), (await step(...args, "--remat", "--batch", "2")).out).results[0]!;
+  const plain = (JSON.parse((await step(...args)).out) as StepRun).results[0]!;
+  const again = (JSON.parse((await step(...args, "--remat", "--batch", "2")).out) as StepRun).results[0]!;
   assert.ok(again.remat && !plain.remat);
   assert.ok(Math.abs(again.loss.last - plain.loss.last) < 1e-5);
   assert.is(again.modelFlops, plain.modelFlops);

@@ -33,9 +33,6 @@ export type Work =
     readonly parameters: readonly (readonly [path: string, NdArray])[];
   };
 
-/** A kind of work. */
-export type WorkKind = Work["kind"];
-
 /** Steps whose losses must agree before a training step is timed. */
 export const CHECKED_STEPS = 3;
 
@@ -63,7 +60,7 @@ export interface Opponent {
 }
 
 /** Every opponent's name. */
-export const opponentNames = ["jax-js", "tfjs", "onnxruntime-web"] as const;
+export const opponentNames = ["jax-js", "onnxruntime-web"] as const;
 
 /** An opponent's name. */
 export type OpponentName = typeof opponentNames[number];

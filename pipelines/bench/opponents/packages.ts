@@ -5,9 +5,6 @@
 
 /** Versions of the packages, exact. */
 export const packageVersions = {
-  "@tensorflow/tfjs": "4.22.0",
-  "@tensorflow/tfjs-backend-wasm": "4.22.0",
-  "@tensorflow/tfjs-backend-webgpu": "4.22.0",
   "onnx-proto": "8.0.1",
   "onnxruntime-web": "1.30.0",
 } as const;
