@@ -161,7 +161,7 @@ const faultOf = (id: string, reason: unknown): Scan => ({
 
 const found = async (root: string, id: string, depth: number, memory: Memory): Promise<Scan> => {
   const path = id === "" ? root : `${root}/${id}`;
-  const manifest = await jsonIn(memory, `${path}/manifest.json`, manifestCodec());
+  const manifest = await jsonIn(memory, `${path}/manifest.json`, manifestCodec);
   if (manifest.reason !== undefined) return faultOf(id, manifest.reason);
   if (manifest.value !== undefined && id !== "") {
     return await viewOf(root, id, manifest.value, memory).then(

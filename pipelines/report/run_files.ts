@@ -1,7 +1,7 @@
 /** What a run directory holds for its readers: read leniently, so that a run that is going on can be read too. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError } from "../base/bridge.ts";
+import type { DecodeError, TypeOf } from "../base/bridge.ts";
 import type { Interval } from "../base/bootstrap.ts";
 import { type DiskError, existing, namesIn, onDisk } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
@@ -11,58 +11,44 @@ import { readJson, readManifest, type RunError } from "../runs/run_directory.ts"
 import { follow, noSeries } from "../runs/tail.ts";
 
 /** One arm of a summary, as far as reports show it. */
-export interface SummaryArm {
-  /** Name. */
-  readonly name: string;
-  /** Kind of its bridge. */
-  readonly bridge: string;
-  /** Visual tokens in pre-training. */
-  readonly pretrainTokens: number;
-  /** Visual tokens in fine-tuning. */
-  readonly finetuneTokens: number;
-  /** Time of pre-training relative to the first arm. */
-  readonly relativePretrainTime: number;
-  /** Losses by moment. */
-  readonly loss: Readonly<Record<string, number>>;
-  /** Every score; those with an interval are shown. */
-  readonly scores: Readonly<Record<string, unknown>>;
-  /** Presence F1 beyond each control. */
-  readonly gain: Readonly<Record<string, Interval>>;
-}
+export interface SummaryArm extends TypeOf<typeof armType> {}
 
 /** `summary.json`, as far as reports show it. */
-export interface SummaryFile {
-  /** The arms. */
-  readonly arms: readonly SummaryArm[];
-  /** The size. */
-  readonly scale: string;
-  /** Seconds of the whole command. */
-  readonly wallSeconds: number;
-}
+export interface SummaryFile extends TypeOf<typeof summaryFileCodec> {}
 
 const interval = t.type({ value: t.number, low: t.number, high: t.number });
 
 /** Whether a value is a number with an interval. */
 export const isInterval = (value: unknown): value is Interval => interval.is(value);
 
-const summaryType = t.type({
-  scale: t.string,
-  wallSeconds: t.number,
-  arms: t.readonlyArray(t.type({
-    name: t.string,
-    bridge: t.string,
-    pretrainTokens: t.number,
-    finetuneTokens: t.number,
-    relativePretrainTime: t.number,
-    loss: t.record(t.string, t.number),
-    scores: t.record(t.string, t.unknown),
-    gain: t.record(t.string, interval),
-  })),
+const armType = t.type({
+  /** Name. */
+  name: t.string,
+  /** Kind of its bridge. */
+  bridge: t.string,
+  /** Visual tokens in pre-training. */
+  pretrainTokens: t.number,
+  /** Visual tokens in fine-tuning. */
+  finetuneTokens: t.number,
+  /** Time of pre-training relative to the first arm. */
+  relativePretrainTime: t.number,
+  /** Losses by moment. */
+  loss: t.record(t.string, t.number),
+  /** Every score; those with an interval are shown. */
+  scores: t.record(t.string, t.unknown),
+  /** Presence F1 beyond each control. */
+  gain: t.record(t.string, interval),
 });
 
-/** Codec of {@link SummaryFile}. */
-export const summaryFileCodec = (): t.Type<SummaryFile, unknown, unknown> =>
-  summaryType as unknown as t.Type<SummaryFile, unknown, unknown>;
+/** @internal */
+export const summaryFileCodec = t.type({
+  /** The size. */
+  scale: t.string,
+  /** Seconds of the whole command. */
+  wallSeconds: t.number,
+  /** The arms. */
+  arms: t.readonlyArray(armType),
+});
 
 /** A run as it stands on disk. */
 export interface RunFiles {
@@ -102,7 +88,7 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
     }
     const samples = yield* readSamples(path);
     const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")
-      ? yield* readJson(`${path}/summary.json`, summaryFileCodec())
+      ? yield* readJson(`${path}/summary.json`, summaryFileCodec)
       : undefined;
     return {
       path,

@@ -1,57 +1,16 @@
 /** The manifest of a run: what it was, on what, from which code and data, and how far each stage came. */
 import * as t from "io-ts";
 import { hashOf, type Json } from "../base/hash.ts";
+import type { TypeOf } from "../base/bridge.ts";
 
 /** How far a stage came. */
 export type StageStatus = "pending" | "running" | "done" | "failed";
 
 /** One stage of a run. */
-export interface StageEntry {
-  /** Name, unique in the run. */
-  readonly name: string;
-  /** How far it came. */
-  readonly status: StageStatus;
-  /** When it last started, ISO 8601. */
-  readonly started?: string;
-  /** When it ended, ISO 8601. */
-  readonly finished?: string;
-  /** Optimiser steps done. */
-  readonly steps?: number;
-  /** Its last checkpoint, relative to the run directory. */
-  readonly checkpoint?: string;
-  /** Why it failed. */
-  readonly error?: string;
-}
+export interface StageEntry extends TypeOf<typeof stageEntryCodec> {}
 
 /** Everything needed to know what a run directory holds and to make it again. */
-export interface Manifest {
-  /** Version of this format. */
-  readonly format: 1;
-  /** Name of the run. */
-  readonly name: string;
-  /** The complete configuration. */
-  readonly config: Json;
-  /** Hash of the configuration. */
-  readonly configHash: string;
-  /** Hash of the data. */
-  readonly dataHash: string;
-  /** Version of the library. */
-  readonly codeVersion: string;
-  /** Commit of its checkout, or "unknown"; nothing in manifests of before that was kept. */
-  readonly commit?: string;
-  /** Hash of the code that makes its artefacts, of runs that have several. */
-  readonly code?: string;
-  /** The device, in words. */
-  readonly device: string;
-  /** Seeds by purpose. */
-  readonly seeds: Readonly<Record<string, number>>;
-  /** When the run started, ISO 8601. */
-  readonly started: string;
-  /** When it ended, ISO 8601. */
-  readonly finished?: string;
-  /** Stages in order. */
-  readonly stages: readonly StageEntry[];
-}
+export interface Manifest extends TypeOf<typeof manifestCodec> {}
 
 const isTime = (u: unknown): u is string => typeof u === "string" && !Number.isNaN(Date.parse(u));
 
@@ -87,33 +46,61 @@ const json: t.Type<Json, unknown, unknown> = new t.Type<Json, unknown, unknown>(
   t.identity,
 );
 
-const stage = t.intersection([
+/** @internal */
+export const stageEntryCodec = t.intersection([
   t.type({
+    /** Name, unique in the run. */
     name: t.string,
+    /** How far it came. */
     status: t.keyof({ pending: null, running: null, done: null, failed: null }),
   }),
-  t.partial({ started: time, finished: time, steps, checkpoint: t.string, error: t.string }),
-]);
-
-const codec = t.intersection([
-  t.type({
-    format: t.literal(1),
-    name: t.string,
-    config: json,
-    configHash: hash,
-    dataHash: hash,
-    codeVersion: t.string,
-    device: t.string,
-    seeds: t.record(t.string, t.number),
+  t.partial({
+    /** When it last started, ISO 8601. */
     started: time,
-    stages: t.readonlyArray(stage),
+    /** When it ended, ISO 8601. */
+    finished: time,
+    /** Optimiser steps done. */
+    steps,
+    /** Its last checkpoint, relative to the run directory. */
+    checkpoint: t.string,
+    /** Why it failed. */
+    error: t.string,
   }),
-  t.partial({ finished: time, commit: t.string, code: t.string }),
 ]);
 
-/** The codec of a manifest. */
-export const manifestCodec = (): t.Type<Manifest, unknown, unknown> =>
-  codec as unknown as t.Type<Manifest, unknown, unknown>;
+/** @internal */
+export const manifestCodec = t.intersection([
+  t.type({
+    /** Version of this format. */
+    format: t.literal(1),
+    /** Name of the run. */
+    name: t.string,
+    /** The complete configuration. */
+    config: json,
+    /** Hash of the configuration. */
+    configHash: hash,
+    /** Hash of the data. */
+    dataHash: hash,
+    /** Version of the library. */
+    codeVersion: t.string,
+    /** The device, in words. */
+    device: t.string,
+    /** Seeds by purpose. */
+    seeds: t.record(t.string, t.number),
+    /** When the run started, ISO 8601. */
+    started: time,
+    /** Stages in order. */
+    stages: t.readonlyArray(stageEntryCodec),
+  }),
+  t.partial({
+    /** When it ended, ISO 8601. */
+    finished: time,
+    /** Commit of its checkout, or "unknown"; nothing in manifests of before that was kept. */
+    commit: t.string,
+    /** Hash of the code that makes its artefacts, of runs that have several. */
+    code: t.string,
+  }),
+]);
 
 /** What a manifest begins with. */
 export interface ManifestStart {

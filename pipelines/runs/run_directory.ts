@@ -91,7 +91,7 @@ export const writeManifest = (directory: RunDirectory, manifest: Manifest): Effe
 /** Reads the manifest of a run and checks that its configuration is the one whose hash it states. */
 export const readManifest = (path: string): Effect.Effect<Manifest, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
-    const manifest = yield* readJson(`${path}/manifest.json`, manifestCodec());
+    const manifest = yield* readJson(`${path}/manifest.json`, manifestCodec);
     const found = hashOf(manifest.config);
     if (found === manifest.configHash) return manifest;
     return yield* Effect.fail(

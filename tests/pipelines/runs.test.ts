@@ -142,7 +142,7 @@ manifests("goes through JSON unchanged and states the hash of its configuration"
   const m = stageFailed("finetune", NOW, "why")(
     stageSaved("pretrain", 5, "c")(stageStarted("pretrain", NOW)(manifest())),
   );
-  assert.equal(E.toUnion(manifestCodec().decode(JSON.parse(JSON.stringify(m)))), m);
+  assert.equal(E.toUnion(manifestCodec.decode(JSON.parse(JSON.stringify(m)))), m);
   assert.is(m.configHash, hashOf({ lr: 0.1 }));
 });
 
@@ -173,7 +173,7 @@ manifests("follows its stages", () => {
 
 manifests("refuses damaged fields by name", () => {
   const refused = (change: object, path: string): void => {
-    const got = decodeEither(manifestCodec(), "manifest")({ ...manifest(), ...change });
+    const got = decodeEither(manifestCodec, "manifest")({ ...manifest(), ...change });
     assert.ok(E.isLeft(got), path);
     assert.equal(got.left.refusals.map((r) => r.path), [path]);
   };

@@ -24,22 +24,21 @@ import { folderOf } from "../../base/paths.ts";
 import { readOwnText } from "../../base/own_file.ts";
 import { metricLine, type MetricsError, scanMetrics } from "../../runs/metrics.ts";
 import { claims } from "./claims.ts";
+import type { TypeOf } from "../../base/bridge.ts";
 
 /** Folder of the artefacts of all records. */
 export const ARTEFACTS = "artefacts";
 
 /** `kept.json`: what is known beside the records. */
-export interface Kept {
+export interface Kept extends TypeOf<typeof keptCodec> {}
+
+/** @internal */
+export const keptCodec = t.strict({
   /** Version of this format. */
-  readonly format: 1;
+  format: t.literal(1),
   /** What a reader should know of how it was run; empty for nothing. */
-  readonly note: string;
-}
-
-const keptType = t.strict({ format: t.literal(1), note: t.string });
-
-/** Codec of {@link Kept}. */
-export const keptCodec = (): t.Type<Kept, unknown, unknown> => keptType;
+  note: t.string,
+});
 
 /** Most lines of a training's metrics that are kept. */
 const LINES = 12;
@@ -144,7 +143,7 @@ export interface KeepOptions {
 const noteBefore = (path: string): Effect.Effect<string, KeepError> =>
   Effect.flatMap(
     existing(path),
-    (there) => there ? Effect.map(readJson(path, keptCodec()), ({ note }) => note) : Effect.succeed(""),
+    (there) => there ? Effect.map(readJson(path, keptCodec), ({ note }) => note) : Effect.succeed(""),
   );
 
 /**

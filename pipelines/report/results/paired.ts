@@ -21,57 +21,46 @@ import { loadPrograms } from "../../train/programs.ts";
 import { median } from "../../train/timing.ts";
 import { RING } from "../../train/step_source.ts";
 import { cellsOf, visionTower } from "../../vision/tower.ts";
+import type { TypeOf } from "../../base/bridge.ts";
 
 /** One arm in turn with the baseline. */
-export interface PairedArm {
-  /** Its name. */
-  readonly arm: string;
-  /** Visual tokens of a step. */
-  readonly tokens: number;
-  /** Seconds of a step, the median over rounds. */
-  readonly seconds: number;
-  /** Seconds over those of the baseline in the same round: the median with its 95 % interval over rounds. */
-  readonly ratio: Interval;
-}
+export interface PairedArm extends TypeOf<typeof armType> {}
 
 /** `times.json` of a record: its arms side by side. */
-export interface PairedTimes {
-  /** Version of this format. */
-  readonly format: 1;
-  /** Name of the device. */
-  readonly device: string;
-  /** Hash of the configuration whose steps were timed. */
-  readonly configHash: string;
-  /** The command that measures again. */
-  readonly command: string;
-  /** Steps that each arm did in every round. */
-  readonly steps: number;
-  /** Rounds. */
-  readonly rounds: number;
-  /** Processes that wanted a core, on average over a minute, before and after. */
-  readonly load: readonly [before: number, after: number];
-  /** Name of the arm that is 1. */
-  readonly baseline: string;
-  /** The arms, the baseline first. */
-  readonly arms: readonly PairedArm[];
-}
+export interface PairedTimes extends TypeOf<typeof pairedCodec> {}
 
 const interval = t.strict({ value: t.number, low: t.number, high: t.number });
-const timesType = t.strict({
-  format: t.literal(1),
-  device: t.string,
-  configHash: t.string,
-  command: t.string,
-  steps: t.number,
-  rounds: t.number,
-  load: t.readonly(t.tuple([t.number, t.number])),
-  baseline: t.string,
-  arms: t.readonlyArray(t.strict({ arm: t.string, tokens: t.number, seconds: t.number, ratio: interval })),
+const armType = t.strict({
+  /** Its name. */
+  arm: t.string,
+  /** Visual tokens of a step. */
+  tokens: t.number,
+  /** Seconds of a step, the median over rounds. */
+  seconds: t.number,
+  /** Seconds over those of the baseline in the same round: the median with its 95 % interval over rounds. */
+  ratio: interval,
 });
-
-/** Codec of {@link PairedTimes}. */
-export const pairedCodec = (): t.Type<PairedTimes, unknown, unknown> =>
-  timesType as unknown as t.Type<PairedTimes, unknown, unknown>;
+/** @internal */
+export const pairedCodec = t.strict({
+  /** Version of this format. */
+  format: t.literal(1),
+  /** Name of the device. */
+  device: t.string,
+  /** Hash of the configuration whose steps were timed. */
+  configHash: t.string,
+  /** The command that measures again. */
+  command: t.string,
+  /** Steps that each arm did in every round. */
+  steps: t.number,
+  /** Rounds. */
+  rounds: t.number,
+  /** Processes that wanted a core, on average over a minute, before and after. */
+  load: t.readonly(t.tuple([t.number, t.number])),
+  /** Name of the arm that is 1. */
+  baseline: t.string,
+  /** The arms, the baseline first. */
+  arms: t.readonlyArray(armType),
+});
 
 /** A source of one batch of repeatable numbers, of the shapes that the experiment's scenes have. */
 const sourceOf = (e: Experiment): LanguageSource => {

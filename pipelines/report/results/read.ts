@@ -22,7 +22,7 @@ const foldersIn = async (folder: string): Promise<readonly string[]> => {
 export const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, StoredError> =>
   Effect.gen(function* () {
     const { manifest, record, store } = yield* readAblation(directory);
-    const { note } = yield* readJson(`${directory}/kept.json`, keptCodec());
+    const { note } = yield* readJson(`${directory}/kept.json`, keptCodec);
     const summary = yield* readJson(`${directory}/summary.json`, summaryCodec());
     const evaluations = new Map<string, ArtefactResult>();
     for (const { origin: { evaluate } } of summary.arms.flatMap(({ seeds }) => seeds)) {
@@ -31,7 +31,7 @@ export const readKept = (directory: string, name: string): Effect.Effect<KeptAbl
     }
     const figures = yield* namesIn(`${directory}/figures`, ".svg");
     const timed = `${directory}/${TIMES}`;
-    const times = (yield* existing(timed)) ? { times: yield* readJson(timed, pairedCodec()) } : {};
+    const times = (yield* existing(timed)) ? { times: yield* readJson(timed, pairedCodec) } : {};
     return { name, note, manifest, record, summary, evaluations, figures, ...times };
   });
 
