@@ -10,7 +10,7 @@ import * as t from "io-ts";
 import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
 import type { Experiment } from "../../engine/experiment.ts";
 import { numbers } from "../../bench/step_work.ts";
-import { bootstrap, type Interval } from "../../base/bootstrap.ts";
+import { bootstrap } from "../../base/bootstrap.ts";
 import { tokenizerFor } from "../../stages/encoding.ts";
 import { languageTraining } from "../../stages/language.ts";
 import { smallBridge, viewsRead } from "../../stages/model.ts";
