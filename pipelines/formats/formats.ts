@@ -1,25 +1,15 @@
 /** Every annotation format by its name. */
 import type { BenchmarkRecord } from "../records/records.ts";
-import { aokVqa, aokVqaDirect } from "./aokvqa.ts";
-import { cocoCaptions, noCaps } from "./coco_captions.ts";
-import { flickr30k } from "./flickr30k.ts";
+import { aokVqa, aokVqaDirect, scienceQa, seedBench } from "./choices.ts";
+import { cocoCaptions, flickr30k, karpathy, noCaps, textCaps } from "./captions.ts";
 import type { Format } from "./format.ts";
-import { gqa } from "./gqa.ts";
-import { karpathy } from "./karpathy.ts";
+import { gqa, ocrVqa, okVqa, textVqa, vizWiz, vqaV2 } from "./open_questions.ts";
 import { llava } from "./llava.ts";
 import { mmBench } from "./mmbench.ts";
-import { mme } from "./mme.ts";
-import { ocrVqa } from "./ocrvqa.ts";
+import { mme, pope } from "./yes_no.ts";
 import { parquetPairs } from "./parquet.ts";
-import { pope } from "./pope.ts";
 import { refCoco, refCocoLines } from "./refcoco.ts";
-import { scienceQa } from "./scienceqa.ts";
-import { seedBench } from "./seed.ts";
-import { textCaps } from "./textcaps.ts";
-import { textVqa } from "./textvqa.ts";
 import type { TrainingRecord } from "./training.ts";
-import { vizWiz } from "./vizwiz.ts";
-import { okVqa, vqaV2 } from "./vqa.ts";
 import { webDataset } from "./webdataset.ts";
 
 /** Formats of benchmarks: questions, captions and boxes. */
