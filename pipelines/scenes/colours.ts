@@ -34,7 +34,7 @@ export const colourNames: readonly ColourName[] = [
 
 /**
  * The colour that most of a drawing has, if one clearly dominates; `none` where people would disagree, and for stamps,
- * whose colours were not measured. Measured on the art by `vocabulary/palette.ts`.
+ * whose colours were not measured. Measured on the art by `tools/vocabulary/palette.ts`.
  */
 export const colourOf = (concept: number, style: Style): O.Option<ColourName> =>
   O.fromNullable(colourNames[drawnIn(style)?.colours[concept] ?? -1]);

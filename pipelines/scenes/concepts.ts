@@ -1,6 +1,6 @@
 /**
  * The vocabulary of EmojiScenes: things with names, grouped in themes so that co-occurrence is real.
- * The table is `vocabulary.json`, made by `vocabulary/make.ts`. Its first 48 rows are ordered so that a configuration
+ * The table is `vocabulary.json`, made by `tools/vocabulary/make.ts`. Its first 48 rows are ordered so that a configuration
  * with few concepts has an equal share of each of the first eight themes; the others follow in Unicode's order.
  */
 import * as O from "fp-ts/lib/Option.js";

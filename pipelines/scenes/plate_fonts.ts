@@ -1,7 +1,7 @@
 /** The typefaces of plates: which files of npm packages, and how wide their letters are. */
 import table from "./plate_fonts.json" with { type: "json" };
 
-/** One typeface; `vocabulary/make_fonts.ts` measures it. */
+/** One typeface; `tools/vocabulary/make_fonts.ts` measures it. */
 export interface PlateFont {
   /** Its family, as the file says. */
   readonly family: string;

@@ -15,7 +15,7 @@ import {
   trainingSplits,
 } from "../../pipelines/scenes/config.ts";
 import { confusedWith, isKind, kindNames } from "../../pipelines/scenes/lexicon/kinds.ts";
-import { kindsTable, namesTable } from "../../pipelines/scenes/lexicon/make.ts";
+import { kindsTable, namesTable } from "../../tools/vocabulary/make_lexicon.ts";
 import kindsJson from "../../pipelines/scenes/lexicon/kinds.json" with { type: "json" };
 import namesJson from "../../pipelines/scenes/lexicon/names.json" with { type: "json" };
 import type { Scene } from "../../pipelines/scenes/record.ts";

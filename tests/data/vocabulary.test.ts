@@ -12,10 +12,10 @@ import { plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
 import { plateWords } from "../../pipelines/scenes/plate_words.ts";
 import { poolOf } from "../../pipelines/scenes/pool.ts";
 import type { Raster } from "../../pipelines/scenes/raster.ts";
-import { parseCurated } from "../../pipelines/scenes/vocabulary/curated.ts";
-import { alikePairs, thumbOf } from "../../pipelines/scenes/vocabulary/likeness.ts";
-import { dominantColour, termOf } from "../../pipelines/scenes/vocabulary/palette.ts";
-import { openNouns } from "../../pipelines/scenes/vocabulary/wordnet.ts";
+import { parseCurated } from "../../tools/vocabulary/curated.ts";
+import { alikePairs, thumbOf } from "../../tools/vocabulary/likeness.ts";
+import { dominantColour, termOf } from "../../tools/vocabulary/palette.ts";
+import { openNouns } from "../../tools/vocabulary/wordnet.ts";
 
 const shipped = Object.keys(styleSources) as Exclude<Style, "stamp">[];
 const heldOut = concepts.filter((c) => c.heldOut);

@@ -1,9 +1,9 @@
 /**
  * Makes the tables of the vocabulary from the curated list, the drawings and WordNet:
  *
- *     deno run -A pipelines/scenes/vocabulary/make.ts
+ *     deno run -A tools/vocabulary/make.ts
  *
- * `../vocabulary.json` has the concepts, `../drawings.json` what was measured on every drawing. What is left out, and
+ * `vocabulary.json` has the concepts, `drawings.json` what was measured on every drawing. What is left out, and
  * why, is printed. Rules: no two concepts share a WordNet synset or a name; no two drawings of a style look alike at
  * 24 pixels; every concept has a drawing in a style of training and in a held-out style.
  */
@@ -11,12 +11,12 @@ import * as Effect from "effect/Effect";
 import { fileURLToPath } from "node:url";
 import emoji from "npm:unicode-emoji-json@0.9.0/data-by-emoji.json" with { type: "json" };
 import oldAspects from "./first_aspects.json" with { type: "json" };
-import { smallVocabulary } from "../concepts.ts";
-import { type ColourName, colourNames } from "../colours.ts";
-import type { Style } from "../config.ts";
-import { openDrawings, styleSources } from "../drawings.ts";
-import type { Raster } from "../raster.ts";
-import { hashWords } from "../../base/rng.ts";
+import { smallVocabulary } from "../../pipelines/scenes/concepts.ts";
+import { type ColourName, colourNames } from "../../pipelines/scenes/colours.ts";
+import type { Style } from "../../pipelines/scenes/config.ts";
+import { openDrawings, styleSources } from "../../pipelines/scenes/drawings.ts";
+import type { Raster } from "../../pipelines/scenes/raster.ts";
+import { hashWords } from "../../pipelines/base/rng.ts";
 import { type Entry, parseCurated } from "./curated.ts";
 import { alikePairs, type Thumb, thumbOf } from "./likeness.ts";
 import { dominantColour } from "./palette.ts";
@@ -171,8 +171,8 @@ const main = async (): Promise<void> => {
       return colour === undefined ? -1 : colourNames.indexOf(colour);
     }),
   }));
-  await write("../vocabulary.json", lines(rows));
-  await write("../drawings.json", lines(tables));
+  await write("../../pipelines/scenes/vocabulary.json", lines(rows));
+  await write("../../pipelines/scenes/drawings.json", lines(tables));
   say(
     `${rows.length} concepts, ${rows.filter((r) => r.synset !== undefined).length} in WordNet, ` +
       `${heldOut.size} held out`,

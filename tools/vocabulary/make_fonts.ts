@@ -1,7 +1,7 @@
 /**
  * Measures the typefaces of plates, so that scenes can be sampled with exact boxes and without any font file:
  *
- *     deno run -A pipelines/scenes/vocabulary/make_fonts.ts
+ *     deno run -A tools/vocabulary/make_fonts.ts
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -50,7 +50,7 @@ const measure = ([source, path, licence]: typeof faces[number]) => {
 if (import.meta.main) {
   const rows = faces.map((face) => JSON.stringify(measure(face)));
   await Deno.writeTextFile(
-    fileURLToPath(new URL("../plate_fonts.json", import.meta.url)),
+    fileURLToPath(new URL("../../pipelines/scenes/plate_fonts.json", import.meta.url)),
     `[\n${rows.join(",\n")}\n]\n`,
   );
 }

