@@ -27,6 +27,7 @@ export const withLora = (model: VisionLanguage, config: LoraConfig): VisionLangu
     },
     visual: (params, sight) => model.visual(adapted(params), sight),
     logits: (params, sight, ids) => model.logits(adapted(params), sight, ids),
+    entropy: (params, batch) => model.entropy(adapted(params), batch),
     loss: (params, batch) => model.loss(adapted(params), batch),
   };
 };

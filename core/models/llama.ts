@@ -253,6 +253,10 @@ export const llamaStates =
       return rmsNorm(params.model.norm, config.eps)(last_btd);
     });
 
+/** The output map: the table of embeddings where it is tied. */
+export const llamaHead = (params: LlamaParams<Tensor>): LinearParams<Tensor> =>
+  params.lm_head ?? params.model.embed_tokens;
+
 /** Logits `[b, t, v]` of states `[b, t, d]`. */
 export const llamaLogits = (params: LlamaParams<Tensor>, states_btd: Tensor): Tensor =>
-  linear(params.lm_head ?? params.model.embed_tokens)(states_btd);
+  linear(llamaHead(params))(states_btd);

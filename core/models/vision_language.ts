@@ -5,7 +5,7 @@
 import { pipe } from "fp-ts/lib/function.js";
 import type { Bridge } from "../bridges/bridge.ts";
 import { ConfigError } from "../errors.ts";
-import { crossEntropy } from "../nn/loss.ts";
+import { type CrossEntropy, mappedCrossEntropy } from "../nn/loss.ts";
 import { add, div, maximum, mul } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
@@ -13,7 +13,7 @@ import { fit, type ParameterSpec } from "../parameter.ts";
 import { show } from "../shape.ts";
 import { isTensor, type Tensor } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
-import { type LlamaConfig, llamaEmbed, llamaLogits, llamaSpecs, llamaStates } from "./llama.ts";
+import { type LlamaConfig, llamaEmbed, llamaHead, llamaLogits, llamaSpecs, llamaStates } from "./llama.ts";
 import { type VitConfig, vitFeatures, vitSpecs } from "./vit.ts";
 
 /** A vision encoder inside the model, and the blocks whose features the bridge reads. */
@@ -65,6 +65,8 @@ export interface VisionLanguage {
   readonly visual: (params: Tree<Tensor>, sight: Sight) => Tensor;
   /** Logits `[b, t, v]`: entry t predicts text token t, from the visual tokens and the text before it. */
   readonly logits: (params: Tree<Tensor>, sight: Sight, ids: Tensor) => Tensor;
+  /** Cross entropy of every label of a batch. */
+  readonly entropy: (params: Tree<Tensor>, batch: VisionLanguageBatch) => CrossEntropy;
   /**
    * Mean cross entropy over the labels of the batch that count, with accuracy and token count; where the bridge has
    * members, the mean of that over bridge and members (M3, arXiv 2405.17430, equation 2).
@@ -113,8 +115,9 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
   };
   const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight): Tensor =>
     bridge.apply(part(params, "bridge"), features(params, sight));
-  const logitsOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
-    const llama = fit("llama", decoderSpecs, params), n = bridge.tokens;
+  const llamaOf = (params: Tree<Tensor>) => fit("llama", decoderSpecs, params);
+  const statesOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
+    const llama = llamaOf(params), n = bridge.tokens;
     const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
     if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
       throw new ConfigError({
@@ -129,9 +132,14 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
       concat([visual_bnd, text_btd], 1),
       (x_bsd) => llamaStates(decoder)(llama, x_bsd),
       sliceAxis(1, n - 1, n - 1 + ids_bt.shape[1]!),
-      (states_btd) => llamaLogits(llama, states_btd),
     );
   };
+  const entropyOf = (bridge: Bridge) => (params: Tree<Tensor>, batch: VisionLanguageBatch): CrossEntropy =>
+    mappedCrossEntropy(
+      llamaHead(llamaOf(params)),
+      statesOf(bridge)(params, batch, batch.ids),
+      batch.labels,
+    );
   return {
     visualTokens: bridge.tokens,
     specs: {
@@ -140,10 +148,11 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
       ...decoderSpecs,
     },
     visual: visualOf(bridge),
-    logits: logitsOf(bridge),
+    logits: (params, sight, ids) => llamaLogits(llamaOf(params), statesOf(bridge)(params, sight, ids)),
+    entropy: entropyOf(bridge),
     loss: (params, batch) => {
-      const on = (bridge: Bridge) => crossEntropy(logitsOf(bridge)(params, batch, batch.ids), batch.labels);
-      const { mean, count, correct } = on(bridge), others = (bridge.members ?? []).map((m) => on(m).mean);
+      const { mean, count, correct } = entropyOf(bridge)(params, batch);
+      const others = (bridge.members ?? []).map((m) => entropyOf(m)(params, batch).mean);
       const loss = others.length === 0
         ? mean
         : mul(others.reduce((a, b) => add(a, b), mean), 1 / (1 + others.length));

@@ -8,8 +8,10 @@ import { reshape } from "../ops/movement.ts";
 import { argmax, sum } from "../ops/reduce.ts";
 import { constant, iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
-import { equals, show } from "../shape.ts";
+import { equals, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { blockwiseLoss } from "./blockwise_loss.ts";
+import { linear, type LinearParams } from "./linear.ts";
 import { logsumexp } from "./softmax.ts";
 
 /** What the cross entropy of a batch gives. */
@@ -43,23 +45,61 @@ export const crossEntropy = (logits: Tensor, labels: Tensor, ignore: number = IG
         mend: "pass one label per row of logits",
       });
     }
-    const counts = and(
-      not(equal(labels, ignore)),
-      and(less(-1, labels), less(labels, v)),
-    );
     const classes = iota([...lead.map(() => 1), v], lead.length);
     const hit = equal(reshape([...lead, 1])(labels), classes);
     const picked = sum({ axes: [-1] })(select(hit, logits, 0));
-    const perToken = select(counts, sub(logsumexp()(logits), picked), 0);
-    const count = sum()(cast("f32")(counts));
-    const right = and(counts, equal(argmax()(logits), labels));
-    return {
-      mean: div(sum()(perToken), maximum(count, 1)),
-      count,
-      perToken,
-      correct: cast("f32")(right),
-    };
+    return counted(sub(logsumexp()(logits), picked), argmax()(logits), labels, v, ignore);
   });
+
+/** The cross entropy from each label's loss and the class of the greatest logit. */
+const counted = (
+  loss: Tensor,
+  best: Tensor,
+  labels: Tensor,
+  classes: number,
+  ignore: number,
+): CrossEntropy => {
+  const counts = and(not(equal(labels, ignore)), and(less(-1, labels), less(labels, classes)));
+  const perToken = select(counts, loss, 0), count = sum()(cast("f32")(counts));
+  return {
+    mean: div(sum()(perToken), maximum(count, 1)),
+    count,
+    perToken,
+    correct: cast("f32")(and(counts, equal(best, labels))),
+  };
+};
+
+/** Logits that are stored at once: as many as cost no time to recompute, beside the memory that they would pass through. */
+const MOST_LOGITS = 2 ** 22;
+
+/** Fewer classes than this make products of few columns. */
+const FEWEST_CLASSES = 1024;
+
+/** Blocks of classes in which {@link mappedCrossEntropy} reads an output map; 1 where all logits are few. */
+const lossBlocks = (labels: number, classes: number): number =>
+  Math.max(1, Math.min(Math.ceil(labels * classes / MOST_LOGITS), Math.floor(classes / FEWEST_CLASSES)));
+
+/**
+ * Cross entropy of the logits `linear(map)(states)`, states `[..., d]`, against labels `[...]`. Where logits are many,
+ * the vocabulary is read in blocks, forward and again backward, so that neither all logits nor their gradient are in
+ * memory: what is stored is one number a label, the logarithm of the sum over classes. `blocks` follows from the sizes.
+ * @throws {ShapeError} if the labels do not have the leading axes of the states.
+ */
+export const mappedCrossEntropy = (
+  map: LinearParams<Tensor>,
+  states: Tensor,
+  labels: Tensor,
+  ignore: number = IGNORED,
+  blocks: number = lossBlocks(sizeOf(labels.shape), map.weight.shape[0]!),
+): CrossEntropy => {
+  const classes = map.weight.shape[0]!;
+  if (blocks <= 1 || !equals(states.shape.slice(0, -1), labels.shape)) {
+    return crossEntropy(linear(map)(states), labels, ignore);
+  }
+  const rows = reshape([-1, states.shape.at(-1)!])(states);
+  const [loss, best] = blockwiseLoss(map, rows, reshape([-1])(labels), Math.min(blocks, classes));
+  return counted(reshape(labels.shape)(loss), reshape(labels.shape)(best), labels, classes, ignore);
+};
 
 /** Mean of the squared differences, `[]`. */
 export const meanSquaredError = (a: Tensor, b: Tensor): Tensor => {

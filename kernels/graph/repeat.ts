@@ -16,6 +16,7 @@ import {
 import { int } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
 import type { Kernel, Output, RepeatKernel } from "./kernel.ts";
+import { storedOperands } from "./scan_operands.ts";
 
 /** A body compiled by itself: what a turn runs, and where its tensors lie among the places of a turn. */
 export interface Inside {
@@ -75,6 +76,7 @@ const workspace = (loop: Tensor<"scan">, name: string, bytes: number): Tensor =>
 export const repeatKernel = (members: readonly Tensor[], inside: Inside): RepeatKernel => {
   const loop = members[0]!.args[0] as Tensor<"scan">, { body, length, reverse } = loop.attributes;
   const n = body.carries.length, m = n + body.slices.length, build = new ValueBuilder(), own: Tensor[] = [];
+  const operands = storedOperands(loop);
   const mine = (name: string, bytes: number): Tensor => {
     const t = workspace(loop, name, bytes);
     own.push(t);
@@ -113,11 +115,11 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
     const last = result(i, sizeInBytes(carry));
     const before = length > 1 ? between(carry, i, last) : () => whole(last);
     const written = (turn: number): Place => turn === length - 1 ? whole(last) : before(turn);
-    put(carry, (turn) => turn === 0 ? whole(loop.args[i]!) : written(turn - 1));
+    put(carry, (turn) => turn === 0 ? whole(operands[i]!) : written(turn - 1));
     put(inside.results[i]!, written);
   });
-  body.slices.forEach((t, i) => put(t, slice(loop.args[n + i]!, sizeInBytes(t))));
-  body.constants.forEach((t, i) => put(t, () => whole(loop.args[m + i]!)));
+  body.slices.forEach((t, i) => put(t, slice(operands[n + i]!, sizeInBytes(t))));
+  body.constants.forEach((t, i) => put(t, () => whole(operands[m + i]!)));
   stacks.forEach((place, i) => put(inside.results[n + i]!, place));
   const pieces = inside.scratch.sizes.map((bytes, i) => mine(`scratch ${i}`, bytes));
   for (const [slot, parts] of inside.scratch.partOf) {
@@ -132,7 +134,7 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
     once,
     slotOf: inside.slotOf,
     placesAt: (slot, turn) => places.get(slot)!(turn),
-    operands: [...new Set(loop.args)],
+    operands: [...new Set(operands)],
     workspace: own,
     outputs: members.map((tensor): Output => ({
       tensor,

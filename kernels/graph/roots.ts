@@ -19,6 +19,7 @@ import {
 import { type Index, int, linear, plus, separate, unravel, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { isHeavy, isView, lowering } from "./lower.ts";
+import { storedOperands } from "./scan_operands.ts";
 
 /** Relative cost of computing one element again. */
 const costOf = (t: Tensor): number => {
@@ -155,7 +156,7 @@ export const chooseRoots = (
     }
     if (is("scan", t)) {
       // its turns read whole tensors: each operand is stored, be it a number
-      for (const a of t.args) {
+      for (const a of storedOperands(t)) {
         if (!roots.has(a)) root(a);
         roots.add(a);
       }

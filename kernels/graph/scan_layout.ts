@@ -22,6 +22,8 @@ import {
   topological,
 } from "@chain-of-sight/core";
 
+import { isStack, storedIn } from "./scan_operands.ts";
+
 /** Marks a padded result of a body: nobody reads the border, so that it need not be written. */
 const BORDER = "border that nobody reads";
 
@@ -94,8 +96,9 @@ const aligned = (
   const distinct = operands.map((x, i) => {
     // one use of each buffer in a kernel: nothing may be read under two names, and what is given from outside should
     // not lie where carries lie; a sum may have no memory of its own
-    const copied = seen.has(x) || (i < n && isGiven(x)) || is("sum", x);
-    seen.add(x);
+    const stored = storedIn(x, isStack(loop.attributes, i));
+    const copied = seen.has(stored) || (i < n && isGiven(stored)) || is("sum", stored);
+    seen.add(stored);
     return copied ? copy(`operand ${i} of scan`)(x) : x;
   });
   return scanWith(

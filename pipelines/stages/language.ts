@@ -2,7 +2,6 @@
 import {
   cast,
   constant,
-  crossEntropy,
   div,
   equal,
   maximum,
@@ -51,7 +50,7 @@ export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelS
 
 /**
  * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its pictures shows there long
- * before it shows in the loss. The logits are those of the loss; describing them again costs nothing.
+ * before it shows in the loss. The answers are those of the loss; describing them again costs nothing.
  */
 export const presenceAccuracy = (
   model: VisionLanguage,
@@ -59,7 +58,7 @@ export const presenceAccuracy = (
 ): (params: Tree<Tensor>, batch: VisionLanguageBatch) => Tensor =>
 (params: Tree<Tensor>, batch: VisionLanguageBatch): Tensor => {
   const asked = or(equal(batch.labels, yes), equal(batch.labels, no));
-  const { correct } = crossEntropy(model.logits(params, batch, batch.ids), batch.labels);
+  const { correct } = model.entropy(params, batch);
   return div(sum()(select(asked, correct, 0)), maximum(sum()(cast("f32")(asked)), 1));
 };
 
