@@ -383,23 +383,26 @@ export {
   sweep as sweepCheckpoint,
 } from "./weights/checkpoint.ts";
 export { type Check, SafetensorsError } from "./weights/fault.ts";
-export type { ClipVisionOptions } from "./weights/huggingface/clip_vision.ts";
+export type { VisionTowerOptions } from "./weights/huggingface/vision_towers.ts";
 export {
-  exportClipVision,
+  exportDecoder,
+  type ExportedModel,
   type ExportError,
-  exportLlama,
   type ExportOptions,
+  exportVisionTower,
 } from "./weights/huggingface/export.ts";
 export {
-  loadClipVision,
+  loadDecoder,
   type LoadedModel,
   type LoadError,
-  loadLlama,
+  loadVisionTower,
   type OpenCheckpoint,
-  openClipVision,
-  openLlama,
+  openDecoder,
+  type OpenModel,
+  openVisionTower,
 } from "./weights/huggingface/load.ts";
-export type { LlamaOptions } from "./weights/huggingface/llama.ts";
+export type { DecoderOptions } from "./weights/huggingface/decoders.ts";
+export { HubError, type HubOptions, modelFolder } from "./weights/huggingface/hub.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
 export { uploadCheckpoint } from "./weights/huggingface/upload.ts";

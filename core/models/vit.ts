@@ -12,13 +12,28 @@ import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { layerNorm, type LayerNormParams, layerNormSpecs } from "../nn/norm.ts";
 import { patchEmbed, type PatchParams, patchSpecs } from "../nn/patch.ts";
 import { resize } from "../nn/resize.ts";
-import { add } from "../ops/elementwise.ts";
+import { add, mul } from "../ops/elementwise.ts";
 import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { mean } from "../ops/reduce.ts";
+import { full } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import { parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 import { scope } from "../transforms/remat.ts";
+
+/** Mean and standard deviation of each colour, of pixels from 0 to 1. */
+export interface Colours {
+  /** Means of red, green and blue. */
+  readonly mean: readonly number[];
+  /** Their standard deviations. */
+  readonly std: readonly number[];
+}
+
+/** CLIP's normalisation (github.com/openai/CLIP, `clip.py`), in which images are given to every encoder. */
+export const clipColours: Colours = {
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
 
 /** What a vision transformer is made of. */
 export interface VitConfig {
@@ -48,6 +63,8 @@ export interface VitConfig {
   readonly preNorm?: boolean;
   /** Whether the patch embedding has a bias, as in SigLIP; false by default. */
   readonly patchBias?: boolean;
+  /** Normalisation of the pixels that it was trained on; `clipColours` by default. Images always come in that. */
+  readonly normalisation?: Colours;
 }
 
 /** One block. */
@@ -150,6 +167,18 @@ export const positionTable = (table_td: Tensor, to: number, classToken: boolean)
   return classToken ? concat([sliceAxis(0, 0, 1)(table_td), patches], 0) : patches;
 };
 
+const ofColours = (values: readonly number[]): Tensor =>
+  concat(values.map((value) => full([1, 1, 1, 1], value)), 3);
+
+// from CLIP's normalisation, in which images come, to that of the encoder
+const renormalised = ({ normalisation: to }: VitConfig, image_bhwc: Tensor): Tensor => {
+  if (to === undefined) return image_bhwc;
+  const { mean, std } = clipColours;
+  const scale = std.map((s, i) => s / to.std[i]!),
+    offset = mean.map((m, i) => (m - to.mean[i]!) / to.std[i]!);
+  return add(mul(image_bhwc, ofColours(scale)), ofColours(offset));
+};
+
 const block = (config: VitConfig) => (x_btd: Tensor, p: VitBlockParams<Tensor>): Tensor => {
   const eps = config.eps ?? 1e-5, split = splitHeads(config.heads);
   const y_btd = layerNorm(p.layer_norm1, eps)(x_btd);
@@ -183,7 +212,7 @@ export const vitStates =
   (params: VitParams<Tensor>, image_bhwc: Tensor, depth: number = config.layers): readonly Tensor[] =>
     together(() => {
       const { class_embedding, patch_embedding, position_embedding } = params.embeddings;
-      const patches_bnd = patchEmbed(patch_embedding)(image_bhwc);
+      const patches_bnd = patchEmbed(patch_embedding)(renormalised(config, image_bhwc));
       const [b, , d] = patches_bnd.shape as [number, number, number];
       if (image_bhwc.shape[1] !== image_bhwc.shape[2]) {
         throw new ConfigError({

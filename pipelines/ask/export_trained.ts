@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect";
 import { writeJson } from "../runs/run_directory.ts";
 import { visionTower } from "../vision/tower.ts";
 import {
+  exportDecoder,
   type ExportError,
-  exportLlama,
   type ExportOptions,
   writeTensors,
 } from "../weights/huggingface/export.ts";
@@ -26,7 +26,7 @@ export const exportTrained = (
       readonly vision: VitParams<NdArray>;
       readonly bridge: Tree<NdArray>;
     };
-    yield* exportLlama(`${folder}/decoder`, {
+    yield* exportDecoder(`${folder}/decoder`, {
       config: writer.decoder,
       params: decoder as unknown as LlamaParams<NdArray>,
     }, options);

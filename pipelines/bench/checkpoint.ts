@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
-import { llamaArchitecture } from "../weights/huggingface/llama.ts";
+import { decoderArchitecture } from "../weights/huggingface/decoders.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";
 import { type Named, namesOf } from "../weights/table.ts";
 
@@ -58,7 +58,12 @@ export const writeSynthetic = (
   Effect.gen(function* () {
     const shards: Named[][] = [];
     let room = 0;
-    for (const named of namesOf(llamaArchitecture().names(config), llamaArchitecture().specs(config))) {
+    for (
+      const named of namesOf(
+        decoderArchitecture("llama").names(config),
+        decoderArchitecture("llama").specs(config),
+      )
+    ) {
       if (shards.length === 0 || bytesOf(named) > room) {
         shards.push([]);
         room = shardBytes;
@@ -71,5 +76,5 @@ export const writeSynthetic = (
     yield* writeJson(`${folder}/model.safetensors.index.json`, {
       weight_map: Object.fromEntries(shards.flatMap((some, i) => some.map(({ name }) => [name, file(i)]))),
     });
-    yield* writeJson(`${folder}/config.json`, yield* fromEither(llamaArchitecture().write(config)));
+    yield* writeJson(`${folder}/config.json`, yield* fromEither(decoderArchitecture("llama").write(config)));
   });

@@ -2,8 +2,7 @@
 import type { NdArray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../base/disk.ts";
-import { llamaArchitecture } from "../weights/huggingface/llama.ts";
-import { type LoadError, openCheckpoint, streamCheckpoint } from "../weights/huggingface/load.ts";
+import { type LoadError, openDecoder, streamCheckpoint } from "../weights/huggingface/load.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";
 import { decoderOf, firstWord, writeSynthetic } from "./checkpoint.ts";
 import { BenchError } from "./fault.ts";
@@ -67,7 +66,7 @@ export const measureLoad = (
         resetPeak();
         const residentBefore = statusBytes("VmRSS"), kept: NdArray[] = [], began = performance.now();
         let parameterBytes = 0, bad: string | undefined;
-        const opened = yield* openCheckpoint(folder, llamaArchitecture());
+        const opened = yield* openDecoder(folder);
         yield* streamCheckpoint(opened, (path, array) =>
           Effect.sync(() => {
             parameterBytes += array.data.byteLength;

@@ -2,8 +2,7 @@
  * Bicubic resampling of photographs to squares, bit for bit as Pillow's `resize(..., BICUBIC)` does it on bytes: what
  * CLIP's own preprocessing uses (Radford et al. 2021), and the paper's, without crop or padding.
  */
-import { type NdArray, ndarray } from "@chain-of-sight/core";
-import { clipColours } from "./pixels.ts";
+import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
 
 /** A picture. */
 export interface Picture {

@@ -1,12 +1,6 @@
 /** Pixels as the encoder reads them. */
-import { type NdArray, ndarray } from "@chain-of-sight/core";
+import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
 import { imageAt, type PictureSet } from "./picture_set.ts";
-
-/** Mean and deviation of each colour, as CLIP normalises them (Radford et al. 2021). */
-export const clipColours = {
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
-} as const;
 
 // 256 values per colour: normalising is a look-up.
 const table = Float32Array.from(

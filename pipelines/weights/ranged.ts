@@ -2,6 +2,7 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
 
@@ -104,3 +105,12 @@ export const readText = (
     yield* readRange(path, file, 0, bytes);
     return new TextDecoder().decode(bytes);
   }));
+
+/** Longest JSON file of a model's configuration that is read, bytes. */
+const MAX_CONFIG_BYTES = 2 ** 20;
+
+/** Reads a JSON file of at most a megabyte. */
+export const readJsonFile = (
+  path: string,
+): Effect.Effect<unknown, DiskError | SafetensorsError | DecodeError> =>
+  Effect.flatMap(readText(path, MAX_CONFIG_BYTES), (text) => fromEither(parseJson(path)(text)));

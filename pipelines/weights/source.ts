@@ -153,6 +153,25 @@ const openShards = (folder: string, indexPath: string): Effect.Effect<WeightSour
     return { path: folder, tensors };
   });
 
+/** Weights of formats that are not read: pickles, which can run code, and those of other libraries. */
+const OTHER_FORMAT = /\.(bin|pt|pth|ckpt|pkl|h5|msgpack|gguf|onnx|npz)$/;
+
+const withoutSafetensors = (names: readonly string[], base: string): SafetensorsError => {
+  const other = names.filter((name) => OTHER_FORMAT.test(name));
+  return refuse(
+    "index",
+    other.length > 0
+      ? `weights in ${list(other)}`
+      : `a folder with ${names.length === 0 ? "nothing" : list(names)}`,
+    `${base}.safetensors or ${base}.safetensors.index.json`,
+    other.length > 0
+      ? "write them as safetensors once, with Python's transformers: " +
+        "model.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)"
+      : "give the folder of a checkpoint with its weights as safetensors; a download that was cut short is " +
+        "completed by --download",
+  );
+};
+
 /**
  * Opens a checkpoint: a `.safetensors` file, or a folder with `<base>.safetensors` or, for shards,
  * `<base>.safetensors.index.json`. All headers are checked. An index may not name files outside of the folder; links in
@@ -172,12 +191,5 @@ export const openSource = (path: string, base = "model"): Effect.Effect<WeightSo
       return { path, tensors: tensorsOf(`${path}/${single}`)(yield* headerOf(`${path}/${single}`)) };
     }
     if (names.includes(index)) return yield* openShards(path, `${path}/${index}`);
-    return yield* Effect.fail(
-      inFile(path)(refuse(
-        "index",
-        `a folder with ${names.length === 0 ? "nothing" : list(names)}`,
-        `${single} or ${index}`,
-        "give the folder of a checkpoint, and convert other formats to safetensors first",
-      )),
-    );
+    return yield* Effect.fail(inFile(path)(withoutSafetensors(names, base)));
   });

@@ -25,8 +25,8 @@ import {
 import { compile, type DeviceService, evaluate, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
-import { exportLlama } from "../../pipelines/weights/huggingface/export.ts";
-import { loadLlama, openClipVision, openLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
+import { loadDecoder, openVisionTower, openDecoder } from "../../pipelines/weights/huggingface/load.ts";
 import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.ts";
 import { uploadCheckpoint } from "../../pipelines/weights/huggingface/upload.ts";
 import { mergeAdapters, unmergeAdapters } from "../../pipelines/weights/merge.ts";
@@ -46,7 +46,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       await writeModel(folder, savedModel("clip_vision"));
       const device = await opened, file = golden("clip_vision");
       await run(Effect.scoped(Effect.gen(function* () {
-        const checkpoint = yield* openClipVision(folder, { blocks: 3 });
+        const checkpoint = yield* openVisionTower(folder, { blocks: 3 });
         const params = placeholders("w", checkpoint.specs) as unknown as VitParams<Tensor>;
         const image = permute([0, 2, 3, 1])(input("image", [2, 3, 56, 56]));
         const states = vitStates(checkpoint.config)(params, image);
@@ -68,7 +68,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       await writeModel(folder, savedModel("llama"));
       const device = await opened, file = golden("llama");
       await run(Effect.scoped(Effect.gen(function* () {
-        const { config, specs, ...rest } = yield* openLlama(folder);
+        const { config, specs, ...rest } = yield* openDecoder(folder);
         const low = loraSpecs(specs, { rank: 4, alpha: 8, when: (map) => file.has(`io.lora.${map}.lora_A`) });
         const stored = Object.fromEntries(Object.keys(low).map((map) => [map, {
           lora_A: file.get(`io.lora.${map}.lora_A`),
@@ -102,7 +102,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       const device = await opened, file = golden("llama");
       await run(Effect.provideService(
         Effect.gen(function* () {
-          const { config, params } = yield* loadLlama(folder), { specs } = yield* openLlama(folder);
+          const { config, params } = yield* loadDecoder(folder), { specs } = yield* openDecoder(folder);
           const maps = linearMaps(specs).filter((map) => file.has(`io.lora.${map}.lora_A`));
           const adapters = Object.fromEntries(maps.map((map) => [map, {
             lora_A: file.get(`io.lora.${map}.lora_A`),
@@ -110,8 +110,8 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
           }]));
           const base = params as unknown as Tree<NdArray>;
           const merged = yield* mergeAdapters(base, { adapters, alpha: 8 });
-          yield* exportLlama(`${folder}/merged`, { config, params: merged as never });
-          const again = yield* loadLlama(`${folder}/merged`);
+          yield* exportDecoder(`${folder}/merged`, { config, params: merged as never });
+          const again = yield* loadDecoder(`${folder}/merged`);
           const p = placeholders("w", specs) as unknown as LlamaParams<Tensor>;
           const ids = input("ids", file.get("io.input_ids").shape, "i32");
           const [logits] = yield* evaluate([llamaLogits(p, llamaStates(config)(p, llamaEmbed(p, ids)))], {

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { exportTrained } from "../../pipelines/ask/export_trained.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { quickstart } from "../../pipelines/quickstart/run.ts";
-import { loadLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { loadDecoder } from "../../pipelines/weights/huggingface/load.ts";
 import { decode } from "../../pipelines/weights/safetensors.ts";
 import { ran } from "../bench/command.ts";
 import { tinyQuickstart } from "../support/tiny_quickstart.ts";
@@ -25,7 +25,7 @@ test("decoder, encoder and bridge hold the numbers of the checkpoint", async () 
   const trained = await Effect.runPromise(loadTrained(run)), out = `${folder}/out`;
   await Effect.runPromise(exportTrained(out, trained));
   const { vision, bridge, ...decoder } = trained.writer.params as Readonly<Record<string, Tree<NdArray>>>;
-  const read = await Effect.runPromise(loadLlama(`${out}/decoder`));
+  const read = await Effect.runPromise(loadDecoder(`${out}/decoder`));
   assert.equal({ ...read.config, ...trained.writer.decoder }, read.config);
   assert.equal(
     arrayTrees.flatten(read.params as Tree<NdArray>),

@@ -8,16 +8,22 @@ import {
   type Tree,
   vitSpecs,
 } from "@chain-of-sight/core";
-import { arrayTrees, initialise, type ParameterSpec, type VitConfig } from "@chain-of-sight/core";
+import {
+  arrayTrees,
+  clipColours,
+  initialise,
+  type ParameterSpec,
+  type VitConfig,
+} from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { clipVisionArchitecture } from "../../pipelines/weights/huggingface/clip_vision.ts";
-import { exportClipVision, exportLlama } from "../../pipelines/weights/huggingface/export.ts";
-import { llamaArchitecture } from "../../pipelines/weights/huggingface/llama.ts";
-import { loadClipVision, loadLlama } from "../../pipelines/weights/huggingface/load.ts";
+import { visionArchitecture } from "../../pipelines/weights/huggingface/vision_towers.ts";
+import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
+import { decoderArchitecture } from "../../pipelines/weights/huggingface/decoders.ts";
+import { loadDecoder, loadVisionTower } from "../../pipelines/weights/huggingface/load.ts";
 import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupported.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { namesOf, type NameTable, place } from "../../pipelines/weights/table.ts";
@@ -49,7 +55,7 @@ const reading = suite("checkpoints of Hugging Face");
 reading("a CLIPVisionModel as saved by transformers 5, number by number", () =>
   inFolder(async (folder) => {
     await writeModel(folder, { config: clipJson, tensors: clipTensors });
-    const { config, params } = await run(loadClipVision(folder));
+    const { config, params } = await run(loadVisionTower(folder));
     assert.equal(config, {
       resolution: 56,
       patch: 14,
@@ -86,19 +92,19 @@ reading(
           logit_scale: one,
         },
       });
-      sameArrays(flat((await run(loadClipVision(folder))).params), clipTensors);
+      sameArrays(flat((await run(loadVisionTower(folder))).params), clipTensors);
     }),
 );
 
 reading("the first blocks alone, as the paper keeps 23 of 24", () =>
   inFolder(async (folder) => {
     await writeModel(folder, { config: clipJson, tensors: clipTensors });
-    const { config, params } = await run(loadClipVision(folder, { blocks: 3 }));
+    const { config, params } = await run(loadVisionTower(folder, { blocks: 3 }));
     assert.is(config.layers, 3);
     assert.is(config.pooled, false);
     const kept = Object.entries(clipTensors).filter(([n]) => !/layers\.3\.|post_layernorm/.test(n));
     sameArrays(flat(params), Object.fromEntries(kept));
-    const error = await run(Effect.flip(loadClipVision(folder, { blocks: 5 })));
+    const error = await run(Effect.flip(loadVisionTower(folder, { blocks: 5 })));
     assert.instance(error, UnsupportedError);
     assert.match(error.message, /at least the 5 blocks/);
   }));
@@ -106,7 +112,7 @@ reading("the first blocks alone, as the paper keeps 23 of 24", () =>
 reading("a LlamaForCausalLM, number by number", () =>
   inFolder(async (folder) => {
     await writeModel(folder, { config: llamaJson, tensors: llamaTensors });
-    const { config, params } = await run(loadLlama(folder));
+    const { config, params } = await run(loadDecoder(folder));
     assert.equal(config, {
       vocabulary: 320,
       width: 64,
@@ -137,20 +143,20 @@ reading("shards, and an index beside them", () =>
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(llamaJson));
     const index = { metadata: {}, weight_map: Object.fromEntries(names.map((name, i) => [name, file(i)])) };
     await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, JSON.stringify(index));
-    sameArrays(flat((await run(loadLlama(folder))).params), llamaTensors);
+    sameArrays(flat((await run(loadDecoder(folder))).params), llamaTensors);
   }));
 
 reading("blocks as stacks, for models that loop over them, and back", () =>
   inFolder(async (folder) => {
     await writeModel(folder, { config: llamaJson, tensors: llamaTensors });
-    const model = await run(loadLlama(folder, { scan: true }));
+    const model = await run(loadDecoder(folder, { scan: true }));
     assert.is(model.config.scan, true);
     sameArrays(flat(model.params), stackLayers("model.layers")(llamaTensors));
-    await run(exportLlama(`${folder}/out`, model));
+    await run(exportDecoder(`${folder}/out`, model));
     assert.equal(await Deno.readFile(`${folder}/out/model.safetensors`), fileOf(llamaTensors));
     const { "model.layers.1.mlp.up_proj.weight": _, ...rest } = llamaTensors;
     await writeModel(folder, { config: llamaJson, tensors: rest });
-    const error = await run(Effect.flip(loadLlama(folder, { scan: true })));
+    const error = await run(Effect.flip(loadDecoder(folder, { scan: true })));
     assert.equal((error as MisfitError).missing, ["model.layers.1.mlp.up_proj.weight"]);
   }));
 
@@ -171,7 +177,7 @@ reading("names everything that does not fit in one error", () =>
         },
       },
     });
-    const error = await run(Effect.flip(loadLlama(folder)));
+    const error = await run(Effect.flip(loadDecoder(folder)));
     assert.instance(error, MisfitError);
     const { missing, surplus, misshapen } = error as MisfitError;
     assert.equal(missing, ["model.norm.weight"]);
@@ -184,7 +190,7 @@ reading("names everything that does not fit in one error", () =>
   }));
 
 const refusedLlama = (change: Record<string, unknown>, field: string, pattern: RegExp): void => {
-  const got = llamaArchitecture().read({ ...llamaJson, ...change });
+  const got = decoderArchitecture("llama").read({ ...llamaJson, ...change });
   assert.ok(E.isLeft(got), JSON.stringify(change));
   if (got.left instanceof UnsupportedError) assert.is(got.left.field, field);
   assert.match(got.left.message, pattern);
@@ -208,7 +214,7 @@ reading("refuses what it cannot express, with the reason", () => {
   refusedLlama({ head_dim: 15 }, "head_dim", /even number/);
   refusedLlama({ head_dim: null, hidden_size: 65 }, "head_dim", /16\.25/);
   refusedLlama({ sliding_window: 64 }, "sliding_window", /all positions/);
-  refusedLlama({ model_type: "qwen2" }, "model_type", /qwen2/);
+  refusedLlama({ model_type: "gemma" }, "model_type", /gemma/);
   refusedLlama({ auto_map: { AutoModel: "modeling.Mine" } }, "auto_map", /code of its own/);
   refusedLlama({ layer_types: ["full_attention", "sliding_attention"] }, "layer_types", /sliding_attention/);
   refusedLlama({ num_hidden_layers: 1e9 }, "", /num_hidden_layers: 1000000000.*up to 1024/);
@@ -218,23 +224,196 @@ reading("refuses what it cannot express, with the reason", () => {
   refusedLlama({ hidden_size: -1 }, "", /hidden_size: -1.*an integer above 0/);
   refusedLlama({ vocab_size: undefined }, "", /vocab_size: nothing/);
   refusedLlama({ rms_norm_eps: "1e-5" }, "", /rms_norm_eps: "1e-5"/);
-  const clip = clipVisionArchitecture().read({ ...clipJson, patch_size: 15 });
-  assert.ok(E.isLeft(clip) && /multiple of the patch/.test(clip.left.message));
+  const clip = visionArchitecture("clip").read({ ...clipJson, patch_size: 57 });
+  assert.ok(E.isLeft(clip) && /at least the patch/.test(clip.left.message));
 });
 
-reading("fills absent fields of a Mistral with the defaults of its family", () => {
-  const { num_key_value_heads: _, max_position_embeddings: __, ...rest } = llamaJson as Record<
-    string,
-    unknown
-  >;
-  const mistral = { ...rest, architectures: ["MistralForCausalLM"], model_type: "mistral" };
-  const got = llamaArchitecture().read({ ...mistral, num_attention_heads: 16, sliding_window: null });
-  assert.ok(E.isRight(got));
-  assert.is(got.right.kvHeads, 8);
-  assert.is(got.right.positions, 131072);
-  const sliding = llamaArchitecture().read({ ...mistral, num_attention_heads: 16 });
-  assert.ok(E.isLeft(sliding) && /sliding_window 4096/.test(sliding.left.message));
+reading(
+  "fields that no adapter reads are refused by name where they change the mathematics, and only there",
+  () => {
+    const changing: Readonly<Record<string, unknown>> = {
+      attn_logit_softcapping: 50,
+      final_logit_softcapping: 30,
+      logit_scale: 0.0625,
+      logits_scaling: 8,
+      embedding_multiplier: 12,
+      residual_multiplier: 0.22,
+      attention_multiplier: 0.0078,
+      scale_emb: 12,
+      scale_depth: 1.4,
+      clip_qkv: 8,
+      use_qk_norm: true,
+      qk_layernorm: true,
+      norm_type: "layernorm",
+      qkv_bias: true,
+      num_local_experts: 8,
+      num_experts_per_tok: 2,
+      alibi: true,
+      attention_chunk_size: 8192,
+      no_rope_layers: [1, 1, 0],
+      use_parallel_residual: true,
+      rotary_pct: 0.25,
+      query_pre_attn_scalar: 256,
+      rope_interleaved: true,
+      attention_sinks: 4,
+      position_embedding_type: "relative_key",
+    };
+    for (const [field, value] of Object.entries(changing)) refusedLlama({ [field]: value }, field, /not set/);
+    const harmless: Readonly<Record<string, unknown>> = {
+      attn_logit_softcapping: null,
+      logit_scale: 1,
+      use_qk_norm: false,
+      num_experts: 0,
+      chunk_size_feed_forward: 0,
+      position_embedding_type: "absolute",
+      norm_type: "rms_norm",
+      pretraining_tp: 2,
+      initializer_range: 0.02,
+      attention_dropout: 0.1,
+      use_cache: true,
+      temperature: 0.7,
+      top_p: 0.9,
+      eos_token_id: [1, 2],
+      _name_or_path: "somewhere/else",
+      transformers_version: "4.31.0",
+      torch_dtype: "float16",
+      mm_projector_type: "linear",
+      max_window_layers: 28,
+    };
+    const read = decoderArchitecture("llama").read({ ...llamaJson, ...harmless });
+    assert.ok(E.isRight(read), E.isLeft(read) ? read.left.message : "");
+    const tower = visionArchitecture("clip").read({ ...clipJson, use_qk_norm: true });
+    assert.ok(E.isLeft(tower) && /use_qk_norm/.test(tower.left.message));
+  },
+);
+
+reading("settings of rotations that are not read are refused by name", () => {
+  for (const kind of ["default", "linear", "dynamic", "llama3"]) {
+    refusedLlama(
+      {
+        rope_parameters: {
+          rope_type: kind,
+          factor: 2,
+          low_freq_factor: 1,
+          high_freq_factor: 2,
+          mrope_section: [2, 1],
+        },
+      },
+      "rope_parameters.mrope_section",
+      /mrope_section \[2,1\]/,
+    );
+  }
+  refusedLlama(
+    { rope_parameters: { full_attention: { rope_theta: 1e6 } } },
+    "rope_parameters.full_attention",
+    /full_attention/,
+  );
 });
+
+const familyJson = (type: "mistral" | "qwen2" | "qwen3", change: Record<string, unknown>) => ({
+  ...llamaJson,
+  architectures: null,
+  model_type: type,
+  ...change,
+});
+const readAs = (type: "mistral" | "qwen2" | "qwen3", change: Record<string, unknown> = {}): LlamaConfig => {
+  const got = decoderArchitecture(type).read(familyJson(type, change));
+  if (E.isLeft(got)) throw got.left;
+  return got.right;
+};
+
+reading("fills absent fields with the defaults of each family", () => {
+  const absent = { num_key_value_heads: undefined, max_position_embeddings: undefined, head_dim: undefined };
+  const rest = (change: Record<string, unknown>) =>
+    JSON.parse(JSON.stringify({ ...absent, num_attention_heads: 32, ...change })) as Record<string, unknown>;
+  const bare = (type: "mistral" | "qwen2" | "qwen3") => {
+    const json = JSON.parse(JSON.stringify({ ...familyJson(type, rest({})), ...absent })) as Record<
+      string,
+      unknown
+    >;
+    const got = decoderArchitecture(type).read(json);
+    if (E.isLeft(got)) throw got.left;
+    return got.right;
+  };
+  const mistral = bare("mistral"), qwen2 = bare("qwen2"), qwen3 = bare("qwen3");
+  assert.equal([mistral.kvHeads, mistral.positions, mistral.window], [8, 131072, 4096]);
+  assert.equal([qwen2.kvHeads, qwen2.positions, qwen2.window], [32, 32768, undefined]);
+  assert.equal([qwen2.attentionBias, qwen2.outputBias, qwen2.qkNorm], [true, false, undefined]);
+  assert.equal([qwen3.headWidth, qwen3.qkNorm, qwen3.attentionBias], [128, true, false]);
+});
+
+reading("windows that some blocks have are refused, those of all or none are read", () => {
+  const used = { use_sliding_window: true, sliding_window: 7 };
+  assert.is(readAs("mistral", { sliding_window: 7 }).window, 7);
+  assert.is(readAs("mistral", { sliding_window: null }).window, undefined);
+  assert.is(readAs("qwen2", { ...used, use_sliding_window: false }).window, undefined);
+  assert.is(readAs("qwen2", { ...used, max_window_layers: 0 }).window, 7);
+  assert.is(readAs("qwen3", { ...used, max_window_layers: 3 }).window, undefined);
+  assert.is(readAs("qwen3", { ...used, layer_types: Array(3).fill("sliding_attention") }).window, 7);
+  assert.throws(() => readAs("qwen2", { ...used, max_window_layers: 1 }), /max_window_layers 1/);
+  assert.throws(
+    () =>
+      readAs("qwen3", { ...used, layer_types: ["full_attention", "sliding_attention", "full_attention"] }),
+    /layer_types/,
+  );
+  assert.throws(
+    () => readAs("qwen3", { layer_types: Array(3).fill("chunked_attention") }),
+    /chunked_attention/,
+  );
+  assert.throws(
+    () => readAs("mistral", { sliding_window: null, layer_types: Array(3).fill("sliding_attention") }),
+    /layer_types/,
+  );
+});
+
+reading("a model of no known family is refused with those that are", () =>
+  inFolder(async (folder) => {
+    await writeModel(folder, { config: { ...llamaJson, model_type: "gpt_neox" }, tensors: llamaTensors });
+    const error = await run(Effect.flip(loadDecoder(folder)));
+    assert.match(error.message, /gpt_neox.*llama, mistral, qwen2, qwen3/);
+    assert.match((await run(Effect.flip(loadVisionTower(folder)))).message, /clip_vision_model.*siglip/);
+  }));
+
+reading("weights in pickles are refused, with how to write safetensors", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(llamaJson));
+    await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "pickle");
+    const error = await run(Effect.flip(loadDecoder(folder)));
+    assert.match(error.message, /weights in pytorch_model\.bin/);
+    assert.match(error.message, /save_pretrained/);
+  }));
+
+reading(
+  "the normalisation of a preprocessor_config.json belongs to the encoder",
+  () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, { config: clipJson, tensors: clipTensors });
+      const at = async (json: unknown) => {
+        await Deno.writeTextFile(`${folder}/preprocessor_config.json`, JSON.stringify(json));
+        return run(loadVisionTower(folder));
+      };
+      const half = [0.5, 0.5, 0.5];
+      const { config, params } = await at({ image_mean: half, image_std: half });
+      assert.equal(config.normalisation, { mean: half, std: half });
+      assert.equal((await at({ do_normalize: false })).config.normalisation, {
+        mean: [0, 0, 0],
+        std: [1, 1, 1],
+      });
+      assert.is((await at({ image_mean: [...clipColours.mean] })).config.normalisation, undefined);
+      for (
+        const [json, field] of [
+          [{ rescale_factor: 1 }, /rescale_factor/],
+          [{ do_rescale: false }, /rescale_factor/],
+          [{ image_mean: [0.5] }, /image_mean/],
+        ] as const
+      ) {
+        await Deno.writeTextFile(`${folder}/preprocessor_config.json`, JSON.stringify(json));
+        assert.match((await run(Effect.flip(loadVisionTower(folder)))).message, field);
+      }
+      await run(exportVisionTower(`${folder}/out`, { config, params }));
+      assert.equal((await run(loadVisionTower(`${folder}/out`))).config, config);
+    }),
+);
 
 reading("reads rotations in the spellings of all versions, and writes what it reads back", () => {
   const { rope_parameters: _, ...older } = llamaJson;
@@ -256,15 +435,15 @@ reading("reads rotations in the spellings of all versions, and writes what it re
     [{ rope_scaling: { type: "dynamic", factor: 2 } }, 10000, { kind: "dynamic", factor: 2, trained: 128 }],
   ];
   for (const [change, theta, rope] of cases) {
-    const config = llamaArchitecture().read({ ...older, ...change });
+    const config = decoderArchitecture("llama").read({ ...older, ...change });
     assert.ok(E.isRight(config), JSON.stringify(change));
     assert.is(config.right.theta, theta);
     assert.equal(config.right.rope, rope);
-    const written = llamaArchitecture().write(config.right);
+    const written = decoderArchitecture("llama").write(config.right);
     assert.ok(E.isRight(written));
     const positions = "max_position_embeddings" in change ? 4096 : 128;
     assert.is(written.right.max_position_embeddings, positions);
-    assert.equal(llamaArchitecture().read(written.right), config);
+    assert.equal(decoderArchitecture("llama").read(written.right), config);
   }
 });
 
@@ -277,12 +456,20 @@ const anyLlama: fc.Arbitrary<LlamaConfig> = fc.record({
   layers: fc.integer({ min: 1, max: 11 }),
   ff: fc.integer({ min: 1, max: 9 }),
   tied: fc.boolean(),
-  attentionBias: fc.boolean(),
-  mlpBias: fc.boolean(),
+  form: fc.constantFrom(
+    { attentionBias: false, mlpBias: true },
+    { attentionBias: true, mlpBias: false },
+    { attentionBias: false, mlpBias: false, window: 5 },
+    { attentionBias: true, outputBias: false, mlpBias: false },
+    { attentionBias: true, outputBias: false, mlpBias: false, window: 3 },
+    { attentionBias: false, mlpBias: false, qkNorm: true },
+    { attentionBias: true, mlpBias: false, qkNorm: true, window: 9 },
+  ),
   theta: fc.constantFrom(10000, 500000, 1e6),
   activation: fc.constantFrom("silu", "gelu", "geluTanh", "relu"),
   eps: fc.constantFrom(1e-5, 1e-6),
-}).map(({ groups, kvHeads, ...rest }) => ({ ...rest, kvHeads, heads: kvHeads * groups }));
+  positions: fc.constant(64),
+}).map(({ groups, kvHeads, form, ...rest }) => ({ ...rest, ...form, kvHeads, heads: kvHeads * groups }));
 
 const madeOf = (specs: unknown) => initialise([1, 2], specs as Tree<ParameterSpec>);
 
@@ -294,8 +481,8 @@ property(writing, "any decoder is written and read back, in one file or in shard
 ], (config, shardBytes) =>
   inFolder(async (folder) => {
     const params = madeOf(llamaSpecs(config)) as never;
-    await run(exportLlama(`${folder}/m`, { config, params }, { shardBytes }));
-    const read = await run(loadLlama(`${folder}/m`));
+    await run(exportDecoder(`${folder}/m`, { config, params }, { shardBytes }));
+    const read = await run(loadDecoder(`${folder}/m`));
     assert.equal(read.config, config);
     sameArrays(flat(read.params), flat(params));
   }), { runs: 25 });
@@ -304,7 +491,9 @@ writing("names, shapes and configuration are those of transformers", () =>
   inFolder(async (folder) => {
     await writeModel(`${folder}/llama`, { config: llamaJson, tensors: llamaTensors });
     await run(
-      exportLlama(`${folder}/out`, await run(loadLlama(`${folder}/llama`)), { fields: { bos_token_id: 1 } }),
+      exportDecoder(`${folder}/out`, await run(loadDecoder(`${folder}/llama`)), {
+        fields: { bos_token_id: 1 },
+      }),
     );
     assert.equal(await Deno.readFile(`${folder}/out/model.safetensors`), fileOf(llamaTensors));
     const json = JSON.parse(await Deno.readTextFile(`${folder}/out/config.json`));
@@ -316,7 +505,7 @@ writing("names, shapes and configuration are those of transformers", () =>
     assert.is(json.bos_token_id, 1);
 
     await writeModel(`${folder}/clip`, { config: clipJson, tensors: clipTensors });
-    await run(exportClipVision(`${folder}/out2`, await run(loadClipVision(`${folder}/clip`))));
+    await run(exportVisionTower(`${folder}/out2`, await run(loadVisionTower(`${folder}/clip`))));
     assert.equal(await Deno.readFile(`${folder}/out2/model.safetensors`), fileOf(clipTensors));
     const clip = JSON.parse(await Deno.readTextFile(`${folder}/out2/config.json`));
     for (const [field, value] of Object.entries(clip)) {
@@ -329,8 +518,8 @@ writing("half the bytes, each number rounded to the nearest", () =>
     const config: LlamaConfig = { vocabulary: 5, width: 4, layers: 1, heads: 1, ff: 3 };
     const params = madeOf(llamaSpecs(config)) as never, want = flat(params);
     for (const [floats, bits] of [["F16", 11], ["BF16", 8]] as const) {
-      await run(exportLlama(folder, { config, params }, { floats }));
-      const got = flat((await run(loadLlama(folder))).params);
+      await run(exportDecoder(folder, { config, params }, { floats }));
+      const got = flat((await run(loadDecoder(folder))).params);
       for (const [name, { data }] of Object.entries(want)) {
         data.forEach((x, i) => {
           const off = Math.abs(got[name]!.data[i]! - x);
@@ -350,7 +539,7 @@ writing("half the bytes, each number rounded to the nearest", () =>
     }
     const huge = flat(params)["model.norm.weight"]!;
     huge.data[0] = 65520;
-    const error = await run(Effect.flip(exportLlama(folder, { config, params }, { floats: "F16" })));
+    const error = await run(Effect.flip(exportDecoder(folder, { config, params }, { floats: "F16" })));
     assert.match(error.message, /65520 at element 0 of model\.norm\.weight.*float16/);
   }));
 
@@ -359,27 +548,47 @@ writing("weights of an earlier export do not stay behind", () =>
     const config: LlamaConfig = { vocabulary: 5, width: 4, layers: 2, heads: 1, ff: 3 };
     const params = madeOf(llamaSpecs(config)) as never;
     const listing = () => [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();
-    await run(exportLlama(folder, { config, params }, { shardBytes: 400 }));
+    await run(exportDecoder(folder, { config, params }, { shardBytes: 400 }));
     assert.ok(listing().includes("model.safetensors.index.json") && listing().length > 3);
-    await run(exportLlama(folder, { config, params }));
+    await run(exportDecoder(folder, { config, params }));
     assert.equal(listing(), ["config.json", "model.safetensors"]);
   }));
+
+writing(
+  "a decoder that no family has is refused, with what the first lacks",
+  () =>
+    inFolder(async (folder) => {
+      const config: LlamaConfig = {
+        vocabulary: 5,
+        width: 4,
+        layers: 1,
+        heads: 1,
+        ff: 3,
+        qkNorm: true,
+        mlpBias: true,
+      };
+      const error = await run(
+        Effect.flip(exportDecoder(folder, { config, params: madeOf(llamaSpecs(config)) as never })),
+      );
+      assert.match(error.message, /q_norm.*LlamaForCausalLM/);
+    }),
+);
 
 writing("an encoder without its last normalisation, and what is no CLIP", () =>
   inFolder(async (folder) => {
     const config: VitConfig = { resolution: 4, patch: 2, width: 4, layers: 3, heads: 2 };
     const params = madeOf(vitSpecs(config)) as never;
-    await run(exportClipVision(folder, { config, params }));
-    const whole = await run(loadClipVision(folder));
+    await run(exportVisionTower(folder, { config, params }));
+    const whole = await run(loadVisionTower(folder));
     assert.equal([...whole.params.post_layernorm!.weight.data], [1, 1, 1, 1]);
-    sameArrays(flat((await run(loadClipVision(folder, { blocks: 3 }))).params), flat(params));
-    const bare: VitConfig = { ...config, classToken: false };
+    sameArrays(flat((await run(loadVisionTower(folder, { blocks: 3 }))).params), flat(params));
+    const bare: VitConfig = { ...config, classToken: false, patchBias: true };
     const error = await run(
-      Effect.flip(exportClipVision(folder, { config: bare, params: madeOf(vitSpecs(bare)) as never })),
+      Effect.flip(exportVisionTower(folder, { config: bare, params: madeOf(vitSpecs(bare)) as never })),
     );
     assert.match(error.message, /class token/);
     const other = await run(
-      Effect.flip(exportClipVision(folder, { config: { ...config, width: 8 }, params })),
+      Effect.flip(exportVisionTower(folder, { config: { ...config, width: 8 }, params })),
     );
     assert.instance(other, MisfitError);
   }));
@@ -391,8 +600,8 @@ property(
   "every parameter of every configuration has a row, and no two the same name",
   [anyLlama],
   (config) => {
-    const specs = llamaArchitecture().specs(config),
-      names = namesOf(llamaArchitecture().names(config), specs);
+    const specs = decoderArchitecture("llama").specs(config),
+      names = namesOf(decoderArchitecture("llama").names(config), specs);
     assert.is(names.length, specTrees.leaves(specs).length);
     assert.is(new Set(names.map(({ name }) => name)).size, names.length);
   },

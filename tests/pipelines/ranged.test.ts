@@ -14,9 +14,8 @@ import * as assert from "uvu/assert";
 import { decoderOf, firstWord, writeSynthetic } from "../../pipelines/bench/checkpoint.ts";
 import { SafetensorsError } from "../../pipelines/weights/fault.ts";
 import { MAX_HEADER_BYTES } from "../../pipelines/weights/header.ts";
-import { exportLlama } from "../../pipelines/weights/huggingface/export.ts";
-import { loadLlama, openCheckpoint, streamCheckpoint } from "../../pipelines/weights/huggingface/load.ts";
-import { llamaArchitecture } from "../../pipelines/weights/huggingface/llama.ts";
+import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
+import { loadDecoder, openDecoder, streamCheckpoint } from "../../pipelines/weights/huggingface/load.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { denoRanged, type RangedDisk, withRangedDisk } from "../../pipelines/weights/ranged.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
@@ -65,7 +64,7 @@ memory(
       const config: LlamaConfig = { vocabulary: 9000, width: 512, layers: 4, heads: 8, ff: 1376 };
       const params = filled(llamaSpecs(config) as Tree<ParameterSpec>);
       await run(
-        exportLlama(folder, { config, params: params as never }, { floats: "BF16", shardBytes: 9e6 }),
+        exportDecoder(folder, { config, params: params as never }, { floats: "BF16", shardBytes: 9e6 }),
       );
       const files = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".safetensors"));
       const onDisk = files.reduce((n, { name }) => n + Deno.statSync(`${folder}/${name}`).size, 0);
@@ -75,7 +74,7 @@ memory(
       await run(withRangedDisk(
         counting(counted),
         Effect.gen(function* () {
-          const opened = yield* openCheckpoint(folder, llamaArchitecture());
+          const opened = yield* openDecoder(folder);
           assert.ok(counted.total < 1e5, "opening reads headers alone");
           yield* streamCheckpoint(opened, (path, array) =>
             Effect.sync(() => {
@@ -102,7 +101,7 @@ memory(
       const config: LlamaConfig = { vocabulary: 9, width: 8, layers: 2, heads: 2, kvHeads: 1, ff: 6 };
       await run(writeSynthetic(folder, config, 300));
       assert.ok([...Deno.readDirSync(folder)].length > 4, "shards, index and config");
-      const { params } = await run(loadLlama(folder));
+      const { params } = await run(loadDecoder(folder));
       const arrays = arrayTrees.entries(params as unknown as Tree<NdArray>);
       assert.is(arrays.length, 2 * 9 + 3);
       for (const [path, { data }] of arrays) {
@@ -278,11 +277,11 @@ hostile(
     inFolder(async (folder) => {
       await Deno.mkdir(`${folder}/model.safetensors`);
       assert.match((await run(Effect.flip(openSource(folder)))).message, /not a regular file|directory/i);
-      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /no such file/);
+      assert.match((await run(Effect.flip(loadDecoder(folder)))).message, /no such file/);
       await Deno.writeTextFile(`${folder}/config.json`, "[1");
-      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /not JSON/);
+      assert.match((await run(Effect.flip(loadDecoder(folder)))).message, /not JSON/);
       await Deno.truncate(`${folder}/config.json`, 2 ** 20 + 1);
-      assert.match((await run(Effect.flip(loadLlama(folder)))).message, /at most 1048576 bytes/);
+      assert.match((await run(Effect.flip(loadDecoder(folder)))).message, /at most 1048576 bytes/);
     }),
 );
 
@@ -291,7 +290,7 @@ property(hostile, "a checkpoint cut anywhere is refused", [fc.nat()], (at) =>
     await writeModel(folder, { config, tensors });
     const path = `${folder}/model.safetensors`;
     await Deno.truncate(path, at % (await Deno.stat(path)).size);
-    const error = await run(Effect.flip(loadLlama(folder)));
+    const error = await run(Effect.flip(loadDecoder(folder)));
     assert.instance(error, SafetensorsError);
     assert.is((error as SafetensorsError).check, "truncated");
   }), { runs: 40 });
@@ -302,7 +301,7 @@ hostile(
     inFolder(async (folder) => {
       await writeModel(folder, { config, tensors });
       const path = `${folder}/model.safetensors`, whole = await Deno.readFile(path);
-      const opened = await run(openCheckpoint(folder, llamaArchitecture()));
+      const opened = await run(openDecoder(folder));
       await Deno.truncate(path, whole.length - 1);
       const error = await run(Effect.flip(streamCheckpoint(opened, () => Effect.void)));
       assert.match(error.message, new RegExp(`an end at byte ${whole.length - 1}`));
@@ -321,7 +320,7 @@ property(
       const length = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
       for (const [at, bit] of flips) bytes[at % length]! ^= 1 << bit;
       await Deno.writeFile(path, bytes);
-      const got = await run(Effect.result(loadLlama(folder)));
+      const got = await run(Effect.result(loadDecoder(folder)));
       flipped++;
       if (got._tag === "Success") return;
       refusals++;

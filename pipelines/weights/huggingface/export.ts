@@ -12,6 +12,7 @@ import {
   type VitParams,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import { fromEither } from "../../base/bridge.ts";
 import { atomicWrite, type DiskError, onDisk } from "../../base/disk.ts";
 import type { Json } from "../../base/hash.ts";
@@ -21,9 +22,9 @@ import { misfit, type MisfitError } from "../misfit.ts";
 import { encodeFile, type FloatFormat, type Tensors } from "../safetensors.ts";
 import { type Named, namesOf, storedShape } from "../table.ts";
 import type { Architecture } from "./architecture.ts";
-import { clipVisionArchitecture } from "./clip_vision.ts";
-import { llamaArchitecture } from "./llama.ts";
+import { decoderArchitectures } from "./decoders.ts";
 import type { UnsupportedError } from "./unsupported.ts";
+import { visionArchitectures } from "./vision_towers.ts";
 
 /** How a model is written. */
 export interface ExportOptions {
@@ -160,20 +161,43 @@ export const exportModel = <C>(
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     const written = yield* writeShards(folder, tensors, options);
     yield* removeOthers(folder, written);
+    for (const [name, json] of Object.entries(architecture.files?.(config) ?? {})) {
+      yield* writeJson(`${folder}/${name}`, json);
+    }
     const dtype = torchNames[options.floats ?? "F32"];
     yield* writeJson(`${folder}/config.json`, { ...fields, ...options.fields, dtype, torch_dtype: dtype });
   });
 
-/** Writes a decoder as a `LlamaForCausalLM`. */
-export const exportLlama = (
+/** A model to be written. */
+export interface ExportedModel<C, P> {
+  /** Its configuration. */
+  readonly config: C;
+  /** Its parameters, f32. */
+  readonly params: P;
+  /** The family in whose layout it is written, as `model_type` names it; the first that has all of it by default. */
+  readonly modelType?: string;
+}
+
+// the first family says why where none can write it
+const writable = <C>(
+  config: C,
+  architectures: readonly Architecture<C>[],
+  modelType: string | undefined,
+): Architecture<C> =>
+  architectures.find(({ kinds, write }) =>
+    modelType === undefined ? E.isRight(write(config)) : kinds.families[0] === modelType
+  ) ?? architectures[0]!;
+
+/** Writes a decoder as a `LlamaForCausalLM`, or as the class that has its windows, norms and biases. */
+export const exportDecoder = (
   folder: string,
-  model: { readonly config: LlamaConfig; readonly params: LlamaParams<NdArray> },
+  { config, params, modelType }: ExportedModel<LlamaConfig, LlamaParams<NdArray>>,
   options: ExportOptions = {},
 ): Effect.Effect<void, ExportError> =>
   exportModel(
     folder,
-    llamaArchitecture(),
-    { config: model.config, params: model.params as Tree<NdArray> },
+    writable(config, decoderArchitectures(), modelType),
+    { config, params: params as Tree<NdArray> },
     options,
   );
 
@@ -184,21 +208,22 @@ const constantRow = (width: number, value: number): NdArray => ({
 });
 
 /**
- * Writes an encoder as a `CLIPVisionModel`. An encoder without the last normalisation, whose inner blocks are what
- * counts, gets one that starts as gain 1 and offset 0, as that class has it in any case.
+ * Writes an encoder as a `CLIPVisionModel` or a `SiglipVisionModel`. An encoder without the last normalisation, whose inner
+ * blocks are what counts, gets one that starts as gain 1 and offset 0, as those classes have it in any case.
  */
-export const exportClipVision = (
+export const exportVisionTower = (
   folder: string,
-  { config, params }: { readonly config: VitConfig; readonly params: VitParams<NdArray> },
+  { config, params, modelType }: ExportedModel<VitConfig, VitParams<NdArray>>,
   options: ExportOptions = {},
 ): Effect.Effect<void, ExportError> => {
   const { width } = config;
   const post_layernorm = params.post_layernorm ??
     { weight: constantRow(width, 1), bias: constantRow(width, 0) };
+  const whole = { ...config, pooled: true };
   return exportModel(
     folder,
-    clipVisionArchitecture(),
-    { config: { ...config, pooled: true }, params: { ...params, post_layernorm } as Tree<NdArray> },
+    writable(whole, visionArchitectures(), modelType),
+    { config: whole, params: { ...params, post_layernorm } as Tree<NdArray> },
     options,
   );
 };

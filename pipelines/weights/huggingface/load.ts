@@ -11,24 +11,21 @@ import {
   type VitParams,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import * as E from "fp-ts/lib/Either.js";
-import { pipe } from "fp-ts/lib/function.js";
-import { type DecodeError, fromEither, parseJson } from "../../base/bridge.ts";
+import { type DecodeError, fromEither } from "../../base/bridge.ts";
 import type { MisfitError } from "../misfit.ts";
-import { readText } from "../ranged.ts";
+import { readJsonFile } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";
 import { type Sink, type StreamOptions, streamTo } from "../stream.ts";
 import { place, type Placement } from "../table.ts";
-import type { Architecture } from "./architecture.ts";
-import { clipVisionArchitecture, type ClipVisionOptions } from "./clip_vision.ts";
-import { llamaArchitecture, type LlamaOptions } from "./llama.ts";
+import { type Architecture, architectureOf } from "./architecture.ts";
+import { decoderArchitectures, type DecoderOptions } from "./decoders.ts";
+import { type HubError, type HubOptions, modelFolder } from "./hub.ts";
+import { readNormalisation } from "./preprocessor.ts";
 import type { UnsupportedError } from "./unsupported.ts";
+import { visionArchitectures, type VisionTowerOptions } from "./vision_towers.ts";
 
 /** Why a checkpoint could not be loaded. */
-export type LoadError = SourceError | DecodeError | UnsupportedError | MisfitError;
-
-/** Longest config.json that is read, bytes. */
-const MAX_CONFIG_BYTES = 2 ** 20;
+export type LoadError = SourceError | DecodeError | UnsupportedError | MisfitError | HubError;
 
 /** A checkpoint whose configuration and headers are checked, and of which no weight is read yet. */
 export interface OpenCheckpoint<C> {
@@ -40,23 +37,36 @@ export interface OpenCheckpoint<C> {
   readonly placements: readonly Placement[];
 }
 
-/** Reads a JSON file of at most a megabyte. */
-export const readJsonFile = (path: string): Effect.Effect<unknown, SourceError | DecodeError> =>
-  Effect.flatMap(readText(path, MAX_CONFIG_BYTES), (text) => fromEither(parseJson(path)(text)));
+/** A checkpoint with where it is and how it is laid out. */
+export interface OpenModel<C> extends OpenCheckpoint<C> {
+  /** Its folder, a snapshot in the cache for a hub id. */
+  readonly folder: string;
+  /** The family, as `model_type` names it; an export is of the same one. */
+  readonly modelType: string;
+}
 
-/** Opens a folder with config.json and safetensors, single or sharded. */
-export const openCheckpoint = <C>(
+const opened = <C>(
   folder: string,
   architecture: Architecture<C>,
-): Effect.Effect<OpenCheckpoint<C>, LoadError> =>
+  config: C,
+): Effect.Effect<OpenModel<C>, LoadError> =>
   Effect.gen(function* () {
-    const json = yield* readJsonFile(`${folder}/config.json`);
-    const config = yield* fromEither(
-      pipe(architecture.read(json), E.mapLeft((e): DecodeError | UnsupportedError => e)),
-    );
     const specs = architecture.specs(config), source = yield* openSource(folder);
     const placements = yield* fromEither(place(architecture.names(config), specs, source));
-    return { config, specs, placements };
+    return { folder, modelType: architecture.kinds.families[0], config, specs, placements };
+  });
+
+const openAny = <C>(
+  where: string,
+  architectures: readonly Architecture<C>[],
+  options: HubOptions,
+  complete: (config: C, folder: string) => Effect.Effect<C, LoadError> = Effect.succeed,
+): Effect.Effect<OpenModel<C>, LoadError> =>
+  Effect.gen(function* () {
+    const folder = yield* modelFolder(where, options), json = yield* readJsonFile(`${folder}/config.json`);
+    const architecture = yield* fromEither(architectureOf(architectures)(json));
+    const config = yield* fromEither(architecture.read(json));
+    return yield* opened(folder, architecture, yield* complete(config, folder));
   });
 
 /**
@@ -69,19 +79,21 @@ export const streamCheckpoint = <C, X, R>(
   options: StreamOptions = {},
 ): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink, options);
 
-/** Opens a LLaMA-family decoder. */
-export const openLlama = (
-  folder: string,
-  options: LlamaOptions = {},
-): Effect.Effect<OpenCheckpoint<LlamaConfig>, LoadError> =>
-  openCheckpoint(folder, llamaArchitecture(options));
+/** Opens a decoder, named by folder or hub id: LLaMA, Mistral, Qwen2 or Qwen3 by its config.json. */
+export const openDecoder = (
+  where: string,
+  options: DecoderOptions & HubOptions = {},
+): Effect.Effect<OpenModel<LlamaConfig>, LoadError> => openAny(where, decoderArchitectures(options), options);
 
-/** Opens CLIP's vision encoder. */
-export const openClipVision = (
-  folder: string,
-  options: ClipVisionOptions = {},
-): Effect.Effect<OpenCheckpoint<VitConfig>, LoadError> =>
-  openCheckpoint(folder, clipVisionArchitecture(options));
+/**
+ * Opens a vision encoder, named by folder or hub id: CLIP's or SigLIP's by its config.json, alone or in the whole model. It
+ * takes images in CLIP's normalisation; that of its own preprocessor_config.json is part of its configuration.
+ */
+export const openVisionTower = (
+  where: string,
+  options: VisionTowerOptions & HubOptions = {},
+): Effect.Effect<OpenModel<VitConfig>, LoadError> =>
+  openAny(where, visionArchitectures(options), options, readNormalisation);
 
 /** A loaded model. */
 export interface LoadedModel<C, P> {
@@ -89,30 +101,33 @@ export interface LoadedModel<C, P> {
   readonly config: C;
   /** Its parameters, f32. */
   readonly params: P;
+  /** Its family, as `model_type` names it. */
+  readonly modelType: string;
 }
 
 const load = <C, P>(
-  opening: Effect.Effect<OpenCheckpoint<C>, LoadError>,
+  opening: Effect.Effect<OpenModel<C>, LoadError>,
 ): Effect.Effect<LoadedModel<C, P>, LoadError> =>
   Effect.gen(function* () {
-    const opened = yield* opening, arrays: Record<string, NdArray> = {};
-    yield* streamCheckpoint(opened, (path, array) => Effect.sync(() => void (arrays[path] = array)));
-    return { config: opened.config, params: unflatten(specTrees, opened.specs, arrays) as P };
+    const model = yield* opening, arrays: Record<string, NdArray> = {};
+    yield* streamCheckpoint(model, (path, array) => Effect.sync(() => void (arrays[path] = array)));
+    const { config, specs, modelType } = model;
+    return { config, params: unflatten(specTrees, specs, arrays) as P, modelType };
   });
 
-/** Loads a LLaMA-family decoder from the folder of a Hugging Face checkpoint. */
-export const loadLlama = (
-  folder: string,
-  options: LlamaOptions = {},
+/** Loads a decoder whole; {@link openDecoder} says which. */
+export const loadDecoder = (
+  where: string,
+  options: DecoderOptions & HubOptions = {},
 ): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> =>
-  load(openLlama(folder, options));
+  load(openDecoder(where, options));
 
 /**
- * Loads CLIP's vision encoder from the folder of a Hugging Face checkpoint of the encoder or of a whole CLIP. With
- * `blocks: 23`, ViT-L/14 is the paper's tower, read after blocks 15 and 22.
+ * Loads a vision encoder whole; {@link openVisionTower} says which. With `blocks: 23`, ViT-L/14 is the paper's tower, read
+ * after blocks 15 and 22.
  */
-export const loadClipVision = (
-  folder: string,
-  options: ClipVisionOptions = {},
+export const loadVisionTower = (
+  where: string,
+  options: VisionTowerOptions & HubOptions = {},
 ): Effect.Effect<LoadedModel<VitConfig, VitParams<NdArray>>, LoadError> =>
-  load(openClipVision(folder, options));
+  load(openVisionTower(where, options));

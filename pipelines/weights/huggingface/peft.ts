@@ -17,11 +17,12 @@ import { writeJson } from "../../runs/run_directory.ts";
 import type { SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";
 import type { FloatFormat } from "../safetensors.ts";
+import { readJsonFile } from "../ranged.ts";
 import { openSource, type StoredTensor } from "../source.ts";
 import { isFloatType } from "../stored.ts";
 import { streamTo } from "../stream.ts";
 import { writeTensors } from "./export.ts";
-import { type LoadError, readJsonFile } from "./load.ts";
+import type { LoadError } from "./load.ts";
 import { type AdapterRules, adapterRules } from "./peft_config.ts";
 import { type UnsupportedError, unsupportedIn } from "./unsupported.ts";
 

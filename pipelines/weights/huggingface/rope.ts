@@ -37,8 +37,21 @@ export interface Rope {
   readonly scaling?: RopeScaling;
 }
 
+/** Kinds of scaling. */
+const READ: readonly string[] = ["linear", "dynamic", "llama3"];
+
 /** Positions that `transformers` assumes where a config does not say. */
 const POSITIONS = 2048;
+
+// settings of other kinds change what this one computes, or nothing: neither is passed over in silence
+const unread = (given: Readonly<Record<string, unknown>>): UnsupportedError | undefined => {
+  const other = Object.entries(given).find(([name, value]) => !(name in settings.props) && value != null);
+  return other === undefined ? undefined : unsupported(
+    `rope_parameters.${other[0]}`,
+    other[1],
+    `none but ${Object.keys(settings.props).join(", ")}`,
+  );
+};
 
 /** The rotations that a config asks for. */
 export const readRope = (fields: RopeFields): E.Either<UnsupportedError, Rope> => {
@@ -50,10 +63,12 @@ export const readRope = (fields: RopeFields): E.Either<UnsupportedError, Rope> =
   if (partial !== 1) {
     return E.left(unsupported("partial_rotary_factor", partial, "1: all channels of a head rotate"));
   }
+  const other = kind === "default" || READ.includes(kind) ? unread(given) : undefined;
+  if (other !== undefined) return E.left(other);
   if (kind === "default") return E.right({ theta });
   const { factor, low_freq_factor: low, high_freq_factor: high } = given;
   const positions = fields.max_position_embeddings ?? POSITIONS;
-  if (!["linear", "dynamic", "llama3"].includes(kind)) {
+  if (!READ.includes(kind)) {
     return E.left(unsupported("rope_type", kind, "one of default, linear, dynamic, llama3"));
   }
   if (factor === undefined) return E.left(unsupported("rope_parameters.factor", factor, "a number above 0"));
