@@ -181,7 +181,6 @@ export * from "./eval/pope.ts";
 export * from "./eval/presence.ts";
 export * from "./eval/ptb.ts";
 export * from "./eval/reading.ts";
-export * from "./records/record_codec.ts";
 export * from "./eval/refcoco.ts";
 export * from "./eval/refer.ts";
 export * from "./eval/registry.ts";
@@ -200,19 +199,22 @@ export * from "./eval/evaluation.ts";
 export { answeredOf } from "./eval/join.ts";
 export type { Credit, ScoreReport } from "./eval/report.ts";
 export type { OfficialScript } from "./eval/scripts.ts";
-export type {
-  Answered as AnsweredRecord,
-  BenchmarkRecord,
-  BoxRecord,
-  CaptionRecord,
-  ChoiceRecord,
-  ExactRecord,
-  OpenRecord,
-  Prediction,
-  ReadingRecord,
-  RecordBase,
-  RecordKind,
-  YesNoRecord,
+export {
+  type Answered as AnsweredRecord,
+  type BenchmarkRecord,
+  type BoxRecord,
+  type CaptionRecord,
+  type ChoiceRecord,
+  type ExactRecord,
+  type OpenRecord,
+  type Prediction,
+  predictionCodec,
+  type ReadingRecord,
+  type RecordBase,
+  recordBase,
+  recordCodecs,
+  type RecordKind,
+  type YesNoRecord,
 } from "./records/records.ts";
 export {
   type ParseResults,

@@ -156,3 +156,23 @@ export const parseJson = (op: string): (text: string) => E.Either<DecodeError, u
 /** What a codec refuses in a value, field by field; nothing where it accepts it. */
 export const refusalsIn = (codec: t.Mixed, value: unknown): readonly Refusal[] =>
   misfits(codec, value).map(refusalAt);
+
+/**
+ * Reads a file of one JSON object a line; empty lines are passed over. The error names the file, the line and the field.
+ * @param file - the name that errors use.
+ */
+export const parseLines = <A>(
+  codec: t.Type<A, unknown, unknown>,
+  file: string,
+): (text: string) => E.Either<DecodeError, readonly A[]> =>
+(text) => {
+  const out: A[] = [];
+  for (const [i, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const op = `${file}, line ${i + 1}`;
+    const read = pipe(line, parseJson(op), E.flatMap(decodeEither(codec, op)));
+    if (E.isLeft(read)) return read;
+    out.push(read.right);
+  }
+  return E.right(out);
+};

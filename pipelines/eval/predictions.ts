@@ -5,10 +5,9 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, parseJson } from "../base/bridge.ts";
+import { decodeEither, type DecodeError, parseJson, parseLines } from "../base/bridge.ts";
 import { type Control, everyControl } from "./controls.ts";
-import { anyRecordCodec, parseLines } from "../records/record_codec.ts";
-import type { BenchmarkRecord } from "../records/records.ts";
+import { anyRecordCodec, type BenchmarkRecord } from "../records/records.ts";
 import type { ScoreReport } from "./report.ts";
 
 /** Whose answers: the model's about the image in question, or a control's. */
@@ -88,7 +87,7 @@ const answer: t.Type<KeptAnswer, unknown, unknown> = t.intersection([
 ]);
 const prediction: t.Type<KeptPrediction, unknown, unknown> = t.type({
   benchmark: t.string,
-  record: anyRecordCodec(),
+  record: anyRecordCodec,
   answers: byWay(answer),
 });
 

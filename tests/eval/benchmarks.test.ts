@@ -5,13 +5,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compareAnswers, evaluateAnswers } from "../../pipelines/eval/evaluation.ts";
 import { answeredOf } from "../../pipelines/eval/join.ts";
+import { parseLines } from "../../pipelines/base/bridge.ts";
 import {
-  parseLines,
+  type Answered,
+  type BenchmarkRecord,
   predictionCodec,
-  printLines,
   recordCodec,
-} from "../../pipelines/records/record_codec.ts";
-import type { Answered, BenchmarkRecord } from "../../pipelines/records/records.ts";
+} from "../../pipelines/records/records.ts";
 import { benchmarkNamed, benchmarks } from "../../pipelines/eval/registry.ts";
 import { gqaFile, plainFile } from "../../pipelines/eval/submission/formats.ts";
 import { mmbenchTable, parseTsv } from "../../pipelines/eval/submission/mmbench_table.ts";
@@ -21,7 +21,7 @@ import { thousandBoxes } from "../../pipelines/text/boxes.ts";
 import { answersOf, askedOf, placesIn } from "../../pipelines/text/record_turns.ts";
 import { property, sample } from "../support/property.ts";
 import { perfect, recordsFor } from "./samples.ts";
-import { close } from "./support.ts";
+import { close, printLines } from "./support.ts";
 import { left, right } from "../support/either.ts";
 
 const every = suite("every benchmark");
@@ -200,7 +200,7 @@ joining("a line that is wrong is named with its field", () => {
   const error = left(parseLines(recordCodec("exact"), "val.jsonl")(text));
   assert.match(error.message, "val.jsonl, line 3");
   assert.match(error.message, "id: 2");
-  assert.match(left(parseLines(predictionCodec(), "p.jsonl")("{")).message, "p.jsonl, line 1");
+  assert.match(left(parseLines(predictionCodec, "p.jsonl")("{")).message, "p.jsonl, line 1");
   const beyond = { kind: "choice", id: "1", question: "", choices: ["a"], answer: 1 };
   assert.match(
     left(parseLines(recordCodec("choice"), "c")(JSON.stringify(beyond))).message,

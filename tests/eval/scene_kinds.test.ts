@@ -13,7 +13,7 @@ import {
 } from "../../pipelines/scenes/tasks.ts";
 import { compareAnswers } from "../../pipelines/eval/evaluation.ts";
 import { everyControl } from "../../pipelines/eval/controls.ts";
-import { recordCodec } from "../../pipelines/records/record_codec.ts";
+import { recordCodec } from "../../pipelines/records/records.ts";
 import type { ScoreReport } from "../../pipelines/eval/report.ts";
 import { sceneBenchmarks } from "../../pipelines/eval/scene_benchmarks.ts";
 import { conceptsNamed, scoreMentions } from "../../pipelines/eval/scene_mentions.ts";

@@ -1,7 +1,7 @@
 /** The command `score`, run as a process. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { printLines } from "../../pipelines/records/record_codec.ts";
+import { printLines } from "./support.ts";
 import type { Board } from "../../pipelines/eval/board.ts";
 import type { BenchmarkRecord } from "../../pipelines/records/records.ts";
 
