@@ -3,6 +3,10 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { isRecord, type Shape, shapeOf } from "./shape.ts";
 
+/** A codec of the values that pass a check, under the name that errors give; they stay as they are. */
+export const fromGuard = <A>(name: string, is: (u: unknown) => u is A): t.Type<A, A, unknown> =>
+  new t.Type(name, is, (u, context) => is(u) ? t.success(u) : t.failure(u, context, name), t.identity);
+
 /** Most characters of a text. */
 const MOST = 2 ** 20;
 
@@ -55,36 +59,21 @@ const words = new t.Type<string, string, unknown>(
 
 /** A whole number from 0, up to `most`. */
 export const countCodec = (most = Number.MAX_SAFE_INTEGER): t.Type<number, number, unknown> =>
-  new t.Type<number, number, unknown>(
+  fromGuard(
     most === Number.MAX_SAFE_INTEGER ? "a whole number from 0" : `a whole number from 0 to ${most}`,
     (u): u is number => typeof u === "number" && Number.isSafeInteger(u) && u >= 0 && u <= most,
-    (u, context) =>
-      typeof u === "number" && Number.isSafeInteger(u) && u >= 0 && u <= most
-        ? t.success(u)
-        : t.failure(u, context),
-    (n) => n,
   );
 
 /** A length in pixels: finite, above 0. */
 export const lengthCodec = (): t.Type<number, number, unknown> => length;
 
 const isLength = (u: unknown): u is number => typeof u === "number" && Number.isFinite(u) && u > 0;
-const length = new t.Type<number, number, unknown>(
-  "a number above 0",
-  isLength,
-  (u, context) => isLength(u) ? t.success(u) : t.failure(u, context),
-  (n) => n,
-);
+const length = fromGuard("a number above 0", isLength);
 
 /** A finite number. */
 export const finiteCodec = (): t.Type<number, number, unknown> => finite;
 
-const finite = new t.Type<number, number, unknown>(
-  "a number",
-  (u): u is number => typeof u === "number" && Number.isFinite(u),
-  (u, context) => typeof u === "number" && Number.isFinite(u) ? t.success(u) : t.failure(u, context),
-  (n) => n,
-);
+const finite = fromGuard("a number", (u): u is number => typeof u === "number" && Number.isFinite(u));
 
 /** One of some words. */
 export const oneOf = <K extends string>(names: readonly K[]): t.Type<K, K, unknown> =>

@@ -2,6 +2,7 @@
 import * as t from "io-ts";
 import { hashOf, type Json } from "../base/hash.ts";
 import type { TypeOf } from "../base/bridge.ts";
+import { countCodec, fromGuard } from "../base/codecs.ts";
 
 /** How far a stage came. */
 export type StageStatus = "pending" | "running" | "done" | "failed";
@@ -12,39 +13,17 @@ export interface StageEntry extends TypeOf<typeof stageEntryCodec> {}
 /** Everything needed to know what a run directory holds and to make it again. */
 export interface Manifest extends TypeOf<typeof manifestCodec> {}
 
-const isTime = (u: unknown): u is string => typeof u === "string" && !Number.isNaN(Date.parse(u));
-
-const time: t.Type<string, string, unknown> = new t.Type<string, string, unknown>(
+const time = fromGuard(
   "a time such as 2026-01-31T12:00:00Z",
-  isTime,
-  (u, context) => isTime(u) ? t.success(u) : t.failure(u, context),
-  t.identity,
+  (u): u is string => typeof u === "string" && !Number.isNaN(Date.parse(u)),
 );
 
-const isHash = (u: unknown): u is string => typeof u === "string" && /^[0-9a-f]{64}$/.test(u);
-
-const hash: t.Type<string, string, unknown> = new t.Type<string, string, unknown>(
+const hash = fromGuard(
   "a sha-256 in 64 hexadecimal digits",
-  isHash,
-  (u, context) => isHash(u) ? t.success(u) : t.failure(u, context),
-  t.identity,
+  (u): u is string => typeof u === "string" && /^[0-9a-f]{64}$/.test(u),
 );
 
-const isSteps = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0;
-
-const steps: t.Type<number, number, unknown> = new t.Type<number, number, unknown>(
-  "a whole number, 0 or more",
-  isSteps,
-  (u, context) => isSteps(u) ? t.success(u) : t.failure(u, context),
-  t.identity,
-);
-
-const json: t.Type<Json, unknown, unknown> = new t.Type<Json, unknown, unknown>(
-  "JSON",
-  (u): u is Json => u !== undefined,
-  (u, context) => u === undefined ? t.failure(u, context) : t.success(u as Json),
-  t.identity,
-);
+const json = fromGuard("JSON", (u): u is Json => u !== undefined);
 
 /** @internal */
 export const stageEntryCodec = t.intersection([
@@ -60,7 +39,7 @@ export const stageEntryCodec = t.intersection([
     /** When it ended, ISO 8601. */
     finished: time,
     /** Optimiser steps done. */
-    steps,
+    steps: countCodec(),
     /** Its last checkpoint, relative to the run directory. */
     checkpoint: t.string,
     /** Why it failed. */

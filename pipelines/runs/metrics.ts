@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
+import { countCodec } from "../base/codecs.ts";
 import { decodeEither } from "../base/bridge.ts";
 import { type DiskError, diskError, onDisk, openScoped, writeAll } from "../base/disk.ts";
 import { FaultError } from "../base/fault.ts";
@@ -40,15 +41,6 @@ export interface MetricsText {
 // JSON has no NaN and no infinities; the first NaN of a loss is what one looks for in a metrics file.
 const NAMED: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, "-Infinity": -Infinity };
 
-const isStep = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0;
-
-const step: t.Type<number, number, unknown> = new t.Type<number, number, unknown>(
-  "a whole number, 0 or more",
-  isStep,
-  (u, context) => isStep(u) ? t.success(u) : t.failure(u, context),
-  t.identity,
-);
-
 const isField = (u: unknown): u is number | string | boolean =>
   typeof u === "number" || typeof u === "string" || typeof u === "boolean";
 
@@ -64,7 +56,7 @@ const field: t.Type<number | string | boolean, unknown, unknown> = new t.Type<
 );
 
 const line: t.Type<MetricRecord, unknown, unknown> = t.intersection([
-  t.type({ step }),
+  t.type({ step: countCodec() }),
   t.record(t.string, field),
 ]) as t.Type<MetricRecord, unknown, unknown>;
 

@@ -30,7 +30,7 @@ const RecordFile = t.strict({
   format: t.literal(FORMAT),
   hash: t.string,
   scenesHash: t.string,
-  scenes: t.readonlyArray(sceneCodec()),
+  scenes: t.readonlyArray(sceneCodec),
 });
 
 /** The name of a set's files, without folder and ending. */

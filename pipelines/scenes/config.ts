@@ -3,9 +3,10 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { aspectOf } from "./aspects.ts";
 import { concepts, smallVocabulary } from "./concepts.ts";
-import { oneOf } from "../base/codecs.ts";
+import { fromGuard, oneOf } from "../base/codecs.ts";
 import { type Pattern, patterns } from "./pattern.ts";
-import { type QuestionKind, questionKinds } from "./questions/question.ts";
+import { questionKinds } from "./questions/question.ts";
+import type { TypeOf } from "../base/bridge.ts";
 
 /** Drawing styles; each is an art package. */
 export type Style = "fluent-flat" | "noto" | "twemoji" | "fluent-3d" | "openmoji" | "stamp";
@@ -59,93 +60,19 @@ export const splits: readonly Split[] = [...trainingSplits, ...evaluationSplits]
 export const isTraining = (split: Split): boolean => trainingSplits.includes(split);
 
 /** A cut-out photograph or drawing of the realism pack that shows a concept. */
-export interface StampSource {
-  /** What it shows. */
-  readonly concept: number;
-  /** Absolute path. */
-  readonly file: string;
-  /** The sha-256 of the file, hexadecimal. */
-  readonly sha256: string;
-  /** Width over height of its visible part. */
-  readonly aspect: number;
-}
+export interface StampSource extends TypeOf<typeof stampCodec> {}
 
 /** A picture of the realism pack that backgrounds are cut from. */
-export interface PhotoSource {
-  /** Absolute path. */
-  readonly file: string;
-  /** The sha-256 of the file, hexadecimal. */
-  readonly sha256: string;
-}
+export interface PhotoSource extends TypeOf<typeof photoCodec> {}
 
 /** What scenes use of Debian's packages of pictures; an exact record, so that it decides the bytes. */
-export interface RealismPack {
-  /** Names and versions of the packages. */
-  readonly packages: readonly string[];
-  /** Stamps, at most one for a concept, in the order of concepts. */
-  readonly stamps: readonly StampSource[];
-  /** Photos, in the order of their paths. */
-  readonly photos: readonly PhotoSource[];
-}
+export interface RealismPack extends TypeOf<typeof realismCodec> {}
 
 /** What only worlds at full strength have: more sizes, patterns, texts, and a split for every rule. */
-export interface WorldConfig {
-  /** Styles of `held-out-styles`, which no other split shows. */
-  readonly heldOutStyles: readonly Style[];
-  /** Patterns of backgrounds, and those of `held-out-backgrounds`, which no other split shows. */
-  readonly patterns: { readonly train: readonly Pattern[]; readonly heldOut: readonly Pattern[] };
-  /** How many of the numbers 2 to `sameConcept` are held out for every concept: see `isHeldOutCount`. */
-  readonly heldOutCounts: number;
-  /** Objects and sizes of `large-objects`. */
-  readonly large: { readonly objects: readonly [number, number]; readonly size: readonly [number, number] };
-  /** Least and greatest height of capital letters on plates, as a share of the side of the picture. */
-  readonly letters: readonly [number, number];
-  /** Greatest share of the picture that the boxes of objects cover together; larger draws are shrunk. */
-  readonly cover: number;
-  /** How questions speak boxes: as words of the grid if absent, or as whole numbers from 0 to 999. */
-  readonly boxes?: "grid" | "thousand";
-  /** The kinds of questions that scenes are asked; all if absent. */
-  readonly questions?: readonly QuestionKind[];
-  /**
-   * `plain` asks the questions of the small benchmark: few kinds, few words, and what is asked about comes last, which a
-   * decoder of few layers needs. All kinds in whole sentences if absent.
-   */
-  readonly wording?: "plain";
-  /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
-  readonly realism?: RealismPack;
-}
+export interface WorldConfig extends TypeOf<typeof worldCodec> {}
 
 /** How scenes are made. Two configurations that are equal give equal bytes. */
-export interface DataConfig {
-  /** Key of all random numbers. */
-  readonly seed: number;
-  /** Side of the master picture in pixels; other resolutions are derived from it. */
-  readonly master: number;
-  /** How many concepts of the vocabulary are used: the first `concepts`. */
-  readonly concepts: number;
-  /** Fewest and most objects of a scene. */
-  readonly objects: readonly [number, number];
-  /** Most objects of one concept in a scene. */
-  readonly sameConcept: number;
-  /** Least and greatest longer side of an object, as a share of the side of the picture. */
-  readonly size: readonly [number, number];
-  /** Greatest share of the smaller of two boxes that both cover; stricter than intersection over union. */
-  readonly overlap: number;
-  /** Most text plates of a scene; their number is uniform from 0 to this. */
-  readonly plates: number;
-  /** Chance that the next concept comes from the theme of the scene rather than from anywhere. */
-  readonly themed: number;
-  /** Share of concept pairs that never meet in a training scene. */
-  readonly heldOut: number;
-  /** Share of evaluation scenes that show a held-out pair. */
-  readonly evalHeldOut: number;
-  /** Styles drawn in training splits and in the evaluation split. */
-  readonly styles: { readonly train: readonly Style[]; readonly eval: readonly Style[] };
-  /** Cells per side of the grid on which boxes are spoken. */
-  readonly grid: number;
-  /** Present in worlds at full strength; absent in the small benchmark. */
-  readonly world?: WorldConfig;
-}
+export interface DataConfig extends TypeOf<typeof dataFieldsCodec> {}
 
 /** The benchmark as it is run by default. */
 export const defaultData: DataConfig = {
@@ -202,92 +129,129 @@ export const dataConfigs: Readonly<Record<"default" | "full", DataConfig>> = {
 const bounded = (name: string, low: number, high: number, integer = false): t.Type<number> => {
   const is = (u: unknown): u is number =>
     typeof u === "number" && u >= low && u <= high && (!integer || Number.isInteger(u));
-  const message = `${name}: ${integer ? "an integer" : "a number"} from ${low} to ${high}`;
-  return new t.Type(message, is, (u, c) => is(u) ? t.success(u) : t.failure(u, c, message), t.identity);
+  return fromGuard(`${name}: ${integer ? "an integer" : "a number"} from ${low} to ${high}`, is);
 };
 
 const ordered = (name: string, item: t.Type<number>): t.Type<readonly [number, number]> => {
   const pair = t.tuple([item, item]);
   const is = (u: unknown): u is readonly [number, number] => pair.is(u) && u[0] <= u[1];
-  const message = `${name}: a pair of ${item.name}, the smaller first`;
-  return new t.Type(message, is, (u, c) => is(u) ? t.success(u) : t.failure(u, c, message), t.identity);
+  return fromGuard(`${name}: a pair of ${item.name}, the smaller first`, is);
 };
 
-const styleType: t.Type<Style> = oneOf(styles);
+/** @internal */
+export const styleCodec = oneOf(styles);
 
-/** Codec of {@link Style}. */
-export const styleCodec = (): t.Type<Style> => styleType;
-const splitType: t.Type<Split> = oneOf(splits);
+/** @internal */
+export const splitCodec = oneOf(splits);
 
-/** Codec of {@link Split}. */
-export const splitCodec = (): t.Type<Split> => splitType;
-
-const styleList: t.Type<readonly Style[]> = new t.Type(
-  "a list of one or more styles",
-  (u): u is readonly Style[] => Array.isArray(u) && u.length > 0 && u.every(styleType.is),
-  (u, c) =>
-    Array.isArray(u) && u.length > 0 && u.every(styleType.is)
-      ? t.success(u)
-      : t.failure(u, c, `one or more of ${styles.join(", ")}`),
-  t.identity,
-);
+const isStyleList = (u: unknown): u is readonly Style[] =>
+  Array.isArray(u) && u.length > 0 && u.every(styleCodec.is);
+const styleList = fromGuard(`one or more of ${styles.join(", ")}`, isStyleList);
 
 const shares = ordered("shares of the side", bounded("a share of the side", 0.02, 0.6));
-const realismType: t.Type<RealismPack> = t.strict({
-  packages: t.readonlyArray(t.string),
-  stamps: t.readonlyArray(
-    t.strict({ concept: t.number, file: t.string, sha256: t.string, aspect: t.number }),
-  ),
-  photos: t.readonlyArray(t.strict({ file: t.string, sha256: t.string })),
+/** @internal */
+export const stampCodec = t.strict({
+  /** What it shows. */
+  concept: t.number,
+  /** Absolute path. */
+  file: t.string,
+  /** The sha-256 of the file, hexadecimal. */
+  sha256: t.string,
+  /** Width over height of its visible part. */
+  aspect: t.number,
 });
-const PATTERNS = "one or more patterns other than photo, which comes with the realism pack";
+/** @internal */
+export const photoCodec = t.strict({
+  /** Absolute path. */
+  file: t.string,
+  /** The sha-256 of the file, hexadecimal. */
+  sha256: t.string,
+});
+/** @internal */
+export const realismCodec = t.strict({
+  /** Names and versions of the packages. */
+  packages: t.readonlyArray(t.string),
+  /** Stamps, at most one for a concept, in the order of concepts. */
+  stamps: t.readonlyArray(stampCodec),
+  /** Photos, in the order of their paths. */
+  photos: t.readonlyArray(photoCodec),
+});
 const patternType = oneOf(patterns);
 const isPatternList = (u: unknown): u is readonly Pattern[] =>
   Array.isArray(u) && u.length > 0 && u.every((p) => patternType.is(p) && p !== "photo");
-const patternList: t.Type<readonly Pattern[]> = new t.Type(
-  PATTERNS,
+const patternList = fromGuard(
+  "one or more patterns other than photo, which comes with the realism pack",
   isPatternList,
-  (u, c) => isPatternList(u) ? t.success(u) : t.failure(u, c, PATTERNS),
-  t.identity,
 );
-const worldType: t.Type<WorldConfig> = t.exact(t.intersection([
+/** @internal */
+export const worldCodec = t.exact(t.intersection([
   t.type({
+    /** Styles of `held-out-styles`, which no other split shows. */
     heldOutStyles: styleList,
+    /** Patterns of backgrounds, and those of `held-out-backgrounds`, which no other split shows. */
     patterns: t.strict({ train: patternList, heldOut: patternList }),
+    /** How many of the numbers 2 to `sameConcept` are held out for every concept: see `isHeldOutCount`. */
     heldOutCounts: bounded("heldOutCounts", 0, 4, true),
+    /** Objects and sizes of `large-objects`. */
     large: t.strict({
       objects: ordered("large.objects", bounded("large.objects", 2, 16, true)),
       size: shares,
     }),
+    /** Least and greatest height of capital letters on plates, as a share of the side of the picture. */
     letters: shares,
+    /** Greatest share of the picture that the boxes of objects cover together; larger draws are shrunk. */
     cover: bounded("cover", 0.05, 1),
   }),
   t.partial({
-    realism: realismType,
+    /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
+    realism: realismCodec,
+    /** How questions speak boxes: as words of the grid if absent, or as whole numbers from 0 to 999. */
     boxes: t.keyof({ grid: null, thousand: null }),
+    /** The kinds of questions that scenes are asked; all if absent. */
     questions: t.readonlyArray(oneOf(questionKinds)),
+    /**
+     * `plain` asks the questions of the small benchmark: few kinds, few words, and what is asked about comes last, which a
+     * decoder of few layers needs. All kinds in whole sentences if absent.
+     */
     wording: t.literal("plain"),
   }),
 ]));
 
-const smallConfig = {
-  seed: bounded("seed", 0, Number.MAX_SAFE_INTEGER, true),
-  master: bounded("master", 16, 2048, true),
-  concepts: bounded("concepts", 4, concepts.length, true),
-  objects: ordered("objects", bounded("objects", 2, 64, true)),
-  sameConcept: bounded("sameConcept", 1, 9, true),
-  size: ordered("size", bounded("size", 0.02, 0.45)),
-  overlap: bounded("overlap", 0, 1),
-  plates: bounded("plates", 0, 3, true),
-  themed: bounded("themed", 0, 1),
-  heldOut: bounded("heldOut", 0, 0.5),
-  evalHeldOut: bounded("evalHeldOut", 0, 1),
-  styles: t.strict({ train: styleList, eval: styleList }),
-  grid: bounded("grid", 2, 64, true),
-};
-const anyConfig: t.Type<DataConfig> = t.exact(
-  t.intersection([t.type(smallConfig), t.partial({ world: worldType })]),
-);
+/** @internal */
+export const dataFieldsCodec = t.exact(t.intersection([
+  t.type({
+    /** Key of all random numbers. */
+    seed: bounded("seed", 0, Number.MAX_SAFE_INTEGER, true),
+    /** Side of the master picture in pixels; other resolutions are derived from it. */
+    master: bounded("master", 16, 2048, true),
+    /** How many concepts of the vocabulary are used: the first `concepts`. */
+    concepts: bounded("concepts", 4, concepts.length, true),
+    /** Fewest and most objects of a scene. */
+    objects: ordered("objects", bounded("objects", 2, 64, true)),
+    /** Most objects of one concept in a scene. */
+    sameConcept: bounded("sameConcept", 1, 9, true),
+    /** Least and greatest longer side of an object, as a share of the side of the picture. */
+    size: ordered("size", bounded("size", 0.02, 0.45)),
+    /** Greatest share of the smaller of two boxes that both cover; stricter than intersection over union. */
+    overlap: bounded("overlap", 0, 1),
+    /** Most text plates of a scene; their number is uniform from 0 to this. */
+    plates: bounded("plates", 0, 3, true),
+    /** Chance that the next concept comes from the theme of the scene rather than from anywhere. */
+    themed: bounded("themed", 0, 1),
+    /** Share of concept pairs that never meet in a training scene. */
+    heldOut: bounded("heldOut", 0, 0.5),
+    /** Share of evaluation scenes that show a held-out pair. */
+    evalHeldOut: bounded("evalHeldOut", 0, 1),
+    /** Styles drawn in training splits and in the evaluation split. */
+    styles: t.strict({ train: styleList, eval: styleList }),
+    /** Cells per side of the grid on which boxes are spoken. */
+    grid: bounded("grid", 2, 64, true),
+  }),
+  t.partial({
+    /** Present in worlds at full strength; absent in the small benchmark. */
+    world: worldCodec,
+  }),
+]));
 
 /** Why no scene of a configuration can be drawn although each field is in range; undefined if all can. */
 const misfit = (config: DataConfig): string | undefined => {
@@ -323,9 +287,9 @@ const misfit = (config: DataConfig): string | undefined => {
 const dataConfigType = Object.assign(
   new t.Type<DataConfig, DataConfig, unknown>(
     "DataConfig",
-    (u): u is DataConfig => anyConfig.is(u) && misfit(u) === undefined,
+    (u): u is DataConfig => dataFieldsCodec.is(u) && misfit(u) === undefined,
     (u, c) => {
-      const config = anyConfig.validate(u, c);
+      const config = dataFieldsCodec.validate(u, c);
       if (E.isLeft(config)) return config;
       const why = misfit(config.right);
       if (why === undefined) return config;
@@ -334,7 +298,7 @@ const dataConfigType = Object.assign(
     },
     t.identity,
   ),
-  { _tag: "RefinementType", type: anyConfig },
+  { _tag: "RefinementType", type: dataFieldsCodec },
 );
 
 /** Codec of {@link DataConfig}; ranges are checked. */

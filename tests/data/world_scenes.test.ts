@@ -291,7 +291,7 @@ property(test, "any configuration in range can be sampled, and keeps its rules",
   // the others have a style that draws none of their concepts
   fc.pre(dataConfigCodec().is(c));
   const scene = sampleScene(c, split, index);
-  assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
+  assert.ok(sceneCodec.is(JSON.parse(JSON.stringify(scene))));
   assert.ok(scene.objects.every((o) => o.concept < c.concepts && o.box.every((v) => v >= 0 && v <= 1)));
   assert.ok(scene.objects.length >= 1, scene.id);
   assert.ok([...countsOf(scene).values()].every((n) => n <= c.sameConcept));

@@ -71,7 +71,7 @@ test("a scene is a pure function of seed, split and index", () => {
 
 test("scenes keep to their configuration", () => {
   for (const scene of evaluation) {
-    assert.ok(sceneCodec().is(scene));
+    assert.ok(sceneCodec.is(scene));
     assert.ok(scene.objects.length >= 1 && scene.objects.length <= defaultData.objects[1]);
     assert.ok(Math.max(...countsOf(scene).values()) <= defaultData.sameConcept);
     const boxes = [...scene.objects, ...scene.plates].map((o) => o.box);
@@ -115,7 +115,7 @@ property(test, "any configuration in range can be sampled and asked about", [
 ], (c, index, split) => {
   assert.ok(dataConfigCodec().is(c));
   const scene = sampleScene(c, split, index), counts = countsOf(scene);
-  assert.ok(sceneCodec().is(JSON.parse(JSON.stringify(scene))));
+  assert.ok(sceneCodec.is(JSON.parse(JSON.stringify(scene))));
   assert.ok(scene.objects.length >= 1 && Math.max(...counts.values()) <= c.sameConcept);
   assert.ok(scene.objects.every((o) => o.concept < c.concepts));
   assert.ok(scene.objects.every((o) => o.style === (split === "eval" ? "twemoji" : "noto")));

@@ -64,7 +64,7 @@ const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError>
     );
     if (text === undefined) return yield* writeText(path, plan, folder);
     const json = parseJson(path)(text),
-      found = E.isLeft(json) ? json : decodeEither(scenesPlanCodec(), path)(json.right);
+      found = E.isLeft(json) ? json : decodeEither(scenesPlanCodec, path)(json.right);
     if (E.isRight(found) && canonicalJson(found.right) === canonicalJson(plan)) return;
     return yield* Effect.fail(
       new DataError({

@@ -8,64 +8,52 @@ import {
   splitCodec,
   trainingSplits,
 } from "../config.ts";
+import type { TypeOf } from "../../base/bridge.ts";
+import { countTo } from "../../base/numbers.ts";
 
 /** Scenes of a split. */
-export interface SplitCount {
-  /** The split. */
-  readonly split: Split;
-  /** How many scenes, from the first. */
-  readonly count: number;
-}
+export interface SplitCount extends TypeOf<typeof splitCountCodec> {}
 
 /** What is decided before anything is drawn. */
-export interface ScenesPlan {
-  /** Version of the format. */
-  readonly format: 1;
-  /** How scenes are made. */
-  readonly config: DataConfig;
-  /** Sources of the art, with versions. */
-  readonly art: string;
-  /** Scenes of a shard; the last of a split has fewer. */
-  readonly shard: number;
-  /** The splits and their sizes. */
-  readonly splits: readonly SplitCount[];
-}
+export interface ScenesPlan extends TypeOf<typeof scenesPlanCodec> {}
 
 /** A finished folder: the plan, and the hashes of what was made. */
-export interface ScenesManifest {
-  /** What was to be made. */
-  readonly plan: ScenesPlan;
-  /** By split: the sha-256 of each shard's content, in order. */
-  readonly shards: readonly { readonly split: Split; readonly contents: readonly string[] }[];
-  /** The sha-256 over the plan's splits and all contents: equal hashes, equal records and pixels. */
-  readonly hash: string;
-}
+export interface ScenesManifest extends TypeOf<typeof scenesManifestCodec> {}
 
 /** Most scenes of a folder, which has a file for every shard of them. */
 export const MOST_SCENES = 2 ** 26;
 
-const countUpTo = (most: number): t.Type<number> =>
-  t.refinement(t.number, (n) => Number.isInteger(n) && n >= 1 && n <= most, `an integer from 1 to ${most}`);
-
-const planType: t.Type<ScenesPlan> = t.strict({
-  format: t.literal(1),
-  config: dataConfigCodec(),
-  art: t.string,
-  shard: countUpTo(MOST_SCENES),
-  splits: t.readonlyArray(t.strict({ split: splitCodec(), count: countUpTo(MOST_SCENES) })),
+/** @internal */
+export const splitCountCodec = t.strict({
+  /** The split. */
+  split: splitCodec,
+  /** How many scenes, from the first. */
+  count: countTo(MOST_SCENES),
 });
 
-/** Codec of {@link ScenesPlan}. */
-export const scenesPlanCodec = (): t.Type<ScenesPlan> => planType;
+/** @internal */
+export const scenesPlanCodec = t.strict({
+  /** Version of the format. */
+  format: t.literal(1),
+  /** How scenes are made. */
+  config: dataConfigCodec(),
+  /** Sources of the art, with versions. */
+  art: t.string,
+  /** Scenes of a shard; the last of a split has fewer. */
+  shard: countTo(MOST_SCENES),
+  /** The splits and their sizes. */
+  splits: t.readonlyArray(splitCountCodec),
+});
 
-const manifestType: t.Type<ScenesManifest> = t.strict({
-  plan: planType,
-  shards: t.readonlyArray(t.strict({ split: splitCodec(), contents: t.readonlyArray(t.string) })),
+/** @internal */
+export const scenesManifestCodec = t.strict({
+  /** What was to be made. */
+  plan: scenesPlanCodec,
+  /** By split: the sha-256 of each shard's content, in order. */
+  shards: t.readonlyArray(t.strict({ split: splitCodec, contents: t.readonlyArray(t.string) })),
+  /** The sha-256 over the plan's splits and all contents: equal hashes, equal records and pixels. */
   hash: t.string,
 });
-
-/** Codec of {@link ScenesManifest}. */
-export const scenesManifestCodec = (): t.Type<ScenesManifest> => manifestType;
 
 /** Scenes of a shard. */
 export const SHARD = 256;

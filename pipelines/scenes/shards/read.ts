@@ -110,7 +110,7 @@ const decoded = (
   bytes: Uint8Array,
 ): Effect.Effect<Scene, DataError> => {
   const path = shardPath(folder, split, Math.floor(index / manifest.plan.shard));
-  const scene = E.chainW(decodeEither(sceneCodec(), path))(parseJson(path)(new TextDecoder().decode(bytes)));
+  const scene = E.chainW(decodeEither(sceneCodec, path))(parseJson(path)(new TextDecoder().decode(bytes)));
   return fromEither(E.mapLeft((error: DecodeError) => damaged(path, error.message))(scene));
 };
 
@@ -169,7 +169,7 @@ export const verifyScenes = (folder: SceneFolder): Effect.Effect<readonly string
  */
 export const openScenes = (folder: string): Effect.Effect<SceneFolder, DataError> => {
   const path = `${folder}/${scenesManifestFile}`;
-  return readJson(path, scenesManifestCodec()).pipe(
+  return readJson(path, scenesManifestCodec).pipe(
     Effect.mapError((error) =>
       new DataError({
         op: `open ${folder}`,
