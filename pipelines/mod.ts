@@ -3,15 +3,7 @@
  * @module
  */
 export * from "./base/bridge.ts";
-export {
-  ablate,
-  type AblateError,
-  ablateHere,
-  type AblateOptions,
-  type AblationResult,
-  defaultDirectory,
-  type Workers,
-} from "./ablations/ablate.ts";
+export * from "./ablations/ablate.ts";
 export * from "./engine/artefact.ts";
 export * from "./ablations/commands.ts";
 export * from "./ablations/config.ts";
@@ -109,21 +101,8 @@ export * from "./mixtures/mixture.ts";
 export * from "./mixtures/mixture_buckets.ts";
 export * from "./mixtures/mixture_config.ts";
 export * from "./mixtures/mixture_open.ts";
-export {
-  type Choose,
-  exampleReader,
-  type MixtureData,
-  openPart,
-  type TokenReader,
-  tokenReader,
-} from "./mixtures/mixture_part.ts";
-export type {
-  KeptPicture,
-  KeptRecord,
-  PartReport,
-  PreparedReport,
-  PrepareOptions,
-} from "./mixtures/mixture_prepare.ts";
+export * from "./mixtures/mixture_part.ts";
+export * from "./mixtures/mixture_prepare.ts";
 export * from "./scenes/pattern.ts";
 export * from "./scenes/plate_fonts.ts";
 export * from "./scenes/pool.ts";
@@ -146,18 +125,7 @@ export * from "./scenes/shards/read.ts";
 export * from "./scenes/tasks.ts";
 export { renderDataset, type RenderOptions } from "./scenes/workers.ts";
 export * from "./doctor/examine.ts";
-export {
-  type AdapterReport,
-  adviceOf,
-  type DeviceReport,
-  type DoctorReport,
-  doctorText,
-  type Examined,
-  examined,
-  fastestOf,
-  type Findings,
-  type MatrixUnit,
-} from "./doctor/report.ts";
+export * from "./doctor/report.ts";
 export * from "./eval/anls.ts";
 export * from "./eval/bleu.ts";
 export * from "./eval/board.ts";
@@ -225,8 +193,8 @@ export {
 export * from "./eval/submission/formats.ts";
 export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";
-export { mmeFiles } from "./eval/submission/mme_text.ts";
-export { popeFiles } from "./eval/submission/pope_lines.ts";
+export * from "./eval/submission/mme_text.ts";
+export * from "./eval/submission/pope_lines.ts";
 export * from "./figures/cost_chart.ts";
 export * from "./figures/interval_chart.ts";
 export * from "./figures/loss_chart.ts";
@@ -240,27 +208,13 @@ export * from "./report/study_charts.ts";
 export * from "./notebooks/check.ts";
 export * from "./notebooks/costs.ts";
 export * from "./notebooks/execute.ts";
-export { expectationsOf, type Expected, expectedKinds } from "./notebooks/expectations.ts";
+export * from "./notebooks/expectations.ts";
 export * from "./notebooks/fault.ts";
-export { havingRun, type Kernel, type KernelOptions, openKernel, type Ran } from "./notebooks/kernel.ts";
+export * from "./notebooks/kernel.ts";
 export * from "./notebooks/lab.ts";
-export {
-  type Cell as NotebookCell,
-  type DataOutput,
-  type ErrorOutput,
-  type Lines,
-  type MimeBundle,
-  type Notebook,
-  notebookCodec,
-  notebookText,
-  type Output,
-  readNotebook,
-  type StreamOutput,
-  stripped,
-  writeNotebook,
-} from "./notebooks/notebook.ts";
+export * from "./notebooks/notebook.ts";
 export * from "./notebooks/profiling.ts";
-export { notebookPage } from "./notebooks/render.ts";
+export * from "./notebooks/render.ts";
 export * from "./notebooks/shown.ts";
 export * from "./report/study_sizes.ts";
 export * from "./notebooks/study.ts";
@@ -426,14 +380,7 @@ export * from "./notebooks/tables.ts";
 export * from "./engine/mixture_config.ts";
 export * from "./engine/mixture_run.ts";
 export type { EncodeOptions, RowTokens } from "./mixtures/prepared_tokens.ts";
-export type {
-  KeptAnswer,
-  KeptPrediction,
-  Predictions,
-  PredictionsHead,
-  Way,
-  WayScores,
-} from "./eval/predictions.ts";
+export * from "./eval/predictions.ts";
 export type { Rescored } from "./eval/rescore.ts";
 export type { PartScores } from "./engine/mixture_evaluate.ts";
 export type { MetricsDigest } from "./train/digest.ts";

@@ -5,7 +5,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, parseJson, parseLines } from "../base/bridge.ts";
+import { decodeEither, type DecodeError, parseJson, parseLines, type TypeOf } from "../base/bridge.ts";
 import { type Control, everyControl } from "./controls.ts";
 import { anyRecordCodec, type BenchmarkRecord } from "../records/records.ts";
 import type { ScoreReport } from "./report.ts";
@@ -17,45 +17,16 @@ export type Way = "seen" | Control;
 export const everyWay: readonly Way[] = ["seen", ...everyControl];
 
 /** An answer, what its score read in it, and what it was worth. */
-export interface KeptAnswer {
-  /** The text as the model wrote it. */
-  readonly answer: string;
-  /** What the score took from it, as the benchmark's `read` gives it. */
-  readonly read: string;
-  /** Its credit, 0 to 1. */
-  readonly credit: number;
-  /** The image that was shown, where that is not the question's own. */
-  readonly image?: string;
-}
+export interface KeptAnswer extends TypeOf<typeof keptAnswerCodec> {}
 
 /** A question with all that was answered. */
-export interface KeptPrediction {
-  /** Name of its benchmark. */
-  readonly benchmark: string;
-  /** The question with its image and the true answer. */
-  readonly record: BenchmarkRecord;
-  /** The answers. */
-  readonly answers: Readonly<Partial<Record<Way, KeptAnswer>>>;
-}
+export interface KeptPrediction extends TypeOf<typeof keptPredictionCodec> {}
 
 /** Scores by benchmark and by whose answers they are. */
 export type WayScores = Readonly<Record<string, Readonly<Partial<Record<Way, ScoreReport>>>>>;
 
 /** What holds for all predictions of an evaluation. */
-export interface PredictionsHead {
-  /** Version of this form. */
-  readonly format: 1;
-  /** The evaluation: a part of a mixture, or a set of scenes. */
-  readonly evaluation: string;
-  /** Hash of all that the answers come from. */
-  readonly identity: string;
-  /** Name of the format in which boxes are written and read. */
-  readonly boxes: string;
-  /** The prompt of each benchmark. */
-  readonly prompts: Readonly<Record<string, string>>;
-  /** The scores as they were. */
-  readonly scores: WayScores;
-}
+export interface PredictionsHead extends TypeOf<typeof headCodec> {}
 
 /** The predictions of one evaluation. */
 export interface Predictions {
@@ -73,22 +44,44 @@ const report: t.Type<ScoreReport, unknown, unknown> = t.type({
   main: t.string,
   values: t.record(t.string, t.number),
 });
-const head: t.Type<PredictionsHead, unknown, unknown> = t.type({
+/** @internal */
+export const headCodec = t.type({
+  /** Version of this form. */
   format: t.literal(1),
+  /** The evaluation: a part of a mixture, or a set of scenes. */
   evaluation: t.string,
+  /** Hash of all that the answers come from. */
   identity: t.string,
+  /** Name of the format in which boxes are written and read. */
   boxes: t.string,
+  /** The prompt of each benchmark. */
   prompts: t.record(t.string, t.string),
+  /** The scores as they were. */
   scores: t.record(t.string, byWay(report)),
 });
-const answer: t.Type<KeptAnswer, unknown, unknown> = t.intersection([
-  t.type({ answer: t.string, read: t.string, credit: t.number }),
-  t.partial({ image: t.string }),
+/** @internal */
+export const keptAnswerCodec = t.intersection([
+  t.type({
+    /** The text as the model wrote it. */
+    answer: t.string,
+    /** What the score took from it, as the benchmark's `read` gives it. */
+    read: t.string,
+    /** Its credit, 0 to 1. */
+    credit: t.number,
+  }),
+  t.partial({
+    /** The image that was shown, where that is not the question's own. */
+    image: t.string,
+  }),
 ]);
-const prediction: t.Type<KeptPrediction, unknown, unknown> = t.type({
+/** @internal */
+export const keptPredictionCodec = t.type({
+  /** Name of its benchmark. */
   benchmark: t.string,
+  /** The question with its image and the true answer. */
   record: anyRecordCodec,
-  answers: byWay(answer),
+  /** The answers. */
+  answers: byWay(keptAnswerCodec),
 });
 
 /** The file of predictions, line by line. */
@@ -98,15 +91,18 @@ export function* predictionLines({ head, predictions }: Predictions): Generator<
 }
 
 /** Reads a file of predictions; the error names the line and the field. */
-export const parsePredictions = (file: string) => (text: string): E.Either<DecodeError, Predictions> => {
+export const parsePredictions = (
+  file: string,
+): (text: string) => E.Either<DecodeError, Predictions> =>
+(text) => {
   const end = text.indexOf("\n"), op = `${file}, line 1`;
   return pipe(
     parseJson(op)(text.slice(0, end < 0 ? text.length : end)),
-    E.flatMap(decodeEither(head, op)),
+    E.flatMap(decodeEither(headCodec, op)),
     E.flatMap((head) =>
       pipe(
         // the empty line keeps the numbers of the others
-        parseLines(prediction, file)(end < 0 ? "" : text.slice(end)),
+        parseLines(keptPredictionCodec, file)(end < 0 ? "" : text.slice(end)),
         E.map((predictions) => ({ head, predictions })),
       )
     ),

@@ -1,9 +1,9 @@
-/** Type-checks the cells of notebooks, which a kernel never does: all cells of one, joined to a module. */
+/** Type-checks the cells of notebooks, which a kernel never does: all cells of one, wholeText to a module. */
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
 import { NotebookError } from "./fault.ts";
-import { joined, type Notebook } from "./notebook.ts";
+import { type Notebook, wholeText } from "./notebook.ts";
 
 /** A notebook and where it lies. */
 export interface NamedNotebook {
@@ -26,7 +26,7 @@ const moduleOf = ({ path, notebook }: NamedNotebook): Module => {
   let text = "", line = 1;
   notebook.cells.forEach((cell, i) => {
     if (cell.cell_type !== "code") return;
-    const code = `${joined(cell.source)}\n;\n`;
+    const code = `${wholeText(cell.source)}\n;\n`;
     starts.push({ line, cell: i + 1 });
     line += code.split("\n").length - 1;
     text += code;

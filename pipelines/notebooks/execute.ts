@@ -8,7 +8,7 @@ import { folderOf } from "../base/paths.ts";
 import { expectationsOf, type Expected, expectedKinds, missing } from "./expectations.ts";
 import { CellError, type KernelError, NotebookError } from "./fault.ts";
 import { type KernelOptions, openKernel, type Ran } from "./kernel.ts";
-import { type Cell, type ErrorOutput, joined, type Notebook } from "./notebook.ts";
+import { type ErrorOutput, type Notebook, type NotebookCell, wholeText } from "./notebook.ts";
 
 /** A notebook that was run. */
 export interface Executed {
@@ -21,7 +21,7 @@ export interface Executed {
 }
 
 interface Declared {
-  readonly cell: Cell;
+  readonly cell: NotebookCell;
   readonly number: number;
   readonly expected: readonly Expected[];
 }
@@ -64,7 +64,7 @@ const lineOf = (source: string, { traceback }: ErrorOutput): number | undefined 
 };
 
 const faultOf = (path: string, { cell, number, expected }: Declared, ran: Ran): CellError | undefined => {
-  const source = joined(cell.source);
+  const source = wholeText(cell.source);
   const error = ran.outputs.find((output) => output.output_type === "error");
   if (error !== undefined) {
     const line = lineOf(source, error);
@@ -127,7 +127,7 @@ export const executeNotebook = (
       onCell(one.number, notebook.cells.length);
       const exit = yield* Effect.exit(
         kernel.execute(
-          joined(one.cell.source),
+          wholeText(one.cell.source),
           (outputs) => missing(one.expected, outputs).length === 0,
         ),
       );
@@ -144,7 +144,7 @@ export const executeNotebook = (
         break;
       }
     }
-    const executed = notebook.cells.map((cell, i): Cell => {
+    const executed = notebook.cells.map((cell, i): NotebookCell => {
       if (cell.cell_type !== "code") return cell;
       const ran = outcomes.get(i + 1);
       return { ...cell, outputs: ran?.outputs ?? [], execution_count: ran?.count ?? null };

@@ -3,7 +3,7 @@
  * output without an error; a declared one that is not there fails the notebook.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { type Cell, joined, type MimeBundle, type Output, textIn } from "./notebook.ts";
+import { type MimeBundle, type NotebookCell, type Output, textIn, wholeText } from "./notebook.ts";
 
 /** What a cell may declare. */
 export type Expected = "text" | "table" | "figure";
@@ -16,7 +16,7 @@ const PREFIX = "expects:";
 const isExpected = (name: string): name is Expected => (expectedKinds as readonly string[]).includes(name);
 
 /** What a cell declares; Left is a tag that names no kind of output. */
-export const expectationsOf = ({ metadata }: Cell): E.Either<string, readonly Expected[]> => {
+export const expectationsOf = ({ metadata }: NotebookCell): E.Either<string, readonly Expected[]> => {
   const names = (metadata.tags ?? []).filter((tag) => tag.startsWith(PREFIX)).map((tag) =>
     tag.slice(PREFIX.length)
   );
@@ -34,7 +34,7 @@ const draws = (svg: string): boolean =>
 const has: Readonly<Record<Expected, (output: Output) => boolean>> = {
   text: (output) =>
     output.output_type === "stream"
-      ? output.name === "stdout" && joined(output.text).trim() !== ""
+      ? output.name === "stdout" && wholeText(output.text).trim() !== ""
       : output.output_type !== "error" && textAt(output.data, "text/plain").trim() !== "",
   table: (output) =>
     output.output_type !== "stream" && output.output_type !== "error" &&

@@ -1,6 +1,6 @@
 /** Outputs of a cell from the messages that a kernel broadcasts while it runs. */
 import * as t from "io-ts";
-import { joined, type Output } from "./notebook.ts";
+import { type Output, wholeText } from "./notebook.ts";
 import type { Message } from "./wire.ts";
 
 /** Outputs so far, and what is needed to go on. */
@@ -31,7 +31,7 @@ const failure = t.type({ ename: t.string, evalue: t.string, traceback: t.readonl
 const added = (before: Collected, output: Output, id?: string): Collected => {
   const base = before.clearNext ? noOutputs : before, last = base.outputs.at(-1);
   if (output.output_type === "stream" && last?.output_type === "stream" && last.name === output.name) {
-    const text = joined(last.text) + joined(output.text);
+    const text = wholeText(last.text) + wholeText(output.text);
     return { ...base, outputs: [...base.outputs.slice(0, -1), { ...last, text }] };
   }
   const displays = id === undefined ? base.displays : { ...base.displays, [id]: base.outputs.length };

@@ -5,13 +5,13 @@ import { stripVTControlCharacters } from "node:util";
 import { ALONE, type Html, html, textOfHtml, trusted } from "../report/html.ts";
 import { style } from "../report/style.ts";
 import {
-  type Cell,
-  joined,
   type Lines,
   type MimeBundle,
   type Notebook,
+  type NotebookCell,
   type Output,
   textIn,
+  wholeText,
 } from "./notebook.ts";
 
 const notebookStyle = `
@@ -55,7 +55,7 @@ const tamed = (text: string): Html => {
   return trusted(page.body.innerHTML);
 };
 
-const plain = (text: Lines): string => stripVTControlCharacters(joined(text));
+const plain = (text: Lines): string => stripVTControlCharacters(wholeText(text));
 
 /** How a value is shown, the richest way first. */
 const shows: readonly (readonly [string, (text: string) => Html])[] = [
@@ -97,16 +97,16 @@ const outputHtml = (output: Output): Html => {
   }
 };
 
-const cellHtml = (cell: Cell, number: number): Html =>
+const cellHtml = (cell: NotebookCell, number: number): Html =>
   cell.cell_type === "markdown"
-    ? html`<section>${trusted(markdown.render(joined(cell.source)))}</section>`
+    ? html`<section>${trusted(markdown.render(wholeText(cell.source)))}</section>`
     : cell.cell_type === "raw"
     ? html`
       <section>
-        <pre>${joined(cell.source)}</pre>
+        <pre>${wholeText(cell.source)}</pre>
       </section>
     `
-    : html`<section id="cell-${number}"><pre class="code"><code>${joined(cell.source)}</code></pre>${
+    : html`<section id="cell-${number}"><pre class="code"><code>${wholeText(cell.source)}</code></pre>${
       (cell.outputs ?? []).map((output) => html`<div class="output">${outputHtml(output)}</div>`)
     }</section>`;
 

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkNotebooks } from "../../pipelines/notebooks/check.ts";
 import { expectationsOf } from "../../pipelines/notebooks/expectations.ts";
-import { joined, notebookText, readNotebook, stripped } from "../../pipelines/notebooks/notebook.ts";
+import { notebookText, readNotebook, stripped, wholeText } from "../../pipelines/notebooks/notebook.ts";
 import { logicIn, MOST_LINES } from "./cell_rules.ts";
 import { folder, notebookOf } from "./notebook_kernel.ts";
 
@@ -30,7 +30,7 @@ test("are committed without outputs, and equal what is written", () => {
 
 test("begin with prose, and most cells of code have prose before them", () => {
   for (const { name, notebook: { cells } } of notebooks) {
-    assert.match(joined(cells[0]!.source), /^# \w/, name);
+    assert.match(wholeText(cells[0]!.source), /^# \w/, name);
     const prose = cells.filter((cell) => cell.cell_type === "markdown").length;
     assert.ok(2 * prose >= cells.length - prose, `${name}: ${prose} of ${cells.length} cells are prose`);
   }
@@ -46,11 +46,12 @@ test("declare what they show: every notebook some text, a table or profile, and 
     assert.ok(expected.includes("figure"), name);
     assert.ok(expected.includes("text"), name);
     const silent = cells.filter((cell) =>
-      cell.cell_type === "code" && /console\.log|pipelines\.(shownTable|keep\()/.test(joined(cell.source)) &&
+      cell.cell_type === "code" &&
+      /console\.log|pipelines\.(shownTable|keep\()/.test(wholeText(cell.source)) &&
       (cell.metadata.tags ?? []).length === 0
     );
     assert.equal(
-      silent.map(({ source }) => joined(source)),
+      silent.map(({ source }) => wholeText(source)),
       [],
       `${name}: cells that show something declare it`,
     );
@@ -60,7 +61,9 @@ test("declare what they show: every notebook some text, a table or profile, and 
 test("hold no logic", () => {
   for (const { name, notebook } of notebooks) {
     notebook.cells.forEach((cell, i) => {
-      if (cell.cell_type === "code") assert.equal(logicIn(joined(cell.source)), [], `${name}, cell ${i + 1}`);
+      if (cell.cell_type === "code") {
+        assert.equal(logicIn(wholeText(cell.source)), [], `${name}, cell ${i + 1}`);
+      }
     });
   }
 });

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Cause from "effect/Cause";
 import { type Executed, executeNotebook, type ExecuteOptions } from "../../pipelines/notebooks/execute.ts";
-import { joined, type Notebook, type Output } from "../../pipelines/notebooks/notebook.ts";
+import { type Notebook, type Output, wholeText } from "../../pipelines/notebooks/notebook.ts";
 
 /** A cell's source with the outputs that it declares. */
 export type Source = string | readonly [source: string, ...expected: readonly string[]];
@@ -37,7 +37,7 @@ export const ran = async (
 export const textsOf = ({ notebook }: Executed, cell: number): readonly string[] =>
   (notebook.cells[cell - 1]!.outputs ?? []).map((output: Output) =>
     output.output_type === "stream"
-      ? joined(output.text)
+      ? wholeText(output.text)
       : output.output_type === "error"
       ? `${output.ename}: ${output.evalue}`
       : String(output.data["text/plain"] ?? Object.keys(output.data).join())

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { executeNotebook } from "../../pipelines/notebooks/execute.ts";
-import { joined, type Notebook, readNotebook } from "../../pipelines/notebooks/notebook.ts";
+import { type Notebook, readNotebook, wholeText } from "../../pipelines/notebooks/notebook.ts";
 import { notebookPage } from "../../pipelines/notebooks/render.ts";
 import { folder } from "./notebook_kernel.ts";
 
@@ -67,7 +67,7 @@ const textOf = ({ cells }: Notebook): string =>
   cells.flatMap(({ outputs = [] }) =>
     outputs.map((output) =>
       output.output_type === "stream"
-        ? joined(output.text)
+        ? wholeText(output.text)
         : output.output_type === "error"
         ? output.evalue
         : String(output.data["text/plain"] ?? "")
