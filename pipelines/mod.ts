@@ -184,12 +184,7 @@ export {
   type RecordKind,
   type YesNoRecord,
 } from "./records/records.ts";
-export {
-  type ParseResults,
-  type ResultFiles,
-  resultParser,
-  type SubmissionFormat,
-} from "./eval/submission/format.ts";
+export { type ParseResults, type ResultFiles, type SubmissionFormat } from "./eval/submission/format.ts";
 export * from "./eval/submission/formats.ts";
 export * from "./eval/submission/keyed.ts";
 export { mmbenchTable } from "./eval/submission/mmbench_table.ts";

@@ -10,13 +10,13 @@ import type { Credit, ScoreReport } from "./report.ts";
 import { type OfficialScript, scriptText } from "./scripts.ts";
 import type { SubmissionFormat } from "./submission/format.ts";
 
-/** A function as a scorer of answers: documentation shows a type of another library only as a function's result. */
-export const scorer = <R extends BenchmarkRecord>(
-  score: (answered: readonly Answered<R>[]) => E.Either<EvalError, ScoreReport>,
-): (answered: readonly Answered<R>[]) => E.Either<EvalError, ScoreReport> => score;
-
-/** Scores answers, or refuses them. */
-export type Scorer<R extends BenchmarkRecord> = ReturnType<typeof scorer<R>>;
+/**
+ * Scores answers, or refuses them.
+ * @internal
+ */
+export type Scorer<R extends BenchmarkRecord> = (
+  answered: readonly Answered<R>[],
+) => E.Either<EvalError, ScoreReport>;
 
 /** What a score takes from an answer, as text: a letter, yes or no, a text without marks; "" if it can read nothing. */
 export type ReadAnswer<R extends BenchmarkRecord> = (record: R, answer: string) => string;

@@ -7,7 +7,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, type DecodeError, parseJson, parseLines, type TypeOf } from "../base/bridge.ts";
 import { type Control, everyControl } from "./controls.ts";
-import { anyRecordCodec, type BenchmarkRecord } from "../records/records.ts";
+import { anyRecordCodec } from "../records/records.ts";
 import type { ScoreReport } from "./report.ts";
 
 /** Whose answers: the model's about the image in question, or a control's. */

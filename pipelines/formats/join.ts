@@ -2,14 +2,14 @@
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
 import type { Entry, Machine, Verdict } from "./format.ts";
-import { decoded, field, type formOf, leftOut, refused, taken } from "./machine.ts";
+import { decoded, field, type Form, leftOut, refused, taken } from "./machine.ts";
 
 /** One side of a join. */
 export interface Side<A> {
   /** Which entries are of this side. */
   readonly is: (entry: Entry) => boolean;
   /** Their form. */
-  readonly codec: ReturnType<typeof formOf<A>>;
+  readonly codec: Form<A>;
   /** The field that holds the key by which sides meet, for errors. */
   readonly keyField: string;
   /** The key. */

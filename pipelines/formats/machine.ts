@@ -43,8 +43,11 @@ export const field = (path: string, got: unknown, expected: string): Refusal => 
   return { path, got: text.length > 80 ? `${text.slice(0, 79)}…` : text, expected };
 };
 
-/** A codec as what reads one form. */
-export const formOf = <A>(codec: t.Decoder<unknown, A>): t.Decoder<unknown, A> => codec;
+/**
+ * Reads one form.
+ * @internal
+ */
+export type Form<A> = t.Decoder<unknown, A>;
 
 /** The decoded value of an entry, or the verdict that refuses it. */
 export const decoded = <A>(

@@ -46,13 +46,13 @@ import { describePrefix, heldCaches, heldParams, type Marks, type Room, type Wri
 /** What of a request a search reads. */
 export type SearchRequest = Pick<WriteRequest, "prompts" | "given" | "limit">;
 
-/** A function as a search. */
-export const searchOf = (
-  search: (request: SearchRequest) => Effect.Effect<readonly (readonly number[])[], GenerationError>,
-): (request: SearchRequest) => Effect.Effect<readonly (readonly number[])[], GenerationError> => search;
-
-/** The tokens of the best text of every prompt, ends left out. */
-export type Search = ReturnType<typeof searchOf>;
+/**
+ * The tokens of the best text of every prompt, ends left out.
+ * @internal
+ */
+export type Search = (
+  request: SearchRequest,
+) => Effect.Effect<readonly (readonly number[])[], GenerationError>;
 
 /** Every row of an array several times. */
 const repeated = (array: NdArray, times: number): NdArray => {

@@ -46,17 +46,18 @@ export interface WriteRequest {
 /** New tokens of every prompt since the last burst, ends left out. */
 export type Burst = readonly (readonly number[])[];
 
-/** A function as a writer's stream. */
-export const streamOf = (
-  stream: (request: WriteRequest) => Stream.Stream<Burst, GenerationError>,
-): (request: WriteRequest) => Stream.Stream<Burst, GenerationError> => stream;
+/**
+ * Writes, token by token. One text at a time: a stream that another one overtook fails with a GenerateError.
+ * @internal
+ */
+export type WriteStream = (request: WriteRequest) => Stream.Stream<Burst, GenerationError>;
 
 /** A writer on a device. */
 export interface Generator {
   /** Its sizes. */
   readonly room: Room;
-  /** Writes, token by token. One text at a time: a stream that another one overtook fails with a GenerateError. */
-  readonly stream: ReturnType<typeof streamOf>;
+  /** Writes, token by token. */
+  readonly stream: WriteStream;
 }
 
 /** What prompts are refused for. */

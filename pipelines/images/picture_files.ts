@@ -8,10 +8,11 @@ import { bytesAt } from "../base/file_bytes.ts";
 /** Most bytes of one encoded image, 256 MiB. */
 export const MOST_ENCODED = 2 ** 28;
 
-/** A function as what loads a picture. */
-export const pictureLoader = (
-  load: Effect.Effect<Uint8Array, DataError | DiskError>,
-): Effect.Effect<Uint8Array, DataError | DiskError> => load;
+/**
+ * Loads a picture.
+ * @internal
+ */
+export type PictureLoader = Effect.Effect<Uint8Array, DataError | DiskError>;
 
 /** A picture on disk. */
 export interface PictureFile {
@@ -20,7 +21,7 @@ export interface PictureFile {
   /** The sha-256 of its bytes, hexadecimal. */
   readonly content: string;
   /** Reads the bytes; what is not the content any more is refused. */
-  readonly load: ReturnType<typeof pictureLoader>;
+  readonly load: PictureLoader;
 }
 
 /** Where a picture's bytes lie. */
@@ -48,18 +49,16 @@ export const spotBytes = (spot: PictureSpot): Effect.Effect<Uint8Array, DiskErro
 export const pictureFile = (spot: PictureSpot, content: string): PictureFile => ({
   name: spot.name,
   content,
-  load: pictureLoader(
-    Effect.flatMap(
-      spotBytes(spot),
-      (bytes) =>
-        sha256(bytes) === content ? Effect.succeed(bytes) : Effect.fail(
-          new DataError({
-            op: `read ${spot.name}`,
-            got: "other bytes than when the mixture was opened",
-            expected: `the file with sha-256 ${content.slice(0, 16)}`,
-            mend: "leave pictures alone while they are learnt from; start again to use the new one",
-          }),
-        ),
-    ),
+  load: Effect.flatMap(
+    spotBytes(spot),
+    (bytes) =>
+      sha256(bytes) === content ? Effect.succeed(bytes) : Effect.fail(
+        new DataError({
+          op: `read ${spot.name}`,
+          got: "other bytes than when the mixture was opened",
+          expected: `the file with sha-256 ${content.slice(0, 16)}`,
+          mend: "leave pictures alone while they are learnt from; start again to use the new one",
+        }),
+      ),
   ),
 });

@@ -39,13 +39,11 @@ const squareOf = (file: string, answer: Answer): Effect.Effect<Uint8Array, Image
   return Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason }));
 };
 
-/** A function as a decoder of images. */
-export const squareDecoder = (
-  decode: (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError>,
-): (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError> => decode;
-
-/** Decodes one image. */
-export type SquareDecoder = ReturnType<typeof squareDecoder>;
+/**
+ * Decodes one image.
+ * @internal
+ */
+export type SquareDecoder = (image: EncodedImage) => Effect.Effect<Uint8Array, ImageError | DataError>;
 
 /**
  * Opens threads that decode images by `decodeImage` and resize them as CLIP does, for as long as the scope lives.

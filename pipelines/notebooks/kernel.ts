@@ -44,18 +44,19 @@ export interface Ran {
 
 /** A running kernel. */
 export interface Kernel {
-  /**
-   * Runs code. `complete` says of outputs whether all declared ones are there. Fails with KernelError where the kernel
-   * dies or does not answer.
-   */
-  readonly execute: (
-    code: string,
-    complete?: (outputs: readonly Output[]) => boolean,
-  ) => ReturnType<typeof havingRun>;
+  /** Runs code. */
+  readonly execute: ExecuteCode;
 }
 
-/** What running code comes to, as an Effect; {@link Kernel} names its type by it. */
-export const havingRun = (ran: Ran): Effect.Effect<Ran, KernelError> => Effect.succeed(ran);
+/**
+ * Runs code. `complete` says of outputs whether all declared ones are there. Fails with KernelError where the kernel
+ * dies or does not answer.
+ * @internal
+ */
+export type ExecuteCode = (
+  code: string,
+  complete?: (outputs: readonly Output[]) => boolean,
+) => Effect.Effect<Ran, KernelError>;
 
 /** What every kernel runs first: errors outside of any cell would end its session without a word. */
 const PRELUDE = `
@@ -291,10 +292,7 @@ export const openKernel = (
       if (Option.isNone(heard)) yield* listening;
     });
 
-    const execute = (
-      code: string,
-      complete: (outputs: readonly Output[]) => boolean = () => true,
-    ): Effect.Effect<Ran, KernelError> =>
+    const execute: ExecuteCode = (code, complete = () => true) =>
       Effect.gen(function* () {
         const reply = yield* Effect.flatMap(executeRequest(code, true), replyTo);
         const mark = crypto.randomUUID(), last = yield* executeRequest(marks(mark), false);

@@ -6,17 +6,14 @@ import type { Answered, BenchmarkRecord, Prediction } from "../../records/record
 /** Result files by name. */
 export type ResultFiles = Readonly<Record<string, string>>;
 
-/** A function as a reader of result files. */
-export const resultParser = (
-  parse: (
-    files: ResultFiles,
-    records: readonly BenchmarkRecord[],
-  ) => E.Either<EvalError, readonly Prediction[]>,
-): (files: ResultFiles, records: readonly BenchmarkRecord[]) => E.Either<EvalError, readonly Prediction[]> =>
-  parse;
-
-/** Reads result files back; questions are needed where a format does not have their ids. */
-export type ParseResults = ReturnType<typeof resultParser>;
+/**
+ * Reads result files back; questions are needed where a format does not have their ids.
+ * @internal
+ */
+export type ParseResults = (
+  files: ResultFiles,
+  records: readonly BenchmarkRecord[],
+) => E.Either<EvalError, readonly Prediction[]>;
 
 /** A format of result files. */
 export interface SubmissionFormat {
