@@ -137,6 +137,20 @@ const weightOf = (name: string, aux: Readonly<Record<string, Tensor>>): Tensor =
   });
 };
 
+// products narrow what was widened, and read the f16 that is stored
+const wide = (leaf: Tensor): Tensor => leaf.dtype === "f16" ? cast("f32")(leaf) : leaf;
+
+/** The loss of a state's parameters on a batch, in the step's precision, and the scalars beside it: no step is made. */
+export const lossOf =
+  <B>({ loss, mixed: half }: GradientConfig<B>): GradientConfig<B>["loss"] =>
+  (params: Tree<Tensor>, batch: B) =>
+    (half === undefined ? loss : mixed(half)(loss))(tensors.map(params, wide), batch);
+
+/** The parameters of a state with their moving averages in place of those that have one. */
+export const averagedParams = (
+  { params, ema = {} }: Pick<TrainState<Tensor>, "params" | "ema">,
+): Tree<Tensor> => tensors.map(params, (leaf, path): Tensor => ema[path] ?? leaf);
+
 /**
  * The gradients of the trained parameters on one batch, and the scalars beside them. Reads the parameters and, where the
  * loss is scaled, the scale.
@@ -151,8 +165,6 @@ export const gradientOf =
       : scaleOf(scaling === undefined ? {} : { scaling }).scale;
     const stated = config.remat === undefined ? config.loss : rematWhere(config.remat)(config.loss);
     const loss = half === undefined ? stated : mixed(half)(stated);
-    // products narrow what was widened, and read the f16 that is stored
-    const wide = (leaf: Tensor): Tensor => leaf.dtype === "f16" ? cast("f32")(leaf) : leaf;
     const whole = (some: Readonly<Record<string, Tensor>>): Tree<Tensor> =>
       tensors.map(params, (leaf, path): Tensor => some[path] ?? wide(leaf));
     const { aux: [value, aux], grad } = valueAndGrad((some: Readonly<Record<string, Tensor>>) => {

@@ -233,6 +233,8 @@ export interface MetricsLog {
 export interface MetricsStart {
   /** Step of the checkpoint that the run resumes from: later lines are cut off. Without it all whole lines stay. */
   readonly resumeAt?: number;
+  /** Reads the records that stay. */
+  readonly read?: (record: MetricRecord) => void;
 }
 
 /**
@@ -250,6 +252,7 @@ export const openMetrics = (
     const { count, partial } = yield* scanning(path, () =>
       recordsIn(file, size, (record, end) => {
         if (record.step > until) return;
+        start.read?.(record);
         kept++;
         last = record;
         length = end;

@@ -12,7 +12,7 @@ export interface MetricsDigest {
   readonly last: MetricRecord;
   /** Time spent on steps. */
   readonly timing: StepTiming;
-  /** Loss of every step; NaN where it has none. */
+  /** Loss of every step; NaN where it is none. */
   readonly losses: Float64Array;
 }
 
@@ -30,6 +30,7 @@ export const digestMetrics = (path: string): Effect.Effect<MetricsDigest, DiskEr
     // seconds of steps that pay for warming up stand first, as the first window of each process has them
     const cold: number[] = [];
     const read = (record: MetricRecord): void => {
+      if (record.loss === undefined) return; // of a validation
       first ??= record;
       last = record;
       if (count === losses.length) losses = grown(losses, count);

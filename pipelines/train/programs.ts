@@ -41,7 +41,7 @@ const loadMain = (source: Source): Loaded =>
   Effect.flatMap(theDevice(), (device) => device.load(compile(source, device.profile)));
 
 /** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
-const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
+export const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const load = (apart: boolean) =>

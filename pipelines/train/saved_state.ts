@@ -1,14 +1,34 @@
 /** The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. */
-import { arrayTrees, bindingsOf, type NdArray, type Tree, unflatten } from "@chain-of-sight/core";
+import {
+  arrayTrees,
+  bindingsOf,
+  type NdArray,
+  type ParameterSpec,
+  type Tree,
+  type TreeError,
+  unflatten,
+} from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { type Checkpoint, type CheckpointError, load, save, sweep } from "../weights/checkpoint.ts";
+import { sweepTemps } from "../base/disk.ts";
+import { type Checkpoint, type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import { paramsIn } from "../weights/params.ts";
 import { TrainingError } from "./fault.ts";
-import type { Bindings, Training } from "./training.ts";
+import { keptPath } from "./kept.ts";
+import type { Bindings, Training, TrainingResult } from "./training.ts";
 
 /** Prefix of a parameter's name in a checkpoint. */
 export const PARAMS = "state.params.";
 
-const missing = (error: CheckpointError): boolean => error.reason === "missing";
+/** Prefix of the name of a parameter's moving average. */
+export const EMA = "state.ema.";
+
+/** A checkpoint, or nothing where there is no file. */
+export const loadIfThere = (path: string): Effect.Effect<Checkpoint | undefined, CheckpointError> =>
+  load(path).pipe(
+    Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
+      error.reason === "missing" ? Effect.succeed(undefined) : Effect.fail(error)
+    ),
+  );
 
 /**
  * The checkpoint of a training, or nothing where there is none yet. One that is corrupt or of another training is an
@@ -19,12 +39,9 @@ export const loadState = <B, E, R>(
 ): Effect.Effect<Checkpoint | undefined, CheckpointError | TrainingError> =>
   Effect.gen(function* () {
     const path = training.places.checkpoint;
-    yield* sweep(path).pipe(Effect.catch(() => Effect.succeed([])));
-    const found = yield* load(path).pipe(
-      Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
-        missing(error) ? Effect.succeed(undefined) : Effect.fail(error)
-      ),
-    );
+    // what a killed process was writing: the checkpoint, or one that is kept beside it
+    yield* Effect.ignore(sweepTemps(path.replace(/\.safetensors$/, "")));
+    const found = yield* loadIfThere(path);
     if (found === undefined || found.metadata.identity === training.identity) return found;
     return yield* Effect.fail(
       new TrainingError({
@@ -43,29 +60,78 @@ export const loadState = <B, E, R>(
  * states give equal files.
  */
 export const saveState = <B, E, R>(
-  training: Training<B, E, R>,
+  { stage, identity, lineage, schedule, places, initial, result }: Training<B, E, R>,
   changed: Bindings,
   step: number,
 ): Effect.Effect<void, CheckpointError> =>
   Effect.asVoid(
-    save(training.places.checkpoint, { ...bindingsOf("state.params", training.initial), ...changed }, {
-      stage: training.stage,
-      identity: training.identity,
+    save(places.checkpoint, { ...bindingsOf("state.params", initial), ...changed }, {
+      stage,
+      identity,
       step: String(step),
+      ...(lineage === undefined ? {} : { lineage, stableUntil: String(schedule.stableUntil) }),
+      ...(result?.checkpoint === "best" ? { result: "best" } : {}),
+      ...(result?.weights === "ema" ? { weights: "ema" } : {}),
     }),
   );
 
+/** The tensors of a checkpoint by path of the parameter: as trained, or with their averages in place of those. */
+const weightsIn = (
+  tensors: Bindings,
+  weights: TrainingResult["weights"],
+): Readonly<Record<string, NdArray>> => {
+  const under = (prefix: string) =>
+    Object.entries(tensors).flatMap(([path, value]) =>
+      path.startsWith(prefix) ? [[path.slice(prefix.length), value] as const] : []
+    );
+  return Object.fromEntries([...under(PARAMS), ...(weights === "ema" ? under(EMA) : [])]);
+};
+
 /** The parameters in a saved state, as the tree that `like` is. Throws a TreeError for another model's. */
-export const paramsOf = (state: Bindings, like: Tree<NdArray>): Tree<NdArray> =>
-  unflatten(
-    arrayTrees,
-    like,
-    Object.fromEntries(
-      Object.entries(state)
-        .filter(([path]) => path.startsWith(PARAMS))
-        .map(([path, value]) => [path.slice(PARAMS.length), value]),
-    ),
-  ) as Tree<NdArray>;
+export const paramsOf = (
+  state: Bindings,
+  like: Tree<NdArray>,
+  weights?: TrainingResult["weights"],
+): Tree<NdArray> => unflatten(arrayTrees, like, weightsIn(state, weights)) as Tree<NdArray>;
+
+/** What a training left for later stages, and the metadata of its checkpoint. */
+export interface TrainedParams {
+  /** The parameters. */
+  readonly params: Tree<NdArray>;
+  /** `stage`, `identity`, `step` and what else its checkpoint says. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const noAverages = (path: string, stage: string, step: string): TrainingError =>
+  new TrainingError({
+    op: `read moving averages from ${path}`,
+    got: "a checkpoint without them",
+    expected: "one of a training with ema",
+    mend: "ask for the weights as trained, or train with ema",
+    stage,
+    step: Number(step),
+  });
+
+/**
+ * The parameters that a training left in its checkpoint: those of the checkpoint and the weights that its configuration
+ * says, unless `want` asks for others. `prefix` leads to a part of them.
+ */
+export const loadTrained = (
+  path: string,
+  specs: Tree<ParameterSpec>,
+  want: TrainingResult = {},
+  prefix = "",
+): Effect.Effect<TrainedParams, CheckpointError | TrainingError | TreeError> =>
+  Effect.gen(function* () {
+    const last = yield* load(path), { checkpoint = last.metadata.result } = want;
+    const { tensors, metadata } = checkpoint === "best" ? yield* load(keptPath(path, "best")) : last;
+    const { stage = "", step = "0", weights = "trained" } = metadata, { weights: asked = weights } = want;
+    if (asked === "ema" && !Object.keys(tensors).some((name) => name.startsWith(EMA))) {
+      return yield* Effect.fail(noAverages(path, stage, step));
+    }
+    const all = weightsIn(tensors, asked as TrainingResult["weights"]);
+    return { params: yield* paramsIn(all, specs, prefix), metadata };
+  });
 
 /** The file beside a checkpoint that holds the batch at which its training stopped. */
 export const badBatchPath = (checkpoint: string): string =>

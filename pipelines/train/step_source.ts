@@ -54,7 +54,7 @@ export interface Described<B> {
 
 /** Describes a training's step. */
 export const described = <B, E, R>(training: Training<B, E, R>): Described<B> => {
-  const { optimiser, trainable, specs, loss, schedule, maxNorm, micro, remat } = training;
+  const { optimiser, trainable, specs, loss, schedule, maxNorm, micro, remat, ema } = training;
   const half = mixedOf(training.precision, training.half);
   // in mixed precision steps are skipped anyway
   const skips = half.mixed === undefined && training.onNonFinite === "skip"
@@ -72,9 +72,13 @@ export const described = <B, E, R>(training: Training<B, E, R>): Described<B> =>
       ...skips,
       ...(remat === undefined ? {} : { remat }),
       ...(micro === undefined ? {} : { weight: micro.weight }),
+      ...(ema === undefined ? {} : { ema }),
     },
     stored,
-    state: placeholders("state", trainStateSpecs(optimiser, specs, trainable, stored)) as TrainState<Tensor>,
+    state: placeholders(
+      "state",
+      trainStateSpecs(optimiser, specs, trainable, stored, ema !== undefined),
+    ) as TrainState<Tensor>,
   };
 };
 
@@ -101,7 +105,13 @@ export const stateSource = <B, E, R>(
     ring,
     changing: changed.map(([path]) => path),
     bind: (values) => bindingsOf("state", values as Tree<NdArray>),
-    start: startTraining(training.optimiser, training.initial, training.trainable, stored),
+    start: startTraining(
+      training.optimiser,
+      training.initial,
+      training.trainable,
+      stored,
+      training.ema !== undefined,
+    ),
   };
 };
 

@@ -17,12 +17,16 @@ import {
 import type { DiskError } from "../base/disk.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
-import type { CheckpointError } from "../weights/checkpoint.ts";
+import { type CheckpointError, load } from "../weights/checkpoint.ts";
+import { copyMetrics, loadShorter } from "./extend.ts";
 import { TrainingError } from "./fault.ts";
+import { type History, noHistory, stopReason, withRecord } from "./history.ts";
+import { keepCheckpoint, keepsBest, keptPath } from "./kept.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
-import { loadState, PARAMS, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
+import { EMA, loadState, PARAMS, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
 import { RING, type StepSource } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
+import { loadValidation, type Losses, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
@@ -32,8 +36,10 @@ export type TrainError = CheckpointError | DeviceError | DiskError | MetricsErro
 export interface Trained {
   /** Parameters after the last step. */
   readonly params: Tree<NdArray>;
-  /** Optimiser steps. */
+  /** Optimiser steps that were done. */
   readonly steps: number;
+  /** Why it ended before its last step, where validation ended it. */
+  readonly stopped?: string;
   /** The file of the metrics of every step, with `seconds` of its window per step, and `deviceBytes` that it held. */
   readonly metrics: string;
   /** Seconds from the start of this process's part to its end, compilation and saving included. */
@@ -66,8 +72,12 @@ interface Running<B, E, R> {
   readonly log: MetricsLog;
   readonly report: ProgressReport;
   readonly at: Position;
-  /** The last record. */
+  /** What validation measures, where there is any. */
+  readonly losses: Losses<E, R> | undefined;
+  /** The last record of a step. */
   last: MetricRecord | undefined;
+  /** What validations have said. */
+  history: History;
   /** Step of the last checkpoint of this process. */
   saved: number | undefined;
 }
@@ -146,13 +156,47 @@ const startValues = ({ bind, start, changing }: StepSource, saved: Bindings | un
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
-    if (run.saved === run.at.known) return;
     const { main, step } = run.programs;
-    const changed = yield* main.read(step.changing);
-    yield* syncMetrics(run.log);
-    yield* saveState(run.training, changed, run.at.known);
-    run.saved = run.at.known;
+    if (run.saved !== run.at.known) {
+      const changed = yield* main.read(step.changing);
+      yield* syncMetrics(run.log);
+      yield* saveState(run.training, changed, run.at.known);
+      run.saved = run.at.known;
+    }
+    yield* keepCheckpoint(run.training, run.history, run.at.known);
   });
+
+/** Parameters on the device: as they are, or their averages. */
+const paramsNow = <B, E, R>(
+  { result, initial }: Training<B, E, R>,
+  { main, step }: StepPrograms,
+): Effect.Effect<Tree<NdArray>, DeviceError | TreeError> =>
+  Effect.map(
+    main.read(step.changing.filter((path) => path.startsWith(PARAMS) || path.startsWith(EMA))),
+    (changed) => paramsOf({ ...bindingsOf("state.params", initial), ...changed }, initial, result?.weights),
+  );
+
+const isDue = <B, E, R>({ validation, total }: Training<B, E, R>, step: number): boolean =>
+  validation !== undefined && step > 0 && (step % validation.every === 0 || step === total);
+
+/** Validates after the last known step, where it is time to and that was not done before. */
+const validate = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
+  Effect.gen(function* () {
+    const { training, programs, at: { known }, losses } = run, { validation } = training;
+    if (validation === undefined || losses === undefined) return;
+    if (!isDue(training, known) || run.history.validated >= known) return;
+    const params = paramsNow(training, programs);
+    const record = yield* validationRecord({ stage: training.stage, validation }, losses, params, known);
+    yield* Effect.uninterruptible(Effect.andThen(
+      appendMetrics(run.log, [record]),
+      Effect.sync(() => {
+        run.history = withRecord(validation, run.history, record);
+      }),
+    ));
+  });
+
+const endsEarly = <B, E, R>({ validation }: Training<B, E, R>, history: History): string | undefined =>
+  validation && stopReason(validation, history);
 
 const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<void, TrainError> =>
   Effect.uninterruptible(Effect.suspend(() => {
@@ -172,10 +216,21 @@ const BREATH = 200;
 const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.gen(function* () {
     const { at, training } = run, { total, places, batchAt } = training;
+    const { every = Infinity } = training.validation ?? {}, { stableUntil } = training.schedule;
+    const stable = training.keep?.stable === true ? stableUntil : Infinity;
+    const until = (every: number): number => every === Infinity ? Infinity : every - at.known % every;
+    const ends = (): boolean => at.known === total || endsEarly(training, run.history) !== undefined;
+    const isKept = (): boolean =>
+      ends() || at.known % places.every === 0 || at.known === stable ||
+      (run.history.best?.step === at.known && keepsBest(training));
+    // an interrupted validation is made up for
+    yield* validate(run);
+    if (at.known > 0 && isKept()) yield* keep(run);
+    if (ends()) return;
     let batch = yield* batchAt(at.known);
-    while (at.known < total) {
-      const untilSave = places.every - at.known % places.every;
-      const count = Math.min(windowOf(run.last, batchBytes(batch)), untilSave, total - at.known);
+    while (!ends()) {
+      const next = [until(places.every), until(every), total - at.known, stable - at.known];
+      const count = Math.min(windowOf(run.last, batchBytes(batch)), ...next.filter((steps) => steps > 0));
       at.windowBegan = performance.now();
       let breath = at.windowBegan;
       for (let i = 0; i < count; i++) {
@@ -187,7 +242,8 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
         if (at.submitted < total) batch = yield* batchAt(at.submitted); // the device is busy meanwhile
       }
       yield* settle(run);
-      if (at.known % places.every === 0 || at.known === total) yield* keep(run);
+      yield* validate(run);
+      if (isKept()) yield* keep(run);
       yield* Effect.sleep(0); // signals are heard here
     }
   });
@@ -196,25 +252,52 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
  * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
  * A loss or gradient that is not finite ends it with a TrainingError; the last checkpoint is kept, and the batch is saved
  * beside it. In mixed precision such steps change nothing but the scale of the loss, and only end it when that cannot
- * fall any more. With `onNonFinite: "skip"` they never end it.
+ * fall any more. With `onNonFinite: "skip"` they never end it. Validation ends it where its patience does; which validation
+ * was the best is read from the metrics, so that a resumed training decides as the uninterrupted one.
  */
 export const train = <B, E, R>(
   training: Training<B, E, R>,
 ): Effect.Effect<Trained, TrainError | E, Device | R> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now();
-    const { total, places, stage, work } = training;
-    const saved = yield* loadState(training);
+    const { total, places, stage, work, validation } = training;
+    let saved = yield* loadState(training), history = noHistory, last: MetricRecord | undefined;
+    const read = (record: MetricRecord): void => {
+      if (typeof record.seconds === "number") last = record;
+      if (validation !== undefined) history = withRecord(validation, history, record);
+    };
+    const log = yield* openMetrics(places.metrics, { resumeAt: Number(saved?.metadata.step ?? 0), read });
+    const shorter = saved === undefined ? yield* loadShorter(training) : undefined;
+    if (shorter !== undefined) {
+      const step = Number(shorter.metadata.step), records = yield* copyMetrics(training, log, step);
+      records.forEach(read);
+      yield* syncMetrics(log);
+      yield* saveState(training, shorter.tensors, step);
+      saved = shorter;
+    }
     const from = Number(saved?.metadata.step ?? 0);
-    const log = yield* openMetrics(places.metrics, { resumeAt: from });
-    const done = (params: Tree<NdArray>): Trained => ({
-      params,
-      steps: total,
-      metrics: places.metrics,
-      wallSeconds: (performance.now() - began) / 1000,
-    });
-    if (saved !== undefined && from >= total) {
-      return done(paramsOf(saved.tensors, training.initial));
+    if (saved !== undefined) yield* keepCheckpoint(training, history, from);
+    const done = (last: Tree<NdArray>, steps: number): Effect.Effect<Trained, TrainError> =>
+      Effect.gen(function* () {
+        const { best } = history, stopped = endsEarly(training, history);
+        const params = training.result?.checkpoint !== "best" || best === undefined || best.step === steps
+          ? last
+          : paramsOf(
+            (yield* load(keptPath(places.checkpoint, "best"))).tensors,
+            training.initial,
+            training.result.weights,
+          );
+        return {
+          params,
+          steps,
+          ...(stopped === undefined || steps === total ? {} : { stopped }),
+          metrics: places.metrics,
+          wallSeconds: (performance.now() - began) / 1000,
+        };
+      });
+    const validated = !isDue(training, from) || history.validated >= from;
+    if (saved !== undefined && validated && (from >= total || endsEarly(training, history) !== undefined)) {
+      return yield* done(paramsOf(saved.tensors, training.initial, training.result?.weights), from);
     }
     const device = yield* theDevice();
     if (training.precision === "mixed" && !device.profile.f16) {
@@ -222,6 +305,8 @@ export const train = <B, E, R>(
     }
     // compiling takes seconds, and there is nothing to save yet
     const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
+    const losses = validation &&
+      (yield* openToSignals(loadValidation(training, validation, main)));
     yield* main.write({
       ...startValues(step, saved?.tensors),
       [RING]: zerosArray("f32", step.ring.spec.shape),
@@ -234,7 +319,9 @@ export const train = <B, E, R>(
       log,
       report,
       at,
-      last: log.last,
+      last,
+      losses,
+      history,
       saved: saved && from,
     };
     yield* loop(run).pipe(
@@ -244,6 +331,6 @@ export const train = <B, E, R>(
         )
       ),
     );
-    const changed = yield* main.read(step.changing.filter((path) => path.startsWith(PARAMS)));
-    return done(paramsOf({ ...bindingsOf("state.params", training.initial), ...changed }, training.initial));
+    history = run.history;
+    return yield* done(yield* paramsNow(training, programs), at.known);
   }));

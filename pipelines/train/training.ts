@@ -36,6 +36,55 @@ export interface TrainingPlaces {
   readonly every: number;
   /** Where progress is shown; standard error by default. */
   readonly sink?: ProgressSink;
+  /**
+   * The checkpoint and the metrics of a training of another number of steps, and of the same lineage: where this one has
+   * no checkpoint yet, it goes on from there instead of from its first step, and is the same training.
+   */
+  readonly extend?: Pick<TrainingPlaces, "checkpoint" | "metrics">;
+}
+
+/** Weights of a training: as they are after a step, or their exponential moving averages. */
+export type TrainedWeights = "trained" | "ema";
+
+/** Validation while a training goes on: losses of batches that it does not learn from, and scores. */
+export interface Validation<E = never, R = never> {
+  /** Steps between validations; the last step is validated too. */
+  readonly every: number;
+  /** Number of batches. */
+  readonly batches: number;
+  /** The arrays of a batch, of a shape that a program of the training takes: with `micro` one micro-batch. */
+  readonly batchAt: (batch: number) => Effect.Effect<Bindings, E, R>;
+  /** The further scalar of the loss that batches are weighed by; they weigh alike by default. */
+  readonly weight?: string;
+  /** Scores of the parameters after a step, by name; none by default. */
+  readonly scores?: (
+    params: Tree<NdArray>,
+    step: number,
+  ) => Effect.Effect<Readonly<Record<string, number>>, E, R>;
+  /** The metric that decides what is best: `validation/loss`, another scalar of the loss, or `scores/<name>`. */
+  readonly metric: string;
+  /** Whether its least or its greatest value is best. */
+  readonly mode: "min" | "max";
+  /** Validations in a row without a better value after which the training ends; it does not by default. */
+  readonly patience?: number;
+}
+
+/** Checkpoints that a training keeps beside its last one, in files of their own beside it. */
+export interface Keep {
+  /** The last so many, the last one included; 1 by default. */
+  readonly last?: number;
+  /** The best by validation; not by default. */
+  readonly best?: boolean;
+  /** The one from which trainings of more steps can go on; not by default. */
+  readonly stable?: boolean;
+}
+
+/** What later stages read of a training. */
+export interface TrainingResult {
+  /** The `last` checkpoint, the default, or the `best` by validation. */
+  readonly checkpoint?: "last" | "best";
+  /** The weights, as `trained` by default; validation reads the same. */
+  readonly weights?: TrainedWeights;
 }
 
 /** Batches of another shape. */
@@ -60,6 +109,8 @@ export interface Training<B, E = never, R = never> {
   readonly stage: string;
   /** Hash of all that decides the numbers; a checkpoint of another identity is refused. */
   readonly identity: string;
+  /** Hash of all that decides the numbers, the number of steps left out; without it, a training is not extended. */
+  readonly lineage?: string;
   /** The parameters. */
   readonly specs: Tree<ParameterSpec>;
   /** Their values before the first step. */
@@ -93,7 +144,15 @@ export interface Training<B, E = never, R = never> {
   readonly remat?: PathPredicate;
   /** What becomes of a step whose loss or gradients are not finite; `stop` by default. */
   readonly onNonFinite?: OnNonFinite;
-  /** Optimiser steps altogether. */
+  /** Decay of the moving averages of the trained parameters, which are part of the state; none by default. */
+  readonly ema?: number;
+  /** Validation while it trains; none by default. */
+  readonly validation?: Validation<E, R>;
+  /** Checkpoints that are kept beside the last one; none by default. */
+  readonly keep?: Keep;
+  /** What later stages read; the weights after the last step by default. */
+  readonly result?: TrainingResult;
+  /** Optimiser steps altogether; validation may end it before. */
   readonly total: number;
   /** What a step gets done, for rates: 512 `tokens`. */
   readonly work: { readonly amount: number; readonly unit: string };

@@ -1,0 +1,71 @@
+/**
+ * Going on from a training of another number of steps. Up to the step until which its learning rates and those of the longer
+ * training agree, the two are the same training: the longer one takes over the state and the metrics of such a step, and is
+ * what it would have been from its first step on, bit for bit.
+ */
+import * as Effect from "effect/Effect";
+import type { DiskError } from "../base/disk.ts";
+import {
+  appendMetrics,
+  type MetricRecord,
+  type MetricsError,
+  type MetricsLog,
+  readMetrics,
+} from "../runs/metrics.ts";
+import type { Checkpoint, CheckpointError } from "../weights/checkpoint.ts";
+import { TrainingError } from "./fault.ts";
+import { keptPath, keptSteps } from "./kept.ts";
+import { loadIfThere } from "./saved_state.ts";
+import type { Training } from "./training.ts";
+
+/** The last checkpoint of the training that is extended from which this one can go on. */
+export const loadShorter = <B, E, R>(
+  { stage, lineage, schedule, places: { extend } }: Training<B, E, R>,
+): Effect.Effect<Checkpoint | undefined, CheckpointError | DiskError | TrainingError> =>
+  Effect.gen(function* () {
+    if (extend === undefined) return undefined;
+    const path = extend.checkpoint,
+      refuse = (got: string, expected: string, mend: string, step: number) =>
+        Effect.fail(
+          new TrainingError({ op: `extend ${stage} from ${path}`, got, expected, mend, stage, step }),
+        );
+    const steps = (yield* keptSteps(path)).map((step) => keptPath(path, `step-${step}`));
+    let first = Infinity, until = 0;
+    for (const file of [path, ...steps, keptPath(path, "stable")]) {
+      const found = yield* loadIfThere(file);
+      if (found === undefined) continue;
+      const { metadata } = found, step = Number(metadata.step);
+      if (lineage === undefined || metadata.lineage !== lineage) {
+        return yield* refuse(
+          "a training that differs in more than its steps",
+          "the same configuration, data and code but for the number of steps",
+          "extend with the configuration of that run, or start from its parameters alone with warmStart",
+          step,
+        );
+      }
+      until = Math.min(Number(metadata.stableUntil), schedule.stableUntil);
+      if (step <= until) return found;
+      first = Math.min(first, step);
+    }
+    return first === Infinity
+      ? yield* refuse("no checkpoint", "the checkpoint of a training", "check the path", 0)
+      : yield* refuse(
+        `checkpoints from step ${first} on, with learning rates that follow from the number of steps from step ${until} on`,
+        `a checkpoint of step ${until} or before`,
+        'train with the schedule "constant" or "wsd", whose stable phase can be extended, or start from its ' +
+          "parameters alone with warmStart",
+        first,
+      );
+  });
+
+/** Takes over the metrics of the steps before a checkpoint. */
+export const copyMetrics = <B, E, R>(
+  { places: { extend } }: Pick<Training<B, E, R>, "places">,
+  log: MetricsLog,
+  step: number,
+): Effect.Effect<readonly MetricRecord[], DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    const records = (yield* readMetrics(extend!.metrics)).filter((record) => record.step <= step);
+    yield* appendMetrics(log, records);
+    return records;
+  });
