@@ -18,7 +18,8 @@ import { tokenizerFor } from "../stages/encoding.ts";
 import { vocabularyOf } from "../stages/scene_source.ts";
 import { modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { PARAMS } from "../train/saved_state.ts";
+import type { TrainingError } from "../train/fault.ts";
+import { trainedWeights } from "../train/saved_state.ts";
 import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, nonFinite } from "../weights/checkpoint.ts";
@@ -27,7 +28,7 @@ import type { Writer } from "../generate/programs.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
 
 /** What loading a model can fail with. */
-export type TrainedError = CheckpointError | PlaceError | TreeError;
+export type TrainedError = CheckpointError | PlaceError | TrainingError | TreeError;
 
 /** A model that was pre-trained, expanded and fine-tuned. */
 export interface TrainedModel extends TrainedPlace {
@@ -79,9 +80,9 @@ export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedM
     const place = yield* trainedPlace(path, name), { config, arm } = place, { model } = config;
     const tokenizer = tokenizerFor(config), bridge = bridgeAfter({ ...config, arm }, "finetune");
     const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
-    const { tensors } = yield* load(place.checkpoint), bad = nonFinite(place.checkpoint, tensors);
+    const { weights } = yield* trainedWeights(place.checkpoint), bad = nonFinite(place.checkpoint, weights);
     if (bad !== undefined) return yield* Effect.fail(bad);
-    const params = yield* paramsIn(tensors, whole.specs, PARAMS);
+    const params = yield* paramsIn(weights, whole.specs);
     const writer = writerOf({ model, bridge, params, tokenizer }), encoder = yield* encoderOf(place);
     return { ...place, bridge, tokenizer, writer: seeing(writer, whole, viewsRead(bridge), encoder) };
   });

@@ -9,10 +9,11 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { modelOf, type ModelState } from "../stages/model.ts";
-import { PARAMS } from "../train/saved_state.ts";
+import { PARAMS, trainedWeights } from "../train/saved_state.ts";
 import { visionTower } from "../vision/tower.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";
+import type { TrainingError } from "../train/fault.ts";
 import { artefactPath } from "./artefact.ts";
 import { bridgeAfter, type Experiment } from "./experiment.ts";
 import { jobsOf } from "./jobs.ts";
@@ -33,13 +34,13 @@ export const modelAfter = (
   e: Experiment,
   stage: "pretrain" | "expand" | "finetune",
   vocabulary: number,
-): Effect.Effect<ModelState, CheckpointError | TreeError> =>
+): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> =>
   Effect.gen(function* () {
     const job = jobsOf(e, context).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
-    const { tensors, metadata } = yield* load(
-      `${artefactPath(context.store, job)}/checkpoints/${stage}.safetensors`,
-    );
-    const { specs } = modelOf(e.model, vocabulary, bridge);
-    const params = yield* paramsIn(tensors, specs, stage === "expand" ? "" : PARAMS);
+    const path = `${artefactPath(context.store, job)}/checkpoints/${stage}.safetensors`;
+    const { weights, metadata } = stage === "expand"
+      ? yield* Effect.map(load(path), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
+      : yield* trainedWeights(path);
+    const params = yield* paramsIn(weights, modelOf(e.model, vocabulary, bridge).specs);
     return { bridge, params, identity: metadata.identity ?? "" };
   });

@@ -42,6 +42,8 @@ export const stageEntryCodec = t.intersection([
     steps: countCodec(),
     /** Its last checkpoint, relative to the run directory. */
     checkpoint: t.string,
+    /** Why a training ended before its last step. */
+    endedEarly: t.string,
     /** Why it failed. */
     error: t.string,
   }),
@@ -133,10 +135,12 @@ export const stageStarted = (name: string, now: string): (manifest: Manifest) =>
     started: now,
   }));
 
-/** The manifest once a stage has saved a checkpoint after `steps` optimiser steps. */
-export const stageSaved =
-  (name: string, steps: number, checkpoint: string): (manifest: Manifest) => Manifest => (manifest) =>
-    changeStage(manifest, name, (stage) => ({ ...stage, steps, checkpoint }));
+/** The manifest once a training stage has done its last step: the steps, its checkpoint, and why it ended early if it did. */
+export const stageTrained = (
+  name: string,
+  how: Pick<StageEntry, "steps" | "checkpoint" | "endedEarly">,
+): (manifest: Manifest) => Manifest =>
+(manifest) => changeStage(manifest, name, (stage) => ({ ...stage, ...how }));
 
 /** The manifest once a stage is done; when it was the last one, the run is finished. */
 export const stageDone = (name: string, now: string): (manifest: Manifest) => Manifest => (manifest) => {

@@ -1,10 +1,12 @@
 /** Training a vision-language model: what pre-training and fine-tuning have in common. */
 import {
   cast,
+  ConfigError,
   constant,
   div,
   equal,
   maximum,
+  type NdArray,
   or,
   type ParameterSpec,
   select,
@@ -15,12 +17,22 @@ import {
   type VisionLanguage,
   type VisionLanguageBatch,
 } from "@chain-of-sight/core";
+import type * as Effect from "effect/Effect";
 import { hashOf } from "../base/hash.ts";
 import { blocksOf } from "../train/precision.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
 import { decidingFields, type LanguageConfig, optimiserOf, trainedBy } from "./language_config.ts";
 import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
+
+/**
+ * Scores of a model after a step, by name.
+ * @internal
+ */
+export type ModelScores<E, R> = (
+  model: ModelState,
+  step: number,
+) => Effect.Effect<Readonly<Record<string, number>>, E, R>;
 
 /** One stage of one arm. */
 export interface LanguageStage<E = never, R = never> {
@@ -34,19 +46,78 @@ export interface LanguageStage<E = never, R = never> {
   readonly source: LanguageSource<E, R>;
   /** Key of the order of examples. */
   readonly seed: number;
+  /** What it is validated on, where its configuration asks for validation; of the same rows as `source`. */
+  readonly validation?: LanguageSource<E, R>;
+  /** Scores of a model, for validations that ask for them. */
+  readonly scores?: ModelScores<E, R>;
 }
 
-/** Hash of all that decides the numbers of a stage. */
-export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string =>
+const identityOf = <E, R>(
+  stage: LanguageStage<E, R>,
+  given: ModelState,
+  config: ReturnType<typeof decidingFields>,
+): string =>
   hashOf({
     stage: stage.name,
     from: given.identity,
     bridge: given.bridge,
     model: stage.model,
-    config: decidingFields(stage.config),
+    config,
     seed: stage.seed,
+    ...(stage.validation === undefined ? {} : { validation: stage.validation.identity }),
     ...stage.source.identity,
   });
+
+/** Hash of all that decides the numbers of a stage. */
+export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string =>
+  identityOf(stage, given, decidingFields(stage.config));
+
+const lacking = ({ name }: Pick<LanguageStage, "name">, got: string, mend: string): ConfigError =>
+  new ConfigError({ op: `${name}.validation`, got, expected: "what is validated, beside how often", mend });
+
+const VALIDATION_LOSS = "validation/loss";
+
+/** The order of the examples of validation, whatever the seed of the training: all trainings see the same. */
+const VALIDATION_SEED = 0;
+
+/** Validation as a stage asks for it. Throws a ConfigError where it has nothing to validate on. */
+const validationOf = <E, R>(
+  stage: LanguageStage<E, R>,
+  { bridge }: ModelState,
+  identity: string,
+  rows: number,
+): Pick<Training<VisionLanguageBatch, E, R>, "validation"> => {
+  const { config: { validation }, validation: source, scores } = stage;
+  if (validation === undefined) return {};
+  const { every, batches, metric = VALIDATION_LOSS, mode, patience } = validation;
+  if (source === undefined) {
+    throw lacking(
+      stage,
+      "no data to validate on",
+      "name held-out scenes or a mixture, or leave validation out",
+    );
+  }
+  if (validation.scores === true && scores === undefined) {
+    throw lacking(stage, "scores, and no evaluation that gives them", "leave validation.scores out");
+  }
+  return {
+    validation: {
+      every,
+      batches,
+      batchAt: source.batches(VALIDATION_SEED, rows),
+      weight: "tokens",
+      metric,
+      mode: mode ?? (metric === VALIDATION_LOSS ? "min" : "max"),
+      ...(patience === undefined ? {} : { patience }),
+      ...(validation.scores === true
+        ? {
+          scores: (params: Tree<NdArray>, step: number) =>
+            scores!({ bridge, params, identity: hashOf({ training: identity, step }) }, step),
+        }
+        : {}),
+    },
+  };
+};
 
 /**
  * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its pictures shows there long
@@ -79,11 +150,13 @@ export const languageTraining = <E, R>(
 ): Training<VisionLanguageBatch, E, R> => {
   const { config, source } = stage, model = stageModel(stage, given.bridge);
   const { micro = 1 } = config, rows = config.batch / micro;
+  const { steps: _steps, ...lineage } = decidingFields(config), identity = languageIdentity(stage, given);
   const { buckets = [] } = source,
     work = (tokens: number): number => config.batch * (model.visualTokens + tokens);
   return {
     stage: stage.name,
-    identity: languageIdentity(stage, given),
+    identity,
+    lineage: identityOf(stage, given, lineage),
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
     batch: sourceInputs(source, rows),
@@ -108,6 +181,10 @@ export const languageTraining = <E, R>(
     ...(config.remat === undefined ? {} : { remat: blocksOf(config.remat) }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),
+    ...(config.ema === undefined ? {} : { ema: config.ema }),
+    ...validationOf(stage, given, identity, rows),
+    keep: { ...config.keep, stable: config.schedule?.kind === "wsd" },
+    ...(config.result === undefined ? {} : { result: config.result }),
     total: config.steps,
     work: { amount: work(source.length), unit: "tokens" },
     places,

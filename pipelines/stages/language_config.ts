@@ -14,7 +14,7 @@ import {
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import type { TypeOf } from "../base/bridge.ts";
-import { amount, batchSize, natural, positive } from "../base/numbers.ts";
+import { amount, batchSize, fraction, natural, positive } from "../base/numbers.ts";
 
 const share = t.refinement(amount, (n) => n <= 1, "a number from 0 to 1");
 const perGroup = t.union([amount, t.readonly(t.record(t.string, amount))]);
@@ -64,6 +64,54 @@ export const languageFields = t.exact(t.intersection([
     onNonFinite: t.keyof({ stop: null, skip: null }),
     /** Micro-batches of a step, whose gradients are added (gradient accumulation); 1 by default. Divides `batch`. */
     micro: natural,
+    /** Decay of an exponential moving average of the trained parameters; none is kept by default. */
+    ema: fraction,
+    /** Validation while it trains, on data that it is not trained on; none by default. The last step is validated too. */
+    validation: t.exact(t.intersection([
+      t.type({
+        /** Steps between validations. */
+        every: natural,
+        /** Batches of a validation, always the same. */
+        batches: natural,
+      }),
+      t.partial({
+        /** The metric that decides what is best; `validation/loss` by default, else a score such as `scores/f1`. */
+        metric: t.string,
+        /** Whether the least or the greatest value is best; `min` of the loss and `max` of scores by default. */
+        mode: t.keyof({ min: null, max: null }),
+        /** Validations in a row without a better value after which the training stops; it does not stop by default. */
+        patience: natural,
+        /** Whether evaluation gives scores at every validation, too; not by default. */
+        scores: t.boolean,
+      }),
+    ])),
+    /** Checkpoints that are kept beside the last one. */
+    keep: t.exact(t.partial({
+      /** The last so many, the last one included; 1 by default. */
+      last: natural,
+      /** The best by validation; not by default. */
+      best: t.boolean,
+    })),
+    /** What evaluation, later stages and exports get of the training. */
+    result: t.exact(t.partial({
+      /** The `last` checkpoint, the default, or the `best` by validation. */
+      checkpoint: t.keyof({ last: null, best: null }),
+      /** The weights as `trained`, the default, or their moving averages `ema`; validation reads the same. */
+      weights: t.keyof({ trained: null, ema: null }),
+    })),
+    /** A run's checkpoint whose parameters the training starts from (warm start), and nothing else of it. */
+    warmStart: t.exact(t.intersection([
+      t.type({
+        /** The file. */
+        checkpoint: t.string,
+      }),
+      t.partial({
+        /** The weights as `trained`, the default, or their moving averages `ema`. */
+        weights: t.keyof({ trained: null, ema: null }),
+        /** Whether names that are missing or unexpected there are refused, the default, or listed and passed over. */
+        strict: t.boolean,
+      }),
+    ])),
   }),
 ]));
 
@@ -72,6 +120,12 @@ export interface LanguageConfig extends TypeOf<typeof languageFields> {}
 
 const rules: readonly (readonly [(config: LanguageConfig) => boolean, string])[] = [
   [({ batch, micro = 1 }) => batch % micro === 0, "a number of micro-batches that divides the batch"],
+  [
+    ({ keep, result, validation }) =>
+      validation !== undefined || (keep?.best !== true && result?.checkpoint !== "best"),
+    "validation, which says what is best",
+  ],
+  [({ ema, result }) => ema !== undefined || result?.weights !== "ema", "ema, whose weights are the result"],
 ];
 const languageType = rules.reduce<t.Type<LanguageConfig, unknown, unknown>>(
   (type, [holds, expected]) => t.refinement(type, holds, expected),
@@ -82,10 +136,11 @@ const languageType = rules.reduce<t.Type<LanguageConfig, unknown, unknown>>(
 export const languageCodec = (): t.Type<LanguageConfig, unknown, unknown> => languageType;
 
 /**
- * What decides the numbers of a training, without what says the default and without what only says what is kept. Trainings that were made before there was a choice are known by what they were known by.
+ * What decides the numbers of a training, without what says the default and without what only says what is kept or where
+ * it starts. Trainings that were made before there was a choice are known by what they were known by.
  */
 export const decidingFields = (
-  { every: _every, ...config }: LanguageConfig,
+  { every: _every, keep: _keep, warmStart: _warmStart, ...config }: LanguageConfig,
 ): Readonly<Record<string, unknown>> => {
   const defaults = { precision: "f32", onNonFinite: "stop", micro: 1, decays: "weights" };
   const said = Object.entries(config).filter(([name, value]) =>

@@ -4,11 +4,13 @@ import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
+import { stageOf, stageTrained } from "../runs/manifest.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
 import { spread } from "../configs/spread.ts";
-import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
+import { warmStarted } from "./warm_start.ts";
+import { note, type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
 /** A model after a training stage. */
 export interface TrainedState extends ModelState {
@@ -43,8 +45,15 @@ export const languageStage = <E, R>(
 (given) =>
   Effect.gen(function* () {
     const places = { ...stagePlaces(run, stage.name), every: stage.config.every };
-    const training = yield* tried(() => languageTraining(stage, given, places));
+    const { warmStart } = stage.config;
+    const start = warmStart === undefined ? given : yield* warmStarted(stage.name, given, warmStart);
+    const training = yield* tried(() => languageTraining(stage, start, places));
     const trained = yield* train(training);
+    if (stageOf(run.manifest, stage.name)?.status !== "done") {
+      const { steps, stopped } = trained, checkpoint = places.checkpoint.slice(run.directory.path.length + 1);
+      const early = stopped === undefined ? {} : { endedEarly: stopped };
+      yield* note(run, stageTrained(stage.name, { steps, checkpoint, ...early }));
+    }
     return {
       bridge: given.bridge,
       params: trained.params,

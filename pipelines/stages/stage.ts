@@ -46,7 +46,11 @@ export const stagePlaces = (
   metrics: metricsPath(run.directory, name),
 });
 
-const note = (run: StageRun, change: (manifest: Manifest) => Manifest): Effect.Effect<void, DiskError> =>
+/** Changes the manifest of a run, on disk too. */
+export const note = (
+  run: StageRun,
+  change: (manifest: Manifest) => Manifest,
+): Effect.Effect<void, DiskError> =>
   Effect.suspend(() => {
     run.manifest = change(run.manifest);
     return writeManifest(run.directory, run.manifest);

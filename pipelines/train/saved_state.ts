@@ -1,17 +1,8 @@
 /** The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. */
-import {
-  arrayTrees,
-  bindingsOf,
-  type NdArray,
-  type ParameterSpec,
-  type Tree,
-  type TreeError,
-  unflatten,
-} from "@chain-of-sight/core";
+import { arrayTrees, bindingsOf, type NdArray, type Tree, unflatten } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { sweepTemps } from "../base/disk.ts";
 import { type Checkpoint, type CheckpointError, load, save } from "../weights/checkpoint.ts";
-import { paramsIn } from "../weights/params.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath } from "./kept.ts";
 import type { Bindings, Training, TrainingResult } from "./training.ts";
@@ -94,43 +85,48 @@ export const paramsOf = (
   weights?: TrainingResult["weights"],
 ): Tree<NdArray> => unflatten(arrayTrees, like, weightsIn(state, weights)) as Tree<NdArray>;
 
-/** What a training left for later stages, and the metadata of its checkpoint. */
-export interface TrainedParams {
-  /** The parameters. */
-  readonly params: Tree<NdArray>;
-  /** `stage`, `identity`, `step` and what else its checkpoint says. */
+/** What a training left for later stages. */
+export interface LoadedWeights {
+  /** Its parameters by path. */
+  readonly weights: Readonly<Record<string, NdArray>>;
+  /** Whether they are as trained, or averages. */
+  readonly which: string;
+  /** `stage`, `identity`, `step` and what else the checkpoint says. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The sha-256 of the checkpoint. */
+  readonly hash: string;
 }
 
-const noAverages = (path: string, stage: string, step: string): TrainingError =>
-  new TrainingError({
-    op: `read moving averages from ${path}`,
-    got: "a checkpoint without them",
-    expected: "one of a training with ema",
-    mend: "ask for the weights as trained, or train with ema",
-    stage,
-    step: Number(step),
-  });
-
 /**
- * The parameters that a training left in its checkpoint: those of the checkpoint and the weights that its configuration
- * says, unless `want` asks for others. `prefix` leads to a part of them.
+ * The parameters that a training left in its checkpoint: of the checkpoint and the weights that its configuration says,
+ * unless `want` asks for others.
  */
-export const loadTrained = (
+export const trainedWeights = (
   path: string,
-  specs: Tree<ParameterSpec>,
   want: TrainingResult = {},
-  prefix = "",
-): Effect.Effect<TrainedParams, CheckpointError | TrainingError | TreeError> =>
+): Effect.Effect<LoadedWeights, CheckpointError | TrainingError> =>
   Effect.gen(function* () {
     const last = yield* load(path), { checkpoint = last.metadata.result } = want;
-    const { tensors, metadata } = checkpoint === "best" ? yield* load(keptPath(path, "best")) : last;
-    const { stage = "", step = "0", weights = "trained" } = metadata, { weights: asked = weights } = want;
-    if (asked === "ema" && !Object.keys(tensors).some((name) => name.startsWith(EMA))) {
-      return yield* Effect.fail(noAverages(path, stage, step));
+    const { tensors, metadata, hash } = checkpoint === "best" ? yield* load(keptPath(path, "best")) : last;
+    const which = want.weights ?? metadata.weights ?? "trained";
+    const has = (prefix: string): boolean => Object.keys(tensors).some((name) => name.startsWith(prefix));
+    if (!has(PARAMS) || (which === "ema" && !has(EMA))) {
+      return yield* Effect.fail(
+        new TrainingError({
+          op: `read ${which === "ema" ? "moving averages" : "parameters"} from ${path}`,
+          got: has(PARAMS) ? "a checkpoint without averages" : "a file that is no checkpoint of a training",
+          expected: which === "ema"
+            ? "the checkpoint of a training with ema"
+            : "the checkpoint of a training",
+          mend: has(PARAMS)
+            ? "ask for the weights as trained, or train with ema"
+            : "name the checkpoint of a training stage",
+          stage: metadata.stage ?? "",
+          step: Number(metadata.step ?? 0),
+        }),
+      );
     }
-    const all = weightsIn(tensors, asked as TrainingResult["weights"]);
-    return { params: yield* paramsIn(all, specs, prefix), metadata };
+    return { weights: weightsIn(tensors, which as TrainingResult["weights"]), which, metadata, hash };
   });
 
 /** The file beside a checkpoint that holds the batch at which its training stopped. */

@@ -21,10 +21,21 @@ export type OnNonFinite = "stop" | "skip";
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
 
-/** The batches of a training: a function of the step alone, so that a resumed training sees the same. */
-export const batchesAt = <E, R>(
-  at: (step: number) => Effect.Effect<Bindings, E, R>,
-): (step: number) => Effect.Effect<Bindings, E, R> => at;
+/**
+ * The arrays of a step, or of a batch of validation: a function of its number alone, so that a resumed training sees the
+ * same.
+ * @internal
+ */
+export type BatchAt<E, R> = (step: number) => Effect.Effect<Bindings, E, R>;
+
+/**
+ * Scores of the parameters after a step, by name.
+ * @internal
+ */
+export type ScoresAt<E, R> = (
+  params: Tree<NdArray>,
+  step: number,
+) => Effect.Effect<Readonly<Record<string, number>>, E, R>;
 
 /** Where a training writes, and how often. */
 export interface TrainingPlaces {
@@ -53,14 +64,11 @@ export interface Validation<E = never, R = never> {
   /** Number of batches. */
   readonly batches: number;
   /** The arrays of a batch, of a shape that a program of the training takes: with `micro` one micro-batch. */
-  readonly batchAt: (batch: number) => Effect.Effect<Bindings, E, R>;
+  readonly batchAt: BatchAt<E, R>;
   /** The further scalar of the loss that batches are weighed by; they weigh alike by default. */
   readonly weight?: string;
   /** Scores of the parameters after a step, by name; none by default. */
-  readonly scores?: (
-    params: Tree<NdArray>,
-    step: number,
-  ) => Effect.Effect<Readonly<Record<string, number>>, E, R>;
+  readonly scores?: ScoresAt<E, R>;
   /** The metric that decides what is best: `validation/loss`, another scalar of the loss, or `scores/<name>`. */
   readonly metric: string;
   /** Whether its least or its greatest value is best. */
@@ -127,7 +135,7 @@ export interface Training<B, E = never, R = never> {
   /** The loss of parameters on a batch, with further scalars to record. */
   readonly loss: (params: Tree<Tensor>, batch: B) => readonly [Tensor, Readonly<Record<string, Tensor>>];
   /** Arrays for every input of the batch at a step; with `micro` the rows of all its micro-batches. */
-  readonly batchAt: ReturnType<typeof batchesAt<E, R>>;
+  readonly batchAt: BatchAt<E, R>;
   /** Which parameters are trained. */
   readonly trainable: PathPredicate;
   /** The rule of the update. */

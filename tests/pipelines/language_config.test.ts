@@ -1,9 +1,11 @@
 /** Stages as configurations say them: groups of learning rates and decays, schedules, refusals by name. */
-import { type ConfigError, i32, input, interpret, under } from "@chain-of-sight/core";
+import { arrayTrees, type ConfigError, i32, input, interpret, under } from "@chain-of-sight/core";
 import { compile, kernelLabel, portableProfile } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { modelOf } from "../../pipelines/stages/model.ts";
+import { readMetrics } from "../../pipelines/runs/metrics.ts";
+import { modelOf, type ModelState } from "../../pipelines/stages/model.ts";
 import {
   decidingFields,
   languageCodec,
@@ -12,9 +14,12 @@ import {
 } from "../../pipelines/stages/language_config.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import { stepSource } from "../../pipelines/train/step_source.ts";
+import { train } from "../../pipelines/train/trainer.ts";
+import { closeCpu, cpuServices } from "../support/cpu.ts";
 import { tinyLanguage } from "../support/tiny_language.ts";
 
 const test = suite("language configuration");
+test.after(closeCpu);
 const config: LanguageConfig = {
   steps: 20,
   batch: 2,
@@ -103,6 +108,7 @@ test("the codec takes groups and schedules, and nothing beside them", () => {
   const takes = (change: object): boolean =>
     languageCodec().decode({ ...config, ...change })._tag === "Right";
   assert.ok(takes({ learningRate: { bridge: 1e-3 } }));
+  assert.ok(takes({ ema: 0.99, validation: { every: 1, batches: 1 }, result: { checkpoint: "best" } }));
   assert.ok(takes({ schedule: { kind: "wsd", decay: 3, floor: 0.1 }, decays: "all" }));
   for (
     const change of [
@@ -112,8 +118,51 @@ test("the codec takes groups and schedules, and nothing beside them", () => {
       { schedule: { kind: "linear" } },
       { schedule: { kind: "cosine", floor: 2 } },
       { decays: "none" },
+      { keep: { best: true } },
+      { result: { checkpoint: "best" } },
+      { result: { weights: "ema" } },
+      { ema: 1 },
+      { validation: { every: 0, batches: 1 } },
     ]
   ) assert.not.ok(takes(change), JSON.stringify(change));
+});
+
+test("a stage validates on data of its own, with scores of its evaluation, and refuses to without", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "language" }), { source } = tinyLanguage;
+  const validation = { every: 2, batches: 2, scores: true, metric: "scores/step" } as const;
+  const asked: LanguageConfig = {
+    ...config,
+    steps: 4,
+    every: 4,
+    ema: 0.9,
+    result: { weights: "ema" },
+    validation,
+  };
+  const seen: number[] = [];
+  const scores = ({ params }: ModelState, step: number) =>
+    Effect.sync(() => {
+      seen.push(arrayTrees.flatten(params)["lm_head.weight"]!.data[0]!);
+      return { step };
+    });
+  const training = tinyLanguage.training(asked, folder, source(), { validation: source(), scores });
+  const { params } = await Effect.runPromise(Effect.provide(train(training), await cpuServices()));
+  const records = await Effect.runPromise(readMetrics(`${folder}/m.jsonl`));
+  const validated = records.filter((record) => "scores/step" in record);
+  assert.equal(validated.map((record) => [record.step, record["scores/step"]]), [[2, 2], [4, 4]]);
+  for (const name of ["loss", "accuracy", "presence"]) {
+    assert.type(validated[0]![`validation/${name}`], "number");
+  }
+  assert.is(seen.at(-1), arrayTrees.flatten(params)["lm_head.weight"]!.data[0], "averages are scored");
+  assert.throws(() => tinyLanguage.training(asked, folder), /tiny\.validation: got no data to validate on/);
+  assert.throws(
+    () => tinyLanguage.training(asked, folder, source(), { validation: source() }),
+    /tiny\.validation: got scores, and no evaluation/,
+  );
+  const same = (more: Partial<LanguageConfig>) => tinyLanguage.training({ ...config, ...more });
+  assert.is(same({ steps: 30 }).lineage, same({}).lineage);
+  assert.is.not(same({ steps: 30 }).identity, same({}).identity);
+  assert.is(same({ keep: { last: 3 } }).identity, same({}).identity);
+  assert.is.not(same({ ema: 0.9 }).lineage, same({}).lineage);
 });
 
 test("what is said in full and what is left out is the same training", () => {

@@ -16,8 +16,8 @@ import {
   stageDone,
   stageFailed,
   stageOf,
-  stageSaved,
   stageStarted,
+  stageTrained,
 } from "../../pipelines/runs/manifest.ts";
 import {
   appendMetrics,
@@ -140,7 +140,7 @@ const manifests = suite("manifest");
 
 manifests("goes through JSON unchanged and states the hash of its configuration", () => {
   const m = stageFailed("finetune", NOW, "why")(
-    stageSaved("pretrain", 5, "c")(stageStarted("pretrain", NOW)(manifest())),
+    stageTrained("pretrain", { steps: 5, checkpoint: "c" })(stageStarted("pretrain", NOW)(manifest())),
   );
   assert.equal(E.toUnion(manifestCodec.decode(JSON.parse(JSON.stringify(m)))), m);
   assert.is(m.configHash, hashOf({ lr: 0.1 }));
@@ -149,7 +149,9 @@ manifests("goes through JSON unchanged and states the hash of its configuration"
 manifests("follows its stages", () => {
   const begun = stageStarted("pretrain", NOW)(manifest());
   assert.is(stageOf(begun, "pretrain")!.status, "running");
-  const failed = stageFailed("pretrain", NOW, "device lost")(stageSaved("pretrain", 40, "c/p")(begun));
+  const failed = stageFailed("pretrain", NOW, "device lost")(
+    stageTrained("pretrain", { steps: 40, checkpoint: "c/p" })(begun),
+  );
   assert.equal(stageOf(failed, "pretrain"), {
     name: "pretrain",
     status: "failed",

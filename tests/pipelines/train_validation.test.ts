@@ -16,6 +16,7 @@ import {
   type Tensor,
   type Tree,
   under,
+  unflatten,
   warmupCosine,
   warmupStableDecay,
 } from "@chain-of-sight/core";
@@ -28,7 +29,7 @@ import { readMetrics } from "../../pipelines/runs/metrics.ts";
 import { digestMetrics } from "../../pipelines/train/digest.ts";
 import { keptPath, keptSteps } from "../../pipelines/train/kept.ts";
 import { noHistory, stopReason, withRecord } from "../../pipelines/train/history.ts";
-import { loadTrained } from "../../pipelines/train/saved_state.ts";
+import { trainedWeights } from "../../pipelines/train/saved_state.ts";
 import { train, type Trained } from "../../pipelines/train/trainer.ts";
 import type { Bindings, Training, Validation } from "../../pipelines/train/training.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
@@ -147,14 +148,12 @@ test("validation changes no step; its loss is that of all its batches, weighed b
     x: f32([16, 3], [...a.x!.data, ...b.x!.data]),
     labels: i32([16], [...a.labels!.data, ...b.labels!.data]),
   };
+  const { weights: trained } = await Effect.runPromise(trainedWeights(`${with_}/c.safetensors`));
   await onCpu(train({
     ...training(joined, { validation: validation({ batches: 1, batchAt: () => Effect.succeed(both) }) }),
     batch: { x: input("x", [16, 3]), labels: input("labels", [16], "i32") },
     batchAt: (step) => Effect.succeed(rowsAt(step, 16)),
-    initial: arrayTrees.map(
-      (await Effect.runPromise(loadTrained(`${with_}/c.safetensors`, specs as never))).params,
-      (x) => x,
-    ),
+    initial: unflatten(arrayTrees, training(joined).initial, trained) as Tree<NdArray>,
     schedule: warmupCosine({ peak: 0, warmup: 0, total: 3 }),
     total: 3,
   }));
@@ -234,8 +233,7 @@ test("the result is the best checkpoint, its averages; files say so to whoever r
   const flat = arrayTrees.flatten(params);
   assert.equal(flat["first.weight"]!.data, best.tensors["state.ema.first.weight"]!.data);
   assert.equal(flat["frozen.weight"]!.data, best.tensors["state.params.frozen.weight"]!.data);
-  const read = async (want = {}) =>
-    arrayTrees.flatten((await Effect.runPromise(loadTrained(main, specs as never, want))).params);
+  const read = async (want = {}) => (await Effect.runPromise(trainedWeights(main, want))).weights;
   assert.equal(await read(), flat);
   const { tensors } = await Effect.runPromise(load(main));
   const last = await read({ checkpoint: "last", weights: "trained" });
@@ -243,9 +241,9 @@ test("the result is the best checkpoint, its averages; files say so to whoever r
   const plain = temp();
   await onCpu(train(training(plain)));
   const error = await Effect.runPromise(
-    Effect.flip(loadTrained(`${plain}/c.safetensors`, specs as never, { weights: "ema" })),
+    Effect.flip(trainedWeights(`${plain}/c.safetensors`, { weights: "ema" })),
   );
-  assert.match(error.message, /moving averages .*a checkpoint without them/);
+  assert.match(error.message, /moving averages .*a checkpoint without averages/);
 });
 
 test("a training without better validations ends early, says why, and is not gone on with", async () => {

@@ -3,7 +3,7 @@ import { f32, i32, type NdArray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import type { LanguageConfig } from "../../pipelines/stages/language_config.ts";
-import { languageTraining } from "../../pipelines/stages/language.ts";
+import { type LanguageStage, languageTraining } from "../../pipelines/stages/language.ts";
 import { freshModel } from "../../pipelines/stages/pretrain.ts";
 import type { LanguageSource } from "../../pipelines/stages/source.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
@@ -52,9 +52,14 @@ export const tinyLanguage = {
   arm,
   source,
   /** Its training, which writes to a folder. */
-  training: <E = never>(config: LanguageConfig, folder = "nowhere", from: LanguageSource<E> = source()) =>
+  training: <E = never>(
+    config: LanguageConfig,
+    folder = "nowhere",
+    from: LanguageSource<E> = source(),
+    more: Partial<LanguageStage<E>> = {},
+  ) =>
     languageTraining(
-      { name: "tiny", config, model, source: from, seed: 3 },
+      { name: "tiny", config, model, source: from, seed: 3, ...more },
       freshModel(arm, model, vocabulary, 1),
       {
         checkpoint: `${folder}/c.safetensors`,
