@@ -61,6 +61,8 @@ export const diskError = (op: string, path: string, cause: unknown): DiskError =
 export interface NewFile extends Disposable {
   /** Writes some of the bytes, and says how many. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
+  /** Writes all of the bytes over those from `at` on. */
+  readonly overwrite: (at: number, bytes: Uint8Array) => Promise<void>;
   /** Returns once the file is on the disk itself. */
   readonly sync: () => Promise<void>;
 }
@@ -75,9 +77,18 @@ export interface Disk {
 
 /** Deno's own disk. */
 export const denoDisk: Disk = {
-  create: (path) => {
+  create: async (path) => {
     checkPlace(path);
-    return Deno.open(path, { write: true, createNew: true });
+    const file = await Deno.open(path, { write: true, createNew: true });
+    return {
+      write: (bytes) => file.write(bytes),
+      overwrite: async (at, bytes) => {
+        await file.seek(at, Deno.SeekMode.Start);
+        await writeAll(file, bytes);
+      },
+      sync: () => file.sync(),
+      [Symbol.dispose]: () => file.close(),
+    };
   },
   rename: (from, to) => Deno.rename(from, to),
 };
@@ -133,25 +144,52 @@ export const tempName = (path: string): string =>
 export const isTempOf = (name: string, base: string): boolean =>
   name.startsWith(`${base}.`) && /\.\d+\.[0-9a-f]{8}\.tmp$/.test(name);
 
+/** A file that is written piece by piece, and there under its name once all of it is. */
+export interface StreamedFile {
+  /** Writes bytes behind those before. */
+  readonly append: (bytes: Uint8Array) => Effect.Effect<void, DiskError>;
+  /** Writes bytes over those from `at` on; the last thing that is done to a file. */
+  readonly overwrite: (at: number, bytes: Uint8Array) => Effect.Effect<void, DiskError>;
+}
+
 /**
- * Writes a file whole or not at all: a temporary file beside it, synced, then renamed onto it.
+ * Writes a file whole or not at all by a program: a temporary file beside it, synced, then renamed onto it.
  * On failure or interruption the older file stands untouched and the temporary one is removed.
  */
-export const atomicWrite = (path: string, parts: Iterable<Uint8Array>): Effect.Effect<void, DiskError> =>
+export const atomicStream = <A, E, R>(
+  path: string,
+  program: (file: StreamedFile) => Effect.Effect<A, E, R>,
+): Effect.Effect<A, E | DiskError, R> =>
   Effect.gen(function* () {
-    const disk = yield* DiskInUse;
-    const temp = tempName(path);
+    const disk = yield* DiskInUse, temp = tempName(path);
+    const writing = (run: () => Promise<void>): Effect.Effect<void, DiskError> => onDisk("write", path, run);
     const removeTemp = Effect.promise(() => Deno.remove(temp).catch(() => undefined));
-    yield* Effect.gen(function* () {
-      yield* onDisk("write", path, async () => {
-        using file = await disk.create(temp);
-        for (const part of parts) await writeAll(file, part);
-        await file.sync();
-      });
+    const made = yield* Effect.gen(function* () {
+      const made = yield* Effect.acquireUseRelease(
+        onDisk("write", path, () => disk.create(temp)),
+        (file) =>
+          Effect.tap(
+            program({
+              append: (bytes) => writing(() => writeAll(file, bytes)),
+              overwrite: (at, bytes) => writing(() => file.overwrite(at, bytes)),
+            }),
+            () => writing(() => file.sync()),
+          ),
+        (file) => Effect.sync(() => file[Symbol.dispose]()),
+      );
       yield* onDisk("rename", path, () => disk.rename(temp, path));
+      return made;
     }).pipe(Effect.uninterruptible, Effect.onError(() => removeTemp), holdingSignals);
     yield* onDisk("sync", folderOf(path), () => syncFolder(folderOf(path)));
+    return made;
   });
+
+/** Writes parts as a file, whole or not at all. */
+export const atomicWrite = (path: string, parts: Iterable<Uint8Array>): Effect.Effect<void, DiskError> =>
+  atomicStream(path, ({ append }) =>
+    Effect.gen(function* () {
+      for (const part of parts) yield* append(part);
+    }));
 
 /** Removes what earlier writes of a file left behind when their process died. */
 export const sweepTemps = (path: string): Effect.Effect<readonly string[], DiskError> =>

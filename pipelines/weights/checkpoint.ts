@@ -1,17 +1,19 @@
 /** Checkpoints: safetensors files with a hash of their content, replaced atomically. */
+import type { NdArray } from "@chain-of-sight/core";
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import { fromEither } from "../base/bridge.ts";
-import { atomicWrite, type DiskError, onDisk, sweepTemps } from "../base/disk.ts";
+import { DiskError, sweepTemps } from "../base/disk.ts";
 import { FaultError } from "../base/fault.ts";
-import { readOwnBytes } from "../base/own_file.ts";
-import type { Check, SafetensorsError } from "./fault.ts";
-import { firstNonFinite } from "./stored.ts";
-import { decode, encodeParts, type Safetensors, type Tensors } from "./safetensors.ts";
-
-/** Metadata entry that holds the sha-256 of the whole file, computed with 64 zeros in its own place. */
-export const CONTENT_HASH = "content_sha256";
+import { type Check, refuse, SafetensorsError } from "./fault.ts";
+import type { Header } from "./header.ts";
+import { openOwnRanged, openRanged, type RangedFile, readRange } from "./ranged.ts";
+import { formsOf, planFile, type Safetensors, type TensorForm, type Tensors } from "./safetensors.ts";
+import { headerIn } from "./source.ts";
+import { firstNonFinite, fromStored } from "./stored.ts";
+import { CONTENT_HASH, hashAt, readFrom, type ReadTensors, writePlanned, ZEROS } from "./write.ts";
 
 /** Why a checkpoint could not be saved or loaded. */
 export type CheckpointReason = "missing" | "corrupt" | "disk" | "tensors";
@@ -30,14 +32,6 @@ export class CheckpointError extends FaultError<{
   /** The class name shown in stack traces. */
   override readonly name = "CheckpointError";
 }
-
-const ZEROS = "0".repeat(64);
-
-const hashOfParts = (parts: readonly Uint8Array[]): string => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-};
 
 const ofDisk = (op: string, path: string) => (error: DiskError): CheckpointError =>
   new CheckpointError({
@@ -81,17 +75,6 @@ export const nonFinite = (path: string, tensors: Tensors): CheckpointError | und
   return undefined;
 };
 
-const corrupt = (path: string, check: Check, got: string, expected: string): CheckpointError =>
-  new CheckpointError({
-    op: `load ${path}`,
-    got,
-    expected,
-    mend: "resume from an older checkpoint; this file is damaged or was not written by save",
-    reason: "corrupt",
-    path,
-    check,
-  });
-
 /** What {@link save} wrote. */
 export interface Saved {
   /** The file. */
@@ -101,15 +84,6 @@ export interface Saved {
   /** Its size. */
   readonly bytes: number;
 }
-
-// The hash is found by its key with the quotes around it, which no other place of a JSON header can contain.
-const hashAt = (bytes: Uint8Array): number => {
-  const key = `"${CONTENT_HASH}":"`;
-  const header = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  const text = new TextDecoder("latin1").decode(bytes.slice(8, 8 + Number(header)));
-  const at = text.indexOf(key);
-  return at < 0 ? -1 : 8 + at + key.length;
-};
 
 /**
  * Saves arrays and metadata as a safetensors file with a content hash, whole or not at all.
@@ -135,52 +109,143 @@ export const save = (
   metadata: Readonly<Record<string, string>> = {},
 ): Effect.Effect<Saved, CheckpointError> =>
   Effect.gen(function* () {
-    const op = `save ${path}`;
-    const parts = yield* pipe(
-      encodeParts(tensors, { ...metadata, [CONTENT_HASH]: ZEROS }),
-      fromEither,
-      Effect.mapError(ofFormat(op, path, "tensors")),
+    const forms = yield* Effect.mapError(
+      fromEither(formsOf(tensors)),
+      ofFormat(`save ${path}`, path, "tensors"),
     );
-    const hash = hashOfParts(parts);
-    const header = parts[0]!;
-    header.set(new TextEncoder().encode(hash), hashAt(header));
-    yield* pipe(atomicWrite(path, parts), Effect.mapError(ofDisk(op, path)));
-    return { path, hash, bytes: parts.reduce((n, part) => n + part.byteLength, 0) };
+    return yield* saveFrom(path, forms, readFrom(tensors), metadata);
   });
 
-const verify = (path: string, bytes: Uint8Array, said: string): Effect.Effect<void, CheckpointError> =>
-  Effect.suspend(() => {
-    const at = hashAt(bytes);
-    const zeros = new TextEncoder().encode(ZEROS);
-    const found = hashOfParts([bytes.subarray(0, at), zeros, bytes.subarray(at + 64)]);
-    return found === said ? Effect.void : Effect.fail(
-      corrupt(path, "hash", `content with sha-256 ${found}`, `sha-256 ${said}, as the file says`),
-    );
-  });
-
-const readWith = (
+/**
+ * Saves a checkpoint whose arrays are read as they are written, some megabytes at a time, as from a device: the host never
+ * holds all of them. Otherwise as {@link save}.
+ */
+export const saveFrom = <E = never, R = never>(
   path: string,
-  reading: () => Promise<Uint8Array<ArrayBuffer>>,
-): Effect.Effect<Safetensors, CheckpointError> =>
+  forms: Readonly<Record<string, TensorForm>>,
+  read: ReadTensors<E, R>,
+  metadata: Readonly<Record<string, string>> = {},
+): Effect.Effect<Saved, CheckpointError | E, R> =>
   Effect.gen(function* () {
-    const op = `load ${path}`;
-    const bytes = yield* pipe(onDisk("read", path, reading), Effect.mapError(ofDisk(op, path)));
-    const file = yield* pipe(
-      decode(bytes, { float64: "keep" }),
-      fromEither,
-      Effect.mapError(ofFormat(op, path, "corrupt")),
+    const op = `save ${path}`, inTensors = ofFormat(op, path, "tensors");
+    const plan = yield* Effect.mapError(
+      fromEither(planFile(forms, { ...metadata, [CONTENT_HASH]: ZEROS })),
+      inTensors,
     );
-    const hash = file.metadata[CONTENT_HASH];
-    if (hash !== undefined) yield* verify(path, bytes, hash);
-    return file;
+    const hash = yield* writePlanned(path, plan, read, hashAt(plan.header)).pipe(
+      Effect.mapError((error) =>
+        error instanceof DiskError
+          ? ofDisk(op, path)(error)
+          : error instanceof SafetensorsError
+          ? inTensors(error)
+          : error
+      ),
+    );
+    return { path, hash, bytes: plan.header.byteLength + plan.dataBytes };
   });
+
+/** Bytes that are hashed at a time. */
+const HASHED = 2 ** 22;
+
+/** The content hash that a file says, checked; undefined where it says none. */
+const verified = (path: string, file: RangedFile, header: Header, lead: Uint8Array) =>
+  Effect.gen(function* () {
+    const said = header.metadata[CONTENT_HASH];
+    if (said === undefined) return undefined;
+    const at = hashAt(lead), hash = createHash("sha256");
+    hash.update(lead.subarray(0, at)).update(ZEROS).update(lead.subarray(at + ZEROS.length));
+    const piece = new Uint8Array(Math.min(HASHED, file.bytes));
+    for (let from = header.dataStart; from < file.bytes; from += piece.byteLength) {
+      const part = piece.subarray(0, Math.min(piece.byteLength, file.bytes - from));
+      yield* readRange(path, file, from, part);
+      hash.update(part);
+    }
+    const found = hash.digest("hex");
+    return found === said ? said : yield* Effect.fail(
+      refuse("hash", `content with sha-256 ${found}`, `sha-256 ${said}, as the file says`),
+    );
+  });
+
+const tensorIn = (
+  path: string,
+  file: RangedFile,
+  { dataStart }: Header,
+  [name, { dtype, shape, data_offsets: [begin, end] }]: Header["tensors"][number],
+): Effect.Effect<NdArray, DiskError | SafetensorsError> =>
+  Effect.gen(function* () {
+    const bytes = new Uint8Array(end - begin);
+    yield* readRange(path, file, dataStart + begin, bytes);
+    return yield* fromEither(fromStored(name, dtype, shape, bytes, "keep"));
+  });
+
+/** A checkpoint whose layout and content hash are checked, and of which no array is read yet. */
+export interface OpenedCheckpoint {
+  /** Its arrays by name, in the order of the file's data. */
+  readonly forms: Readonly<Record<string, TensorForm>>;
+  /** The metadata given to {@link save}. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The sha-256 of the content, hexadecimal; undefined for a file of another program, which says none. */
+  readonly hash: string | undefined;
+  /** Reads some of its arrays. */
+  readonly read: ReadTensors<CheckpointError>;
+}
+
+const openedIn = (
+  path: string,
+  file: RangedFile,
+): Effect.Effect<OpenedCheckpoint, CheckpointError> => {
+  const op = `load ${path}`;
+  const refused = Effect.mapError((error: DiskError | SafetensorsError) =>
+    error instanceof DiskError ? ofDisk(op, path)(error) : ofFormat(op, path, "corrupt")(error)
+  );
+  return refused(Effect.gen(function* () {
+    const { header, lead } = yield* headerIn(path, file);
+    const hash = yield* verified(path, file, header, lead);
+    const { [CONTENT_HASH]: _, ...metadata } = header.metadata, entries = new Map(header.tensors);
+    return {
+      forms: Object.fromEntries(
+        header.tensors.map(([name, { dtype, shape }]) => [name, { type: dtype, shape }]),
+      ),
+      metadata,
+      hash,
+      read: (names) =>
+        refused(Effect.gen(function* () {
+          const out: Record<string, NdArray> = {};
+          for (const name of names) {
+            const entry = entries.get(name);
+            if (entry !== undefined) out[name] = yield* tensorIn(path, file, header, [name, entry]);
+          }
+          return out;
+        })),
+    };
+  }));
+};
 
 /**
  * Reads a safetensors file from anywhere, checking its layout, and its content hash where it has one.
  * Float64 numbers are kept as they are.
  */
 export const read = (path: string): Effect.Effect<Safetensors, CheckpointError> =>
-  readWith(path, () => Deno.readFile(path));
+  Effect.scoped(Effect.gen(function* () {
+    const file = yield* Effect.mapError(openRanged(path), ofDisk(`load ${path}`, path));
+    const { forms, metadata, read } = yield* openedIn(path, file);
+    return { tensors: yield* read(Object.keys(forms)), metadata };
+  }));
+
+/**
+ * Opens a checkpoint that {@link save} wrote, for as long as the scope lives, and verifies its content hash, so that any
+ * changed bit is found. Links and files without a hash are refused; {@link read} takes those.
+ */
+export const open = (path: string): Effect.Effect<OpenedCheckpoint, CheckpointError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const file = yield* Effect.mapError(openOwnRanged(path), ofDisk(`load ${path}`, path));
+    const opened = yield* openedIn(path, file);
+    return opened.hash !== undefined ? opened : yield* Effect.fail(
+      ofFormat(`load ${path}`, path, "corrupt")(
+        refuse("hash", "a file without a content hash", `a ${CONTENT_HASH} entry`),
+      ),
+    );
+  });
 
 /** A loaded checkpoint. */
 export interface Checkpoint {
@@ -192,23 +257,12 @@ export interface Checkpoint {
   readonly hash: string;
 }
 
-/**
- * Loads a checkpoint that {@link save} wrote and verifies its content hash, so that any changed bit is found.
- * Links and files without a hash are refused; {@link read} takes those.
- */
+/** Loads a checkpoint that {@link save} wrote whole; {@link open} says which are refused. */
 export const load = (path: string): Effect.Effect<Checkpoint, CheckpointError> =>
-  Effect.gen(function* () {
-    const { tensors, metadata: { [CONTENT_HASH]: hash, ...metadata } } = yield* readWith(
-      path,
-      () => readOwnBytes(path, Infinity),
-    );
-    if (hash === undefined) {
-      return yield* Effect.fail(
-        corrupt(path, "hash", "a file without a content hash", `a ${CONTENT_HASH} entry`),
-      );
-    }
-    return { tensors, metadata, hash };
-  });
+  Effect.scoped(Effect.gen(function* () {
+    const { forms, metadata, hash, read } = yield* open(path);
+    return { tensors: yield* read(Object.keys(forms)), metadata, hash: hash! };
+  }));
 
 /** Removes the temporary files that saves to `path` left behind when their process was killed. */
 export const sweep = (path: string): Effect.Effect<readonly string[], CheckpointError> =>

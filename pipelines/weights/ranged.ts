@@ -3,7 +3,7 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
-import { type DiskError, onDisk } from "../base/disk.ts";
+import { type DiskError, onDisk, openScoped } from "../base/disk.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
 
 /** An open file. */
@@ -30,6 +30,15 @@ const fill = async (file: Deno.FsFile, into: Uint8Array): Promise<number> => {
   return at;
 };
 
+const rangedOf = (file: Deno.FsFile, bytes: number): RangedFile => ({
+  bytes,
+  readAt: async (at, into) => {
+    await file.seek(at, Deno.SeekMode.Start);
+    return await fill(file, into);
+  },
+  [Symbol.dispose]: () => file.close(),
+});
+
 /** Deno's own disk. */
 export const denoRanged: RangedDisk = {
   open: async (path) => {
@@ -39,16 +48,16 @@ export const denoRanged: RangedDisk = {
       file.close();
       throw new Deno.errors.InvalidData("not a regular file");
     }
-    return {
-      bytes: size,
-      readAt: async (at, into) => {
-        await file.seek(at, Deno.SeekMode.Start);
-        return await fill(file, into);
-      },
-      [Symbol.dispose]: () => file.close(),
-    };
+    return rangedOf(file, size);
   },
 };
+
+/** Opens a regular file of a run for as long as the scope lives; what else is in its place is refused. */
+export const openOwnRanged = (path: string): Effect.Effect<RangedFile, DiskError, Scope.Scope> =>
+  Effect.flatMap(
+    openScoped(path),
+    (file) => onDisk("read", path, async () => rangedOf(file, (await file.stat()).size)),
+  );
 
 const RangedDiskInUse = Context.Reference<RangedDisk>("chain-of-sight/RangedDisk", {
   defaultValue: () => denoRanged,

@@ -33,10 +33,28 @@ export interface DecodeOptions {
   readonly float64?: Float64Policy;
 }
 
-interface Placed {
-  readonly name: string;
+/** A tensor before its numbers are known. */
+export interface TensorForm {
+  /** Its element type in the file. */
   readonly type: StoredType;
-  readonly array: NdArray;
+  /** Lengths of its axes. */
+  readonly shape: readonly number[];
+}
+
+/** A tensor of a file to be written. */
+export type PlannedTensor = TensorForm & {
+  /** Its name. */
+  readonly name: string;
+};
+
+/** A file to be written, before any number of it is read. */
+export interface FilePlan {
+  /** Length and header. */
+  readonly header: Uint8Array;
+  /** The tensors in the order of the data. */
+  readonly tensors: readonly PlannedTensor[];
+  /** Size of the data after the header. */
+  readonly dataBytes: number;
 }
 
 const MEND = "correct the tensors before they are saved";
@@ -50,47 +68,33 @@ const F16_OVERFLOW = 65520;
 const tooLarge = (data: NdArray["data"]): number =>
   data.findIndex((x) => Math.abs(x) >= F16_OVERFLOW && Number.isFinite(x));
 
-const placed = (floats: FloatFormat) =>
-(
-  [name, array]: readonly [string, NdArray],
-): E.Either<SafetensorsError, Placed> => {
-  if (RESERVED.includes(name)) {
-    return E.left(refuse("reserved-name", `a tensor named ${name}`, "another name", MEND));
-  }
-  const type = storedTypeOf(array);
-  if (E.isLeft(type)) {
-    return E.left(refuse("value", `${type.left} for ${name}`, "the dtype's own array", MEND));
-  }
-  const count = array.shape.reduce((a, b) => a * b, 1);
-  if (count !== array.data.length) {
-    const got = `${array.data.length} elements for ${name}, shape [${array.shape.join(", ")}]`;
-    return E.left(refuse("size", got, `${count} elements`, MEND));
-  }
-  const bad = array.dtype === "bool" ? array.data.findIndex((byte) => byte > 1) : -1;
-  if (bad >= 0) {
-    return E.left(
-      refuse("value", `${array.data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", MEND),
-    );
-  }
-  const over = type.right === "F32" && floats === "F16" ? tooLarge(array.data) : -1;
-  return over < 0 ? E.right({ name, type: type.right === "F32" ? floats : type.right, array }) : E.left(
-    refuse(
-      "value",
-      `${array.data[over]} at element ${over} of ${name}`,
-      "numbers that float16 holds",
-      "write bf16 or f32",
+/** The tensors of arrays, their float32 numbers in the given format. */
+export const formsOf = (
+  tensors: Tensors,
+  floats: FloatFormat = "F32",
+): E.Either<SafetensorsError, Readonly<Record<string, TensorForm>>> =>
+  pipe(
+    Object.entries(tensors),
+    E.traverseArray(([name, array]) =>
+      pipe(
+        storedTypeOf(array),
+        E.mapLeft((held) => refuse("value", `${held} for ${name}`, "the dtype's own array", MEND)),
+        E.map((type) => [name, { type: type === "F32" ? floats : type, shape: array.shape }] as const),
+      )
     ),
+    E.map((forms) => Object.fromEntries(forms)),
   );
-};
 
-const bytesFor = ({ type, array }: Placed): number => array.data.length * storedBytes[type];
+/** Bytes of a tensor in a file. */
+export const bytesOf = ({ type, shape }: TensorForm): number =>
+  shape.reduce((n, length) => n * length, storedBytes[type]);
 
 // Wide elements first keeps every array aligned; names in code-unit order make equal trees equal files.
-const byWidthThenName = (a: Placed, b: Placed): number =>
+const byWidthThenName = (a: PlannedTensor, b: PlannedTensor): number =>
   storedBytes[b.type] - storedBytes[a.type] || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
 const headerBytes = (
-  tensors: readonly Placed[],
+  tensors: readonly PlannedTensor[],
   metadata: Readonly<Record<string, string>>,
 ): E.Either<SafetensorsError, Uint8Array> => {
   const fields: string[] = [];
@@ -101,8 +105,8 @@ const headerBytes = (
   }
   let at = 0;
   for (const tensor of tensors) {
-    const { name, type, array } = tensor, end = at + bytesFor(tensor);
-    const entry: HeaderEntry = { dtype: type, shape: array.shape, data_offsets: [at, end] };
+    const { name, type, shape } = tensor, end = at + bytesOf(tensor);
+    const entry: HeaderEntry = { dtype: type, shape, data_offsets: [at, end] };
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     at = end;
   }
@@ -127,59 +131,84 @@ const headerBytes = (
 /** Numbers that are rounded at a time. */
 const ROUNDED = 2 ** 20;
 
-const dataOf = function* ({ type, array: { data } }: Placed): Iterable<Uint8Array> {
-  if (type !== "F16" && type !== "BF16") {
-    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return;
-  }
-  for (let at = 0; at < data.length; at += ROUNDED) {
-    yield narrow(type, (data as Float32Array).subarray(at, at + ROUNDED));
-  }
+const rounded = function* (type: "F16" | "BF16", data: Float32Array): Iterable<Uint8Array> {
+  for (let at = 0; at < data.length; at += ROUNDED) yield narrow(type, data.subarray(at, at + ROUNDED));
 };
 
-/** A file to be written. */
-export interface EncodedFile {
-  /** Length and header. */
-  readonly header: Uint8Array;
-  /** Size of the data after it. */
-  readonly dataBytes: number;
-  /** The data, one part after another; what is rounded is made as it is asked for. */
-  readonly data: () => Iterable<Uint8Array>;
-}
+const numberFault = (
+  { name, type }: PlannedTensor,
+  { dtype, data }: NdArray,
+): SafetensorsError | undefined => {
+  const bad = dtype === "bool" ? data.findIndex((byte) => byte > 1) : -1;
+  if (bad >= 0) return refuse("value", `${data[bad]} at element ${bad} of ${name}`, "0 or 1 in a bool", MEND);
+  const over = type === "F16" ? tooLarge(data) : -1;
+  return over < 0 ? undefined : refuse(
+    "value",
+    `${data[over]} at element ${over} of ${name}`,
+    "numbers that float16 holds",
+    "write bf16 or f32",
+  );
+};
 
-/**
- * The file of named arrays, its float32 numbers in the given format. Equal arrays and metadata give equal bytes,
- * whatever their order.
- */
-export const encodeFile = (
-  tensors: Tensors,
+/** The data of a planned tensor from its array, part after part; what is rounded is made as it is asked for. */
+export const dataOf = (
+  planned: PlannedTensor,
+  array: NdArray,
+): E.Either<SafetensorsError, Iterable<Uint8Array>> => {
+  const { name, type } = planned, { data } = array, held = storedTypeOf(array);
+  if (E.isLeft(held)) {
+    return E.left(refuse("value", `${held.left} for ${name}`, "the dtype's own array", MEND));
+  }
+  const count = bytesOf(planned) / storedBytes[type];
+  if (count !== data.length || (held.right !== type && !(held.right === "F32" && /^B?F16$/.test(type)))) {
+    const got = `${data.length} elements of ${held.right} for ${name}`;
+    return E.left(refuse("size", got, `${count} elements of ${type}`, MEND));
+  }
+  const fault = numberFault(planned, array);
+  if (fault !== undefined) return E.left(fault);
+  return E.right(
+    type === "F16" || type === "BF16"
+      ? rounded(type, data as Float32Array)
+      : [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)],
+  );
+};
+
+/** The plan of a file. Equal tensors and metadata give equal plans, whatever their order. */
+export const planFile = (
+  forms: Readonly<Record<string, TensorForm>>,
   metadata: Readonly<Record<string, string>> = {},
-  floats: FloatFormat = "F32",
-): E.Either<SafetensorsError, EncodedFile> =>
+): E.Either<SafetensorsError, FilePlan> => {
+  const reserved = Object.keys(forms).find((name) => RESERVED.includes(name));
+  if (reserved !== undefined) {
+    return E.left(refuse("reserved-name", `a tensor named ${reserved}`, "another name", MEND));
+  }
+  const tensors = Object.entries(forms).map(([name, form]) => ({ name, ...form })).toSorted(byWidthThenName);
+  return pipe(
+    headerBytes(tensors, metadata),
+    E.map((header) => ({
+      header,
+      tensors,
+      dataBytes: tensors.reduce((n, tensor) => n + bytesOf(tensor), 0),
+    })),
+  );
+};
+
+/** The file of named arrays as parts to be written one after another: the header, then views of the arrays' own data. */
+const encodeParts = (
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>>,
+): E.Either<SafetensorsError, readonly Uint8Array[]> =>
   pipe(
-    Object.entries(tensors),
-    E.traverseArray(placed(floats)),
-    E.map((all) => all.toSorted(byWidthThenName)),
-    E.chain((all) =>
+    formsOf(tensors),
+    E.chain((forms) => planFile(forms, metadata)),
+    E.chain((plan) =>
       pipe(
-        headerBytes(all, metadata),
-        E.map((header) => ({
-          header,
-          dataBytes: all.reduce((n, tensor) => n + bytesFor(tensor), 0),
-          data: function* () {
-            for (const tensor of all) yield* dataOf(tensor);
-          },
-        })),
+        plan.tensors,
+        E.traverseArray((planned) => dataOf(planned, tensors[planned.name]!)),
+        E.map((data) => [plan.header, ...data.flatMap((parts) => [...parts])]),
       )
     ),
   );
-
-/** The file of named arrays as parts to be written one after another: the header, then views of the arrays' own data. */
-export const encodeParts = (
-  tensors: Tensors,
-  metadata: Readonly<Record<string, string>> = {},
-): E.Either<SafetensorsError, readonly Uint8Array[]> =>
-  pipe(encodeFile(tensors, metadata), E.map(({ header, data }) => [header, ...data()]));
 
 /** The bytes of parts, joined. */
 export const joinParts = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {

@@ -17,7 +17,7 @@ import {
   RESERVED,
 } from "./header.ts";
 import { nestsDeeper, repeatedKey } from "./json_keys.ts";
-import { openRanged, readRange, readText } from "./ranged.ts";
+import { openRanged, type RangedFile, readRange, readText } from "./ranged.ts";
 import type { StoredType } from "./stored.ts";
 
 /** One tensor in a file. */
@@ -47,16 +47,24 @@ export interface WeightSource {
 /** Why a source could not be opened. */
 export type SourceError = DiskError | SafetensorsError;
 
+/** The checked header of an open file, and the bytes before the data. */
+export const headerIn = (
+  path: string,
+  file: RangedFile,
+): Effect.Effect<{ readonly header: Header; readonly lead: Uint8Array }, SourceError> =>
+  Effect.gen(function* () {
+    const refused = Effect.mapError(inFile(path)), length = new Uint8Array(LENGTH_BYTES);
+    if (file.bytes >= LENGTH_BYTES) yield* readRange(path, file, 0, length);
+    const lead = new Uint8Array(yield* refused(fromEither(dataStartOf(length, file.bytes))));
+    yield* readRange(path, file, 0, lead);
+    return { header: yield* refused(fromEither(parseHeader(lead.subarray(LENGTH_BYTES), file.bytes))), lead };
+  });
+
 /** Reads and checks the header of one file. */
 export const headerOf = (path: string): Effect.Effect<Header, SourceError> =>
   Effect.scoped(Effect.gen(function* () {
-    const file = yield* openRanged(path), refused = Effect.mapError(inFile(path));
-    const lead = new Uint8Array(LENGTH_BYTES);
-    if (file.bytes >= LENGTH_BYTES) yield* readRange(path, file, 0, lead);
-    const dataStart = yield* refused(fromEither(dataStartOf(lead, file.bytes)));
-    const header = new Uint8Array(dataStart - LENGTH_BYTES);
-    yield* readRange(path, file, LENGTH_BYTES, header);
-    return yield* refused(fromEither(parseHeader(header, file.bytes)));
+    const { header } = yield* headerIn(path, yield* openRanged(path));
+    return header;
   }));
 
 const tensorsOf = (file: string) => ({ tensors, dataStart }: Header): readonly StoredTensor[] =>

@@ -7,10 +7,19 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NdArray } from "@chain-of-sight/core";
 import { denoDisk, type Disk, withDisk } from "../../pipelines/base/disk.ts";
-import { CheckpointError, load, read, save, sweep } from "../../pipelines/weights/checkpoint.ts";
+import {
+  CheckpointError,
+  load,
+  open,
+  read,
+  save,
+  saveFrom,
+  sweep,
+} from "../../pipelines/weights/checkpoint.ts";
 import type { Check } from "../../pipelines/weights/fault.ts";
 import { repeatedKey } from "../../pipelines/weights/json_keys.ts";
-import { decode, encode, encodeParts, type Tensors } from "../../pipelines/weights/safetensors.ts";
+import { decode, encode, formsOf, type Tensors } from "../../pipelines/weights/safetensors.ts";
+import { GROUP_BYTES } from "../../pipelines/weights/write.ts";
 import { property } from "../support/property.ts";
 import { right } from "../support/either.ts";
 
@@ -201,7 +210,7 @@ property(weights, "never throws on a random change of a valid file", [
 
 weights("refuses to write what it could not read back", () => {
   const refused = (tensors: Tensors, check: Check): void => {
-    const got = encodeParts(tensors);
+    const got = encode(tensors);
     assert.ok(E.isLeft(got) && got.left.check === check, check);
   };
   refused({ __metadata__: { dtype: "f32", shape: [], data: Float32Array.of(1) } }, "reserved-name");
@@ -255,6 +264,65 @@ checkpoints(
     }),
 );
 
+checkpoints(
+  "is read a group of arrays at a time while it is written, and an array at a time when it is read",
+  () =>
+    inFolder(async (folder) => {
+      const many: Tensors = Object.fromEntries(
+        Array.from({ length: 6 }, (_, i) => {
+          const data = new Float32Array(2 ** 22).fill(i); // 16 MiB each
+          return [`w.${i}`, { dtype: "f32", shape: [2 ** 11, 2 ** 11], data } as const];
+        }),
+      );
+      const whole = await Effect.runPromise(save(`${folder}/whole`, many, { step: "1" }));
+      const right = <A>(e: E.Either<unknown, A>): A => {
+        if (E.isLeft(e)) throw e.left;
+        return e.right;
+      };
+      const groups: string[][] = [];
+      const streamed = await Effect.runPromise(
+        saveFrom(`${folder}/streamed`, right(formsOf(many)), (names) =>
+          Effect.sync(() => {
+            groups.push([...names]);
+            return Object.fromEntries(names.map((name) => [name, many[name]!]));
+          }), { step: "1" }),
+      );
+      assert.is(streamed.hash, whole.hash);
+      assert.equal(await Deno.readFile(`${folder}/streamed`), await Deno.readFile(`${folder}/whole`));
+      assert.ok(groups.every((group) => group.length * 2 ** 24 <= GROUP_BYTES), "no group beyond its bound");
+      assert.is(groups.length, 2);
+      const { forms, one } = await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+        const { forms, read } = yield* open(`${folder}/streamed`);
+        return { forms, one: yield* read(["w.5"]) };
+      })));
+      assert.is(Object.keys(forms).length, 6);
+      sameTensors(one, { "w.5": many["w.5"]! });
+    }),
+);
+
+checkpoints(
+  "a read that fails while it is written leaves the older checkpoint",
+  () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/c.safetensors`;
+      await Effect.runPromise(save(path, tensors));
+      const forms = { w: { type: "F32", shape: [3] } } as const;
+      const lost = await Effect.runPromise(
+        Effect.flip(saveFrom(path, forms, () => Effect.fail("lost" as const))),
+      );
+      assert.is(lost, "lost");
+      for (const array of [Float32Array.of(1, 2), Int32Array.of(1, 2, 3)]) {
+        const dtype = array instanceof Int32Array ? "i32" as const : "f32" as const;
+        const other = () => Effect.succeed({ w: { dtype, shape: [array.length], data: array } });
+        const error = await failure(saveFrom(path, forms, other));
+        assert.is(error.reason, "tensors");
+        assert.match(error.message, /for w/);
+      }
+      assert.equal(listing(folder), ["c.safetensors"]);
+      sameTensors((await Effect.runPromise(load(path))).tensors, tensors);
+    }),
+);
+
 checkpoints("finds every flipped bit, wherever it is", () =>
   inFolder(async (folder) => {
     const path = `${folder}/c.safetensors`;
@@ -301,6 +369,7 @@ const fullAfter = (limit: number): Disk => ({
         left -= some.byteLength;
         return file.write(some);
       },
+      overwrite: (at, bytes) => file.overwrite(at, bytes),
       sync: () => file.sync(),
       [Symbol.dispose]: () => {
         full.close();

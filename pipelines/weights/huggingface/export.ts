@@ -4,6 +4,7 @@ import {
   type LlamaConfig,
   type LlamaParams,
   type NdArray,
+  type Shape,
   show,
   sizeOf,
   specTrees,
@@ -14,13 +15,21 @@ import {
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { fromEither } from "../../base/bridge.ts";
-import { atomicWrite, type DiskError, onDisk } from "../../base/disk.ts";
+import { type DiskError, onDisk } from "../../base/disk.ts";
 import type { Json } from "../../base/hash.ts";
 import { writeJson } from "../../runs/run_directory.ts";
-import { inFile, type SafetensorsError } from "../fault.ts";
+import { inFile, SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";
-import { encodeFile, type FloatFormat, type Tensors } from "../safetensors.ts";
+import {
+  bytesOf,
+  type FloatFormat,
+  formsOf,
+  planFile,
+  type TensorForm,
+  type Tensors,
+} from "../safetensors.ts";
 import { type Named, namesOf, storedShape } from "../table.ts";
+import { readFrom, type ReadTensors, writePlanned } from "../write.ts";
 import type { Architecture } from "./architecture.ts";
 import { decoderArchitectures } from "./decoders.ts";
 import type { UnsupportedError } from "./unsupported.ts";
@@ -45,7 +54,6 @@ const torchNames: Readonly<Record<FloatFormat, string>> = {
   F16: "float16",
   BF16: "bfloat16",
 };
-const widths: Readonly<Record<FloatFormat, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 const turned = ([rows = 1, columns = 1]: readonly number[], data: Float32Array): Float32Array =>
   Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
@@ -63,17 +71,19 @@ const stored = (named: Named, array: NdArray): NdArray => {
   };
 };
 
+type Forms = Readonly<Record<string, TensorForm>>;
+
 /** Tensors in consecutive groups of at most some bytes. */
-const shardsOf = (tensors: Tensors, width: number, most: number): readonly Tensors[] => {
-  const shards: Record<string, NdArray>[] = [];
+const shardsOf = (forms: Forms, most: number): readonly Forms[] => {
+  const shards: Record<string, TensorForm>[] = [];
   let room = 0;
-  for (const [name, array] of Object.entries(tensors)) {
-    const bytes = array.data.length * width;
+  for (const [name, form] of Object.entries(forms)) {
+    const bytes = bytesOf(form);
     if (shards.length === 0 || bytes > room) {
       shards.push({});
       room = most;
     }
-    shards.at(-1)![name] = array;
+    shards.at(-1)![name] = form;
     room -= bytes;
   }
   return shards;
@@ -91,10 +101,16 @@ const removeOthers = (folder: string, kept: readonly string[]): Effect.Effect<vo
     for (const name of old) await Deno.remove(`${folder}/${name}`);
   });
 
-const parts = function* (header: Uint8Array, data: Iterable<Uint8Array>): Iterable<Uint8Array> {
-  yield header;
-  yield* data;
-};
+const writeForms = <X, R>(
+  path: string,
+  forms: Forms,
+  read: ReadTensors<X, R>,
+): Effect.Effect<void, DiskError | SafetensorsError | X, R> =>
+  fromEither(planFile(forms, { format: "pt" })).pipe(
+    Effect.flatMap((plan) => writePlanned(path, plan, read)),
+    Effect.mapError((error) => error instanceof SafetensorsError ? inFile(path)(error) : error),
+    Effect.asVoid,
+  );
 
 /** Writes named tensors as one safetensors file that transformers takes. */
 export const writeTensors = (
@@ -102,27 +118,22 @@ export const writeTensors = (
   tensors: Tensors,
   floats: FloatFormat = "F32",
 ): Effect.Effect<void, DiskError | SafetensorsError> =>
-  Effect.gen(function* () {
-    const { header, data } = yield* Effect.mapError(
-      fromEither(encodeFile(tensors, { format: "pt" }, floats)),
-      inFile(path),
-    );
-    yield* atomicWrite(path, parts(header, data()));
-  });
+  Effect.flatMap(
+    Effect.mapError(fromEither(formsOf(tensors, floats)), inFile(path)),
+    (forms) => writeForms(path, forms, readFrom(tensors)),
+  );
 
-const writeShards = (folder: string, tensors: Tensors, options: ExportOptions) =>
+const writeShards = <X, R>(folder: string, forms: Forms, read: ReadTensors<X, R>, shardBytes: number) =>
   Effect.gen(function* () {
-    const { floats = "F32", shardBytes = SHARD_BYTES } = options;
-    const shards = shardsOf(tensors, widths[floats], shardBytes), many = shards.length > 1;
+    const shards = shardsOf(forms, shardBytes), many = shards.length > 1;
     const digits = (n: number) => String(n).padStart(5, "0");
     const names = shards.map((_, i) =>
       many ? `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors` : "model.safetensors"
     );
-    for (const [i, shard] of shards.entries()) yield* writeTensors(`${folder}/${names[i]!}`, shard, floats);
+    for (const [i, shard] of shards.entries()) yield* writeForms(`${folder}/${names[i]!}`, shard, read);
     if (!many) return names;
-    const total = Object.values(tensors).reduce((n, { data }) => n + data.length * widths[floats], 0);
     yield* writeJson(`${folder}/model.safetensors.index.json`, {
-      metadata: { total_size: total },
+      metadata: { total_size: Object.values(forms).reduce((n, form) => n + bytesOf(form), 0) },
       weight_map: Object.fromEntries(
         shards.flatMap((shard, i) => Object.keys(shard).map((name) => [name, names[i]!] as const)),
       ),
@@ -130,42 +141,68 @@ const writeShards = (folder: string, tensors: Tensors, options: ExportOptions) =
     return [...names, "model.safetensors.index.json"];
   });
 
+/** Parameters that are read as they are written, from memory, a checkpoint or a device. */
+export interface ParameterSource<X = never, R = never> {
+  /** Lengths of the axes of every parameter, by path. */
+  readonly shapes: Readonly<Record<string, Shape>>;
+  /** Reads some of them, f32. */
+  readonly read: ReadTensors<X, R>;
+}
+
+/** Parameters that are in memory. */
+const inMemory = (params: Tree<NdArray>): ParameterSource => {
+  const flat = arrayTrees.flatten(params);
+  return {
+    shapes: Object.fromEntries(Object.entries(flat).map(([path, { shape }]) => [path, shape])),
+    read: readFrom(flat),
+  };
+};
+
 /**
  * Writes a model into a folder, which is made if need be; weights of an earlier export there are replaced. Every file is
  * written whole or not at all, config.json last.
  */
-export const exportModel = <C>(
+export const exportModel = <C, X = never, R = never>(
   folder: string,
   architecture: Architecture<C>,
-  { config, params }: { readonly config: C; readonly params: Tree<NdArray> },
-  options: ExportOptions = {},
-): Effect.Effect<void, ExportError> =>
+  config: C,
+  { shapes, read }: ParameterSource<X, R>,
+  { floats = "F32", shardBytes = SHARD_BYTES, fields: more = {} }: ExportOptions = {},
+): Effect.Effect<void, ExportError | X, R> =>
   Effect.gen(function* () {
     const fields = yield* fromEither(architecture.write(config)), table = architecture.names(config);
-    const specs = architecture.specs(config), given = arrayTrees.flatten(params);
-    const wanted = specTrees.flatten(specs);
+    const specs = architecture.specs(config), wanted = specTrees.flatten(specs);
     const wrong = misfit(`export ${folder}`, table.model, {
-      missing: Object.keys(wanted).filter((path) => given[path] === undefined),
-      surplus: Object.keys(given).filter((path) => wanted[path] === undefined),
+      missing: Object.keys(wanted).filter((path) => shapes[path] === undefined),
+      surplus: Object.keys(shapes).filter((path) => wanted[path] === undefined),
       misshapen: Object.entries(wanted).flatMap(([path, { shape }]) => {
-        const got = given[path];
-        return got === undefined || show(got.shape) === show(shape)
+        const got = shapes[path];
+        return got === undefined || show(got) === show(shape)
           ? []
-          : [{ name: path, got: show(got.shape), expected: show(shape) }];
+          : [{ name: path, got: show(got), expected: show(shape) }];
       }),
     });
     if (wrong !== undefined) return yield* Effect.fail(wrong);
-    const tensors = Object.fromEntries(
-      namesOf(table, specs).map((n) => [(table.prefixes[0] ?? "") + n.name, stored(n, given[n.path]!)]),
+    const named = new Map(namesOf(table, specs).map((n) => [(table.prefixes[0] ?? "") + n.name, n]));
+    const forms = Object.fromEntries(
+      [...named].map(([name, n]) => [name, { type: floats, shape: storedShape(n) }]),
     );
+    const readNamed: ReadTensors<X, R> = (names) => {
+      const paths = [...new Set(names.map((name) => named.get(name)!.path))];
+      return Effect.map(read(paths), (arrays) =>
+        Object.fromEntries(names.map((name) => {
+          const n = named.get(name)!;
+          return [name, stored(n, arrays[n.path]!)];
+        })));
+    };
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
-    const written = yield* writeShards(folder, tensors, options);
+    const written = yield* writeShards(folder, forms, readNamed, shardBytes);
     yield* removeOthers(folder, written);
     for (const [name, json] of Object.entries(architecture.files?.(config) ?? {})) {
       yield* writeJson(`${folder}/${name}`, json);
     }
-    const dtype = torchNames[options.floats ?? "F32"];
-    yield* writeJson(`${folder}/config.json`, { ...fields, ...options.fields, dtype, torch_dtype: dtype });
+    const dtype = torchNames[floats];
+    yield* writeJson(`${folder}/config.json`, { ...fields, ...more, dtype, torch_dtype: dtype });
   });
 
 /** A model to be written. */
@@ -197,7 +234,8 @@ export const exportDecoder = (
   exportModel(
     folder,
     writable(config, decoderArchitectures(), modelType),
-    { config, params: params as Tree<NdArray> },
+    config,
+    inMemory(params as Tree<NdArray>),
     options,
   );
 
@@ -223,7 +261,8 @@ export const exportVisionTower = (
   return exportModel(
     folder,
     writable(whole, visionArchitectures(), modelType),
-    { config: whole, params: { ...params, post_layernorm } as Tree<NdArray> },
+    whole,
+    inMemory({ ...params, post_layernorm } as Tree<NdArray>),
     options,
   );
 };
