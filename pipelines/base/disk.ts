@@ -147,9 +147,9 @@ export const isTempOf = (name: string, base: string): boolean =>
 /** A file that is written piece by piece, and there under its name once all of it is. */
 export interface StreamedFile {
   /** Writes bytes behind those before. */
-  readonly append: (bytes: Uint8Array) => Effect.Effect<void, DiskError>;
+  readonly append: (bytes: Uint8Array) => ReturnType<typeof onDisk<void>>;
   /** Writes bytes over those from `at` on; the last thing that is done to a file. */
-  readonly overwrite: (at: number, bytes: Uint8Array) => Effect.Effect<void, DiskError>;
+  readonly overwrite: (at: number, bytes: Uint8Array) => ReturnType<typeof onDisk<void>>;
 }
 
 /**

@@ -4,6 +4,7 @@
  * what it would have been from its first step on, bit for bit.
  */
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import type { DiskError } from "../base/disk.ts";
 import {
   appendMetrics,
@@ -12,16 +13,20 @@ import {
   type MetricsLog,
   readMetrics,
 } from "../runs/metrics.ts";
-import type { Checkpoint, CheckpointError } from "../weights/checkpoint.ts";
+import type { CheckpointError, OpenedCheckpoint } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath, keptSteps } from "./kept.ts";
-import { loadIfThere } from "./saved_state.ts";
+import { openIfThere } from "./saved_state.ts";
 import type { Training } from "./training.ts";
 
 /** The last checkpoint of the training that is extended from which this one can go on. */
-export const loadShorter = <B, E, R>(
+export const openShorter = <B, E, R>(
   { stage, lineage, schedule, places: { extend } }: Training<B, E, R>,
-): Effect.Effect<Checkpoint | undefined, CheckpointError | DiskError | TrainingError> =>
+): Effect.Effect<
+  OpenedCheckpoint | undefined,
+  CheckpointError | DiskError | TrainingError,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     if (extend === undefined) return undefined;
     const path = extend.checkpoint,
@@ -32,7 +37,7 @@ export const loadShorter = <B, E, R>(
     const steps = (yield* keptSteps(path)).map((step) => keptPath(path, `step-${step}`));
     let first = Infinity, until = 0;
     for (const file of [path, ...steps, keptPath(path, "stable")]) {
-      const found = yield* loadIfThere(file);
+      const found = yield* openIfThere(file);
       if (found === undefined) continue;
       const { metadata } = found, step = Number(metadata.step);
       if (lineage === undefined || metadata.lineage !== lineage) {

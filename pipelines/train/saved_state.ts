@@ -1,8 +1,28 @@
 /** The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. */
-import { arrayTrees, bindingsOf, type NdArray, type Tree, unflatten } from "@chain-of-sight/core";
+import {
+  arrayTrees,
+  bindingsOf,
+  type DType,
+  type NdArray,
+  type Tree,
+  type TreeError,
+  unflatten,
+} from "@chain-of-sight/core";
+import type { DeviceError, Program } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import { sweepTemps } from "../base/disk.ts";
-import { type Checkpoint, type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import {
+  type CheckpointError,
+  inMemory,
+  load,
+  open,
+  type OpenedCheckpoint,
+  save,
+  saveFrom,
+} from "../weights/checkpoint.ts";
+import type { StoredType } from "../weights/stored.ts";
+import type { StoredArrays } from "../weights/write.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath } from "./kept.ts";
 import type { Bindings, Training, TrainingResult } from "./training.ts";
@@ -13,9 +33,11 @@ export const PARAMS = "state.params.";
 /** Prefix of the name of a parameter's moving average. */
 export const EMA = "state.ema.";
 
-/** A checkpoint, or nothing where there is no file. */
-export const loadIfThere = (path: string): Effect.Effect<Checkpoint | undefined, CheckpointError> =>
-  load(path).pipe(
+/** A checkpoint, open for as long as the scope lives, or nothing where there is no file. */
+export const openIfThere = (
+  path: string,
+): Effect.Effect<OpenedCheckpoint | undefined, CheckpointError, Scope.Scope> =>
+  open(path).pipe(
     Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
       error.reason === "missing" ? Effect.succeed(undefined) : Effect.fail(error)
     ),
@@ -25,14 +47,14 @@ export const loadIfThere = (path: string): Effect.Effect<Checkpoint | undefined,
  * The checkpoint of a training, or nothing where there is none yet. One that is corrupt or of another training is an
  * error: it is never silently trained over.
  */
-export const loadState = <B, E, R>(
+export const openState = <B, E, R>(
   training: Training<B, E, R>,
-): Effect.Effect<Checkpoint | undefined, CheckpointError | TrainingError> =>
+): Effect.Effect<OpenedCheckpoint | undefined, CheckpointError | TrainingError, Scope.Scope> =>
   Effect.gen(function* () {
     const path = training.places.checkpoint;
     // what a killed process was writing: the checkpoint, or one that is kept beside it
     yield* Effect.ignore(sweepTemps(path.replace(/\.safetensors$/, "")));
-    const found = yield* loadIfThere(path);
+    const found = yield* openIfThere(path);
     if (found === undefined || found.metadata.identity === training.identity) return found;
     return yield* Effect.fail(
       new TrainingError({
@@ -46,25 +68,69 @@ export const loadState = <B, E, R>(
     );
   });
 
+/** Frozen parameters that a checkpoint holds: all but those that are left out, which `initial` gives again. */
+const frozenOf = <B, E, R>(
+  { initial, leftOut }: Training<B, E, R>,
+  changed: StoredArrays<unknown>,
+): Bindings =>
+  Object.fromEntries(
+    Object.entries(bindingsOf("state.params", initial)).filter(([path]) =>
+      changed.forms[path] === undefined && leftOut?.(path.slice(PARAMS.length)) !== true
+    ),
+  );
+
 /**
- * Saves the whole state after `step` steps: frozen parameters as they were given, not as a device stores them. Equal
- * states give equal files.
+ * Saves the whole state after `step` steps, the state that changes as it is read: frozen parameters as they were given, not
+ * as a device stores them. Equal states give equal files.
  */
-export const saveState = <B, E, R>(
-  { stage, identity, lineage, schedule, places, initial, result }: Training<B, E, R>,
-  changed: Bindings,
+export const saveState = <B, E, R, X>(
+  training: Training<B, E, R>,
+  changed: StoredArrays<X>,
   step: number,
-): Effect.Effect<void, CheckpointError> =>
-  Effect.asVoid(
-    save(places.checkpoint, { ...bindingsOf("state.params", initial), ...changed }, {
+): Effect.Effect<void, CheckpointError | X> =>
+  Effect.gen(function* () {
+    const { stage, identity, lineage, schedule, places, result } = training;
+    const frozen = yield* inMemory(places.checkpoint, frozenOf(training, changed));
+    const state: StoredArrays<X> = {
+      forms: { ...frozen.forms, ...changed.forms },
+      read: (names) =>
+        Effect.zipWith(
+          frozen.read(names.filter((name) => changed.forms[name] === undefined)),
+          changed.read(names.filter((name) => changed.forms[name] !== undefined)),
+          (kept, read) => ({ ...kept, ...read }),
+        ),
+    };
+    yield* saveFrom(places.checkpoint, state, {
       stage,
       identity,
       step: String(step),
       ...(lineage === undefined ? {} : { lineage, stableUntil: String(schedule.stableUntil) }),
       ...(result?.checkpoint === "best" ? { result: "best" } : {}),
       ...(result?.weights === "ema" ? { weights: "ema" } : {}),
-    }),
-  );
+    });
+  });
+
+/** Types in which a state is saved, by those of its arrays. */
+const savedTypes: Readonly<Record<DType, StoredType>> = {
+  f32: "F32",
+  f16: "F16",
+  i32: "I32",
+  u32: "U32",
+  bool: "BOOL",
+};
+
+/** The state of a program by input path, read from its device. */
+export const stateOf = (
+  { plan, read }: Pick<Program, "plan" | "read">,
+  paths: readonly string[],
+): StoredArrays<DeviceError | TreeError> => ({
+  forms: Object.fromEntries(
+    paths.map((
+      path,
+    ) => [path, { type: savedTypes[plan.inputs[path]!.dtype], shape: plan.inputs[path]!.shape }]),
+  ),
+  read: (names) => names.length === 0 ? Effect.succeed({}) : read(names),
+});
 
 /** The tensors of a checkpoint by path of the parameter: as trained, or with their averages in place of those. */
 const weightsIn = (
@@ -78,12 +144,26 @@ const weightsIn = (
   return Object.fromEntries([...under(PARAMS), ...(weights === "ema" ? under(EMA) : [])]);
 };
 
-/** The parameters in a saved state, as the tree that `like` is. Throws a TreeError for another model's. */
+/** The parameters in a saved state, as the tree that `like` is, whose values those have that the state lacks. */
 export const paramsOf = (
   state: Bindings,
   like: Tree<NdArray>,
   weights?: TrainingResult["weights"],
-): Tree<NdArray> => unflatten(arrayTrees, like, weightsIn(state, weights)) as Tree<NdArray>;
+): Tree<NdArray> =>
+  unflatten(arrayTrees, like, weightsIn({ ...bindingsOf("state.params", like), ...state }, weights)) as Tree<
+    NdArray
+  >;
+
+/** The parameters in a checkpoint, those that it leaves out from the tree that `like` is. */
+export const savedParams = (
+  { forms, read }: OpenedCheckpoint,
+  like: Tree<NdArray>,
+  weights?: TrainingResult["weights"],
+): Effect.Effect<Tree<NdArray>, CheckpointError> =>
+  Effect.map(
+    read(Object.keys(forms).filter((path) => path.startsWith(PARAMS) || path.startsWith(EMA))),
+    (state) => paramsOf(state, like, weights),
+  );
 
 /** What a training left for later stages. */
 export interface LoadedWeights {

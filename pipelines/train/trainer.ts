@@ -3,9 +3,10 @@
  * that hold everything. What a step computes is a function of the state and the step's number, so that a resumed
  * training is the uninterrupted one, bit for bit.
  */
-import { bindingsOf, type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import {
   appendMetrics,
   type MetricRecord,
@@ -17,14 +18,24 @@ import {
 import type { DiskError } from "../base/disk.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
-import { type CheckpointError, load } from "../weights/checkpoint.ts";
-import { copyMetrics, loadShorter } from "./extend.ts";
+import { type CheckpointError, open, type OpenedCheckpoint } from "../weights/checkpoint.ts";
+import { eachGroup } from "../weights/write.ts";
+import { copyMetrics, openShorter } from "./extend.ts";
 import { TrainingError } from "./fault.ts";
 import { type History, noHistory, stopReason, withRecord } from "./history.ts";
 import { keepCheckpoint, keepsBest, keptPath } from "./kept.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
-import { EMA, loadState, PARAMS, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
-import { RING, type StepSource } from "./step_source.ts";
+import {
+  EMA,
+  openState,
+  PARAMS,
+  paramsOf,
+  saveBadBatch,
+  savedParams,
+  saveState,
+  stateOf,
+} from "./saved_state.ts";
+import { RING } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
 import { loadValidation, type Losses, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
@@ -142,25 +153,26 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
     at.done = 0;
   }));
 
-/** A whole state for the device: frozen parameters as they are stored there, the rest from a checkpoint if there is one. */
-const startValues = ({ bind, start, changing }: StepSource, saved: Bindings | undefined): Bindings => {
-  const first = bind(start), changes = new Set(changing);
-  const only = (values: Bindings, some: (path: string) => boolean): Bindings =>
-    Object.fromEntries(Object.entries(values).filter(([path]) => some(path)));
-  return saved === undefined ? first : {
-    ...only(first, (path) => !changes.has(path)),
-    ...only(saved, (path) => changes.has(path)),
-  };
-};
+/** Writes a whole state: what changes from a checkpoint if there is one, the rest as the training starts. */
+const writeState = (
+  { step: { bind, start, changing }, main }: StepPrograms,
+  saved: OpenedCheckpoint | undefined,
+): Effect.Effect<void, TrainError> =>
+  Effect.gen(function* () {
+    const first = bind(start), changes = new Set(saved === undefined ? [] : changing);
+    yield* main.write(Object.fromEntries(Object.entries(first).filter(([path]) => !changes.has(path))));
+    if (saved === undefined) return;
+    const there = changing.filter((path) => saved.forms[path] !== undefined);
+    yield* eachGroup(saved, there, (arrays) => main.write(arrays));
+  });
 
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
     const { main, step } = run.programs;
     if (run.saved !== run.at.known) {
-      const changed = yield* main.read(step.changing);
       yield* syncMetrics(run.log);
-      yield* saveState(run.training, changed, run.at.known);
+      yield* saveState(run.training, stateOf(main, step.changing), run.at.known);
       run.saved = run.at.known;
     }
     yield* keepCheckpoint(run.training, run.history, run.at.known);
@@ -173,7 +185,7 @@ const paramsNow = <B, E, R>(
 ): Effect.Effect<Tree<NdArray>, DeviceError | TreeError> =>
   Effect.map(
     main.read(step.changing.filter((path) => path.startsWith(PARAMS) || path.startsWith(EMA))),
-    (changed) => paramsOf({ ...bindingsOf("state.params", initial), ...changed }, initial, result?.weights),
+    (changed) => paramsOf(changed, initial, result?.weights),
   );
 
 const isDue = <B, E, R>({ validation, total }: Training<B, E, R>, step: number): boolean =>
@@ -261,29 +273,32 @@ export const train = <B, E, R>(
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now();
     const { total, places, stage, work, validation } = training;
-    let saved = yield* loadState(training), history = noHistory, last: MetricRecord | undefined;
+    let saved = yield* openState(training), history = noHistory, last: MetricRecord | undefined;
     const read = (record: MetricRecord): void => {
       if (typeof record.seconds === "number") last = record;
       if (validation !== undefined) history = withRecord(validation, history, record);
     };
     const log = yield* openMetrics(places.metrics, { resumeAt: Number(saved?.metadata.step ?? 0), read });
-    const shorter = saved === undefined ? yield* loadShorter(training) : undefined;
+    const shorter = saved === undefined ? yield* openShorter(training) : undefined;
     if (shorter !== undefined) {
       const step = Number(shorter.metadata.step), records = yield* copyMetrics(training, log, step);
       records.forEach(read);
       yield* syncMetrics(log);
-      yield* saveState(training, shorter.tensors, step);
+      yield* saveState(training, shorter, step);
       saved = shorter;
     }
     const from = Number(saved?.metadata.step ?? 0);
     if (saved !== undefined) yield* keepCheckpoint(training, history, from);
-    const done = (last: Tree<NdArray>, steps: number): Effect.Effect<Trained, TrainError> =>
+    const done = (
+      last: Tree<NdArray>,
+      steps: number,
+    ): Effect.Effect<Trained, TrainError, Scope.Scope> =>
       Effect.gen(function* () {
         const { best } = history, stopped = endsEarly(training, history);
         const params = training.result?.checkpoint !== "best" || best === undefined || best.step === steps
           ? last
-          : paramsOf(
-            (yield* load(keptPath(places.checkpoint, "best"))).tensors,
+          : yield* savedParams(
+            yield* open(keptPath(places.checkpoint, "best")),
             training.initial,
             training.result.weights,
           );
@@ -297,7 +312,7 @@ export const train = <B, E, R>(
       });
     const validated = !isDue(training, from) || history.validated >= from;
     if (saved !== undefined && validated && (from >= total || endsEarly(training, history) !== undefined)) {
-      return yield* done(paramsOf(saved.tensors, training.initial, training.result?.weights), from);
+      return yield* done(yield* savedParams(saved, training.initial, training.result?.weights), from);
     }
     const device = yield* theDevice();
     if (training.precision === "mixed" && !device.profile.f16) {
@@ -307,10 +322,8 @@ export const train = <B, E, R>(
     const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
     const losses = validation &&
       (yield* openToSignals(loadValidation(training, validation, main)));
-    yield* main.write({
-      ...startValues(step, saved?.tensors),
-      [RING]: zerosArray("f32", step.ring.spec.shape),
-    });
+    yield* writeState(programs, saved);
+    yield* main.write({ [RING]: zerosArray("f32", step.ring.spec.shape) });
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
     const run: Running<B, E, R> = {

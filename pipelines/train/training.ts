@@ -148,6 +148,11 @@ export interface Training<B, E = never, R = never> {
   readonly precision?: Precision;
   /** Frozen parameters that mixed precision stores as f16, by path; all by default. */
   readonly half?: PathPredicate;
+  /**
+   * Frozen parameters that checkpoints leave out, as the model before the training has them: beside adapters, a base model
+   * of many gigabytes. None by default.
+   */
+  readonly leftOut?: PathPredicate;
   /** Regions that the backward pass recomputes, by name; none by default. */
   readonly remat?: PathPredicate;
   /** What becomes of a step whose loss or gradients are not finite; `stop` by default. */

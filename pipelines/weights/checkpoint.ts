@@ -10,10 +10,10 @@ import { FaultError } from "../base/fault.ts";
 import { type Check, refuse, SafetensorsError } from "./fault.ts";
 import type { Header } from "./header.ts";
 import { openOwnRanged, openRanged, type RangedFile, readRange } from "./ranged.ts";
-import { formsOf, planFile, type Safetensors, type TensorForm, type Tensors } from "./safetensors.ts";
+import { formsOf, planFile, type Safetensors, type Tensors } from "./safetensors.ts";
 import { headerIn } from "./source.ts";
 import { firstNonFinite, fromStored } from "./stored.ts";
-import { CONTENT_HASH, hashAt, readFrom, type ReadTensors, writePlanned, ZEROS } from "./write.ts";
+import { CONTENT_HASH, hashAt, readFrom, type StoredArrays, writePlanned, ZEROS } from "./write.ts";
 
 /** Why a checkpoint could not be saved or loaded. */
 export type CheckpointReason = "missing" | "corrupt" | "disk" | "tensors";
@@ -108,13 +108,14 @@ export const save = (
   tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Effect.Effect<Saved, CheckpointError> =>
-  Effect.gen(function* () {
-    const forms = yield* Effect.mapError(
-      fromEither(formsOf(tensors)),
-      ofFormat(`save ${path}`, path, "tensors"),
-    );
-    return yield* saveFrom(path, forms, readFrom(tensors), metadata);
-  });
+  Effect.flatMap(inMemory(path, tensors), (stored) => saveFrom(path, stored, metadata));
+
+/** Arrays in memory, to be saved at a path. */
+export const inMemory = (path: string, tensors: Tensors): Effect.Effect<StoredArrays, CheckpointError> =>
+  fromEither(formsOf(tensors)).pipe(
+    Effect.mapError(ofFormat(`save ${path}`, path, "tensors")),
+    Effect.map((forms) => ({ forms, read: readFrom(tensors) })),
+  );
 
 /**
  * Saves a checkpoint whose arrays are read as they are written, some megabytes at a time, as from a device: the host never
@@ -122,8 +123,7 @@ export const save = (
  */
 export const saveFrom = <E = never, R = never>(
   path: string,
-  forms: Readonly<Record<string, TensorForm>>,
-  read: ReadTensors<E, R>,
+  { forms, read }: StoredArrays<E, R>,
   metadata: Readonly<Record<string, string>> = {},
 ): Effect.Effect<Saved, CheckpointError | E, R> =>
   Effect.gen(function* () {
@@ -179,15 +179,11 @@ const tensorIn = (
   });
 
 /** A checkpoint whose layout and content hash are checked, and of which no array is read yet. */
-export interface OpenedCheckpoint {
-  /** Its arrays by name, in the order of the file's data. */
-  readonly forms: Readonly<Record<string, TensorForm>>;
+export interface OpenedCheckpoint extends StoredArrays<CheckpointError> {
   /** The metadata given to {@link save}. */
   readonly metadata: Readonly<Record<string, string>>;
   /** The sha-256 of the content, hexadecimal; undefined for a file of another program, which says none. */
   readonly hash: string | undefined;
-  /** Reads some of its arrays. */
-  readonly read: ReadTensors<CheckpointError>;
 }
 
 const openedIn = (

@@ -4,7 +4,14 @@ import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { atomicStream, type DiskError } from "../base/disk.ts";
 import type { SafetensorsError } from "./fault.ts";
-import { bytesOf, dataOf, type FilePlan, type PlannedTensor, type Tensors } from "./safetensors.ts";
+import {
+  bytesOf,
+  dataOf,
+  type FilePlan,
+  type PlannedTensor,
+  type TensorForm,
+  type Tensors,
+} from "./safetensors.ts";
 
 /** Metadata entry that holds the sha-256 of the whole file, computed with 64 zeros in its own place. */
 export const CONTENT_HASH = "content_sha256";
@@ -14,6 +21,26 @@ export const ZEROS: string = "0".repeat(64);
 
 /** Reads arrays by name: from memory, a device or a file. */
 export type ReadTensors<E = never, R = never> = (names: readonly string[]) => Effect.Effect<Tensors, E, R>;
+
+/** Arrays that need not be in memory: what each is, and how some of them are read. */
+export interface StoredArrays<E = never, R = never> {
+  /** Type and shape of each, by name. */
+  readonly forms: Readonly<Record<string, TensorForm>>;
+  /** Reads some of them. */
+  readonly read: ReadTensors<E, R>;
+}
+
+/** Gives stored arrays to a program, a group of at most {@link GROUP_BYTES} at a time. */
+export const eachGroup = <E, R, E2, R2>(
+  { forms, read }: StoredArrays<E, R>,
+  names: readonly string[],
+  use: (arrays: Tensors) => Effect.Effect<void, E2, R2>,
+): Effect.Effect<void, E | E2, R | R2> =>
+  Effect.forEach(
+    groupsOf(names.map((name) => ({ name, ...forms[name]! }))),
+    (group) => Effect.flatMap(read(group.map(({ name }) => name)), use),
+    { discard: true },
+  );
 
 /** Arrays that are in memory. */
 export const readFrom = (tensors: Tensors): ReadTensors => (names) =>
@@ -32,6 +59,7 @@ export const hashAt = (header: Uint8Array): number => {
 /** Bytes of the arrays that are read at a time; one that is larger is read alone. */
 export const GROUP_BYTES: number = 2 ** 26;
 
+/** Tensors in consecutive groups of at most {@link GROUP_BYTES}. */
 const groupsOf = (tensors: readonly PlannedTensor[]): readonly (readonly PlannedTensor[])[] => {
   const groups: PlannedTensor[][] = [];
   let left = 0;

@@ -139,6 +139,24 @@ test("a training that stopped anywhere and resumed is the uninterrupted one, bit
   assert.equal(bits(folder), bits(whole));
 });
 
+test("a checkpoint leaves frozen parameters out where the model before has them; what is trained is the same", async () => {
+  const folder = temp(), without = (of: Training<Batch, string>) => ({ ...of, leftOut: under("frozen") });
+  const stop = (step: number) => step === 12 ? Effect.fail("power cut") : Effect.succeed(wave(step));
+  assert.is(await failed(train(without(training(folder, stop)))), "power cut");
+  const trained = await run(train(without(training(folder))));
+  const { tensors } = await Effect.runPromise(load(`${folder}/c.safetensors`));
+  const all = (await Effect.runPromise(load(`${whole}/c.safetensors`))).tensors;
+  const lost = Object.keys(all).filter((name) => tensors[name] === undefined);
+  assert.equal(lost.toSorted(), ["state.params.frozen.bias", "state.params.frozen.weight"]);
+  for (const [name, { data }] of Object.entries(tensors)) assert.equal(data, all[name]!.data, name);
+  // deno-lint-ignore no-explicit-any
+  const { frozen, first } = trained.params as any, before = initialise([1, 2], specs) as any;
+  assert.equal(frozen.weight.data, before.frozen.weight.data);
+  assert.equal(first.weight.data, all["state.params.first.weight"]!.data);
+  const again = await run(train(without(training(folder))));
+  assert.equal(again.params, trained.params, "a finished training has them too");
+});
+
 test("an interruption keeps a checkpoint, and the next start ends as if nothing had been", async () => {
   const folder = temp();
   await run(Effect.gen(function* () {

@@ -281,11 +281,14 @@ checkpoints(
       };
       const groups: string[][] = [];
       const streamed = await Effect.runPromise(
-        saveFrom(`${folder}/streamed`, right(formsOf(many)), (names) =>
-          Effect.sync(() => {
-            groups.push([...names]);
-            return Object.fromEntries(names.map((name) => [name, many[name]!]));
-          }), { step: "1" }),
+        saveFrom(`${folder}/streamed`, {
+          forms: right(formsOf(many)),
+          read: (names) =>
+            Effect.sync(() => {
+              groups.push([...names]);
+              return Object.fromEntries(names.map((name) => [name, many[name]!]));
+            }),
+        }, { step: "1" }),
       );
       assert.is(streamed.hash, whole.hash);
       assert.equal(await Deno.readFile(`${folder}/streamed`), await Deno.readFile(`${folder}/whole`));
@@ -308,13 +311,13 @@ checkpoints(
       await Effect.runPromise(save(path, tensors));
       const forms = { w: { type: "F32", shape: [3] } } as const;
       const lost = await Effect.runPromise(
-        Effect.flip(saveFrom(path, forms, () => Effect.fail("lost" as const))),
+        Effect.flip(saveFrom(path, { forms, read: () => Effect.fail("lost" as const) })),
       );
       assert.is(lost, "lost");
       for (const array of [Float32Array.of(1, 2), Int32Array.of(1, 2, 3)]) {
         const dtype = array instanceof Int32Array ? "i32" as const : "f32" as const;
         const other = () => Effect.succeed({ w: { dtype, shape: [array.length], data: array } });
-        const error = await failure(saveFrom(path, forms, other));
+        const error = await failure(saveFrom(path, { forms, read: other }));
         assert.is(error.reason, "tensors");
         assert.match(error.message, /for w/);
       }
