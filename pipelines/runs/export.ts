@@ -1,11 +1,12 @@
 /** Runs for other programs: tables as CSV and Parquet, trainings as TensorBoard event files. */
 import * as Effect from "effect/Effect";
 import { resolve } from "node:path";
-import { csvText, metricsOf, runsTable, stepsTable } from "./data_table.ts";
-import { atomicWrite, type DiskError, onDisk } from "../base/disk.ts";
+import { metricsOf, runsTable, stepsTable, writeCsv } from "./data_table.ts";
+import { atomicStream, type DiskError, onDisk } from "../base/disk.ts";
 import type { IndexedRun } from "./index.ts";
-import { parquetBytes } from "./parquet.ts";
-import { eventFile, eventFileName } from "./tensorboard.ts";
+import { takeMetrics } from "./metrics.ts";
+import { writeParquet } from "./parquet.ts";
+import { eventFileName, eventWriter } from "./tensorboard.ts";
 
 /** Formats of exports. */
 export type ExportFormat = "csv" | "parquet" | "tensorboard";
@@ -24,6 +25,16 @@ export interface Exported {
 const folder = (path: string): Effect.Effect<void, DiskError> =>
   onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
 
+/** Writes a file whole or not at all, by a function that adds to it. */
+const written = (
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Effect.Effect<void, DiskError> =>
+  atomicStream(
+    path,
+    ({ append }) => onDisk("write", path, () => fill((bytes) => Effect.runPromise(append(bytes)))),
+  );
+
 /** Paths of runs from the folder that holds all of them, so that runs of one name in different folders stay apart. */
 const namesOf = (runs: readonly IndexedRun[]): readonly string[] => {
   const paths = runs.map(({ path }) => resolve(path).split("/"));
@@ -40,13 +51,17 @@ const tensorboard = (
   Effect.gen(function* () {
     const files: string[] = [], faults: string[] = [], names = namesOf(runs);
     for (const [i, { path, manifest }] of runs.entries()) {
-      const began = Date.parse(manifest.started) / 1000;
-      const { trainings, faults: unread } = yield* metricsOf(path);
+      const began = Date.parse(manifest.started) / 1000,
+        { trainings, faults: unread } = yield* metricsOf(path);
       faults.push(...unread);
-      for (const [stage, records] of trainings) {
-        const place = `${out}/${names[i]}/${stage}`, file = `${place}/${eventFileName(began)}`;
+      for (const training of trainings) {
+        const place = `${out}/${names[i]}/${training.stage}`, file = `${place}/${eventFileName(began)}`;
         yield* folder(place);
-        yield* atomicWrite(file, [eventFile(records, began)]);
+        yield* written(file, async (write) => {
+          const { start, events } = eventWriter(began);
+          await write(start);
+          await takeMetrics(training.path, training.bytes, (records) => write(events(records)));
+        });
         files.push(file);
       }
     }
@@ -69,8 +84,7 @@ export const exportRuns = (
     const tables = { runs: runsTable(runs), steps }, files: string[] = [];
     for (const [name, table] of Object.entries(tables)) {
       const file = `${out}/${name}.${format}`;
-      const bytes = format === "csv" ? new TextEncoder().encode(csvText(table)) : parquetBytes(table);
-      yield* atomicWrite(file, [bytes]);
+      yield* written(file, (write) => (format === "csv" ? writeCsv : writeParquet)(table, write));
       files.push(file);
     }
     return { files, faults };

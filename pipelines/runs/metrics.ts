@@ -128,12 +128,16 @@ export interface LinesRead {
   readonly partial: boolean;
 }
 
-/** Reads the lines between two places of a file one after the other, with little of it in memory. */
+/**
+ * Reads the lines between two places of a file one after the other, with little of it in memory; `between` is waited for
+ * whenever some were read.
+ */
 export const linesIn = async (
   file: Deno.FsFile,
   from: number,
   to: number,
   read: LineReader,
+  between: () => Promise<void> = async () => {},
 ): Promise<LinesRead> => {
   const chunk = new Uint8Array(CHUNK);
   let held = new Uint8Array(0), long = false, at = from, end = from;
@@ -154,6 +158,7 @@ export const linesIn = async (
     at += n;
     long ||= bytes.length - start > LINE_BYTES;
     held = long ? new Uint8Array(0) : bytes.slice(start);
+    await between();
   }
   return { end, partial: end < at };
 };
@@ -168,7 +173,12 @@ export interface MetricsScan extends LinesRead {
 }
 
 // Strict: the first line that is no record, or goes back, ends it.
-const recordsIn = async (file: Deno.FsFile, size: number, read: RecordReader): Promise<MetricsScan> => {
+const recordsIn = async (
+  file: Deno.FsFile,
+  size: number,
+  read: RecordReader,
+  between?: () => Promise<void>,
+): Promise<MetricsScan> => {
   let count = 0, before = 0;
   const lines = await linesIn(file, 0, size, (bytes, end) => {
     const number = count + 1;
@@ -183,7 +193,7 @@ const recordsIn = async (file: Deno.FsFile, size: number, read: RecordReader): P
     before = record.right.step;
     count++;
     read(record.right, end);
-  });
+  }, between);
   return { ...lines, count };
 };
 
@@ -205,6 +215,23 @@ export const scanMetrics = (
     using file = openOwn(path);
     return await recordsIn(file, (await file.stat()).size, read);
   });
+
+/**
+ * Reads the first bytes of a metrics file record by record, some at a time: `take` is waited for before more are read.
+ * Rejects with a MetricsError, or what the system says.
+ */
+export const takeMetrics = async (
+  path: string,
+  bytes: number,
+  take: (records: readonly MetricRecord[]) => Promise<void>,
+): Promise<void> => {
+  using file = openOwn(path);
+  let some: MetricRecord[] = [];
+  await recordsIn(file, bytes, (record) => some.push(record), async () => {
+    await take(some);
+    some = [];
+  });
+};
 
 /** Reads a metrics file into memory; a partial last line is left out. For files that are known to be small. */
 export const readMetrics = (path: string): Effect.Effect<readonly MetricRecord[], DiskError | MetricsError> =>
@@ -297,6 +324,34 @@ export const appendMetrics = (
       ),
       Effect.uninterruptible,
     );
+  });
+
+/** Adds the records of another metrics file up to a step, as they are; `read` reads them. */
+export const copyMetrics = (
+  log: MetricsLog,
+  from: string,
+  step: number,
+  read: (record: MetricRecord) => void,
+): Effect.Effect<void, DiskError | MetricsError> =>
+  Effect.gen(function* () {
+    let length = 0, last = log.end.step;
+    yield* scanMetrics(from, (record, end) => {
+      if (record.step > step) return;
+      read(record);
+      length = end;
+      last = record.step;
+    });
+    yield* onDisk("append to", log.path, async () => {
+      using file = openOwn(from);
+      const chunk = new Uint8Array(CHUNK);
+      for (let at = 0; at < length;) {
+        const n = await file.read(chunk.subarray(0, Math.min(CHUNK, length - at)));
+        if (n === null) throw new Error(`${from} was cut while it was read`);
+        await writeAll(log.file, chunk.subarray(0, n));
+        at += n;
+      }
+    });
+    log.end = { step: last, bytes: log.end.bytes + length };
   });
 
 /** Returns once all added lines are on the disk itself; call it before saving the checkpoint they lead to. */

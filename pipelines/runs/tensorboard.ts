@@ -72,21 +72,36 @@ const event = (wallTime: number, step: number, content: Uint8Array): Uint8Array 
 
 const scalar = (name: string, value: number): Uint8Array => some(1, joined([text(1, name), float(2, value)]));
 
+/** What a file of events is written by, in order. */
+export interface EventWriter {
+  /** The beginning of the file. */
+  readonly start: Uint8Array;
+  /** Events of further records: a scalar for every number of each, NaN and infinities too. */
+  readonly events: (records: readonly MetricRecord[]) => Uint8Array;
+}
+
+// SessionLog.START: what a reader knows of steps from the event's own on, from older files, is void
+const restart = (began: number): Uint8Array =>
+  record(joined([double(1, began), some(7, joined([tag(1, VARINT), varint(1)]))]));
+
 /**
- * An event file with a scalar for every number of every record, NaN and infinities too.
- * @param records - the metrics of one training.
- * @param began - when it began, seconds since 1970; the seconds of steps are added to it.
+ * Writes an event file.
+ * @param began - when the training began, seconds since 1970; the seconds of steps are added to it.
+ * @param again - whether it takes the place of older files, which a reader may have read.
  */
-export const eventFile = (records: readonly MetricRecord[], began: number): Uint8Array => {
+export const eventWriter = (began: number, again = false): EventWriter => {
   let now = began;
-  const events = records.map(({ step, ...values }) => {
+  const eventOf = ({ step, ...values }: MetricRecord): Uint8Array => {
     now += typeof values.seconds === "number" ? values.seconds : 0;
     const scalars = Object.entries(values).flatMap(([name, value]) =>
       typeof value === "number" ? [scalar(name, value)] : []
     );
     return event(now, step, some(5, joined(scalars)));
-  });
-  return joined([event(began, 0, text(3, "brain.Event:2")), ...events]);
+  };
+  return {
+    start: joined([event(began, 0, text(3, "brain.Event:2")), ...(again ? [restart(began)] : [])]),
+    events: (records) => joined(records.map(eventOf)),
+  };
 };
 
 /** Name of an event file: TensorBoard finds files by its first part. */

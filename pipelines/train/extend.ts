@@ -6,13 +6,6 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DiskError } from "../base/disk.ts";
-import {
-  appendMetrics,
-  type MetricRecord,
-  type MetricsError,
-  type MetricsLog,
-  readMetrics,
-} from "../runs/metrics.ts";
 import type { CheckpointError, OpenedCheckpoint } from "../weights/checkpoint.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath, keptSteps } from "./kept.ts";
@@ -61,16 +54,4 @@ export const openShorter = <B, E, R>(
           "parameters alone with warmStart",
         first,
       );
-  });
-
-/** Takes over the metrics of the steps before a checkpoint. */
-export const copyMetrics = <B, E, R>(
-  { places: { extend } }: Pick<Training<B, E, R>, "places">,
-  log: MetricsLog,
-  step: number,
-): Effect.Effect<readonly MetricRecord[], DiskError | MetricsError> =>
-  Effect.gen(function* () {
-    const records = (yield* readMetrics(extend!.metrics)).filter((record) => record.step <= step);
-    yield* appendMetrics(log, records);
-    return records;
   });

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import {
   appendMetrics,
+  copyMetrics,
   type MetricRecord,
   type MetricsError,
   type MetricsLog,
@@ -16,11 +17,12 @@ import {
   syncMetrics,
 } from "../runs/metrics.ts";
 import type { DiskError } from "../base/disk.ts";
+import { type LiveTail, openLiveTail } from "../runs/live.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
 import { type CheckpointError, open, type OpenedCheckpoint } from "../weights/checkpoint.ts";
 import { eachGroup } from "../weights/write.ts";
-import { copyMetrics, openShorter } from "./extend.ts";
+import { openShorter } from "./extend.ts";
 import { TrainingError } from "./fault.ts";
 import { type History, noHistory, stopReason, withRecord } from "./history.ts";
 import { keepCheckpoint, keepsBest, keptPath } from "./kept.ts";
@@ -81,6 +83,7 @@ interface Running<B, E, R> {
   readonly training: Training<B, E, R>;
   readonly programs: StepPrograms;
   readonly log: MetricsLog;
+  readonly live: LiveTail;
   readonly report: ProgressReport;
   readonly at: Position;
   /** What validation measures, where there is any. */
@@ -136,6 +139,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
       ...(at.first ? { warmup: true } : {}),
     }));
     yield* appendMetrics(run.log, rows);
+    yield* run.live.add(rows);
     run.last = rows.at(-1);
     at.known = at.submitted;
     at.first = false;
@@ -201,8 +205,9 @@ const validate = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainErro
     const record = yield* validationRecord({ stage: training.stage, validation }, losses, params, known);
     yield* Effect.uninterruptible(Effect.andThen(
       appendMetrics(run.log, [record]),
-      Effect.sync(() => {
+      Effect.suspend(() => {
         run.history = withRecord(validation, run.history, record);
+        return run.live.add([record]);
       }),
     ));
   });
@@ -281,8 +286,8 @@ export const train = <B, E, R>(
     const log = yield* openMetrics(places.metrics, { resumeAt: Number(saved?.metadata.step ?? 0), read });
     const shorter = saved === undefined ? yield* openShorter(training) : undefined;
     if (shorter !== undefined) {
-      const step = Number(shorter.metadata.step), records = yield* copyMetrics(training, log, step);
-      records.forEach(read);
+      const step = Number(shorter.metadata.step);
+      yield* copyMetrics(log, places.extend!.metrics, step, read);
       yield* syncMetrics(log);
       yield* saveState(training, shorter, step);
       saved = shorter;
@@ -324,12 +329,14 @@ export const train = <B, E, R>(
       (yield* openToSignals(loadValidation(training, validation, main)));
     yield* writeState(programs, saved);
     yield* main.write({ [RING]: zerosArray("f32", step.ring.spec.shape) });
+    const live = yield* openLiveTail(places.metrics);
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
     const run: Running<B, E, R> = {
       training,
       programs,
       log,
+      live,
       report,
       at,
       last,

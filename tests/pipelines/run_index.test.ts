@@ -4,16 +4,22 @@ import * as E from "fp-ts/lib/Either.js";
 import { parquetReadObjects } from "hyparquet";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { csvText, runsTable, stepsTable, tableOfRecords } from "../../pipelines/runs/data_table.ts";
+import {
+  type DataTable,
+  runsTable,
+  stepsTable,
+  tableOfRecords,
+  writeCsv,
+} from "../../pipelines/runs/data_table.ts";
 import { diffRows, diffRuns } from "../../pipelines/runs/diff.ts";
 import { exportRuns } from "../../pipelines/runs/export.ts";
 import { hashOf, type Json } from "../../pipelines/base/hash.ts";
 import { type IndexedRun, indexRuns } from "../../pipelines/runs/index.ts";
 import { newManifest, stageDone, stageFailed } from "../../pipelines/runs/manifest.ts";
 import { metricLine } from "../../pipelines/runs/metrics.ts";
-import { parquetBytes } from "../../pipelines/runs/parquet.ts";
+import { writeParquet } from "../../pipelines/runs/parquet.ts";
 import { queryRuns } from "../../pipelines/runs/query.ts";
-import { crc32c, eventFile, maskedCrc } from "../../pipelines/runs/tensorboard.ts";
+import { crc32c, eventWriter, maskedCrc } from "../../pipelines/runs/tensorboard.ts";
 
 const test = suite("run index");
 const root = Deno.makeTempDirSync({ prefix: "index" });
@@ -119,6 +125,19 @@ test("two runs differ in what they differ in, and in nothing else", () => {
   assert.equal(diffRuns(named("b"), c).map(({ kind }) => kind), ["data", "device"]);
 });
 
+const written = async (
+  write: typeof writeCsv,
+  table: DataTable,
+): Promise<Uint8Array<ArrayBuffer>> => {
+  const parts: Uint8Array[] = [];
+  await write(table, (bytes) => Promise.resolve(void parts.push(bytes)));
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+};
+const csvText = async (table: DataTable): Promise<string> =>
+  new TextDecoder().decode(await written(writeCsv, table));
+const parquet = async (table: DataTable): ReturnType<typeof parquetReadObjects> =>
+  await parquetReadObjects({ file: (await written(writeParquet, table)).buffer });
+
 // RFC 4180
 const parseCsv = (text: string): readonly (readonly string[])[] =>
   text.trimEnd().split("\r\n").map((line) =>
@@ -129,8 +148,12 @@ const parseCsv = (text: string): readonly (readonly string[])[] =>
 
 test("CSV reads back, commas, quotes, holes and all digits", async () => {
   const table = tableOfRecords([{ a: 'x, "y"', b: 1 / 3 }, { a: "z", c: true }]);
-  assert.equal(parseCsv(csvText(table)), [["a", "b", "c"], ['x, "y"', String(1 / 3), ""], ["z", "", "true"]]);
-  const [head, ...rows] = parseCsv(csvText((await Effect.runPromise(stepsTable(index.runs))).table));
+  assert.equal(parseCsv(await csvText(table)), [["a", "b", "c"], ['x, "y"', String(1 / 3), ""], [
+    "z",
+    "",
+    "true",
+  ]]);
+  const [head, ...rows] = parseCsv(await csvText((await Effect.runPromise(stepsTable(index.runs))).table));
   assert.equal(head, ["run", "stage", "step", "loss", "lr", "seconds", "warmup"]);
   assert.is(rows.length, 9);
   assert.equal(rows[2]!.slice(1), ["finetune", "300", String(1 / 3), "0.05", "0.25", ""]);
@@ -138,14 +161,13 @@ test("CSV reads back, commas, quotes, holes and all digits", async () => {
 });
 
 test("Parquet reads back with its types", async () => {
-  const bytes = parquetBytes((await Effect.runPromise(stepsTable([named("a")]))).table);
-  const rows = await parquetReadObjects({ file: bytes.buffer as ArrayBuffer });
+  const rows = await parquet((await Effect.runPromise(stepsTable([named("a")]))).table);
   assert.equal(rows.map(({ step, loss, warmup, stage }) => [step, loss, warmup ?? undefined, stage]), [
     [1n, 4.5, true, "finetune"],
     [2n, NaN, undefined, "finetune"],
     [300n, 1 / 3, undefined, "finetune"],
   ]);
-  const runs = await parquetReadObjects({ file: parquetBytes(runsTable(index.runs)).buffer as ArrayBuffer });
+  const runs = await parquet(runsTable(index.runs));
   assert.equal(runs.map((r) => r["config.finetune.batch"]), [8n, 8n, 16n]);
   assert.equal(runs.map((r) => r["scores.presenceF1"] ?? undefined), [undefined, 0.71, 0.65]);
 });
@@ -206,7 +228,7 @@ const readEvents = (bytes: Uint8Array): readonly Readonly<Record<string, unknown
 
 test("TensorBoard events: checksums and first bytes as TensorFlow writes them, and every scalar", () => {
   assert.is(crc32c(new TextEncoder().encode("123456789")), 0xe3069283); // the check value of CRC-32C
-  const file = eventFile(steps, 1000);
+  const { start, events } = eventWriter(1000), file = new Uint8Array([...start, ...events(steps)]);
   // every event file of TensorFlow begins so: a record of 24 bytes and the checksum of its length
   assert.equal([...file.subarray(0, 13)], [24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22, 0x09]);
   const single = Math.fround;
@@ -216,6 +238,54 @@ test("TensorBoard events: checksums and first bytes as TensorFlow writes them, a
     { step: 2, time: 1002.5, loss: NaN, lr: single(0.2), seconds: 0.5 },
     { step: 300, time: 1002.75, loss: single(1 / 3), lr: single(0.05), seconds: 0.25 },
   ]);
+});
+
+test("event files that grow are those of tensorboardX 2.6.5, bit for bit, restarts among them", () => {
+  const { start, events } = eventWriter(1000, true);
+  const parts = [start, events([{ step: 1, loss: 4.5, seconds: 0.5, warmup: true }]), events([])];
+  const bytes = parts.concat(events([{ step: 300, "validation/loss": 0.25 }])).flatMap((part) => [...part]);
+  assert.is(
+    bytes.map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    "1800000000000000a37f4b22090000000000408f401a0d627261696e2e4576656e743a3273ae6b56" +
+      "0d000000000000003c37b834090000000000408f403a02080127c9a265" +
+      "2a00000000000000ae8d91f5090000000000448f4010012a1d0a0b0a046c6f737315000090400a0e0a077365636f6e6473150000003f" +
+      "0b761630" +
+      "2600000000000000734fe300090000000000448f4010ac022a180a160a0f76616c69646174696f6e2f6c6f7373150000803ebb74f098",
+  );
+});
+
+test("tables of long metrics are read some rows at a time, and hold all of them", async () => {
+  const path = `${root}/long`, rows = 20_000;
+  Deno.mkdirSync(`${path}/metrics`, { recursive: true });
+  const line = (i: number): string =>
+    metricLine({
+      step: i,
+      loss: 1 / (i + 1),
+      ...(i % 1000 === 0 ? { "validation/loss": i, odd: i === 0 ? 1 : "x" } : {}),
+    });
+  Deno.writeTextFileSync(`${path}/metrics/a.jsonl`, Array.from({ length: rows }, (_, i) => line(i)).join(""));
+  Deno.writeTextFileSync(`${path}/metrics/b.jsonl`, `${line(1)}no JSON\n`);
+  const { table, faults } = await Effect.runPromise(stepsTable([{ path }]));
+  assert.is(faults.length, 1);
+  assert.equal(table.columns, [
+    { name: "run", kind: "text" },
+    { name: "stage", kind: "text" },
+    { name: "step", kind: "integer" },
+    { name: "loss", kind: "number" },
+    { name: "validation/loss", kind: "integer" },
+    { name: "odd", kind: "text" },
+  ]);
+  // lines that are added after the columns are known wait for the next export
+  Deno.writeTextFileSync(`${path}/metrics/a.jsonl`, metricLine({ step: rows, late: 1 }), { append: true });
+  const sizes: number[] = [];
+  await table.rows((some) => Promise.resolve(void sizes.push(some.length)));
+  assert.is(sizes.reduce((a, b) => a + b, 0), rows);
+  assert.ok(Math.max(...sizes) < rows / 2, `${sizes}`);
+  const read = await parquet(table);
+  assert.is(read.length, rows);
+  assert.equal([read[rows - 1]!.step, read[rows - 1]!.loss], [BigInt(rows - 1), 1 / rows]);
+  assert.equal([read[0]!.odd, read[1000]!.odd, read[5]!.odd ?? undefined], ["1", "x", undefined]);
+  assert.is(parseCsv(await csvText(table)).length, rows + 1);
 });
 
 test("exports are files where they are said to be", async () => {
