@@ -50,8 +50,8 @@ export const quantityOf = (name: string): Quantity =>
 export const metricsOf = (runs: readonly RunView[]): readonly string[] => {
   const names = new Set<string>(["loss"]);
   for (const run of runs) {
-    for (const { records } of Object.values(run.series)) {
-      for (const [name, value] of Object.entries(records.at(-1) ?? {})) {
+    for (const { records, validations } of Object.values(run.series)) {
+      for (const [name, value] of Object.entries({ ...records.at(-1), ...validations.records.at(-1) })) {
         if (typeof value === "number" && name !== "step") names.add(name);
       }
     }
@@ -66,10 +66,10 @@ interface Part {
 }
 
 const partsOf = (run: RunView, alone: boolean): readonly Part[] =>
-  Object.entries(run.series).map(([name, { records }]) => {
+  Object.entries(run.series).map(([name, { records, validations }]) => {
     const [arm, stage] = armAndStage(name), own = arm === stage ? "" : arm;
     const label = alone && own !== "" ? own : [run.label, own].filter((part) => part !== "").join(" · ");
-    return { label, stage, records };
+    return { label, stage, records: [...records, ...validations.records] };
   });
 
 // Of an ablation, the trainings of its arms.
@@ -77,10 +77,10 @@ const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
   run.record?.runs.flatMap(({ arm, seed, artefacts }) =>
     (["pretrain", "finetune"] as const).flatMap((stage) => {
       const made = all.find(({ id }) => nameOf(id) === artefacts[stage]);
-      return Object.values(made?.series ?? {}).map(({ records }) => ({
+      return Object.values(made?.series ?? {}).map(({ records, validations }) => ({
         label: `${arm}, seed ${seed}`,
         stage,
-        records,
+        records: [...records, ...validations.records],
       }));
     })
   ) ?? [];

@@ -84,7 +84,8 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
     const metrics: (readonly [string, readonly MetricRecord[]])[] = [];
     for (const stage of stages.toSorted((a, b) => order(a) - order(b))) {
       const file = `${path}/metrics/${stage}.jsonl`;
-      metrics.push([stage, (yield* onDisk("read", file, () => follow(file, noSeries))).records]);
+      const { records, validations } = yield* onDisk("read", file, () => follow(file, noSeries));
+      metrics.push([stage, [...records, ...validations.records]]);
     }
     const samples = yield* readSamples(path);
     const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")

@@ -90,8 +90,8 @@ const scoreTable = ({ arms }: SummaryFile, id: string): ReportTable => {
 };
 
 const last = (records: readonly MetricRecord[], name: string): number | undefined => {
-  const value = records.at(-1)?.[name];
-  return typeof value === "number" ? value : undefined;
+  const value = records.findLast((record) => typeof record[name] === "number")?.[name];
+  return value as number | undefined;
 };
 
 /** Most stages that a report lists. */
@@ -124,7 +124,7 @@ const stageTable = (
     return {
       values: [
         stage.name,
-        stage.error === undefined ? stage.status : `${stage.status}: ${stage.error}`,
+        [stage.status, stage.error, stage.endedEarly].filter((part) => part !== undefined).join(": "),
         last(records, "step"),
         last(records, "loss"),
         seconds.length === 0 ? undefined : median(seconds),
@@ -172,7 +172,11 @@ const figuresOf = ({ metrics, summary }: RunFiles, id: string): readonly ReportF
     return arm === undefined ? name : `${arm.name} (${arm.pretrainTokens} → ${arm.finetuneTokens})`;
   };
   const trained = Object.fromEntries(Object.entries(metrics).filter(([name]) => name.includes("-")));
-  const curves = curvesOf(Object.keys(trained).length > 0 ? trained : metrics, "loss", label);
+  const drawn = Object.keys(trained).length > 0 ? trained : metrics;
+  const curves = [
+    ...curvesOf(drawn, "loss", label),
+    ...curvesOf(drawn, "validation/loss", (arm) => `${label(arm)}, validation`),
+  ];
   const points = known.flatMap((arm) => {
     const score = arm.scores.presenceF1;
     return isInterval(score)
@@ -189,7 +193,7 @@ const figuresOf = ({ metrics, summary }: RunFiles, id: string): readonly ReportF
     ...(curves.length === 0 ? [] : [{
       name: "loss",
       figure: lossChart({ title: "Loss by stage", curves, smoothing: 0.8, width: 1020 }),
-      caption: "Training loss of every stage.",
+      caption: "Training loss of every stage, and validation loss where there is validation.",
       sources: [id],
     }]),
     ...(points.length === 0 ? [] : [{

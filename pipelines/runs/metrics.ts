@@ -17,6 +17,10 @@ export interface MetricRecord {
   readonly [name: string]: number | string | boolean;
 }
 
+/** Whether a record is of a validation, whose metrics are `validation/<name>` and `scores/<name>`, and of no step. */
+export const isValidation = (record: MetricRecord): boolean =>
+  Object.keys(record).some((name) => name.startsWith("validation/") || name.startsWith("scores/"));
+
 /** A metrics file that cannot be read or added to. */
 export class MetricsError extends FaultError<{
   /** Line of the fault, from 1; 0 where it is no line's. */

@@ -4,17 +4,23 @@
  * from its start.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { LINE_BYTES, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
+import { isValidation, LINE_BYTES, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
 import { openOwn } from "../base/own_file.ts";
 
-/** A metrics file as far as it was read. */
-export interface Series {
-  /** Of its records every {@link every}th, and the last. */
+/** Records of a file, of which some are kept. */
+export interface KeptRecords {
+  /** Every {@link every}th, and the last. */
   readonly records: readonly MetricRecord[];
-  /** Number of its records. */
+  /** Number of the records. */
   readonly count: number;
   /** Distance of the records that are kept; 1 keeps all. */
   readonly every: number;
+}
+
+/** A metrics file as far as it was read; its own records are those of steps. */
+export interface Series extends KeptRecords {
+  /** Its records of validations. */
+  readonly validations: KeptRecords;
   /** Lines that are no records. */
   readonly malformed: number;
   /** Bytes up to the end of the last whole line. */
@@ -28,6 +34,7 @@ export const noSeries: Series = {
   records: [],
   count: 0,
   every: 1,
+  validations: { records: [], count: 0, every: 1 },
   malformed: 0,
   bytes: 0,
   last: new Uint8Array(),
@@ -38,20 +45,24 @@ export const KEPT_RECORDS = 2048;
 
 const BREAK = 0x0a;
 
-/** A series that is being read on. */
-interface Reading {
+interface Keeping {
   records: MetricRecord[];
   count: number;
   every: number;
+}
+
+/** A series that is being read on. */
+interface Reading extends Keeping {
+  readonly validations: Keeping;
   malformed: number;
   bytes: number;
   last: Uint8Array;
 }
 
-const isKept = (index: number, { every }: Pick<Reading, "every">): boolean => index % every === 0;
+const isKept = (index: number, { every }: Pick<Keeping, "every">): boolean => index % every === 0;
 
 // The last record is kept only while it is the last.
-const add = (to: Reading, record: MetricRecord): void => {
+const add = (to: Keeping, record: MetricRecord): void => {
   if (to.count > 0 && !isKept(to.count - 1, to)) to.records.pop();
   to.records.push(record);
   to.count++;
@@ -60,6 +71,15 @@ const add = (to: Reading, record: MetricRecord): void => {
   const last = to.records.at(-1)!;
   to.records = to.records.filter((_, i) => i % 2 === 0);
   if (to.records.at(-1) !== last) to.records.push(last);
+};
+
+const readingOf = (series: Series): Reading => {
+  const { validations } = series;
+  return {
+    ...series,
+    records: [...series.records],
+    validations: { ...validations, records: [...validations.records] },
+  };
 };
 
 const take = (to: Reading, line: Uint8Array | undefined, end: number): void => {
@@ -74,12 +94,12 @@ const take = (to: Reading, line: Uint8Array | undefined, end: number): void => {
   to.last[line.length] = BREAK;
   const parsed = parseMetrics(to.last), record = E.isRight(parsed) ? parsed.right.records[0] : undefined;
   if (record === undefined) to.malformed++;
-  else add(to, record);
+  else add(isValidation(record) ? to.validations : to, record);
 };
 
 /** The series once further bytes were read behind those that it knows. Lines that are no records are counted. */
 export const feed = (series: Series, added: Uint8Array): Series => {
-  const to: Reading = { ...series, records: [...series.records] };
+  const to = readingOf(series);
   let from = 0;
   for (let at = added.indexOf(BREAK); at >= 0; at = added.indexOf(BREAK, from)) {
     const line = added.subarray(from, at);
@@ -108,7 +128,7 @@ export const follow = async (path: string, series: Series): Promise<Series> => {
   const { size } = await file.stat(), { bytes, last } = series;
   const grown = size >= bytes && same(await readAt(file, bytes - last.length, last.length), last);
   if (grown && size === bytes) return series;
-  const from = grown ? series : noSeries, to: Reading = { ...from, records: [...from.records] };
+  const from = grown ? series : noSeries, to = readingOf(from);
   await linesIn(file, from.bytes, size, (line, end) => take(to, line, end));
   return to.bytes === series.bytes && grown ? series : to;
 };

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { stageOf, stageTrained } from "../runs/manifest.ts";
+import { extendedIn } from "../train/extend.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
 import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
@@ -48,7 +49,8 @@ export const languageStage = <E, R>(
     const { warmStart } = stage.config;
     const start = warmStart === undefined ? given : yield* warmStarted(stage.name, given, warmStart);
     const training = yield* tried(() => languageTraining(stage, start, places));
-    const trained = yield* train(training);
+    const extended = yield* extendedIn(training);
+    const trained = yield* train({ ...training, places: { ...places, ...extended } });
     if (stageOf(run.manifest, stage.name)?.status !== "done") {
       const { steps, stopped } = trained, checkpoint = places.checkpoint.slice(run.directory.path.length + 1);
       const early = stopped === undefined ? {} : { endedEarly: stopped };

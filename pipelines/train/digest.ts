@@ -1,7 +1,7 @@
 /** What the metrics of a finished training come to, read from its file step by step. */
 import * as Effect from "effect/Effect";
 import type { DiskError } from "../base/disk.ts";
-import { type MetricRecord, type MetricsError, scanMetrics } from "../runs/metrics.ts";
+import { isValidation, type MetricRecord, type MetricsError, scanMetrics } from "../runs/metrics.ts";
 import { type StepTiming, timingOf } from "./timing.ts";
 
 /** Numbers of a training: a few, and two or three for each of its steps. */
@@ -30,7 +30,7 @@ export const digestMetrics = (path: string): Effect.Effect<MetricsDigest, DiskEr
     // seconds of steps that pay for warming up stand first, as the first window of each process has them
     const cold: number[] = [];
     const read = (record: MetricRecord): void => {
-      if (record.loss === undefined) return; // of a validation
+      if (isValidation(record)) return;
       first ??= record;
       last = record;
       if (count === losses.length) losses = grown(losses, count);

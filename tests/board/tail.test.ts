@@ -32,6 +32,23 @@ test("only what was added is read, and a half-written line waits", async () => {
   assert.is(second.records[0], first.records[0], "lines that were known were not read again");
 });
 
+test("of long files validations stay, whatever is left out of the steps", async () => {
+  const text = Array.from({ length: 10_000 }, (_, i) => {
+    const validation = { step: i + 1, "validation/loss": i, "scores/f1": 0.5 };
+    return JSON.stringify({ step: i + 1, loss: 1 }) + "\n" +
+      (i % 1000 === 999 ? JSON.stringify(validation) + "\n" : "");
+  }).join("");
+  await Deno.writeTextFile(file, text);
+  const { records, validations, count } = await follow(file, noSeries);
+  assert.is(count, 10_000);
+  assert.equal(
+    validations.records.map(({ step }) => step),
+    Array.from({ length: 10 }, (_, i) => 1000 * (i + 1)),
+  );
+  assert.equal(records.at(-1), { step: 10_000, loss: 1 });
+  assert.ok(records.length < 2100);
+});
+
 test("a file cut back on resume is read from its start, also when it grew past its old end since", async () => {
   await Deno.writeTextFile(file, linesOf(records(1, 9)));
   const before = await follow(file, noSeries);

@@ -9,6 +9,7 @@ import type { LanguageConfig } from "../../pipelines/stages/language_config.ts";
 import { freshModel, languageStage } from "../../pipelines/stages/pretrain.ts";
 import { noted, stageRun } from "../../pipelines/stages/stage.ts";
 import { warmStarted } from "../../pipelines/stages/warm_start.ts";
+import { withExtended } from "../../pipelines/train/extend.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
@@ -121,6 +122,54 @@ test("a stage starts warm, and its manifest says that it ended early, also when 
   const again = await Effect.runPromise(Effect.provide(once, services));
   assert.is(Deno.readTextFileSync(`${directory}/manifest.json`), written);
   assert.equal(flat(again.params), flat(first.params));
+});
+
+test("a stage goes on from that of another run where the steps alone differ, and from step 0 where more does", async () => {
+  const root = Deno.makeTempDirSync({ prefix: "extend" }),
+    services = await cpuServices(),
+    seen: number[] = [];
+  const noted = (step: number): undefined => void seen.push(step);
+  const run = (name: string, change: Partial<LanguageConfig>, from?: string) => {
+    const stage = {
+      name: "pretrain",
+      config: { ...config, ...change },
+      model,
+      source: source(noted),
+      seed: 3,
+    };
+    const made = Effect.scoped(Effect.gen(function* () {
+      const manifest = newManifest({
+        name,
+        config: {},
+        dataHash: "0".repeat(64),
+        codeVersion: "0",
+        commit: "unknown",
+        device: "cpu",
+        seeds: {},
+        stages: ["pretrain"],
+      }, new Date().toISOString());
+      const opened = stageRun(yield* openOrCreateRun(`${root}/${name}`, manifest));
+      return yield* languageStage(opened, stage)(fresh);
+    }));
+    seen.length = 0;
+    return Effect.runPromise(
+      Effect.provide(from === undefined ? made : withExtended(`${root}/${from}`, made), services),
+    );
+  };
+  const constant = { schedule: { kind: "constant" } } as const;
+  await run("short", constant);
+  const long = await run("long", { ...constant, steps: 7 });
+  const longer = await run("longer", { ...constant, steps: 7 }, "short");
+  assert.is(seen[0], 3);
+  assert.equal(flat(longer.params), flat(long.params));
+  assert.equal(
+    Deno.readFileSync(`${root}/longer/checkpoints/pretrain.safetensors`),
+    Deno.readFileSync(`${root}/long/checkpoints/pretrain.safetensors`),
+  );
+  await run("other", { ...constant, steps: 7, weightDecay: 0.5 }, "short");
+  assert.is(seen[0], 0);
+  await run("none", constant, "nowhere");
+  assert.is(seen[0], 0);
 });
 
 test.run();
