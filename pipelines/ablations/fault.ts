@@ -1,13 +1,8 @@
 /** What can go wrong with an ablation as a whole. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** An ablation that cannot be run or read. */
-export class AblationError extends FaultError<{
+export class AblationError extends TaggedFault("AblationError")<{
   /** Its directory. */
   readonly path: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "AblationError";
-  /** The class name shown in stack traces. */
-  override readonly name = "AblationError";
-}
+}> {}

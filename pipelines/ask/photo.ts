@@ -4,19 +4,14 @@ import { Buffer } from "node:buffer";
 import sharp from "sharp";
 import { MOST_ENCODED } from "../images/picture_files.ts";
 import { resampleArea } from "../images/resample.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 
 /** A file that is not a picture. */
-export class PhotoError extends FaultError<{
+export class PhotoError extends TaggedFault("PhotoError")<{
   /** The file. */
   readonly path: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "PhotoError";
-  /** The class name shown in stack traces. */
-  override readonly name = "PhotoError";
-}
+}> {}
 
 /** A photo. */
 export interface Photo {

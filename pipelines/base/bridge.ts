@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
-import { FaultError } from "./fault.ts";
+import { TaggedFault } from "./fault.ts";
 import { type Misfit, misfits } from "./misfits.ts";
 import { MOST_NESTED, nestingOf } from "./nesting.ts";
 
@@ -24,15 +24,10 @@ export interface Refusal {
 }
 
 /** A value from outside that does not have the shape its codec describes. */
-export class DecodeError extends FaultError<{
+export class DecodeError extends TaggedFault("DecodeError")<{
   /** Every refused field. */
   readonly refusals: readonly Refusal[];
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "DecodeError";
-  /** The class name shown in stack traces. */
-  override readonly name = "DecodeError";
-}
+}> {}
 
 const shorten = (text: string, most = 80): string =>
   text.length <= most ? text : `${text.slice(0, most - 1)}…`;

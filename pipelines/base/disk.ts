@@ -3,22 +3,17 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { holdingSignals } from "./signals.ts";
-import { FaultError } from "./fault.ts";
+import { TaggedFault } from "./fault.ts";
 import { checkPlace, openOwn, type OwnOptions } from "./own_file.ts";
 import { folderOf } from "./paths.ts";
 
 /** A file or folder that could not be read, written, locked or renamed. */
-export class DiskError extends FaultError<{
+export class DiskError extends TaggedFault("DiskError")<{
   /** The file or folder. */
   readonly path: string;
   /** The system's code, such as `ENOSPC`, or the class of the error. */
   readonly code: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "DiskError";
-  /** The class name shown in stack traces. */
-  override readonly name = "DiskError";
-}
+}> {}
 
 const codeOf = (cause: unknown): string => {
   if (cause instanceof Deno.errors.NotFound) return "ENOENT";

@@ -6,14 +6,18 @@ import type { Fault } from "@chain-of-sight/core";
 export const sentence = (fault: Fault): string =>
   `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}`;
 
-/** The constructor of an error whose fields are a fault and `Extra`; match on the `_tag` of the class. */
-export type FaultErrorClass = new <Extra extends object = object>(
+/** The constructor of an error whose fields are a fault and `Extra`, with the tag that it is matched by. */
+export type FaultErrorClass<Tag extends string> = new <Extra extends object = object>(
   parts: Fault & Extra,
-) => Error & Readonly<Fault & Extra>;
+) => Error & Readonly<Fault & Extra> & { readonly _tag: Tag; readonly name: Tag };
 
-/** The base of the outer room's errors; the message is the fault's sentence, and Effect can yield it. */
-export const FaultError: FaultErrorClass = class extends Data.Error<{ readonly message: string }> {
-  constructor(parts: Fault) {
-    super({ ...parts, message: sentence(parts) });
-  }
-} as unknown as FaultErrorClass;
+/**
+ * The base of an error class of the outer room; the message is the fault's sentence, and Effect can yield it:
+ * `class RunError extends TaggedFault("RunError")<{ readonly path: string }> {}`.
+ */
+export const TaggedFault = <Tag extends string>(tag: Tag): FaultErrorClass<Tag> =>
+  class extends Data.TaggedError(tag)<{ readonly message: string }> {
+    constructor(parts: Fault) {
+      super({ ...parts, message: sentence(parts) });
+    }
+  } as unknown as FaultErrorClass<Tag>;

@@ -1,14 +1,9 @@
 /** Words of a command line that name nothing. */
 import { distance } from "fastest-levenshtein";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** A flag or argument that does not fit. */
-export class UsageError extends FaultError {
-  /** Discriminates the error. */
-  readonly _tag = "UsageError";
-  /** The class name shown in stack traces. */
-  override readonly name = "UsageError";
-}
+export class UsageError extends TaggedFault("UsageError") {}
 
 /** The error of a name that is none of some, with the nearest of them. */
 export const unknownName = (

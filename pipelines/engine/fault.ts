@@ -1,8 +1,8 @@
 /** What can go wrong with a job. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** A job that failed, as its worker told it, or a worker that ended. */
-export class JobError extends FaultError<{
+export class JobError extends TaggedFault("JobError")<{
   /** Directory of the artefact in the store. */
   readonly artefact: string;
   /** The error's tag, `crash` where a worker ended without one. */
@@ -11,9 +11,4 @@ export class JobError extends FaultError<{
   readonly again: boolean;
   /** Whether every other job would fail for the same reason, as on a full disk. */
   readonly everywhere: boolean;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "JobError";
-  /** The class name shown in stack traces. */
-  override readonly name = "JobError";
-}
+}> {}

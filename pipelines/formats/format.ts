@@ -1,6 +1,6 @@
 /** What a reader of an annotation file is: entries go in, and each of them comes out with exactly one verdict. */
 import type { Refusal } from "../base/bridge.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import type { FileSource } from "./source.ts";
 
 /** Where an entry stands. */
@@ -14,19 +14,14 @@ export interface Place {
 }
 
 /** An annotation file, or an entry of one, that does not have its format's form. */
-export class FormatError extends FaultError<{
+export class FormatError extends TaggedFault("FormatError")<{
   /** The file. */
   readonly file: string;
   /** The entry, as {@link Place} names it. */
   readonly record: string;
   /** Paths of the refused fields; none if the entry or file as a whole was refused. */
   readonly fields: readonly string[];
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "FormatError";
-  /** The class name shown in stack traces. */
-  override readonly name = "FormatError";
-}
+}> {}
 
 /** One thing that an annotation file lists, before its format has looked at it. */
 export interface Entry extends Place {

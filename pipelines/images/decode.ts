@@ -17,7 +17,7 @@
 import { Buffer } from "node:buffer";
 import * as t from "io-ts";
 import sharp from "sharp";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import type { Picture } from "./bicubic.ts";
 import { imageKinds, kindOf } from "./image_kind.ts";
 
@@ -29,17 +29,12 @@ export const imageReasonCodec = (): t.Type<ImageReason> =>
   t.keyof({ "not a picture": null, format: null, "too large": null, damaged: null });
 
 /** A file that is no picture that can be used. */
-export class ImageError extends FaultError<{
+export class ImageError extends TaggedFault("ImageError")<{
   /** The file. */
   readonly file: string;
   /** Why. */
   readonly reason: ImageReason;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "ImageError";
-  /** The class name shown in stack traces. */
-  override readonly name = "ImageError";
-}
+}> {}
 
 /** Version of the rules above: raised when they change. */
 const RULES = 2;

@@ -1,5 +1,5 @@
 /** Devices as plans know them: two ceilings, a precision and perhaps a memory. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import type { Precision } from "../train/precision.ts";
 import * as E from "fp-ts/lib/Either.js";
 
@@ -38,12 +38,7 @@ export const planDevices: Readonly<Record<PlanDeviceName, PlanDevice>> = {
 export const planDeviceNames: readonly PlanDeviceName[] = ["h100-f32", "h100-bf16"];
 
 /** A setting of a plan that cannot be. */
-export class PlanError extends FaultError {
-  /** Discriminates the error. */
-  readonly _tag = "PlanError";
-  /** The class name shown in stack traces. */
-  override readonly name = "PlanError";
-}
+export class PlanError extends TaggedFault("PlanError") {}
 
 /** A device from `FLOP/s,bytes/s` or `FLOP/s,bytes/s,bytes of memory`, such as `51.5e12,3.13e12,80e9`. */
 export const deviceOfCeilings = (

@@ -6,7 +6,7 @@ import * as t from "io-ts";
 import { countCodec } from "../base/codecs.ts";
 import { decodeEither } from "../base/bridge.ts";
 import { type DiskError, diskError, onDisk, openScoped, writeAll } from "../base/disk.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { openOwn } from "../base/own_file.ts";
 
 /** One line: the optimiser step it belongs to, and what was measured there. */
@@ -22,15 +22,10 @@ export const isValidation = (record: MetricRecord): boolean =>
   Object.keys(record).some((name) => name.startsWith("validation/") || name.startsWith("scores/"));
 
 /** A metrics file that cannot be read or added to. */
-export class MetricsError extends FaultError<{
+export class MetricsError extends TaggedFault("MetricsError")<{
   /** Line of the fault, from 1; 0 where it is no line's. */
   readonly line: number;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "MetricsError";
-  /** The class name shown in stack traces. */
-  override readonly name = "MetricsError";
-}
+}> {}
 
 /** A metrics file, read. */
 export interface MetricsText {

@@ -1,18 +1,13 @@
 /** Which of many runs: by fields of their configurations and by what they scored. */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { own, valueAt, valueOf } from "../base/fields.ts";
 import type { Json } from "../base/hash.ts";
 import type { IndexedRun, RunIndex } from "./index.ts";
 
 /** A question about runs that cannot be understood. */
-export class QueryError extends FaultError {
-  /** Discriminates the error. */
-  readonly _tag = "QueryError";
-  /** The class name shown in stack traces. */
-  override readonly name = "QueryError";
-}
+export class QueryError extends TaggedFault("QueryError") {}
 
 /** How a field relates to a value. */
 export type Comparison = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";

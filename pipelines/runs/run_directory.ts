@@ -5,22 +5,17 @@ import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "../base/disk.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { hashOf } from "../base/hash.ts";
 import { type Manifest, manifestCodec } from "./manifest.ts";
 import { checkPlace, readOwnText } from "../base/own_file.ts";
 import { acquireLock, type LockError, type LockHolder } from "./run_lock.ts";
 
 /** A run directory that cannot be created or does not belong to the run. */
-export class RunError extends FaultError<{
+export class RunError extends TaggedFault("RunError")<{
   /** The run directory. */
   readonly path: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "RunError";
-  /** The class name shown in stack traces. */
-  override readonly name = "RunError";
-}
+}> {}
 
 /** The places of a run directory. */
 export interface RunDirectory {

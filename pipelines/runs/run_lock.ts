@@ -6,7 +6,7 @@ import * as t from "io-ts";
 import process from "node:process";
 import { decodeEither } from "../base/bridge.ts";
 import { type DiskError, diskError, onDisk, writeAll } from "../base/disk.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { openOwn, readOwnText, WrongFile } from "../base/own_file.ts";
 
 /** Who holds a lock. */
@@ -20,17 +20,12 @@ export interface LockHolder {
 }
 
 /** A run directory that another process is using. */
-export class LockError extends FaultError<{
+export class LockError extends TaggedFault("LockError")<{
   /** The lock file. */
   readonly path: string;
   /** Who holds it, as far as the file says. */
   readonly holder: LockHolder | undefined;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "LockError";
-  /** The class name shown in stack traces. */
-  override readonly name = "LockError";
-}
+}> {}
 
 /** A lock that is held until its scope ends. */
 export interface RunLock {

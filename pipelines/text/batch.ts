@@ -2,21 +2,16 @@
 import { i32, type NdArray } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { rngOf } from "../base/rng.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { IGNORED, type Row } from "./prompt.ts";
 
 /** A row that cannot be learnt from, or whose labels are wrong. */
-export class BatchError extends FaultError<{
+export class BatchError extends TaggedFault("BatchError")<{
   /** Its place in the batch; -1 for the batch as a whole. */
   readonly row: number;
   /** The scene that it is about. */
   readonly scene: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "BatchError";
-  /** The class name shown in stack traces. */
-  override readonly name = "BatchError";
-}
+}> {}
 
 /** Token numbers and labels of B rows of length T. */
 export interface Batch {

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { type Coder, idsOf } from "./coder.ts";
 import { FAILED, type NativeRequest, type SharedReply, SIZE, STATE, WAITING } from "./native_protocol.ts";
 import {
@@ -18,12 +18,7 @@ import {
 } from "./tokenizer_document.ts";
 
 /** A text that the library could not encode. */
-export class TokenizeError extends FaultError {
-  /** Discriminates the error. */
-  readonly _tag = "TokenizeError";
-  /** The class name shown in stack traces. */
-  override readonly name = "TokenizeError";
-}
+export class TokenizeError extends TaggedFault("TokenizeError") {}
 
 /** Longest wait for a reply: patterns are bounded before they are used, so that only a lost thread takes so long. */
 const PATIENCE_MS = 120_000;

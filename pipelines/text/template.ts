@@ -7,16 +7,11 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, DecodeError, parseJson } from "../base/bridge.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { BoundError, parseJinja, renderJinja } from "./jinja.ts";
 
 /** A template that does not do what conversations need of it. */
-export class TemplateError extends FaultError {
-  /** Discriminates the error. */
-  readonly _tag = "TemplateError";
-  /** The class name shown in stack traces. */
-  override readonly name = "TemplateError";
-}
+export class TemplateError extends TaggedFault("TemplateError") {}
 
 /** One thing said. */
 export interface Message {

@@ -1,17 +1,12 @@
 /** What can go wrong in a training. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** A training that cannot go on: a loss that is no number, or a checkpoint of another training. */
-export class TrainingError extends FaultError<{
+export class TrainingError extends TaggedFault("TrainingError")<{
   /** The stage. */
   readonly stage: string;
   /** Optimiser steps done. */
   readonly step: number;
   /** The file of the batch at which the training stopped, where it did for numbers that are not finite. */
   readonly batch?: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "TrainingError";
-  /** The class name shown in stack traces. */
-  override readonly name = "TrainingError";
-}
+}> {}

@@ -1,24 +1,19 @@
 /** Rows of features in a folder: what all processes have stored there, and the segment that this one writes. */
 import * as t from "io-ts";
 import { type ImageReason, imageReasonCodec } from "../images/decode.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { openOwn } from "../base/own_file.ts";
 import { ENTRY, entryOf, type Index, indexOf, isWhole, type RowPlace } from "./feature_segment.ts";
 
 /** Features that are not in the store, or are damaged there. */
-export class FeatureStoreError extends FaultError<{
+export class FeatureStoreError extends TaggedFault("FeatureStoreError")<{
   /** The folder, or the file of the damaged row. */
   readonly path: string;
   /** The sha-256 of the picture's file. */
   readonly content: string;
   /** Why. */
   readonly reason: "missing" | "damaged";
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "FeatureStoreError";
-  /** The class name shown in stack traces. */
-  override readonly name = "FeatureStoreError";
-}
+}> {}
 
 /** Why a picture has no features. */
 export interface PictureRefusal {

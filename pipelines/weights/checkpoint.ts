@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import { fromEither } from "../base/bridge.ts";
 import { DiskError, sweepTemps } from "../base/disk.ts";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { type Check, refuse, SafetensorsError } from "./fault.ts";
 import type { Header } from "./header.ts";
 import { openOwnRanged, openRanged, type RangedFile, readRange } from "./ranged.ts";
@@ -19,19 +19,14 @@ import { CONTENT_HASH, hashAt, readFrom, type StoredArrays, writePlanned, ZEROS 
 export type CheckpointReason = "missing" | "corrupt" | "disk" | "tensors";
 
 /** A checkpoint that could not be saved or loaded. */
-export class CheckpointError extends FaultError<{
+export class CheckpointError extends TaggedFault("CheckpointError")<{
   /** `missing` or `corrupt` file, a `disk` that refused, or `tensors` that cannot be saved. */
   readonly reason: CheckpointReason;
   /** The file. */
   readonly path: string;
   /** The check of the format that failed, or the system's code. */
   readonly check: Check | string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "CheckpointError";
-  /** The class name shown in stack traces. */
-  override readonly name = "CheckpointError";
-}
+}> {}
 
 const ofDisk = (op: string, path: string) => (error: DiskError): CheckpointError =>
   new CheckpointError({

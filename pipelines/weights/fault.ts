@@ -1,5 +1,5 @@
 /** What can be wrong with a safetensors file, by the check that found it. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** The check that refused a file or the tensors to be written. */
 export type Check =
@@ -18,15 +18,10 @@ export type Check =
   | "hash";
 
 /** Bytes that are no valid safetensors file, or tensors that cannot be written as one. */
-export class SafetensorsError extends FaultError<{
+export class SafetensorsError extends TaggedFault("SafetensorsError")<{
   /** The check that failed. */
   readonly check: Check;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "SafetensorsError";
-  /** The class name shown in stack traces. */
-  override readonly name = "SafetensorsError";
-}
+}> {}
 
 /** Makes the error of one check. */
 export const refuse = (

@@ -1,5 +1,5 @@
 /** Weights that do not fit a model, all of them in one error. */
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 
 /** A tensor that is there but of another shape or type. */
 export interface Misshapen {
@@ -22,12 +22,7 @@ export interface Misfits {
 }
 
 /** Weights that do not fit a model. */
-export class MisfitError extends FaultError<Misfits> {
-  /** Discriminates the error. */
-  readonly _tag = "MisfitError";
-  /** The class name shown in stack traces. */
-  override readonly name = "MisfitError";
-}
+export class MisfitError extends TaggedFault("MisfitError")<Misfits> {}
 
 /** How many tensors of each kind a message names before it counts the rest. */
 const LISTED = 6;

@@ -1,18 +1,13 @@
 /** Models named by hub id: found in the local cache of Hugging Face, put there by its own library when asked. */
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../../base/disk.ts";
-import { FaultError } from "../../base/fault.ts";
+import { TaggedFault } from "../../base/fault.ts";
 
 /** A hub id that names nothing in the cache, or that could not be downloaded. */
-export class HubError extends FaultError<{
+export class HubError extends TaggedFault("HubError")<{
   /** The id. */
   readonly id: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "HubError";
-  /** The class name shown in stack traces. */
-  override readonly name = "HubError";
-}
+}> {}
 
 /** How a model is found. */
 export interface HubOptions {

@@ -1,16 +1,11 @@
 /** What a foreign configuration asks for that the models here do not do. */
-import { FaultError } from "../../base/fault.ts";
+import { TaggedFault } from "../../base/fault.ts";
 
 /** A configuration of a model that cannot be expressed here, with the reason. */
-export class UnsupportedError extends FaultError<{
+export class UnsupportedError extends TaggedFault("UnsupportedError")<{
   /** The field of config.json that asks for it. */
   readonly field: string;
-}> {
-  /** Discriminates the error. */
-  readonly _tag = "UnsupportedError";
-  /** The class name shown in stack traces. */
-  override readonly name = "UnsupportedError";
-}
+}> {}
 
 /** Makes the error of one field of a file. */
 export const unsupportedIn =
