@@ -1,7 +1,6 @@
 /** A picture of where an answer looked: a row for every token, a panel for every scale. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
-import { loadFont } from "../scenes/art.ts";
-import { plateFont, registerFont } from "../scenes/compose.ts";
+import { registerFont, sheetFont } from "../scenes/sheet_font.ts";
 import type { Look, Looks } from "./looks.ts";
 import type { Photo } from "./photo.ts";
 
@@ -81,7 +80,7 @@ const fit = (g: SKRSContext2D, text: string, width: number): string => {
 
 /** The sheet as a PNG; at most {@link SHEET_ROWS} tokens. */
 export const lookSheet = (sheet: LookSheet): Uint8Array => {
-  registerFont(loadFont());
+  registerFont();
   const rows = sheet.looks.slice(0, SHEET_ROWS), scales = rows[0]?.length ?? 0;
   const wide = Math.max(640, SIDE + GAP + scales * (PANEL + GAP));
   const canvas = createCanvas(wide, HEAD + rows.length * (PANEL + LABEL + GAP) + FOOT),
@@ -90,18 +89,18 @@ export const lookSheet = (sheet: LookSheet): Uint8Array => {
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.textBaseline = "top";
   const image = pictureOf(sheet.photo);
-  g.font = `15px "${plateFont}"`;
+  g.font = `15px "${sheetFont}"`;
   g.fillStyle = ink;
   g.fillText(fit(g, `${sheet.question}  ${sheet.tokens.join(" ")}`, wide - 2 * GAP), GAP, 14);
   rows.forEach((looks, r) => {
     const y = HEAD + r * (PANEL + LABEL + GAP);
-    g.font = `15px "${plateFont}"`;
+    g.font = `15px "${sheetFont}"`;
     g.fillStyle = ink;
     g.fillText(fit(g, sheet.tokens[r] ?? "", SIDE - GAP), GAP, y);
-    g.font = `12px "${plateFont}"`;
+    g.font = `12px "${sheetFont}"`;
     looks.forEach((look, s) => drawPanel(g, sheet, image, look, SIDE + GAP + s * (PANEL + GAP), y));
   });
-  g.font = `11.5px "${plateFont}"`;
+  g.font = `11.5px "${sheetFont}"`;
   g.fillStyle = soft;
   const more = sheet.looks.length - rows.length;
   [

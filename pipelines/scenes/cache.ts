@@ -24,7 +24,7 @@ export interface SetKey {
 }
 
 /** Raised when drawing or the format of files changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 const RecordFile = t.strict({
   format: t.literal(FORMAT),

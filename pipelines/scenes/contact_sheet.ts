@@ -1,9 +1,8 @@
 /** Sheets of sample pictures with questions, answers and boxes, for eyes. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
-import { loadFont } from "./art.ts";
 import { bitmap } from "../images/bitmap.ts";
 import type { Box } from "../records/box.ts";
-import { plateFont, registerFont } from "./compose.ts";
+import { registerFont, sheetFont } from "./sheet_font.ts";
 import type { Scene } from "./record.ts";
 
 /** One line under a picture. */
@@ -82,7 +81,7 @@ const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void
 
 /** One PNG with all samples in rows of four; the object boxes are white, the model's box is pink. */
 export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
-  registerFont(loadFont());
+  registerFont();
   const columns = Math.max(1, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
   const most = Math.max(0, ...samples.map((s) => s.lines.length));
   const step = PICTURE + GAP, height = step + most * 2 * LINE + GAP;
@@ -90,7 +89,7 @@ export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
     g = canvas.getContext("2d");
   g.fillStyle = colours.paper;
   g.fillRect(0, 0, canvas.width, canvas.height);
-  g.font = `${LETTERS}px "${plateFont}"`;
+  g.font = `${LETTERS}px "${sheetFont}"`;
   g.textBaseline = "top";
   samples.forEach((sample, i) => {
     const x = GAP + (i % columns) * step, y = GAP + Math.floor(i / columns) * height;

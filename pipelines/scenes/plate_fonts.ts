@@ -41,3 +41,13 @@ export const besideText = (height: number): number => Math.round(height * 0.55) 
 
 /** Distance of the text from the upper and lower edges of its plate. */
 export const aboveText = (height: number): number => Math.round(height * 0.4) + 1;
+
+/** Width and height of the plate of a text in pixels, for capital letters of `height` pixels. */
+export const plateExtent = (
+  font: number,
+  text: string,
+  height: number,
+): readonly [width: number, height: number] => [
+  letterStarts(plateFonts[font]!, text, height).at(-1)! + 2 * besideText(height),
+  height + 2 * aboveText(height),
+];

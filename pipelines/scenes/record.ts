@@ -63,22 +63,18 @@ export const objectCodec = t.strict({
 });
 
 /** @internal */
-export const plateCodec = t.exact(t.intersection([
-  t.type({
-    /** Upper-case word and number. */
-    text: t.string,
-    /** Its extent. */
-    box: boxCodec,
-    /** Letters and ground. */
-    colours,
-  }),
-  t.partial({
-    /** The number of the typeface in `plateFonts`; absent in worlds without `DataConfig.world`. */
-    font: t.number,
-    /** Height of the capital letters as a share of the side; absent where `font` is. */
-    letters: t.number,
-  }),
-]));
+export const plateCodec = t.strict({
+  /** Upper-case word and number. */
+  text: t.string,
+  /** Its extent. */
+  box: boxCodec,
+  /** Letters and ground. */
+  colours,
+  /** The number of the typeface in `plateFonts`. */
+  font: t.number,
+  /** Height of the capital letters as a share of the side. */
+  letters: t.number,
+});
 
 /** @internal */
 export const sceneCodec = t.strict({

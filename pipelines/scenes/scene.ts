@@ -6,6 +6,7 @@ import { concepts, inTheme, popularity, type Theme } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { hsl } from "./hsl.ts";
 import { smallPatterns } from "./pattern.ts";
+import { plateExtent } from "./plate_fonts.ts";
 import type { Background, Plate, Scene, SceneObject } from "./record.ts";
 import { type Rng, rngOf } from "../base/rng.ts";
 import { sampleWorld } from "./world_scene.ts";
@@ -91,13 +92,15 @@ const placeObject = (
   return undefined;
 };
 
-const placePlate = (rng: Rng, taken: readonly Box[]): Plate | undefined => {
-  const text = `${rng.pick(words)} ${rng.between(10, 99)}`;
-  const height = rng.range(0.06, 0.09);
-  const hue = rng.range(0, 360), dark = rng.chance(0.5);
-  const box = place(rng, height * 0.72 * text.length, height, taken, 0);
+const placePlate = (rng: Rng, side: number, taken: readonly Box[]): Plate | undefined => {
+  const text = `${rng.pick(words)} ${rng.between(10, 99)}`, font = 0;
+  const height = Math.max(1, Math.round(rng.range(0.034, 0.05) * side));
+  const hue = rng.range(0, 360), dark = rng.chance(0.5), [w, h] = plateExtent(font, text, height);
+  const box = place(rng, w / side, h / side, taken, 0);
   const ink = hsl(hue, 0.6, 0.15), ground = hsl(hue, 0.5, 0.93);
-  return box === undefined ? undefined : { text, box, colours: dark ? [ground, ink] : [ink, ground] };
+  return box === undefined
+    ? undefined
+    : { text, box, colours: dark ? [ground, ink] : [ink, ground], font, letters: round(height / side) };
 };
 
 const sampleSmall = (config: DataConfig, split: Split, index: number): Scene => {
@@ -118,7 +121,7 @@ const sampleSmall = (config: DataConfig, split: Split, index: number): Scene => 
   }
   const plates: Plate[] = [];
   for (let i = rng.between(0, config.plates); i > 0; i--) {
-    const plate = placePlate(rng, taken);
+    const plate = placePlate(rng, config.master, taken);
     if (plate !== undefined) plates.push(plate), taken.push(plate.box);
   }
   const present = [...new Set(objects.map((o) => o.concept))];

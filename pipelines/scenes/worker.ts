@@ -1,8 +1,8 @@
 /** The worker's side of rendering: draws ranges of scenes and sends the bytes without copying them. */
 import { serve } from "../threads/serve.ts";
-import type { Composer } from "./compose.ts";
 import type { DataConfig, Split } from "./config.ts";
-import { composerFor, type Materials } from "./materials.ts";
+import { painterOf, type ScenePainter } from "./painter.ts";
+import type { PicturePack } from "./picture_pack.ts";
 import { sampleScene } from "./scene.ts";
 import { encodeShard } from "./shards/shard.ts";
 
@@ -11,7 +11,7 @@ export interface Begin {
   /** Discriminates. */
   readonly kind: "begin";
   /** What they are drawn with. */
-  readonly materials: Materials;
+  readonly packs: readonly PicturePack[];
   /** How scenes are made. */
   readonly config: DataConfig;
 }
@@ -38,43 +38,43 @@ export type Drawn =
 
 /** Draws the scenes of a range into one array per side. */
 const drawRange = (
-  composer: Composer,
+  painter: ScenePainter,
   config: DataConfig,
   { split, sides, from, to }: Omit<Draw, "kind">,
 ): Record<number, Uint8Array<ArrayBuffer>> => {
   const out = Object.fromEntries(sides.map((s) => [s, new Uint8Array((to - from) * s * s * 3)]));
   for (let i = from; i < to; i++) {
-    const pictures = composer.render(sampleScene(config, split, i), sides);
+    const pictures = painter.render(sampleScene(config, split, i), sides);
     for (const side of sides) out[side]!.set(pictures[side]!, (i - from) * side * side * 3);
   }
   return out;
 };
 
-const shardOf = (composer: Composer, config: DataConfig, { split, from, to }: Omit<Draw, "kind">) => {
+const shardOf = (painter: ScenePainter, config: DataConfig, { split, from, to }: Omit<Draw, "kind">) => {
   const { master } = config;
   const parts = function* () {
     for (let i = from; i < to; i++) {
       const scene = sampleScene(config, split, i);
-      yield { record: JSON.stringify(scene), image: composer.render(scene, [master])[master]! };
+      yield { record: JSON.stringify(scene), image: painter.paint(scene) };
     }
   };
   return encodeShard(from, master, parts());
 };
 
-let begun: { readonly composer: Composer; readonly config: DataConfig } | undefined;
+let begun: { readonly painter: ScenePainter; readonly config: DataConfig } | undefined;
 
-serve<Begin | Draw, Drawn>(async (message) => {
+serve<Begin | Draw, Drawn>((message) => {
   if (message.kind === "begin") {
-    const { materials, config } = message;
-    begun = { composer: await composerFor(materials, config), config };
+    const { packs, config } = message;
+    begun = { painter: painterOf(packs, config), config };
     return { value: { kind: "ready" } };
   }
-  const { composer, config } = begun!;
+  const { painter, config } = begun!;
   if (message.kind === "shard") {
-    const { bytes, content } = shardOf(composer, config, message);
+    const { bytes, content } = shardOf(painter, config, message);
     return { value: { kind: "sharded", bytes, content }, transfer: [bytes.buffer] };
   }
-  const images = drawRange(composer, config, message);
+  const images = drawRange(painter, config, message);
   return {
     value: { kind: "drawn", from: message.from, images },
     transfer: Object.values(images).map((bytes) => bytes.buffer),

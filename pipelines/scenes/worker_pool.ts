@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { openPool, type Requesting } from "../threads/pool.ts";
 import type { DataConfig } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
-import type { Materials } from "./materials.ts";
+import type { PicturePack } from "./picture_pack.ts";
 import type { Begin, Draw, Drawn } from "./worker.ts";
 
 /** The error of a worker that does something else than drawing. */
@@ -22,11 +22,11 @@ export const badReply = (kind: string): DataError => workerError(`the reply ${ki
 export type Drawer = Requesting<Draw, Drawn, DataError>;
 
 /**
- * Deals jobs to workers that have their materials, in order, as each gets free; there are never more workers than jobs.
+ * Deals jobs to workers that have the packs, in order, as each gets free; there are never more workers than jobs.
  * Fails with a {@link DataError} if a worker or a job fails.
  */
 export const drawAll = <J>(
-  materials: Materials,
+  packs: readonly PicturePack[],
   config: DataConfig,
   jobs: readonly J[],
   threads: number,
@@ -37,7 +37,7 @@ export const drawAll = <J>(
     const draw = yield* openPool<Begin | Draw, Drawn, DataError>({
       script: new URL("./worker.ts", import.meta.url),
       size: useful,
-      setup: { kind: "begin", materials, config },
+      setup: { kind: "begin", packs, config },
       fault: workerError,
     });
     yield* Effect.forEach(jobs, (job) => work(job, draw), { concurrency: useful, discard: true });

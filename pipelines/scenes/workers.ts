@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect";
 import { type DataConfig, dataConfigCodec, evaluationSplits, type Split } from "./config.ts";
 import { cached } from "./cache.ts";
 import { DataError } from "../base/data_error.ts";
-import { loadMaterials, type Materials } from "./materials.ts";
+import { loadPacks } from "./world_packs.ts";
+import type { PicturePack } from "./picture_pack.ts";
 import { sampleScenes } from "./scene.ts";
 import { hashImages, type SceneSet } from "../images/picture_set.ts";
 import { shardRanges } from "./shards/plan.ts";
@@ -43,11 +44,11 @@ const allocate = (
   });
 
 /**
- * Draws scenes with materials that are at hand, in `threads` workers.
+ * Draws scenes with packs that are at hand, in `threads` workers.
  * Fails with a {@link DataError} if the pictures do not fit in memory or a worker fails.
  */
 export const renderWith = (
-  materials: Materials,
+  packs: readonly PicturePack[],
   config: DataConfig,
   split: Split,
   count: number,
@@ -56,7 +57,7 @@ export const renderWith = (
 ): Effect.Effect<SceneSet, DataError> =>
   Effect.gen(function* () {
     const images = yield* allocate(count, sides);
-    yield* drawAll(materials, config, shardRanges(count, CHUNK), threads, ([from, to], draw) =>
+    yield* drawAll(packs, config, shardRanges(count, CHUNK), threads, ([from, to], draw) =>
       Effect.gen(function* () {
         const reply = yield* draw({ kind: "draw", split, sides, from, to });
         if (reply.kind !== "drawn") {
@@ -124,8 +125,8 @@ export const renderDataset = (
   const sides = [...new Set(options.sides ?? [config.master])].toSorted((a, b) => a - b);
   const threads = options.workers ?? navigator.hardwareConcurrency;
   const draw = Effect.flatMap(
-    loadMaterials(config, [split], options.cache),
-    (materials) => renderWith(materials, config, split, count, sides, threads),
+    loadPacks(config, [split], options.cache),
+    (packs) => renderWith(packs, config, split, count, sides, threads),
   );
   return Effect.andThen(
     checked(config, split, count, sides),

@@ -11,7 +11,7 @@ import { cardOf, sourcesOf } from "../../pipelines/scenes/card.ts";
 import { cardMarkdown } from "../../pipelines/scenes/card_text.ts";
 import { concepts } from "../../pipelines/scenes/concepts.ts";
 import { type DataConfig, defaultData, fullData, type Split } from "../../pipelines/scenes/config.ts";
-import { loadMaterials } from "../../pipelines/scenes/materials.ts";
+import { loadPacks } from "../../pipelines/scenes/world_packs.ts";
 import { findRealism } from "../../pipelines/scenes/realism_pack.ts";
 import { sampleScene } from "../../pipelines/scenes/scene.ts";
 import { sceneSheet } from "../../pipelines/scenes/scene_sheet.ts";
@@ -31,7 +31,7 @@ import {
   readFooter,
   unpackFrame,
 } from "../../pipelines/scenes/shards/shard.ts";
-import { painterOf } from "../../pipelines/scenes/world_compose.ts";
+import { painterOf } from "../../pipelines/scenes/painter.ts";
 import { renderDataset } from "../../pipelines/scenes/workers.ts";
 
 const temp = await Deno.makeTempDir(), cache = `${temp}/cache`, shard = 16;
@@ -67,9 +67,7 @@ test("the hash is the same for any number of workers, and another for another se
 
 test("the bytes are those that a painter draws, and those of rendering in memory", async () => {
   const folder = await run(openScenes(`${temp}/first`)),
-    materials = await run(loadMaterials(small, ["finetune"], cache));
-  if (!("packs" in materials)) throw new Error("no packs");
-  const painter = painterOf(materials.packs, small);
+    painter = painterOf(await run(loadPacks(small, ["finetune"], cache)), small);
   const inMemory = await run(renderDataset(small, "finetune", 40, { cache, workers: 1 }));
   for (const i of [0, 15, 16, 39]) {
     const { scene, image } = await run(readScene(folder, "finetune", i));
@@ -287,9 +285,9 @@ test("damaged packs of sprites are made again, which is said", async () => {
     bytes[bytes.length >> 1] = bytes[bytes.length >> 1]! ^ 8;
     await Deno.writeFile(`${cache}/${name}`, bytes);
   }
-  const { lines } = await warned(loadMaterials(small, ["held-out-styles"], cache));
+  const { lines } = await warned(loadPacks(small, ["held-out-styles"], cache));
   assert.is(lines.filter((l) => l.includes("sprites-noto") && l.includes("damaged")).length, 1);
-  assert.equal((await warned(loadMaterials(small, ["held-out-styles"], cache))).lines, []);
+  assert.equal((await warned(loadPacks(small, ["held-out-styles"], cache))).lines, []);
 });
 
 test.after(() => Deno.remove(temp, { recursive: true }));

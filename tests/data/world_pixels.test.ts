@@ -6,7 +6,6 @@ import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DataConfig, fullData } from "../../pipelines/scenes/config.ts";
-import { composerFor } from "../../pipelines/scenes/materials.ts";
 import { paintCoverage, paintSprite } from "../../pipelines/scenes/paint.ts";
 import { packerOf, storeOf } from "../../pipelines/scenes/picture_pack.ts";
 import { plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
@@ -24,7 +23,7 @@ import { rngOf } from "../../pipelines/base/rng.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
 import { levelFor } from "../../pipelines/scenes/sprite_names.ts";
 import { paintPattern } from "../../pipelines/scenes/world_background.ts";
-import { painterOf } from "../../pipelines/scenes/world_compose.ts";
+import { painterOf } from "../../pipelines/scenes/painter.ts";
 import { pixelBox, shareBox } from "../../pipelines/scenes/world_layout.ts";
 import { levelsOf, loadPacks } from "../../pipelines/scenes/world_packs.ts";
 import { property } from "../support/property.ts";
@@ -109,9 +108,8 @@ test("an object changes its box and nothing else, and reaches every edge of it",
   }
 });
 
-test("lower sides are area means of the same master", async () => {
-  const composer = await composerFor({ packs }, small), scene = sampleScene(small, "eval", 3);
-  const drawn = composer.render(scene, [224, 336, 448]);
+test("lower sides are area means of the same master", () => {
+  const scene = sampleScene(small, "eval", 3), drawn = painter.render(scene, [224, 336, 448]);
   assert.equal(drawn[448], painter.paint(scene));
   assert.equal(drawn[224], resampleArea(drawn[448]!, 448, 224));
   assert.equal(drawn[336], resampleArea(drawn[448]!, 448, 336));

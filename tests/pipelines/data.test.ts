@@ -5,8 +5,6 @@ import * as O from "fp-ts/lib/Option.js";
 import fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { artKey, loadArt, loadFont, smallStyles } from "../../pipelines/scenes/art.ts";
-import { aspectOf } from "../../pipelines/scenes/aspects.ts";
 import { type Box, covered, iou } from "../../pipelines/records/box.ts";
 import { setName } from "../../pipelines/scenes/cache.ts";
 import { heldOutPairs, isHeldOut } from "../../pipelines/scenes/composition.ts";
@@ -19,7 +17,6 @@ import { regionWeights } from "../../pipelines/scenes/regions.ts";
 import { resampleArea } from "../../pipelines/images/resample.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
 import { imageAt } from "../../pipelines/images/picture_set.ts";
-import { spriteOf } from "../../pipelines/scenes/sprite.ts";
 import { negativeKinds, type PresenceQuestion, questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { renderDataset, type RenderOptions, renderWith } from "../../pipelines/scenes/workers.ts";
 import { property } from "../support/property.ts";
@@ -39,22 +36,6 @@ test("the first concepts are balanced over themes, and all names are unique", ()
   }
   concepts.forEach((c, i) => assert.is(c.id, i));
   assert.ok(first.every((c) => /^[a-z]+( [a-z]+)?$/.test(c.name)));
-});
-
-test("the table of aspects is what the pictures measure", async () => {
-  const art = await Effect.runPromise(loadArt());
-  assert.is(Object.keys(art.svgs).length, 48 * 3);
-  for (const style of smallStyles) {
-    for (const id of [0, 5, 9, 18, 23, 31, 39, 47]) {
-      const { aspect, levels } = await spriteOf(art.svgs[artKey(id, style)]!);
-      assert.ok(
-        Math.abs(aspect - aspectOf(id, style)) < 1e-3,
-        `${concepts[id]!.name} in ${style}: ${aspect}`,
-      );
-      const top = levels.at(-1)!;
-      assert.ok(Math.abs(Math.max(top.width, top.height) - 256) <= 3);
-    }
-  }
 });
 
 test("a scene is a pure function of seed, split and index", () => {
@@ -280,8 +261,7 @@ test("what cannot be drawn is refused with what was got and how to mend it", asy
   );
   const huge = renderDataset(small, "eval", 1e12, {});
   assert.match((await Effect.runPromise(Effect.flip(huge))).message, /fit in memory/);
-  const bare = { svgs: {}, font: loadFont() };
-  const broken = await Effect.runPromise(Effect.flip(renderWith(bare, small, "eval", 100, [96], 2)));
+  const broken = await Effect.runPromise(Effect.flip(renderWith([], small, "eval", 100, [96], 2)));
   assert.is(broken._tag, "DataError");
   assert.match(broken.message, /expected a worker that draws/);
   assert.ok(dataConfigCodec().is(defaultData));

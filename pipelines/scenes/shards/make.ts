@@ -6,7 +6,8 @@ import { atomicWrite, ifThere, onDisk } from "../../base/disk.ts";
 import { canonicalJson, sha256 } from "../../base/hash.ts";
 import type { DataConfig, Split } from "../config.ts";
 import { DataError } from "../../base/data_error.ts";
-import { loadMaterials, materialsVersion } from "../materials.ts";
+import { materialsVersion } from "../materials.ts";
+import { loadPacks } from "../world_packs.ts";
 import { badReply, drawAll } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";
 import {
@@ -152,9 +153,9 @@ export const makeScenes = (
       else found += job.to - job.from, finished(job, content);
     }
     if (left.length > 0) {
-      const materials = yield* loadMaterials(config, splits.map((s) => s.split), options.cache);
+      const packs = yield* loadPacks(config, splits.map((s) => s.split), options.cache);
       const threads = options.workers ?? navigator.hardwareConcurrency;
-      yield* drawAll(materials, config, left, threads, (job, draw) =>
+      yield* drawAll(packs, config, left, threads, (job, draw) =>
         Effect.gen(function* () {
           const { split, from, to, path } = job;
           const reply = yield* draw({ kind: "shard", split, sides: [], from, to });
