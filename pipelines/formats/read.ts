@@ -246,11 +246,3 @@ export const recordsOf = <R>(
     place: verdict.place,
     ...(verdict.picture === undefined ? {} : { picture: verdict.picture }),
   }));
-
-/** Reads files to their end, and says what became of their entries. */
-export const reportOf = <R extends AnyRecord>(
-  format: Format<R>,
-  paths: readonly string[],
-  options: ReadOptions = {},
-): Effect.Effect<ReadReport, FormatError | DiskError> =>
-  Stream.runFold(readFormat(format, paths, options), () => emptyReport, addVerdict);

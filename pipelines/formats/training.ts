@@ -27,14 +27,3 @@ export interface PairRecord {
 
 /** A record to train on. */
 export type TrainingRecord = ConversationRecord | PairRecord;
-
-/** A pair as a conversation in which the model is asked for the text. */
-export const pairConversation = (
-  { id, image, caption }: PairRecord,
-  request: string,
-): ConversationRecord => ({
-  kind: "conversation",
-  id,
-  image,
-  messages: [{ role: "user", content: request }, { role: "assistant", content: caption }],
-});

@@ -3,10 +3,7 @@
  * the number of examples drawn has to be kept to go on in the middle of an epoch with the very next example.
  */
 import * as E from "fp-ts/lib/Either.js";
-import * as t from "io-ts";
-import { decodeEither, type DecodeError } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
-import { countCodec } from "../base/codecs.ts";
 import { DataError } from "../base/data_error.ts";
 import { hashWords, rngOf } from "../base/rng.ts";
 
@@ -30,18 +27,11 @@ export interface Draw {
   readonly epoch: number;
 }
 
-/** Where a mixture stands: all that must be kept to resume. */
+/** Where a mixture stands. */
 export interface MixtureState {
-  /** Hash of the parts and the seed; a state of another mixture is refused. */
-  readonly mixture: string;
   /** Examples drawn from each part. */
   readonly drawn: readonly number[];
 }
-
-const stateType: t.Type<MixtureState, MixtureState, unknown> = t.strict({
-  mixture: t.string,
-  drawn: t.readonlyArray(countCodec()),
-});
 
 /** A mixture that can be drawn from. */
 export interface Mixture {
@@ -120,25 +110,16 @@ export const mixtureOf = (
     const part = partAfter(drawn), { count, name } = whole[part]!;
     const done = drawn[part]!, epoch = Math.floor(done / count);
     const index = shuffled(count, hashWords(seed, name, epoch), done % count);
-    return [{ part, index, epoch }, { mixture: hash, drawn: drawn.with(part, done + 1) }];
+    return [{ part, index, epoch }, { drawn: drawn.with(part, done + 1) }];
   };
   return E.right({
     parts: whole,
     hash,
-    start: { mixture: hash, drawn: whole.map(() => 0) },
+    start: { drawn: whole.map(() => 0) },
     partAfter,
     next,
   });
 };
-
-/** The examples from a state on, without end, each with the state behind it. */
-export function* drawsFrom(mixture: Mixture, state: MixtureState): Generator<readonly [Draw, MixtureState]> {
-  for (let now = state;;) {
-    const drawn = mixture.next(now);
-    yield drawn;
-    now = drawn[1];
-  }
-}
 
 /**
  * The examples of any step of `size` each: a function of the step alone. It keeps its place, so that the next step costs
@@ -149,27 +130,11 @@ export const drawsAt = (mixture: Mixture, size: number): (step: number) => reado
   return (step) => {
     if (step * size < at) [drawn, at] = [[...mixture.start.drawn], 0];
     for (; at < step * size; at++) drawn[mixture.partAfter(drawn)]!++;
-    let state: MixtureState = { mixture: mixture.hash, drawn };
+    let state: MixtureState = { drawn };
     return Array.from({ length: size }, () => {
       const [draw, after] = mixture.next(state);
       state = after;
       return draw;
     });
   };
-};
-
-/** Reads a state back; one of another mixture, seed or number of parts is refused. */
-export const resumeFrom = (
-  mixture: Mixture,
-  saved: unknown,
-): E.Either<DataError | DecodeError, MixtureState> => {
-  const state = decodeEither(stateType, "state of a mixture")(saved);
-  if (E.isLeft(state)) return state;
-  return state.right.mixture === mixture.hash && state.right.drawn.length === mixture.parts.length
-    ? state
-    : refuse(
-      `a state of the mixture ${state.right.mixture}`,
-      mixture.hash,
-      "resume with the parts, weights and seed that it was saved with",
-    );
 };

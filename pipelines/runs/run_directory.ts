@@ -1,7 +1,6 @@
 /** A run directory: manifest, metrics, checkpoints, samples and figures of one run, used by one process at a time. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { pipe } from "fp-ts/lib/function.js";
 import type * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { atomicWrite, type DiskError, existing, onDisk, sweepTemps } from "../base/disk.ts";
@@ -116,39 +115,6 @@ const locked = (path: string): Effect.Effect<RunDirectory, DiskError | LockError
     return places;
   });
 
-/** Makes a run directory with its manifest, and holds its lock until the scope ends. Refuses one that has a manifest. */
-export const createRun = (
-  path: string,
-  manifest: Manifest,
-): Effect.Effect<RunDirectory, DiskError | LockError | RunError, Scope.Scope> =>
-  Effect.gen(function* () {
-    yield* onDisk("make", path, () => Deno.mkdir(path, { recursive: true }));
-    const directory = yield* locked(path);
-    if (yield* existing(directory.manifest)) {
-      return yield* Effect.fail(
-        new RunError({
-          op: `create ${path}`,
-          got: "a directory that holds a run already",
-          expected: "a new or empty directory",
-          mend: "open that run to resume it, or choose another directory",
-          path,
-        }),
-      );
-    }
-    yield* writeManifest(directory, manifest);
-    return directory;
-  });
-
-/** Opens a run directory to resume it, and holds its lock until the scope ends. */
-export const openRun = (
-  path: string,
-): Effect.Effect<OpenedRun, DecodeError | DiskError | LockError | RunError, Scope.Scope> =>
-  Effect.gen(function* () {
-    yield* readManifest(path);
-    const directory = yield* locked(path);
-    return { directory, manifest: yield* readManifest(path) };
-  });
-
 /** What a run is gone on with by, and what to do where it is another's. */
 const resumed = {
   configHash: "resume with the configuration of that run, or choose another directory",
@@ -205,13 +171,3 @@ export const openOrCreateRun = (
     }
     return opened;
   });
-
-/** Changes the manifest with a pure function, writes it, and gives the new one. */
-export const updateManifest = (
-  run: OpenedRun,
-  change: (manifest: Manifest) => Manifest,
-): Effect.Effect<OpenedRun, DiskError> =>
-  pipe(
-    change(run.manifest),
-    (manifest) => Effect.as(writeManifest(run.directory, manifest), { directory: run.directory, manifest }),
-  );

@@ -5,7 +5,7 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import process from "node:process";
 import { decodeEither } from "../base/bridge.ts";
-import { type DiskError, diskError, onDisk, writeAll } from "../base/disk.ts";
+import { type DiskError, onDisk, writeAll } from "../base/disk.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { openOwn, readOwnText, WrongFile } from "../base/own_file.ts";
 
@@ -145,10 +145,3 @@ export const isHeld = async (path: string): Promise<boolean> => {
   const holder = holderIn(await lockText(path).catch(() => ""));
   return holder !== undefined && (holder.host !== hostName() || alive(holder.pid));
 };
-
-/** Reads who holds a lock, as far as its file says; `undefined` when nobody does. */
-export const lockHolder = (path: string): Effect.Effect<LockHolder | undefined, DiskError> =>
-  Effect.tryPromise({
-    try: async () => holderIn(await lockText(path)),
-    catch: (cause) => diskError("read", path, cause),
-  });

@@ -4,7 +4,7 @@
  * from its start.
  */
 import * as E from "fp-ts/lib/Either.js";
-import { isValidation, LINE_BYTES, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
+import { isValidation, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
 import { openOwn } from "../base/own_file.ts";
 
 /** Records of a file, of which some are kept. */
@@ -95,18 +95,6 @@ const take = (to: Reading, line: Uint8Array | undefined, end: number): void => {
   const parsed = parseMetrics(to.last), record = E.isRight(parsed) ? parsed.right.records[0] : undefined;
   if (record === undefined) to.malformed++;
   else add(isValidation(record) ? to.validations : to, record);
-};
-
-/** The series once further bytes were read behind those that it knows. Lines that are no records are counted. */
-export const feed = (series: Series, added: Uint8Array): Series => {
-  const to = readingOf(series);
-  let from = 0;
-  for (let at = added.indexOf(BREAK); at >= 0; at = added.indexOf(BREAK, from)) {
-    const line = added.subarray(from, at);
-    take(to, line.length > LINE_BYTES ? undefined : line, series.bytes + at + 1);
-    from = at + 1;
-  }
-  return from === 0 ? series : to;
 };
 
 const readAt = async (file: Deno.FsFile, from: number, length: number): Promise<Uint8Array> => {

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { feed, follow, noSeries } from "../../pipelines/runs/tail.ts";
+import { follow, noSeries, type Series } from "../../pipelines/runs/tail.ts";
 import { property } from "../support/property.ts";
 import { linesOf, records } from "./runs_on_disk.ts";
 
@@ -14,9 +14,12 @@ const all = records(1, 30), bytes = bytesOf(linesOf(all));
 
 property(test, "lines come out whole however the file was cut while it was read", [
   fc.array(fc.nat(bytes.length), { maxLength: 12 }),
-], (cuts) => {
-  const ends = [...cuts, bytes.length].toSorted((a, b) => a - b);
-  const series = ends.reduce((sofar, end) => feed(sofar, bytes.subarray(sofar.bytes, end)), noSeries);
+], async (cuts) => {
+  let series: Series = noSeries;
+  for (const end of [...cuts, bytes.length].toSorted((a, b) => a - b)) {
+    await Deno.writeFile(file, bytes.subarray(0, end));
+    series = await follow(file, series);
+  }
   assert.equal(series.records, all);
   assert.is(series.bytes, bytes.length);
 });

@@ -15,7 +15,7 @@ import { exportRuns } from "../../pipelines/runs/export.ts";
 import { indexRuns } from "../../pipelines/runs/index.ts";
 import { openMetrics } from "../../pipelines/runs/metrics.ts";
 import { queryRuns } from "../../pipelines/runs/query.ts";
-import { openRun } from "../../pipelines/runs/run_directory.ts";
+import { openOrCreateRun, readManifest } from "../../pipelines/runs/run_directory.ts";
 import { isHeld } from "../../pipelines/runs/run_lock.ts";
 import { load, save } from "../../pipelines/weights/checkpoint.ts";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
@@ -234,7 +234,10 @@ property(
     await told("checkpoint", load(`${bad}/checkpoints/a-pretrain.safetensors`));
     // those that write
     await told("metrics", Effect.scoped(openMetrics(`${bad}/metrics/a-pretrain.jsonl`)));
-    await told("open", Effect.scoped(openRun(bad)));
+    await told(
+      "open",
+      Effect.scoped(Effect.flatMap(readManifest(bad), (manifest) => openOrCreateRun(bad, manifest))),
+    );
     assert.is(Deno.readTextFileSync(`${folder}/secret`), "whatever is outside stays outside\n");
     assert.throws(() => Deno.lstatSync(`${folder}/made-by-nobody`));
     assert.not(scan.runs.concat().some(({ id }) => id.includes("..")));

@@ -1,6 +1,5 @@
 /** Reading of folders of scenes: any scene at once, all in order, and a check of every byte. */
 import * as Effect from "effect/Effect";
-import * as Stream from "effect/Stream";
 import * as E from "fp-ts/lib/Either.js";
 import { decodeEither, type DecodeError, fromEither, parseJson } from "../../base/bridge.ts";
 import { readJson } from "../../runs/run_directory.ts";
@@ -136,14 +135,6 @@ export const readRecord = (
   index: number,
 ): Effect.Effect<Scene, DataError> =>
   Effect.flatMap(frames(folder, split, index, false), ([record]) => decoded(folder, split, index, record!));
-
-/** The scenes of a split in order, from an index on; one is held at a time. Fails as {@link readScene} does. */
-export const streamScenes = (
-  folder: SceneFolder,
-  split: Split,
-  from = 0,
-): Stream.Stream<StoredScene, DataError> =>
-  Stream.mapEffect(Stream.range(from, folder.count(split) - 1), (index) => readScene(folder, split, index));
 
 const isGood = async (path: string, content: string): Promise<boolean> => {
   const bytes = await Deno.readFile(path).catch(() => new Uint8Array());
