@@ -91,7 +91,6 @@ export * from "./formats/training.ts";
 export * from "./formats/webdataset.ts";
 export * from "./records/grid.ts";
 export * from "./images/decode.ts";
-export * from "./images/photo_set.ts";
 export * from "./images/picture_checks.ts";
 export * from "./images/picture_files.ts";
 export * from "./images/squares.ts";

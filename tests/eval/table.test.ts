@@ -1,7 +1,7 @@
 /** The table of benchmarks in the documentation is that of the registry. */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { benchmarkTable } from "../../pipelines/eval/benchmark_table.ts";
+import { benchmarkTable } from "./benchmark_table.ts";
 import { benchmarks } from "../../pipelines/eval/registry.ts";
 
 test("the documentation has the table of the registry", () => {

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { Device } from "@chain-of-sight/kernels";
 import { ImageError } from "../../../pipelines/images/decode.ts";
 import { type PictureFile, pictureFile } from "../../../pipelines/images/picture_files.ts";
-import { photoSet } from "../../../pipelines/images/photo_set.ts";
+import { photoSet } from "./photo_set.ts";
 import { sha256 } from "../../../pipelines/base/hash.ts";
 import { ENTRY } from "../../../pipelines/train/feature_segment.ts";
 import { FeatureStoreError } from "../../../pipelines/train/feature_rows.ts";

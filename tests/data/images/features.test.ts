@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ImageError } from "../../../pipelines/images/decode.ts";
-import { photoSet } from "../../../pipelines/images/photo_set.ts";
+import { photoSet } from "./photo_set.ts";
 import { featuresOf } from "../../../pipelines/train/features.ts";
 import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";
 import { closeCpu, cpuServices } from "../../support/cpu.ts";

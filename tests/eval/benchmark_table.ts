@@ -1,5 +1,5 @@
 /** The benchmarks as a table of Markdown, for the documentation. */
-import { type Benchmark, scriptsText } from "./benchmark.ts";
+import { type Benchmark, scriptsText } from "../../pipelines/eval/benchmark.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ").trim();
 

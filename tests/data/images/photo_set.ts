@@ -1,9 +1,9 @@
 /** Photos as sets of pictures, in the place of scenes: features of them are computed once and cached like theirs. */
 import * as Effect from "effect/Effect";
-import type { DataError } from "../base/data_error.ts";
-import { hashImages, type PictureSet } from "./picture_set.ts";
-import { ImageError } from "./decode.ts";
-import { type EncodedImage, type SquareOptions, squaresOf } from "./squares.ts";
+import type { DataError } from "../../../pipelines/base/data_error.ts";
+import { hashImages, type PictureSet } from "../../../pipelines/images/picture_set.ts";
+import { ImageError } from "../../../pipelines/images/decode.ts";
+import { type EncodedImage, type SquareOptions, squaresOf } from "../../../pipelines/images/squares.ts";
 
 /**
  * Decodes photos as a set at one side; the hash is that of their pixels. Fails with the {@link ImageError} of the first
