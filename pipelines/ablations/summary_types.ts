@@ -17,7 +17,7 @@
  */
 import * as t from "io-ts";
 import { oneOf } from "../base/codecs.ts";
-import type { Interval } from "../base/bootstrap.ts";
+import { type Interval, intervalCodec } from "../base/bootstrap.ts";
 import { amountCodec } from "../base/amount.ts";
 import { type JobStage, jobStages } from "../engine/jobs.ts";
 import type { MetricInfo } from "../engine/outcomes.ts";
@@ -173,7 +173,6 @@ export interface AblationSummary {
 
 const amount = amountCodec();
 const texts = t.readonlyArray(t.string);
-const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const numbers = t.record(t.string, t.number);
 const recordFields = t.strict({
   format: t.literal(1),
@@ -236,8 +235,8 @@ const summaryType = t.strict({
     pretrainSteps: t.number,
     time: t.strict({ measured: amount, predicted: amount, seconds: amount }),
     loss: both,
-    scores: t.record(t.string, interval),
-    difference: t.record(t.string, interval),
+    scores: t.record(t.string, intervalCodec),
+    difference: t.record(t.string, intervalCodec),
     controls: t.strict({ blind: numbers, shuffled: numbers }),
     paper: t.readonlyArray(paperRow),
     seeds: t.readonlyArray(t.strict({

@@ -1,4 +1,6 @@
 /** Percentile bootstrap intervals (Efron 1979) over items, seeded. */
+import * as t from "io-ts";
+import type { TypeOf } from "./bridge.ts";
 import { rngOf } from "./rng.ts";
 import { quantile } from "./quantile.ts";
 
@@ -6,14 +8,17 @@ import { quantile } from "./quantile.ts";
 export type Statistic<A> = (items: readonly A[]) => number;
 
 /** A statistic with an interval. */
-export interface Interval {
+export interface Interval extends TypeOf<typeof intervalCodec> {}
+
+/** @internal */
+export const intervalCodec = t.strict({
   /** The statistic of all items. */
-  readonly value: number;
+  value: t.number,
   /** Lower end. */
-  readonly low: number;
+  low: t.number,
   /** Upper end. */
-  readonly high: number;
-}
+  high: t.number,
+});
 
 /** How an interval is estimated. */
 export interface BootstrapOptions {

@@ -1,4 +1,15 @@
-/** Pieces of files. */
+/** Pieces of files, and of bytes. */
+
+/** Pieces of bytes as one. */
+export const joined = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+};
 
 /** The bytes of a file from an offset on; fewer where it ends before. */
 export const bytesAt = async (file: Deno.FsFile, from: number, length: number): Promise<Uint8Array> => {

@@ -8,6 +8,7 @@ import { letterOf } from "../text/prompts.ts";
 import { EvalError } from "./error.ts";
 import { type BenchmarkRecord, imageKey, isHidden, type Prediction } from "../records/records.ts";
 import { groupBy } from "./report.ts";
+import { mostFrequent } from "../base/quantile.ts";
 
 /**
  * Ways of answering without looking at the image that is asked about: the model before an average image, the model before
@@ -89,13 +90,7 @@ const truths = (record: BenchmarkRecord): readonly string[] => {
 };
 
 /** The most frequent text; of several the first in the order of code units. Empty if there is none. */
-const mostFrequent = (texts: readonly string[]): string => {
-  const counts = groupBy(texts, (text) => text);
-  return [...counts.keys()].toSorted().reduce(
-    (best, text) => counts.get(text)!.length > (counts.get(best)?.length ?? 0) ? text : best,
-    "",
-  );
-};
+const commonest = (texts: readonly string[]): string => mostFrequent(texts.toSorted()) ?? "";
 
 /** The parts of a kind's questions among which a majority is taken. */
 const typeOf = (record: BenchmarkRecord): string =>
@@ -118,9 +113,9 @@ export const majorityAnswer = (
   train: readonly BenchmarkRecord[],
   boxText: (box: readonly [number, number, number, number]) => string = (box) => box.join(" "),
 ): BlindAnswer => {
-  const overall = mostFrequent(train.flatMap(truths));
+  const overall = commonest(train.flatMap(truths));
   const byType = new Map(
-    [...groupBy(train, typeOf)].map(([type, records]) => [type, mostFrequent(records.flatMap(truths))]),
+    [...groupBy(train, typeOf)].map(([type, records]) => [type, commonest(records.flatMap(truths))]),
   );
   return (record) => {
     const answer = byType.get(typeOf(record)) ?? overall;

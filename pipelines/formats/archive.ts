@@ -7,7 +7,8 @@ import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import tar from "tar-stream";
 import { brokenFile, FormatError } from "./format.ts";
-import { type FileSource, joined } from "./source.ts";
+import { type FileSource } from "./source.ts";
+import { joined } from "../base/file_bytes.ts";
 
 /** A member of an archive. */
 export interface Member {

@@ -5,7 +5,7 @@
  */
 import { jsonOf } from "./decoding.ts";
 import { brokenFile } from "./format.ts";
-import { joined } from "./source.ts";
+import { joined } from "../base/file_bytes.ts";
 
 /** Where the values of interest stand. */
 export type JsonLayout =

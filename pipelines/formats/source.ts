@@ -1,6 +1,7 @@
 /** Files as readers see them: bytes in order, or a part of them. */
 import { bytesAt } from "../base/file_bytes.ts";
 import { brokenFile } from "./format.ts";
+import { joined } from "../base/file_bytes.ts";
 
 /** A file to be read. */
 export interface FileSource {
@@ -67,16 +68,4 @@ export const wholeFile = async (source: FileSource, most: number): Promise<Uint8
   const parts: Uint8Array[] = [];
   for await (const chunk of source.chunks()) parts.push(chunk);
   return joined(parts);
-};
-
-/** Pieces of bytes as one. */
-export const joined = (parts: readonly Uint8Array[]): Uint8Array => {
-  if (parts.length === 1) return parts[0]!;
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 };

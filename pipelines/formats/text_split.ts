@@ -1,6 +1,6 @@
 /** Cuts text files of any size into lines, or into rows of quoted fields. */
 import { brokenFile } from "./format.ts";
-import { joined } from "./source.ts";
+import { joined } from "../base/file_bytes.ts";
 
 /** A line or row, not yet decoded. */
 export interface TextPiece {

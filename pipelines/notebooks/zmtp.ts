@@ -2,6 +2,7 @@
  * The client's side of ZMTP 3.0 (https://rfc.zeromq.org/spec/23) without security, over TCP: as much of ZeroMQ as talks
  * to a kernel. The native bindings of npm crash and hang in Deno when sockets close.
  */
+import { joined } from "../base/file_bytes.ts";
 
 /** Kinds of sockets that a client of a kernel has. */
 export type SocketType = "DEALER" | "REQ" | "SUB";
@@ -21,24 +22,18 @@ const encoder = new TextEncoder();
 const bytesOf = (frame: string | Uint8Array): Uint8Array =>
   typeof frame === "string" ? encoder.encode(frame) : frame;
 
-const concat = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
-  return whole;
-};
-
 const u32 = (n: number): Uint8Array => Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n);
 
 /** One frame: its flags, its size in one byte or eight, its bytes. */
 export const frameOf = (body: Uint8Array, flags = 0): Uint8Array<ArrayBuffer> =>
   body.length < 256
-    ? concat([Uint8Array.of(flags, body.length), body])
-    : concat([Uint8Array.of(flags | LONG), u32(Math.floor(body.length / 2 ** 32)), u32(body.length), body]);
+    ? joined([Uint8Array.of(flags, body.length), body])
+    : joined([Uint8Array.of(flags | LONG), u32(Math.floor(body.length / 2 ** 32)), u32(body.length), body]);
 
-const short = (text: string): Uint8Array => concat([Uint8Array.of(text.length), encoder.encode(text)]);
+const short = (text: string): Uint8Array => joined([Uint8Array.of(text.length), encoder.encode(text)]);
 
 const property = (name: string, value: string): Uint8Array =>
-  concat([short(name), u32(value.length), encoder.encode(value)]);
+  joined([short(name), u32(value.length), encoder.encode(value)]);
 
 /** What either side says first: signature, version 3.0, the mechanism NULL. */
 export const greeting = (): Uint8Array<ArrayBuffer> => {
@@ -51,7 +46,7 @@ export const greeting = (): Uint8Array<ArrayBuffer> => {
 /** The command that ends the handshake. */
 export const ready = (type: SocketType, identity: string): Uint8Array<ArrayBuffer> =>
   frameOf(
-    concat([short("READY"), property("Socket-Type", type), property("Identity", identity)]),
+    joined([short("READY"), property("Socket-Type", type), property("Identity", identity)]),
     COMMAND,
   );
 
@@ -67,7 +62,7 @@ const exactly = (conn: Deno.TcpConn): (n: number) => Promise<Uint8Array> => {
       parts.push(chunk.slice(0, count));
       have += count;
     }
-    const all = parts.length === 1 ? held : concat(parts);
+    const all = parts.length === 1 ? held : joined(parts);
     held = all.subarray(n);
     return all.subarray(0, n);
   };
@@ -112,7 +107,7 @@ export const connect = async (type: SocketType, port: number, identity = ""): Pr
       // one message after the other, also where nobody waits for the one before
       send: (frames) =>
         last = last.catch(() => undefined).then(() =>
-          write(concat(frames.map((frame, i) => frameOf(bytesOf(frame), i < frames.length - 1 ? MORE : 0))))
+          write(joined(frames.map((frame, i) => frameOf(bytesOf(frame), i < frames.length - 1 ? MORE : 0))))
         ),
       close: () => {
         try {

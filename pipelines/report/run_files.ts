@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError, TypeOf } from "../base/bridge.ts";
-import type { Interval } from "../base/bootstrap.ts";
+import { type Interval, intervalCodec } from "../base/bootstrap.ts";
 import { type DiskError, existing, namesIn, onDisk } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
@@ -16,10 +16,8 @@ export interface SummaryArm extends TypeOf<typeof armType> {}
 /** `summary.json`, as far as reports show it. */
 export interface SummaryFile extends TypeOf<typeof summaryFileCodec> {}
 
-const interval = t.type({ value: t.number, low: t.number, high: t.number });
-
 /** Whether a value is a number with an interval. */
-export const isInterval = (value: unknown): value is Interval => interval.is(value);
+export const isInterval = (value: unknown): value is Interval => intervalCodec.is(value);
 
 const armType = t.type({
   /** Name. */
@@ -37,7 +35,7 @@ const armType = t.type({
   /** Every score; those with an interval are shown. */
   scores: t.record(t.string, t.unknown),
   /** Presence F1 beyond each control. */
-  gain: t.record(t.string, interval),
+  gain: t.record(t.string, intervalCodec),
 });
 
 /** @internal */

@@ -10,7 +10,7 @@ import type { MetricRecord } from "../runs/metrics.ts";
 import { thinned } from "./curves.ts";
 import type { Ranged, ReportDocument, ReportFigure, ReportTable, Source } from "./document.ts";
 import { shellLine } from "../terminal/shell_line.ts";
-import { median } from "../train/timing.ts";
+import { median } from "../base/quantile.ts";
 import { isInterval, type RunFiles, type SummaryFile } from "./run_files.ts";
 
 /**

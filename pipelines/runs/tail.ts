@@ -5,6 +5,7 @@
  */
 import * as E from "fp-ts/lib/Either.js";
 import { isValidation, linesIn, type MetricRecord, parseMetrics } from "./metrics.ts";
+import { bytesAt } from "../base/file_bytes.ts";
 import { openOwn } from "../base/own_file.ts";
 
 /** Records of a file, of which some are kept. */
@@ -97,16 +98,6 @@ const take = (to: Reading, line: Uint8Array | undefined, end: number): void => {
   else add(isValidation(record) ? to.validations : to, record);
 };
 
-const readAt = async (file: Deno.FsFile, from: number, length: number): Promise<Uint8Array> => {
-  const bytes = new Uint8Array(length);
-  await file.seek(from, Deno.SeekMode.Start);
-  let at = 0;
-  for (let n: number | null = 0; at < length && n !== null; at += n ?? 0) {
-    n = await file.read(bytes.subarray(at));
-  }
-  return bytes.subarray(0, at);
-};
-
 const same = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((x, i) => x === b[i]);
 
@@ -114,7 +105,7 @@ const same = (a: Uint8Array, b: Uint8Array): boolean =>
 export const follow = async (path: string, series: Series): Promise<Series> => {
   using file = openOwn(path);
   const { size } = await file.stat(), { bytes, last } = series;
-  const grown = size >= bytes && same(await readAt(file, bytes - last.length, last.length), last);
+  const grown = size >= bytes && same(await bytesAt(file, bytes - last.length, last.length), last);
   if (grown && size === bytes) return series;
   const from = grown ? series : noSeries, to = readingOf(from);
   await linesIn(file, from.bytes, size, (line, end) => take(to, line, end));

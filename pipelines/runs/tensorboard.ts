@@ -3,6 +3,7 @@
  * `framework/summary.proto`, framed as TFRecords with masked CRC-32C (`lib/io/record_writer.h`).
  */
 import type { MetricRecord } from "./metrics.ts";
+import { joined } from "../base/file_bytes.ts";
 
 // Castagnoli's polynomial, reflected
 const POLYNOMIAL = 0x82f63b78;
@@ -24,16 +25,6 @@ export const crc32c = (bytes: Uint8Array): number => {
 export const maskedCrc = (bytes: Uint8Array): number => {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-};
-
-const joined = (parts: readonly Uint8Array[]): Uint8Array => {
-  const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 };
 
 const numberBytes = (length: number, set: (view: DataView) => void): Uint8Array => {

@@ -6,6 +6,7 @@ import type { BoxFormat } from "./boxes.ts";
 import { letterOf } from "./prompts.ts";
 import { describeImage, lettered, locate, shortly } from "./task_prompts.ts";
 import type { Message } from "./template.ts";
+import { mostFrequent } from "../base/quantile.ts";
 
 /** The kinds of records that a prompt is put around. */
 export type PromptKind = Exclude<AnyRecord["kind"], "conversation">;
@@ -42,13 +43,9 @@ const filled = (prompt: string, values: Readonly<Record<string, string>>): strin
 const choicesOf = ({ choices }: ChoiceRecord): string =>
   choices.map((choice, i) => `${letterOf(i)}. ${choice}`).join("\n");
 
-/** The most frequent text, of several the first; what people agree on is what is learnt, as in LLaVA-1.5. */
-const mostFrequent = (texts: readonly string[]): readonly string[] => {
-  const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
-  const most = Math.max(0, ...counts.values());
-  return texts.filter((text) => counts.get(text) === most).slice(0, 1);
-};
+/** What people agree on is what is learnt, as in LLaVA-1.5. */
+const agreed = (texts: readonly string[]): readonly string[] =>
+  texts.length === 0 ? [] : [mostFrequent(texts)!];
 
 const boxOf = ({ box: [x1, y1, x2, y2], width, height }: BoxRecord): Box => [
   x1 / width,
@@ -66,7 +63,7 @@ export const answersOf = (
   const known = ((): readonly string[] => {
     switch (record.kind) {
       case "open":
-        return mostFrequent(record.answers);
+        return agreed(record.answers);
       case "exact":
         return [record.answer];
       case "reading":

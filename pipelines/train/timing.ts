@@ -1,4 +1,6 @@
 /** What the metrics of a training come to: time spent on steps, from the windows that the trainer recorded, and means. */
+import { median } from "../base/quantile.ts";
+
 /** How long steps took. */
 export interface StepTiming {
   /** Median seconds of a step; the first window of a process, which pays for warming up, is left out where it can be. */
@@ -8,12 +10,6 @@ export interface StepTiming {
   /** Steps a second, by the median. */
   readonly stepsPerSecond: number;
 }
-
-/** The middle value; the mean of the two middle ones of an even number. NaN of none. */
-export const median = (values: ArrayLike<number>): number => {
-  const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-};
 
 /** Timing of a training from the seconds of its steps, and their sum with those that paid for warming up. */
 export const timingOf = (seconds: ArrayLike<number>, measuredSeconds: number): StepTiming => {

@@ -28,7 +28,7 @@ import { parseMetrics, readMetrics } from "../../pipelines/runs/metrics.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
 import { digestMetrics } from "../../pipelines/train/digest.ts";
-import { median } from "../../pipelines/train/timing.ts";
+import { median } from "../../pipelines/base/quantile.ts";
 import { recordsIn } from "../support/metrics.ts";
 import { batchBytes, windowOf } from "../../pipelines/train/window.ts";
 import { train } from "../../pipelines/train/trainer.ts";

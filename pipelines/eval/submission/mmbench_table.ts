@@ -5,44 +5,17 @@ import { letterOf } from "../../text/prompts.ts";
 import type { EvalError } from "../error.ts";
 import type { Answered, ChoiceRecord, Prediction } from "../../records/records.ts";
 import { badFile, onlyFile, type SubmissionFormat } from "./format.ts";
+import { fieldsOf, textSplitter } from "../../formats/text_split.ts";
 
 const FILE = "predictions.tsv";
 
 const quoted = (text: string): string => /["\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
-/** Rows of cells; quoted cells may hold tabs, line ends and doubled quotes. `undefined` for an open quote. */
-export const parseTsv = (text: string): readonly (readonly string[])[] | undefined => {
-  const rows: string[][] = [];
-  let row: string[] = [], at = 0;
-  while (at < text.length) {
-    let cell: string;
-    if (text[at] === '"') {
-      let end = at + 1;
-      while (end < text.length && (text[end] !== '"' || text[end + 1] === '"')) {
-        end += text[end] === '"' ? 2 : 1;
-      }
-      if (end >= text.length) return undefined;
-      cell = text.slice(at + 1, end).replaceAll('""', '"');
-      at = end + 1;
-    } else {
-      let end = at;
-      while (end < text.length && text[end] !== "\t" && text[end] !== "\n") end++;
-      cell = text.slice(at, end).replace(/\r$/, "");
-      at = end;
-    }
-    row.push(cell);
-    if (text[at] === "\r") at++;
-    if (text[at] === "\t") {
-      at++;
-      if (at === text.length || text[at] === "\n") row.push("");
-    }
-    if (at >= text.length || text[at] === "\n") {
-      rows.push(row);
-      row = [];
-      at++;
-    }
-  }
-  return rows;
+/** Rows of cells. Throws the FormatError of a quote that does not end. */
+const rowsIn = (text: string): readonly (readonly string[])[] => {
+  const split = textSplitter(FILE, true), decoder = new TextDecoder();
+  return [...split.push(new TextEncoder().encode(text)), ...split.end()]
+    .map(({ bytes }) => fieldsOf(decoder.decode(bytes), Infinity));
 };
 
 const isChoice = (item: Answered): item is Answered<ChoiceRecord> => item.record.kind === "choice";
@@ -65,8 +38,12 @@ const rowsOf = (answered: readonly Answered<ChoiceRecord>[]): readonly (readonly
 };
 
 const predictions = (text: string): E.Either<EvalError, readonly Prediction[]> => {
-  const rows = parseTsv(text), head = rows?.[0] ?? [];
-  if (rows === undefined) return E.left(badFile(FILE, "a quote that does not end", "quotes in pairs"));
+  const read = E.tryCatch(
+    () => rowsIn(text),
+    () => badFile(FILE, "a quote that does not end", "quotes in pairs"),
+  );
+  if (E.isLeft(read)) return read;
+  const rows = read.right, head = rows[0] ?? [];
   const id = head.indexOf("index"), answer = head.indexOf("prediction");
   if (id < 0 || answer < 0) {
     return E.left(badFile(FILE, `columns ${head.join(", ")}`, "index and prediction among them"));

@@ -18,10 +18,11 @@ import { freshModel } from "../../stages/pretrain.ts";
 import { vocabularyOf } from "../../stages/scene_source.ts";
 import type { LanguageSource } from "../../stages/source.ts";
 import { loadPrograms } from "../../train/programs.ts";
-import { median } from "../../train/timing.ts";
+import { median } from "../../base/quantile.ts";
 import { RING } from "../../train/step_source.ts";
 import { cellsOf, visionTower } from "../../vision/tower.ts";
 import type { TypeOf } from "../../base/bridge.ts";
+import { intervalCodec } from "../../base/bootstrap.ts";
 
 /** One arm in turn with the baseline. */
 export interface PairedArm extends TypeOf<typeof armType> {}
@@ -29,7 +30,6 @@ export interface PairedArm extends TypeOf<typeof armType> {}
 /** `times.json` of a record: its arms side by side. */
 export interface PairedTimes extends TypeOf<typeof pairedCodec> {}
 
-const interval = t.strict({ value: t.number, low: t.number, high: t.number });
 const armType = t.strict({
   /** Its name. */
   arm: t.string,
@@ -38,7 +38,7 @@ const armType = t.strict({
   /** Seconds of a step, the median over rounds. */
   seconds: t.number,
   /** Seconds over those of the baseline in the same round: the median with its 95 % interval over rounds. */
-  ratio: interval,
+  ratio: intervalCodec,
 });
 /** @internal */
 export const pairedCodec = t.strict({
