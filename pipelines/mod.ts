@@ -57,7 +57,6 @@ export * from "./ablations/write.ts";
 export * from "./board/fault.ts";
 export * from "./board/serve.ts";
 export * from "./configs/bridge_codec.ts";
-export * from "./configs/codec.ts";
 export * from "./configs/config.ts";
 export * from "./configs/model.ts";
 export * from "./configs/named.ts";

@@ -61,25 +61,3 @@ export const openSquares = (
     (request) => (image) =>
       Effect.flatMap(request({ ...image, side, mostPixels }), (answer) => squareOf(image.file, answer)),
   );
-
-/**
- * Squares of many pictures, each with its place, or the error that names its file.
- * Nothing is left out: a picture that is refused stands there as its {@link ImageError}.
- */
-export const squaresOf = (
-  images: readonly EncodedImage[],
-  options: SquareOptions,
-): Effect.Effect<readonly (Uint8Array | ImageError)[], DataError> =>
-  Effect.scoped(Effect.gen(function* () {
-    const decode = yield* openSquares(options);
-    return yield* Effect.forEach(
-      images,
-      (image) =>
-        Effect.catch(
-          decode(image) as Effect.Effect<Uint8Array | ImageError, ImageError | DataError>,
-          (error) =>
-            error._tag === "ImageError" ? Effect.succeed<Uint8Array | ImageError>(error) : Effect.fail(error),
-        ),
-      { concurrency: 2 * (options.workers ?? navigator.hardwareConcurrency) },
-    );
-  }));

@@ -3,9 +3,7 @@ import { bridgeOf, ConfigError, type NdArray, type Tree } from "@chain-of-sight/
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeEither } from "../../pipelines/base/bridge.ts";
 import { bridgeCodec } from "../../pipelines/configs/bridge_codec.ts";
-import { configCodec } from "../../pipelines/configs/codec.ts";
 import { geometries, type NamedConfig, type StageName } from "../../pipelines/configs/config.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import {
@@ -96,43 +94,10 @@ test("reported numbers agree with the means that the paper reports of them", () 
   }
 });
 
-test("every configuration of either size is JSON, and complete for its codec", () => {
+test("every configuration of either size is JSON", () => {
   for (const geometry of geometries) {
-    for (const config of configsOf(geometry)) {
-      const there = decodeEither(configCodec(), "configuration")(JSON.parse(JSON.stringify(config)));
-      assert.ok(E.isRight(there), E.isLeft(there) ? there.left.message : "");
-      assert.equal(there.right, config);
-    }
+    for (const config of configsOf(geometry)) assert.equal(JSON.parse(JSON.stringify(config)), config);
   }
-});
-
-const said = (change: (config: Record<string, unknown>) => unknown): string => {
-  const config = JSON.parse(JSON.stringify(named("cos-80-336"))) as Record<string, unknown>;
-  const there = decodeEither(configCodec(), "configuration")(change(config));
-  return E.isLeft(there) ? there.left.message : "accepted";
-};
-
-test("the codec names wrong fields, and says why a model cannot be built", () => {
-  assert.is(said((c) => c), "accepted");
-  assert.match(said((c) => ({ ...c, bridge: { kind: "magic" } })), /bridge.*magic/);
-  assert.match(
-    said((c) => ({ ...c, bridge: { ...(c.bridge as object), windows: [16, 0] } })),
-    /windows\.1: 0/,
-  );
-  assert.match(
-    said((c) => ({ ...c, bridge: { ...(c.bridge as object), windows: [16, 5] } })),
-    /window of 5 on a 16/,
-  );
-  assert.match(
-    said((c) => ({ ...c, bridge: { kind: "resampler", queries: 8, levels: 2 } })),
-    /no windows to split/,
-  );
-  assert.match(said((c) => ({ ...c, finetune: { ...(c.finetune as object), resolution: 224 } })), /448 px/);
-  assert.match(
-    said((c) => ({ ...c, pretrain: { ...(c.pretrain as object), trainable: ["bridge", "all"] } })),
-    /trainable/,
-  );
-  assert.match(said(({ about: _about, ...rest }) => rest), /about: nothing/);
 });
 
 test("every bridge has a codec of its own kind", () => {
@@ -195,7 +160,6 @@ test("the command lists all, shows one in full, and says what is wrong", async (
   assert.match(one.out, /assumptions:/);
   const json = JSON.parse((await command("--json", "--geometry", "small", "resampler-80-400")).out);
   assert.equal(json.facts.tokens, { pretrain: 20, finetune: 100 });
-  assert.ok(E.isRight(configCodec().decode(json)));
   const listed = JSON.parse((await command("--json")).out) as readonly { readonly name: string }[];
   assert.equal(listed.map(({ name }) => name), configNames);
   const wrong = await command("cos-80-1297");

@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeImage, ImageError, type ImageReason } from "../../../pipelines/images/decode.ts";
-import { squaresOf } from "../../../pipelines/images/squares.ts";
+import { squaresOf } from "./photo_set.ts";
 import { sha256 } from "../../../pipelines/base/hash.ts";
 import { squareBicubic } from "../../../pipelines/images/bicubic.ts";
 

@@ -3,7 +3,29 @@ import * as Effect from "effect/Effect";
 import type { DataError } from "../../../pipelines/base/data_error.ts";
 import { hashImages, type PictureSet } from "../../../pipelines/images/picture_set.ts";
 import { ImageError } from "../../../pipelines/images/decode.ts";
-import { type EncodedImage, type SquareOptions, squaresOf } from "../../../pipelines/images/squares.ts";
+import { type EncodedImage, openSquares, type SquareOptions } from "../../../pipelines/images/squares.ts";
+
+/**
+ * Squares of many pictures, each with its place, or the error that names its file.
+ * Nothing is left out: a picture that is refused stands there as its {@link ImageError}.
+ */
+export const squaresOf = (
+  images: readonly EncodedImage[],
+  options: SquareOptions,
+): Effect.Effect<readonly (Uint8Array | ImageError)[], DataError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const decode = yield* openSquares(options);
+    return yield* Effect.forEach(
+      images,
+      (image) =>
+        Effect.catch(
+          decode(image) as Effect.Effect<Uint8Array | ImageError, ImageError | DataError>,
+          (error) =>
+            error._tag === "ImageError" ? Effect.succeed<Uint8Array | ImageError>(error) : Effect.fail(error),
+        ),
+      { concurrency: 2 * (options.workers ?? navigator.hardwareConcurrency) },
+    );
+  }));
 
 /**
  * Decodes photos as a set at one side; the hash is that of their pixels. Fails with the {@link ImageError} of the first
