@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit";
 import * as Cause from "effect/Cause";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
-import { FaultError } from "../base/fault.ts";
+import { TaggedFault } from "../base/fault.ts";
 import { checkPlace, openOwn } from "../base/own_file.ts";
 import { writeAll } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
@@ -21,12 +21,7 @@ import { eventFileName, eventWriter } from "./tensorboard.ts";
 export type LiveLog = { readonly kind: "tensorboard" } | { readonly kind: "mlflow"; readonly store: string };
 
 /** Live logs that cannot be. */
-export class LiveLogError extends FaultError<Record<never, never>> {
-  /** Discriminates the error. */
-  readonly _tag = "LiveLogError";
-  /** The class name shown in stack traces. */
-  override readonly name = "LiveLogError";
-}
+export class LiveLogError extends TaggedFault("LiveLogError")<Record<never, never>> {}
 
 /** The folder in which MLflow looks by itself. */
 const MLRUNS = "mlruns";
