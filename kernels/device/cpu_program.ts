@@ -14,7 +14,7 @@ import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
-import { checkInputs, findNames } from "./names.ts";
+import { checkInputs, checkPart, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
@@ -285,6 +285,17 @@ export const loadCpuProgram = (
         });
       });
 
+    const writePart: Program["writePart"] = (path, at, value) =>
+      Effect.gen(function* () {
+        yield* checkPart(plan, path, at, value);
+        yield* written.beforePart(path, at);
+        written.wrotePart(path, at + value.data.length);
+        yield* wait({
+          try: () => cpu.inTurn(() => upload(memory(), slotAt(slotOf(plan.inputs[path]!)) + 4 * at, value)),
+          catch: failed,
+        });
+      });
+
     // the step itself goes on (a thread that fails in it fails what comes after) while the caller prepares the next; whatever comes after waits for its turn
     const submit = wait({
       try: async () => {
@@ -338,7 +349,7 @@ export const loadCpuProgram = (
       });
 
     const bytes = placed.buffers.reduce((n, b, i) => lent.has(i) ? n : n + b.bytes, 0);
-    const program: Program = { plan, bytes, write, run, read, profile };
+    const program: Program = { plan, bytes, write, writePart, run, read, profile };
     homes.set(program, {
       plan,
       written,

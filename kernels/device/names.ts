@@ -1,5 +1,5 @@
 /** Checks of what a program is asked to take or give, the same on every device. */
-import { arrayFault, equals, type NdArray, show, type Tensor, TreeError } from "@chain-of-sight/core";
+import { arrayFault, equals, type NdArray, show, sizeOf, type Tensor, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 
@@ -26,6 +26,40 @@ export const checkInputs = (
         return yield* Effect.fail(new TreeError({ op: "write", ...fault, got: `${fault.got} for ${path}` }));
       }
     }
+  });
+
+/** Refuses a run of elements that an input cannot have at that place. */
+export const checkPart = (
+  plan: Plan,
+  path: string,
+  at: number,
+  value: NdArray,
+): Effect.Effect<void, TreeError> =>
+  Effect.suspend(() => {
+    const t = plan.inputs[path], end = at + value.data.length;
+    const refuse = (got: string, expected: string) =>
+      Effect.fail(
+        new TreeError({
+          op: "write",
+          got: `${got} for ${path}`,
+          expected,
+          mend: "check the names and shapes of the inputs",
+        }),
+      );
+    if (t === undefined || t.dtype !== value.dtype) {
+      return refuse(
+        `elements of ${value.dtype}`,
+        t === undefined ? "a path that the program reads" : `elements of ${t.dtype} ${show(t.shape)}`,
+      );
+    }
+    const fault = arrayFault(value);
+    if (fault !== undefined) return refuse(fault.got, fault.expected);
+    if (!Number.isInteger(at) || at < 0 || end > sizeOf(t.shape)) {
+      return refuse(`elements ${at} to ${end}`, `elements of ${show(t.shape)}`);
+    }
+    return t.dtype === "f16" && at % 2 !== 0
+      ? refuse(`elements of f16 from ${at} on`, "a run from an even element on")
+      : Effect.void;
   });
 
 /** Something that can be read from a program. */

@@ -18,7 +18,15 @@ import { profileSteps, type Recorded } from "./profile.ts";
 import { type Home, placesShared, scratchShared } from "./shared.ts";
 import { runnerOf } from "./submit.ts";
 import { Written } from "./written.ts";
-import { type BufferRange, download, type OnDevice, partOf, uploadInputs, writeSlot } from "./transfer.ts";
+import {
+  type BufferRange,
+  download,
+  type OnDevice,
+  partOf,
+  uploadInputs,
+  uploadPart,
+  writeSlot,
+} from "./transfer.ts";
 
 /** A plan on a device. */
 export interface Program {
@@ -28,6 +36,11 @@ export interface Program {
   readonly bytes: number;
   /** Uploads inputs by path. A path that the plan does not read, or an array that does not fit it, is refused. */
   readonly write: (values: Readonly<Record<string, NdArray>>) => ReturnType<typeof uploadInputs>;
+  /**
+   * Uploads a run of an input's elements, from element `at` on, so that the host need not hold all of them. Runs are written
+   * in order from the first element on, and those of f16 begin at even ones; with the last run the input holds a value.
+   */
+  readonly writePart: (path: string, at: number, value: NdArray) => ReturnType<typeof uploadInputs>;
   /** Submits all dispatches once. Does not wait. Refused while an input that results depend on was never written. */
   readonly run: ReturnType<typeof runnerOf>;
   /** Waits and downloads outputs (by name) or inputs (by path) that hold a value. Costs a wait on the queue. */
@@ -179,11 +192,12 @@ export const loadProgram = (
     yield* healthy(health);
 
     const written = new Written(plan, around.map((home) => home.written));
-    const on: OnDevice = { device, plan, places, health, written };
+    const on: OnDevice = { device, plan, places, health, written, waiting: { bytes: 0 } };
     const program: Program = {
       plan,
       bytes: own,
       write: (values) => uploadInputs(on, values),
+      writePart: (path, at, value) => uploadPart(on, path, at, value),
       run: runnerOf(on, steps),
       read: (names) => download(on, names),
       profile: (repeats) => profileSteps(device, plan, steps, repeats),

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 import { DeviceError } from "./errors.ts";
 import { type Health, healthy } from "./health.ts";
-import { checkInputs, findNames } from "./names.ts";
+import { checkInputs, checkPart, findNames } from "./names.ts";
 import { wait } from "./wait.ts";
 import type { Written } from "./written.ts";
 
@@ -56,6 +56,8 @@ export interface OnDevice {
   readonly health: Health;
   /** What its inputs hold. */
   readonly written: Written;
+  /** Bytes of uploads of which the driver holds a copy, until something is submitted. */
+  readonly waiting: { bytes: number };
 }
 
 /** Bits of f16 numbers in whole words. Never a Float16Array: a provider's writes may end the process on one. */
@@ -81,15 +83,20 @@ const arrayOf = (t: Tensor, bytes: ArrayBuffer): NdArray => {
   return ndarray(t.dtype, t.shape, new View(bytes, 0, n));
 };
 
-/** Writes numbers into a slot, range after range. */
-export const writeSlot = (device: GPUDevice, ranges: readonly BufferRange[], data: BufferSource): void => {
+/** Writes numbers into a slot from a byte on, range after range. */
+export const writeSlot = (
+  device: GPUDevice,
+  ranges: readonly BufferRange[],
+  data: BufferSource,
+  from = 0,
+): void => {
   const bytes = ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : new Uint8Array(data);
-  let at = 0;
+  let at = -from;
   for (const { buffer, offset, size } of ranges) {
-    const part = bytes.subarray(at, at + size);
-    if (part.length > 0) device.queue.writeBuffer(buffer, offset, part);
+    const part = bytes.subarray(Math.max(0, at), Math.max(0, at + size));
+    if (part.length > 0) device.queue.writeBuffer(buffer, offset + Math.max(0, -at), part);
     at += size;
   }
 };
@@ -97,21 +104,44 @@ export const writeSlot = (device: GPUDevice, ranges: readonly BufferRange[], dat
 /** Uploads of this size and more are submitted at once; those of a step, which are smaller, wait for its run. */
 const FLUSH_BYTES = 2 ** 24;
 
+const flush = ({ device, waiting }: OnDevice, bytes: number): void => {
+  waiting.bytes += bytes;
+  if (waiting.bytes < FLUSH_BYTES) return;
+  device.queue.submit([]);
+  waiting.bytes = 0;
+};
+
+/** Uploads a run of an input's elements from one on. */
+export const uploadPart = (
+  on: OnDevice,
+  path: string,
+  at: number,
+  value: NdArray,
+): Effect.Effect<void, DeviceError | TreeError> =>
+  Effect.gen(function* () {
+    const { device, plan, places, written } = on;
+    yield* checkPart(plan, path, at, value);
+    yield* written.beforePart(path, at);
+    const slot = plan.memory.slotOf.get(plan.inputs[path]!)!, words = hostWords(value);
+    writeSlot(device, places[slot]!, words as BufferSource, at * (value.dtype === "f16" ? 2 : 4));
+    written.wrotePart(path, at + value.data.length);
+    flush(on, words.byteLength);
+  });
+
 /** Uploads inputs of a plan by path. */
 export const uploadInputs = (
-  { device, plan, places, written }: OnDevice,
+  on: OnDevice,
   values: Readonly<Record<string, NdArray>>,
 ): Effect.Effect<void, DeviceError | TreeError> =>
   Effect.gen(function* () {
+    const { device, plan, places, written } = on;
     yield* checkInputs(plan, values);
     for (const [path, value] of Object.entries(values)) {
       const slot = plan.memory.slotOf.get(plan.inputs[path]!)!;
       writeSlot(device, places[slot]!, hostWords(value) as BufferSource);
     }
     written.wrote(Object.keys(values));
-    // the driver holds a copy of what is written until something is submitted
-    const bytes = Object.values(values).reduce((n, { data }) => n + data.byteLength, 0);
-    if (bytes >= FLUSH_BYTES) device.queue.submit([]);
+    flush(on, Object.values(values).reduce((n, { data }) => n + data.byteLength, 0));
   });
 
 /** Waits for the queue, then downloads outputs by name or inputs by path. */

@@ -2,7 +2,7 @@
  * What the memory of inputs holds: nothing until it is written, by the host, by a run that donates a result to it, or
  * through another program that shares it. A program does not run on memory that holds nothing.
  */
-import { show, TreeError } from "@chain-of-sight/core";
+import { show, sizeOf, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type { Plan } from "../plan/plan.ts";
 
@@ -15,6 +15,8 @@ interface Held {
 export class Written {
   readonly #plan: Plan;
   readonly #held: ReadonlyMap<string, Held>;
+  /** The element from which on the rest of an input is to be written. */
+  readonly #rest = new Map<string, number>();
   #ran = false;
 
   /** Nothing written, but what programs that share inputs have written there. */
@@ -31,7 +33,31 @@ export class Written {
 
   /** Notes inputs that the host has written. */
   wrote(paths: Iterable<string>): void {
-    for (const path of paths) this.#held.get(path)!.value = true;
+    for (const path of paths) {
+      this.#held.get(path)!.value = true;
+      this.#rest.delete(path);
+    }
+  }
+
+  /** Refuses a run of an input's elements that neither begins it nor follows the one before. */
+  readonly beforePart = (path: string, at: number): Effect.Effect<void, TreeError> =>
+    Effect.suspend(() => {
+      const next = this.#rest.get(path) ?? 0;
+      return at === 0 || at === next ? Effect.void : Effect.fail(
+        new TreeError({
+          op: "write",
+          got: `elements from ${at} on for ${path}`,
+          expected: `those from ${next} on`,
+          mend: "write the runs of an input in order, from its first element on",
+        }),
+      );
+    });
+
+  /** Notes a run of an input's elements up to one; with the last the input holds a value. */
+  wrotePart(path: string, end: number): void {
+    if (end === sizeOf(this.#plan.inputs[path]!.shape)) return this.wrote([path]);
+    this.#held.get(path)!.value = false;
+    this.#rest.set(path, end);
   }
 
   /** Notes a run. */

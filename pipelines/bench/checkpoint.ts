@@ -1,8 +1,8 @@
-/** Synthetic checkpoints: format-correct decoders of any size, written piece by piece. */
+/** Synthetic checkpoints: format-correct decoders of any size, whose files are holes but for the ends of each tensor. */
 import { type LlamaConfig, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
-import { atomicWrite, type DiskError } from "../base/disk.ts";
+import { type DiskError, onDisk, writeAll } from "../base/disk.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { decoderArchitecture } from "../weights/huggingface/decoders.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";
@@ -14,6 +14,16 @@ export const decoderOf = (bytes: number): LlamaConfig => {
   const outside = 2 * config.vocabulary * config.width;
   const block = config.width * (2 * config.width + 2 * 256 + 3 * config.ff + 2);
   return { ...config, layers: Math.max(1, Math.round((bytes / 2 - outside) / block)) };
+};
+
+/** LLaMA 2 of 7 billion parameters (Touvron et al. 2023), 13.5 GB in bf16. */
+export const llama7b: LlamaConfig = {
+  vocabulary: 32000,
+  width: 4096,
+  layers: 32,
+  heads: 32,
+  ff: 11008,
+  positions: 4096,
 };
 
 const bytesOf = ({ shape }: Named): number => 2 * sizeOf(shape);
@@ -35,18 +45,28 @@ const header = (tensors: readonly Named[]): Uint8Array => {
 export const firstWord = (path: string): number =>
   0x3c00 + [...path].reduce((h, c) => (h * 31 + c.charCodeAt(0)) % 256, 7);
 
-const PIECE = 2 ** 22;
+/** Numbers at either end of a tensor that are written; those between are holes, which read as 0. */
+const END = 64;
 
-const shard = function* (tensors: readonly Named[]): Iterable<Uint8Array> {
-  yield header(tensors);
-  const words = new Uint16Array(PIECE / 2);
+const wordsFrom = (path: string, begin: number, end: number): Uint8Array => {
+  const words = Uint16Array.from({ length: end - begin }, (_, i) => firstWord(path) + ((begin + i) & 63));
+  return new Uint8Array(words.buffer);
+};
+
+const writeShard = async (path: string, tensors: readonly Named[]): Promise<void> => {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const lead = header(tensors);
+  await writeAll(file, lead);
+  let at = lead.byteLength;
   for (const named of tensors) {
-    const first = firstWord(named.path);
-    for (let i = 0; i < words.length; i++) words[i] = first + (i & 63);
-    for (let left = bytesOf(named); left > 0; left -= PIECE) {
-      yield new Uint8Array(words.buffer, 0, Math.min(left, PIECE));
+    const count = bytesOf(named) / 2;
+    for (const [begin, end] of [[0, Math.min(END, count)], [Math.max(0, count - END), count]] as const) {
+      await file.seek(at + 2 * begin, Deno.SeekMode.Start);
+      await writeAll(file, wordsFrom(named.path, begin, end));
     }
+    at += 2 * count;
   }
+  await file.truncate(at);
 };
 
 /** Writes a decoder of bf16 numbers in shards of at most `shardBytes`. */
@@ -72,7 +92,10 @@ export const writeSynthetic = (
       room -= bytesOf(named);
     }
     const file = (i: number) => `model-${i + 1}-of-${shards.length}.safetensors`;
-    for (const [i, some] of shards.entries()) yield* atomicWrite(`${folder}/${file(i)}`, shard(some));
+    for (const [i, some] of shards.entries()) {
+      const path = `${folder}/${file(i)}`;
+      yield* onDisk("write", path, () => writeShard(path, some));
+    }
     yield* writeJson(`${folder}/model.safetensors.index.json`, {
       weight_map: Object.fromEntries(shards.flatMap((some, i) => some.map(({ name }) => [name, file(i)]))),
     });

@@ -1,10 +1,16 @@
 /** How much memory the loading of a checkpoint takes beside the parameters themselves, and how long. */
-import type { NdArray } from "@chain-of-sight/core";
+import { type LlamaConfig, type NdArray, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../base/disk.ts";
-import { type LoadError, openDecoder, streamCheckpoint } from "../weights/huggingface/load.ts";
+import {
+  type LoadError,
+  openDecoder,
+  type OpenModel,
+  streamCheckpoint,
+} from "../weights/huggingface/load.ts";
 import type { UnsupportedError } from "../weights/huggingface/unsupported.ts";
-import { decoderOf, firstWord, writeSynthetic } from "./checkpoint.ts";
+import { streamPieces } from "../weights/stream.ts";
+import { firstWord, writeSynthetic } from "./checkpoint.ts";
 import { BenchError } from "./fault.ts";
 
 /** Where parameters go: kept as arrays of the host, or let go as an upload would. */
@@ -36,7 +42,9 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 export const loadText = (r: LoadReport): string =>
   [
     `checkpoint   ${mb(r.fileBytes)} of bf16 in ${r.shards} shards`,
-    `parameters   ${mb(r.parameterBytes)} of f32, ${r.destination === "host" ? "kept" : "let go one by one"}`,
+    `parameters   ${mb(r.parameterBytes)} of f32, ${
+      r.destination === "host" ? "kept" : "let go piece by piece"
+    }`,
     `resident     ${mb(r.residentBefore)} before, ${mb(r.residentPeak)} at the peak`,
     `extra        ${mb(r.extraBytes)}`,
     `time         ${r.seconds.toFixed(1)} s`,
@@ -50,29 +58,52 @@ const statusBytes = (field: string): number => {
 /** Starts the kernel's high-water mark of this process anew. */
 const resetPeak = (): void => Deno.writeTextFileSync("/proc/self/clear_refs", "5");
 
-const wrong = (path: string, array: NdArray): boolean =>
-  new Uint32Array(array.data.buffer, array.data.byteOffset, 1)[0]! !== firstWord(path) * 65536;
+/** The parameter with which a run of a stack begins, by the path that it has in a list; undefined within one. */
+const beginning = ({ placements }: OpenModel<LlamaConfig>) => {
+  const starts = new Map(
+    placements.map(({ path, shape, slice }) => [
+      `${path} ${(slice?.index ?? 0) * sizeOf(shape)}`,
+      slice === undefined ? path : path.replace("model.layers.", `model.layers.${slice.index}.`),
+    ]),
+  );
+  return (path: string, at: number): string | undefined => starts.get(`${path} ${at}`);
+};
 
-/** Writes a synthetic bf16 checkpoint, loads it, and removes it. Linux only, for its count of resident memory. */
+const begins = (path: string, data: Float32Array): boolean =>
+  new Uint32Array(data.buffer, data.byteOffset, 1)[0]! === firstWord(path) * 65536;
+
+/**
+ * Writes a synthetic bf16 checkpoint of a decoder, loads it, and removes it: to the host as a list of blocks, as a stream as
+ * stacked blocks, which are the largest parameters. Linux only, for its count of resident memory.
+ */
 export const measureLoad = (
-  bytes: number,
+  config: LlamaConfig,
   destination: Destination,
 ): Effect.Effect<LoadReport, LoadError | DiskError | UnsupportedError | BenchError> =>
   Effect.acquireUseRelease(
     onDisk("make", "a temporary folder", () => Deno.makeTempDir()),
     (folder) =>
       Effect.gen(function* () {
-        yield* writeSynthetic(folder, decoderOf(bytes), 500e6);
+        yield* writeSynthetic(folder, config, 500e6);
         resetPeak();
         const residentBefore = statusBytes("VmRSS"), kept: NdArray[] = [], began = performance.now();
         let parameterBytes = 0, bad: string | undefined;
-        const opened = yield* openDecoder(folder);
-        yield* streamCheckpoint(opened, (path, array) =>
-          Effect.sync(() => {
-            parameterBytes += array.data.byteLength;
-            if (wrong(path, array)) bad = path;
-            if (destination === "host") kept.push(array);
-          }), { reuse: destination === "stream" });
+        const check = (path: string | undefined, data: Float32Array): void => {
+          parameterBytes += data.byteLength;
+          if (path !== undefined && !begins(path, data)) bad = path;
+        };
+        const opened = yield* openDecoder(folder, { scan: destination === "stream" }),
+          start = beginning(opened);
+        yield* destination === "stream"
+          ? streamPieces(
+            opened.placements,
+            (path, at, data) => Effect.sync(() => check(start(path, at), data)),
+          )
+          : streamCheckpoint(opened, (path, array) =>
+            Effect.sync(() => {
+              check(path, array.data as Float32Array);
+              kept.push(array);
+            }));
         const seconds = (performance.now() - began) / 1000, residentPeak = statusBytes("VmHWM");
         if (bad !== undefined) {
           return yield* Effect.fail(

@@ -6,6 +6,7 @@ import { compileText, timeCompile } from "../bench/compile.ts";
 import { decodeText, timeDecode } from "../bench/decode.ts";
 import { flatText, runFlat } from "../bench/flat.ts";
 import { imagesText, timeImages } from "../bench/images.ts";
+import { decoderOf, llama7b } from "../bench/checkpoint.ts";
 import { loadText, measureLoad } from "../bench/load.ts";
 import { presetNames } from "../bench/presets.ts";
 import { stepDevice } from "../bench/step_device.ts";
@@ -57,13 +58,22 @@ const load = Command.make(
     megabytes: countFlag(
       "megabytes",
       2000,
-      "size of the checkpoint, written to the temporary folder and removed",
+      "size of the checkpoint; a file of holes in the temporary folder, removed afterwards",
+    ),
+    shape: choiceFlag(
+      "shape",
+      ["tinyllama", "llama-7b"],
+      "tinyllama",
+      "TinyLlama's width with blocks to make that size, or LLaMA 2 7B whatever the size",
     ),
     to: choiceFlag("to", ["host", "stream"], "host", "keep the arrays, or let each go as an upload does"),
     json: jsonFlag,
   },
-  ({ megabytes, to, json }) =>
-    Effect.map(measureLoad(megabytes * 1e6, to), (report) => printResult(json, report, loadText)),
+  ({ megabytes, shape, to, json }) =>
+    Effect.map(
+      measureLoad(shape === "llama-7b" ? llama7b : decoderOf(megabytes * 1e6), to),
+      (report) => printResult(json, report, loadText),
+    ),
 ).pipe(Command.withDescription("Measures the memory of loading a synthetic, sharded bf16 checkpoint."));
 
 const decode = Command.make(

@@ -111,6 +111,30 @@ const inputsSuite = (name: string, opened: Promise<Context.Context<Device>>): vo
       yield* refused(apart.run, /inputs .*state \(/);
     })));
 
+  test("an input written in runs is the input written at once; runs in disorder are refused", () =>
+    scoped(Effect.gen(function* () {
+      const big = cs.input("big", [3, 1000]),
+        all = Array.from({ length: 3001 }, (_, i) => i % 997),
+        kept = all.slice(0, 3000);
+      const program = yield* load({ outputs: { twice: cs.mul(big, 2) } });
+      const run = (at: number, n: number) => program.writePart("big", at, cs.f32([n], all.slice(at, at + n)));
+      yield* run(0, 700);
+      yield* refused(run(701, 9), /elements from 701 on for big.*those from 700 on/);
+      yield* refused(run(700, 2301), /elements 700 to 3001 for big/);
+      yield* refused(program.writePart("big", 700, cs.i32([1], [1])), /elements of i32 for big/);
+      yield* refused(program.writePart("small", 0, cs.f32([1], [1])), /small.*a path that the program reads/);
+      yield* run(700, 1300);
+      yield* refused(program.run, /no value for the input big/);
+      yield* run(2000, 1000);
+      yield* program.run;
+      assert.equal(numbers((yield* program.read(["twice"])).twice), kept.map((x) => 2 * x));
+      yield* run(0, 2999);
+      yield* refused(program.run, /no value for the input big/);
+      yield* run(2999, 1);
+      yield* program.run;
+      assert.equal(numbers((yield* program.read(["twice"])).twice), kept.map((x) => 2 * x));
+    })));
+
   test("evaluate refuses what is not bound", async () => {
     const e = await Effect.runPromise(
       Effect.flip(Effect.provide(evaluate([cs.add(x, y)], { x: ones }), await opened)),

@@ -96,6 +96,25 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       })));
     }));
 
+  test("a LLaMA decoder as stacked blocks, written slice after slice", () =>
+    inFolder(async (folder) => {
+      await writeModel(folder, savedModel("llama"));
+      const device = await opened, file = golden("llama");
+      await run(Effect.scoped(Effect.gen(function* () {
+        const checkpoint = yield* openDecoder(folder, { scan: true });
+        const params = placeholders("w", checkpoint.specs) as unknown as LlamaParams<Tensor>;
+        const ids = input("ids", file.get("io.input_ids").shape, "i32");
+        const states = llamaStates(checkpoint.config)(params, llamaEmbed(params, ids));
+        const program = yield* device.load(
+          compile({ outputs: { logits: llamaLogits(params, states) } }, device.profile),
+        );
+        yield* uploadCheckpoint(checkpoint, program, "w");
+        yield* program.write({ ids: file.get("io.input_ids") });
+        yield* program.run;
+        near("logits", (yield* program.read(["logits"]))["logits"]!, file.get("io.logits"), CLIP);
+      })));
+    }));
+
   test("adapters merged on the device, exported, loaded again, and taken out of the weights", () =>
     inFolder(async (folder) => {
       await writeModel(folder, savedModel("llama"));

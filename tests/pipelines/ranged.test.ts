@@ -9,6 +9,7 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import fc from "fast-check";
+import type { Program } from "@chain-of-sight/kernels";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { decoderOf, firstWord, writeSynthetic } from "../../pipelines/bench/checkpoint.ts";
@@ -19,9 +20,10 @@ import { loadDecoder, openDecoder, streamCheckpoint } from "../../pipelines/weig
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { denoRanged, type RangedDisk, withRangedDisk } from "../../pipelines/weights/ranged.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
+import { uploadCheckpoint } from "../../pipelines/weights/huggingface/upload.ts";
 import { narrow, widen } from "../../pipelines/weights/stored.ts";
 import { PIECE_BYTES, streamTo } from "../../pipelines/weights/stream.ts";
-import { type LlamaConfig, llamaSpecs } from "@chain-of-sight/core";
+import { type LlamaConfig, llamaSpecs, stackLayers } from "@chain-of-sight/core";
 import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
 import { property } from "../support/property.ts";
 
@@ -93,6 +95,73 @@ memory(
       assert.is(most, 9000 * 512 * 4);
     }),
 );
+
+/** A program that keeps what is written to it, whose inputs have given element types. */
+const noting = (inputs: Readonly<Record<string, "f32" | "f16">>) => {
+  const written = new Map<string, number[]>(), longest = { elements: 0 };
+  const plan = {
+    inputs: Object.fromEntries(Object.entries(inputs).map(([path, dtype]) => [path, { dtype }])),
+  };
+  const writePart: Program["writePart"] = (path, at, { dtype, data }) =>
+    Effect.sync(() => {
+      const before = written.get(path) ?? [];
+      assert.is(at, before.length, `${path}: runs in order`);
+      assert.ok(dtype === "f32" || at % 2 === 0, `${path}: f16 from an even element on`);
+      assert.is(dtype, inputs[path]);
+      longest.elements = Math.max(longest.elements, data.length);
+      for (const x of data) before.push(x);
+      written.set(path, before);
+    });
+  return { program: { plan, writePart } as unknown as Program, written, longest };
+};
+
+memory(
+  "stacked blocks reach a program piece by piece, as f16 where it stores that",
+  () =>
+    inFolder(async (folder) => {
+      const config: LlamaConfig = {
+        vocabulary: 5000,
+        width: 250,
+        layers: 3,
+        heads: 1,
+        ff: 5,
+        attentionBias: true,
+      };
+      const specs = llamaSpecs(config) as Tree<ParameterSpec>, params = filled(specs);
+      await run(
+        exportDecoder(folder, { config, params: params as never }, { floats: "BF16", shardBytes: 6e5 }),
+      );
+      const opened = await run(openDecoder(folder, { scan: true }));
+      const paths = Object.keys(specTrees.flatten(opened.specs));
+      // slices of five elements cannot be written one by one as f16
+      const dtypes = Object.fromEntries(
+        paths.map((path) => [`w.${path}`, /mlp|embed|norm/.test(path) ? "f16" as const : "f32" as const]),
+      );
+      const { program, written, longest } = noting(dtypes), counted: Counted = { longest: 0, total: 0 };
+      await run(withRangedDisk(counting(counted), uploadCheckpoint(opened, program, "w")));
+      assert.ok(longest.elements * 4 <= PIECE_BYTES && counted.longest <= PIECE_BYTES);
+      const want = stackLayers("model.layers")(arrayTrees.flatten(params));
+      assert.equal([...written.keys()].toSorted(), paths.map((path) => `w.${path}`).toSorted());
+      for (const [path, { data }] of Object.entries(want)) {
+        assert.equal(written.get(`w.${path}`), [...data], path);
+      }
+    }),
+);
+
+memory("a number beyond f16 is refused by the parameter's name", () =>
+  inFolder(async (folder) => {
+    const config: LlamaConfig = { vocabulary: 5, width: 4, layers: 1, heads: 1, ff: 3 };
+    const specs = llamaSpecs(config) as Tree<ParameterSpec>, params = filled(specs);
+    arrayTrees.flatten(params)["model.norm.weight"]!.data[2] = 70000;
+    await run(exportDecoder(folder, { config, params: params as never }, { floats: "BF16" }));
+    const paths = Object.keys(specTrees.flatten(specs)), opened = await run(openDecoder(folder));
+    const halves = noting(Object.fromEntries(paths.map((path) => [path, "f16" as const])));
+    const error = await run(Effect.flip(uploadCheckpoint(opened, halves.program, "")));
+    assert.match(error.message, /70144 in model\.norm\.weight.*65504/);
+    await run(
+      uploadCheckpoint(opened, noting(Object.fromEntries(paths.map((path) => [path, "f32"]))).program, ""),
+    );
+  }));
 
 memory(
   "a synthetic checkpoint is a checkpoint, and every parameter begins with its own number",

@@ -17,7 +17,7 @@ import {
   type Program,
   theDevice,
 } from "@chain-of-sight/kernels";
-import { checkInputs } from "../../kernels/device/names.ts";
+import { checkInputs, checkPart } from "../../kernels/device/names.ts";
 import { Written } from "../../kernels/device/written.ts";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
@@ -61,6 +61,15 @@ const load: DeviceService["load"] = (plan, beside = []) =>
         Effect.map(checkInputs(plan, values), () => {
           Object.entries(values).forEach(([path, value]) => cells.get(path)!.value = value);
           written.wrote(Object.keys(values));
+        }),
+      writePart: (path, at, value) =>
+        Effect.gen(function* () {
+          yield* checkPart(plan, path, at, value);
+          yield* written.beforePart(path, at);
+          const cell = cells.get(path)!, tensor = plan.inputs[path]!;
+          if (at === 0) cell.value = blank(tensor).value;
+          (cell.value.data as Float32Array).set(value.data, at);
+          written.wrotePart(path, at + value.data.length);
         }),
       run: Effect.map(written.beforeRun(), () => {
         const given = [...cells].map(([path, { value }]) => [path, value] as const);

@@ -15,7 +15,7 @@ import { type DecodeError, fromEither } from "../../base/bridge.ts";
 import type { MisfitError } from "../misfit.ts";
 import { readJsonFile } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";
-import { type Sink, type StreamOptions, streamTo } from "../stream.ts";
+import { type Sink, streamTo } from "../stream.ts";
 import { place, type Placement } from "../table.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { decoderArchitectures, type DecoderOptions } from "./decoders.ts";
@@ -76,8 +76,7 @@ const openAny = <C>(
 export const streamCheckpoint = <C, X, R>(
   { placements }: OpenCheckpoint<C>,
   sink: Sink<X, R>,
-  options: StreamOptions = {},
-): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink, options);
+): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink);
 
 /** Opens a decoder, named by folder or hub id: LLaMA, Mistral, Qwen2 or Qwen3 by its config.json. */
 export const openDecoder = (
