@@ -88,6 +88,7 @@ export * from "./bridges/tiled.ts";
 export * from "./bridges/table.ts";
 export * from "./models/vit.ts";
 export * from "./models/llama.ts";
+export * from "./models/rows.ts";
 export * from "./models/decode.ts";
 export * from "./models/vision_language.ts";
 export * from "./models/adapted.ts";

@@ -12,6 +12,8 @@ import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
 import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
 import { add, greater, mul, sub } from "../ops/elementwise.ts";
+import { reshape } from "../ops/movement.ts";
+import { segmentPositions } from "../ops/segments.ts";
 import { iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import type { ParameterSpec } from "../parameter.ts";
@@ -187,8 +189,11 @@ export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<
   return [add(x2_btd, pipe(inner_btf, linear(down_proj))), kept];
 };
 
-/** Attention of `[b, h, t, c]` over the same positions: causal, and within the window where there is a shorter one. */
-export const llamaAttention = ({ window }: LlamaConfig): (
+/**
+ * Attention of `[b, h, t, c]` over the same positions: causal, within the window where there is a shorter one, and within
+ * segments `[b, t]` where rows are packed.
+ */
+export const llamaAttention = ({ window }: LlamaConfig, segments?: Tensor): (
   q_bhtc: Tensor,
   k_bgtc: Tensor,
   v_bgtc: Tensor,
@@ -197,14 +202,19 @@ export const llamaAttention = ({ window }: LlamaConfig): (
   const t = q_bhtc.shape.at(-2)!;
   return attention(q_bhtc, k_bgtc, v_bgtc, {
     causal: true,
+    ...(segments === undefined ? {} : { segments }),
     ...(window === undefined || t <= window
       ? {}
       : { mask: greater(iota([1, t], 1), sub(iota([t, 1], 0), window)) }),
   });
 };
 
-const block = (config: LlamaConfig, tables: RopeTables) => {
-  const step = llamaBlock(config, tables, (q, k, v) => [llamaAttention(config)(q, k, v), undefined]);
+const block = (config: LlamaConfig, tables: RopeTables, segments: Tensor | undefined) => {
+  const step = llamaBlock(
+    config,
+    tables,
+    (q, k, v) => [llamaAttention(config, segments)(q, k, v), undefined],
+  );
   return (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => step(x_btd, p)[0];
 };
 
@@ -217,6 +227,10 @@ export const llamaTables = (config: LlamaConfig, t: number, offset: number | Ten
     ...(scaling === undefined ? {} : { scaling }),
   });
 };
+
+/** What to add to the numbers of positions, `[b, 1, t, 1]`, so that they count within their segments. */
+const offsetsOf = (segments: Tensor, t: number): Tensor =>
+  reshape([segments.shape[0]!, 1, t, 1])(sub(segmentPositions(segments), iota([1, t], 1)));
 
 /** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
 export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
@@ -235,15 +249,17 @@ export const llamaBlocks = (
     : layers;
 
 /**
- * States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. Block i is the
- * region `model.layers.i`; blocks of a stack are a loop, each turn of which is the region `model.layers`.
+ * States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. Of packed rows,
+ * i32 `segments` `[b, t]` keep sequences apart: each begins at position 0. Block i is the region `model.layers.i`; blocks
+ * of a stack are a loop, each turn of which is the region `model.layers`.
  */
 export const llamaStates =
-  (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor) => Tensor =>
-  (params: LlamaParams<Tensor>, x_btd: Tensor): Tensor =>
+  (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor) => Tensor =>
+  (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor): Tensor =>
     together(() => {
-      const tables = llamaTables(config, x_btd.shape.at(-2)!);
-      const { layers } = params.model, step = block(config, tables);
+      const t = x_btd.shape.at(-2)!;
+      const tables = llamaTables(config, t, segments === undefined ? 0 : offsetsOf(segments, t));
+      const { layers } = params.model, step = block(config, tables, segments);
       const last_btd = isStacked(layers)
         ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
           carry: x_btd,

@@ -1,5 +1,5 @@
 /**
- * The vision-language model: visual tokens of a bridge, then text embeddings, through one causal decoder.
+ * The vision-language model: visual tokens of a bridge and text embeddings through one causal decoder.
  * Shapes: b images, n visual tokens, t text tokens, s = n + t positions, d channels of the decoder, v vocabulary.
  */
 import { pipe } from "fp-ts/lib/function.js";
@@ -14,6 +14,7 @@ import { show } from "../shape.ts";
 import { isTensor, type Tensor } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 import { type LlamaConfig, llamaEmbed, llamaHead, llamaLogits, llamaSpecs, llamaStates } from "./llama.ts";
+import { gatherRows, mixRows, type RowArrangement, rowSegments } from "./rows.ts";
 import { type VitConfig, vitFeatures, vitSpecs } from "./vit.ts";
 
 /** A vision encoder inside the model, and the blocks whose features the bridge reads. */
@@ -34,10 +35,13 @@ export interface VisionLanguageConfig {
   readonly vision?: VisionTower;
 }
 
-/** Where the visual tokens come from: stored feature levels `[b, g g, c]`, or images `[b, h, w, 3]`. */
+/**
+ * Where the visual tokens come from: stored feature levels `[i, g g, c]`, or images `[i, h, w, 3]`; and where they stand in
+ * the rows. Without an arrangement every row is its image and then its text; with one, rows have as many places for images.
+ */
 export type Sight =
-  | { readonly features: readonly Tensor[] }
-  | { readonly images: Tensor };
+  & ({ readonly features: readonly Tensor[] } | { readonly images: Tensor })
+  & { readonly rows?: RowArrangement };
 
 /** One batch for training. */
 export type VisionLanguageBatch = Sight & {
@@ -119,6 +123,11 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
   const statesOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
     const llama = llamaOf(params), n = bridge.tokens;
     const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
+    if (sight.rows !== undefined) {
+      const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, sight.rows.after);
+      const states_bsd = llamaStates(decoder)(llama, x_bsd, rowSegments(sight.rows, n, source_bs));
+      return gatherRows(states_bsd, before_bt);
+    }
     if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {
       throw new ConfigError({
         op: "visionLanguage",

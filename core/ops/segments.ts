@@ -54,3 +54,9 @@ export const segmentTable = (ids: Tensor): Tensor => {
 /** The ids `[b, s]` of segments. */
 export const idsOf = (table: Tensor): Tensor =>
   reshape([table.shape[0]!, table.shape[2]!])(sliceAxis(1, 0, 1)(table));
+
+/** Positions `[b, s]` of i32 ids `[b, s]` in their own segments, from 0; those of padding mean nothing. */
+export const segmentPositions = (ids: Tensor): Tensor => {
+  const [b, s] = ids.shape as [number, number];
+  return sub(iota([1, s], 1), reshape([b, s])(sliceAxis(1, 1, 2)(segmentTable(ids))));
+};

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream";
 import type { Box } from "../records/box.ts";
 import { parseBox } from "../records/grid.ts";
 import { atomicWrite, type DiskError } from "../base/disk.ts";
+import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds } from "../text/prompt.ts";
 import { pixelsOfPicture } from "../images/pixels.ts";
 import { openSearch } from "../generate/beam_search.ts";
@@ -160,7 +161,7 @@ export const ask = (
     const { tokenizer, writer, bridge } = trained, side = bridge.resolution;
     const layout = show === undefined ? undefined : yield* described(() => windowsOf(bridge));
     const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
-    const question = asked(request.question), prompt = questionIds(tokenizer, question);
+    const question = asked(request.question), prompt = [IMAGE_ID, ...questionIds(tokenizer, question)];
     const all = {
       request,
       trained,
@@ -179,7 +180,7 @@ export const ask = (
       unknown: unknownWords(trained, question),
       ...(O.isSome(box) ? { box: box.value } : {}),
       arm: trained.arm.name,
-      visualTokens: writer.prefix!.tokens,
+      visualTokens: writer.images!.tokens,
       device: device.profile.name,
       seconds,
     };

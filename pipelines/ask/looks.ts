@@ -34,6 +34,7 @@ import {
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
+import { IMAGE_ID } from "../text/image_mark.ts";
 import { visionTower } from "../vision/tower.ts";
 import { described, writeKnown } from "../generate/generator.ts";
 import { heldParams, type Writer } from "../generate/programs.ts";
@@ -131,25 +132,28 @@ const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
   });
 };
 
-/** The decoder's attention of every token of the answer, `[answer, n]`: mean over heads and blocks. */
-const towardsOf = (logits: Tensor, visual: Tensor, first: number, answer: number): Tensor => {
+/**
+ * The decoder's attention of every token of the answer, chosen from position `first` on, to the visual tokens from
+ * position `at` on, `[answer, n]`: mean over heads and blocks.
+ */
+const towardsOf = (logits: Tensor, visual: Tensor, at: number, first: number, answer: number): Tensor => {
   const before = new Set(attentionsOf([visual]));
   const blocks = attentionsOf([logits]).filter((node) => !before.has(node));
   const rows = blocks.map((node) => {
     const [, s] = node.args[1]!.shape.slice(1) as [number, number];
     const weights = reshape([node.args[0]!.shape[2]!, s])(overHeads(node));
-    return sliceAxis(1, 0, visual.shape[1]!)(sliceAxis(0, first, first + answer)(weights));
+    return sliceAxis(1, at, at + visual.shape[1]!)(sliceAxis(0, first, first + answer)(weights));
   });
   return mul(rows.reduce((a, b) => add(a, b)), 1 / rows.length);
 };
 
 /** What was asked and answered about a picture. */
 export interface Exchange {
-  /** Token numbers of the prompt. */
+  /** Token numbers of the prompt, with the image's mark. */
   readonly prompt: readonly number[];
   /** Token numbers of the answer, at least one, without its end. */
   readonly answer: readonly number[];
-  /** Arrays for the inputs of the prefix, for one row. */
+  /** Arrays for the inputs of the image. */
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
@@ -162,13 +166,15 @@ export const looksAt = (
   Effect.scoped(Effect.gen(function* () {
     const device = yield* theDevice();
     // the last token is chosen at the one before it
-    const ids = [...prompt, ...answer].slice(0, -1), n = writer.prefix?.tokens ?? 0;
+    const all = [...prompt, ...answer].slice(0, -1), ids = all.filter((id) => id !== IMAGE_ID);
+    const n = writer.images?.tokens ?? 0, at = all.indexOf(IMAGE_ID);
     const plan = yield* described(() => {
-      const { all, llama } = heldParams(writer), visual = writer.prefix!.describe(all, 1);
+      const { all, llama } = heldParams(writer), visual = writer.images!.describe(all, 1);
       const text = llamaEmbed(llama, input("ids", [1, ids.length], "i32"));
-      const whole = concat([visual, text], 1), length = broadcastTo([1])(constant(n + ids.length, "i32"));
+      const whole = concat([sliceAxis(1, 0, at)(text), visual, sliceAxis(1, at, ids.length)(text)], 1);
+      const length = broadcastTo([1])(constant(n + ids.length, "i32"));
       const { logits_bv } = prefill(writer.decoder)(llama, whole, length);
-      const towards = towardsOf(logits_bv, visual, n + prompt.length - 1, answer.length);
+      const towards = towardsOf(logits_bv, visual, at, n + prompt.length - 2, answer.length);
       const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
       return compile({ outputs: { towards, ...Object.fromEntries(scales) } }, device.profile);
     });

@@ -61,7 +61,7 @@ const seeing = (
   ...writer,
   specs: { vision: vitSpecs(visionTower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
   params: { vision: encoder, ...named(writer.params) },
-  prefix: {
+  images: {
     tokens: model.visualTokens,
     describe: (held, rows) => {
       const { vision, ...rest } = named(held), images = input("images", [rows, views.side, views.side, 3]);

@@ -101,7 +101,7 @@ export const timeDecode = (
     );
     yield* writeKnown(prefix, bindingsOf("params", writer.params));
     const prompt = Array.from({ length: bench.prefix }, (_, i) => (i * 37) % vocabulary);
-    yield* prefix.write(promptRows(room, [prompt], 0));
+    yield* prefix.write(promptRows(writer, room, [prompt], 0));
     yield* prefix.run;
 
     const weightBytes = 4 * (countParameters(specs) - vocabulary * width);

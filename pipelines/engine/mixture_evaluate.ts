@@ -43,11 +43,15 @@ export interface PartScores {
 /** Key of the control that exchanges images. */
 const SHUFFLE = 1;
 
-const leftOutOf = ({ data: { report }, undecodable }: OpenPart): Readonly<Record<string, number>> => {
+const leftOutOf = (
+  { data: { report }, undecodable }: OpenPart,
+  { withoutImage }: PartQuestions,
+): Readonly<Record<string, number>> => {
   const reasons = Object.entries({
     ...Object.fromEntries(Object.entries(report.leftOut).filter(([reason]) => !reason.startsWith("split "))),
     refused: report.refused,
     "image cannot be decoded": undecodable,
+    "no picture": withoutImage,
   });
   return Object.fromEntries(reasons.filter(([, count]) => count > 0));
 };
@@ -57,7 +61,7 @@ export const imagesShown = (mixtures: readonly OpenMixture[]): ReadonlySet<strin
   const shown = new Set<string>();
   for (const { parts } of mixtures) {
     for (const { data, used } of parts) {
-      for (const index of used) shown.add(data.pictures[data.pictureOf(index)]!.content);
+      for (const index of used) data.picturesOf(index).forEach((i) => shown.add(data.pictures[i]!.content));
     }
   }
   return shown;
@@ -83,11 +87,11 @@ const predictionsOf = (
   }));
 
 /** The questions about other images; nothing where there is only one, which has no other. */
-const elsewhere = ({ prompt, questions }: PartQuestions): PartQuestions | undefined => {
+const elsewhere = ({ questions, ...asked }: PartQuestions): PartQuestions | undefined => {
   const own = questions.map(({ record, content }) => ({ ...record, content }));
   const other = shuffledImages(own, SHUFFLE);
   return E.isLeft(other) ? undefined : {
-    prompt,
+    ...asked,
     questions: questions.map(({ record }, i) => ({ record, content: other.right[i]!.content! })),
   };
 };
@@ -168,7 +172,7 @@ export const evaluatePart = (
       scores: seen!,
       shuffled,
       asked: asked.questions.length,
-      leftOut: leftOutOf(part),
+      leftOut: leftOutOf(part, asked),
       images: {
         asked: images.size,
         trained: [...images].filter((image) => options.trained.has(image)).length,

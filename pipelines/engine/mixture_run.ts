@@ -95,21 +95,21 @@ const lengthsOf = (
 ): Readonly<Record<string, number>> => {
   const counts = new Map(lengths.map((length) => [length, 0]));
   for (const i of used) {
-    const least = leastLength(lengths, data.tokensOf(i))!;
+    const least = leastLength(lengths, data.needOf(i).length)!;
     counts.set(least, counts.get(least)! + 1);
   }
   return Object.fromEntries(counts);
 };
 
 /** What became of the parts of a mixture. */
-export const mixtureSummary = ({ parts, length, buckets }: OpenMixture): MixtureSummary =>
+export const mixtureSummary = ({ parts, row, buckets }: OpenMixture): MixtureSummary =>
   Object.fromEntries(
     parts.map((part) => [
       part.name,
       {
         examples: part.used.length,
         undecodable: part.undecodable,
-        ...(buckets.length === 0 ? {} : { lengths: lengthsOf(part, [...buckets, length]) }),
+        ...(buckets.length === 0 ? {} : { lengths: lengthsOf(part, [...buckets, row.length]) }),
         report: part.data.report,
       },
     ]),

@@ -1,5 +1,6 @@
 /** Conversations in LLaVA's form (Liu et al. 2023): the file of pre-training pairs and the mixture of instructions. */
 import * as t from "io-ts";
+import { IMAGE_MARK, marksIn } from "../text/image_mark.ts";
 import type { Message } from "../text/template.ts";
 import { idCodec, nullable, textCodec, wordsCodec } from "../base/codecs.ts";
 import { jsonListOrLines } from "./entries.ts";
@@ -18,6 +19,8 @@ const roles = {
 /** Most messages of a conversation; those of published mixtures have some dozens. */
 const MOST_MESSAGES = 4096;
 
+const names = t.readonlyArray(wordsCodec());
+
 const Conversation = t.intersection([
   t.type({
     id: idCodec(),
@@ -27,31 +30,33 @@ const Conversation = t.intersection([
       `at most ${MOST_MESSAGES} messages`,
     ),
   }),
-  t.partial({ image: nullable(wordsCodec()) }),
+  // lists under either name, as LLaVA-NeXT-Interleave and others have them
+  t.partial({ image: nullable(t.union([wordsCodec(), names])), images: nullable(names) }),
 ]);
 
-/** What stands in a message for the picture. */
-const MARK = "<image>";
-
 const judge = (
-  { id, image, conversations }: t.TypeOf<typeof Conversation>,
+  { id, image, images: several = [], conversations }: t.TypeOf<typeof Conversation>,
   entry: Entry,
 ): Verdict<ConversationRecord> => {
-  const marks = conversations.reduce((n, { value }) => n + value.split(MARK).length - 1, 0);
-  if (marks !== (image === undefined ? 0 : 1)) {
-    return refused(
-      entry,
-      field(
-        "conversations",
-        `${marks} marks ${MARK}`,
-        image === undefined ? "none without a picture" : "one",
-      ),
-    );
-  }
+  const images = typeof image === "string" ? [image] : image ?? several;
   const messages = conversations.map(({ from, value }): Message => ({
     role: roles[from],
-    content: value.replace(MARK, "").trim(),
+    content: value.trim(),
   }));
+  const marks = messages.map(({ content }) => marksIn(content)), all = marks.reduce((a, b) => a + b, 0);
+  if (all !== images.length) {
+    return refused(
+      entry,
+      field("conversations", `${all} marks ${IMAGE_MARK}`, `${images.length}, one for each image`),
+    );
+  }
+  const marked = messages.findIndex(({ role }, i) => role === "assistant" && marks[i]! > 0);
+  if (marked >= 0) {
+    return refused(
+      entry,
+      field(`conversations.${marked}.value`, `a mark ${IMAGE_MARK} in an answer`, "marks in what is asked"),
+    );
+  }
   const turns = messages[0]?.role === "system" ? messages.slice(1) : messages;
   const wrong = turns.findIndex(({ role }, i) => role !== (i % 2 === 0 ? "user" : "assistant"));
   if (wrong >= 0) {
@@ -72,13 +77,10 @@ const judge = (
   if (empty >= 0) {
     return refused(entry, field(`conversations.${empty}.value`, "nothing", "an answer to learn"));
   }
-  return taken(entry, [{ kind: "conversation", id, ...(image === undefined ? {} : { image }), messages }]);
+  return taken(entry, [{ kind: "conversation", id, images, messages }]);
 };
 
-/**
- * LLaVA's conversations, a list or lines of JSON. The mark of the picture is taken out of its message, since pictures
- * stand first, as LLaVA itself puts them.
- */
+/** LLaVA's conversations, a list or lines of JSON, about one image, several, or none. Marks stay where the file has them. */
 export const llava: Format<ConversationRecord> = {
   name: "llava",
   reads: "LLaVA conversations, such as blip_laion_cc_sbu_558k.json and llava_v1_5_mix665k.json",

@@ -1,14 +1,14 @@
-/** Records to train on: a picture, if any, and what is said about it. */
+/** Records to train on: images, if any, and what is said about them. */
 import type { Message } from "../text/template.ts";
 
-/** A conversation about a picture, or without one. */
+/** A conversation about images, or without any. */
 export interface ConversationRecord {
   /** Discriminates the record. */
   readonly kind: "conversation";
   /** Its id in the file; not unique in published mixtures. */
   readonly id: string;
-  /** The picture's name; absent for texts. The picture stands before the first message. */
-  readonly image?: string;
+  /** Names of the images, in the order in which the messages have their marks `<image>`. */
+  readonly images: readonly string[];
   /** What is said: roles take turns, the model has the last word. */
   readonly messages: readonly Message[];
 }

@@ -54,15 +54,15 @@ export type Search = (
   request: SearchRequest,
 ) => Effect.Effect<readonly (readonly number[])[], GenerationError>;
 
-/** Every row of an array several times. */
-const repeated = (array: NdArray, times: number): NdArray => {
-  const [rows, ...rest] = array.shape as [number, ...number[]], width = array.data.length / rows;
+/** The part of an array that belongs to each of some rows, several times. */
+const repeated = (array: NdArray, rows: number, times: number): NdArray => {
+  const [length, ...rest] = array.shape as [number, ...number[]], width = array.data.length / rows;
   const data = new (array.data.constructor as Float32ArrayConstructor)(array.data.length * times);
   for (let r = 0; r < rows * times; r++) {
     const from = Math.floor(r / times) * width;
     data.set(array.data.subarray(from, from + width) as Float32Array, r * width);
   }
-  return ndarray(array.dtype, [rows * times, ...rest], data);
+  return ndarray(array.dtype, [length * times, ...rest], data);
 };
 
 const NOTHING = -3e38;
@@ -156,19 +156,17 @@ export const openSearch = (
     return (request) =>
       Effect.gen(function* () {
         const { prompts, given = {}, limit = room.tokens } = request;
-        const bad = refusal(room, request);
+        const bad = refusal(writer, room, request);
         if (bad !== undefined) return yield* Effect.fail(bad);
         const rules = { beams, ends: marks.ends, limit };
         const spread = prompts.flatMap((p) => Array.from({ length: beams }, () => p));
-        yield* prefix.write(promptRows(wide, spread, marks.pad));
+        const asked = promptRows(writer, wide, spread, marks.pad);
+        yield* prefix.write(asked);
         yield* prefix.write(
-          Object.fromEntries(Object.entries(given).map(([k, a]) => [k, repeated(a, beams)])),
+          Object.fromEntries(Object.entries(given).map(([k, a]) => [k, repeated(a, room.rows, beams)])),
         );
         yield* prefix.run;
-        const lengths = Array.from(
-          { length: rows },
-          (_, r) => (writer.prefix?.tokens ?? 0) + spread[Math.min(r, spread.length - 1)]!.length,
-        );
+        const lengths = Array.from(asked["prompt.lengths"]!.data);
         let searches: readonly Beams[] = prompts.map(() => noBeams), program = prefix;
         for (let written = 0;; written++) {
           const read = yield* program.read(["beam.ids", "beam.logProbabilities"]);

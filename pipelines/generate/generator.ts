@@ -24,16 +24,20 @@ import * as Stream from "effect/Stream";
 import { fromEither } from "../base/bridge.ts";
 import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
-import { type Marks, nextSource, prefixSource, type Room, type Writer } from "./programs.ts";
+import { type Marks, nextSource, placesOf, prefixSource, type Room, type Writer } from "./programs.ts";
+import { type ArrangedRow, arrangementOf, needOf, rowOfTokens } from "../text/rows.ts";
 
 /** What a generation can fail with. */
 export type GenerationError = DeviceError | GenerateError | TreeError;
 
 /** What is asked of a writer at once. */
 export interface WriteRequest {
-  /** Token numbers of every prompt, at least one each; at most as many prompts as the writer has rows. */
+  /**
+   * Token numbers of every prompt, at least one each, `IMAGE_ID` where an image stands; at most as many prompts as the
+   * writer has rows.
+   */
   readonly prompts: readonly (readonly number[])[];
-  /** Arrays for the inputs of the prefix, for all rows of the writer. */
+  /** Arrays for the inputs of the images, for all places of all rows of the writer. */
   readonly given?: Readonly<Record<string, NdArray>>;
   /** Most tokens to be written; as many as there is room for by default. */
   readonly limit?: number;
@@ -61,21 +65,33 @@ export interface Generator {
 }
 
 /** What prompts are refused for. */
-export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = tokens }: WriteRequest):
-  | GenerateError
-  | undefined => {
+export const refusal = (
+  writer: Pick<Writer, "images">,
+  room: Room,
+  { prompts, limit = room.tokens }: WriteRequest,
+): GenerateError | undefined => {
+  const { rows, prompt, tokens } = room, places = placesOf(writer, room);
   const refuse = (got: string, expected: string, mend: string): GenerateError =>
     new GenerateError({ op: "generate", got, expected, mend });
   if (prompts.length < 1 || prompts.length > rows) {
     return refuse(`${prompts.length} prompts`, `1 to ${rows}`, "ask in several batches");
   }
-  const bad = prompts.findIndex((p) => p.length < 1 || p.length > prompt);
-  if (bad >= 0) {
-    return refuse(
-      `${prompts[bad]!.length} tokens in prompt ${bad}`,
-      `1 to ${prompt}`,
-      "shorten the prompt, or open the writer with more room",
-    );
+  for (const [i, ids] of prompts.entries()) {
+    const { length, images } = needOf({ ids });
+    if (length < 1 || length > prompt) {
+      return refuse(
+        `${length} tokens in prompt ${i}`,
+        `1 to ${prompt}`,
+        "shorten the prompt, or open the writer with more room",
+      );
+    }
+    if (images > places) {
+      return refuse(
+        `${images} images in prompt ${i}`,
+        `at most ${places}`,
+        places === 0 ? "ask a model that reads images" : "open the writer with more places for images",
+      );
+    }
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > tokens) {
     return refuse(`${limit} tokens to be written`, `1 to ${tokens}`, "open the writer with more room");
@@ -84,14 +100,24 @@ export const refusal = ({ rows, prompt, tokens }: Room, { prompts, limit = token
 };
 
 /** The prompts as rows of one length; rows that are left over repeat the last prompt. */
-export const promptRows = ({ rows, prompt }: Room, prompts: WriteRequest["prompts"], pad: number): {
-  readonly "prompt.ids": NdArray;
-  readonly "prompt.lengths": NdArray;
-} => {
-  const all = Array.from({ length: rows }, (_, i) => prompts[Math.min(i, prompts.length - 1)]!);
-  const ids = new Int32Array(rows * prompt).fill(pad);
-  all.forEach((ids_t, i) => ids.set(ids_t, i * prompt));
-  return { "prompt.ids": i32([rows, prompt], ids), "prompt.lengths": i32([rows], all.map((p) => p.length)) };
+export const promptRows = (
+  writer: Pick<Writer, "images">,
+  room: Room,
+  prompts: WriteRequest["prompts"],
+  pad: number,
+): Readonly<Record<string, NdArray>> => {
+  const { rows, prompt } = room, images = placesOf(writer, room);
+  const all = Array.from({ length: rows }, (_, i) => {
+    const ids = prompts[Math.min(i, prompts.length - 1)]!;
+    return rowOfTokens("prompt", [{ ids, learnt: ids.map(() => 0) }], pad, { length: prompt, images });
+  });
+  const length = ({ length, imageSegments }: ArrangedRow): number =>
+    length + imageSegments.filter((segment) => segment > 0).length * (writer.images?.tokens ?? 0);
+  return {
+    "prompt.ids": i32([rows, prompt], all.flatMap(({ ids }) => [...ids])),
+    "prompt.lengths": i32([rows], all.map(length)),
+    ...(images === 0 ? {} : { "prompt.after": arrangementOf(all).after }),
+  };
 };
 
 /** Writes the inputs of `values` that a program reads. */
@@ -167,7 +193,7 @@ export const openGenerator = (
       Stream.unwrap(Effect.gen(function* () {
         const { prompts, given = {}, stride = 8, limit = room.tokens } = request;
         const decoding = yield* fromEither(checkDecoding(request.decoding ?? greedily));
-        const bad = refusal(room, request);
+        const bad = refusal(writer, room, request);
         if (bad !== undefined) return yield* Effect.fail(bad);
         if (decoding.kind !== kind) {
           return yield* Effect.fail(
@@ -180,7 +206,7 @@ export const openGenerator = (
           );
         }
         const mine = ++turn;
-        yield* prefix.write({ ...promptRows(room, prompts, marks.pad), ...given });
+        yield* prefix.write({ ...promptRows(writer, room, prompts, marks.pad), ...given });
         yield* writeKnown(prefix, settings(decoding));
         yield* prefix.run;
 

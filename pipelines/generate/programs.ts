@@ -2,7 +2,7 @@
  * The two programs of a generation: a prefix fills the cache and chooses the first token; a step feeds back the token
  * that it chose last. All state stays on the device as inputs that both programs share, so that many steps may be
  * submitted before any number is read. Pure.
- * Shapes: b rows, n tokens before the text, t tokens of a prompt, m new tokens, v vocabulary.
+ * Shapes: b rows, t tokens of a prompt, i images of a prompt, m new tokens, v vocabulary.
  */
 import {
   add,
@@ -25,6 +25,7 @@ import {
   llamaEmbed,
   type LlamaParams,
   llamaSpecs,
+  mixRows,
   type NdArray,
   or,
   type ParameterSpec,
@@ -41,12 +42,12 @@ import {
 import type { Source } from "@chain-of-sight/kernels";
 import type { Decoding } from "./decoding.ts";
 
-/** What comes before the text: visual tokens. */
-export interface Prefix {
-  /** How many. */
+/** The images that prompts may speak of. */
+export interface PromptImages {
+  /** Visual tokens of an image. */
   readonly tokens: number;
-  /** `[rows, tokens, d]` from the parameters and from inputs of its own. */
-  readonly describe: (params: Tree<Tensor>, rows: number) => Tensor;
+  /** Visual tokens `[images, tokens, d]` from the parameters and from inputs of its own. */
+  readonly describe: (params: Tree<Tensor>, images: number) => Tensor;
 }
 
 /** A model that writes. */
@@ -57,16 +58,18 @@ export interface Writer {
   readonly specs: Tree<ParameterSpec>;
   /** The parameters. */
   readonly params: Tree<NdArray>;
-  /** What comes before the text; nothing by default. */
-  readonly prefix?: Prefix;
+  /** The images of its prompts; text alone by default. */
+  readonly images?: PromptImages;
 }
 
 /** Sizes that are fixed when programs are compiled. */
 export interface Room {
   /** Rows of a batch. */
   readonly rows: number;
-  /** Most tokens of a prompt. */
+  /** Most text tokens of a prompt. */
   readonly prompt: number;
+  /** Most images of a prompt of a model that reads images; 1 by default. */
+  readonly images?: number;
   /** Most tokens to be written. */
   readonly tokens: number;
 }
@@ -79,9 +82,13 @@ export interface Marks {
   readonly pad: number;
 }
 
+/** Places for images in a prompt. */
+export const placesOf = ({ images }: Pick<Writer, "images">, room: Pick<Room, "images">): number =>
+  images === undefined ? 0 : room.images ?? 1;
+
 /** Positions of the longest prefix. */
-export const prefixOf = ({ prefix }: Pick<Writer, "prefix">, { prompt }: Pick<Room, "prompt">): number =>
-  (prefix?.tokens ?? 0) + prompt;
+export const prefixOf = (writer: Pick<Writer, "images">, room: Pick<Room, "prompt" | "images">): number =>
+  placesOf(writer, room) * (writer.images?.tokens ?? 0) + room.prompt;
 
 /** The parameters as inputs. */
 export interface Held {
@@ -110,16 +117,22 @@ export const heldCaches = (writer: Writer, room: Room): Omit<DecodePast, "start"
   return { prefix: held("prefix", prefixOf(writer, room)), tail: held("tail", room.tokens) };
 };
 
-/** The prefix of every row: what comes before the text, then its prompt (`prompt.ids`, `prompt.lengths`). */
+/**
+ * The prefix of every row: the text of its prompt (`prompt.ids`) with its images where they stand in it (`prompt.after`),
+ * of `prompt.lengths` positions in all.
+ */
 export const describePrefix = (
   writer: Writer,
   room: Room,
 ): { readonly decoded: Decoded; readonly lengths_b: Tensor } => {
   const { rows, prompt } = room, { all, llama } = heldParams(writer);
   const text_btd = llamaEmbed(llama, input("prompt.ids", [rows, prompt], "i32"));
-  const before = writer.prefix?.describe(all, rows);
-  const x_btd = before === undefined ? text_btd : concat([before, text_btd], 1);
-  const lengths_b = add(input("prompt.lengths", [rows], "i32"), writer.prefix?.tokens ?? 0);
+  const places = placesOf(writer, room), lengths_b = input("prompt.lengths", [rows], "i32");
+  const x_btd = writer.images === undefined || places === 0 ? text_btd : mixRows(
+    text_btd,
+    writer.images.describe(all, rows * places),
+    input("prompt.after", [rows, places], "i32"),
+  ).x_bsd;
   return { decoded: prefill(writer.decoder)(llama, x_btd, lengths_b), lengths_b };
 };
 

@@ -56,8 +56,12 @@ export interface MixtureText {
   readonly tokenizer: string;
   /** How conversations are laid out. */
   readonly template: TemplateName;
-  /** Tokens of a row; what needs more is refused. */
+  /** Text tokens of a row; what needs more is refused. */
   readonly length: number;
+  /** Images of a row; what has more is refused. 1 if absent. */
+  readonly images?: number;
+  /** Whether a row holds as many conversations as fit, each of which sees itself alone; false if absent. */
+  readonly pack?: boolean;
   /**
    * Shorter lengths of rows, ascending, such as `[64, 128]` below 256: the rows of a training step are all of one
    * length, the least that holds them. None if absent: every row is padded to `length`.
@@ -91,6 +95,9 @@ export const boxFormats: Readonly<Record<BoxName, BoxFormat>> = {
 const MOST_WEIGHT = 1e12;
 /** Most tokens of a row: a batch of rows is made at once. */
 const MOST_TOKENS = 2 ** 20;
+
+/** Most images of a row. */
+const MOST_IMAGES = 64;
 
 const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
 const some = <A>(of: t.Type<A, unknown, unknown>): t.Type<readonly A[], unknown, unknown> =>
@@ -146,6 +153,8 @@ const textType = t.refinement(
         length: t.refinement(natural, (n) => n <= MOST_TOKENS, `an integer from 1 to ${MOST_TOKENS}`),
       }),
       t.partial({
+        images: t.refinement(natural, (n) => n <= MOST_IMAGES, `an integer from 1 to ${MOST_IMAGES}`),
+        pack: t.boolean,
         boxes: oneOf(Object.keys(boxFormats) as readonly BoxName[]),
         buckets: t.refinement(some(natural), ascending, "lengths in ascending order"),
       }),

@@ -17,6 +17,7 @@ import type { PictureFile } from "../images/picture_files.ts";
 import { BUCKET_STEPS } from "./mixture_buckets.ts";
 import { boxFormats, type MixtureConfig, type MixturePartConfig } from "./mixture_config.ts";
 import { type MixtureData, openPart } from "./mixture_part.ts";
+import type { RowCapacity } from "../text/rows.ts";
 
 /** A part of an open mixture. */
 export interface OpenPart {
@@ -44,17 +45,19 @@ export interface OpenMixture {
   readonly parts: readonly OpenPart[];
   /** Its language. */
   readonly language: Language;
-  /** Tokens of a row. */
-  readonly length: number;
+  /** What a row holds. */
+  readonly row: RowCapacity;
   /** Shorter lengths that rows of a step may have instead, ascending. */
   readonly buckets: readonly number[];
+  /** Whether a row holds as many examples as fit. */
+  readonly pack: boolean;
 }
 
 /** What opening a mixture can fail with. */
 export type MixtureError = DataError | DecodeError | DiskError | FormatError | TemplateError;
 
 const mixtureHash = (
-  { parts, language, length, buckets }: Omit<OpenMixture, "hash">,
+  { parts, language, row, buckets, pack }: Omit<OpenMixture, "hash">,
 ): string =>
   hashOf({
     parts: parts.map(({ name, weight = null, data, used }) => ({
@@ -64,8 +67,8 @@ const mixtureHash = (
       left: used.length === data.count ? [] : leftOf(data.count, used),
     })),
     language: language.hash,
-    length,
-    ...(buckets.length === 0 ? {} : { buckets, together: BUCKET_STEPS }),
+    row: { ...row },
+    ...(buckets.length === 0 && !pack ? {} : { buckets, pack, together: BUCKET_STEPS }),
   });
 
 const leftOf = (count: number, used: Uint32Array): readonly number[] => {
@@ -109,7 +112,9 @@ export const openMixture = (
   cache: string,
 ): Effect.Effect<OpenMixture, MixtureError, Scope.Scope> =>
   Effect.gen(function* () {
-    const language = yield* mixtureLanguage(config), { length, buckets = [] } = config.text;
+    const language = yield* mixtureLanguage(config);
+    const { length, images: places = 1, buckets = [], pack = false } = config.text;
+    const row = { length, images: places };
     const parts = yield* Effect.forEach(config.parts, (part) =>
       Effect.gen(function* () {
         const { name, files, split, images, weight, turns = 1 } = part, tasks = tasksOf(config, part);
@@ -122,7 +127,7 @@ export const openMixture = (
           policy,
           tasks,
           language,
-          length,
+          row,
           turns,
         }, `${cache}/records`);
         const used = Uint32Array.from({ length: data.count }, (_, i) => i);
@@ -136,7 +141,7 @@ export const openMixture = (
           undecodable: 0,
         };
       }));
-    const opened = { parts, language, length, buckets };
+    const opened = { parts, language, row, buckets, pack };
     return { hash: mixtureHash(opened), ...opened };
   });
 
@@ -159,7 +164,7 @@ export const withoutPictures = (
         const bad = data.pictures.find(({ content }) => reasonOf(content) !== undefined);
         if (bad === undefined) return part;
         const used = part.used.filter((i) =>
-          reasonOf(data.pictures[data.pictureOf(i)]!.content) === undefined
+          data.picturesOf(i).every((picture) => reasonOf(data.pictures[picture]!.content) === undefined)
         );
         if (policy === "skip" && used.length > 0) {
           return { ...part, used, undecodable: part.undecodable + part.used.length - used.length };

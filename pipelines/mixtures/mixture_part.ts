@@ -23,7 +23,8 @@ import {
   type PrepareOptions,
 } from "./mixture_prepare.ts";
 import { distinctImages, grouped } from "./mixture_rows.ts";
-import { joins, joinTokens, type KeptTokens, type RowTokens, unpackTokens } from "./prepared_tokens.ts";
+import { joins, joinTokens, type KeptTokens, unpackTokens } from "./prepared_tokens.ts";
+import type { RowCapacity, RowTokens } from "../text/rows.ts";
 
 /** A function as a reader of examples. */
 export const exampleReader = (
@@ -43,8 +44,8 @@ export type TokenReader = ReturnType<typeof tokenReader>;
 
 /** A record of a prepared data set. */
 export interface DrawnRecord extends KeptRecord {
-  /** The sha-256 of its image's bytes, hexadecimal: the key of the image everywhere. */
-  readonly content: string;
+  /** The sha-256 of the bytes of each of its images, hexadecimal: the keys of the images everywhere. */
+  readonly contents: readonly string[];
 }
 
 /** A prepared data set. */
@@ -55,13 +56,13 @@ export interface MixtureData {
   readonly count: number;
   /** Its images, one for each content: the same bytes under two names are one image. */
   readonly pictures: readonly PictureFile[];
-  /** The picture of each example. */
-  readonly pictureOf: (index: number) => number;
-  /** Most tokens that an example takes, whichever of its prompts and answers are learnt. */
-  readonly tokensOf: (index: number) => number;
+  /** The images of an example, in the order of their marks. */
+  readonly picturesOf: (index: number) => readonly number[];
+  /** What an example takes of a row at most, whichever of its prompts and answers are learnt. */
+  readonly needOf: (index: number) => RowCapacity;
   /** The tokens of an example, as they were encoded when its files were read. */
   readonly rowTokens: TokenReader;
-  /** The records of an example, all about one image; each names the sha-256 of its image's bytes. */
+  /** The records of an example: one, or several about one image. */
   readonly example: ReturnType<typeof exampleReader>;
   /** What became of the files. */
   readonly report: PartReport;
@@ -89,6 +90,7 @@ const checked: readonly string[] = [
   preparedFiles.records,
   preparedFiles.offsets,
   preparedFiles.images,
+  preparedFiles.imageStarts,
   preparedFiles.tokens,
   preparedFiles.pictures,
   preparedFiles.rows,
@@ -208,8 +210,10 @@ const tokenReading = (
 };
 
 /** A benchmark's record with the content of its image, by which intervals and controls tell images apart. */
-const withContent = (record: AnyRecord, content: string): AnyRecord =>
-  record.kind === "conversation" || record.kind === "pair" ? record : { ...record, content };
+const withContent = (record: AnyRecord, [content]: readonly string[]): AnyRecord =>
+  record.kind === "conversation" || record.kind === "pair" || content === undefined
+    ? record
+    : { ...record, content };
 
 const empty = (name: string, report: PreparedReport): DataError =>
   new DataError({
@@ -231,9 +235,9 @@ const alone = (name: string): DataError =>
 
 /** The key of a part: the content of its files and all that decides how they are read. */
 const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
-  const { format, split = null, images = null, policy, tasks, language, length, turns } = options;
+  const { format, split = null, images = null, policy, tasks, language, row, turns } = options;
   return hashOf({
-    prepared: 6,
+    prepared: 7,
     format: format.name,
     files: hashes,
     split,
@@ -242,7 +246,7 @@ const keyOf = (options: PrepareOptions, hashes: readonly string[]): string => {
     prompts: tasks.prompts,
     boxes: tasks.boxes.name,
     language: language.hash,
-    length,
+    row: { ...row },
     turns,
   });
 };
@@ -266,7 +270,8 @@ export const openPart = (
     const bytes = (part: string) => onDisk("read", folder, () => Deno.readFile(`${folder}/${part}`));
     const offsets = new Float64Array((yield* bytes(preparedFiles.offsets)).buffer);
     const listed = new Uint32Array((yield* bytes(preparedFiles.images)).buffer);
-    if (listed.length === 0) return yield* Effect.fail(empty(name, report));
+    const imageStarts = new Uint32Array((yield* bytes(preparedFiles.imageStarts)).buffer);
+    if (offsets.length < 2) return yield* Effect.fail(empty(name, report));
     const tokens = new Uint32Array((yield* bytes(preparedFiles.tokens)).buffer);
     const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
     const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
@@ -278,18 +283,33 @@ export const openPart = (
       options.turns > 1 ? 2 : 1,
     );
     const { numbers, firsts } = distinctImages(contents);
-    const examples = grouped(listed.map((image) => numbers[image]!), tokens, options);
+    const picturesOf = (record: number): readonly number[] =>
+      Array.from(listed.subarray(imageStarts[record], imageStarts[record + 1]), (image) => numbers[image]!);
+    // records about one image may share a row; others are alone with themselves
+    const shared = Float64Array.from(tokens, (_, record) => {
+      const [first, ...more] = picturesOf(record);
+      return first === undefined || more.length > 0 ? firsts.length + record : first;
+    });
+    const examples = grouped(shared, tokens, { turns: options.turns, length: options.row.length });
     const drawn = (record: number): DrawnRecord => {
-      const raw = read(record), content = contents[raw.picture]!;
-      return { ...raw, picture: numbers[raw.picture]!, content, record: withContent(raw.record, content) };
+      const raw = read(record), own = raw.pictures.map((image) => contents[image]!);
+      return {
+        ...raw,
+        pictures: picturesOf(record),
+        contents: own,
+        record: withContent(raw.record, own),
+      };
     };
     const { images: _images, ...elsewhere } = options; // pictures may be moved; what they hold decides
     return {
       hash: hashOf({ key: keyOf(elsewhere, hashes), pictures: sha256(contents.join()) }),
       count: examples.length,
       pictures: firsts.map((first) => pictureFile(spotOf(folder, kept[first]!), contents[first]!)),
-      pictureOf: (index) => numbers[listed[examples[index]![0]!]!]!,
-      tokensOf: (index) => examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
+      picturesOf: (index) => picturesOf(examples[index]![0]!),
+      needOf: (index) => ({
+        length: examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
+        images: picturesOf(examples[index]![0]!).length,
+      }),
       rowTokens: (index, choose) =>
         Effect.try({
           try: () => joinTokens(examples[index]!.map((record, i) => tokensIn(record, choose, i > 0))),

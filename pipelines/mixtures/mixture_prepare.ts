@@ -8,9 +8,9 @@ import * as Stream from "effect/Stream";
 import * as E from "fp-ts/lib/Either.js";
 import { type DiskError, onDisk, writeAll } from "../base/disk.ts";
 import { sha256 } from "../base/hash.ts";
-import { answerCount } from "../text/record_turns.ts";
+import { answerCount, imagesOf } from "../text/record_turns.ts";
 import { errorOf, type Format, type FormatError, type Place, type Verdict } from "../formats/format.ts";
-import { field, leftOut, refused } from "../formats/machine.ts";
+import { field, refused } from "../formats/machine.ts";
 import {
   addVerdict,
   type AnyRecord,
@@ -29,8 +29,8 @@ export interface KeptRecord {
   readonly file: string;
   /** The entry of the file. */
   readonly entry: string;
-  /** Number of its image in the prepared list. */
-  readonly picture: number;
+  /** Numbers of its images in the prepared list. */
+  readonly pictures: readonly number[];
   /** How many of its answers a row has room for. */
   readonly answers: number;
   /** The record. */
@@ -54,7 +54,7 @@ export interface PreparedReport extends ReadReport {
 
 /** What became of a part's files. */
 export interface PartReport extends PreparedReport {
-  /** Rows that the records make: of one image each. */
+  /** Examples that the records make: records about one image may share one. */
   readonly rows: number;
 }
 
@@ -77,6 +77,7 @@ export const preparedFiles = {
   records: "records.jsonl",
   offsets: "offsets.bin",
   images: "images.bin",
+  imageStarts: "image_starts.bin",
   tokens: "tokens.bin",
   rows: "rows.bin",
   rowStarts: "row_starts.bin",
@@ -125,6 +126,8 @@ const sizeOf = (path: string): number | undefined => {
 interface Numbers {
   readonly offsets: number[];
   readonly pictures: number[];
+  /** How many of them are those of the records before each. */
+  readonly imageStarts: number[];
   readonly tokens: number[];
   /** Where packed tokens begin, in bytes. */
   readonly rowStarts: number[];
@@ -134,7 +137,14 @@ interface Numbers {
 
 /** Sees to one verdict after the other: what is used is written, what is not comes back refused. */
 const keeper = (options: PrepareOptions, folder: string) => {
-  const numbers: Numbers = { offsets: [0], pictures: [], tokens: [], rowStarts: [0], recordRows: [0] };
+  const numbers: Numbers = {
+    offsets: [0],
+    pictures: [],
+    imageStarts: [0],
+    tokens: [],
+    rowStarts: [0],
+    recordRows: [0],
+  };
   // embedded images are known by the sha-256 of their bytes, others by their path until their content is read
   const contents = new Map<string, number>(), paths = new Map<string, number>();
   const next = (): number => contents.size + paths.size;
@@ -196,20 +206,23 @@ const keeper = (options: PrepareOptions, folder: string) => {
       ready: { readonly kept: KeptRecord; readonly encoded: EncodedRecord }[] = [];
     let left = 0;
     for (const record of verdict.records) {
-      if (record.image === undefined) return leftOut(place, "no picture");
       const got = encodeRecord(record, options);
       if (E.isLeft(got)) return refused(place, field(...got.left));
-      const encoded = got.right;
-      const picture = await pictureOf(place.file, record.image, bytes);
-      if (typeof picture === "string") return refused(place, field("image", record.image, picture));
+      const encoded = got.right, pictures: number[] = [];
+      for (const image of imagesOf(record).slice(0, encoded.images)) {
+        const picture = await pictureOf(place.file, image, bytes);
+        if (typeof picture === "string") return refused(place, field("image", image, picture));
+        pictures.push(picture);
+      }
       left += record.kind === "conversation" ? answerCount(record.messages) - encoded.answers : 0;
-      const kept = { file: place.file, entry: entryText(place), picture, answers: encoded.answers, record };
+      const kept = { file: place.file, entry: entryText(place), pictures, answers: encoded.answers, record };
       ready.push({ kept, encoded });
     }
     for (const { kept, encoded: { forms, tokens } } of ready) {
       await records.add(line(kept));
       numbers.offsets.push(records.written);
-      numbers.pictures.push(kept.picture);
+      numbers.pictures.push(...kept.pictures);
+      numbers.imageStarts.push(numbers.pictures.length);
       numbers.tokens.push(tokens);
       for (const words of forms) {
         await rows.add(new Uint8Array(words.buffer));
@@ -227,6 +240,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
       Deno.writeFile(`${folder}/${name}`, new Uint8Array(values.buffer as ArrayBuffer));
     await write(preparedFiles.offsets, Float64Array.from(numbers.offsets));
     await write(preparedFiles.images, Uint32Array.from(numbers.pictures));
+    await write(preparedFiles.imageStarts, Uint32Array.from(numbers.imageStarts));
     await write(preparedFiles.tokens, Uint32Array.from(numbers.tokens));
     await write(preparedFiles.rowStarts, Float64Array.from(numbers.rowStarts));
     await write(preparedFiles.recordRows, Uint32Array.from(numbers.recordRows));

@@ -1,6 +1,6 @@
 /** Which records of a data set share a row: those about one image, known by its content. */
 
-/** How many records a row holds. */
+/** How many records an example holds. */
 export interface RowLimits {
   /** Most records about one image in an example. */
   readonly turns: number;

@@ -6,12 +6,19 @@ import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type { Conversation } from "../text/conversation.ts";
 import type { Language } from "../text/language.ts";
-import { answerCount, firstTurns, joinedTurns, type TaskConfig, variantsOf } from "../text/record_turns.ts";
+import { IMAGE_MARK, imagesIn } from "../text/image_mark.ts";
+import {
+  answerCount,
+  firstTurns,
+  imagesOf,
+  joinedTurns,
+  type TaskConfig,
+  variantsOf,
+  withoutImages,
+} from "../text/record_turns.ts";
+import { needOf, type RowCapacity, type RowTokens } from "../text/rows.ts";
 import type { Message, TemplateError } from "../text/template.ts";
 import type { AnyRecord } from "../formats/read.ts";
-
-/** What a row is made of. */
-export type RowTokens = Pick<Conversation, "ids" | "learnt">;
 
 /** Tokens of which the end may be cut off. */
 export interface KeptTokens extends RowTokens {
@@ -50,8 +57,10 @@ export const joinTokens = (parts: readonly KeptTokens[]): RowTokens => ({
 export interface EncodedRecord {
   /** Its ways: the forms in which they begin a row, then those in which they follow another record. */
   readonly forms: readonly Int32Array[];
-  /** Tokens of the longest. */
+  /** Text tokens of the longest. */
   readonly tokens: number;
+  /** How many of its images the answers that there is room for speak of: the first ones. */
+  readonly images: number;
   /** How many of its answers a row has room for. */
   readonly answers: number;
 }
@@ -65,8 +74,8 @@ export interface EncodeOptions {
   readonly tasks: TaskConfig;
   /** The language. */
   readonly language: Language;
-  /** Tokens of a row. */
-  readonly length: number;
+  /** What a row holds. */
+  readonly row: RowCapacity;
   /** Most records about one image in a row. */
   readonly turns: number;
 }
@@ -83,9 +92,9 @@ const all = (
 /** Every way of a record in tokens; of a conversation that is too long, as many answers as there is room for. */
 export const encodeRecord = (
   record: AnyRecord,
-  { tasks, language, length, turns }: EncodeOptions,
+  { tasks, language, row, turns }: EncodeOptions,
 ): E.Either<RecordFault, EncodedRecord> => {
-  const variants = variantsOf(record, tasks);
+  const variants = variantsOf(record, tasks), { length } = imagesOf(record);
   if (variants.length === 0) {
     return E.left(["answers", "none", "an answer to learn: a split that does not hide them"]);
   }
@@ -95,33 +104,46 @@ export const encodeRecord = (
       all(language.tokens, cut),
       E.flatMap((first) =>
         pipe(
-          turns > 1 ? all(language.continued, cut) : E.right([]),
+          turns > 1 ? all(language.continued, cut.map(withoutImages)) : E.right([]),
           E.map((next) => [...first, ...next]),
         )
       ),
       E.map((forms) => ({
         forms: forms.map(packTokens),
-        tokens: forms.reduce((most, { ids }) => Math.max(most, ids.length), 0),
+        tokens: forms.reduce((most, form) => Math.max(most, needOf(form).length), 0),
+        images: needOf(forms[0]!).images,
         answers,
       })),
     );
   };
   const most = answerCount(variants[0]!);
+  const fits = ({ tokens, images }: EncodedRecord): boolean => tokens <= row.length && images <= row.images;
   return pipe(
     encoded(most),
     E.flatMap((whole): E.Either<RecordFault, EncodedRecord> => {
-      if (whole.tokens <= length) return E.right(whole);
+      // a mark that is not of an image: one that a question or an answer spells out
+      if (whole.images !== length) {
+        return E.left(["(text)", `${whole.images} marks ${IMAGE_MARK}`, `${length}, one for each image`]);
+      }
+      if (fits(whole)) return E.right(whole);
       // where the end tokens stand says how many answers fit; what follows the last of them may differ by a few tokens
-      const stops = pipe(language.tokens(variants[0]!), E.match(() => [], (c) => c.stops));
+      const stops = pipe(
+        language.tokens(variants[0]!),
+        E.match(() => [], ({ ids, stops }) => stops.map((at) => at - imagesIn(ids.slice(0, at)))),
+      );
       for (
-        let answers = Math.min(most - 1, stops.filter((at) => at < length).length);
+        let answers = Math.min(most - 1, stops.filter((at) => at < row.length).length);
         answers > 0;
         answers--
       ) {
         const shorter = encoded(answers);
-        if (E.isLeft(shorter) || shorter.right.tokens <= length) return shorter;
+        if (E.isLeft(shorter) || fits(shorter.right)) return shorter;
       }
-      return E.left(["(length)", `${whole.tokens} tokens`, `at most ${length}, the length of a row`]);
+      return E.left(
+        whole.images > row.images && whole.tokens <= row.length
+          ? ["(images)", `${whole.images} images`, `at most ${row.images}, the images of a row (text.images)`]
+          : ["(length)", `${whole.tokens} tokens`, `at most ${row.length}, the length of a row`],
+      );
     }),
   );
 };

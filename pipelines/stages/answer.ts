@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
 import type { Writer } from "../generate/programs.ts";
+import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
@@ -66,7 +67,7 @@ export const writerOf = (
     decoder: decoderOf(config, vocabulary),
     specs: model.specs,
     params,
-    prefix: {
+    images: {
       tokens: model.visualTokens,
       describe: (held, rows) =>
         model.visual(held, {
@@ -96,7 +97,7 @@ export const openAnswerer = (
     const group = (set: FeatureSet, askings: readonly Asking[], limit: number) =>
       Effect.gen(function* () {
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
-        const prompts = askings.map((a) => questionIds(tokenizer, a.prompt));
+        const prompts = askings.map((a) => [IMAGE_ID, ...questionIds(tokenizer, a.prompt)]);
         const given = featureInputs(gatherFeatures(set, rows.map((r) => r.picture)), levels);
         const answers = yield* writeTexts(generator, { prompts, given, limit, stride: limit });
         return answers.map((ids) => tokenizer.decode(ids));

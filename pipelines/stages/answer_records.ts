@@ -11,7 +11,8 @@ import { strip } from "../eval/python_text.ts";
 import type { BenchmarkRecord } from "../records/records.ts";
 import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
 import type { DiskError } from "../base/disk.ts";
-import { askedOf, defaultPrompts } from "../text/record_turns.ts";
+import { askedMessage, defaultPrompts } from "../text/record_turns.ts";
+import { needOf } from "../text/rows.ts";
 import type { TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import type { FeatureStore } from "../train/feature_store.ts";
@@ -30,8 +31,10 @@ export interface ImageQuestion {
 export interface PartQuestions {
   /** The prompt, with places for question, choices and hint. */
   readonly prompt: string;
-  /** The questions, in the order of the part's examples. */
+  /** The questions about an image, in the order of the part's examples. */
   readonly questions: readonly ImageQuestion[];
+  /** Number of questions without an image, which are not asked. */
+  readonly withoutImage: number;
 }
 
 const isBenchmark = (record: AnyRecord): record is BenchmarkRecord =>
@@ -59,13 +62,15 @@ export const partQuestions = (
 ): Effect.Effect<PartQuestions, DiskError | EvalError> =>
   Effect.gen(function* () {
     const questions: ImageQuestion[] = [];
+    let withoutImage = 0;
     for (const index of part.used) {
-      for (const { record, content } of yield* part.data.example(index)) {
+      for (const { record, contents: [content] } of yield* part.data.example(index)) {
         if (!isBenchmark(record)) return yield* Effect.fail(untold(part.name, record.kind));
-        questions.push({ record, content });
+        if (content === undefined) withoutImage++;
+        else questions.push({ record, content });
       }
     }
-    return { prompt: partPrompt(part, of), questions };
+    return { prompt: partPrompt(part, of), questions, withoutImage };
   });
 
 /** What answers. */
@@ -107,12 +112,12 @@ export const answerRecords = (
     const levels = levelsRead(model, bridge);
     const asked = yield* Effect.forEach(questions, ({ record, content }) =>
       Effect.map(
-        fromEither(language.prompt([{ role: "user", content: askedOf(record, prompt) }])),
+        fromEither(language.prompt([askedMessage(record, prompt)])),
         (prompted) => ({ ...prompted, content }),
       ));
     const room = {
       rows: batch,
-      prompt: asked.reduce((most, { ids }) => Math.max(most, ids.length), 1),
+      prompt: asked.reduce((most, { ids }) => Math.max(most, needOf({ ids }).length), 1),
       tokens,
     };
     const marks = { ends: [...new Set(asked.flatMap(({ ends }) => ends))], pad: language.pad };

@@ -1,5 +1,5 @@
 /** Mixtures of real data sets as what a stage learns from: stored features of their pictures, or the pictures themselves. */
-import type { NdArray, TreeError } from "@chain-of-sight/core";
+import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -9,15 +9,14 @@ import type { DataError } from "../base/data_error.ts";
 import { type ImageError, pictureDecoder } from "../images/decode.ts";
 import { undecodable } from "../images/picture_checks.ts";
 import { openSquares } from "../images/squares.ts";
-import { type Draw, drawsAt, type Mixture, mixtureOf } from "../mixtures/mixture.ts";
-import { type Bucket, bucketsAt } from "../mixtures/mixture_buckets.ts";
+import { type Draw, type Mixture, mixtureOf } from "../mixtures/mixture.ts";
+import { type BatchOfStep, bucketsAt } from "../mixtures/mixture_buckets.ts";
 import { type OpenMixture, picturesOf, withoutPictures } from "../mixtures/mixture_open.ts";
 import { rngOf } from "../base/rng.ts";
 import type { DiskError } from "../base/disk.ts";
 import type { RunError } from "../runs/run_directory.ts";
 import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
-import { rowOfTokens } from "../text/conversation.ts";
-import type { Row } from "../text/prompt.ts";
+import { type ArrangedRow, arrangementOf, rowOfTokens, type RowTokens } from "../text/rows.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import { type FeatureStore, openFeatureStore } from "../train/feature_store.ts";
 import { type FillError, fillFeatures, type FillOptions } from "../train/fill_features.ts";
@@ -26,7 +25,7 @@ import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { codeVersions } from "./code.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
-import { batchesOf, type LanguageSource, type SightSpec, textPaths } from "./source.ts";
+import { batchesOf, type LanguageSource, placePaths, type SightSpec, textPaths } from "./source.ts";
 
 /** What the batches of a mixture can fail with. */
 export type MixtureBatchError =
@@ -38,27 +37,37 @@ export type MixtureBatchError =
   | ImageError;
 
 interface Drawn {
-  /** The row of text. */
-  readonly row: Row;
-  /** The sha-256 of the picture's file. */
-  readonly content: string;
-  /** The part, and the number of the picture in it. */
-  readonly at: { readonly part: number; readonly picture: number };
+  /** The row. */
+  readonly row: ArrangedRow;
+  /** The image at each place of the row: its part, and its number there; nothing at places without one. */
+  readonly images: readonly (ImageOf | undefined)[];
 }
 
-/** The example of a draw as a row: of each record's prompts and answers, other ones at other passes. */
+/** An image of a part. */
+interface ImageOf {
+  readonly part: number;
+  readonly picture: number;
+}
+
+/** The examples of some draws as a row: of each record's prompts and answers, other ones at other passes. */
 const drawn = (
-  { parts, language }: OpenMixture,
-  draw: Draw,
+  { parts, language, row: { images: places } }: OpenMixture,
+  draws: readonly Draw[],
   length: number,
 ): Effect.Effect<Drawn, DiskError> =>
   Effect.gen(function* () {
-    const part = parts[draw.part]!, index = part.used[draw.index]!;
-    const rng = rngOf("variants", part.name, index, draw.epoch);
-    const tokens = yield* part.data.rowTokens(index, rng.below);
-    const row = rowOfTokens(`${part.name}: example ${index}`, tokens, language.pad, length);
-    const picture = part.data.pictureOf(index);
-    return { row, content: part.data.pictures[picture]!.content, at: { part: draw.part, picture } };
+    const conversations: RowTokens[] = [], images: ImageOf[] = [], names: string[] = [];
+    for (const draw of draws) {
+      const part = parts[draw.part]!, index = part.used[draw.index]!;
+      const rng = rngOf("variants", part.name, index, draw.epoch);
+      conversations.push(yield* part.data.rowTokens(index, rng.below));
+      images.push(...part.data.picturesOf(index).map((picture) => ({ part: draw.part, picture })));
+      names.push(`${part.name}: example ${index}`);
+    }
+    return {
+      row: rowOfTokens(names.join("; "), conversations, language.pad, { length, images: places }),
+      images: Array.from({ length: places }, (_, i) => images[i]),
+    };
   });
 
 const orderOf = (mixture: OpenMixture, seed: number): E.Either<DataError, Mixture> =>
@@ -71,36 +80,40 @@ const orderOf = (mixture: OpenMixture, seed: number): E.Either<DataError, Mixtur
     seed,
   );
 
-/** The examples of every step: in rows of one length, or of the least of several that holds all of them. */
-const stepsOf = (
-  { parts, length, buckets }: OpenMixture,
-  size: number,
-) =>
-(order: Mixture): (step: number) => Bucket<Draw> => {
-  if (buckets.length > 0) {
-    return bucketsAt(order, size, [...buckets, length], ({ part, index }) => {
-      const { data, used } = parts[part]!;
-      return data.tokensOf(used[index]!);
-    });
-  }
-  const at = drawsAt(order, size);
-  return (step) => ({ length, items: at(step) });
+/** The rows of every step. */
+const stepsOf = ({ parts, row, buckets, pack }: OpenMixture, size: number) => (order: Mixture): BatchOfStep =>
+  bucketsAt(order, size, { lengths: [...buckets, row.length], images: row.images, pack }, (draw) => {
+    const { data, used } = parts[draw.part]!;
+    return data.needOf(used[draw.index]!);
+  });
+
+/** Rows of an array at the places that hold something; zeros at the others. */
+const atPlaces = (array: NdArray, places: readonly unknown[]): NdArray => {
+  const shape = [places.length, ...array.shape.slice(1)], size = shape.slice(1).reduce((a, n) => a * n, 1);
+  if (array.shape[0] === places.length) return array;
+  const data = new Float32Array(places.length * size);
+  let row = 0;
+  places.forEach((place, i) => {
+    if (place !== undefined) {
+      data.set(array.data.subarray(row * size, ++row * size) as Float32Array, i * size);
+    }
+  });
+  return ndarray("f32", shape, data);
 };
 
-/** A function from drawn examples to the arrays before their text. */
-const sightOf = <E>(
-  arrays: (examples: readonly Drawn[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E>,
-): (examples: readonly Drawn[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E> => arrays;
+/** The arrays of some images. */
+type SightArrays<E> = (images: readonly ImageOf[]) => Effect.Effect<Readonly<Record<string, NdArray>>, E>;
 
 const sourceOf = (
   mixture: OpenMixture,
   sight: SightSpec,
   key: string,
-  arrays: ReturnType<typeof sightOf<MixtureBatchError>>,
+  arrays: SightArrays<MixtureBatchError>,
 ): LanguageSource<MixtureBatchError> => ({
   identity: { mixture: mixture.hash, sight: key },
   sight,
-  length: mixture.length,
+  length: mixture.row.length,
+  images: mixture.row.images,
   ...(mixture.buckets.length === 0 ? {} : { buckets: mixture.buckets }),
   vocabulary: embeddingRows(mixture.language.size),
   words: mixture.language.words,
@@ -108,10 +121,20 @@ const sourceOf = (
     const steps = E.map(stepsOf(mixture, size))(orderOf(mixture, seed));
     return batchesOf((step) =>
       Effect.gen(function* () {
-        const { items, length } = (yield* fromEither(steps))(step), paths = textPaths(mixture, length);
-        const examples = yield* Effect.forEach(items, (draw) => drawn(mixture, draw, length));
-        const { ids, labels }: Batch = yield* fromEither(batchOf(examples.map(({ row }) => row)));
-        return { ...(yield* arrays(examples)), [paths.ids]: ids, [paths.labels]: labels };
+        const { rows, length } = (yield* fromEither(steps))(step), paths = textPaths(mixture.row, length);
+        const examples = yield* Effect.forEach(rows, (draws) => drawn(mixture, draws, length));
+        const made = examples.map(({ row }) => row), places = examples.flatMap(({ images }) => images);
+        const { ids, labels }: Batch = yield* fromEither(batchOf(made));
+        const { segments, after, imageSegments } = arrangementOf(made);
+        const seen = yield* arrays(places.filter((image) => image !== undefined));
+        return {
+          ...Object.fromEntries(Object.entries(seen).map(([path, array]) => [path, atPlaces(array, places)])),
+          [paths.ids]: ids,
+          [paths.labels]: labels,
+          [paths.segments]: segments,
+          [placePaths.after]: after,
+          [placePaths.imageSegments]: imageSegments,
+        };
       })
     );
   },
@@ -126,7 +149,11 @@ export const featureMixtureSource = (
     mixture,
     { kind: "features", ...store.shape },
     store.key,
-    sightOf((examples) => Effect.map(store.read(examples.map(({ content }) => content)), featureBindings)),
+    (images) =>
+      Effect.map(
+        store.read(images.map(({ part, picture }) => mixture.parts[part]!.data.pictures[picture]!.content)),
+        featureBindings,
+      ),
   );
 
 /** An open mixture and the features of its pictures. */
@@ -178,15 +205,14 @@ export const openMixturePictures = (
     const bad = yield* undecodable(picturesOf(mixture), cache);
     const usable = yield* withoutPictures(mixture, (content) => bad.get(content));
     const decode = yield* openSquares({ side, ...(workers === undefined ? {} : { workers }) });
-    const arrays = sightOf<MixtureBatchError>((examples) =>
+    const arrays: SightArrays<MixtureBatchError> = (images) =>
       Effect.map(
-        Effect.forEach(examples, ({ at }) => {
-          const { name, load } = usable.parts[at.part]!.data.pictures[at.picture]!;
+        Effect.forEach(images, ({ part, picture }) => {
+          const { name, load } = usable.parts[part]!.data.pictures[picture]!;
           return Effect.flatMap(load, (bytes) => decode({ file: name, bytes }));
         }, { concurrency: "unbounded" }),
         (pictures) => ({ images: stackedPixels(pictures, side) }),
-      )
-    );
+      );
     const source = sourceOf(
       usable,
       { kind: "pictures", side },

@@ -3,11 +3,11 @@ import { input, type NdArray, type VisionLanguageBatch } from "@chain-of-sight/c
 import type * as Effect from "effect/Effect";
 import type { Json } from "../base/hash.ts";
 
-/** What stands before the text in a batch. */
+/** What a batch holds of its images: as many as its rows have places. */
 export type SightSpec =
-  /** Stored features: so many levels of `[b, cells, width]`, inputs `features.0` and so on. */
+  /** Stored features: so many levels of `[i, cells, width]`, inputs `features.0` and so on. */
   | { readonly kind: "features"; readonly levels: number; readonly cells: number; readonly width: number }
-  /** Pictures `[b, side, side, 3]`, the input `images`; the encoder is part of the model. */
+  /** Pictures `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
   | { readonly kind: "pictures"; readonly side: number };
 
 /** A function as the batches of a source: arrays for every input of {@link sourceInputs}, by step. */
@@ -19,10 +19,12 @@ export const batchesOf = <E, R>(
 export interface LanguageSource<E = never, R = never> {
   /** All that decides its batches, beside the seed and the size of a batch. */
   readonly identity: Readonly<Record<string, Json>>;
-  /** What stands before the text. */
+  /** The images of a batch. */
   readonly sight: SightSpec;
   /** Text tokens of a row. */
   readonly length: number;
+  /** Places for images in a row, whose batches say where they stand; absent where a row is an image, then its text. */
+  readonly images?: number;
   /** Shorter lengths, ascending, that all rows of a batch may have instead; none if absent. */
   readonly buckets?: readonly number[];
   /** Rows of the embedding. */
@@ -37,28 +39,39 @@ export interface LanguageSource<E = never, R = never> {
 export const textPaths = (
   { length }: Pick<LanguageSource, "length">,
   tokens: number,
-): { readonly ids: string; readonly labels: string } => {
+): Readonly<Record<"ids" | "labels" | "segments", string>> => {
   const suffix = tokens === length ? "" : `.${tokens}`;
-  return { ids: `ids${suffix}`, labels: `labels${suffix}` };
+  return { ids: `ids${suffix}`, labels: `labels${suffix}`, segments: `rows.segments${suffix}` };
 };
+
+/** Input paths of where the images of a batch stand. */
+export const placePaths = { after: "rows.after", imageSegments: "rows.imageSegments" } as const;
 
 /** The batch of a step as inputs, its rows of so many tokens. */
 export const sourceInputs = (
-  { sight, length }: Pick<LanguageSource, "sight" | "length">,
+  { sight, length, images }: Pick<LanguageSource, "sight" | "length" | "images">,
   size: number,
   tokens: number = length,
 ): VisionLanguageBatch => {
-  const paths = textPaths({ length }, tokens);
+  const paths = textPaths({ length }, tokens), places = size * (images ?? 1);
+  const word = (path: string, columns: number) => input(path, [size, columns], "i32");
   const text = {
-    ids: input(paths.ids, [size, tokens], "i32"),
-    labels: input(paths.labels, [size, tokens], "i32"),
+    ids: word(paths.ids, tokens),
+    labels: word(paths.labels, tokens),
+    ...(images === undefined ? {} : {
+      rows: {
+        segments: word(paths.segments, tokens),
+        after: word(placePaths.after, images),
+        imageSegments: word(placePaths.imageSegments, images),
+      },
+    }),
   };
   return sight.kind === "pictures"
-    ? { images: input("images", [size, sight.side, sight.side, 3]), ...text }
+    ? { images: input("images", [places, sight.side, sight.side, 3]), ...text }
     : {
       features: Array.from(
         { length: sight.levels },
-        (_, i) => input(`features.${i}`, [size, sight.cells, sight.width]),
+        (_, i) => input(`features.${i}`, [places, sight.cells, sight.width]),
       ),
       ...text,
     };

@@ -1,9 +1,11 @@
-/** Conversations as tokens: what is given, what is learnt, and the prompt of a question, from one template. */
+/**
+ * Conversations as tokens: what is given, what is learnt, and the prompt of a question, from one template. Where a text has
+ * a mark of an image, a number stands that is no token (`image_mark.ts`).
+ */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import type { Coder } from "./coder.ts";
 import { prefixFault } from "./prefix_check.ts";
-import { IGNORED, type Row } from "./prompt.ts";
 import { type ChatTemplate, type Message, type Piece, piecesOf, TemplateError } from "./template.ts";
 
 /** A conversation in tokens. */
@@ -186,42 +188,4 @@ export const promptOf = (
       const end = learnt.lastIndexOf(1);
       return { ids: ids.slice(0, learnt.lastIndexOf(0, end) + 1), ends };
     }),
-  );
-
-/** Ids and labels as a row of `length` tokens to learn from. */
-export const rowOfTokens = (
-  scene: string,
-  { ids: all, learnt }: Pick<Conversation, "ids" | "learnt">,
-  pad: number,
-  length: number,
-): Row => {
-  const ids = new Int32Array(length).fill(pad), labels = new Int32Array(length).fill(IGNORED);
-  const answers = new Uint8Array(length);
-  all.forEach((id, i) => {
-    ids[i] = id;
-    answers[i] = learnt[i]!;
-    if (learnt[i] === 1) labels[i] = id;
-  });
-  return { scene, ids, labels, answers, length: all.length, dropped: 0 };
-};
-
-/** A row of `length` tokens to learn a conversation from; one that is longer is refused. */
-export const conversationRow = (
-  coder: Codes,
-  template: ChatTemplate,
-  pad: number,
-): (scene: string, messages: readonly Message[], length: number) => E.Either<TemplateError, Row> =>
-(scene, messages, length) =>
-  pipe(
-    conversationOf(coder, template)(messages),
-    E.flatMap((tokens): E.Either<TemplateError, Row> =>
-      tokens.ids.length > length
-        ? fault(
-          template,
-          `${tokens.ids.length} tokens about ${scene}`,
-          `at most ${length}`,
-          "raise the row length or shorten the conversation",
-        )
-        : E.right(rowOfTokens(scene, tokens, pad, length))
-    ),
   );

@@ -6,9 +6,9 @@ import { pipe } from "fp-ts/lib/function.js";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { type Coder, coderOf } from "./coder.ts";
-import { continuedOf, type Conversation, conversationOf, conversationRow, promptOf } from "./conversation.ts";
+import { continuedOf, type Conversation, conversationOf, promptOf } from "./conversation.ts";
+import { withImages } from "./image_mark.ts";
 import { openCoder } from "./native_coder.ts";
-import type { Row } from "./prompt.ts";
 import { type Message, parseTemplate, TemplateError } from "./template.ts";
 import type { NamedTemplate } from "./templates.ts";
 
@@ -17,14 +17,9 @@ export const ofMessages = <A>(
   f: (messages: readonly Message[]) => E.Either<TemplateError, A>,
 ): (messages: readonly Message[]) => E.Either<TemplateError, A> => f;
 
-/** A function as what builds rows: name, conversation, tokens. */
-export const rowBuilder = (
-  build: (name: string, messages: readonly Message[], length: number) => E.Either<TemplateError, Row>,
-): (name: string, messages: readonly Message[], length: number) => E.Either<TemplateError, Row> => build;
-
 /** A prompt in tokens. */
 export interface PromptIds {
-  /** The tokens to be answered. */
+  /** The tokens to be answered, `IMAGE_ID` where an image stands. */
   readonly ids: readonly number[];
   /** The tokens that end an answer. */
   readonly ends: readonly number[];
@@ -42,8 +37,6 @@ export interface Language {
   readonly tokens: ReturnType<typeof ofMessages<Conversation>>;
   /** Tokens of a conversation as it follows others in a row, from the end token of the answer before on. */
   readonly continued: ReturnType<typeof ofMessages<Conversation>>;
-  /** The row to learn a conversation from. */
-  readonly row: ReturnType<typeof rowBuilder>;
   /** The tokens of a conversation up to the model's next words. */
   readonly prompt: ReturnType<typeof ofMessages<PromptIds>>;
   /** The text of an answer, without special tokens. */
@@ -86,11 +79,12 @@ const wordsOf = (tokens: ReturnType<typeof ofMessages<Conversation>>): Language[
 
 /** A language from a tokenizer, the document that it was made from, and a template. */
 const languageWith = (
-  coder: Coder,
+  bare: Coder,
   json: unknown,
   template: NamedTemplate,
   name: string,
 ): E.Either<TemplateError, Language> => {
+  const coder = withImages(bare);
   const lost = [template.bos, template.eos].find((token) => token !== "" && coder.idOf(token) === undefined);
   if (lost !== undefined) return E.left(foreign(name, lost));
   return pipe(
@@ -106,7 +100,6 @@ const languageWith = (
           pad,
           tokens,
           continued: ofMessages(continuedOf(coder, chat)),
-          row: rowBuilder(conversationRow(coder, chat, pad)),
           prompt: ofMessages(promptOf(coder, chat)),
           decode: (ids) => coder.decode(ids, "drop").trim(),
           first: (answer) => learntOf(tokens, answer)[0] ?? -1,

@@ -3,6 +3,7 @@ import type { Box } from "../records/box.ts";
 import type { AnyRecord } from "../formats/read.ts";
 import { type BoxRecord, type ChoiceRecord, isHidden } from "../records/records.ts";
 import type { BoxFormat } from "./boxes.ts";
+import { IMAGE_MARK } from "./image_mark.ts";
 import { letterOf } from "./prompts.ts";
 import { describeImage, lettered, locate, shortly } from "./task_prompts.ts";
 import type { Message } from "./template.ts";
@@ -101,6 +102,23 @@ export const askedOf = (record: Exclude<AnyRecord, { kind: "conversation" }>, pr
       : "",
   });
 
+/** What asks about a record: its image first, if it has one, as LLaVA lays out its own questions. */
+export const askedMessage = (
+  record: Exclude<AnyRecord, { kind: "conversation" }>,
+  prompt: string,
+): Message => {
+  const asked = askedOf(record, prompt);
+  return { role: "user", content: record.image === undefined ? asked : `${IMAGE_MARK}\n${asked}` };
+};
+
+/** The images of a record by name, in the order of their marks. */
+export const imagesOf = (record: AnyRecord): readonly string[] =>
+  record.kind === "conversation" ? record.images : record.image === undefined ? [] : [record.image];
+
+/** Messages without marks of images, of which others in their row speak already. */
+export const withoutImages = (messages: readonly Message[]): readonly Message[] =>
+  messages.map(({ role, content }) => ({ role, content: content.replaceAll(IMAGE_MARK, "").trim() }));
+
 /** Every way in which a record may be learnt: all its prompts with all its answers, or its own conversation. */
 export const variantsOf = (
   record: AnyRecord,
@@ -110,7 +128,7 @@ export const variantsOf = (
     ? [record.messages]
     : prompts[record.kind].flatMap((prompt) =>
       answersOf(record, boxes).map((answer): readonly Message[] => [
-        { role: "user", content: askedOf(record, prompt) },
+        askedMessage(record, prompt),
         { role: "assistant", content: answer },
       ])
     );
@@ -125,6 +143,8 @@ export const firstTurns = (messages: readonly Message[], answers: number): reado
 export const answerCount = (messages: readonly Message[]): number =>
   messages.filter(({ role }) => role === "assistant").length;
 
-/** Several conversations about one picture as one; instructions of the system stay with the first. */
+/** Several conversations about one image as one; the image and instructions of the system stay with the first. */
 export const joinedTurns = (parts: readonly (readonly Message[])[]): readonly Message[] =>
-  parts.flatMap((messages, i) => i === 0 ? messages : messages.filter(({ role }) => role !== "system"));
+  parts.flatMap((messages, i) =>
+    i === 0 ? messages : withoutImages(messages.filter(({ role }) => role !== "system"))
+  );

@@ -41,6 +41,8 @@ import {
   writeTexts,
 } from "../../pipelines/generate/generator.ts";
 import { type Marks, nextSource, type Room, type Writer } from "../../pipelines/generate/programs.ts";
+import { IMAGE_ID } from "../../pipelines/text/image_mark.ts";
+import { arrangementOf, needOf, rowOfTokens } from "../../pipelines/text/rows.ts";
 import { golden } from "../support/fixtures.ts";
 
 const tiny: LlamaConfig = { vocabulary: 40, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
@@ -166,56 +168,76 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     assert.equal(bursts.map((b: Burst) => b[0]!.length), [1, 3, 3, 1]);
   });
 
-  test("visual tokens come first: the words about a picture are those of the whole model", async () => {
-    const bridge = chainOfSight({ layout: layoutOf(16, 4, [4, 2], [2, 1]), width: 8, to: 16, heads: 2 });
-    const model = visionLanguage({ bridge, decoder: tiny });
-    const specs = model.specs as Tree<ParameterSpec>, params = lively(specs, 4), rows = 2;
-    const features = (n: number) => [0, 1].map((i) => input(`features.${i}`, [n, 16, 8]));
-    const level = (seed: number): NdArray =>
-      ndarray(
-        "f32",
-        [rows, 16, 8],
-        Float32Array.from({ length: rows * 128 }, (_, i) => Math.sin(i * seed + seed)),
-      );
-    const given = { "features.0": level(1.7), "features.1": level(0.6) };
-    const writer: Writer = {
-      decoder: tiny,
-      specs,
-      params,
-      prefix: {
-        tokens: bridge.tokens,
-        describe: (held, n) => model.visual(held, { features: features(n) }),
-      },
-    };
-    const prompts = [[1, 8, 3], [1, 5]];
-    const wanted = prompts.map((prompt, r) => {
-      const next: NextLogits = (ids) => {
-        const held = placeholders("params", specs) as Tree<Tensor>;
-        const logits = model.logits(
-          held,
-          { features: features(1) },
-          input("ids", [1, ids.length + 1], "i32"),
+  const talks: readonly (readonly [what: string, images: number, prompts: readonly (readonly number[])[]])[] =
+    [
+      ["an image first", 1, [[IMAGE_ID, 1, 8, 3], [IMAGE_ID, 1, 5]]],
+      ["an image within and behind", 1, [[1, 8, IMAGE_ID, 3], [1, 5, IMAGE_ID]]],
+      ["two images, one or none", 2, [[1, IMAGE_ID, 8, IMAGE_ID, 3], [7, IMAGE_ID, 5, 2], [9, 4, 4, 6]]],
+    ];
+  for (const [what, places, prompts] of talks) {
+    test(`images where the prompts have them, ${what}: the words are those of the whole model`, async () => {
+      const bridge = chainOfSight({ layout: layoutOf(16, 4, [4, 2], [2, 1]), width: 8, to: 16, heads: 2 });
+      const model = visionLanguage({ bridge, decoder: tiny }), rows = prompts.length;
+      const specs = model.specs as Tree<ParameterSpec>, params = lively(specs, 4);
+      const features = (n: number) => [0, 1].map((i) => input(`features.${i}`, [n, 16, 8]));
+      const level = (seed: number): NdArray =>
+        ndarray(
+          "f32",
+          [rows * places, 16, 8],
+          Float32Array.from({ length: rows * places * 128 }, (_, i) => Math.sin(i * seed + seed)),
         );
-        const one = (a: NdArray) => ndarray("f32", [1, 16, 8], a.data.slice(r * 128, (r + 1) * 128));
-        const [value] = interpret([logits], {
-          ...bindingsOf("params", params),
-          "features.0": one(given["features.0"]),
-          "features.1": one(given["features.1"]),
-          ids: i32([1, ids.length + 1], [...ids, 0]),
-        });
-        return value!.data.slice(ids.length * tiny.vocabulary);
+      const given = { "features.0": level(1.7), "features.1": level(0.6) };
+      const writer: Writer = {
+        decoder: tiny,
+        specs,
+        params,
+        images: {
+          tokens: bridge.tokens,
+          describe: (held, n) => model.visual(held, { features: features(n) }),
+        },
       };
-      return naive(next, prompt, 5, []);
+      const wanted = prompts.map((prompt, r) => {
+        const next: NextLogits = (ids) => {
+          const held = placeholders("params", specs) as Tree<Tensor>, text = needOf({ ids }).length;
+          const all = [...ids, 0],
+            row = rowOfTokens("", [{ ids: all, learnt: all.map(() => 0) }], 0, {
+              length: text + 1,
+              images: places,
+            });
+          const arranged = arrangementOf([row]);
+          const arrangement = {
+            segments: input("segments", [1, text + 1], "i32"),
+            after: input("after", [1, places], "i32"),
+            imageSegments: input("imageSegments", [1, places], "i32"),
+          };
+          const logits = model.logits(
+            held,
+            { features: features(places), rows: arrangement },
+            input("ids", [1, text + 1], "i32"),
+          );
+          const own = (a: NdArray) =>
+            ndarray("f32", [places, 16, 8], a.data.slice(r * places * 128, (r + 1) * places * 128));
+          const [value] = interpret([logits], {
+            ...bindingsOf("params", params),
+            ...arranged,
+            "features.0": own(given["features.0"]),
+            "features.1": own(given["features.1"]),
+            ids: i32([1, text + 1], row.ids),
+          });
+          return value!.data.slice(text * tiny.vocabulary);
+        };
+        return naive(next, prompt, 5, []);
+      });
+      const got = await opened(
+        writer,
+        { rows, prompt: 4, images: places, tokens: 5 },
+        { ends: [], pad: 0 },
+        "greedy",
+        (g) => writeTexts(g, { prompts, given }),
+      );
+      assert.equal(got, wanted);
     });
-    const got = await opened(
-      writer,
-      { rows, prompt: 4, tokens: 5 },
-      { ends: [], pad: 0 },
-      "greedy",
-      (g) => writeTexts(g, { prompts, given }),
-    );
-    assert.equal(got, wanted);
-  });
+  }
 
   test("sampling depends on the key alone, and top-k of one is greedy", async () => {
     const writer = textWriter(tiny, 6), prompts = [[1, 2, 3]], room = { rows: 1, prompt: 3, tokens: 12 };

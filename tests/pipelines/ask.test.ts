@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { keptPredictions } from "../../pipelines/ablations/predictions.ts";
 import { benchmarkFor, rescored } from "../../pipelines/eval/rescore.ts";
 import { packPredictions, readPredictions } from "../../pipelines/stages/predictions.ts";
+import { IMAGE_ID } from "../../pipelines/text/image_mark.ts";
 import { added, type Ask, ask, asked } from "../../pipelines/ask/ask.ts";
 import { looksAt, looksOf, windowsOf } from "../../pipelines/ask/looks.ts";
 import { loadPhoto } from "../../pipelines/ask/photo.ts";
@@ -217,7 +218,7 @@ test("looks add up: windows to shares, patches to windows, scales to no more tha
     const picture = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
     const given = { images: pixelsOfPicture(picture.bytes, 224) };
     const looks = yield* looksAt(writer, layout, {
-      prompt: questionIds(tokenizer, "is there a cow"),
+      prompt: [IMAGE_ID, ...questionIds(tokenizer, "is there a cow")],
       answer,
       given,
     });

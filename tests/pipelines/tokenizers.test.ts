@@ -13,7 +13,8 @@ import { batchOf } from "../../pipelines/text/batch.ts";
 import { trainBpe } from "../../pipelines/text/bpe.ts";
 import { type Coder, coderOf, parseCoder } from "../../pipelines/text/coder.ts";
 import { openCoder } from "../../pipelines/text/native_coder.ts";
-import { conversationOf, conversationRow, promptOf } from "../../pipelines/text/conversation.ts";
+import { conversationOf, promptOf } from "../../pipelines/text/conversation.ts";
+import { rowOfTokens } from "../../pipelines/text/rows.ts";
 import { IGNORED, questionIds, rowOf } from "../../pipelines/text/prompt.ts";
 import {
   type ChatTemplate,
@@ -321,27 +322,35 @@ for (const [coderName, coder] of Object.entries(coders)) {
 
 test("rows are batches: labels are the tokens themselves, the rest is ignored", () => {
   const coder = coders.SentencePiece!, template = templates.vicuna!;
-  const row = conversationRow(coder, template, 0);
+  const row = (messages: readonly Message[]) =>
+    rowOfTokens("s", [right(conversationOf(coder, template)(messages))], 0, { length: 64, images: 0 });
   const messages = conversation([["is there a cow", "yes"], ["how many cows", "no"]], true);
-  const made = right(row("s", messages, 64)),
+  const made = row(messages),
     { ids, learnt } = right(conversationOf(coder, template)(messages));
   assert.equal([...made.ids.subarray(0, ids.length)], [...ids]);
   assert.equal([...made.labels], Array.from({ length: 64 }, (_, i) => learnt[i] === 1 ? ids[i]! : IGNORED));
   assert.is(right(batchOf([made])).learnt, learnt.filter((on) => on === 1).length);
-  assert.match(left(row("s", messages, 10)).message, /tokens about s; expected at most 10/);
-  const silent = right(row("s", messages.slice(0, 2), 64));
+  const silent = row(messages.slice(0, 2));
   assert.match(left(batchOf([silent])).message, /no label at all/);
 });
 
 const tokenizer = tokenizerOf(small),
   coder = right(coderOf(small)),
-  row = conversationRow(coder, templates.plain!, tokenizer.pad);
+  plain = conversationOf(coder, templates.plain!);
 
 property(test, "the plain template lays out the quickstart's rows", [
   fc.array(fc.tuple(questions, answersOf), { minLength: 1, maxLength: 3 }),
 ], (turns) => {
   const rows = rowOf(tokenizer, "s", turns.map(([prompt, answer]) => ({ prompt, answer })), 80);
-  assert.equal(right(row("s", conversation(turns, false), 80)), rows);
+  const tokens = right(plain(conversation(turns, false))), capacity = { length: 80, images: 0 };
+  const { segments, after: _, imageSegments: __, ...row } = rowOfTokens(
+    "s",
+    [tokens],
+    tokenizer.pad,
+    capacity,
+  );
+  assert.equal(row, rows);
+  assert.equal([...segments], [...rows.ids].map((_, i) => i < rows.length ? 1 : 0));
   const asked = right(promptOf(coder, templates.plain!)([{ role: "user", content: turns[0]![0] }]));
   assert.equal([...asked.ids], [...questionIds(tokenizer, turns[0]![0])]);
   assert.equal(asked.ends, [tokenizer.eos]);

@@ -274,11 +274,11 @@ test("the words of the presence metric are the first tokens that rows have of ye
       ]
     ) {
       for (const answer of ["yes", "no"] as const) {
-        const row = right(language.row("s", [
+        const tokens = right(language.tokens([
           { role: "user", content: "is there a cow" },
           { role: "assistant", content: answer },
-        ], 64));
-        const learnt = [...row.labels].filter((label) => label !== -100);
+        ]));
+        const learnt = tokens.ids.filter((_, i) => tokens.learnt[i] === 1);
         assert.is(language.words[answer], learnt[0], `${name}, ${answer}`);
         assert.is(language.first(answer), learnt[0]);
       }

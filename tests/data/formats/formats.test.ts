@@ -195,7 +195,15 @@ test("LLaVA conversations that would train on nothing, or without their picture,
   const refusal = async (value: object): Promise<string> =>
     (await faultOf(read(format, [text("a.json", JSON.stringify([{ id: "x", ...value }]))]))).message;
   const image = "a.jpg", good = [said("human", "<image>\nWhat?"), said("gpt", "A dog.")];
-  assert.match(await refusal({ conversations: good }), "1 marks <image>; expected conversations: none");
+  assert.match(await refusal({ conversations: good }), "1 marks <image>; expected conversations: 0, one for");
+  assert.match(
+    await refusal({ images: [image, "b.jpg"], conversations: good }),
+    "1 marks <image>; expected conv",
+  );
+  assert.match(
+    await refusal({ image, conversations: [said("human", "What?"), said("gpt", "See <image>")] }),
+    "conversations.1.value: a mark <image> in an answer",
+  );
   assert.match(await refusal({ image, conversations: [said("human", "What?"), good[1]] }), "0 marks");
   assert.match(await refusal({ image, conversations: good.toReversed() }), "conversations.0.from: gpt");
   assert.match(await refusal({ image, conversations: good.slice(0, 1) }), "gpt to have the last word");

@@ -34,15 +34,23 @@ export const trainingSamples = async (): Promise<readonly Sample[]> => [
         model: "",
         conversations: [{ from: "human", value: "Why?" }, { from: "gpt", value: "Because." }],
       },
+      {
+        id: "nlvr2_0",
+        image: ["nlvr2/a.png", "nlvr2/b.png"],
+        conversations: [
+          { from: "human", value: "Left <image>, right <image>: do both show a dog?" },
+          { from: "gpt", value: "Yes." },
+        ],
+      },
     ])],
-    2,
+    3,
     [
       {
         kind: "conversation",
         id: "000000033471",
-        image: "coco/train2017/000000033471.jpg",
+        images: ["coco/train2017/000000033471.jpg"],
         messages: [
-          { role: "user", content: "What are the colors of the bus in the image?" },
+          { role: "user", content: "<image>\nWhat are the colors of the bus in the image?" },
           { role: "assistant", content: "The bus in the image is white and red." },
           { role: "user", content: "What feature can be seen on the back of the bus?" },
           { role: "assistant", content: "The back of the bus features an advertisement." },
@@ -51,7 +59,17 @@ export const trainingSamples = async (): Promise<readonly Sample[]> => [
       {
         kind: "conversation",
         id: "wgByO4Y_0",
+        images: [],
         messages: [{ role: "user", content: "Why?" }, { role: "assistant", content: "Because." }],
+      },
+      {
+        kind: "conversation",
+        id: "nlvr2_0",
+        images: ["nlvr2/a.png", "nlvr2/b.png"],
+        messages: [
+          { role: "user", content: "Left <image>, right <image>: do both show a dog?" },
+          { role: "assistant", content: "Yes." },
+        ],
       },
     ],
   ),

@@ -55,17 +55,17 @@ const seen = (
     );
     const { data } = parts[0]!, rows: [string, readonly number[]][] = [], contents: string[] = [];
     for (let i = 0; i < data.count; i++) {
-      const image = data.pictures[data.pictureOf(i)]!, bytes = yield* image.load;
+      const image = data.pictures[data.picturesOf(i)[0]!]!, bytes = yield* image.load;
       const { rgb } = yield* Effect.promise(() => decodeImage(image.name, bytes));
       for (const drawn of yield* data.example(i)) {
-        assert.is(drawn.content, sha256(bytes));
-        assert.is(drawn.picture, data.pictureOf(i));
+        assert.equal(drawn.contents, [sha256(bytes)]);
+        assert.equal(drawn.pictures, data.picturesOf(i));
         const { record } = drawn;
         if (record.kind !== "pair" && record.kind !== "conversation") {
-          assert.is(record.content, drawn.content);
+          assert.is(record.content, drawn.contents[0]);
         }
         rows.push([record.kind === "pair" ? record.caption : record.id, [...rgb.subarray(0, 3)]]);
-        contents.push(drawn.content);
+        contents.push(...drawn.contents);
       }
     }
     return { images: data.pictures.length, rows, contents };

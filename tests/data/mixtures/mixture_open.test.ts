@@ -84,11 +84,12 @@ test("every entry has its lot; questions about one picture share a row as turns"
   opened(config, `${folder}/cache`, (mixture) =>
     Effect.gen(function* () {
       const [llava, coco, vqa] = mixture.parts;
-      assert.equal([llava!.data.count, coco!.data.count, vqa!.data.count], [10, 10, 10]);
-      assert.equal(llava!.data.report.leftOut, { "no picture": 1 });
+      assert.equal([llava!.data.count, coco!.data.count, vqa!.data.count], [11, 10, 10]);
+      assert.equal(llava!.data.report.leftOut, {});
+      assert.equal(llava!.data.picturesOf(10), [], "a text is an example too");
       assert.is(vqa!.data.report.records, 20);
       const turns = yield* records(mixture, 2);
-      assert.ok(turns.every((some) => some.length === 2 && some[0]!.picture === some[1]!.picture));
+      assert.ok(turns.every((some) => some.length === 2 && some[0]!.pictures[0] === some[1]!.pictures[0]));
       const contents = picturesOf(mixture).map(({ content }) => content);
       assert.is(new Set(contents).size, 10, "the same picture has the same content under any name");
     })));
@@ -158,7 +159,7 @@ test("a record that cannot be used stops with file, entry and field, or is count
     (mixture) =>
       Effect.sync(() => {
         const { report, count } = mixture.parts[0]!.data;
-        assert.equal([count, report.entries, report.taken, report.refused], [6, 11, 6, 4]);
+        assert.equal([count, report.entries, report.taken, report.refused], [7, 11, 7, 4]);
         assert.equal(report.fields, { "conversations.*.from": 1, image: 2, "(length)": 1 });
         assert.is(report.missing, 1);
         assert.is(report.answersLeftOut, 1, "the second answer of entry 7");
@@ -167,10 +168,13 @@ test("a record that cannot be used stops with file, entry and field, or is count
   );
   const missing = await refused(withPart({ images: { folder: `${folder}/nowhere` } }));
   assert.match(String(missing), /llava\.json.*image.*nowhere/);
-  assert.match(
-    String(await refused(withPart({ images: { folder: `${folder}/nowhere` }, policy: "skip" }))),
-    /no example/,
-  );
+  await writeValue(`${folder}/seen.json`, conversations(shapes(10)).slice(0, 10));
+  const nowhere = {
+    files: [`${folder}/seen.json`],
+    images: { folder: `${folder}/nowhere` },
+    policy: "skip",
+  } as const;
+  assert.match(String(await refused(withPart(nowhere))), /no example/);
 });
 
 test("pictures that come later are found", async () => {
@@ -185,12 +189,12 @@ test("pictures that come later are found", async () => {
       Deno.statSync(`${folder}/later-cache/records/${name}/done.json`).mtime?.getTime()
     );
   await copy(shapes(10)[0]!);
-  assert.is(await count(), 1);
+  assert.is(await count(), 2, "beside the text");
   const written = prepared();
-  assert.is(await count(), 1);
+  assert.is(await count(), 2);
   assert.equal(prepared(), written, "while nothing has come, annotations are not read again");
   await Promise.all(shapes(10).map(copy));
-  assert.is(await count(), 10);
+  assert.is(await count(), 11);
 });
 
 test("a changed picture is another mixture; one that changes while it is in use is refused", async () => {
@@ -221,7 +225,7 @@ test("examples whose pictures cannot be decoded are left out and counted, or sto
       const bad = picturesOf(mixture)[2]!.content;
       const reason = (content: string) => content === bad ? "half a file" : undefined;
       const left = yield* withoutPictures(mixture, reason);
-      assert.equal(left.parts.map(({ used, undecodable }) => [used.length, undecodable]), [[9, 1], [9, 1], [
+      assert.equal(left.parts.map(({ used, undecodable }) => [used.length, undecodable]), [[10, 1], [9, 1], [
         9,
         1,
       ]]);
@@ -261,7 +265,7 @@ test("archives and tables bring their pictures; their bytes are those of the arc
       const { data } = mixture.parts[0]!;
       assert.is(data.count, 4);
       for (let i = 0; i < 4; i++) {
-        const [kept] = yield* data.example(i), picture = data.pictures[data.pictureOf(i)]!;
+        const [kept] = yield* data.example(i), picture = data.pictures[data.picturesOf(i)[0]!]!;
         const shape = some[i]!;
         assert.is(
           kept!.record.kind === "pair" ? kept!.record.caption : "",

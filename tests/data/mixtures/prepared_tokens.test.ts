@@ -15,8 +15,10 @@ import {
 } from "../../../pipelines/mixtures/prepared_tokens.ts";
 import { boxFormats } from "../../../pipelines/mixtures/mixture_config.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
+import { IMAGE_ID, IMAGE_MARK } from "../../../pipelines/text/image_mark.ts";
 import { type Language, languageOf } from "../../../pipelines/text/language.ts";
 import { defaultPrompts, firstTurns, joinedTurns, variantsOf } from "../../../pipelines/text/record_turns.ts";
+import { needOf } from "../../../pipelines/text/rows.ts";
 import type { Message } from "../../../pipelines/text/template.ts";
 import { namedTemplates } from "../../../pipelines/text/templates.ts";
 import { property } from "../../support/property.ts";
@@ -51,9 +53,9 @@ const record: fc.Arbitrary<AnyRecord> = fc.oneof(
     ({
       kind: "conversation",
       id: "2",
-      image: "1.png",
-      messages: turns.flatMap(([content, answer]): readonly Message[] => [
-        { role: "user", content },
+      images: ["1.png"],
+      messages: turns.flatMap(([content, answer], i): readonly Message[] => [
+        { role: "user", content: i === 0 ? `${content} ${IMAGE_MARK} ?` : content },
         { role: "assistant", content: answer },
       ]),
     }) as unknown as AnyRecord
@@ -61,7 +63,7 @@ const record: fc.Arbitrary<AnyRecord> = fc.oneof(
 );
 
 for (const [name, language] of Object.entries(languages)) {
-  const options: EncodeOptions = { tasks, language, length: 4096, turns: 3 };
+  const options: EncodeOptions = { tasks, language, row: { length: 4096, images: 1 }, turns: 3 };
 
   property(
     test,
@@ -90,12 +92,14 @@ for (const [name, language] of Object.entries(languages)) {
         all = messages!.filter(({ role }) => role === "assistant").length;
       const longest = (answers: number): number =>
         Math.max(
-          ...variantsOf(one, tasks).map((way) => right(language.tokens(firstTurns(way, answers))).ids.length),
+          ...variantsOf(one, tasks).map((way) =>
+            needOf(right(language.tokens(firstTurns(way, answers)))).length
+          ),
         );
       const fitting = Array.from({ length: all }, (_, i) => all - i).find((answers) =>
         longest(answers) <= length
       );
-      const got = encodeRecord(one, { ...options, turns: 1, length });
+      const got = encodeRecord(one, { ...options, turns: 1, row: { length, images: 1 } });
       if (fitting === undefined) return assert.ok(E.isLeft(got) && /at most/.test(got.left[2]));
       assert.is(right(got).answers, fitting);
       assert.is(right(got).tokens, longest(fitting));
@@ -119,6 +123,36 @@ for (const [name, language] of Object.entries(languages)) {
     assert.ok(joins(language));
   });
 }
+
+test("rows hold as many images as they have places for; other marks than those of images are refused", () => {
+  const language = languages.vicuna!,
+    turn = (content: string): readonly Message[] => [
+      { role: "user", content },
+      { role: "assistant", content: "a dog" },
+    ];
+  const talk = (images: readonly string[], ...asked: readonly string[]): AnyRecord => ({
+    kind: "conversation",
+    id: "1",
+    images,
+    messages: asked.flatMap(turn),
+  });
+  const options: EncodeOptions = { tasks, language, row: { length: 200, images: 2 }, turns: 1 };
+  const two = right(encodeRecord(talk(["a", "b"], `what ${IMAGE_MARK} is ${IMAGE_MARK}`), options));
+  assert.is(two.images, 2);
+  assert.equal([...two.forms[0]!].filter((id) => id === IMAGE_ID).length, 2);
+  assert.is(right(encodeRecord(talk([], "what is it"), options)).images, 0);
+  const cut = right(
+    encodeRecord(talk(["a", "b", "c"], ...["a", "b", "c"].map((x) => IMAGE_MARK + x)), options),
+  );
+  assert.equal([cut.answers, cut.images], [2, 2], "answers about images beyond the row's are left out");
+  const many = encodeRecord(talk(["a", "b", "c"], IMAGE_MARK.repeat(3)), options);
+  assert.ok(E.isLeft(many) && /text\.images/.test(many.left[2]), "the field that gives more room is named");
+  const spelt = encodeRecord(
+    { kind: "caption", id: "1", image: "a", question: "", references: [`an ${IMAGE_MARK}`] },
+    options,
+  );
+  assert.ok(E.isLeft(spelt) && /2 marks/.test(spelt.left[1]));
+});
 
 test("a template that lays out a turn by its place joins no records", () => {
   const source =

@@ -12,10 +12,13 @@ import {
   answersOf,
   defaultPrompts,
   firstTurns,
+  imagesOf,
   joinedTurns,
   type TaskConfig,
   variantsOf,
+  withoutImages,
 } from "../../../pipelines/text/record_turns.ts";
+import { rowOfTokens } from "../../../pipelines/text/rows.ts";
 import type { Message } from "../../../pipelines/text/template.ts";
 import { namedTemplates } from "../../../pipelines/text/templates.ts";
 import { right } from "../../support/either.ts";
@@ -23,8 +26,15 @@ import { right } from "../../support/either.ts";
 const test = suite("record turns");
 const tasks: TaskConfig = { prompts: defaultPrompts, boxes: boxFormats.thousand };
 const base = { id: "1", image: "a.jpg", question: "What is it?" };
+/** What is said, behind the image that every question begins with. */
 const said = (record: AnyRecord, of = tasks): readonly (readonly string[])[] =>
-  variantsOf(record, of).map((messages) => messages.map(({ content }) => content));
+  variantsOf(record, of).map((messages) =>
+    messages.map(({ role, content }) => {
+      if (role !== "user") return content;
+      assert.ok(content.startsWith("<image>\n"));
+      return content.slice(8);
+    })
+  );
 const short = "\nAnswer the question using a single word or phrase.";
 
 test("each kind is asked and answered in its way", () => {
@@ -54,6 +64,20 @@ test("each kind is asked and answered in its way", () => {
     ["Describe the image in one sentence.", "one dog"],
   ]);
   assert.equal(said({ id: "1", kind: "pair", image: "a.jpg", caption: "dog!" })[0]![1], "dog!");
+});
+
+test("questions without an image have no place for one; marks stay where a conversation has them", () => {
+  const { image: _, ...bare } = { ...base, kind: "exact", answer: "dog" } as const;
+  assert.is(variantsOf(bare, tasks)[0]![0]!.content, `What is it?${short}`);
+  assert.equal([...imagesOf(bare), ...imagesOf({ ...bare, image: "a.jpg" })], ["a.jpg"]);
+  const messages = [{ role: "user", content: "see <image>, then <image>" }, {
+    role: "assistant",
+    content: "a",
+  }] as const;
+  const talk = { kind: "conversation", id: "1", images: ["a", "b"], messages } as const;
+  assert.equal(variantsOf(talk, tasks), [messages]);
+  assert.equal(imagesOf(talk), ["a", "b"]);
+  assert.is(withoutImages(messages)[0]!.content, "see , then");
 });
 
 test("a box is asked for by its expression, and read back from its answer", () => {
@@ -102,7 +126,7 @@ test("rows learn answers and ends alone, and prompts are their beginnings", () =
     { role: "user", content: "is it a cat" },
     { role: "assistant", content: "no" },
   ];
-  const row = right(language.row("talk", talk, 24));
+  const row = rowOfTokens("talk", [right(language.tokens(talk))], language.pad, { length: 24, images: 1 });
   assert.is(row.length, right(language.tokens(talk)).ids.length);
   const learnt = [...row.labels].filter((label) => label >= 0);
   assert.is(language.decode(learnt), "a dog no");
@@ -115,7 +139,12 @@ test("rows learn answers and ends alone, and prompts are their beginnings", () =
   assert.is(row.labels[row.length], -100);
   assert.is(row.ids[row.length], language.pad);
   assert.ok(learnt.includes(language.first("no")));
-  assert.ok(E.isLeft(language.row("talk", talk, 8)), "what does not fit is refused");
+  assert.equal([row.segments[0], row.segments[row.length], row.after[0], row.imageSegments[0]], [
+    1,
+    0,
+    24,
+    0,
+  ]);
 });
 
 test("a template whose tokens an encoding lacks is refused at once", () => {

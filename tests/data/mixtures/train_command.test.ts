@@ -17,7 +17,7 @@ await writeValue(`${folder}/questions-only.json`, { ...mixture, parts: mixture.p
 const training = {
   steps: 12,
   batch: 2,
-  rate: 0.003,
+  learningRate: 0.003,
   warmup: 1,
   weightDecay: 0,
   maxNorm: 1,
