@@ -112,8 +112,8 @@ test("what is wrong is said in a paragraph, before anything is made", async () =
   const counted = await said(`${folder}/bad-run.json`, "--check", "--json");
   assert.is(counted.code, 0, counted.err);
   const { llava } = (JSON.parse(counted.out) as MixtureRunSummary["mixtures"]).pretrain;
-  assert.equal(llava!.lengths, { "12": 0, "16": 7, "48": 0 });
-  assert.equal([llava!.examples, llava!.report.refused, llava!.report.leftOut["no picture"]], [7, 1, 1]);
+  assert.equal(llava!.lengths, { "12": 1, "16": 7, "48": 0 });
+  assert.equal([llava!.examples, llava!.report.refused, llava!.report.leftOut], [8, 1, {}]);
   assert.not.ok(exists(`${folder}/wrong`));
 });
 

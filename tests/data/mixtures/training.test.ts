@@ -60,6 +60,7 @@ const runIn = (name: string): StageRun => {
     metrics: path,
     samples: path,
     figures: path,
+    manifest: `${path}/manifest.json`,
   } as unknown as RunDirectory;
   return { directory, manifest: { stages: [] } as never };
 };
