@@ -15,7 +15,6 @@ import { sweepTemps } from "../base/disk.ts";
 import {
   type CheckpointError,
   inMemory,
-  load,
   open,
   type OpenedCheckpoint,
   save,
@@ -185,11 +184,13 @@ export const trainedWeights = (
   path: string,
   want: TrainingResult = {},
 ): Effect.Effect<LoadedWeights, CheckpointError | TrainingError> =>
-  Effect.gen(function* () {
-    const last = yield* load(path), { checkpoint = last.metadata.result } = want;
-    const { tensors, metadata, hash } = checkpoint === "best" ? yield* load(keptPath(path, "best")) : last;
-    const which = want.weights ?? metadata.weights ?? "trained";
-    const has = (prefix: string): boolean => Object.keys(tensors).some((name) => name.startsWith(prefix));
+  Effect.scoped(Effect.gen(function* () {
+    const last = yield* open(path), { checkpoint = last.metadata.result } = want;
+    const { forms, read, metadata, hash } = checkpoint === "best"
+      ? yield* open(keptPath(path, "best"))
+      : last;
+    const which = want.weights ?? metadata.weights ?? "trained", names = Object.keys(forms);
+    const has = (prefix: string): boolean => names.some((name) => name.startsWith(prefix));
     if (!has(PARAMS) || (which === "ema" && !has(EMA))) {
       return yield* Effect.fail(
         new TrainingError({
@@ -206,8 +207,14 @@ export const trainedWeights = (
         }),
       );
     }
-    return { weights: weightsIn(tensors, which as TrainingResult["weights"]), which, metadata, hash };
-  });
+    const averaged = (name: string): boolean =>
+      which === "ema" && forms[`${EMA}${name.slice(PARAMS.length)}`] !== undefined;
+    const wanted = names.filter((name) =>
+      name.startsWith(PARAMS) ? !averaged(name) : which === "ema" && name.startsWith(EMA)
+    );
+    const weights = weightsIn(yield* read(wanted), which as TrainingResult["weights"]);
+    return { weights, which, metadata, hash: hash! };
+  }));
 
 /** The file beside a checkpoint that holds the batch at which its training stopped. */
 export const badBatchPath = (checkpoint: string): string =>

@@ -39,7 +39,7 @@ import {
 } from "./saved_state.ts";
 import { RING } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
-import { loadValidation, type Losses, validationRecord } from "./validation.ts";
+import { type LoadedValidation, loadValidation, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
@@ -87,7 +87,7 @@ interface Running<B, E, R> {
   readonly report: ProgressReport;
   readonly at: Position;
   /** What validation measures, where there is any. */
-  readonly losses: Losses<E, R> | undefined;
+  readonly loaded: LoadedValidation<E, R> | undefined;
   /** The last record of a step. */
   last: MetricRecord | undefined;
   /** What validations have said. */
@@ -126,7 +126,7 @@ const badIn = (
 /** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
 const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.uninterruptible(Effect.gen(function* () {
-    const { at, training, programs: { step, main, deviceBytes } } = run;
+    const { at, training, programs: { step, main, deviceBytes }, loaded } = run;
     const count = at.submitted - at.known;
     if (count === 0) return;
     const ring = (yield* main.read([RING]))[RING]!;
@@ -135,7 +135,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
       step: at.known + i + 1,
       ...metrics,
       seconds,
-      deviceBytes,
+      deviceBytes: deviceBytes + (loaded?.bytes ?? 0),
       ...(at.first ? { warmup: true } : {}),
     }));
     yield* appendMetrics(run.log, rows);
@@ -198,11 +198,16 @@ const isDue = <B, E, R>({ validation, total }: Training<B, E, R>, step: number):
 /** Validates after the last known step, where it is time to and that was not done before. */
 const validate = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.gen(function* () {
-    const { training, programs, at: { known }, losses } = run, { validation } = training;
-    if (validation === undefined || losses === undefined) return;
+    const { training, programs, at: { known }, loaded } = run, { validation } = training;
+    if (validation === undefined || loaded === undefined) return;
     if (!isDue(training, known) || run.history.validated >= known) return;
     const params = paramsNow(training, programs);
-    const record = yield* validationRecord({ stage: training.stage, validation }, losses, params, known);
+    const record = yield* validationRecord(
+      { stage: training.stage, validation },
+      loaded.losses,
+      params,
+      known,
+    );
     yield* Effect.uninterruptible(Effect.andThen(
       appendMetrics(run.log, [record]),
       Effect.suspend(() => {
@@ -325,7 +330,7 @@ export const train = <B, E, R>(
     }
     // compiling takes seconds, and there is nothing to save yet
     const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
-    const losses = validation &&
+    const loaded = validation &&
       (yield* openToSignals(loadValidation(training, validation, main)));
     yield* writeState(programs, saved);
     yield* main.write({ [RING]: zerosArray("f32", step.ring.spec.shape) });
@@ -340,7 +345,7 @@ export const train = <B, E, R>(
       report,
       at,
       last,
-      losses,
+      loaded,
       history,
       saved: saved && from,
     };

@@ -40,19 +40,22 @@ const validationSource = <B, E, R>(
   return { outputs, donate: donated(outputs), inputs: tensors.leaves(batch as Tree<Tensor>) };
 };
 
-/** What a loaded validation measures: the metrics of its record, without scores. */
-export type Losses<E, R> = Effect.Effect<
-  Readonly<Record<string, number>>,
-  DeviceError | TreeError | E,
-  R
->;
+/** A validation that is loaded. */
+export interface LoadedValidation<E, R> {
+  /** Measures the metrics of its record, without scores. */
+  readonly losses: Losses<E, R>;
+  /** Bytes that its programs hold on the device beside the training's. */
+  readonly bytes: number;
+}
+
+type Losses<E, R> = Effect.Effect<Readonly<Record<string, number>>, DeviceError | TreeError | E, R>;
 
 /** Loads the programs of a validation, for every shape of batch, beside the one that holds the training's state. */
 export const loadValidation = <B, E, R>(
   training: Training<B, E, R>,
   validation: Validation<E, R>,
   main: Program,
-): Effect.Effect<Losses<E, R>, DeviceError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<LoadedValidation<E, R>, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const programs: Program[] = [];
     for (const batch of [training.batch, ...(training.others ?? []).map(({ batch }) => batch)]) {
@@ -60,7 +63,7 @@ export const loadValidation = <B, E, R>(
     }
     const first = programs[0]!;
     const sums = Object.keys(first.plan.inputs).filter((path) => path.startsWith(SUMS));
-    return Effect.gen(function* () {
+    const losses = Effect.gen(function* () {
       yield* first.write(Object.fromEntries(sums.map((path) => [path, zerosArray("f32", [])])));
       for (let i = 0; i < validation.batches; i++) {
         const batch = yield* validation.batchAt(i), paths = Object.keys(batch);
@@ -77,12 +80,13 @@ export const loadValidation = <B, E, R>(
         ]),
       );
     });
+    return { losses, bytes: programs.reduce((sum, { bytes }) => sum + bytes, 0) };
   });
 
 /** The record of a validation after a step: losses and scores. One without the metric that decides is refused. */
 export const validationRecord = <B, E, R>(
   { stage, validation }: Pick<Training<B, E, R>, "stage"> & { readonly validation: Validation<E, R> },
-  losses: Losses<E, R>,
+  losses: LoadedValidation<E, R>["losses"],
   params: Effect.Effect<Tree<NdArray>, DeviceError | TreeError>,
   step: number,
 ): Effect.Effect<MetricRecord, DeviceError | TreeError | TrainingError | E, R> =>
