@@ -23,7 +23,7 @@ import { followedBy, type StageRun } from "../../../pipelines/stages/stage.ts";
 import type { RunDirectory } from "../../../pipelines/runs/run_directory.ts";
 import { loadVision, shippedWeights } from "../../../pipelines/vision/weights.ts";
 import { closeCpu, cpuServices } from "../../support/cpu.ts";
-import { shapes, writeWorld } from "./world.ts";
+import { type Shape, shapes, writeValue, writeWorld } from "./world.ts";
 import { recordsIn } from "../../support/metrics.ts";
 import { right } from "../../support/either.ts";
 
@@ -201,6 +201,67 @@ test("in buckets of rows a killed training is the uninterrupted one too, and mee
     }));
   const plain = Effect.map(mixtureAt(112), (of) => of.source);
   assert.equal(await met(source), await met(plain));
+});
+
+test("rows of two images, one or none, packed: killed and resumed bit for bit, and the loss falls", async () => {
+  const [a, b, c] = shapes(12) as [Shape, Shape, Shape];
+  const said = (human: string, gpt: string) => [{ from: "human", value: human }, { from: "gpt", value: gpt }];
+  await writeValue(`${folder}/pairs.json`, [
+    { id: 1, image: [a.file, b.file], conversations: said("<image> one <image> kind?", a.kind) },
+    { id: 2, image: [b.file, c.file], conversations: said("What is <image>, <image>?", c.colour) },
+    { id: 3, conversations: said("say one", "yes") },
+  ]);
+  const pairs = {
+    name: "pairs",
+    format: "llava",
+    files: [`${folder}/pairs.json`],
+    images: { folder: `${folder}/pictures` },
+    weight: 2,
+  };
+  const many = {
+    ...config,
+    parts: [...config.parts, pairs],
+    text: { ...config.text, length: 96, images: 4, buckets: [64], pack: true },
+  };
+  const source = Effect.gen(function* () {
+    const mixture = yield* openMixture(many, cache);
+    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, cache, options)).source;
+  });
+  await run(Effect.gen(function* () {
+    const batchAt = (yield* source).batches(5, 4), size = 64 * 128;
+    let most = 0, twice = 0, texts = 0;
+    for (let step = 0; step < 6; step++) {
+      const batch = yield* batchAt(step);
+      const word = (name: string) => Object.entries(batch).find(([path]) => path.startsWith(name))![1].data;
+      const after = word("rows.after"), owners = word("rows.imageSegments"), deep = batch["features.1"]!;
+      assert.equal(deep.shape, [16, 64, 128]);
+      owners.forEach((owner, place) => {
+        const seen = deep.data.subarray(place * size, (place + 1) * size).some((x) => x !== 0);
+        assert.is(seen, owner > 0, "features at the places of images alone");
+        if (place % 4 > 0 && owner > 0 && owner === owners[place - 1]) {
+          twice++;
+          assert.ok(after[place]! > after[place - 1]!, "text between two images");
+        }
+      });
+      const segments = word("rows.segments"), length = segments.length / 4;
+      for (let row = 0; row < 4; row++) {
+        const ids = new Set(segments.subarray(row * length, (row + 1) * length));
+        most = Math.max(most, ...ids);
+        texts += [...ids].filter((id) =>
+          id > 0 && !owners.subarray(4 * row, 4 * row + 4).includes(id)
+        ).length;
+      }
+    }
+    assert.ok(most > 1 && twice > 0 && texts > 0, `${most} segments, ${twice} pairs, ${texts} texts`);
+  }));
+  const steps = 24;
+  const whole = await run(Effect.flatMap(source, (of) => first("packed", of, steps)));
+  const stopped = Effect.flatMap(source, (of) => Effect.flip(first("cut-packed", cut(of, 7), steps)));
+  assert.is(await run(stopped), "power cut");
+  await run(Effect.flatMap(source, (of) => first("cut-packed", of, steps)));
+  assert.equal(checkpoint("cut-packed", "pretrain"), checkpoint("packed", "pretrain"));
+  const losses = recordsIn(whole).map(({ loss }) => loss as number);
+  assert.ok(losses.at(-1)! < 0.7 * losses[0]!, losses.join());
 });
 
 test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by the official rules", async () => {
