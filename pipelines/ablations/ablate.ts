@@ -40,7 +40,7 @@ import { heard, labelOf, startLive, stepsOf } from "../engine/live.ts";
 import { makeArtefact } from "../engine/make.ts";
 import { wireFault } from "../engine/messages.ts";
 import { ablationOf } from "./presets.ts";
-import { type JobEvent, type making, runJobs } from "../engine/scheduler.ts";
+import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
 import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
 import { jobContext } from "../engine/context.ts";
 import { writeAblation } from "./write.ts";
@@ -183,7 +183,7 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
 const run = <R>(
   options: AblateOptions,
   team: Team,
-  make: ReturnType<typeof making<R>>,
+  make: MakeJob<R>,
 ): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
   Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;

@@ -152,8 +152,11 @@ const dataHashOf = (job: Job, needs: readonly ArtefactResult[]): string => {
   return hashes.length === 0 ? job.key : hashes.length === 1 ? hashes[0]! : hashOf(hashes);
 };
 
-/** A function that hears which process is waited for. */
-export const waiting = (heard: (holder: string) => void): (holder: string) => void => heard;
+/**
+ * Hears which process is waited for.
+ * @internal
+ */
+export type OnWait = (holder: string) => void;
 
 /** Time between two tries at a lock. */
 const PATIENCE = "250 millis";
@@ -187,7 +190,7 @@ const needsOf = (
 export const makeArtefact = (
   context: JobContext,
   job: Job,
-  onWait: ReturnType<typeof waiting> = () => {},
+  onWait: OnWait = () => {},
 ): Effect.Effect<ArtefactResult, MakeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const path = artefactPath(context.store, job), before = yield* readResult(path);

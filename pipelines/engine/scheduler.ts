@@ -23,15 +23,21 @@ export type JobEvent =
   // it needs what failed
   | { readonly kind: "skipped"; readonly job: Job; readonly because: Job };
 
-/** A function that hears of events. */
-export const hearing = <E>(
-  hear: (event: JobEvent) => Effect.Effect<void, E>,
-): (event: JobEvent) => Effect.Effect<void, E> => hear;
+/**
+ * Hears of an event.
+ * @internal
+ */
+export type HearEvent<E> = (event: JobEvent) => Effect.Effect<void, E>;
 
-/** A function that makes one job in a lane. */
-export const making = <R>(
-  make: (lane: number, job: Job, onWait: (holder: string) => void) => Effect.Effect<void, JobError, R>,
-): (lane: number, job: Job, onWait: (holder: string) => void) => Effect.Effect<void, JobError, R> => make;
+/**
+ * Makes one job in a lane.
+ * @internal
+ */
+export type MakeJob<R> = (
+  lane: number,
+  job: Job,
+  onWait: (holder: string) => void,
+) => Effect.Effect<void, JobError, R>;
 
 /** How jobs are run. */
 export interface ScheduleOptions<E, R> {
@@ -44,9 +50,9 @@ export interface ScheduleOptions<E, R> {
   /** Whether a job stands finished already. */
   readonly isDone: (job: Job) => boolean;
   /** Makes a job. */
-  readonly make: ReturnType<typeof making<R>>;
+  readonly make: MakeJob<R>;
   /** Hears what happens, in order. */
-  readonly hear: ReturnType<typeof hearing<E>>;
+  readonly hear: HearEvent<E>;
 }
 
 type State = "open" | "running" | "done" | "failed";

@@ -26,21 +26,20 @@ import { distinctImages, grouped } from "./mixture_rows.ts";
 import { joins, joinTokens, type KeptTokens, unpackTokens } from "./prepared_tokens.ts";
 import type { RowCapacity, RowTokens } from "../text/rows.ts";
 
-/** A function as a reader of examples. */
-export const exampleReader = (
-  read: (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError>,
-): (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError> => read;
+/**
+ * Reads the records of an example.
+ * @internal
+ */
+export type ReadExample = (index: number) => Effect.Effect<readonly DrawnRecord[], DiskError>;
 
 /** Chooses one of so many ways. */
 export type Choose = (ways: number) => number;
 
-/** A function as a reader of tokens. */
-export const tokenReader = (
-  read: (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError>,
-): (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError> => read;
-
-/** The tokens of an example by its number; of each of its records one way. */
-export type TokenReader = ReturnType<typeof tokenReader>;
+/**
+ * The tokens of an example by its number; of each of its records one way.
+ * @internal
+ */
+export type TokenReader = (index: number, choose: Choose) => Effect.Effect<RowTokens, DiskError>;
 
 /** A record of a prepared data set. */
 export interface DrawnRecord extends KeptRecord {
@@ -63,7 +62,7 @@ export interface MixtureData {
   /** The tokens of an example, as they were encoded when its files were read. */
   readonly rowTokens: TokenReader;
   /** The records of an example: one, or several about one image. */
-  readonly example: ReturnType<typeof exampleReader>;
+  readonly example: ReadExample;
   /** What became of the files. */
   readonly report: PartReport;
 }
@@ -315,12 +314,11 @@ export const openPart = (
           try: () => joinTokens(examples[index]!.map((record, i) => tokensIn(record, choose, i > 0))),
           catch: (cause) => diskError("read", `${folder}/${preparedFiles.rows}`, cause),
         }),
-      example: exampleReader((index) =>
+      example: (index) =>
         Effect.try({
           try: () => examples[index]!.map(drawn),
           catch: (cause) => diskError("read", `${folder}/${preparedFiles.records}`, cause),
-        })
-      ),
+        }),
       report: { ...report, rows: examples.length },
     };
   });

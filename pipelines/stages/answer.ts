@@ -23,19 +23,14 @@ export interface Asking {
   readonly tokens: number;
 }
 
-/** A function as an answerer. */
-export const answererOf = (
-  answer: (
-    features: FeatureSet,
-    askings: readonly Asking[],
-  ) => Effect.Effect<readonly string[], GenerationError>,
-): (
+/**
+ * Answers questions from features, in the order of the questions.
+ * @internal
+ */
+export type Answerer = (
   features: FeatureSet,
   askings: readonly Asking[],
-) => Effect.Effect<readonly string[], GenerationError> => answer;
-
-/** Answers questions from features, in the order of the questions. */
-export type Answerer = ReturnType<typeof answererOf>;
+) => Effect.Effect<readonly string[], GenerationError>;
 
 /** What an answerer needs to know. */
 export interface AnswererOptions {

@@ -25,7 +25,7 @@ import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { codeVersions } from "./code.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
-import { batchesOf, type LanguageSource, placePaths, type SightSpec, textPaths } from "./source.ts";
+import { type LanguageSource, placePaths, type SightSpec, textPaths } from "./source.ts";
 
 /** What the batches of a mixture can fail with. */
 export type MixtureBatchError =
@@ -119,7 +119,7 @@ const sourceOf = (
   words: mixture.language.words,
   batches: (seed, size) => {
     const steps = E.map(stepsOf(mixture, size))(orderOf(mixture, seed));
-    return batchesOf((step) =>
+    return (step) =>
       Effect.gen(function* () {
         const { rows, length } = (yield* fromEither(steps))(step), paths = textPaths(mixture.row, length);
         const examples = yield* Effect.forEach(rows, (draws) => drawn(mixture, draws, length));
@@ -135,8 +135,7 @@ const sourceOf = (
           [placePaths.after]: after,
           [placePaths.imageSegments]: imageSegments,
         };
-      })
-    );
+      });
   },
 });
 

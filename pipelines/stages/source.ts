@@ -10,10 +10,11 @@ export type SightSpec =
   /** Pictures `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
   | { readonly kind: "pictures"; readonly side: number };
 
-/** A function as the batches of a source: arrays for every input of {@link sourceInputs}, by step. */
-export const batchesOf = <E, R>(
-  at: (step: number) => Effect.Effect<Readonly<Record<string, NdArray>>, E, R>,
-): (step: number) => Effect.Effect<Readonly<Record<string, NdArray>>, E, R> => at;
+/**
+ * The arrays for every input of {@link sourceInputs}, by step.
+ * @internal
+ */
+export type BatchesByStep<E, R> = (step: number) => Effect.Effect<Readonly<Record<string, NdArray>>, E, R>;
 
 /** Examples without end, in an order that a seed decides. */
 export interface LanguageSource<E = never, R = never> {
@@ -32,7 +33,7 @@ export interface LanguageSource<E = never, R = never> {
   /** The first tokens of the answers yes and no. */
   readonly words: { readonly yes: number; readonly no: number };
   /** The batches of a seed: a function of the step alone, so that a resumed training meets the same examples. */
-  readonly batches: (seed: number, size: number) => ReturnType<typeof batchesOf<E, R>>;
+  readonly batches: (seed: number, size: number) => BatchesByStep<E, R>;
 }
 
 /** Input paths of the text of a batch: those of rows that are shorter than the source's longest name their length. */

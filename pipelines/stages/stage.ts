@@ -11,13 +11,11 @@ import {
   writeManifest,
 } from "../runs/run_directory.ts";
 
-/** A function as a stage. */
-export const asStage = <A, B, E = never, R = never>(
-  run: (given: A) => Effect.Effect<B, E, R>,
-): (given: A) => Effect.Effect<B, E, R> => run;
-
-/** From one state to the next. What it finished before is read from its checkpoint instead of made again. */
-export type Stage<A, B, E = never, R = never> = ReturnType<typeof asStage<A, B, E, R>>;
+/**
+ * From one state to the next. What it finished before is read from its checkpoint instead of made again.
+ * @internal
+ */
+export type Stage<A, B, E = never, R = never> = (given: A) => Effect.Effect<B, E, R>;
 
 /** The stage that goes on where another ends; use with `pipe`. (Not `then`: a module that exports that name is taken for a promise.) */
 export const followedBy = <B, C, E2, R2>(

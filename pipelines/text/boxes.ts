@@ -6,11 +6,11 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../records/box.ts";
 import { boxWords, parseBox } from "../records/grid.ts";
 
-/** A function as a reader of boxes. */
-export const boxParser = (parse: (text: string) => O.Option<Box>): (text: string) => O.Option<Box> => parse;
-
-/** Reads the box of a text, its edges in shares of the image's sides. */
-export type ParseBox = ReturnType<typeof boxParser>;
+/**
+ * Reads the box of a text, its edges in shares of the image's sides.
+ * @internal
+ */
+export type ParseBox = (text: string) => O.Option<Box>;
 
 /** A way of writing boxes. */
 export interface BoxFormat {

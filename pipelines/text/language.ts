@@ -12,10 +12,11 @@ import { openCoder } from "./native_coder.ts";
 import { type Message, parseTemplate, TemplateError } from "./template.ts";
 import type { NamedTemplate } from "./templates.ts";
 
-/** A function of a conversation. */
-export const ofMessages = <A>(
-  f: (messages: readonly Message[]) => E.Either<TemplateError, A>,
-): (messages: readonly Message[]) => E.Either<TemplateError, A> => f;
+/**
+ * What a language makes of a conversation.
+ * @internal
+ */
+export type OfMessages<A> = (messages: readonly Message[]) => E.Either<TemplateError, A>;
 
 /** A prompt in tokens. */
 export interface PromptIds {
@@ -34,11 +35,11 @@ export interface Language {
   /** What stands behind the end of a row. */
   readonly pad: number;
   /** Tokens of a conversation, and which of them are learnt. */
-  readonly tokens: ReturnType<typeof ofMessages<Conversation>>;
+  readonly tokens: OfMessages<Conversation>;
   /** Tokens of a conversation as it follows others in a row, from the end token of the answer before on. */
-  readonly continued: ReturnType<typeof ofMessages<Conversation>>;
+  readonly continued: OfMessages<Conversation>;
   /** The tokens of a conversation up to the model's next words. */
-  readonly prompt: ReturnType<typeof ofMessages<PromptIds>>;
+  readonly prompt: OfMessages<PromptIds>;
   /** The text of an answer, without special tokens. */
   readonly decode: (ids: readonly number[]) => string;
   /** The first token that rows have of an answer; -1 where no row can have it. */
@@ -63,7 +64,7 @@ const foreign = (name: string, token: string): TemplateError =>
 
 /** The tokens that rows learn of an answer, its end included. */
 const learntOf = (
-  tokens: ReturnType<typeof ofMessages<Conversation>>,
+  tokens: OfMessages<Conversation>,
   answer: string,
 ): readonly number[] =>
   pipe(
@@ -71,7 +72,7 @@ const learntOf = (
     E.match(() => [], ({ ids, learnt }) => ids.filter((_, i) => learnt[i] === 1)),
   );
 
-const wordsOf = (tokens: ReturnType<typeof ofMessages<Conversation>>): Language["words"] => {
+const wordsOf = (tokens: OfMessages<Conversation>): Language["words"] => {
   const yes = learntOf(tokens, "yes"), no = learntOf(tokens, "no");
   const at = yes.findIndex((id, i) => id !== no[i]);
   return { yes: yes[at] ?? -1, no: no[at] ?? -1 };
@@ -90,7 +91,7 @@ const languageWith = (
   return pipe(
     parseTemplate(template.source, { bos: template.bos, eos: template.eos }),
     E.flatMap((chat) => {
-      const pad = padOf(coder, template.eos), tokens = ofMessages(conversationOf(coder, chat));
+      const pad = padOf(coder, template.eos), tokens = conversationOf(coder, chat);
       // a template that cannot teach is refused here and not row by row
       return pipe(
         tokens([{ role: "user", content: "a" }, { role: "assistant", content: "a" }]),
@@ -99,8 +100,8 @@ const languageWith = (
           size: coder.size,
           pad,
           tokens,
-          continued: ofMessages(continuedOf(coder, chat)),
-          prompt: ofMessages(promptOf(coder, chat)),
+          continued: continuedOf(coder, chat),
+          prompt: promptOf(coder, chat),
           decode: (ids) => coder.decode(ids, "drop").trim(),
           first: (answer) => learntOf(tokens, answer)[0] ?? -1,
           words: wordsOf(tokens),

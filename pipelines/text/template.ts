@@ -33,19 +33,20 @@ export interface TemplateOptions {
   readonly name?: string;
 }
 
-/** A function as what a template does. */
-export const renderer = (
-  render: (messages: readonly Message[]) => E.Either<TemplateError, string>,
-): (messages: readonly Message[]) => E.Either<TemplateError, string> => render;
+/**
+ * What a template makes of messages.
+ * @internal
+ */
+export type RenderMessages = (messages: readonly Message[]) => E.Either<TemplateError, string>;
 
 /** A parsed template. */
 export interface ChatTemplate {
   /** Name shown in errors. */
   readonly name: string;
   /** The text of a conversation. */
-  readonly render: ReturnType<typeof renderer>;
+  readonly render: RenderMessages;
   /** The text of a conversation up to the model's next words, where the template has a generation prompt. */
-  readonly prompt: ReturnType<typeof renderer>;
+  readonly prompt: RenderMessages;
 }
 
 const fault = (op: string, got: string, expected: string, mend: string): TemplateError =>
@@ -79,21 +80,19 @@ export const parseTemplate = (
           : fault(name, `a text that is no template (${reason(cause)})`, "Jinja", "correct the template"),
     ),
     E.map((program): ChatTemplate => {
-      const rendering = (add_generation_prompt: boolean) =>
-        renderer((messages) =>
-          E.tryCatch(
-            () =>
-              renderJinja(program, {
-                ...special,
-                bos_token: bos,
-                eos_token: eos,
-                messages,
-                tools: null,
-                documents: null,
-                add_generation_prompt,
-              }, messages.length),
-            (cause) => renderFault(name, cause),
-          )
+      const rendering = (add_generation_prompt: boolean): RenderMessages => (messages) =>
+        E.tryCatch(
+          () =>
+            renderJinja(program, {
+              ...special,
+              bos_token: bos,
+              eos_token: eos,
+              messages,
+              tools: null,
+              documents: null,
+              add_generation_prompt,
+            }, messages.length),
+          (cause) => renderFault(name, cause),
         );
       return { name, render: rendering(false), prompt: rendering(true) };
     }),

@@ -17,17 +17,18 @@ import type * as Scope from "effect/Scope";
 import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 
-/** A function as an encoder: normalised pictures `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first. */
-export const encoderOf = (
-  encode: (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError>,
-): (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError> => encode;
+/**
+ * Normalised pictures `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first.
+ * @internal
+ */
+export type EncodeImages = (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError>;
 
 /** The encoder on the device for as long as the scope lives, for so many pictures at a time. */
 export const openEncoder = (
   weights: VisionWeights,
   views: EncoderViews,
   batch: number,
-): Effect.Effect<ReturnType<typeof encoderOf>, DeviceError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<EncodeImages, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const images = input("images", [batch, views.side, views.side, 3]);
@@ -39,12 +40,11 @@ export const openEncoder = (
     const known = program.plan.inputs;
     const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
     yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
-    return encoderOf((images) =>
+    return (images) =>
       Effect.gen(function* () {
         yield* program.write({ images });
         yield* program.run;
         const got = yield* program.read(names);
         return names.map((name) => got[name]!);
-      })
-    );
+      });
   });

@@ -51,18 +51,25 @@ export const storeKey = (weights: string, views: EncoderViews, { device, code }:
     code,
   });
 
-/** A function as a reader of rows. */
-export const rowReader = (
-  read: (contents: readonly string[]) => Effect.Effect<readonly NdArray[], FeatureStoreError | DiskError>,
-): (contents: readonly string[]) => Effect.Effect<readonly NdArray[], FeatureStoreError | DiskError> => read;
+/**
+ * Reads the rows of some contents.
+ * @internal
+ */
+export type ReadRows = (
+  contents: readonly string[],
+) => Effect.Effect<readonly NdArray[], FeatureStoreError | DiskError>;
 
-/** A function as a writer of rows. */
-export const rowWriter = <A>(
-  write: (item: A) => Effect.Effect<void, DiskError>,
-): (item: A) => Effect.Effect<void, DiskError> => write;
+/**
+ * Writes a row.
+ * @internal
+ */
+export type WriteRow<A> = (item: A) => Effect.Effect<void, DiskError>;
 
-/** An effect as what looks at a folder again. */
-export const refreshing = (look: Effect.Effect<void, DiskError>): Effect.Effect<void, DiskError> => look;
+/**
+ * Looks at the folder again.
+ * @internal
+ */
+export type Refresh = Effect.Effect<void, DiskError>;
 
 /** An open store. */
 export interface FeatureStore {
@@ -79,13 +86,13 @@ export interface FeatureStore {
   /** Why a picture has none and never will. */
   readonly refusal: (content: string) => PictureRefusal | undefined;
   /** Features of some pictures, one `[b, cells, width]` per level. Every row is checked. */
-  readonly read: ReturnType<typeof rowReader>;
+  readonly read: ReadRows;
   /** Stores features; what is there already is not written again. */
-  readonly append: ReturnType<typeof rowWriter<readonly NewRow[]>>;
+  readonly append: WriteRow<readonly NewRow[]>;
   /** Notes that a picture cannot be decoded. */
-  readonly refuse: ReturnType<typeof rowWriter<PictureRefusal>>;
+  readonly refuse: WriteRow<PictureRefusal>;
   /** Sees what other processes have stored since. */
-  readonly refresh: ReturnType<typeof refreshing>;
+  readonly refresh: Refresh;
 }
 
 const gather = (rows: FeatureRows, shape: RowShape, contents: readonly string[]): readonly NdArray[] => {
@@ -132,14 +139,13 @@ export const openFeatureStore = (
       count: () => rows.known.size,
       has: (content) => rows.known.has(content),
       refusal: (content) => rows.refused.get(content),
-      read: rowReader((contents) =>
+      read: (contents) =>
         Effect.try({
           try: () => gather(rows, shape, contents),
           catch: (cause) => cause instanceof FeatureStoreError ? cause : diskError("read", folder, cause),
-        })
-      ),
-      append: rowWriter((some) => doing("write", () => rows.append(some))),
-      refuse: rowWriter((refusal) => doing("write", () => rows.refuse(refusal))),
-      refresh: refreshing(doing("list", () => rows.refresh())),
+        }),
+      append: (some) => doing("write", () => rows.append(some)),
+      refuse: (refusal) => doing("write", () => rows.refuse(refusal)),
+      refresh: doing("list", () => rows.refresh()),
     };
   });
