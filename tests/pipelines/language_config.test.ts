@@ -80,6 +80,15 @@ test("groups change learning rates and decays; equal ones are those of one numbe
   assert.is(total(grouped), total(updates(state(1e-3, 0.01))));
 });
 
+test("averages of the weights are one kernel more: the update writes them with the weights", () => {
+  const kernels = (more: Partial<LanguageConfig>): number =>
+    compile(stepSource(tinyLanguage.training({ ...config, ...more })).source, {
+      ...portableProfile,
+      maxBindings: 16,
+    }).kernels.length;
+  assert.is(kernels({ ema: 0.99 }), kernels({}) + 1);
+});
+
 test("schedules: cosine to 2 % by default, constant, warm-up, stable and decay", () => {
   const at = (schedule: LanguageConfig["schedule"], step: number): number =>
     optimiserOf({ ...config, ...(schedule === undefined ? {} : { schedule }) }, specs as never).schedule

@@ -180,6 +180,8 @@ test("killed after any step, averages, best, kept checkpoints and the early stop
     const folder = temp();
     const cut = (step: number) => step === at ? Effect.fail("power cut") : Effect.succeed(rowsAt(step));
     assert.is(await onCpu(Effect.flip(train(training(folder, { ...rich, batchAt: cut })))), "power cut");
+    // as if the process had died between saving and keeping what it saved
+    if (at === 6) Deno.removeSync(`${folder}/c.best.safetensors`);
     const again = await onCpu(train(training(folder, rich)));
     assert.equal(await all(folder), await all(whole), `cut at ${at}`);
     assert.equal(arrayTrees.flatten(again.params), arrayTrees.flatten(ended.params));
