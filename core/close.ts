@@ -34,5 +34,5 @@ export const capturedBy = (results: readonly Tensor[], parameters: readonly Tens
     for (const a of t.args) if (!inner.has(a) && given.has(a)) outside.add(a);
   }
   for (const t of results) if (!inner.has(t) && given.has(t)) outside.add(t);
-  return [...outside].sort((a, b) => a.id - b.id);
+  return order.filter((t) => outside.has(t));
 };

@@ -172,6 +172,11 @@ export interface Tensor<P extends OpName = OpName> {
   readonly dtype: DType;
   /** A number that grows with construction: arguments have smaller ids than their users. */
   readonly id: number;
+  /**
+   * A number that follows from the structure alone, whatever was described before: greater for a greater distance from
+   * what is given, then by primitive. Different descriptions may share one.
+   */
+  readonly rank: number;
   /** Where it was first made, for messages. No part of its identity. */
   readonly origin: Origin;
 }
@@ -192,6 +197,7 @@ class Node<P extends OpName> implements Tensor<P> {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly id: number;
+  readonly rank: number;
   readonly origin: Origin;
   constructor(
     op: P,
@@ -200,6 +206,7 @@ class Node<P extends OpName> implements Tensor<P> {
     shape: Shape,
     dtype: DType,
     id: number,
+    rank: number,
     origin: Origin,
   ) {
     this.op = op;
@@ -208,6 +215,7 @@ class Node<P extends OpName> implements Tensor<P> {
     this.shape = shape;
     this.dtype = dtype;
     this.id = id;
+    this.rank = rank;
     this.origin = origin;
   }
   toString(): string {
@@ -240,9 +248,35 @@ const attributesText = (attributes: object): string => {
     : JSON.stringify(names.sort().map((name) => [name, values[name]]), plain);
 };
 
+/** FNV-1a of a text, 32 bits. */
+export const textHash = (text: string): number => {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+};
+
+/** Attributes as text that is the same in every process: functions by their structure, traces without their number. */
+const structureText = <P extends OpName>(op: P, attributes: OpAttributes[P], text: string): string => {
+  if (op === "parameter") return String((attributes as OpAttributes["parameter"]).index);
+  if (op !== "scan" && op !== "call") return text;
+  const { body, ...rest } = attributes as OpAttributes["scan"] | OpAttributes["call"];
+  const rule = "rule" in rest ? rest.rule : undefined;
+  const functions = [body, ...(rule === undefined ? [] : [rule.forward, rule.backward])];
+  return `${functions.map(({ rank }) => rank)}${attributesText({ ...rest, rule: rule?.gives })}`;
+};
+
+const OP_BITS = 2 ** 8, HASH_BITS = 2 ** 26, HEIGHT = OP_BITS * HASH_BITS;
+
+/** Distance from what is given, then the primitive, then a hash of the structure, in 53 bits. */
+const rankOf = (op: OpName, args: readonly Tensor[], structure: string): number => {
+  const height = args.reduce((most, { rank }) => Math.max(most, Math.floor(rank / HEIGHT) + 1), 0);
+  const hash = textHash(`${op}(${args.map(({ rank }) => rank)})${structure}`);
+  return HEIGHT * Math.min(height, 2 ** 19 - 1) + HASH_BITS * (textHash(op) % OP_BITS) + (hash >>> 6);
+};
+
 /**
  * The one node with these parts. Only op constructors call it: they have checked shape and dtype. Arguments of a
- * `commutative` primitive may come in either order: the order first made is kept.
+ * `commutative` primitive may come in either order: the node has them in the order of their ranks.
  */
 export const intern = <P extends OpName>(
   op: P,
@@ -252,16 +286,20 @@ export const intern = <P extends OpName>(
   dtype: DType,
   commutative = false,
 ): Tensor<P> => {
-  const ids = args.map((a) => a.id);
-  if (commutative) ids.sort((a, b) => a - b);
-  const key = `${op}(${ids.join(",")})${attributesText(attributes)}${shape.join("x")}:${dtype}`;
+  const read = commutative ? [...args].sort((a, b) => a.rank - b.rank || a.id - b.id) : args;
+  const text = attributesText(attributes), form = `${shape.join("x")}:${dtype}`;
+  const key = `${op}(${read.map((a) => a.id).join(",")})${text}${form}`;
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
-  const node = new Node(op, args, attributes, shape, dtype, count++, originNow(intern));
+  const rank = rankOf(op, read, `${structureText(op, attributes, text)}${form}`);
+  const node = new Node(op, read, attributes, shape, dtype, count++, rank, originNow(intern));
   interned.set(key, new WeakRef(node as unknown as Node<OpName>));
   forget.register(node, key);
   return node;
 };
+
+/** Greatest number of nodes on a way from what is given, or from a constant, to a node. */
+export const heightOf = ({ rank }: Tensor): number => Math.floor(rank / HEIGHT);
 
 /** Whether a value is a tensor description. */
 export const isTensor = (x: unknown): x is Tensor => x instanceof Node;
@@ -284,15 +322,27 @@ export interface Reach {
   readonly argsOf?: (t: Tensor) => readonly Tensor[];
 }
 
-/** All nodes that the roots depend on, arguments before users. */
+/**
+ * All nodes that the roots depend on, arguments before users: in the order of a walk from the first root to the last,
+ * first arguments first, so that it follows from the structure alone.
+ */
 export const topological = (roots: readonly Tensor[], { stop, argsOf }: Reach = {}): Tensor[] => {
-  const seen = new Set<Tensor>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const t = stack.pop()!;
-    if (seen.has(t)) continue;
+  const order: Tensor[] = [],
+    seen = new Set<Tensor>(),
+    path: { t: Tensor; args: readonly Tensor[]; at: number }[] = [];
+  const enter = (t: Tensor): void => {
+    if (seen.has(t)) return;
     seen.add(t);
-    if (stop === undefined || !stop.has(t)) stack.push(...(argsOf === undefined ? t.args : argsOf(t)));
+    const args = stop !== undefined && stop.has(t) ? [] : argsOf === undefined ? t.args : argsOf(t);
+    path.push({ t, args, at: 0 });
+  };
+  for (const root of roots) {
+    enter(root);
+    while (path.length > 0) {
+      const last = path.at(-1)!;
+      if (last.at < last.args.length) enter(last.args[last.at++]!);
+      else order.push(path.pop()!.t);
+    }
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  return order;
 };

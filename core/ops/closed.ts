@@ -4,7 +4,7 @@
  * parameters of one never meet those of another: whoever uses a function replaces all its parameters at once.
  */
 import { TreeError } from "../errors.ts";
-import { isGiven, type Tensor, topological } from "../tensor.ts";
+import { isGiven, type Tensor, textHash, topological } from "../tensor.ts";
 
 /** A closed function: known by its id, as equal ones are one object. Made by `functionOf` and `bodyOf` alone. */
 export class ClosedFunction {
@@ -14,12 +14,15 @@ export class ClosedFunction {
   readonly results: readonly Tensor[];
   /** A number of its own. */
   readonly id: number;
+  /** A number that follows from its structure alone. */
+  readonly rank: number;
 
   /** From its parts. */
   constructor(parameters: readonly Tensor[], results: readonly Tensor[], id: number) {
     this.parameters = parameters;
     this.results = results;
     this.id = id;
+    this.rank = textHash(`${parameters.map((t) => t.rank)};${results.map((t) => t.rank)}`);
   }
 
   /** What nodes are told apart by. */

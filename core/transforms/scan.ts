@@ -168,7 +168,7 @@ const captured = (results: readonly Tensor[], parameters: readonly Tensor[]): Te
   };
   for (const t of own) t.args.forEach(offer);
   results.forEach(offer);
-  return [...out].sort((a, b) => a.id - b.id);
+  return topological(results).filter((t) => out.has(t));
 };
 
 /**

@@ -11,7 +11,7 @@ import { isMark } from "../ops/mark.ts";
 import type { ScanBody } from "../ops/scan.ts";
 import { full } from "../ops/source.ts";
 import { substitute } from "../substitute.ts";
-import { is, operandsOf, type Tensor } from "../tensor.ts";
+import { is, operandsOf, type Tensor, topological } from "../tensor.ts";
 import { dependents, partsOf, scanWith, spread } from "./scan_body.ts";
 import { parametersLike } from "./trace.ts";
 
@@ -62,7 +62,7 @@ const residuals = (
     else if (carriesOnly || isLight(t)) stack.push(...operandsOf(t));
     else kept.add(t);
   }
-  return [...kept].sort((a, b) => a.id - b.id);
+  return topological(back).filter((t) => kept.has(t));
 };
 
 /**

@@ -3,6 +3,7 @@
  * reads from registers. Groups start as single roots and merge along edges, producers first.
  */
 import {
+  heightOf,
   is,
   isAttention,
   isGiven,
@@ -12,11 +13,12 @@ import {
   type Tensor,
   topological,
 } from "@chain-of-sight/core";
-import { membersOf, type MemoryLimits, type Pack, windowsOf } from "../plan/memory.ts";
+import { type MemoryLimits, windowsOf } from "../plan/memory.ts";
 import { type Batched, batchMaps } from "./batch.ts";
 import { buildKernel } from "./build.ts";
-import { type Kernel, readsOf } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./repeat.ts";
+import { inOrder } from "./order.ts";
 import { chooseRoots, type Roots } from "./roots.ts";
 import { findSums, type SumFamily, sumKernels } from "./sums.ts";
 
@@ -58,7 +60,7 @@ export const fuse = (
     bindingsOf: (t) => windowsOf(t, limits),
   });
   const single = fusedKernels(outputs, roots, families, limits, donated);
-  if (!limits.batch) return { kernels: inOrder(single, [], donated), packs: [], tables: new Map() };
+  if (!limits.batch) return { kernels: inOrder(single, [], donated, outputs), packs: [], tables: new Map() };
   const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
   const wanted = new Set(outputs);
   const kindOf = (t: Tensor): string =>
@@ -67,7 +69,7 @@ export const fuse = (
   const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
   const packs = [...maps.packs, ...sums.flatMap((s) => s.packs)];
   return {
-    kernels: inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs, donated),
+    kernels: inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs, donated, outputs),
     packs,
     tables: new Map(sums.flatMap((s) => [...s.tables])),
   };
@@ -81,7 +83,9 @@ const fusedKernels = (
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor>,
 ): Kernel[] => {
-  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t));
+  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t))
+    .sort((a, b) => heightOf(a) - heightOf(b));
+  const placeOf = new Map(order.map((t, place) => [t, place]));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
   const scans = new Map<Tensor, Group>();
   const sums = new Set(families.flatMap((f) => f.sums));
@@ -131,7 +135,9 @@ const fusedKernels = (
         if (!keepsUpdates(producer, consumer, donated)) continue;
         if (producer.members.some((m) => consumer.apart.has(m))) continue;
         if (passesThroughOthers(producer, consumer, groupOf)) continue;
-        const members = [...producer.members, ...consumer.members].sort((a, b) => a.id - b.id);
+        const members = [...producer.members, ...consumer.members].sort((a, b) =>
+          placeOf.get(a)! - placeOf.get(b)!
+        );
         if (kernelOf(members, limits.maxBindings) === undefined) continue;
         const own = new Set(members);
         const merged: Group = {
@@ -226,72 +232,4 @@ const passesThroughOthers = (
     push(g);
   }
   return false;
-};
-
-/**
- * Kernels after those they read from and, where no circle forbids it, those that read an input before the one that
- * writes its next version; otherwise in the order of the descriptions, with batches of maps, whose results are read by
- * nobody, last.
- */
-const inOrder = (
-  kernels: readonly Kernel[],
-  packs: readonly Pack[],
-  donated: ReadonlyMap<Tensor, Tensor>,
-): Kernel[] => {
-  const byWhole = new Map(packs.map((p) => [p.whole, p]));
-  const writers = new Map<Tensor, Kernel[]>(), readers = new Map<Tensor, Kernel[]>();
-  const put = (map: Map<Tensor, Kernel[]>, t: Tensor, k: Kernel): void => {
-    const known = map.get(t);
-    if (known === undefined) map.set(t, [k]);
-    else if (known.at(-1) !== k) known.push(k);
-  };
-  for (const k of kernels) {
-    for (const o of k.outputs) put(writers, o.tensor, k);
-    for (const r of readsOf(k)) for (const { tensor } of membersOf(r, byWhole)) put(readers, tensor, k);
-  }
-  const begun = new Set<Kernel>(), done = new Set<Kernel>(), out: Kernel[] = [];
-  const sourcesOf = new Map(kernels.map((k) => [
-    k,
-    new Set(
-      readsOf(k).flatMap((r) =>
-        membersOf(r, byWhole).flatMap(({ tensor }) => writers.get(tensor)?.filter((w) => w !== k) ?? [])
-      ),
-    ),
-  ]));
-  const replacedBy = (k: Kernel): Tensor[] =>
-    k.outputs.flatMap((o) => membersOf(o.tensor, byWhole).flatMap((m) => donated.get(m.tensor) ?? []));
-  const newest = (k: Kernel) =>
-    Math.max(...k.outputs.map((o) => byWhole.has(o.tensor) ? Infinity : o.tensor.id));
-  const age = new Map(kernels.map((k) => [k, newest(k)]));
-  /** Whether a kernel can run before all that has begun. */
-  const free = (k: Kernel): boolean => {
-    const seen = new Set<Kernel>(), stack = [k];
-    while (stack.length > 0) {
-      const next = stack.pop()!;
-      if (done.has(next) || seen.has(next)) continue;
-      if (begun.has(next)) return false;
-      seen.add(next);
-      stack.push(...sourcesOf.get(next)!);
-    }
-    return true;
-  };
-  /** Whether of two kernels that read what the other replaces, the batch shall be the one in place. */
-  const yields = (k: Kernel, reader: Kernel): boolean =>
-    age.get(reader) === Infinity && age.get(k) !== Infinity &&
-    replacedBy(reader).some((t) => readers.get(t)?.includes(k));
-  const visit = (k: Kernel): void => {
-    if (done.has(k)) return;
-    if (begun.has(k)) {
-      throw new Error(`kernels in a circle at ${k.outputs.map((o) => o.tensor.op).join(", ")}`);
-    }
-    begun.add(k);
-    sourcesOf.get(k)!.forEach(visit);
-    for (const t of replacedBy(k)) {
-      for (const r of readers.get(t) ?? []) if (free(r) && !yields(k, r)) visit(r);
-    }
-    done.add(k);
-    out.push(k);
-  };
-  [...kernels].sort((a, b) => age.get(a)! - age.get(b)! || 0).forEach(visit);
-  return out;
 };
