@@ -126,6 +126,25 @@ const fusedKernels = (
   const kernelOf = (members: readonly Tensor[], maxBindings: number): Kernel | undefined =>
     buildKernel({ members, stored: stored(members) }, roots, maxBindings, limits.inside);
 
+  /** Whether something that needs a result of these roots reads a version that they replace: it would need a copy. */
+  const replacesEarly = (members: readonly Tensor[]): boolean => {
+    const late = new Set(members.flatMap((t) => {
+      const last = donated.get(t);
+      return last === undefined ? [] : [...users.get(last) ?? []];
+    }));
+    if (late.size === 0) return false;
+    const own = new Set(members), seen = new Set<Tensor>(), stack = [...members];
+    while (stack.length > 0) {
+      for (const u of users.get(stack.pop()!) ?? []) {
+        if (own.has(u) || seen.has(u)) continue;
+        if (late.has(u)) return true;
+        seen.add(u);
+        stack.push(u);
+      }
+    }
+    return false;
+  };
+
   if (limits.fuse) {
     for (const t of order) {
       for (const s of [...groupOf.get(t)!.sources]) {
@@ -138,6 +157,9 @@ const fusedKernels = (
         const members = [...producer.members, ...consumer.members].sort((a, b) =>
           placeOf.get(a)! - placeOf.get(b)!
         );
+        if (replacesEarly(members) && !replacesEarly(producer.members) && !replacesEarly(consumer.members)) {
+          continue;
+        }
         if (kernelOf(members, limits.maxBindings) === undefined) continue;
         const own = new Set(members);
         const merged: Group = {

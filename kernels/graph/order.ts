@@ -167,7 +167,13 @@ const peakOf = (
   return peak;
 };
 
-/** Kernels in the order that needs least memory for temporaries, among those that were tried. */
+/** Number of kernels that some reader of the version that they replace comes after: each costs a temporary and a copy. */
+const lateReaders = (order: readonly Kernel[], { readersBefore }: KernelGraph): number => {
+  const at = new Map(order.map((k, i) => [k, i]));
+  return order.filter((k, i) => [...readersBefore.get(k)!].some((r) => at.get(r)! > i)).length;
+};
+
+/** Kernels in the order that costs fewest copies, then least memory for temporaries, among those that are tried. */
 export const inOrder = (
   kernels: readonly Kernel[],
   packs: readonly Pack[],
@@ -175,7 +181,8 @@ export const inOrder = (
   outputs: readonly Tensor[],
 ): Kernel[] => {
   const graph = graphOf(kernels, packs, donated);
-  const orders = [byHeight, greedily].map((order) => legal(order(graph), graph));
-  const peaks = orders.map((order) => peakOf(order, graph, outputs));
-  return orders[peaks.indexOf(Math.min(...peaks))]!;
+  return [byHeight, greedily]
+    .map((wish) => legal(wish(graph), graph))
+    .map((order) => ({ order, late: lateReaders(order, graph), peak: peakOf(order, graph, outputs) }))
+    .reduce((a, b) => b.late < a.late || (b.late === a.late && b.peak < a.peak) ? b : a).order;
 };

@@ -104,7 +104,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     if (row < 130u && col < 100u) {
       let b0 = x2[col];
       let b1 = (acc + b0);
-      let b2 = (b1 * 0.20000000298023224f);
+      let b2 = (0.20000000298023224f * b1);
       let b3 = tanh_of(b2);
       x3[(col + row * 100u)] = b3;
     }
@@ -120,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     if (row < 130u && col < 100u) {
       let b0 = x2[col];
       let b1 = (acc + b0);
-      let b2 = (b1 * 0.20000000298023224f);
+      let b2 = (0.20000000298023224f * b1);
       let b3 = tanh_of(b2);
       x3[(col + row * 100u)] = b3;
     }
