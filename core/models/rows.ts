@@ -12,17 +12,20 @@ import { iota } from "../ops/source.ts";
 import { equals, show } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
-/**
- * Where the images of rows stand, and which conversation each token belongs to. All i32. Tokens of a segment are next
- * to each other; segments are numbered from 1 in the order of their tokens, and 0 is padding, which comes last.
- */
+/** Where the images of rows stand, and which conversation each token belongs to. All i32. */
 export type RowArrangement = {
-  /** Segment of every text token, `[b, t]`. */
-  readonly segments: Tensor;
   /** Number of text tokens of the row before each image, ascending, `[b, m]`; t for places without an image. */
   readonly after: Tensor;
+  /** The conversations of packed rows; absent where a row is one conversation, behind which padding comes. */
+  readonly segments?: RowSegments;
+};
+
+/** Tokens of a segment are next to each other; segments are numbered from 1, and 0 is padding. */
+export type RowSegments = {
+  /** Segment of every text token, `[b, t]`. */
+  readonly text: Tensor;
   /** Segment of every image, `[b, m]`; 0 for places without one. */
-  readonly imageSegments: Tensor;
+  readonly images: Tensor;
 };
 
 /** Rows `[b, r, ...]` at ids `[b, ...]` of their own `r`; ids outside give zeros. */
@@ -78,12 +81,8 @@ export const mixRows = (text_btd: Tensor, visual: Tensor, after: Tensor): MixedR
 };
 
 /** The segments of positions `[b, s]` from those of text tokens and of images, each of which has `n` visual tokens. */
-export const rowSegments = (
-  { segments, imageSegments }: RowArrangement,
-  n: number,
-  source_bs: Tensor,
-): Tensor => {
-  const [b, m] = imageSegments.shape as [number, number];
-  const each = reshape([b, m * n])(broadcastTo([b, m, n])(reshape([b, m, 1])(imageSegments)));
-  return gatherRows(concat([segments, each], 1), source_bs);
+export const rowSegments = ({ text, images }: RowSegments, n: number, source_bs: Tensor): Tensor => {
+  const [b, m] = images.shape as [number, number];
+  const each = reshape([b, m * n])(broadcastTo([b, m, n])(reshape([b, m, 1])(images)));
+  return gatherRows(concat([text, each], 1), source_bs);
 };

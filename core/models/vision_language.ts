@@ -124,8 +124,10 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
     const llama = llamaOf(params), n = bridge.tokens;
     const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
     if (sight.rows !== undefined) {
-      const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, sight.rows.after);
-      const states_bsd = llamaStates(decoder)(llama, x_bsd, rowSegments(sight.rows, n, source_bs));
+      const { after, segments } = sight.rows;
+      const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, after);
+      const segments_bs = segments === undefined ? undefined : rowSegments(segments, n, source_bs);
+      const states_bsd = llamaStates(decoder)(llama, x_bsd, segments_bs);
       return gatherRows(states_bsd, before_bt);
     }
     if (ids_bt.shape.length !== 2 || ids_bt.shape[0] !== visual_bnd.shape[0]) {

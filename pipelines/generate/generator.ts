@@ -68,7 +68,7 @@ export interface Generator {
 export const refusal = (
   writer: Pick<Writer, "images">,
   room: Room,
-  { prompts, limit = room.tokens }: WriteRequest,
+  { prompts, given = {}, limit = room.tokens }: WriteRequest,
 ): GenerateError | undefined => {
   const { rows, prompt, tokens } = room, places = placesOf(writer, room);
   const refuse = (got: string, expected: string, mend: string): GenerateError =>
@@ -92,6 +92,13 @@ export const refusal = (
         places === 0 ? "ask a model that reads images" : "open the writer with more places for images",
       );
     }
+  }
+  if (Object.keys(given).length > 0 && prompts.every((ids) => needOf({ ids }).images === 0)) {
+    return refuse(
+      "images, and no prompt with a place for one",
+      "a mark of each image",
+      "put <image> into it",
+    );
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > tokens) {
     return refuse(`${limit} tokens to be written`, `1 to ${tokens}`, "open the writer with more room");

@@ -152,7 +152,8 @@ export const languageTraining = <E, R>(
   const { micro = 1 } = config, rows = config.batch / micro;
   const { steps: _steps, ...lineage } = decidingFields(config), identity = languageIdentity(stage, given);
   const { buckets = [] } = source,
-    work = (tokens: number): number => config.batch * (model.visualTokens * (source.images ?? 1) + tokens);
+    work = (tokens: number): number =>
+      config.batch * (model.visualTokens * (source.rows?.images ?? 1) + tokens);
   return {
     stage: stage.name,
     identity,

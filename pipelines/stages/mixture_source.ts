@@ -113,7 +113,7 @@ const sourceOf = (
   identity: { mixture: mixture.hash, sight: key },
   sight,
   length: mixture.row.length,
-  images: mixture.row.images,
+  rows: { images: mixture.row.images, packed: mixture.pack },
   ...(mixture.buckets.length === 0 ? {} : { buckets: mixture.buckets }),
   vocabulary: embeddingRows(mixture.language.size),
   words: mixture.language.words,
@@ -131,9 +131,8 @@ const sourceOf = (
           ...Object.fromEntries(Object.entries(seen).map(([path, array]) => [path, atPlaces(array, places)])),
           [paths.ids]: ids,
           [paths.labels]: labels,
-          [paths.segments]: segments,
           [placePaths.after]: after,
-          [placePaths.imageSegments]: imageSegments,
+          ...(mixture.pack ? { [paths.segments]: segments, [placePaths.imageSegments]: imageSegments } : {}),
         };
       });
   },

@@ -16,6 +16,14 @@ export type SightSpec =
  */
 export type BatchesByStep<E, R> = (step: number) => Effect.Effect<Readonly<Record<string, NdArray>>, E, R>;
 
+/** Rows whose images stand anywhere in their text. */
+export interface RowSpec {
+  /** Places for images in a row. */
+  readonly images: number;
+  /** Whether a row holds several conversations, each of which sees itself alone. */
+  readonly packed: boolean;
+}
+
 /** Examples without end, in an order that a seed decides. */
 export interface LanguageSource<E = never, R = never> {
   /** All that decides its batches, beside the seed and the size of a batch. */
@@ -24,8 +32,8 @@ export interface LanguageSource<E = never, R = never> {
   readonly sight: SightSpec;
   /** Text tokens of a row. */
   readonly length: number;
-  /** Places for images in a row, whose batches say where they stand; absent where a row is an image, then its text. */
-  readonly images?: number;
+  /** What rows are whose batches say where their images stand; absent where a row is an image, then its text. */
+  readonly rows?: RowSpec;
   /** Shorter lengths, ascending, that all rows of a batch may have instead; none if absent. */
   readonly buckets?: readonly number[];
   /** Rows of the embedding. */
@@ -50,20 +58,26 @@ export const placePaths = { after: "rows.after", imageSegments: "rows.imageSegme
 
 /** The batch of a step as inputs, its rows of so many tokens. */
 export const sourceInputs = (
-  { sight, length, images }: Pick<LanguageSource, "sight" | "length" | "images">,
+  { sight, length, rows }: Pick<LanguageSource, "sight" | "length" | "rows">,
   size: number,
   tokens: number = length,
 ): VisionLanguageBatch => {
-  const paths = textPaths({ length }, tokens), places = size * (images ?? 1);
+  const paths = textPaths({ length }, tokens), places = size * (rows?.images ?? 1);
   const word = (path: string, columns: number) => input(path, [size, columns], "i32");
   const text = {
     ids: word(paths.ids, tokens),
     labels: word(paths.labels, tokens),
-    ...(images === undefined ? {} : {
+    ...(rows === undefined ? {} : {
       rows: {
-        segments: word(paths.segments, tokens),
-        after: word(placePaths.after, images),
-        imageSegments: word(placePaths.imageSegments, images),
+        after: word(placePaths.after, rows.images),
+        ...(rows.packed
+          ? {
+            segments: {
+              text: word(paths.segments, tokens),
+              images: word(placePaths.imageSegments, rows.images),
+            },
+          }
+          : {}),
       },
     }),
   };

@@ -62,9 +62,8 @@ const sums = async (
     ids: word("ids", length),
     labels: word("labels", length),
     rows: {
-      segments: word("segments", length),
       after: word("after", images),
-      imageSegments: word("imageSegments", images),
+      segments: { text: word("segments", length), images: word("imageSegments", images) },
     },
   };
   const params = cs.placeholders("params", specs) as Tree<Tensor>, leaves = cs.tensors.leaves(params);
@@ -144,22 +143,21 @@ test("an image and then text, without an arrangement, is the row that says so", 
   const model = modelOf({}), specs = model.specs as Tree<ParameterSpec>;
   const params = cs.placeholders("params", specs) as Tree<Tensor>, ids = cs.input("ids", [2, 5], "i32");
   const features = [0, 1].map((i) => cs.input(`features.${i}`, [2, GRID, 8]));
-  const arrangement = {
-    segments: cs.full([2, 5], 1, "i32"),
-    after: cs.full([2, 1], 0, "i32"),
-    imageSegments: cs.full([2, 1], 1, "i32"),
-  };
+  const after = cs.full([2, 1], 0, "i32");
+  const segments = { text: cs.full([2, 5], 1, "i32"), images: cs.full([2, 1], 1, "i32") };
   const bindings = {
     ...cs.bindingsOf("params", cs.initialise([3, 4], specs) as Tree<NdArray>),
     ...Object.fromEntries([0, 1].map((i) => [`features.${i}`, floats(`level ${i}`, [2, GRID, 8])])),
     ids: cs.i32([2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]),
   };
   const plain = model.logits(params, { features }, ids);
-  const arranged = model.logits(params, { features, rows: arrangement }, ids);
-  const [a, b] = await onCpu({ attention: true })([plain, arranged], bindings);
+  const arranged = model.logits(params, { features, rows: { after } }, ids);
+  const packed = model.logits(params, { features, rows: { after, segments } }, ids);
+  const [a, b, c] = await onCpu({ attention: true })([plain, arranged, packed], bindings);
   assert.equal(b!.data, a!.data, "bit for bit");
+  assert.equal(c!.data, a!.data, "bit for bit, as the only segment too");
   assert.throws(
-    () => model.logits(params, { features, rows: { ...arrangement, after: cs.full([2, 2], 0, "i32") } }, ids),
+    () => model.logits(params, { features, rows: { after: cs.full([2, 2], 0, "i32") } }, ids),
     /as many places for images/,
   );
 });

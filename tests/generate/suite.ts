@@ -205,11 +205,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
               images: places,
             });
           const arranged = arrangementOf([row]);
-          const arrangement = {
-            segments: input("segments", [1, text + 1], "i32"),
-            after: input("after", [1, places], "i32"),
-            imageSegments: input("imageSegments", [1, places], "i32"),
-          };
+          const arrangement = { after: input("after", [1, places], "i32") };
           const logits = model.logits(
             held,
             { features: features(places), rows: arrangement },
@@ -219,7 +215,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
             ndarray("f32", [places, 16, 8], a.data.slice(r * places * 128, (r + 1) * places * 128));
           const [value] = interpret([logits], {
             ...bindingsOf("params", params),
-            ...arranged,
+            after: arranged.after,
             "features.0": own(given["features.0"]),
             "features.1": own(given["features.1"]),
             ids: i32([1, text + 1], row.ids),
