@@ -283,6 +283,8 @@ export * from "./generate/beams.ts";
 export * from "./generate/decoding.ts";
 export * from "./generate/fault.ts";
 export * from "./ask/export_trained.ts";
+export * from "./ask/exported.ts";
+export type { LanguageFiles } from "./text/language_files.ts";
 export * from "./generate/generator.ts";
 export * from "./ask/look_sheet.ts";
 export * from "./ask/looks.ts";

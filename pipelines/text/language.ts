@@ -89,7 +89,7 @@ const languageWith = (
   const lost = [template.bos, template.eos].find((token) => token !== "" && coder.idOf(token) === undefined);
   if (lost !== undefined) return E.left(foreign(name, lost));
   return pipe(
-    parseTemplate(template.source, { bos: template.bos, eos: template.eos }),
+    parseTemplate(template.source, template),
     E.flatMap((chat) => {
       const pad = padOf(coder, template.eos), tokens = conversationOf(coder, chat);
       // a template that cannot teach is refused here and not row by row

@@ -9,6 +9,7 @@ import * as t from "io-ts";
 import { decodeEither, DecodeError, parseJson } from "../base/bridge.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { BoundError, parseJinja, renderJinja } from "./jinja.ts";
+import type { NamedTemplate } from "./templates.ts";
 
 /** A template that does not do what conversations need of it. */
 export class TemplateError extends TaggedFault("TemplateError") {}
@@ -135,23 +136,23 @@ const specialOf = (config: t.TypeOf<typeof configType>): NonNullable<TemplateOpt
     : {}),
 });
 
-/** The template of a tokenizer_config.json; of several, the one named `default`. */
+/** The template of a tokenizer_config.json and the tokens around it; of several, the one named `default`. */
 export const templateOfConfig = (
   text: string,
   name = "tokenizer_config.json",
-): E.Either<DecodeError | TemplateError, ChatTemplate> =>
+): E.Either<DecodeError | TemplateError, NamedTemplate> =>
   pipe(
     parseJson(name)(text),
     E.flatMap(decodeEither(configType, name)),
-    E.flatMap((config): E.Either<DecodeError | TemplateError, ChatTemplate> => {
+    E.flatMap((config): E.Either<DecodeError | TemplateError, NamedTemplate> => {
       const { chat_template: found } = config;
       const source = Array.isArray(found) ? found.find((one) => one.name === "default")?.template : found;
       return typeof source === "string"
-        ? parseTemplate(source, {
+        ? E.right({
+          source,
           bos: spelt(config.bos_token),
           eos: spelt(config.eos_token),
           special: specialOf(config),
-          name,
         })
         : E.left(
           fault(name, "no chat template", "chat_template", "choose one of the named templates instead"),

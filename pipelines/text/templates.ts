@@ -8,6 +8,8 @@ export interface NamedTemplate {
   readonly bos: string;
   /** What ends an answer. */
   readonly eos: string;
+  /** Further special tokens by the names that transformers gives them, such as `pad_token`; none by default. */
+  readonly special?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** Name of a template. */

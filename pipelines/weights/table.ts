@@ -88,6 +88,17 @@ export const namesOf = (table: NameTable, specs: Tree<ParameterSpec>): readonly 
   );
 };
 
+/** The names of a model that are the paths of its parameters. */
+export const ownNames = (model: string, specs: Tree<ParameterSpec>): NameTable => {
+  const paths = new Set(specTrees.entries(specs).map(([path]) => path.replace(INDEX, "{i}")));
+  return {
+    model,
+    rows: [...paths].map((path) => ({ ours: path, theirs: path })),
+    prefixes: [""],
+    ignored: () => false,
+  };
+};
+
 /** The shape in which a parameter is stored. */
 export const storedShape = ({ shape, transposed }: Pick<Named, "shape" | "transposed">): readonly number[] =>
   transposed ? shape.toReversed() : shape;

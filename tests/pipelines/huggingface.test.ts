@@ -582,11 +582,14 @@ writing("an encoder without its last normalisation, and what is no CLIP", () =>
     const whole = await run(loadVisionTower(folder));
     assert.equal([...whole.params.post_layernorm!.weight.data], [1, 1, 1, 1]);
     sameArrays(flat((await run(loadVisionTower(folder, { blocks: 3 }))).params), flat(params));
-    const bare: VitConfig = { ...config, classToken: false, patchBias: true };
-    const error = await run(
-      Effect.flip(exportVisionTower(folder, { config: bare, params: madeOf(vitSpecs(bare)) as never })),
-    );
-    assert.match(error.message, /class token/);
+    for (const bare of [{ classToken: false, patchBias: true }, { classToken: false }, { preNorm: false }]) {
+      const own: VitConfig = { ...config, ...bare }, params = madeOf(vitSpecs(own)) as never;
+      await run(exportVisionTower(folder, { config: own, params }));
+      const back = await run(loadVisionTower(folder));
+      assert.equal({ ...back.config, ...own }, back.config);
+      assert.is(back.config.pooled, false);
+      sameArrays(flat(back.params), flat(params));
+    }
     const other = await run(
       Effect.flip(exportVisionTower(folder, { config: { ...config, width: 8 }, params })),
     );

@@ -23,6 +23,8 @@ export interface Architecture<C> {
   readonly name: string;
   /** Which models it reads. */
   readonly kinds: Kinds;
+  /** Whether it has no class in `transformers`, and holds a configuration here as it is; false by default. */
+  readonly plain?: boolean;
   /** The configuration here of a parsed config.json. */
   readonly read: (config: unknown) => E.Either<DecodeError | UnsupportedError, C>;
   /** The config.json of a configuration here, without the type of its numbers. */

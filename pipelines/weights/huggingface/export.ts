@@ -246,23 +246,25 @@ const constantRow = (width: number, value: number): NdArray => ({
 });
 
 /**
- * Writes an encoder as a `CLIPVisionModel` or a `SiglipVisionModel`. An encoder without the last normalisation, whose inner
- * blocks are what counts, gets one that starts as gain 1 and offset 0, as those classes have it in any case.
+ * Writes an encoder as a `CLIPVisionModel` or a `SiglipVisionModel`, or by its own fields where it is neither. One of those
+ * without the last normalisation, whose inner blocks are what counts, gets one that starts as gain 1 and offset 0, as the
+ * classes have it in any case.
  */
 export const exportVisionTower = (
   folder: string,
   { config, params, modelType }: ExportedModel<VitConfig, VitParams<NdArray>>,
   options: ExportOptions = {},
 ): Effect.Effect<void, ExportError> => {
-  const { width } = config;
+  const { width } = config, architecture = writable(config, visionArchitectures(), modelType);
   const post_layernorm = params.post_layernorm ??
     { weight: constantRow(width, 1), bias: constantRow(width, 0) };
-  const whole = { ...config, pooled: true };
-  return exportModel(
-    folder,
-    writable(whole, visionArchitectures(), modelType),
-    whole,
-    inMemory({ ...params, post_layernorm } as Tree<NdArray>),
-    options,
-  );
+  return architecture.plain === true
+    ? exportModel(folder, architecture, config, inMemory(params as Tree<NdArray>), options)
+    : exportModel(
+      folder,
+      architecture,
+      { ...config, pooled: true },
+      inMemory({ ...params, post_layernorm } as Tree<NdArray>),
+      options,
+    );
 };

@@ -16,7 +16,7 @@ import type { MisfitError } from "../misfit.ts";
 import { readJsonFile } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";
 import { type Sink, streamTo } from "../stream.ts";
-import { place, type Placement } from "../table.ts";
+import { ownNames, place, type Placement } from "../table.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { decoderArchitectures, type DecoderOptions } from "./decoders.ts";
 import { type HubError, type HubOptions, modelFolder } from "./hub.ts";
@@ -104,14 +104,33 @@ export interface LoadedModel<C, P> {
   readonly modelType: string;
 }
 
+const arraysOf = (
+  specs: Tree<ParameterSpec>,
+  placements: readonly Placement[],
+): Effect.Effect<Tree<NdArray>, SourceError> =>
+  Effect.gen(function* () {
+    const arrays: Record<string, NdArray> = {};
+    yield* streamTo(placements, (path, array) => Effect.sync(() => void (arrays[path] = array)));
+    return unflatten(specTrees, specs, arrays) as Tree<NdArray>;
+  });
+
+/** Loads the parameters of a model from a file that names them by their paths. */
+export const loadOwn = (
+  path: string,
+  model: string,
+  specs: Tree<ParameterSpec>,
+): Effect.Effect<Tree<NdArray>, SourceError | MisfitError> =>
+  Effect.gen(function* () {
+    const source = yield* openSource(path);
+    return yield* arraysOf(specs, yield* fromEither(place(ownNames(model, specs), specs, source)));
+  });
+
 const load = <C, P>(
   opening: Effect.Effect<OpenModel<C>, LoadError>,
 ): Effect.Effect<LoadedModel<C, P>, LoadError> =>
   Effect.gen(function* () {
-    const model = yield* opening, arrays: Record<string, NdArray> = {};
-    yield* streamCheckpoint(model, (path, array) => Effect.sync(() => void (arrays[path] = array)));
-    const { config, specs, modelType } = model;
-    return { config, params: unflatten(specTrees, specs, arrays) as P, modelType };
+    const { config, specs, placements, modelType } = yield* opening;
+    return { config, params: (yield* arraysOf(specs, placements)) as unknown as P, modelType };
   });
 
 /** Loads a decoder whole; {@link openDecoder} says which. */

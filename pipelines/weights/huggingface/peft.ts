@@ -150,12 +150,13 @@ const targets = (maps: readonly string[], specs: Tree<ParameterSpec>): readonly 
 
 const ranks = ({ lora_A }: LowRank<NdArray>): number => lora_A.shape[0]!;
 
-/** Writes adapters of a causal language model with the given parameters as PEFT does. */
+/** Writes adapters of a causal language model with the given parameters as PEFT does; `base` is the id or folder of that model. */
 export const exportPeft = (
   folder: string,
   specs: Tree<ParameterSpec>,
   { adapters, alpha }: LoadedAdapters,
   floats: FloatFormat = "F32",
+  base?: string,
 ): Effect.Effect<void, DiskError | SafetensorsError> =>
   Effect.gen(function* () {
     const maps = Object.keys(adapters), rank = Math.max(0, ...Object.values(adapters).map(ranks));
@@ -170,7 +171,7 @@ export const exportPeft = (
     yield* writeJson(`${folder}/adapter_config.json`, {
       peft_type: "LORA",
       task_type: "CAUSAL_LM",
-      base_model_name_or_path: null,
+      base_model_name_or_path: base ?? null,
       r: rank,
       lora_alpha: alpha,
       lora_dropout: 0,

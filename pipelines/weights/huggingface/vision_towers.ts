@@ -204,7 +204,8 @@ const LAST_NORM = /^(vision_model\.)?post_layernorm\./;
 const BLOCK = /^(?:vision_model\.)?encoder\.layers\.(\d+)\./;
 
 const names =
-  ({ model, others }: Family, blocks: number | undefined) => ({ pooled }: VitConfig): NameTable => ({
+  ({ model, others }: Pick<Family, "model" | "others">, blocks: number | undefined) =>
+  ({ pooled }: VitConfig): NameTable => ({
     model,
     rows,
     prefixes: ["", "vision_model."],
@@ -212,6 +213,71 @@ const names =
       others.test(name) || POSITION_IDS.test(name) || (!pooled && LAST_NORM.test(name)) ||
       (blocks !== undefined && Number(BLOCK.exec(name)?.[1] ?? -1) >= blocks),
   });
+
+const colours = t.strict({ mean: t.readonlyArray(t.number), std: t.readonlyArray(positive) });
+
+// every field of a VitConfig
+const plainType = t.intersection([
+  t.strict({
+    resolution: lengthCount,
+    patch: lengthCount,
+    colours: lengthCount,
+    width: lengthCount,
+    layers: layerCount,
+    heads: lengthCount,
+    ff: lengthCount,
+    classToken: t.boolean,
+    activation: t.keyof({ silu: null, gelu: null, geluTanh: null, quickGelu: null, relu: null }),
+    eps: positive,
+    pooled: t.boolean,
+    preNorm: t.boolean,
+    patchBias: t.boolean,
+  }),
+  t.partial({ normalisation: colours }),
+]);
+
+const plainKinds: Kinds = { classes: ["ChainOfSightVisionModel"], families: ["chain_of_sight_vision"] };
+
+/** The adapter of encoders that no class of `transformers` is like: config.json has the fields of a `VitConfig`. */
+const plainArchitecture = ({ blocks }: VisionTowerOptions): Architecture<VitConfig> => ({
+  name: "a vision encoder of Chain-of-Sight",
+  kinds: plainKinds,
+  plain: true,
+  read: (json) =>
+    pipe(
+      json,
+      decodeEither(t.intersection([kindFields, plainType]), "config.json"),
+      E.chainW(({ architectures: _, model_type: __, quantization_config: ___, ...rest }) => {
+        const { normalisation, ...fields } = rest, wrong = shapeFault(fields, blocks);
+        if (wrong !== undefined) return E.left(wrong);
+        const config = { ...fields, ...(normalisation === undefined ? {} : { normalisation }) };
+        return E.right(blocks === undefined ? config : { ...config, layers: blocks, pooled: false });
+      }),
+    ),
+  write: (config) =>
+    E.right({
+      architectures: plainKinds.classes,
+      model_type: plainKinds.families[0],
+      resolution: config.resolution,
+      patch: config.patch,
+      colours: config.colours ?? 3,
+      width: config.width,
+      layers: config.layers,
+      heads: config.heads,
+      ff: config.ff ?? 4 * config.width,
+      classToken: config.classToken ?? true,
+      activation: config.activation ?? "quickGelu",
+      eps: config.eps ?? 1e-5,
+      pooled: config.pooled ?? false,
+      preNorm: config.preNorm ?? true,
+      patchBias: config.patchBias ?? false,
+      ...(config.normalisation === undefined
+        ? {}
+        : { normalisation: { mean: config.normalisation.mean, std: config.normalisation.std } }),
+    }),
+  specs: (config) => vitSpecs(config) as Tree<ParameterSpec>,
+  names: names({ model: "a vision encoder of Chain-of-Sight", others: /^$/ }, blocks),
+});
 
 /** The adapter of one family of vision encoders. */
 export const visionArchitecture = (
@@ -230,6 +296,8 @@ export const visionArchitecture = (
   };
 };
 
-/** The adapters of all families of vision encoders, CLIP first. */
-export const visionArchitectures = (options: VisionTowerOptions = {}): readonly Architecture<VitConfig>[] =>
-  (Object.keys(families) as VisionFamily[]).map((type) => visionArchitecture(type, options));
+/** The adapters of all families of vision encoders, CLIP first, and last that of encoders that have no class. */
+export const visionArchitectures = (options: VisionTowerOptions = {}): readonly Architecture<VitConfig>[] => [
+  ...(Object.keys(families) as VisionFamily[]).map((type) => visionArchitecture(type, options)),
+  plainArchitecture(options),
+];
