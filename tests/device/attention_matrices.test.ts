@@ -387,6 +387,17 @@ test("Dawn's compiler takes every text", async () => {
   for (const code of texts) assert.equal(await complaintsOf(code), []);
 });
 
+test("Dawn's compiler takes packed rows without matrix units: their walks are the same for all of a workgroup", async () => {
+  const lanes = { subgroups: { least: 8, most: 8 }, software: true };
+  for (const as of [{}, { software: true }, lanes]) {
+    for (const causal of [false, true]) {
+      const profile = { ...portableProfile, ...as };
+      const plan = planned(described([2, 2, 1, 75, 75, 16], { causal, dtype: "f32", ids: runs }), profile);
+      for (const { code } of dispatched(plan, profile)) assert.equal(await complaintsOf(code), []);
+    }
+  }
+});
+
 test("Dawn counts places and strides in elements of the array, and in pipelines too", async () => {
   // the last of 16 lines of 16 numbers, 24 apart, ends with the 47th vector of eight
   const text = (length: number): string =>
