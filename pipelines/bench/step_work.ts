@@ -8,6 +8,7 @@ import {
   constantRate,
   costOf,
   countParameters,
+  crossEntropy,
   input,
   layoutOf,
   type NdArray,
@@ -169,7 +170,7 @@ export const stepWork = (
   tokens: number,
   { batch = preset.batch, remat = false, precision }: StepWorkOptions = {},
 ): StepWork => {
-  const { specs, loss } = benchModel(preset, tokens), given = batchInputs(preset, batch);
+  const { specs, loss, logits } = benchModel(preset, tokens), given = batchInputs(preset, batch);
   const { rate, ...settings } = stepOptimiser;
   const optimiser = adamw({ ...settings, decay: () => true }), half = mixedOf(precision);
   const state = placeholders("state", trainStateSpecs(optimiser, specs, undefined, half.mixed)) as TrainState<
@@ -193,7 +194,13 @@ export const stepWork = (
     },
     specs,
     parameters: countParameters(specs),
-    modelFlops: productFlops((p) => loss(rebuild(p as Readonly<Record<string, Tensor>>), given)[0], flat),
+    modelFlops: productFlops(
+      // every logit once, where the loss reads the vocabulary in blocks and again in its backward pass
+      (p) =>
+        crossEntropy(logits(rebuild(p as Readonly<Record<string, Tensor>>), given, given.ids), given.labels)
+          .mean,
+      flat,
+    ),
   };
 };
 
