@@ -45,6 +45,7 @@ export * from "./device/run.ts";
 export * from "./device/dawn.ts";
 export { paced } from "./device/dawn_pace.ts";
 export * from "./device/device.ts";
+export * from "./device/dry.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";
 export * from "./device/health.ts";

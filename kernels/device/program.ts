@@ -132,7 +132,11 @@ export const loadProgram = (
     for (const [tensor, table] of memory.tables) {
       writeSlot(device, places[memory.slotOf.get(tensor)!]!, table as BufferSource);
     }
-    const here: Homes = { ...homesOf(memory), buffersOf: (slot) => places[slot]!.map((r) => r.buffer) };
+    const here: Homes = {
+      ...homesOf(memory),
+      rangeBytes: (slot) => places[slot]![0]!.size,
+      buffersOf: (slot) => places[slot]!.map((r) => r.buffer),
+    };
     const steps: Recorded[] = [],
       dispatches = dispatchesOf(plan, profile, shared.size > 0 ? here : undefined);
     for (const dispatch of dispatches) {

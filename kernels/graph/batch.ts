@@ -3,7 +3,7 @@
  * one order for each place in the form, so that the map runs straight through: an optimiser's update of hundreds of
  * parameters is one dispatch.
  */
-import { bytesOf, parameterOf, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, is, parameterOf, sizeOf, type Tensor } from "@chain-of-sight/core";
 import { type Index, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { ALIGNMENT, type Pack } from "../plan/memory.ts";
@@ -149,7 +149,7 @@ export const batchMaps = (
   }
   const gone = new Set<Kernel>(), batches: Kernel[] = [], packs: Pack[] = [], runs: Run[] = [];
   for (const family of byForm.values()) {
-    for (const group of chunked(family, needs.mostBytes).filter((g) => g.length > 1)) {
+    for (const group of chunked(byPath(family), needs.mostBytes).filter((g) => g.length > 1)) {
       const batch = merged(group, batches.length);
       for (const { kernel } of group) gone.add(kernel);
       batches.push(batch.kernel);
@@ -163,6 +163,17 @@ export const batchMaps = (
   }
   const kept = kernels.filter((k) => !gone.has(k));
   return { kernels: [...kept, ...batches], packs, runs };
+};
+
+/** In the order of the first of the paths that each reads, so that programs over one state lay it out alike. */
+const byPath = (family: readonly Candidate[]): readonly Candidate[] => {
+  const paths = new Map(family.map((c) => [
+    c,
+    c.reads.flatMap((t) => is("input", t) ? [t.attributes.path] : []).reduce((a, b) => a < b ? a : b, "~"),
+  ]));
+  return family.toSorted((a, b) =>
+    paths.get(a)! < paths.get(b)! ? -1 : paths.get(a)! > paths.get(b)! ? 1 : 0
+  );
 };
 
 /** Groups whose tensors fit side by side. */

@@ -23,9 +23,10 @@ export interface Life {
 /** A slot that has no place yet. */
 export type Unplaced = Omit<Slot, "ranges">;
 
+/** What lies in one buffer, one window behind the other: a slot where a buffer can hold it, else one of its windows. */
 interface Piece {
   readonly slot: Unplaced;
-  readonly bytes: number;
+  readonly windows: readonly number[];
 }
 
 type Buffers = { bytes: number; readonly role: Role }[];
@@ -38,18 +39,33 @@ const roomOf = (limits: MemoryLimits): number => Math.floor(limits.maxBufferByte
 /** No device binds so many windows: what takes more is refused when it is loaded. */
 const MOST_WINDOWS = 64;
 
-/**
- * A slot in pieces that one binding can hold. What no device can hold in any case is not cut to the end: the last piece
- * is all the rest.
- */
+const bytesOf = ({ windows }: Piece): number => windows.reduce((n, bytes) => n + bytes, 0);
+
+/** Bytes of the windows of a slot, which are whole slices where no buffer holds it. What no device can hold in any case is not cut to the end: the last is all the rest. */
+const windowsOf = ({ bytes, slice = 0 }: Unplaced, limits: MemoryLimits): readonly number[] => {
+  const room = roomOf(limits), sliced = slice > 0 && slice <= room && bytes > room;
+  const window = sliced ? Math.floor(room / slice) * slice : windowBytesOf(limits);
+  if (bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))) return [bytes];
+  const count = Math.ceil(bytes / window), cut = Math.min(count, MOST_WINDOWS + 1);
+  return Array.from({ length: cut }, (_, i) => i === cut - 1 ? bytes - i * window : window);
+};
+
+/** The pieces of a slot: loops read slices of stacks across windows, so that these follow each other where they can. */
 const piecesOf = (slot: Unplaced, limits: MemoryLimits): Piece[] => {
-  const window = windowBytesOf(limits);
-  if (slot.bytes <= Math.min(limits.maxBindingBytes, roomOf(limits))) return [{ slot, bytes: slot.bytes }];
-  const count = Math.ceil(slot.bytes / window), cut = Math.min(count, MOST_WINDOWS + 1);
-  return Array.from({ length: cut }, (_, i) => ({
-    slot,
-    bytes: i === cut - 1 ? slot.bytes - i * window : window,
-  }));
+  const windows = windowsOf(slot, limits);
+  return slot.bytes <= roomOf(limits)
+    ? [{ slot, windows }]
+    : windows.map((bytes) => ({ slot, windows: [bytes] }));
+};
+
+/** The ranges of a piece from a place in a buffer on. */
+const rangesAt = ({ windows }: Piece, buffer: number, offset: number): readonly Range[] => {
+  let at = offset;
+  return windows.map((bytes) => {
+    const range = { buffer, offset: at, bytes };
+    at += bytes;
+    return range;
+  });
 };
 
 /** Gives every slot its ranges, and lists the buffers, which begin with those of temporaries. */
@@ -62,13 +78,17 @@ export const arrange = (
     .flatMap((s) => piecesOf(s, limits));
   const bySlot = livesBySlot(lives), inside = partsOf(slots);
   const { places, sizes } = lodge(
-    pieces.map(({ slot, bytes }) => ({ bytes: up(bytes), parts: staysOf(slot, bytes, inside, bySlot) })),
+    pieces.map((piece) => ({
+      bytes: up(bytesOf(piece)),
+      parts: staysOf(piece.slot, bytesOf(piece), inside, bySlot),
+    })),
     roomOf(limits),
   );
-  const ranges = new Map<number, Range[]>();
-  pieces.forEach(({ slot, bytes }, i) =>
-    ranges.set(slot.id, [...ranges.get(slot.id) ?? [], { ...places[i]!, bytes }])
-  );
+  const ranges = new Map<number, readonly Range[]>();
+  pieces.forEach((piece, i) => {
+    const { buffer, offset } = places[i]!, { id } = piece.slot;
+    ranges.set(id, [...ranges.get(id) ?? [], ...rangesAt(piece, buffer, offset)]);
+  });
   return settled(slots, ranges, sizes.map((bytes) => ({ bytes, role: "scratch" as const })), limits);
 };
 
@@ -99,15 +119,16 @@ const settled = (
   elsewhere: ReadonlySet<number> = new Set(),
 ): Pick<MemoryPlan, "buffers" | "slots"> => {
   const ranges = new Map(scratch), room = roomOf(limits);
-  const append = ({ slot: { role }, bytes }: Piece): Range => {
+  const append = (piece: Piece): readonly Range[] => {
+    const { slot: { role } } = piece, bytes = bytesOf(piece);
     const found = buffers.findIndex((b) => b.role === role && b.bytes + bytes <= room);
     const buffer = found >= 0 ? found : buffers.push({ bytes: 0, role }) - 1, offset = buffers[buffer]!.bytes;
     buffers[buffer]!.bytes += up(bytes);
-    return { buffer, offset, bytes };
+    return rangesAt(piece, buffer, offset);
   };
   for (const s of slots) {
     if (s.within !== undefined || s.role === "scratch" || elsewhere.has(s.id)) continue;
-    ranges.set(s.id, piecesOf(s, limits).map(append));
+    ranges.set(s.id, piecesOf(s, limits).flatMap(append));
   }
   const rangesOf = ({ id, within, bytes }: Unplaced): readonly Range[] => {
     if (within === undefined || elsewhere.has(id)) return ranges.get(id) ?? [];

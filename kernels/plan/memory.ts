@@ -31,6 +31,8 @@ export interface Slot {
   readonly ranges: readonly Range[];
   /** The slot of the pack that it is a part of, and how many bytes in. */
   readonly within?: { readonly slot: number; readonly offset: number };
+  /** Bytes at whose multiples it may be cut where no buffer holds it: loops alone read and write it, slice by slice. */
+  readonly slice?: number;
 }
 
 /** What memory is for. */
@@ -172,14 +174,26 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
     for (const t of workspaceOf(k)) born.set(t, i);
   });
   const slots: Omit<Slot, "ranges">[] = [], slotOf = new Map<Tensor, number>();
-  const open = (bytes: number, role: Role, within?: Slot["within"]): number =>
-    slots.push({ id: slots.length, bytes, role, ...(within === undefined ? {} : { within }) }) - 1;
+  const open = (bytes: number, role: Role, more: Pick<Slot, "within" | "slice"> = {}): number =>
+    slots.push({ id: slots.length, bytes, role, ...more }) - 1;
+  const whole = new Set(
+    kernels.filter(({ kind }) => kind !== "repeat").flatMap((k) =>
+      [...readsOf(k), ...k.outputs.map((o) => o.tensor)].flatMap(family)
+    ),
+  );
+  const sliceOf = (t: Tensor): Pick<Slot, "slice"> => {
+    const bytes = sizeOf(t.shape) * bytesOf(t.dtype), slice = bytes / (t.shape[0] ?? 1);
+    return whole.has(t) || slice % ALIGNMENT !== 0 || bytes !== paddedBytes(t) ? {} : { slice };
+  };
   /** Opens a slot for a tensor; for a pack, also slots inside it for all that it holds. */
   const settle = (t: Tensor, role: Role): void => {
-    const slot = open(paddedBytes(t), role);
+    const slot = open(paddedBytes(t), role, sliceOf(t));
     slotOf.set(t, slot);
     for (const { tensor, at } of membersOf(t, packs).slice(1)) {
-      slotOf.set(tensor, open(paddedBytes(tensor), role, { slot, offset: at * bytesOf(t.dtype) }));
+      slotOf.set(
+        tensor,
+        open(paddedBytes(tensor), role, { within: { slot, offset: at * bytesOf(t.dtype) } }),
+      );
     }
   };
   const inner = new Set(needs.packs.flatMap((p) => p.parts.map((x) => x.tensor)));

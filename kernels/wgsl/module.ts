@@ -23,6 +23,8 @@ export interface Homes {
   readonly slotOf: ReadonlyMap<Tensor, number>;
   /** Bytes of every window but the last; a power of two. */
   readonly windowBytes: number;
+  /** Bytes of every range of a slot but the last. */
+  readonly rangeBytes: (slot: number) => number;
   /** One entry for each window of a slot, equal where windows lie in one buffer. */
   readonly buffersOf: (slot: number) => readonly unknown[];
 }
@@ -31,6 +33,7 @@ export interface Homes {
 export const homesOf = (memory: MemoryPlan): Homes => ({
   slotOf: memory.slotOf,
   windowBytes: windowBytesOf(memory.limits),
+  rangeBytes: (slot) => memory.slots[slot]!.ranges[0]!.bytes,
   buffersOf: (slot) => memory.slots[slot]!.ranges.map((r) => r.buffer),
 });
 

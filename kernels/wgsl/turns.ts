@@ -27,7 +27,7 @@ const homesIn = (scan: RepeatKernel, frames: readonly Frame[], homes: Homes): Ho
       const parts = partsOf(place), own = names.get(place) ?? parts.map((_, window) => `${place}.${window}`);
       names.set(place, own);
       parts.forEach(({ slot, offset }, window) => {
-        const buffers = homes.buffersOf(slot), at = Math.floor(offset / homes.windowBytes);
+        const buffers = homes.buffersOf(slot), at = Math.floor(offset / homes.rangeBytes(slot));
         above.set(top(own[window]), top(buffers[buffers.length === 1 ? 0 : at]));
       });
     }
@@ -35,6 +35,7 @@ const homesIn = (scan: RepeatKernel, frames: readonly Frame[], homes: Homes): Ho
   return {
     slotOf: scan.slotOf,
     windowBytes: homes.windowBytes,
+    rangeBytes: () => homes.windowBytes,
     buffersOf: (place) => names.get(place)!.map(top),
   };
 };

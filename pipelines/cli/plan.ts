@@ -1,7 +1,7 @@
 /**
  * What a named configuration costs, from its description alone: no weights, no device.
  *
- *     deno task cos plan <config> [--geometry full|small] [--device h100-f32|h100-bf16]
+ *     deno task cos plan <config> [--compile] [--geometry full|small] [--device h100-mixed|...]
  *       [--device-ceilings FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
  *       [--batch N] [--json]
  */
@@ -20,11 +20,11 @@ import {
   planDevices,
   PlanError,
 } from "../plan/device.ts";
-import { planOf } from "../plan/plan.ts";
+import { compiledPlan, planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
 import { type Precision, precisions } from "../train/precision.ts";
 import { print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { jsonFlag, switchFlag } from "./flags.ts";
 
 const parts = {
   name: Argument.String("config").pipe(
@@ -52,6 +52,10 @@ const parts = {
   ),
   batch: Flag.optional(Flag.Int("batch")).pipe(
     Flag.withDescription("images of a step; as configured by default"),
+  ),
+  compile: switchFlag(
+    "compile",
+    "compile the cheapest step that fits, for the device, and set it beside the estimate",
   ),
   json: jsonFlag,
 };
@@ -83,16 +87,12 @@ const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanEr
 export const command = Command.make(
   "plan",
   parts,
-  ({ name, geometry, gpus, utilisation, batch, json, ...flags }) =>
+  ({ name, geometry, gpus, utilisation, batch, compile, json, ...flags }) =>
     Effect.gen(function* () {
       const config = yield* fromEither(configNamed(name, geometry));
       const device = yield* fromEither(deviceOf(flags));
-      const plan = yield* fromEither(planOf(config, {
-        device,
-        gpus,
-        utilisation,
-        ...(Option.isSome(batch) ? { batch: batch.value } : {}),
-      }));
+      const settings = { device, gpus, utilisation, ...(Option.isSome(batch) ? { batch: batch.value } : {}) };
+      const plan = yield* (compile ? compiledPlan(config, settings) : fromEither(planOf(config, settings)));
       print(json ? JSON.stringify(plan, null, 2) : planText(plan));
     }),
 );

@@ -1,5 +1,5 @@
 /** What pre-training costs at each token count of the paper: measured here, by operations, planned, and as reported. */
-import { compile, type Device, theDevice } from "@chain-of-sight/kernels";
+import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
 import type { PresetName } from "../ablations/config.ts";
@@ -16,10 +16,8 @@ import { costChart } from "../figures/cost_chart.ts";
 import type { Figure } from "../figures/plot.ts";
 import { fromEither } from "../base/bridge.ts";
 import { planDevices } from "../plan/device.ts";
-import { unlimitedProfile } from "../plan/profile.ts";
-import { measuredConfigs, type RelativeTimes, relativeTimes } from "../plan/relative.ts";
-import { plannedStep } from "../plan/step.ts";
-import { secondsAt } from "../plan/time.ts";
+import { plannedTimes } from "../plan/plan.ts";
+import { measuredConfigs, type RelativeTimes } from "../plan/relative.ts";
 
 /** The cost of one pre-training step at one token count. */
 export interface Cost {
@@ -76,14 +74,8 @@ export const pretrainingCosts = (
  * Relative times of the paper's own models, planned from their descriptions for an H100 with 16-bit products: kernel by
  * kernel at the ceiling that it meets first. Throws ConfigError for a configuration whose parts do not fit.
  */
-export const plannedCosts = (): RelativeTimes => {
-  const config = measuredConfigs("full")[0]!;
-  return relativeTimes(config, (one) =>
-    secondsAt(
-      compile(plannedStep(one, "pretrain", false).source, unlimitedProfile),
-      planDevices["h100-bf16"],
-    ));
-};
+export const plannedCosts = (): RelativeTimes =>
+  plannedTimes(measuredConfigs("full")[0]!, planDevices["h100-mixed"]);
 
 const ratio = (x: number): string => x.toFixed(2);
 

@@ -3,16 +3,18 @@ import {
   type Cost,
   costOf,
   fit,
+  placeholders,
   type Tensor,
   type Tree,
   vitFeatures,
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
+import type { Source } from "@chain-of-sight/kernels";
 import type { NamedConfig, StageName } from "../configs/config.ts";
 import { bridgeOfStage, towerOfStage } from "../configs/model.ts";
 import { batchOfStage } from "../configs/training.ts";
-import type { PlannedStep } from "./step.ts";
+import { plannedTraining, wholeStep } from "./step.ts";
 
 /** Floating-point operations; a multiplication with an addition is two. */
 export interface FlopCount {
@@ -48,7 +50,7 @@ const minus = (a: FlopCount, b: FlopCount): FlopCount => ({
   products: a.products - b.products,
 });
 
-const ofSource = ({ source }: PlannedStep): FlopCount => countOf(costOf(Object.values(source.outputs)));
+const ofSource = ({ outputs }: Source): FlopCount => countOf(costOf(Object.values(outputs)));
 
 /** The features that the bridge reads. */
 const featuresOf = (config: NamedConfig, stage: StageName, params: Tree<Tensor>, images: Tensor) => {
@@ -60,23 +62,22 @@ const featuresOf = (config: NamedConfig, stage: StageName, params: Tree<Tensor>,
   );
 };
 
-/** Operations of a stage's step, given with recomputation and without. */
-export const stepFlops = (
-  config: NamedConfig,
-  stage: StageName,
-  kept: PlannedStep,
-  again: PlannedStep,
-): StepFlops => {
-  const { model, params } = kept, batch = batchOfStage(config, stage);
+/** Operations of a step of the configured batch on all devices, for a model in f32. */
+export const stepFlops = (config: NamedConfig, stage: StageName): StepFlops => {
+  const batch = batchOfStage(config, stage),
+    form = { precision: "f32", images: config[stage].batch } as const;
+  const { model } = plannedTraining(config, stage, { ...form, remat: false, micro: 1 });
+  const [kept, again] = [false, true].map((remat) => ofSource(wholeStep(config, stage, { ...form, remat })));
+  const params = placeholders("state.params", model.specs) as Tree<Tensor>;
   const vision = countOf(costOf(featuresOf(config, stage, params, batch.images)));
   const visual = countOf(costOf([model.visual(params, batch)]));
-  const forward = countOf(costOf([model.loss(params, batch)[0]])), step = ofSource(kept);
+  const forward = countOf(costOf([model.loss(params, batch)[0]])), step = kept!;
   return {
     vision,
     bridge: minus(visual, vision),
     decoder: minus(forward, visual),
     backward: minus(step, forward),
     step,
-    recomputation: minus(ofSource(again), step),
+    recomputation: minus(again!, step),
   };
 };

@@ -1,47 +1,54 @@
 /**
- * Memory of a compiled step, by what lies in it. Temporaries are those of the compiler's memory plan, alive from the
- * kernel that writes them to the last one that reads them; in half precision the same tensors take half.
+ * What a step needs, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
+ * kernel that writes them to the last one that reads them, and lie nowhere yet.
  */
-import { bytesOf, isGiven, sizeOf, type Tensor } from "@chain-of-sight/core";
-import { type Kernel, type Plan, readsOf } from "@chain-of-sight/kernels";
-import type { Precision } from "../train/precision.ts";
-import type { PlannedStep } from "./step.ts";
+import { bytesOf, isGiven, sizeOf } from "@chain-of-sight/core";
+import {
+  compile,
+  type CompileOptions,
+  type Kernel,
+  kernelCost,
+  type PlainKernel,
+  type Plan,
+  readsOf,
+  type Source,
+  stepsOf,
+} from "@chain-of-sight/kernels";
+import { additionsOf, microSources } from "../train/micro_batches.ts";
+import { stepSource } from "../train/step_source.ts";
+import { type PlanDevice, profileOfDevice } from "./device.ts";
+import type { PlannedTraining } from "./step.ts";
 
 /** Bytes on one device at the moment when most memory is needed. */
 export interface MemoryNeed {
-  /** Parameters, frozen and trained; in mixed precision with the half copy of the trained ones. */
+  /** Parameters, frozen and trained. */
   readonly weights: number;
   /** What the optimiser remembers. */
   readonly optimiser: number;
   /** The batch, scalars, and results that are kept. */
   readonly data: number;
-  /** Gradients of parameters that are alive at that moment. */
+  /** Gradients of parameters: those alive at that moment, or with micro-batches all of them, and their stored sums. */
   readonly gradients: number;
   /** All other temporaries that are alive at that moment: what grows with the number of images. */
   readonly activations: number;
   /** The sum. */
   readonly peak: number;
-  /** What one more image takes: its inputs, and its share of temporaries that are not gradients when they take most. */
-  readonly perImage: number;
 }
 
-/** What decides how many bytes a step takes. */
-export interface ElementSizes {
-  /** Images of the step. */
-  readonly images: number;
-  /** Element types of the step. */
-  readonly precision: Precision;
-  /** Whether a parameter is trained, by its path in the model. */
-  readonly trained: (path: string) => boolean;
-  /** What the paths of inputs begin with. */
-  readonly prefixes: PlannedStep["prefixes"];
-  /** Length of the last axis of logits, which stay f32. */
-  readonly vocabulary: number;
+/** What the kernels of a step do. */
+export interface StepWork {
+  /** Number of kernels. */
+  readonly dispatches: number;
+  /** Floating-point operations. */
+  readonly flops: number;
+  /** Bytes read and written. */
+  readonly bytes: number;
+  /** Seconds at the ceilings of the device. */
+  readonly seconds: number;
 }
 
-/** A temporary: its bytes in f32, and the first and the last kernel of its life. */
+/** A temporary: its bytes, and the first and the last kernel of its life. */
 interface Temporary {
-  readonly tensor: Tensor;
   readonly bytes: number;
   readonly from: number;
   readonly to: number;
@@ -49,7 +56,7 @@ interface Temporary {
 }
 
 /** Whether a kernel writes new state in place of the old. */
-export const isUpdate = ({ memory: { slots, slotOf } }: Plan): (kernel: Kernel) => boolean => (kernel) =>
+const isUpdate = ({ memory: { slots, slotOf } }: Plan): (kernel: Kernel) => boolean => (kernel) =>
   kernel.outputs.some(({ tensor }) => slots[slotOf.get(tensor) ?? -1]?.role === "input");
 
 /** The slot that a slot is a part of, or itself. */
@@ -73,7 +80,6 @@ const temporariesOf = (plan: Plan): readonly Temporary[] => {
     const isPack = packs.has(id) || (within !== undefined && isGiven(tensor));
     if (role !== "scratch" || from === undefined || isPack) return [];
     return [{
-      tensor,
       bytes,
       from,
       to: Math.max(lastRead.get(tensor) ?? -1, from),
@@ -82,68 +88,102 @@ const temporariesOf = (plan: Plan): readonly Temporary[] => {
   });
 };
 
-/** Gradients and other temporaries when both together take most, and the most that the others take. */
-interface Worst extends Pick<MemoryNeed, "gradients" | "activations"> {
-  readonly mostActivations: number;
-}
-
-const worst = (temporaries: readonly Temporary[], bytes: (t: Temporary) => number): Worst => {
-  const length = temporaries.reduce((n, t) => Math.max(n, t.to + 2), 0);
-  const change = { gradients: new Float64Array(length), activations: new Float64Array(length) };
-  for (const t of temporaries) {
-    const of = change[t.gradient ? "gradients" : "activations"];
-    of[t.from]! += bytes(t);
-    of[t.to + 1]! -= bytes(t);
+/** The work of some plans, each run so often: every kernel at the ceiling of the device that it meets first. */
+const workOf = (plans: readonly (readonly [plan: Plan, runs: number])[], device: PlanDevice): StepWork => {
+  const known = new Map<PlainKernel, StepWork>(), sum = { dispatches: 0, flops: 0, bytes: 0, seconds: 0 };
+  for (const [plan, runs] of plans) {
+    for (const { kernel } of stepsOf(plan)) {
+      const own = known.get(kernel) ?? atCeilings(kernel, device);
+      known.set(kernel, own);
+      for (const name of ["dispatches", "flops", "bytes", "seconds"] as const) sum[name] += runs * own[name];
+    }
   }
-  let gradients = 0, activations = 0, mostActivations = 0, most = { gradients, activations };
-  for (let i = 0; i < length; i++) {
-    gradients += change.gradients[i]!;
-    activations += change.activations[i]!;
-    mostActivations = Math.max(mostActivations, activations);
-    if (gradients + activations > most.gradients + most.activations) most = { gradients, activations };
-  }
-  return { ...most, mostActivations };
+  return sum;
 };
 
-/** Bytes of one parameter and its copies. */
-const weightBytes = (t: Tensor, path: string, { precision, trained }: ElementSizes): number =>
-  sizeOf(t.shape) * (precision === "f32" ? 4 : trained(path) ? 4 + 2 : 2);
+const atCeilings = (kernel: PlainKernel, { flops, bytes }: PlanDevice): StepWork => {
+  const cost = kernelCost(kernel);
+  return { dispatches: 1, ...cost, seconds: Math.max(cost.flops / flops, cost.bytes / bytes) };
+};
 
-/** The memory of a compiled step. */
-export const memoryOf = (plan: Plan, sizes: ElementSizes): MemoryNeed => {
-  const { precision, images, vocabulary, prefixes } = sizes;
-  const half = ({ tensor, gradient }: Temporary): boolean =>
-    precision === "mixed" && !gradient && tensor.dtype === "f32" && tensor.shape.at(-1) !== vocabulary;
-  const { gradients, activations, mostActivations } = worst(
-    temporariesOf(plan),
-    (t) => half(t) ? t.bytes / 2 : t.bytes,
-  );
-  let weights = 0, optimiser = 0;
-  let data = plan.memory.buffers.filter((b) => b.role === "output").reduce((n, b) => n + b.bytes, 0);
-  for (const [path, t] of Object.entries(plan.inputs)) {
-    const bytes = sizeOf(t.shape) * bytesOf(t.dtype);
-    if (path.startsWith(prefixes.params)) {
-      weights += weightBytes(t, path.slice(prefixes.params.length), sizes);
-    } else if (path.startsWith(prefixes.optimiser)) optimiser += bytes;
-    else data += bytes;
+/** The least seconds of a plan on a device: its kernels follow each other. */
+export const secondsAt = (plan: Plan, device: PlanDevice): number => workOf([[plan, 1]], device).seconds;
+
+type Temporaries = Pick<MemoryNeed, "gradients" | "activations">;
+
+const bytesIn = ({ gradients, activations }: Temporaries): number => gradients + activations;
+
+/** Gradients and other temporaries of a plan when both together take most. */
+const worst = (plan: Plan): Temporaries => {
+  const busy = plan.kernels.map(() => ({ gradients: 0, activations: 0 }));
+  for (const { gradient, bytes, from, to } of temporariesOf(plan)) {
+    for (const alive of busy.slice(from, to + 1)) alive[gradient ? "gradients" : "activations"] += bytes;
   }
+  return busy.reduce((a, b) => bytesIn(b) > bytesIn(a) ? b : a, { gradients: 0, activations: 0 });
+};
+
+/** The programs of a step: plans, and how often each runs. */
+const programsOf = (
+  training: PlannedTraining,
+  compiled: (source: Source, options?: CompileOptions) => Plan,
+): { readonly plans: readonly (readonly [plan: Plan, runs: number])[]; readonly sums: number } => {
+  const { micro } = training;
+  if (micro === undefined) return { plans: [[compiled(stepSource(training).source), 1]], sums: 0 };
+  const sources = microSources(training), additions = additionsOf(micro.count);
+  const stored = additions.flatMap(({ hold }) => hold ?? []), update = compiled(sources.update.source);
+  // sums are one kernel where the update has all gradients side by side, as the loader finds out
+  const { slots, slotOf } = update.memory;
+  const runs = Object.entries(update.inputs).flatMap(([path, t]) =>
+    path.startsWith("grad.grad.") && sizeOf(t.shape) > 1 ? [slots[slotOf.get(t)!]!.within?.slot] : []
+  );
   return {
-    weights,
-    optimiser,
-    data,
-    gradients,
-    activations,
-    peak: weights + optimiser + data + gradients + activations,
-    perImage: (data + mostActivations) / images,
+    plans: [
+      [compiled(sources.gradient(training.batch)), micro.count],
+      [update, 1],
+      [
+        compiled(sources.merge(0), { batch: new Set(runs).size === 1 }),
+        additions.reduce((n, { merge }) => n + merge.length, 0),
+      ],
+      [compiled(sources.hold(0)), stored.length],
+    ],
+    // the gradients themselves, and a sum at each level
+    sums: 2 + Math.max(...stored),
   };
 };
 
-/**
- * How many images at a time a memory holds, 0 for none. All gradients are taken to be alive, so that it is rather one
- * too few.
- */
-export const imagesThatFit = (
-  { weights, optimiser, perImage }: MemoryNeed,
-  gradients: number,
-  memory: number,
-): number => Math.max(0, Math.floor((memory - weights - optimiser - gradients) / perImage));
+/** What a step takes and does, as estimated. */
+export interface Estimate {
+  /** Its memory. */
+  readonly memory: MemoryNeed;
+  /** Its work. */
+  readonly work: StepWork;
+}
+
+/** Estimates the step of a training on a device. */
+export const estimateOf = (training: PlannedTraining, device: PlanDevice): Estimate => {
+  const profile = profileOfDevice(device, false);
+  const { plans, sums } = programsOf(training, (source, options) => compile(source, profile, options));
+  const inputs = new Map(plans.flatMap(([{ inputs }]) => Object.entries(inputs)));
+  const bytes = (chosen: (path: string) => boolean): number =>
+    [...inputs].reduce((n, [path, t]) => chosen(path) ? n + sizeOf(t.shape) * bytesOf(t.dtype) : n, 0);
+  const under = (...prefixes: readonly string[]) => (path: string): boolean =>
+    prefixes.some((prefix) => path.startsWith(prefix));
+  const results = plans.flatMap(([plan]) => plan.memory.buffers).filter(({ role }) => role === "output");
+  const temporary = plans.map(([plan]) => worst(plan)).reduce((a, b) => bytesIn(b) > bytesIn(a) ? b : a);
+  // a program that writes gradients where they are stored updates nothing, and all its temporaries are others
+  const [gradients, activations] = sums === 0
+    ? [temporary.gradients, temporary.activations]
+    : [sums * bytes(under("grad.")), bytesIn(temporary)];
+  const parts = {
+    weights: bytes(under("state.params.")),
+    optimiser: bytes(under("state.opt.")),
+    data: bytes((path) => !under("state.params.", "state.opt.", "grad.", "held.")(path)) +
+      results.reduce((n, buffer) => n + buffer.bytes, 0),
+    gradients,
+    activations,
+  };
+  return {
+    memory: { ...parts, peak: Object.values(parts).reduce((a, b) => a + b, 0) },
+    work: workOf(plans, device),
+  };
+};

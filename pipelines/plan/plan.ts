@@ -1,17 +1,20 @@
 /** The plan of a configuration: parameters, work, memory and time of both stages, from descriptions alone. Pure. */
-import { compile } from "@chain-of-sight/kernels";
+import type { TreeError } from "@chain-of-sight/core";
+import { compile, type DeviceError } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
+import { fromEither } from "../base/bridge.ts";
 import type { Geometry, NamedConfig, StageName } from "../configs/config.ts";
-import { trainedInStage } from "../configs/model.ts";
-import { type Precision, precisions } from "../train/precision.ts";
-import { type PlanDevice, PlanError } from "./device.ts";
+import { modelOfStage, trainedInStage } from "../configs/model.ts";
+import { type CompiledStep, compiledStep } from "./compiled.ts";
+import { type PlanDevice, PlanError, profileOfDevice } from "./device.ts";
 import { type StepFlops, stepFlops } from "./flops.ts";
-import { imagesThatFit, type MemoryNeed, memoryOf } from "./memory.ts";
+import { type Estimate, estimateOf, type MemoryNeed, secondsAt, type StepWork } from "./memory.ts";
 import { type ParameterCounts, parameterCounts } from "./parameters.ts";
-import { unlimitedProfile } from "./profile.ts";
 import { type RelativeTimes, relativeTimes } from "./relative.ts";
-import { plannedStep } from "./step.ts";
-import { secondsAt } from "./time.ts";
+import { plannedTraining, type StepForm, wholeStep } from "./step.ts";
+
+const stageNames = ["pretrain", "finetune"] as const;
 
 /** What a plan is made for. */
 export interface PlanSettings {
@@ -25,23 +28,15 @@ export interface PlanSettings {
   readonly batch?: number;
 }
 
-/** Memory of a stage in one precision, blocks kept or computed again. */
-export interface StageMemory extends MemoryNeed {
-  /** Element types. */
-  readonly precision: Precision;
-  /** Whether the backward pass computes the blocks of encoder and decoder again. */
-  readonly remat: boolean;
-  /** Most images at a time that the device's memory holds, 0 for none; null where its memory is not known. */
-  readonly imagesThatFit: number | null;
-}
-
-/** Time of a stage, blocks kept or computed again. */
-export interface StageTime {
-  /** Whether the backward pass computes the blocks of encoder and decoder again. */
-  readonly remat: boolean;
-  /** Seconds of one step. */
-  readonly stepSeconds: number;
-  /** Hours of the stage. */
+/** One way to compute a step on a device, blocks stored or recomputed. */
+export interface StageRow extends StepForm {
+  /** Its memory, as estimated. */
+  readonly memory: MemoryNeed;
+  /** Whether the device's memory and buffers hold it; true where its memory is not known. */
+  readonly fits: boolean;
+  /** Its work, as estimated; seconds at the ceilings. */
+  readonly work: StepWork;
+  /** Hours of the stage at the utilisation. */
   readonly hours: number;
   /** Hours of the stage times the number of devices. */
   readonly gpuHours: number;
@@ -69,10 +64,12 @@ export interface StagePlan {
   readonly flops: StepFlops;
   /** Work of the whole stage on all devices, without recomputation. */
   readonly stageFlops: number;
-  /** Memory of one device for its images at once: each precision with blocks kept and computed again. */
-  readonly memory: readonly StageMemory[];
-  /** Time at the ceilings, divided by the utilisation. */
-  readonly time: readonly StageTime[];
+  /** Ways to compute a step, blocks stored and recomputed, each with as many images at a time as fit. */
+  readonly rows: readonly StageRow[];
+  /** The cheapest of them that fits; null where none does. */
+  readonly best: StageRow | null;
+  /** That step, compiled; null where it was not asked for. */
+  readonly compiled: CompiledStep | null;
 }
 
 /** A plan. */
@@ -91,8 +88,8 @@ export interface ConfigPlan {
   readonly utilisation: number;
   /** The stages. */
   readonly stages: Readonly<Record<StageName, StagePlan>>;
-  /** Both stages together, blocks kept. */
-  readonly gpuHours: number;
+  /** Both stages together, each as cheap as it fits; null where one does not. */
+  readonly gpuHours: number | null;
   /** Times of pre-training by token count, as predicted and as the paper measured them. */
   readonly pretrainingTime: RelativeTimes;
   /** What the numbers rest on. */
@@ -101,8 +98,9 @@ export interface ConfigPlan {
 
 /** What the numbers of every plan rest on. */
 const assumptions: readonly string[] = [
-  "memory: weights, the optimiser's two moments, the batch, and all temporaries (gradients, activations) alive at the worst moment by the compiler's own plan, with the decoder as a loop; libraries and fragmentation not counted",
-  "mixed precision: activations, frozen weights and a copy of the trained ones in two bytes; trained weights, gradients, moments and logits in four",
+  "memory: weights, the optimiser's two moments, the batch, and all temporaries (gradients, activations) alive at the worst moment by the compiler's plans, with the decoder as a loop; libraries not counted",
+  "mixed precision: products, what goes from one to the next, and frozen parameters in f16; trained parameters, gradients and moments in f32",
+  "micro-batches: as many images at a time as fit; gradients are added in a tree, whose sums are stored",
   "several devices: each has all weights and an equal share of the batch; their exchange of gradients is not counted",
   "time: each kernel at the ceiling of arithmetic or of memory, whichever it meets first, one after the other; reading images, text tokenisation and evaluation are not counted",
   "work: every operation of the description once; scores under the causal mask are counted though kernels leave them out, which the time allows for",
@@ -144,75 +142,119 @@ const onOne = (config: NamedConfig, gpus: number): NamedConfig => ({
   finetune: { ...config.finetune, batch: config.finetune.batch / gpus },
 });
 
-const timesAll = (flops: StepFlops, by: number): StepFlops =>
-  Object.fromEntries(
-    Object.entries(flops).map(([name, { all, products }]) => [name, {
-      all: by * all,
-      products: by * products,
-    }]),
-  ) as unknown as StepFlops;
+/** The divisors of a number, greatest first. */
+const divisors = (n: number): readonly number[] =>
+  Array.from({ length: n }, (_, i) => n - i).filter((d) => n % d === 0);
+
+/** The form of a step with as many images at a time as fit, else one at a time. */
+const stageRow = (
+  one: NamedConfig,
+  stage: StageName,
+  remat: boolean,
+  { device, gpus, utilisation }: PlanSettings,
+): StageRow => {
+  const { batch, steps } = one[stage], { memory, precision } = device;
+  const known = new Map<number, Estimate>();
+  const at = (images: number): Estimate => {
+    const form = { precision, remat, images, micro: batch / images };
+    const found = known.get(images) ?? estimateOf(plannedTraining(one, stage, form), device);
+    known.set(images, found);
+    return found;
+  };
+  const holds = (images: number): boolean => memory === null || at(images).memory.peak <= memory;
+  const images = mostThatHold(divisors(batch), holds, (from) => {
+    const { peak, activations, data } = at(from).memory, each = (activations + data) / from;
+    return ((memory ?? Infinity) - (peak - activations - data)) / each;
+  });
+  const { work, memory: need } = at(images), hours = steps * work.seconds / utilisation / 3600;
+  return {
+    precision,
+    remat,
+    images,
+    micro: batch / images,
+    memory: need,
+    fits: holds(images),
+    work,
+    hours,
+    gpuHours: gpus * hours,
+  };
+};
+
+/**
+ * The greatest of some numbers, given greatest first, that holds; the last where none does. Each trial says what it
+ * expects to hold, so that few are tried.
+ */
+const mostThatHold = (
+  numbers: readonly number[],
+  holds: (n: number) => boolean,
+  expected: (from: number) => number,
+): number => {
+  let i = 0;
+  while (i < numbers.length - 1 && !holds(numbers[i]!)) {
+    const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
+    i = Math.max(i + 1, likely < 0 ? numbers.length - 1 : likely);
+  }
+  // what was expected of the greatest may be less than what holds
+  while (i > 0 && numbers[i - 1]! <= expected(numbers[i]!) && holds(numbers[i - 1]!)) i--;
+  return numbers[i]!;
+};
+
+const cheapest = (rows: readonly StageRow[]): StageRow | null =>
+  rows.filter((row) => row.fits).toSorted((a, b) => a.hours - b.hours)[0] ?? null;
+
+const hoursOf = ({ pretrain, finetune }: ConfigPlan["stages"]): number | null =>
+  pretrain.best === null || finetune.best === null ? null : pretrain.best.gpuHours + finetune.best.gpuHours;
 
 const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings): StagePlan => {
-  const { device, gpus, utilisation } = settings, one = onOne(config, gpus);
-  const { resolution, batch, steps, textTokens } = config[name], images = batch / gpus;
-  const again = plannedStep(one, name, true), kept = plannedStep(one, name, false);
-  const trained = trainedInStage(config, name), { specs, visualTokens } = kept.model;
-  const trainable = parameterCounts(specs, trained);
-  // recomputation first: bodies of loops run in the order in which their nodes came to be, and both share most of them
-  const compiled = [again, kept].map(({ source, prefixes }, i) => ({
-    plan: compile(source, unlimitedProfile),
-    prefixes,
-    remat: i === 0,
-  }));
-  const plans = compiled.toReversed();
-  const { vocabulary } = config.model.decoder;
-  const flops = timesAll(stepFlops(one, name, kept, again), gpus);
+  const { gpus } = settings,
+    one = onOne(config, gpus),
+    { resolution, batch, steps, textTokens } = config[name];
+  const { specs, visualTokens } = modelOfStage(config, name);
+  const trainable = parameterCounts(specs, trainedInStage(config, name));
+  const flops = stepFlops(config, name),
+    rows = [false, true].map((remat) => stageRow(one, name, remat, settings));
   return {
     resolution,
     tokens: { visual: visualTokens, text: textTokens },
     steps,
     batch,
-    imagesPerDevice: images,
+    imagesPerDevice: batch / gpus,
     parameters: parameterCounts(specs),
     trainable,
     trainableParameters: trainable.total,
     flops,
     stageFlops: steps * flops.step.all,
-    memory: precisions.flatMap((precision) =>
-      plans.map(({ plan, prefixes, remat }): StageMemory => {
-        const need = memoryOf(plan, { precision, images, trained, prefixes, vocabulary });
-        const fits = device.memory === null ? null : imagesThatFit(need, 4 * trainable.total, device.memory);
-        return { precision, remat, ...need, imagesThatFit: fits };
-      })
-    ),
-    time: plans.map(({ plan, remat }): StageTime => {
-      const stepSeconds = secondsAt(plan, device) / utilisation, hours = steps * stepSeconds / 3600;
-      return { remat, stepSeconds, hours, gpuHours: gpus * hours };
-    }),
+    rows,
+    best: cheapest(rows),
+    compiled: null,
   };
 };
 
-const keptSeconds = ({ time }: StagePlan): number => time.find(({ remat }) => !remat)!.stepSeconds;
+/** Seconds of a step of pre-training of a configuration, all images at once. */
+const pretrainSeconds = (config: NamedConfig, device: PlanDevice): number => {
+  const form = { precision: device.precision, remat: false, images: config.pretrain.batch };
+  return secondsAt(compile(wholeStep(config, "pretrain", form), profileOfDevice(device, false)), device);
+};
 
-/**
- * The plan of a configuration. Throws ConfigError for a configuration whose parts do not fit. Memory with blocks computed
- * again is that of a process which described nothing before: the order of a loop's kernels depends on what it did.
- */
+/** Pre-training time by visual tokens, at the batch of a configuration. */
+export const plannedTimes = (config: NamedConfig, device: PlanDevice): RelativeTimes => {
+  const known = new Map<string, number>();
+  return relativeTimes(config, (other) => {
+    const key = JSON.stringify(other.bridge);
+    const seconds = known.get(key) ?? pretrainSeconds({ ...other, pretrain: config.pretrain }, device);
+    known.set(key, seconds);
+    return seconds;
+  });
+};
+
+/** The plan of a configuration. Throws ConfigError for a configuration whose parts do not fit. */
 export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<PlanError, ConfigPlan> =>
   E.map((config: NamedConfig): ConfigPlan => {
     const { device, gpus, utilisation } = settings;
-    const pretrain = stagePlan(config, "pretrain", settings),
-      finetune = stagePlan(config, "finetune", settings);
-    const known = new Map([[JSON.stringify(config.bridge), keptSeconds(pretrain)]]);
-    const secondsOf = (other: NamedConfig): number => {
-      const key = JSON.stringify(other.bridge), before = known.get(key);
-      if (before !== undefined) return before;
-      const same = onOne({ ...other, pretrain: { ...config.pretrain } }, gpus);
-      const { source } = plannedStep(same, "pretrain", false);
-      const seconds = secondsAt(compile(source, unlimitedProfile), device) / utilisation;
-      known.set(key, seconds);
-      return seconds;
-    };
+    const [pretrain, finetune] = stageNames.map((name) => stagePlan(config, name, settings)) as [
+      StagePlan,
+      StagePlan,
+    ];
     return {
       name: config.name,
       geometry: config.geometry,
@@ -221,8 +263,34 @@ export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<Pla
       gpus,
       utilisation,
       stages: { pretrain, finetune },
-      gpuHours: [pretrain, finetune].reduce((sum, { time }) => sum + time[0]!.gpuHours, 0),
-      pretrainingTime: relativeTimes(config, secondsOf),
+      gpuHours: hoursOf({ pretrain, finetune }),
+      pretrainingTime: plannedTimes(onOne(config, gpus), device),
       assumptions: [...assumptions, ...config.assumptions],
     };
   })(checked(given, settings));
+
+/**
+ * The plan of a configuration with the cheapest step of each stage compiled for the device. A step that turns out to need
+ * more than its memory does not fit, and the next is compiled.
+ */
+export const compiledPlan = (
+  given: NamedConfig,
+  settings: PlanSettings,
+): Effect.Effect<ConfigPlan, PlanError | DeviceError | TreeError> =>
+  Effect.gen(function* () {
+    const plan = yield* fromEither(planOf(given, settings)), profile = profileOfDevice(settings.device);
+    const stages = { ...plan.stages };
+    for (const name of stageNames) {
+      let stage = stages[name];
+      while (stage.best !== null && stage.compiled === null) {
+        const { best } = stage, compiled = yield* compiledStep(plannedTraining(given, name, best), profile);
+        if (compiled.peak <= (settings.device.memory ?? Infinity)) stage = { ...stage, compiled };
+        else {
+          const rows = stage.rows.map((row) => row === best ? { ...row, fits: false } : row);
+          stage = { ...stage, rows, best: cheapest(rows) };
+        }
+      }
+      stages[name] = stage;
+    }
+    return { ...plan, stages, gpuHours: hoursOf(stages) };
+  });

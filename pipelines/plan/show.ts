@@ -3,7 +3,7 @@ import { bytesText, flopsText } from "@chain-of-sight/kernels";
 import { type Cell, table } from "../terminal/table.ts";
 import type { FlopCount, StepFlops } from "./flops.ts";
 import type { ParameterCounts } from "./parameters.ts";
-import type { ConfigPlan, StagePlan } from "./plan.ts";
+import type { ConfigPlan, StagePlan, StageRow } from "./plan.ts";
 import type { RelativeTime } from "./relative.ts";
 
 const count = (n: number): string => n.toLocaleString("en-US");
@@ -34,7 +34,7 @@ const parts: readonly (readonly [keyof ParameterCounts, string])[] = [
   ["vision", "encoder"],
   ["bridge", "bridge"],
   ["decoder", "decoder"],
-  ["lora", "low-rank additions"],
+  ["lora", "LoRA"],
   ["total", "all"],
 ];
 
@@ -53,7 +53,7 @@ const work: readonly (readonly [keyof StepFlops, string])[] = [
   ["decoder", "decoder, forward"],
   ["backward", "backward and update"],
   ["step", "a step"],
-  ["recomputation", "more with blocks computed again"],
+  ["recomputation", "more with blocks recomputed"],
 ];
 
 const workText = (plan: ConfigPlan): string => {
@@ -64,40 +64,70 @@ const workText = (plan: ConfigPlan): string => {
   ]);
 };
 
-const blocks = (remat: boolean): string => remat ? "again" : "kept";
+const blocks = (remat: boolean): string => remat ? "recomputed" : "stored";
 
 const stagesOf = ({ stages }: ConfigPlan) =>
   (["pretrain", "finetune"] as const).map((name) => [name, stages[name]] as const);
 
-const memoryText = (plan: ConfigPlan): string =>
-  table(
-    [
-      "memory of a GPU",
-      "precision",
-      "blocks",
-      ...["weights", "optimiser", "data", "gradients", "activations", "peak", "an image", "images that fit"]
-        .map(right),
-    ],
-    stagesOf(plan).flatMap(([name, { memory }]) =>
-      memory.map((m) => [
-        spoken[name],
-        m.precision,
-        blocks(m.remat),
-        ...[m.weights, m.optimiser, m.data, m.gradients, m.activations, m.peak, m.perImage].map(bytesText),
-        m.imagesThatFit === null ? "" : count(m.imagesThatFit),
-      ])
-    ),
-  );
-
 const short = (n: number): string => n >= 100 ? count(Math.round(n)) : n.toPrecision(3);
 
-const timeText = (plan: ConfigPlan): string =>
+const verdict = (row: StageRow, best: StageRow | null): string =>
+  !row.fits ? "does not fit" : row === best ? "cheapest that fits" : "fits";
+
+const rowsText = (plan: ConfigPlan): string =>
   table(
-    ["time", "blocks", right("s a step"), right("hours"), right("GPU-hours")],
-    stagesOf(plan).flatMap(([name, { time }]) =>
-      time.map((t) => [spoken[name], blocks(t.remat), ...[t.stepSeconds, t.hours, t.gpuHours].map(short)])
+    [
+      `a GPU in ${plan.device.precision}`,
+      "blocks",
+      ...["images at a time", "micro-batches", "weights", "optimiser", "data", "gradients", "activations"]
+        .map(right),
+      ...["peak", "s/step", "GPU-hours"].map(right),
+      "",
+    ],
+    stagesOf(plan).flatMap(([name, { rows, best, steps }]) =>
+      rows.map((row) => {
+        const { weights, optimiser, data, gradients, activations, peak } = row.memory;
+        return [
+          spoken[name],
+          blocks(row.remat),
+          count(row.images),
+          count(row.micro),
+          ...[weights, optimiser, data, gradients, activations, peak].map(bytesText),
+          short(3600 * row.hours / steps),
+          short(row.gpuHours),
+          verdict(row, best),
+        ];
+      })
     ),
   );
+
+/** A share above or below 1, in percent. */
+const off = (share: number): string => `${share < 1 ? "" : "+"}${(100 * (share - 1)).toFixed(1)} %`;
+
+const compiledText = (plan: ConfigPlan): readonly string[] => {
+  const rows = stagesOf(plan).flatMap(([name, { best, compiled }]) => {
+    if (best === null || compiled === null) return [];
+    const { memory: { peak }, work } = best;
+    const line = (what: string, by: number, is: number, text: (n: number) => string): readonly Cell[] => [
+      spoken[name],
+      what,
+      text(by),
+      text(is),
+      off(is / by),
+    ];
+    return [
+      line("peak memory", peak, compiled.peak, bytesText),
+      line("dispatches", work.dispatches, compiled.dispatches, count),
+      line("FLOPs", work.flops, compiled.flops, flopsText),
+      line("bytes moved", work.bytes, compiled.bytes, bytesText),
+    ];
+  });
+  const seconds = stagesOf(plan).reduce((sum, [, { compiled }]) => sum + (compiled?.seconds ?? 0), 0);
+  return rows.length === 0 ? [] : [
+    table(["a step", "", right("estimated"), right("compiled"), right("difference")], rows),
+    `compiled for ${plan.device.name} in ${short(seconds)} s`,
+  ];
+};
 
 const signed = (x: number): string => `${x < 0 ? "-" : "+"}${Math.abs(x).toFixed(2)}`;
 
@@ -140,15 +170,15 @@ export const planText = (plan: ConfigPlan): string => {
   const memory = device.memory === null ? "" : `, ${bytesText(device.memory)}`;
   return [
     `${name}, ${geometry} size: ${count(plan.trainableParameters)} parameters trained in fine-tuning, ` +
-    `${short(gpuHours)} GPU-hours`,
+    (gpuHours === null ? `does not fit ${device.name}` : `${short(gpuHours)} GPU-hours`),
     `${gpus} GPU${gpus === 1 ? "" : "s"} ${device.name} (${ceilings}${memory}) at ${
       Math.round(100 * utilisation)
     } % of the ceilings`,
     stagesText(plan),
     parametersText(plan),
     workText(plan),
-    memoryText(plan),
-    timeText(plan),
+    rowsText(plan),
+    ...compiledText(plan),
     relativeText(plan),
     "this rests on:",
     ...plan.assumptions.map((text) => `  ${text}`),

@@ -1,76 +1,77 @@
 /**
- * The training step of a stage as a source for the compiler, from its description alone: no numbers, no device. The
- * decoder is a loop over its blocks, so that 32 of them are described and compiled as fast as two.
+ * The training step of a stage as the trainer makes it, from its description alone: no numbers, no device. The decoder is a
+ * loop over its blocks, so that 32 of them are described and compiled as fast as two.
  */
 import {
+  type ParameterSpec,
   type PathPredicate,
-  placeholders,
-  type Tensor,
-  tensors,
-  type TrainState,
-  trainStateSpecs,
-  trainStep,
   type Tree,
-  under,
   type VisionLanguage,
   type VisionLanguageBatch,
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
 import type { NamedConfig, StageName } from "../configs/config.ts";
 import { decoderOfConfig, modelOfStage } from "../configs/model.ts";
 import { batchOfStage, stepOfStage } from "../configs/training.ts";
+import { blocksOf, type Precision } from "../train/precision.ts";
+import { stepSource } from "../train/step_source.ts";
+import type { Training } from "../train/training.ts";
 
-/** Regions whose inside the backward pass computes again: every block of the encoder and of the decoder. */
-export const blocksAgain: PathPredicate = under("encoder.layers", "model.layers");
+/** Regions whose inside the backward pass recomputes: every block of the encoder and of the decoder. */
+const everyBlock: PathPredicate = blocksOf(["vision", "decoder"]);
 
 /** The model of a stage whose decoder is a loop. Throws ConfigError. */
-export const loopedModel = (config: NamedConfig, stage: StageName): VisionLanguage =>
+const loopedModel = (config: NamedConfig, stage: StageName): VisionLanguage =>
   modelOfStage(config, stage, { ...decoderOfConfig(config), scan: true });
 
-/** A step and what it is made of. */
-export interface PlannedStep {
-  /** For the compiler: new state in place of the old, and scalars. */
-  readonly source: Source;
-  /** The model. */
-  readonly model: VisionLanguage;
-  /** The model's parameters as the step's inputs. */
-  readonly params: Tree<Tensor>;
-  /** What the paths of inputs begin with: parameters, and the optimiser's memory. */
-  readonly prefixes: { readonly params: string; readonly optimiser: string };
+/** How a step is computed on one device. */
+export interface StepForm {
+  /** Element types. */
+  readonly precision: Precision;
+  /** Whether the backward pass recomputes the blocks of encoder and decoder. */
+  readonly remat: boolean;
+  /** Images at a time. */
+  readonly images: number;
+  /** Micro-batches of so many images whose gradients are added. */
+  readonly micro: number;
 }
 
-/**
- * What the inputs of a step's state begin with. Kernels run in the order in which their descriptions came to be, and
- * equal descriptions are one: with names of its own, a plan hardly depends on what was described before it.
- */
-const stateName = ({ name, geometry, ...stages }: NamedConfig, stage: StageName, remat: boolean): string =>
-  [name, geometry, stage, stages[stage].batch, remat ? "again" : "kept"].join(" ");
+/** The whole step of a stage for the compiler, as one program. Throws ConfigError. */
+export const wholeStep = (config: NamedConfig, stage: StageName, form: Omit<StepForm, "micro">): Source =>
+  stepSource(plannedTraining(config, stage, { ...form, micro: 1 })).source;
 
-/** The step of a stage, with recomputation of blocks or without. Throws ConfigError where the parts do not fit. */
-export const plannedStep = (config: NamedConfig, stage: StageName, remat: boolean): PlannedStep => {
-  const model = loopedModel(config, stage);
-  const { loss: _, ...settings } = stepOfStage(config, stage), { optimiser, trainable } = settings;
-  const name = stateName(config, stage, remat);
-  const state = placeholders(name, trainStateSpecs(optimiser, model.specs, trainable)) as TrainState<Tensor>;
-  const batch = batchOfStage(config, stage);
-  const step = trainStep<VisionLanguageBatch>({
-    ...settings,
-    loss: model.loss,
-    ...(remat ? { remat: blocksAgain } : {}),
-  });
-  const after = step(state, batch);
-  const old = tensors.flatten({ [name]: state } as Tree<Tensor>);
-  const next = Object.fromEntries(
-    tensors.entries({ [name]: after.state } as Tree<Tensor>).filter(([path, t]) => t !== old[path]),
-  );
+/** A stage's training without numbers, and its model. */
+export interface PlannedTraining extends Training<VisionLanguageBatch> {
+  /** The model that is trained. */
+  readonly model: VisionLanguage;
+}
+
+/** The training of a stage. Throws ConfigError where the parts do not fit. */
+export const plannedTraining = (
+  config: NamedConfig,
+  stage: StageName,
+  { precision, remat, images, micro }: StepForm,
+): PlannedTraining => {
+  const model = loopedModel(config, stage), { steps } = config[stage];
+  const { trainable, maxNorm, ...rule } = stepOfStage(config, stage);
   return {
+    ...rule,
+    stage,
+    identity: config.name,
     model,
-    params: state.params,
-    prefixes: { params: `${name}.params.`, optimiser: `${name}.opt.` },
-    source: {
-      outputs: { ...next, ...after.metrics },
-      donate: Object.fromEntries(Object.keys(next).map((path) => [path, path])),
-      inputs: [...Object.values(old), ...tensors.leaves(batch as Tree<Tensor>)],
-    },
+    specs: model.specs as Tree<ParameterSpec>,
+    initial: {},
+    batch: batchOfStage({ ...config, [stage]: { ...config[stage], batch: images } }, stage),
+    ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),
+    loss: model.loss,
+    batchAt: () => Effect.succeed({}),
+    trainable: trainable!,
+    maxNorm: maxNorm!,
+    precision,
+    ...(remat ? { remat: everyBlock } : {}),
+    total: steps,
+    work: { amount: images * micro, unit: "images" },
+    places: { checkpoint: "", metrics: "", every: steps },
   };
 };

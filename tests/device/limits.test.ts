@@ -114,4 +114,21 @@ test("tensors that nothing can hold: planned in few pieces with all their bytes,
   assert.match(error.message, /limits\.test\.ts/);
 });
 
+test("stacks that no buffer holds are cut between slices, and read there, forward and back", async () => {
+  const stack = cs.input("stack", [7, 48, 64]), h = cs.input("h", [3, 64]);
+  const { value, aux, grad } = cs.valueAndGrad((x: cs.Tensor) => {
+    const [last, all] = cs.scan((c: cs.Tensor, w: cs.Tensor) => {
+      const next = cs.tanh(cs.mul(cs.matmul(cs.transpose(w))(c), 0.01));
+      return [cs.matmul(w)(next), next];
+    }, { carry: x, xs: stack });
+    return [cs.sum()(cs.square(last)), all] as const;
+  })(h);
+  const roots = [value, aux, grad],
+    bindings = { stack: floats("stack", stack.shape), h: floats("h", h.shape) };
+  // a slice of 12 KiB in buffers of three of them: windows of 16 KiB would end within slices
+  const limits = { maxBindingBytes: 16384, maxBufferBytes: 3 * 12288 + 256 };
+  const expected = cs.interpret(roots, bindings), actual = await onWebGpu({}, limits)(roots, bindings);
+  actual.forEach((a, i) => near(`root ${i}`, a, expected[i]!, { rtol: 1e-4, atol: 1e-5 }));
+});
+
 test.run();

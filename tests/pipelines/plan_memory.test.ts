@@ -3,12 +3,18 @@
  * kernels' own memory for each thread and their arguments, which plans do not count.
  */
 import { compile } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { NamedConfig, StageName } from "../../pipelines/configs/config.ts";
-import { imagesThatFit, memoryOf } from "../../pipelines/plan/memory.ts";
-import { unlimitedProfile } from "../../pipelines/plan/profile.ts";
-import { plannedStep } from "../../pipelines/plan/step.ts";
+import { configsOf } from "../../pipelines/configs/named.ts";
+import { compiledStep } from "../../pipelines/plan/compiled.ts";
+import { planDevices, profileOfDevice } from "../../pipelines/plan/device.ts";
+import { type Estimate, estimateOf } from "../../pipelines/plan/memory.ts";
+import { planOf, type StageRow } from "../../pipelines/plan/plan.ts";
+import { planText } from "../../pipelines/plan/show.ts";
+import { plannedTraining, type StepForm, wholeStep } from "../../pipelines/plan/step.ts";
 import { smallConfig } from "../support/planned_memory.ts";
 
 const test = suite("memory of plans");
@@ -26,9 +32,7 @@ const TOLERANCE = 0.1;
 
 for (
   const step of [
-    ["cos-80-1296", "pretrain", "16"],
     ["cos-80-1296", "finetune", "32"],
-    ["resampler-80-400", "finetune", "16"],
     ["linear-256-256-at-224", "pretrain", "16"],
   ]
 ) {
@@ -43,41 +47,96 @@ for (
   }
 }
 
-const needOf = (config: NamedConfig, stage: StageName = "pretrain", remat = true) => {
-  const { source, prefixes } = plannedStep(config, stage, remat), plan = compile(source, unlimitedProfile);
-  const { batch: images } = config[stage], { vocabulary } = config.model.decoder;
-  const of = (precision: "f32" | "mixed") =>
-    memoryOf(plan, { precision, images, prefixes, trained: (path) => path.startsWith("bridge"), vocabulary });
-  return { peakScratch: plan.memory.peakScratch, f32: of("f32"), mixed: of("mixed") };
+const device = { ...planDevices["h100-f32"], memory: 60e6 };
+const estimated = (config: NamedConfig, stage: StageName, form: Partial<StepForm>): Estimate => {
+  const whole = { precision: "f32", images: 8, remat: false, micro: 1, ...form } as const;
+  return estimateOf(plannedTraining(config, stage, whole), planDevices[`h100-${whole.precision}`]);
 };
 
-test("as many images as fit, fit; a quarter more do not", () => {
-  const memory = 60e6, at = (images: number) => needOf(smallConfig("cos-80-1296", images), "finetune", false);
-  const needs = at(8);
-  for (const precision of ["f32", "mixed"] as const) {
-    const fit = imagesThatFit(needs[precision], 4 * 173_536, memory);
-    assert.ok(fit >= 4, String(fit));
-    assert.ok(at(fit)[precision].peak <= memory, `${precision}: ${fit}`);
-    assert.ok(at(Math.ceil(1.25 * fit))[precision].peak > memory, `${precision}: ${fit}`);
+test("a step has as many images at a time as fit; more of them that divide the batch do not", () => {
+  const config = smallConfig("cos-80-1296", 48);
+  const plan = planOf(config, { device, gpus: 1, utilisation: 1 });
+  if (E.isLeft(plan)) throw plan.left;
+  for (const { images, micro, remat, fits, memory } of plan.right.stages.finetune.rows) {
+    assert.ok(fits && memory.peak <= device.memory && micro > 1 && images * micro === 48, `${images}`);
+    const more = [48, 24, 16, 12, 8, 6, 4, 3, 2, 1].filter((d) => d > images).at(-1)!;
+    const { peak } = estimated(config, "finetune", { remat, images: more, micro: 48 / more }).memory;
+    assert.ok(peak > device.memory, `${more} images take ${peak}`);
   }
-  assert.is(imagesThatFit(needs.f32, 4 * 173_536, 1e6), 0);
+  const [stored, recomputed] = plan.right.stages.finetune.rows as [StageRow, StageRow];
+  assert.ok(recomputed.images >= stored.images);
+  assert.is(plan.right.stages.finetune.best, stored, "which computes nothing twice");
+});
+
+test("what does not fit is marked, and is no headline", () => {
+  const plan = planOf(smallConfig("cos-80-1296", 4), {
+    device: { ...device, memory: 1e6 },
+    gpus: 1,
+    utilisation: 1,
+  });
+  if (E.isLeft(plan)) throw plan.left;
+  const { stages, gpuHours } = plan.right;
+  assert.is(gpuHours, null);
+  for (const { rows, best } of Object.values(stages)) {
+    assert.is(best, null);
+    assert.ok(rows.every((row) => !row.fits && row.images === 1));
+  }
+  assert.match(planText(plan.right), /does not fit h100-f32[^]*recomputed[^]*does not fit/);
 });
 
 test("temporaries at their worst moment are what the compiler says", () => {
-  const { f32, peakScratch } = needOf(smallConfig("cos-80-1296", 2));
-  assert.is(f32.gradients + f32.activations, peakScratch);
+  const config = smallConfig("cos-80-1296", 2), form = { precision: "f32", remat: true, images: 2 } as const;
+  const { gradients, activations } = estimated(config, "pretrain", form).memory;
+  const plan = compile(wholeStep(config, "pretrain", form), profileOfDevice(device, false));
+  assert.is(gradients + activations, plan.memory.peakScratch);
 });
 
-test("where activations are few, the worst moment is the update, with all gradients alive, in four bytes", () => {
-  const config = smallConfig("cos-80-1296", 1);
-  const { f32, mixed } = needOf({ ...config, pretrain: { ...config.pretrain, textTokens: 1 } });
-  // bridge and decoder: 53,504 + 166,208 parameters
-  for (const { gradients } of [f32, mixed]) {
-    assert.ok(gradients >= 4 * 219_712 && gradients < 4.1 * 219_712, String(gradients));
-  }
-  // said to train the bridge alone: the rest is stored in two bytes, the bridge in four and two
-  assert.is(f32.weights, 4 * (59_104 + 219_712));
-  assert.is(mixed.weights, 2 * (59_104 + 166_208) + 6 * 53_504);
+test("frozen parameters take two bytes in mixed precision; sums of micro-batches are stored in four, at each level", () => {
+  const config = smallConfig("cos-80-1296", 8), frozen = 60_000 + 168_448;
+  const { trainableParameters: trained } = { trainableParameters: 173_536 };
+  const memory = (form: Partial<StepForm>) => estimated(config, "finetune", form).memory;
+  const [f32, mixed] = [memory({}), memory({ precision: "mixed" })];
+  assert.is(f32.optimiser, 8 * trained);
+  assert.is(mixed.optimiser, 8 * trained);
+  assert.is(f32.weights - mixed.weights, 2 * (f32.weights / 4 - trained), String(frozen));
+  // eight micro-batches: the gradients, and a sum at each of three levels, with a few scalars
+  const { gradients } = memory({ images: 1, micro: 8 });
+  assert.ok(gradients >= 4 * 4 * trained && gradients < 1.001 * 4 * 4 * trained, String(gradients / trained));
+});
+
+/** The first small configuration of each kind of bridge. */
+const kinds = configsOf("small").filter(({ bridge }, i, all) =>
+  all.findIndex((other) => other.bridge.kind === bridge.kind) === i
+);
+
+for (const precision of ["f32", "mixed"] as const) {
+  test(`${precision}: what is compiled is within 5 % of the estimate, for every kind of bridge`, async () => {
+    const profile = profileOfDevice(planDevices[`h100-${precision}`]);
+    for (const [i, config] of kinds.entries()) {
+      const form = { precision, remat: i % 2 === 0, images: 2, micro: i % 3 === 0 ? 3 : 1 };
+      const stage = i % 2 === 0 ? "finetune" : "pretrain", training = plannedTraining(config, stage, form);
+      const { memory, work } = estimateOf(training, planDevices[`h100-${precision}`]);
+      const compiled = await Effect.runPromise(compiledStep(training, profile));
+      const pairs = { peak: memory.peak, flops: work.flops, bytes: work.bytes, dispatches: work.dispatches };
+      for (const name of ["peak", "flops", "bytes", "dispatches"] as const) {
+        const off = compiled[name] / pairs[name] - 1;
+        assert.ok(Math.abs(off) <= 0.05, `${config.name}, ${stage}: ${name} is off by ${off}`);
+      }
+    }
+  });
+}
+
+test("a step that a device's limits refuse is refused by name, without the device", async () => {
+  const config = smallConfig("cos-80-1296", 2);
+  const training = plannedTraining(config, "pretrain", {
+    precision: "f32",
+    remat: false,
+    images: 2,
+    micro: 1,
+  });
+  const small = { ...profileOfDevice(planDevices["h100-f32"]), maxBindingBytes: 4096, maxBindings: 4 };
+  const refused = await Effect.runPromise(Effect.flip(compiledStep(training, small)));
+  assert.match(refused.message, /bindings|pieces/);
 });
 
 test.run();

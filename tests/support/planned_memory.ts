@@ -12,11 +12,11 @@ import { Arena } from "../../kernels/device/cpu_memory.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
 import { loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
 import type { NamedConfig, StageName } from "../../pipelines/configs/config.ts";
-import { trainedInStage } from "../../pipelines/configs/model.ts";
 import { configNamed } from "../../pipelines/configs/named.ts";
-import { memoryOf } from "../../pipelines/plan/memory.ts";
-import { unlimitedProfile } from "../../pipelines/plan/profile.ts";
-import { plannedStep } from "../../pipelines/plan/step.ts";
+import { planDevices } from "../../pipelines/plan/device.ts";
+import { estimateOf } from "../../pipelines/plan/memory.ts";
+import { plannedTraining } from "../../pipelines/plan/step.ts";
+import { stepSource } from "../../pipelines/train/step_source.ts";
 
 const THREADS = 2;
 
@@ -42,16 +42,10 @@ export const smallConfig = (name: string, batch: number): NamedConfig => {
 
 if (import.meta.main) {
   const [what, name, stage, images, blocks] = Deno.args as [string, string, StageName, string, string];
-  const config = smallConfig(name, Number(images)),
-    { source, prefixes } = plannedStep(config, stage, blocks === "again");
+  const form = { precision: "f32", images: Number(images), remat: blocks === "again", micro: 1 } as const;
+  const training = plannedTraining(smallConfig(name, Number(images)), stage, form);
   const bytes = what === "taken"
-    ? await taken(compile(source, cpuProfile(THREADS)))
-    : memoryOf(compile(source, unlimitedProfile), {
-      precision: "f32",
-      images: Number(images),
-      prefixes,
-      trained: trainedInStage(config, stage),
-      vocabulary: config.model.decoder.vocabulary,
-    }).peak;
+    ? await taken(compile(stepSource(training).source, cpuProfile(THREADS)))
+    : estimateOf(training, planDevices["h100-f32"]).memory.peak;
   console.log(bytes);
 }
