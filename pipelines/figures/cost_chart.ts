@@ -1,7 +1,7 @@
 /** Relative time over visual tokens: what was measured beside what was predicted. */
 import * as Plot from "@observablehq/plot";
 import { frameSvg } from "./frame.ts";
-import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
+import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One cost. */
 export interface CostPoint {
@@ -70,8 +70,8 @@ export const costChart = (chart: CostChart): Figure => {
           fill: colourOf(i),
         }),
       ]),
-      Plot.axisX({ label: chart.xLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 38 }),
-      Plot.axisY({ label: chart.yLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 48 }),
+      Plot.axisX(axisLabel(chart.xLabel, 38)),
+      Plot.axisY(axisLabel(chart.yLabel, 48)),
     ],
   });
   return figureOf(frameSvg({

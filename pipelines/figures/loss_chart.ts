@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
-import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
+import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One measured point. */
 export interface LossPoint {
@@ -138,13 +138,10 @@ const panelOf = (o: PanelOptions): Panel => {
       ...marks,
       Plot.text([o.stage], { frameAnchor: "top", dy: -14, fontSize: 13, fontWeight: 600 }),
       Plot.axisX({
-        label: o.xLabel,
-        labelAnchor: "center",
-        labelArrow: "none",
-        labelOffset: 38,
+        ...axisLabel(o.xLabel, 38),
         tickFormat: tickText,
       }),
-      Plot.axisY({ label: o.yLabel, labelAnchor: "center", labelArrow: "none", labelOffset: 48 }),
+      Plot.axisY(axisLabel(o.yLabel, 48)),
     ],
   });
   return { svg, width: o.width, height: o.height };

@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { bytesText, explain, flopsText, kernelCost, type Plan } from "@chain-of-sight/kernels";
 import { frameSvg } from "./frame.ts";
-import { type Figure, figureOf, palette, plotSvg } from "./plot.ts";
+import { axisLabel, type Figure, figureOf, palette, plotSvg } from "./plot.ts";
 
 /** What to draw. */
 export interface PlanChart {
@@ -99,9 +99,7 @@ export const planChart = ({ title, plan, width = 880 }: PlanChart): Figure => {
         Plot.rectY(work, { x1: "from", x2: "to", y: of, fill, insetLeft: n > 200 ? 0 : 0.5 }),
         Plot.axisY({ ...axis(label), ticks: 3 }),
         Plot.axisX(
-          of === "flops"
-            ? { label: null, ticks: [] }
-            : { label: "Kernels in order", labelAnchor: "center", labelArrow: "none", labelOffset: 36 },
+          of === "flops" ? { label: null, ticks: [] } : axisLabel("Kernels in order", 36),
         ),
       ],
     });

@@ -49,6 +49,10 @@ export const strokeOf = (i: number): { readonly stroke: string; readonly strokeD
 export const lineLegend = (names: readonly string[]): readonly LegendEntry[] =>
   names.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) }));
 
+/** An axis with a label, or none, in its middle, `labelOffset` pixels away. */
+export const axisLabel = (label: string | null, labelOffset: number) =>
+  ({ label, labelOffset, labelAnchor: "center", labelArrow: "none" }) as const;
+
 /** The SVG text of a plot; sizes are in pixels, the background is left open. */
 export const plotSvg = (options: Plot.PlotOptions): string => {
   const page = parseHTML("<!doctype html><html><body></body></html>") as unknown as {

@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { bytesText, type Ceilings, flopsText, type Profiled } from "@chain-of-sight/kernels";
 import { textWidth } from "./font.ts";
 import { frameSvg } from "./frame.ts";
-import { type Figure, figureOf, palette, plotSvg } from "./plot.ts";
+import { axisLabel, type Figure, figureOf, palette, plotSvg } from "./plot.ts";
 
 /** What to draw. */
 export interface ProfileChart {
@@ -86,12 +86,7 @@ export const profileChart = ({ title, profile, ceilings, most = 16, width = 520 
         fontSize: LABEL,
       }),
       Plot.axisY({ label: null, fontSize: LABEL, tickSize: 0 }),
-      Plot.axisX({
-        label: "Milliseconds in one run",
-        labelAnchor: "center",
-        labelArrow: "none",
-        labelOffset: 38,
-      }),
+      Plot.axisX(axisLabel("Milliseconds in one run", 38)),
     ],
   });
   const total = profile.reduce((n, p) => n + p.seconds, 0) * 1000;

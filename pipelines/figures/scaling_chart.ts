@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { paddedDomain } from "./domain.ts";
 import { frameSvg, type Panel } from "./frame.ts";
 import type { Ranging } from "./interval_chart.ts";
-import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
+import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** One arm. */
 export interface ScalingPoint {
@@ -96,17 +96,9 @@ export const scalingChart = (chart: ScalingChart): Figure => {
         Plot.axisX({
           ticks: spaced,
           tickFormat: String,
-          label: "Visual tokens in fine-tuning",
-          labelAnchor: "center",
-          labelArrow: "none",
-          labelOffset: 38,
+          ...axisLabel("Visual tokens in fine-tuning", 38),
         }),
-        Plot.axisY({
-          label: i === 0 ? chart.yLabel : null,
-          labelAnchor: "center",
-          labelArrow: "none",
-          labelOffset: 44,
-        }),
+        Plot.axisY(axisLabel(i === 0 ? chart.yLabel : null, 44)),
       ],
     });
     return { svg, width, height };

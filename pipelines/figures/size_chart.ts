@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
-import { colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
+import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
 
 /** The score of one size. */
 export interface SizePoint {
@@ -135,19 +135,11 @@ const panelOf = (
       ...lines.flatMap((line) => marksOf(line, sizes, models.indexOf(line.model), models.length)),
       Plot.text([panel], { frameAnchor: "top", dy: -14, fontSize: 13, fontWeight: 600 }),
       Plot.axisX(places, {
-        label: labelled ? xLabel : null,
-        labelAnchor: "center",
-        labelArrow: "none",
-        labelOffset: 54,
+        ...axisLabel(labelled ? xLabel : null, 54),
         fontSize: SIZE,
         tickFormat: (_: number, i: number) => label(i),
       }),
-      Plot.axisY({
-        label: first ? chart.yLabel ?? "Score" : null,
-        labelAnchor: "center",
-        labelArrow: "none",
-        labelOffset: 50,
-      }),
+      Plot.axisY(axisLabel(first ? chart.yLabel ?? "Score" : null, 50)),
     ],
   });
   return { svg, width, height };

@@ -4,7 +4,7 @@ import { paddedDomain } from "./domain.ts";
 import { escapeXml, textWidth } from "./font.ts";
 import { frameSvg } from "./frame.ts";
 import { type Box, placeLabels } from "./labels.ts";
-import { colourOf, type Figure, figureOf, plotSvg } from "./plot.ts";
+import { axisLabel, colourOf, type Figure, figureOf, plotSvg } from "./plot.ts";
 
 /** One arm. */
 export interface TimeScorePoint {
@@ -111,18 +111,8 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
       })
     ),
     Plot.dot(points, { x: "time", y: "score", fill: colour, stroke: "white", r: 5.5 }),
-    Plot.axisX({
-      label: chart.xLabel ?? "Pre-training time relative to the baseline (×)",
-      labelAnchor: "center",
-      labelArrow: "none",
-      labelOffset: 38,
-    }),
-    Plot.axisY({
-      label: chart.yLabel ?? "Score",
-      labelAnchor: "center",
-      labelArrow: "none",
-      labelOffset: 50,
-    }),
+    Plot.axisX(axisLabel(chart.xLabel ?? "Pre-training time relative to the baseline (×)", 38)),
+    Plot.axisY(axisLabel(chart.yLabel ?? "Score", 50)),
   ];
   const drawn = plotSvg({
     width,
