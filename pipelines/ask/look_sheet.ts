@@ -1,6 +1,6 @@
 /** A picture of where an answer looked: a row for every token, a panel for every scale. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
-import { registerFont, sheetFont } from "../scenes/sheet_font.ts";
+import { registerFont, sheetFont } from "../scenes/contact_sheet.ts";
 import type { Look, Looks } from "./looks.ts";
 import type { Photo } from "./photo.ts";
 

@@ -1,6 +1,6 @@
 /** One case after the other: results are compared first, then whoever agrees is timed in rounds. */
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
-import type { TreeError } from "@chain-of-sight/core";
+import { type TreeError, zerosArray } from "@chain-of-sight/core";
+import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { BenchCase } from "./cases.ts";
@@ -8,9 +8,53 @@ import type { CaseReport, OpponentResult } from "./contest_report.ts";
 import { BenchError } from "./fault.ts";
 import { openJax } from "./opponents/jax.ts";
 import { openOnnx } from "./opponents/onnx.ts";
-import type { Backend, Opponent, OpponentName, Prepared } from "./opponents/opponent.ts";
-import { prepareOurs } from "./ours.ts";
+import {
+  type Backend,
+  CHECKED_STEPS,
+  type Opponent,
+  type OpponentName,
+  type Prepared,
+} from "./opponents/opponent.ts";
 import { disagreement, type RoundOptions, type Side, timeRounds } from "./rounds.ts";
+
+type Numbers = readonly ArrayLike<number>[];
+
+const once = (program: Program, compared: readonly string[]) =>
+  Effect.gen(function* () {
+    yield* program.run;
+    const values = yield* program.read(compared);
+    return compared.map((name) => values[name]!.data) as Numbers;
+  });
+
+/** The losses of the first steps, as one result. */
+const losses = (program: Program, compared: readonly string[]) =>
+  Effect.map(
+    Effect.forEach(Array.from({ length: CHECKED_STEPS }), () => once(program, compared)),
+    (steps): Numbers => [steps.map(([loss]) => loss![0]!)],
+  );
+
+/** A case as a loaded program. Its memory is given back with the scope. */
+const prepareOurs = (c: BenchCase) =>
+  Effect.gen(function* () {
+    const device = yield* theDevice(), program = yield* device.load(compile(c.source, device.profile));
+    // the optimiser's memory begins as zeros
+    for (const [path, { dtype, shape }] of Object.entries(program.plan.inputs)) {
+      yield* program.write({ [path]: c.values[path] ?? zerosArray(dtype, shape) });
+    }
+    const prepared: Prepared = {
+      check: () =>
+        Effect.runPromise(
+          c.work.kind === "step" ? losses(program, c.compared) : once(program, c.compared),
+        ),
+      run: (n) =>
+        Effect.runPromise(Effect.gen(function* () {
+          for (let i = 0; i < n; i++) yield* program.run;
+          yield* program.read(c.compared.slice(0, 1));
+        })),
+      close: () => undefined,
+    };
+    return prepared;
+  });
 
 const opens: { readonly [name in OpponentName]: (backend: Backend) => Promise<Opponent> } = {
   "jax-js": openJax,
@@ -18,7 +62,7 @@ const opens: { readonly [name in OpponentName]: (backend: Backend) => Promise<Op
 };
 
 /** A library that was asked for: loaded, or why not. */
-export type Contender =
+type Contender =
   & { readonly name: OpponentName }
   & (
     | { readonly opponent: Opponent }
@@ -41,7 +85,7 @@ export const openContender = (name: OpponentName, backend: Backend): Effect.Effe
   );
 
 /** Greatest relative difference of results that counts as the same work. */
-export const AGREEMENT = 2e-3;
+const AGREEMENT = 2e-3;
 
 interface Ready {
   readonly name: OpponentName;

@@ -2,19 +2,54 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { stripTypeScriptTypes } from "node:module";
-import { textOfHtml } from "../report/html.ts";
 import { onDisk } from "../base/disk.ts";
+import { TaggedFault } from "../base/fault.ts";
+import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
+import { textOfHtml } from "../report/html.ts";
 import { notice } from "../terminal/output.ts";
-import { BoardError } from "./fault.ts";
-import { pictureAt } from "./file.ts";
 import { boardPage, boardStyle, partsOf } from "./page.ts";
 import { type BoardQuery, drawnBy } from "./query.ts";
 import { type Route, routeOf, securityHeaders } from "./request.ts";
 import type { RunView } from "./run_view.ts";
 import { newMemory, type Scan, scanRuns } from "./scan.ts";
 
+/** A port that is taken, or a folder that is none. */
+export class BoardError extends TaggedFault("BoardError") {}
+
+/** Media types by ending; files of other kinds are not given out. */
+const types: Readonly<Record<string, string>> = { png: "image/png", svg: "image/svg+xml" };
+
+/** A file to be given out. */
+interface BoardFile {
+  /** Its bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Its media type. */
+  readonly type: string;
+}
+
+/** Reads a picture by the parts of its path below the folder; nothing where there is none that may be given out. */
+const pictureAt = async (
+  root: string,
+  segments: readonly string[],
+): Promise<BoardFile | undefined> => {
+  const type = types[segments.at(-1)!.split(".").at(-1)!.toLowerCase()];
+  if (type === undefined) return undefined;
+  try {
+    const [folder, file] = await Promise.all([
+      Deno.realPath(root),
+      Deno.realPath(`${root}/${segments.join("/")}`),
+    ]);
+    const inside = file.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+    return inside && (await Deno.stat(file)).isFile
+      ? { bytes: await readOwnBytes(file, IMAGE_BYTES), type }
+      : undefined;
+  } catch {
+    return undefined; // none there, or not to be read
+  }
+};
+
 /** What is served, and where. */
-export interface BoardOptions {
+interface BoardOptions {
   /** The folder of the runs. */
   readonly folder: string;
   /** The port; 0 takes a free one. */
@@ -24,7 +59,7 @@ export interface BoardOptions {
 }
 
 /** A board that is being served. */
-export interface ServedBoard {
+interface ServedBoard {
   /** Its address. */
   readonly url: string;
 }

@@ -10,7 +10,7 @@ import { cardOf } from "../scenes/card.ts";
 import { cardMarkdown } from "../scenes/card_text.ts";
 import { type DataConfig, dataConfigs, splits } from "../scenes/config.ts";
 import { findRealism, realismPackages } from "../scenes/realism_pack.ts";
-import { sceneSheet } from "../scenes/scene_sheet.ts";
+import { sceneSheet } from "../scenes/contact_sheet.ts";
 import { makeScenes } from "../scenes/shards/make.ts";
 import { dealt, type SplitCount } from "../scenes/shards/plan.ts";
 import { openScenes, readScene, type SceneFolder } from "../scenes/shards/read.ts";

@@ -1,9 +1,37 @@
 /** The page of a report on disk. */
 import * as Effect from "effect/Effect";
-import { atomicWrite, type DiskError, ifThere, onDisk } from "../base/disk.ts";
-import type { ReportDocument, ReportFigure } from "./document.ts";
-import { readReport, type ReportError } from "./make.ts";
+import type { DecodeError } from "../base/bridge.ts";
+import { atomicWrite, type DiskError, existing, ifThere, onDisk } from "../base/disk.ts";
+import type { MetricsError } from "../runs/metrics.ts";
+import type { RunError } from "../runs/run_directory.ts";
+import { type Cell, table } from "../terminal/table.ts";
+import { ablationReport } from "./ablation_report.ts";
+import type { ReportDocument, ReportFigure, ReportTable, Value } from "./document.ts";
 import { reportPage } from "./render.ts";
+import { readRunFiles } from "./run_files.ts";
+import { runReport } from "./run_report.ts";
+
+/** What reading for a report can fail with. */
+export type ReportError = DecodeError | DiskError | MetricsError | RunError;
+
+/** The report of a run's directory, or of an ablation's. */
+export const readReport = (path: string): Effect.Effect<ReportDocument, ReportError> =>
+  Effect.flatMap(
+    existing(`${path}/record.json`),
+    (ablation) => ablation ? ablationReport(path) : Effect.map(readRunFiles(path), runReport),
+  );
+
+const cellOf = (value: Value): Cell => {
+  if (typeof value === "object") {
+    const at = (x: number): string => (x * value.scale).toFixed(1);
+    return `${at(value.value)} [${at(value.low)}, ${at(value.high)}]`;
+  }
+  return typeof value === "number" ? Number(value.toPrecision(4)) : value;
+};
+
+/** A table with its heading. */
+export const tableText = ({ title, columns, rows }: ReportTable): string =>
+  `${title}\n${table(columns, rows.map(({ values }) => values.map(cellOf)))}`;
 
 /** Writes the page of a run's or an ablation's directory, `report.html` in it unless said, and gives what it says. */
 export const writeReportPage = (

@@ -7,7 +7,7 @@ import { atomicWrite } from "../base/disk.ts";
 import { hashOf, sha256 } from "../base/hash.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
-import { materialsVersion } from "./materials.ts";
+import { materialsVersion } from "./drawings.ts";
 import { type Scene, sceneCodec } from "./record.ts";
 import { hashImages, type SceneSet } from "../images/picture_set.ts";
 

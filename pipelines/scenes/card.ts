@@ -2,9 +2,8 @@
 import * as Effect from "effect/Effect";
 import { concepts } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
-import { styleSources, styleVersion } from "./drawings.ts";
+import { shippedStyles, styleSources, styleVersion } from "./drawings.ts";
 import type { DataError } from "../base/data_error.ts";
-import { shippedStyles } from "./materials.ts";
 import { plateFonts } from "./plate_fonts.ts";
 import { realismLicences } from "./realism_pack.ts";
 import type { Scene } from "./record.ts";

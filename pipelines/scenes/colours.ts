@@ -2,6 +2,7 @@
 import * as O from "fp-ts/lib/Option.js";
 import { drawnIn } from "./aspects.ts";
 import type { Style } from "./config.ts";
+import type { Colour } from "./record.ts";
 
 /** The basic colour terms of English (Berlin and Kay 1969). */
 export type ColourName =
@@ -38,3 +39,12 @@ export const colourNames: readonly ColourName[] = [
  */
 export const colourOf = (concept: number, style: Style): O.Option<ColourName> =>
   O.fromNullable(colourNames[drawnIn(style)?.colours[concept] ?? -1]);
+
+/** A colour from hue (degrees), saturation and lightness (0 to 1). */
+export const hsl = (h: number, s: number, l: number): Colour => {
+  const channel = (n: number): number => {
+    const k = (n + h / 30) % 12;
+    return Math.round(255 * (l - s * Math.min(l, 1 - l) * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+};

@@ -1,9 +1,24 @@
-/** Sheets of sample pictures with questions, answers and boxes, for eyes. */
-import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
+/** Sheets of pictures, for eyes: samples with questions, answers and boxes, and scenes at the size of their masters. */
+import { createCanvas, GlobalFonts, type SKRSContext2D } from "@napi-rs/canvas";
+import { Buffer } from "node:buffer";
 import { bitmap } from "../images/bitmap.ts";
 import type { Box } from "../records/box.ts";
-import { registerFont, sheetFont } from "./sheet_font.ts";
 import type { Scene } from "./record.ts";
+import type { StoredScene } from "./shards/read.ts";
+
+// Importing the manifest puts the package in the module graph: `deno cache` fetches it, and its files can then be found.
+import "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
+import { packageFile } from "../base/package_files.ts";
+
+/** Name under which it is registered. */
+export const sheetFont = "chain-of-sight sheet";
+
+/** Registers it; safe to call again. */
+export const registerFont = (): void => {
+  if (GlobalFonts.has(sheetFont)) return;
+  const file = packageFile("@expo-google-fonts/roboto/500Medium/Roboto_500Medium.ttf");
+  GlobalFonts.register(Buffer.from(Deno.readFileSync(file)), sheetFont);
+};
 
 /** One line under a picture. */
 export interface SheetLine {
@@ -98,5 +113,36 @@ export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
     if (sample.predictedBox !== undefined) drawBox(g, sample.predictedBox, x, y, colours.box, 2.5);
     sample.lines.forEach((line, k) => drawLine(g, line, x, y + PICTURE + 6 + k * 2 * LINE));
   });
+  return new Uint8Array(canvas.toBuffer("image/png"));
+};
+
+const SPACE = 10, CAPTION = 18, COLUMNS = 4;
+
+const lineOf = ({ id, theme, background, objects }: Scene, side: number): string => {
+  const sizes = objects.map((o) => Math.round(o.size * side));
+  return `${id}: ${theme}, ${background.pattern}, ${objects.length} objects of ${Math.min(...sizes)} to ${
+    Math.max(...sizes)
+  } px`;
+};
+
+const drawOne = (g: SKRSContext2D, { scene, image }: StoredScene, side: number, i: number): void => {
+  const x = SPACE + (i % COLUMNS) * (side + SPACE),
+    y = SPACE + Math.floor(i / COLUMNS) * (side + CAPTION + SPACE);
+  g.drawImage(bitmap(image, side), x, y);
+  g.fillText(lineOf(scene, side), x, y + side + 3, side);
+};
+
+/** One PNG with scenes in rows of four, each with a line that says what it is. `side` is the masters'. */
+export const sceneSheet = (scenes: readonly StoredScene[], side: number): Uint8Array => {
+  registerFont();
+  const columns = Math.min(COLUMNS, Math.max(1, scenes.length)), rows = Math.ceil(scenes.length / COLUMNS);
+  const canvas = createCanvas(SPACE + columns * (side + SPACE), SPACE + rows * (side + CAPTION + SPACE));
+  const g = canvas.getContext("2d");
+  g.fillStyle = "#fbfaf7";
+  g.fillRect(0, 0, canvas.width, canvas.height);
+  g.fillStyle = "#22252a";
+  g.font = `12px "${sheetFont}"`;
+  g.textBaseline = "top";
+  scenes.forEach((scene, i) => drawOne(g, scene, side, i));
   return new Uint8Array(canvas.toBuffer("image/png"));
 };

@@ -4,9 +4,10 @@
  * CC-BY-SA-4.0.
  */
 import * as Effect from "effect/Effect";
-import type { Style } from "./config.ts";
 import type { DataError } from "../base/data_error.ts";
 import { packageError, packageFile } from "../base/package_files.ts";
+import type { DataConfig, Style } from "./config.ts";
+import { plateFonts } from "./plate_fonts.ts";
 import { type Raster, rasterFile, rasterSvg } from "./raster.ts";
 
 /** What names a drawing in the packages. */
@@ -83,7 +84,7 @@ const manifests: Readonly<Record<keyof typeof styleSources, () => Promise<unknow
 };
 
 /** One drawing of an icon set, as SVG without its root element. */
-export interface Icon {
+interface Icon {
   /** What is inside of the root. */
   readonly body: string;
   /** Width of its view box. */
@@ -99,7 +100,7 @@ interface IconSet {
 }
 
 /** The icons of an icon set by slug. Rejects if the package cannot be read. */
-export const readIcons = async (
+const readIcons = async (
   style: Exclude<Style, "stamp" | "fluent-3d">,
 ): Promise<(slug: string) => Icon | undefined> => {
   await manifests[style]();
@@ -115,7 +116,7 @@ export const readIcons = async (
 };
 
 /** An icon as an SVG document that is drawn at a size. */
-export const iconSvg = ({ body, width, height }: Icon, size: readonly [string, string]): string =>
+const iconSvg = ({ body, width, height }: Icon, size: readonly [string, string]): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ` +
   `width="${size[0]}" height="${size[1]}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
 
@@ -173,3 +174,17 @@ export const openDrawings = (style: Style): Effect.Effect<Drawings, DataError> =
     },
     catch: packageError("openDrawings", `the drawings of ${style}`),
   });
+
+/** The styles of a configuration that npm ships, in the order of their sources. */
+export const shippedStyles = (config: DataConfig): readonly (keyof typeof styleSources)[] => {
+  const used: readonly Style[] = [
+    ...config.styles.train,
+    ...config.styles.eval,
+    ...config.world?.heldOutStyles ?? [],
+  ];
+  return (Object.keys(styleSources) as (keyof typeof styleSources)[]).filter((style) => used.includes(style));
+};
+
+/** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
+export const materialsVersion = (config: DataConfig): string =>
+  [...shippedStyles(config).map(styleVersion), ...new Set(plateFonts.map((f) => f.source))].join(" ");

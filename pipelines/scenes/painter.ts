@@ -2,10 +2,16 @@
 import type { DataConfig } from "./config.ts";
 import { GLYPH, glyphName, MARGIN } from "./glyphs.ts";
 import { fillBox, paintCoverage, paintSprite, type Surface } from "./paint.ts";
-import { type PicturePack, type PictureStore, storeOf } from "./picture_pack.ts";
+import {
+  levelFor,
+  photoName,
+  type PicturePack,
+  type PictureStore,
+  spriteName,
+  storeOf,
+} from "./picture_pack.ts";
 import { aboveText, besideText, letterStarts, plateFonts } from "./plate_fonts.ts";
 import type { Plate, Scene, SceneObject } from "./record.ts";
-import { levelFor, photoName, spriteName } from "./sprite_names.ts";
 import { paintPattern, paintPhoto } from "./world_background.ts";
 import { pixelBox } from "./world_layout.ts";
 import { resampleArea } from "../images/resample.ts";

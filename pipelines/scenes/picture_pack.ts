@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import type { Style } from "./config.ts";
 
 /** A picture of some channels. */
 export interface Picture {
@@ -96,3 +97,17 @@ export const storeOf = (packs: readonly PicturePack[], room = 64 * 2 ** 20): Pic
     },
   };
 };
+
+/** Longer sides at which sprites are kept, in pixels, ascending. */
+export const spriteLevels: readonly number[] = [24, 48, 96, 192];
+
+/** The least level that need not be enlarged for a longer side of `pixels`; the greatest if all are smaller. */
+export const levelFor = (pixels: number): number =>
+  spriteLevels.find((level) => level >= pixels) ?? spriteLevels.at(-1)!;
+
+/** The name of a sprite at a level. */
+export const spriteName = (style: Style, concept: number, level: number): string =>
+  `${style}/${concept}/${level}`;
+
+/** The name of a photo of the realism pack. */
+export const photoName = (photo: number): string => `photo/${photo}`;

@@ -7,10 +7,9 @@ import * as Option from "effect/Option";
 import { concepts } from "./concepts.ts";
 import type { PhotoSource, RealismPack, StampSource } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
-import { packerOf, type PicturePack } from "./picture_pack.ts";
+import { packerOf, photoName, type PicturePack, spriteLevels, spriteName } from "./picture_pack.ts";
 import { type Raster, rasterFile, scaled } from "./raster.ts";
 import { sha256 } from "../base/hash.ts";
-import { photoName, spriteLevels, spriteName } from "./sprite_names.ts";
 import { extent } from "./world_layout.ts";
 
 /** Debian packages that the pack is made of. */

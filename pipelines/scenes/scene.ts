@@ -4,7 +4,7 @@ import { type Box, covered } from "../records/box.ts";
 import { heldOutPairs, isHeldOut, showsHeldOut } from "./composition.ts";
 import { concepts, inTheme, popularity, type Theme } from "./concepts.ts";
 import type { DataConfig, Split } from "./config.ts";
-import { hsl } from "./hsl.ts";
+import { hsl } from "./colours.ts";
 import { smallPatterns } from "./pattern.ts";
 import { plateExtent } from "./plate_fonts.ts";
 import type { Background, Plate, Scene, SceneObject } from "./record.ts";

@@ -4,7 +4,7 @@ import * as RA from "fp-ts/lib/ReadonlyArray.js";
 import { concepts } from "./concepts.ts";
 import type { DataConfig } from "./config.ts";
 import { locales, nameIn } from "./lexicon/names.ts";
-import { poolOf } from "./pool.ts";
+import { poolOf } from "./world_tables.ts";
 import { plainQuestions } from "./questions/plain.ts";
 import type { Question, QuestionKind } from "./questions/question.ts";
 import { fullQuestions, kindsAsked } from "./questions/rules.ts";

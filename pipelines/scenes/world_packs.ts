@@ -6,11 +6,10 @@ import { openDrawings, styleVersion } from "./drawings.ts";
 import { DataError } from "../base/data_error.ts";
 import { packGlyphs } from "./glyphs.ts";
 import { keptPack } from "./pack_files.ts";
-import { packerOf, type PicturePack } from "./picture_pack.ts";
+import { packerOf, type PicturePack, spriteLevels, spriteName } from "./picture_pack.ts";
 import { plateFonts } from "./plate_fonts.ts";
 import { type Raster, scaled } from "./raster.ts";
 import { packRealism } from "./realism_pack.ts";
-import { spriteLevels, spriteName } from "./sprite_names.ts";
 import { extent } from "./world_layout.ts";
 
 /** Raised when sprites are made in another way. */

@@ -1,10 +1,18 @@
 /** What sampling at full strength looks up: who may be shown, where, in which styles. Made once for a configuration. */
+import { keptBy } from "../base/kept.ts";
+import type { Rng } from "../base/rng.ts";
 import { aspectOf } from "./aspects.ts";
 import { concepts, popularity, type Theme, themes } from "./concepts.ts";
 import { type DataConfig, isTraining, type Split, type Style } from "./config.ts";
-import { keptBy } from "../base/kept.ts";
-import { poolOf } from "./pool.ts";
-import type { Rng } from "../base/rng.ts";
+
+/**
+ * The concepts of a split. In worlds at full strength only `held-out-concepts` has those that are held out, beside all
+ * the others; questions of other splits must not name them, not even as what is absent.
+ */
+export const poolOf = (config: DataConfig, split: Split): readonly number[] =>
+  concepts.slice(0, config.concepts)
+    .filter((c) => config.world === undefined || split === "held-out-concepts" || !c.heldOut)
+    .map((c) => c.id);
 
 /** Numbers with weights, from which one is drawn in logarithmic time. */
 export interface Urn {

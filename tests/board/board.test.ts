@@ -4,12 +4,11 @@ import * as Exit from "effect/Exit";
 import * as Scope from "effect/Scope";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { BoardError } from "../../pipelines/board/fault.ts";
+import { BoardError, serveBoard } from "../../pipelines/board/serve.ts";
 import { chosenBy, drawnBy, queryOf, searchOf } from "../../pipelines/board/query.ts";
 import { ownHost, routeOf, segmentsOf } from "../../pipelines/board/request.ts";
 import { progressOf, shareDone } from "../../pipelines/board/run_view.ts";
 import { newMemory, scanRuns } from "../../pipelines/board/scan.ts";
-import { serveBoard } from "../../pipelines/board/serve.ts";
 import { linesOf, PIXEL, records, writeRun } from "./runs_on_disk.ts";
 
 const outside = await Deno.makeTempDir(), root = `${outside}/runs`;

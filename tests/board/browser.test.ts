@@ -5,7 +5,7 @@ import * as Scope from "effect/Scope";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { serveBoard } from "../../pipelines/board/serve.ts";
-import { readReport } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { openBrowser } from "../support/browser.ts";
 import { linesOf, records, writeRun } from "./runs_on_disk.ts";

@@ -13,7 +13,7 @@ import { type DataConfig, defaultData, fullData } from "../../pipelines/scenes/c
 import { loadPacks } from "../../pipelines/scenes/world_packs.ts";
 import { findRealism } from "../../pipelines/scenes/realism_pack.ts";
 import { sampleScene } from "../../pipelines/scenes/scene.ts";
-import { sceneSheet } from "../../pipelines/scenes/scene_sheet.ts";
+import { sceneSheet } from "../../pipelines/scenes/contact_sheet.ts";
 import { makeScenes } from "../../pipelines/scenes/shards/make.ts";
 import { dealt, shardPath, type SplitCount } from "../../pipelines/scenes/shards/plan.ts";
 import { openScenes, readRecord, readScene, verifyScenes } from "../../pipelines/scenes/shards/read.ts";

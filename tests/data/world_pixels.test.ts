@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DataConfig, fullData } from "../../pipelines/scenes/config.ts";
 import { paintCoverage, paintSprite } from "../../pipelines/scenes/paint.ts";
-import { packerOf, storeOf } from "../../pipelines/scenes/picture_pack.ts";
+import { levelFor, packerOf, storeOf } from "../../pipelines/scenes/picture_pack.ts";
 import { plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
 import {
   div255,
@@ -21,7 +21,6 @@ import type { Plate, Scene } from "../../pipelines/scenes/record.ts";
 import { resampleArea } from "../../pipelines/images/resample.ts";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
-import { levelFor } from "../../pipelines/scenes/sprite_names.ts";
 import { paintPattern } from "../../pipelines/scenes/world_background.ts";
 import { painterOf } from "../../pipelines/scenes/painter.ts";
 import { pixelBox, shareBox } from "../../pipelines/scenes/world_layout.ts";

@@ -20,8 +20,7 @@ import {
   styles,
 } from "../../pipelines/scenes/config.ts";
 import { patterns } from "../../pipelines/scenes/pattern.ts";
-import { besideText, letterStarts, plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
-import { plateWords } from "../../pipelines/scenes/plate_words.ts";
+import { besideText, letterStarts, plateFonts, plateWords } from "../../pipelines/scenes/plate_fonts.ts";
 import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.ts";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";

@@ -4,7 +4,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkNotebooks } from "../../pipelines/notebooks/check.ts";
-import { expectationsOf } from "../../pipelines/notebooks/expectations.ts";
+import { expectationsOf } from "../../pipelines/notebooks/execute.ts";
 import { notebookText, readNotebook, stripped, wholeText } from "../../pipelines/notebooks/notebook.ts";
 import { logicIn, MOST_LINES } from "./cell_rules.ts";
 import { folder, notebookOf } from "./notebook_kernel.ts";

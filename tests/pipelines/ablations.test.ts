@@ -39,7 +39,7 @@ import { override } from "../../pipelines/configs/override.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
 import { defaultData, fullData } from "../../pipelines/scenes/config.ts";
-import { materialsVersion } from "../../pipelines/scenes/materials.ts";
+import { materialsVersion } from "../../pipelines/scenes/drawings.ts";
 import { hashOf } from "../../pipelines/base/hash.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
 import { madeBy } from "../support/made_by.ts";

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AblationRecord, AblationSummary } from "../../pipelines/ablations/summary_types.ts";
-import { readReport } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
 

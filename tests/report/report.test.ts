@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { presets } from "../../pipelines/ablations/quickstart_presets.ts";
 import { thinned } from "../../pipelines/report/curves.ts";
 import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
-import { readReport } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage, spans } from "../../pipelines/report/render.ts";
 import { commandOf, spaced } from "../../pipelines/report/run_report.ts";
 import { shellLine } from "../../pipelines/terminal/shell_line.ts";

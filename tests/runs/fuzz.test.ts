@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { queryOf } from "../../pipelines/board/query.ts";
 import { boardPage } from "../../pipelines/board/page.ts";
 import { newMemory, scanRuns } from "../../pipelines/board/scan.ts";
-import { readReport } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { diffRuns } from "../../pipelines/runs/diff.ts";
 import { exportRuns } from "../../pipelines/runs/export.ts";

@@ -7,7 +7,7 @@ import { queryOf } from "../../pipelines/board/query.ts";
 import { routeOf } from "../../pipelines/board/request.ts";
 import { newMemory, scanRuns } from "../../pipelines/board/scan.ts";
 import { serveBoard } from "../../pipelines/board/serve.ts";
-import { readReport } from "../../pipelines/report/make.ts";
+import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { atomicWrite } from "../../pipelines/base/disk.ts";
 import { indexRuns } from "../../pipelines/runs/index.ts";

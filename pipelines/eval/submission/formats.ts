@@ -1,7 +1,6 @@
 /** The official result files that are lists of entries. */
 import { gqaAnswer } from "../gqa.ts";
-import { entryFormat } from "./entries.ts";
-import type { SubmissionFormat } from "./format.ts";
+import { entryFormat, type SubmissionFormat } from "./format.ts";
 
 /** VQAv2, OK-VQA, TextVQA: `[{question_id, answer}]` (visualqa.org). */
 export const vqaFile: SubmissionFormat = entryFormat({

@@ -2,8 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import type { Answered, BenchmarkRecord, Prediction, YesNoRecord } from "../../records/records.ts";
 import { groupBy } from "../report.ts";
-import { entryFormat } from "./entries.ts";
-import { type SubmissionFormat } from "./format.ts";
+import { entryFormat, type SubmissionFormat } from "./format.ts";
 
 const isYesNo = (record: BenchmarkRecord): record is YesNoRecord => record.kind === "yes-no";
 

@@ -8,9 +8,8 @@ import { tablesOf } from "../world_tables.ts";
 import { drawLevel, levelsFor } from "./balance.ts";
 import { alone, byPlaces, bySizes } from "./places.ts";
 import type { AttributeQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule, SceneView, Thing } from "./view.ts";
 import { boxFormatOf } from "./spoken.ts";
-import type { SceneView, Thing } from "./view.ts";
 
 interface Coloured {
   readonly thing: Thing;

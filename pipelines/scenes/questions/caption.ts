@@ -1,8 +1,7 @@
 /** Captions: the most prominent things in a sentence, and everything region by region. */
 import { area, centre } from "../../records/box.ts";
 import type { CaptionQuestion, DenseQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView, Thing } from "./view.ts";
+import type { Rule, SceneView, Thing } from "./view.ts";
 import { listed, some, withArticle } from "./words.ts";
 
 /** Concepts that a short caption names. */

@@ -2,8 +2,7 @@
 import { nameOf } from "../concepts.ts";
 import { ALIKE, smaller } from "./places.ts";
 import type { CompareQuestion, LargerQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView, Thing } from "./view.ts";
+import type { Rule, SceneView, Thing } from "./view.ts";
 import { pluralOf } from "./words.ts";
 
 /** Questions of each of the two kinds in a scene. */

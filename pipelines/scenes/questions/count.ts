@@ -3,8 +3,7 @@ import * as O from "fp-ts/lib/Option.js";
 import { prior } from "./expected.ts";
 import type { CountQuestion } from "./question.ts";
 import { drawLevel, levelsFor } from "./balance.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView } from "./view.ts";
+import type { Rule, SceneView } from "./view.ts";
 import { pluralOf } from "./words.ts";
 
 /** Counts asked for in a scene. */

@@ -3,12 +3,11 @@ import * as O from "fp-ts/lib/Option.js";
 import { nameOf } from "../concepts.ts";
 import { keptBy } from "../../base/kept.ts";
 import { isKind, kindNames } from "../lexicon/kinds.ts";
-import { poolOf } from "../pool.ts";
+import { poolOf } from "../world_tables.ts";
 import type { DataConfig, Split } from "../config.ts";
 import { prior } from "./expected.ts";
 import type { KindOfQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView } from "./view.ts";
+import type { Rule, SceneView } from "./view.ts";
 
 /** Questions of this kind in a scene. */
 const ASKED = 2;

@@ -3,8 +3,7 @@ import { nameOf } from "../concepts.ts";
 import type { Rng } from "../../base/rng.ts";
 import { expectedBeside, mayMeet, popularIn, prior } from "./expected.ts";
 import { type NegativeKind, negativeKinds, type PresenceQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView } from "./view.ts";
+import type { Rule, SceneView } from "./view.ts";
 import { withArticle } from "./words.ts";
 
 /** How many of the most expected absent concepts adversarial questions choose from. */

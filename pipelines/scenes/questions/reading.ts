@@ -3,7 +3,7 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Plate } from "../record.ts";
 import { furthest, superlatives } from "./places.ts";
 import { type ReadingQuestion, relations } from "./question.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule } from "./view.ts";
 
 /** Height of a sign's letters as a share of the side; of signs without that number, the height of the sign. */
 const lettersOf = ({ letters, box }: Plate): number => letters ?? box[3] - box[1];

@@ -17,9 +17,8 @@ import {
   relationWords,
 } from "./places.ts";
 import { type NameQuestion, type ReferQuestion, type Relation, relations } from "./question.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule, SceneView, Thing } from "./view.ts";
 import { boxFormatOf } from "./spoken.ts";
-import type { SceneView, Thing } from "./view.ts";
 
 const several = ({ nameable, byConcept }: SceneView): readonly (readonly [string, readonly Thing[]])[] =>
   nameable.map((c) => [nameOf(c), byConcept.get(c)!] as const).filter(([, things]) => things.length > 1);

@@ -6,8 +6,7 @@ import type { Rng } from "../../base/rng.ts";
 import { prior } from "./expected.ts";
 import { gap, MARGIN, relationWords, smaller } from "./places.ts";
 import { type NeighbourQuestion, type Relation, type RelationQuestion, relations } from "./question.ts";
-import type { Rule } from "./rule.ts";
-import type { SceneView, Thing } from "./view.ts";
+import type { Rule, SceneView, Thing } from "./view.ts";
 
 const axes = [["left", "right"], ["above", "below"]] as const;
 

@@ -1,6 +1,5 @@
 /** The rules of all kinds of questions. A kind without a rule does not compile. */
-import type { DataConfig } from "../config.ts";
-import { isTraining } from "../config.ts";
+import { type DataConfig, isTraining } from "../config.ts";
 import type { Scene } from "../record.ts";
 import { rngOf } from "../../base/rng.ts";
 import { attributeRule } from "./attribute.ts";
@@ -13,9 +12,8 @@ import { type Question, type QuestionKind, questionKinds, type QuestionOf } from
 import { readingRule } from "./reading.ts";
 import { nameRule, referRule } from "./refer.ts";
 import { neighbourRule, relationRule } from "./relation.ts";
-import type { Rule } from "./rule.ts";
+import { type Rule, viewOf } from "./view.ts";
 import { translateRule } from "./translate.ts";
-import { viewOf } from "./view.ts";
 
 /** A rule for every kind. */
 export type Rules = { readonly [K in QuestionKind]: Rule<QuestionOf<K>> };

@@ -4,7 +4,7 @@ import { localeNames, locales, nameIn } from "../lexicon/names.ts";
 import { prior } from "./expected.ts";
 import { alone } from "./places.ts";
 import type { TranslateQuestion } from "./question.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule } from "./view.ts";
 import { boxFormatOf } from "./spoken.ts";
 
 /** The name of what is in a box, in one of the languages. */

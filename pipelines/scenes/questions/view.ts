@@ -1,10 +1,12 @@
 /** A scene as the rules of questions see it: what may be spoken of by name, how large it is, where it is. */
+import type { Rng } from "../../base/rng.ts";
 import type { Box } from "../../records/box.ts";
 import { colourOf } from "../colours.ts";
 import type { DataConfig } from "../config.ts";
 import { confusedWith } from "../lexicon/kinds.ts";
 import type { Scene } from "../record.ts";
 import { tablesOf } from "../world_tables.ts";
+import type { Question } from "./question.ts";
 
 /** An object with what rules ask of it. */
 export interface Thing {
@@ -63,3 +65,11 @@ export const viewOf = (scene: Scene, config: DataConfig): SceneView => {
     absent: tablesOf(config, scene.split).all.items.filter((c) => !byConcept.has(c) && !blurred.has(c)),
   };
 };
+
+/** Asks questions of one kind about a scene; none where the scene has nothing that may be asked without doubt. */
+export interface Rule<Q extends Question> {
+  /** The templates that it asks by. */
+  readonly templates: readonly string[];
+  /** The questions, truths computed from the record. */
+  readonly ask: (view: SceneView, rng: Rng) => readonly Q[];
+}

@@ -6,7 +6,7 @@ import { atomicWrite, ifThere, onDisk } from "../../base/disk.ts";
 import { canonicalJson, sha256 } from "../../base/hash.ts";
 import type { DataConfig, Split } from "../config.ts";
 import { DataError } from "../../base/data_error.ts";
-import { materialsVersion } from "../materials.ts";
+import { materialsVersion } from "../drawings.ts";
 import { loadPacks } from "../world_packs.ts";
 import { badReply, drawAll } from "../worker_pool.ts";
 import { checkedConfig } from "../workers.ts";

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { FormatError, type Verdict } from "../../../pipelines/formats/format.ts";
 import { type AnyRecord, verdictsOf } from "../../../pipelines/formats/read.ts";
 import { bytesSource } from "../../../pipelines/formats/source.ts";
-import { parseJsonText } from "../../../pipelines/formats/json_text.ts";
+import { parseJsonText } from "../../../pipelines/formats/decoding.ts";
 import { property } from "../../support/property.ts";
 import { encode, formatNamed } from "./sample_form.ts";
 
