@@ -82,7 +82,7 @@ const outcomesIn = (
   questions: ReturnType<typeof questionsFor>,
 ): Effect.Effect<SizeOutcomes, StoredError> =>
   Effect.map(
-    readJson(samples, evaluationCodec()),
+    readJson(samples, evaluationCodec),
     ({ answers }) => sizeOutcomesOf(questions.map((asked, i) => ({ ...asked, answer: answers[i]! }))),
   );
 

@@ -58,7 +58,7 @@ export const command = Command.make(
     Effect.scoped(Effect.gen(function* () {
       const { out, batch, batch224, concepts, set, json, ...rest } = given;
       const flagged = { ...d, ...rest, data: { ...d.data, concepts }, batch: [batch, batch224] as const };
-      const config = yield* fromEither(override(visionConfigCodec(), "vision configuration")(flagged, set));
+      const config = yield* fromEither(override(visionConfigCodec, "vision configuration")(flagged, set));
       yield* onDisk("make", out, () => Deno.mkdir(out, { recursive: true }));
       yield* acquireLock(`${out}/lock`);
       const places = {

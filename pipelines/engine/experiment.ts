@@ -70,7 +70,7 @@ const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an 
 const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
 // a control asks each question about another scene
 const several = t.refinement(t.number, (n) => Number.isInteger(n) && n > 1, "an integer above 1");
-const text = t.strict({ length: natural, turns: turnsCodec() });
+const text = t.strict({ length: natural, turns: turnsCodec });
 
 const baseFields = {
   data: dataConfigCodec(),

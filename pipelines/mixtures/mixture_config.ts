@@ -3,85 +3,31 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
-import { decodeEither, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
+import { decodeEither, type DecodeError, fromEither, parseJson, type TypeOf } from "../base/bridge.ts";
 import { natural } from "../base/numbers.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
 import { type BoxFormat, decimalBoxes, locationBoxes, taggedBoxes, thousandBoxes } from "../text/boxes.ts";
-import { defaultPrompts, placesIn, type PromptKind, type TaskPrompts } from "../text/record_turns.ts";
+import { defaultPrompts, placesIn, type PromptKind } from "../text/record_turns.ts";
 import { namedTemplates, type TemplateName } from "../text/templates.ts";
 import { closed, oneOf } from "../base/codecs.ts";
 import { formats } from "../formats/formats.ts";
 import type { Policy } from "../formats/read.ts";
 
 /** Where the pictures of a part lie, for formats that do not hold them. */
-export interface PictureFolder {
-  /** The folder. */
-  readonly folder: string;
-  /**
-   * The file of a picture in the folder, from what the annotations call it: `{image}`, or `{image:12}` with zeros before
-   * it up to 12 characters, such as `COCO_train2014_{image:12}.jpg` for the ids of VQAv2. `{image}` if absent.
-   */
-  readonly name?: string;
-}
+export interface PictureFolder extends TypeOf<typeof pictureFolderCodec> {}
 
 /** One data set of a mixture. */
-export interface MixturePartConfig {
-  /** Its name; decides its order of examples. */
-  readonly name: string;
-  /** The format of its annotations, one of `formats`. */
-  readonly format: string;
-  /** The annotation files, in the order that the format says. */
-  readonly files: readonly string[];
-  /** The split to take, where files hold several. */
-  readonly split?: string;
-  /** The pictures; absent for formats that hold them, and for texts alone. */
-  readonly images?: PictureFolder;
-  /** How often it is drawn from, relative to the others; the number of its examples if absent. */
-  readonly weight?: number;
-  /** What happens at a record or picture that cannot be used; that of the mixture if absent. */
-  readonly policy?: Policy;
-  /** Prompts by kind of record, in the place of those of the mixture. */
-  readonly prompts?: Partial<TaskPrompts>;
-  /** Most records about one picture that a row holds, as turns; 1 if absent. */
-  readonly turns?: number;
-}
+export interface MixturePartConfig extends TypeOf<typeof mixturePartCodec> {}
 
 /** Names of box formats. */
 export type BoxName = "thousand" | "tagged" | "location" | "decimals";
 
 /** How text becomes rows. */
-export interface MixtureText {
-  /** A tokenizer.json. */
-  readonly tokenizer: string;
-  /** How conversations are laid out. */
-  readonly template: TemplateName;
-  /** Text tokens of a row; what needs more is refused. */
-  readonly length: number;
-  /** Images of a row; what has more is refused. 1 if absent. */
-  readonly images?: number;
-  /** Whether a row holds as many conversations as fit, each of which sees itself alone; false if absent. */
-  readonly pack?: boolean;
-  /**
-   * Shorter lengths of rows, ascending, such as `[64, 128]` below 256: the rows of a training step are all of one
-   * length, the least that holds them. None if absent: every row is padded to `length`.
-   */
-  readonly buckets?: readonly number[];
-  /** How boxes are written; `thousand` if absent. */
-  readonly boxes?: BoxName;
-}
+export interface MixtureText extends TypeOf<typeof mixtureTextCodec> {}
 
 /** A mixture. */
-export interface MixtureConfig {
-  /** Its parts. */
-  readonly parts: readonly MixturePartConfig[];
-  /** How text becomes rows. */
-  readonly text: MixtureText;
-  /** What happens at a record or picture that cannot be used; `stop` if absent. */
-  readonly policy?: Policy;
-  /** Prompts by kind of record, in the place of {@link defaultPrompts}. */
-  readonly prompts?: Partial<TaskPrompts>;
-}
+export interface MixtureConfig extends TypeOf<typeof mixtureCodec> {}
 
 /** The box format of a name. */
 export const boxFormats: Readonly<Record<BoxName, BoxFormat>> = {
@@ -118,10 +64,18 @@ const prompts = closed(
   ),
 );
 const policy = oneOf<Policy>(["stop", "skip"]);
-const folder = closed(
+/** @internal */
+export const pictureFolderCodec = closed(
   t.intersection([
-    t.type({ folder: words }),
+    t.type({
+      /** The folder. */
+      folder: words,
+    }),
     t.partial({
+      /**
+       * The file of a picture in the folder, from what the annotations call it: `{image}`, or `{image:12}` with zeros before
+       * it up to 12 characters, such as `COCO_train2014_{image:12}.jpg` for the ids of VQAv2. `{image}` if absent.
+       */
       name: t.refinement(
         t.string,
         (s) => /\{image(:\d{1,2})?\}/.test(s),
@@ -130,54 +84,87 @@ const folder = closed(
     }),
   ]),
 );
-const partType = closed(
+/** @internal */
+export const mixturePartCodec = closed(
   t.intersection([
-    t.type({ name: words, format: oneOf(formats.map(({ name }) => name)), files: some(words) }),
+    t.type({
+      /** Its name; decides its order of examples. */
+      name: words,
+      /** The format of its annotations, one of `formats`. */
+      format: oneOf(formats.map(({ name }) => name)),
+      /** The annotation files, in the order that the format says. */
+      files: some(words),
+    }),
     t.partial({
+      /** The split to take, where files hold several. */
       split: words,
-      images: folder,
+      /** The pictures; absent for formats that hold them, and for texts alone. */
+      images: pictureFolderCodec,
+      /** How often it is drawn from, relative to the others; the number of its examples if absent. */
       weight: t.refinement(t.number, (n) => n > 0 && n <= MOST_WEIGHT, `a number above 0, to ${MOST_WEIGHT}`),
+      /** What happens at a record or picture that cannot be used; that of the mixture if absent. */
       policy,
+      /** Prompts by kind of record, in the place of those of the mixture. */
       prompts,
+      /** Most records about one picture that a row holds, as turns; 1 if absent. */
       turns: natural,
     }),
   ]),
 );
 const ascending = (list: readonly number[]): boolean => list.every((n, i) => i === 0 || list[i - 1]! < n);
-const textType = t.refinement(
+/** @internal */
+export const mixtureTextCodec = t.refinement(
   closed(
     t.intersection([
       t.type({
+        /** A tokenizer.json. */
         tokenizer: words,
+        /** How conversations are laid out. */
         template: oneOf(Object.keys(namedTemplates) as readonly TemplateName[]),
+        /** Text tokens of a row; what needs more is refused. */
         length: t.refinement(natural, (n) => n <= MOST_TOKENS, `an integer from 1 to ${MOST_TOKENS}`),
       }),
       t.partial({
+        /** Images of a row; what has more is refused. 1 if absent. */
         images: t.refinement(natural, (n) => n <= MOST_IMAGES, `an integer from 1 to ${MOST_IMAGES}`),
+        /** Whether a row holds as many conversations as fit, each of which sees itself alone; false if absent. */
         pack: t.boolean,
+        /** How boxes are written; `thousand` if absent. */
         boxes: oneOf(Object.keys(boxFormats) as readonly BoxName[]),
+        /**
+         * Shorter lengths of rows, ascending, such as `[64, 128]` below 256: the rows of a training step are all of one
+         * length, the least that holds them. None if absent: every row is padded to `length`.
+         */
         buckets: t.refinement(some(natural), ascending, "lengths in ascending order"),
       }),
     ]),
   ),
-  ({ length, buckets = [] }) => buckets.every((bucket) => bucket < length),
+  ({
+    /** Text tokens of a row; what needs more is refused. */
+    length,
+    buckets = [],
+  }) => buckets.every((bucket) => bucket < length),
   "buckets shorter than the length of a row",
 );
 const unlike = (parts: readonly { readonly name: string }[]): boolean =>
   new Set(parts.map(({ name }) => name)).size === parts.length;
-const mixtureType = closed(
+/** @internal */
+export const mixtureCodec = closed(
   t.intersection([
     t.type({
-      parts: t.refinement(some(partType), unlike, "parts with different names"),
-      text: textType,
+      /** Its parts. */
+      parts: t.refinement(some(mixturePartCodec), unlike, "parts with different names"),
+      /** How text becomes rows. */
+      text: mixtureTextCodec,
     }),
-    t.partial({ policy, prompts }),
+    t.partial({
+      /** What happens at a record or picture that cannot be used; `stop` if absent. */
+      policy,
+      /** Prompts by kind of record, in the place of {@link defaultPrompts}. */
+      prompts,
+    }),
   ]),
 );
-
-/** Codec of {@link MixtureConfig}. */
-export const mixtureCodec = (): t.Type<MixtureConfig, unknown, unknown> =>
-  mixtureType as unknown as t.Type<MixtureConfig, unknown, unknown>;
 
 const under = (base: string) => (path: string): string =>
   path.startsWith("/") || base === "" || base === "." ? path : `${base}/${path}`;
@@ -198,7 +185,7 @@ export const mixtureUnder = (base: string, config: MixtureConfig): MixtureConfig
 
 /** A mixture from the text of its file; paths are as they are written. */
 export const parseMixture = (text: string, name = "mixture.json"): E.Either<DecodeError, MixtureConfig> =>
-  pipe(parseJson(name)(text), E.flatMap(decodeEither(mixtureCodec(), name)));
+  pipe(parseJson(name)(text), E.flatMap(decodeEither(mixtureCodec, name)));
 
 /** Reads a mixture; its paths are relative to the folder of its file. */
 export const loadMixture = (path: string): Effect.Effect<MixtureConfig, DecodeError | DiskError> =>

@@ -36,7 +36,7 @@ export const armResult = (
       arm,
       pretrain: yield* digestMetrics(`${metrics}/${arm.name}-pretrain.jsonl`),
       finetune: yield* digestMetrics(`${metrics}/${arm.name}-finetune.jsonl`),
-      evaluation: yield* readJson(`${samples}/${arm.name}-evaluate.json`, evaluationCodec()),
+      evaluation: yield* readJson(`${samples}/${arm.name}-evaluate.json`, evaluationCodec),
     };
   });
 

@@ -7,11 +7,10 @@ import type { ConfigError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import { type DecodeError, fromEither } from "../base/bridge.ts";
+import { type DecodeError, fromEither, type TypeOf } from "../base/bridge.ts";
 import type { DataConfig } from "../scenes/config.ts";
 import { sampleScenes } from "../scenes/scene.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
-import type { Interval } from "../base/bootstrap.ts";
 import type { EvalError } from "../eval/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { amountCodec } from "../base/amount.ts";
@@ -25,16 +24,8 @@ import type { LanguageData } from "./scene_source.ts";
 import type { ModelConfig, ModelState } from "./model.ts";
 import { predictionsPath, writePredictions } from "./predictions.ts";
 import { otherScene, scenePredictions } from "./scene_predictions.ts";
-import { type Answers, type KindScores, kindScoresCodec, kindScoresOf } from "./kind_scores.ts";
-import {
-  type Answered,
-  evalQuestions,
-  f1Gain,
-  type ScoreOptions,
-  type Scores,
-  scoresCodec,
-  scoresOf,
-} from "./scores.ts";
+import { type Answers, kindScoresCodec, kindScoresOf } from "./kind_scores.ts";
+import { type Answered, evalQuestions, f1Gain, type ScoreOptions, scoresCodec, scoresOf } from "./scores.ts";
 import type { Stage, StageRun } from "./stage.ts";
 
 /** How a model is evaluated. */
@@ -50,40 +41,28 @@ export interface EvaluateConfig {
 }
 
 /** What a model and its controls score. */
-export interface Evaluation {
-  /** Hash of all that it came from. */
-  readonly identity: string;
-  /** The model. */
-  readonly scores: Scores;
-  /** The model that sees the average picture. */
-  readonly blind: Scores;
-  /** The model that sees another scene. */
-  readonly shuffled: Scores;
-  /** Presence F1 beyond the blind control, paired by scene. */
-  readonly gainOverBlind: Interval;
-  /** Presence F1 beyond the shuffled control, paired by scene. */
-  readonly gainOverShuffled: Interval;
-  /** Every kind of question that was asked, by size and template, beside its controls. */
-  readonly kinds: KindScores;
-  /** Answers of the model about the first scenes, in the order of the questions. */
-  readonly answers: readonly string[];
-}
+export interface Evaluation extends TypeOf<typeof evaluationCodec> {}
 
 const interval = t.strict({ value: amountCodec(), low: amountCodec(), high: amountCodec() });
-const evaluationType = t.strict({
+/** @internal */
+export const evaluationCodec = t.strict({
+  /** Hash of all that it came from. */
   identity: t.string,
-  scores: scoresCodec(),
-  blind: scoresCodec(),
-  shuffled: scoresCodec(),
+  /** The model. */
+  scores: scoresCodec,
+  /** The model that sees the average picture. */
+  blind: scoresCodec,
+  /** The model that sees another scene. */
+  shuffled: scoresCodec,
+  /** Presence F1 beyond the blind control, paired by scene. */
   gainOverBlind: interval,
+  /** Presence F1 beyond the shuffled control, paired by scene. */
   gainOverShuffled: interval,
+  /** Every kind of question that was asked, by size and template, beside its controls. */
   kinds: kindScoresCodec(),
+  /** Answers of the model about the first scenes, in the order of the questions. */
   answers: t.readonlyArray(t.string),
 });
-
-/** Codec of {@link Evaluation}. */
-export const evaluationCodec = (): t.Type<Evaluation, unknown, unknown> =>
-  evaluationType as unknown as t.Type<Evaluation, unknown, unknown>;
 
 /**
  * Questions about the scenes of some data: in worlds at full strength of the kinds that its rows train, in others all
@@ -215,7 +194,7 @@ export const evaluate = (
       average: stage.average.key,
       scenes: scenes.length,
     });
-    const before = yield* readJson(path, evaluationCodec()).pipe(
+    const before = yield* readJson(path, evaluationCodec).pipe(
       Effect.catch(() => Effect.succeed(undefined)),
     );
     if (before?.identity === identity) return before;

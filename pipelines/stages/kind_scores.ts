@@ -50,7 +50,7 @@ const kindScore = t.strict({
     Object.fromEntries(everyControl.map((c) => [c, control])) as Record<Control, typeof control>,
   ),
 });
-const kindScoresType = t.exact(t.partial(
+const kindScoresType: t.Type<KindScores, unknown, unknown> = t.exact(t.partial(
   Object.fromEntries(questionKinds.map((kind) => [kind, kindScore])) as Record<
     QuestionKind,
     typeof kindScore
@@ -58,8 +58,7 @@ const kindScoresType = t.exact(t.partial(
 ));
 
 /** Codec of {@link KindScores}. */
-export const kindScoresCodec = (): t.Type<KindScores, unknown, unknown> =>
-  kindScoresType as unknown as t.Type<KindScores, unknown, unknown>;
+export const kindScoresCodec = (): t.Type<KindScores, unknown, unknown> => kindScoresType;
 
 /** The same questions answered by the model and by the controls that need it, in the same order. */
 export interface Answers {

@@ -8,6 +8,7 @@ import { type PresenceItem, type PresenceReport, presenceRight, scorePresence } 
 import { type ReferItem, scoreRefer } from "../eval/refer.ts";
 import { share } from "../eval/report.ts";
 import { amountCodec } from "../base/amount.ts";
+import type { TypeOf } from "../base/bridge.ts";
 
 /** A question and what was answered. */
 export interface Answered {
@@ -20,44 +21,31 @@ export interface Answered {
 }
 
 /** Scores with 95 % intervals, all from 0 to 1. */
-export interface Scores {
-  /** F1 of presence questions. */
-  readonly presenceF1: Interval;
-  /** Share of right presence answers. */
-  readonly presenceAccuracy: Interval;
-  /** Share of presence answers that say yes. */
-  readonly yesRate: number;
-  /** F1 by kind of negative. */
-  readonly presenceByKind: Readonly<Record<string, number>>;
-  /** Share of exactly right counts. */
-  readonly countAccuracy: Interval;
-  /** Share of boxes with an intersection over union of at least 0.5. */
-  readonly referAccuracy: Interval;
-  /** Mean intersection over union. */
-  readonly referIou: number;
-  /** Share of boxes whose middle lies in the true one. */
-  readonly referCentre: number;
-  /** Number of questions of each kind. */
-  readonly questions: { readonly presence: number; readonly count: number; readonly refer: number };
-}
+export interface Scores extends TypeOf<typeof scoresCodec> {}
 
 const amount = amountCodec();
 const interval = t.strict({ value: amount, low: amount, high: amount });
-const scoresType = t.strict({
+/** @internal */
+export const scoresCodec = t.strict({
+  /** F1 of presence questions. */
   presenceF1: interval,
+  /** Share of right presence answers. */
   presenceAccuracy: interval,
+  /** Share of presence answers that say yes. */
   yesRate: amount,
+  /** F1 by kind of negative. */
   presenceByKind: t.record(t.string, amount),
+  /** Share of exactly right counts. */
   countAccuracy: interval,
+  /** Share of boxes with an intersection over union of at least 0.5. */
   referAccuracy: interval,
+  /** Mean intersection over union. */
   referIou: amount,
+  /** Share of boxes whose middle lies in the true one. */
   referCentre: amount,
+  /** Number of questions of each kind. */
   questions: t.strict({ presence: amount, count: amount, refer: amount }),
 });
-
-/** Codec of {@link Scores}. */
-export const scoresCodec = (): t.Type<Scores, unknown, unknown> =>
-  scoresType as unknown as t.Type<Scores, unknown, unknown>;
 
 /** The answers of every scene: what intervals draw from, since answers about one picture are not independent. */
 export const byScene = (answered: readonly Answered[]): readonly (readonly Answered[])[] => {

@@ -1,37 +1,11 @@
 /** The configuration of the vision stage. */
 import * as t from "io-ts";
 import { amount, natural } from "../base/numbers.ts";
-import { type DataConfig, dataConfigCodec, defaultData } from "../scenes/config.ts";
+import { dataConfigCodec, defaultData } from "../scenes/config.ts";
+import type { TypeOf } from "../base/bridge.ts";
 
 /** Everything that decides the weights of the vision stage. */
-export interface VisionConfig {
-  /** How scenes are made. */
-  readonly data: DataConfig;
-  /** Key of the initial weights and of the order of scenes. */
-  readonly seed: number;
-  /** Scenes of the training split. */
-  readonly scenes: number;
-  /** Held-out scenes on which region accuracy is measured. */
-  readonly evalScenes: number;
-  /** Optimiser steps. */
-  readonly steps: number;
-  /** Pictures of a step at 112 px and at 224 px. */
-  readonly batch: readonly [number, number];
-  /** Highest learning rate. */
-  readonly rate: number;
-  /** Steps of warm-up. */
-  readonly warmup: number;
-  /** Decay of the weights. */
-  readonly weightDecay: number;
-  /** Channels of the space in which regions and names meet. */
-  readonly joint: number;
-  /** Weight of the shallower level's loss. */
-  readonly shallow: number;
-  /** Weight of the box term. */
-  readonly place: number;
-  /** Steps between checkpoints. */
-  readonly every: number;
-}
+export interface VisionConfig extends TypeOf<typeof visionConfigCodec> {}
 
 /** As the shipped weights are made, but for the number of steps. */
 export const defaultVision: VisionConfig = {
@@ -50,22 +24,32 @@ export const defaultVision: VisionConfig = {
   every: 100,
 };
 
-const codec = t.strict({
+/** @internal */
+export const visionConfigCodec = t.strict({
+  /** How scenes are made. */
   data: dataConfigCodec(),
+  /** Key of the initial weights and of the order of scenes. */
   seed: t.number,
+  /** Scenes of the training split. */
   scenes: natural,
+  /** Held-out scenes on which region accuracy is measured. */
   evalScenes: natural,
+  /** Optimiser steps. */
   steps: natural,
+  /** Pictures of a step at 112 px and at 224 px. */
   batch: t.readonly(t.tuple([natural, natural])),
+  /** Highest learning rate. */
   rate: amount,
+  /** Steps of warm-up. */
   warmup: amount,
+  /** Decay of the weights. */
   weightDecay: amount,
+  /** Channels of the space in which regions and names meet. */
   joint: natural,
+  /** Weight of the shallower level's loss. */
   shallow: amount,
+  /** Weight of the box term. */
   place: amount,
+  /** Steps between checkpoints. */
   every: natural,
 });
-
-/** Codec of {@link VisionConfig}. */
-export const visionConfigCodec = (): t.Type<VisionConfig, unknown, unknown> =>
-  codec as unknown as t.Type<VisionConfig, unknown, unknown>;

@@ -6,18 +6,16 @@ import { rngOf } from "../base/rng.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
 import { type Row, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import type { TypeOf } from "../base/bridge.ts";
+import { whole } from "../base/numbers.ts";
 
 /** How many questions of each kind a row asks at most; none of those left out. */
-export type Turns = Readonly<Partial<Record<QuestionKind, number>>>;
+export interface Turns extends TypeOf<typeof turnsCodec> {}
 
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
-const turnsType = t.exact(t.partial(
+/** @internal */
+export const turnsCodec = t.exact(t.partial(
   Object.fromEntries(questionKinds.map((kind) => [kind, whole])) as Record<QuestionKind, typeof whole>,
 ));
-
-/** Codec of {@link Turns}. */
-export const turnsCodec = (): t.Type<Turns, unknown, unknown> =>
-  turnsType as unknown as t.Type<Turns, unknown, unknown>;
 
 /** What rows are made of. */
 export interface TextConfig {

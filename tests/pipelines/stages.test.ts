@@ -196,7 +196,7 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
   assert.is(count!.credit.value, 1);
   assert.equal(presence!.controls.blind.credit.value, result.blind.presenceAccuracy.value);
   assert.ok(presence!.controls.majority.gain.low > 0);
-  assert.equal(evaluationCodec().decode(JSON.parse(JSON.stringify(result))), E.right(result));
+  assert.equal(evaluationCodec.decode(JSON.parse(JSON.stringify(result))), E.right(result));
 });
 
 test("the average picture", () => {
