@@ -1,6 +1,6 @@
 /** Tuning on a device: every form of kernel of a program, those that take most of its time first, within a budget. */
 import type { NdArray, TreeError } from "@chain-of-sight/core";
-import { ndarray, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { i32, ndarray, sizeOf, type Tensor } from "@chain-of-sight/core";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { type Device, theDevice } from "../device/device.ts";
@@ -54,11 +54,25 @@ const filled = (t: Tensor): NdArray | undefined => {
   return ndarray("f32", t.shape, data);
 };
 
+/** The segments that attention kernels of a plan read. */
+const segmentTables = ({ kernels }: Plan): ReadonlySet<Tensor> =>
+  new Set(
+    kernels.flatMap((kernel) =>
+      kernel.kind === "attention" && kernel.segments?.from.kind === "load" ? [kernel.segments.from.from] : []
+    ),
+  );
+
+/** Segments `[b, 3, s]` of rows that are one segment each: with none, attention would have nothing to do. */
+const wholeRows = ({ shape }: Tensor): NdArray => {
+  const s = shape.at(-1)!, lines = [1, 0, s];
+  return i32(shape, Array.from({ length: sizeOf(shape) }, (_, i) => lines[Math.floor(i / s) % 3]!));
+};
+
 const loaded = (plan: Plan) =>
   Effect.gen(function* () {
-    const program = yield* (yield* theDevice()).load(plan);
+    const program = yield* (yield* theDevice()).load(plan), segments = segmentTables(plan);
     for (const [path, t] of Object.entries(plan.inputs)) {
-      const value = filled(t);
+      const value = segments.has(t) ? wholeRows(t) : filled(t);
       if (value !== undefined) yield* program.write({ [path]: value });
     }
     return program;

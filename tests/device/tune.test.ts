@@ -279,6 +279,36 @@ test("a device is tuned for real, within a budget, and computes the same with wh
     near("y", found.y, cs.interpret([source().outputs.y], bindings)[0]!, { rtol: 1e-5, atol: 1e-6 });
   }));
 
+test("attention of packed rows is measured on whole rows: padding would leave it nothing to do", async () => {
+  const device = Context.get(await servicesAs({ software: false }), theDevice());
+  const [q, ids] = [cs.input("q", [2, 1, 48, 8]), cs.input("ids", [2, 48], "i32")];
+  const y = cs.attention(q, q, q, { causal: true, segments: ids }), given: cs.NdArray[] = [];
+  const watched: typeof device = {
+    ...device,
+    load: (plan, beside) =>
+      Effect.map(device.load(plan, beside), (program) => ({
+        ...program,
+        write: (arrays) => {
+          if (plan.kernels[0]!.kind === "attention") given.push(...Object.values(arrays));
+          return program.write(arrays);
+        },
+      })),
+  };
+  // all but attention is known already
+  const others = kernelsOf({ outputs: { y } }, device.profile).filter(({ kind }) => kind !== "attention");
+  const entries = Object.fromEntries(others.map((kernel) => [formOf(kernel), entry(loop(8, 8), 1)]));
+  const known = { identity: identityOf(device.profile, "", "test"), entries };
+  await Effect.runPromise(
+    Effect.provideService(tune({ outputs: { y } }, { budget: 1, known }), theDevice(), watched),
+  );
+  const tables = given.filter(({ dtype }) => dtype === "i32");
+  assert.ok(tables.length > 0);
+  for (const { data, shape } of tables) {
+    assert.equal(shape, [2, 3, 48]);
+    assert.equal([0, 1, 2, 3, 4, 5].map((line) => data[48 * line + 7]), [1, 0, 48, 1, 0, 48]);
+  }
+});
+
 test("schedules that the device would cut short are no candidates, and end no tuning", async () => {
   const y = cs.sum({ axes: [-1] })(cs.input("x", [3, 100000])), identity = identityOf(profile, "", "test");
   // one worker for each of these rows takes more turns than the device gives it
