@@ -351,6 +351,17 @@ export type { DecoderOptions } from "./weights/huggingface/decoders.ts";
 export { HubError, type HubOptions, modelFolder } from "./weights/huggingface/hub.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
+// the names that these had while LLaMA and CLIP were the only families, for programs that use them
+export {
+  exportDecoder as exportLlama,
+  exportVisionTower as exportClipVision,
+} from "./weights/huggingface/export.ts";
+export {
+  loadDecoder as loadLlama,
+  loadVisionTower as loadClipVision,
+  openDecoder as openLlama,
+  openVisionTower as openClipVision,
+} from "./weights/huggingface/load.ts";
 export { uploadCheckpoint } from "./weights/huggingface/upload.ts";
 export { mergeAdapters, unmergeAdapters } from "./weights/merge.ts";
 export { MisfitError, type Misfits, type Misshapen } from "./weights/misfit.ts";

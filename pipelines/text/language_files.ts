@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { type DiskError, ifThere, onDisk } from "../base/disk.ts";
 import type { Json } from "../base/hash.ts";
-import { TemplateError, templateOfConfig } from "./template.ts";
+import { namedTemplateOf, TemplateError } from "./template.ts";
 import type { NamedTemplate } from "./templates.ts";
 
 /** What a folder has of a language. */
@@ -42,7 +42,7 @@ export const readLanguage = (
     const own = jinja ?? (fields as { readonly chat_template?: unknown } | null)?.chat_template ?? undefined;
     if (own === undefined) return { tokenizer, template: undefined };
     const whole = JSON.stringify({ ...fields as object, chat_template: own });
-    return { tokenizer, template: yield* fromEither(templateOfConfig(whole, `${folder}/${CONFIG}`)) };
+    return { tokenizer, template: yield* fromEither(namedTemplateOf(whole, `${folder}/${CONFIG}`)) };
   });
 
 /** The files of a tokenizer and its template, as JSON by name. */

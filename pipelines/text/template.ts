@@ -136,8 +136,8 @@ const specialOf = (config: t.TypeOf<typeof configType>): NonNullable<TemplateOpt
     : {}),
 });
 
-/** The template of a tokenizer_config.json and the tokens around it; of several, the one named `default`. */
-export const templateOfConfig = (
+/** The text of the template of a tokenizer_config.json, and the tokens around it; of several, the one named `default`. */
+export const namedTemplateOf = (
   text: string,
   name = "tokenizer_config.json",
 ): E.Either<DecodeError | TemplateError, NamedTemplate> =>
@@ -158,6 +158,18 @@ export const templateOfConfig = (
           fault(name, "no chat template", "chat_template", "choose one of the named templates instead"),
         );
     }),
+  );
+
+/** The template of a tokenizer_config.json; of several, the one named `default`. */
+export const templateOfConfig = (
+  text: string,
+  name = "tokenizer_config.json",
+): E.Either<DecodeError | TemplateError, ChatTemplate> =>
+  pipe(
+    namedTemplateOf(text, name),
+    E.flatMap((template): E.Either<DecodeError | TemplateError, ChatTemplate> =>
+      parseTemplate(template.source, { ...template, name })
+    ),
   );
 
 /** A piece of a conversation's text. */

@@ -244,11 +244,6 @@ test("a document that is no tokenizer is refused with the field that is wrong", 
   assert.match(said({ ...wordPiece, model: { ...wordPiece.model, vocab: { "[UNK]": -1 } } }), /-1/);
 });
 
-const parsedOf = (config: string): ChatTemplate => {
-  const template = right(templateOfConfig(config));
-  return right(parseTemplate(template.source, template));
-};
-
 const templates: Readonly<Record<string, ChatTemplate>> = {
   ...Object.fromEntries(
     Object.entries(namedTemplates).map(([name, { source, bos, eos }]) => [
@@ -263,7 +258,7 @@ const templates: Readonly<Record<string, ChatTemplate>> = {
       { bos: "<s>", eos: "</s>", name: "generation blocks" },
     ),
   ),
-  "Llama 3's own": parsedOf(JSON.stringify(llama3Config)),
+  "Llama 3's own": right(templateOfConfig(JSON.stringify(llama3Config))),
 };
 
 const conversation = (
@@ -392,7 +387,7 @@ test("templates that cannot teach are refused with the reason", () => {
       template: all("{{ m.content + eos_token }}"),
     }],
   });
-  assert.is(right(parsedOf(several).render([{ role: "user", content: "a" }])), "a</s>");
+  assert.is(right(right(templateOfConfig(several)).render([{ role: "user", content: "a" }])), "a</s>");
 });
 
 test("spaces before an answer are learnt with it, so that prompts end without one", () => {
