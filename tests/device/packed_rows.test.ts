@@ -53,6 +53,7 @@ const sums = async (
   some: readonly (readonly RowTokens[])[],
   { length, images }: RowCapacity,
   levels: readonly NdArray[],
+  half = false,
 ): Promise<readonly NdArray[]> => {
   const model = modelOf(more), specs = model.specs as Tree<ParameterSpec>, b = some.length;
   const word = (name: string, n: number) => cs.input(name, [b, n], "i32");
@@ -67,7 +68,8 @@ const sums = async (
     },
   };
   const params = cs.placeholders("params", specs) as Tree<Tensor>, leaves = cs.tensors.leaves(params);
-  const [loss, { tokens }] = model.loss(params, batch), total = cs.mul(loss, tokens);
+  const lossOf = half ? cs.mixed({})(model.loss) : model.loss;
+  const [loss, { tokens }] = lossOf(params, batch), total = cs.mul(loss, tokens);
   const roots = [total, tokens, ...cs.pullback([total], [cs.onesLike(total)], leaves)];
   const values = cs.arrayTrees.map(
     cs.initialise([3, 4], specs) as Tree<NdArray>,
@@ -92,13 +94,14 @@ const picked = (level: NdArray, at: readonly (number | undefined)[]): NdArray =>
 };
 
 const all = Object.entries(models);
-const devices: readonly (readonly [name: string, evaluate: Evaluate, tried: typeof all])[] = [
+const devices: readonly (readonly [name: string, evaluate: Evaluate, tried: typeof all, half?: boolean])[] = [
   ["reference", reference, all.slice(0, 1)],
+  ["reference, mixed precision", reference, all.slice(0, 1), true],
   ["CPU", onCpu({ attention: true }), all],
   ["WebGPU", onWebGpu({ attention: true }), all.slice(1, 2)],
 ];
 
-for (const [name, evaluate, tried] of devices) {
+for (const [name, evaluate, tried, half = false] of devices) {
   for (const [what, more] of tried) {
     test(`packed losses and gradients are those of rows of one conversation, ${what}, ${name}`, async () => {
       const talks = rows.map((row) => row.map(talk)), images = 3, length = 16;
@@ -115,6 +118,7 @@ for (const [name, evaluate, tried] of devices) {
         talks,
         { length, images },
         levels.map((level) => picked(level, places)),
+        half,
       );
       let first = 0;
       const each = talks.flat().map((one) => {
@@ -131,8 +135,11 @@ for (const [name, evaluate, tried] of devices) {
         each.map(({ one }) => [one]),
         { length, images },
         levels.map((level) => picked(level, each.flatMap((e) => e.images))),
+        half,
       );
-      packed.forEach((got, i) => near(`root ${i}`, got, alone[i]!, { rtol: 2e-4, atol: 2e-5 }));
+      packed.forEach((got, i) =>
+        near(`root ${i}`, got, alone[i]!, half ? { rtol: 2e-2, atol: 1e-2 } : { rtol: 2e-4, atol: 2e-5 })
+      );
       assert.is(packed[1]!.data[0], 15, "the first token of a row without a question is not learnt");
       assert.ok(packed.slice(2).filter(({ data }) => data.some((x) => x !== 0)).length > 10);
     });
