@@ -18,11 +18,13 @@ import {
 import * as Effect from "effect/Effect";
 import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { architectureOf } from "../../pipelines/weights/huggingface/architecture.ts";
 import { visionArchitecture } from "../../pipelines/weights/huggingface/vision_towers.ts";
 import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
-import { decoderArchitecture } from "../../pipelines/weights/huggingface/decoders.ts";
+import { decoderArchitecture, decoderArchitectures } from "../../pipelines/weights/huggingface/decoders.ts";
 import { loadDecoder, loadVisionTower } from "../../pipelines/weights/huggingface/load.ts";
 import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupported.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
@@ -286,6 +288,131 @@ reading(
     assert.ok(E.isLeft(tower) && /use_qk_norm/.test(tower.left.message));
   },
 );
+
+reading("reads the configurations that published models have", () => {
+  const generation = { bos_token_id: 1, eos_token_id: [2, 3], use_cache: true, torch_dtype: "bfloat16" };
+  const decoder = (type: string, width: number, ff: number, layers: number, heads: number, more: object) => ({
+    architectures: [`${type[0]!.toUpperCase()}${type.slice(1)}ForCausalLM`],
+    model_type: type,
+    hidden_size: width,
+    intermediate_size: ff,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    hidden_act: "silu",
+    initializer_range: 0.02,
+    attention_dropout: 0,
+    transformers_version: "4.37.2",
+    ...generation,
+    ...more,
+  });
+  const qwen = { max_window_layers: 28, use_sliding_window: false, use_mrope: false, rope_theta: 1e6 };
+  const readIt = (json: Readonly<Record<string, unknown>>): LlamaConfig => {
+    const got = pipe(architectureOf(decoderArchitectures())(json), E.chainW((of) => of.read(json)));
+    if (E.isLeft(got)) throw got.left;
+    return got.right;
+  };
+  // vicuna-7b-v1.5, Llama-3.2-1B, SmolLM2-135M, Mistral-7B-v0.1, Qwen2.5-7B-Instruct, Qwen3-0.6B
+  const vicuna = readIt(decoder("llama", 4096, 11008, 32, 32, {
+    _name_or_path: "vicuna-7b-v1.5",
+    vocab_size: 32000,
+    num_key_value_heads: 32,
+    max_position_embeddings: 4096,
+    pretraining_tp: 1,
+    rms_norm_eps: 1e-5,
+    rope_scaling: null,
+    pad_token_id: 0,
+  }));
+  const llama3 = readIt(decoder("llama", 2048, 8192, 16, 32, {
+    vocab_size: 128256,
+    head_dim: 64,
+    num_key_value_heads: 8,
+    max_position_embeddings: 131072,
+    rope_theta: 500000,
+    rope_scaling: {
+      factor: 32,
+      high_freq_factor: 4,
+      low_freq_factor: 1,
+      original_max_position_embeddings: 8192,
+      rope_type: "llama3",
+    },
+    tie_word_embeddings: true,
+    mlp_bias: false,
+  }));
+  const smol = readIt(decoder("llama", 576, 1536, 30, 9, {
+    vocab_size: 49152,
+    num_key_value_heads: 3,
+    is_llama_config: true,
+    rope_interleaved: false,
+    rope_theta: 100000,
+    tie_word_embeddings: true,
+    "transformers.js_config": { kv_cache_dtype: { q4f16: "float16" } },
+  }));
+  const mistral = readIt(decoder("mistral", 4096, 14336, 32, 32, {
+    vocab_size: 32000,
+    num_key_value_heads: 8,
+    max_position_embeddings: 32768,
+    sliding_window: 4096,
+    rms_norm_eps: 1e-5,
+  }));
+  const qwen2 = readIt(decoder("qwen2", 3584, 18944, 28, 28, {
+    ...qwen,
+    vocab_size: 152064,
+    num_key_value_heads: 4,
+    sliding_window: 131072,
+  }));
+  const qwen3 = readIt(decoder("qwen3", 1024, 3072, 28, 16, {
+    ...qwen,
+    vocab_size: 151936,
+    head_dim: 128,
+    num_key_value_heads: 8,
+    attention_bias: false,
+    sliding_window: null,
+    tie_word_embeddings: true,
+  }));
+  assert.equal([vicuna.positions, vicuna.headWidth, vicuna.tied], [4096, 128, false]);
+  assert.equal(llama3.rope, { kind: "llama3", factor: 32, low: 1, high: 4, trained: 8192 });
+  assert.equal([smol.theta, smol.kvHeads], [100000, 3]);
+  assert.equal([mistral.window, mistral.kvHeads], [4096, 8]);
+  assert.equal([qwen2.window, qwen2.attentionBias, qwen2.outputBias], [undefined, true, false]);
+  assert.equal([qwen3.qkNorm, qwen3.headWidth, qwen3.heads], [true, 128, 16]);
+  // siglip-so400m-patch14-384, whose sides are no whole number of patches, and clip-vit-large-patch14-336
+  const so400m = visionArchitecture("siglip").read({
+    architectures: ["SiglipModel"],
+    model_type: "siglip",
+    initializer_factor: 1,
+    text_config: { hidden_size: 1152 },
+    vision_config: {
+      hidden_size: 1152,
+      image_size: 384,
+      intermediate_size: 4304,
+      model_type: "siglip_vision_model",
+      num_attention_heads: 16,
+      num_hidden_layers: 27,
+      patch_size: 14,
+    },
+  });
+  assert.ok(E.isRight(so400m) && so400m.right.resolution === 378 && so400m.right.activation === "geluTanh");
+  const large = visionArchitecture("clip", { blocks: 23 }).read({
+    architectures: ["CLIPModel"],
+    model_type: "clip",
+    logit_scale_init_value: 2.6592,
+    projection_dim: 768,
+    vision_config: {
+      chunk_size_feed_forward: 0,
+      hidden_act: "quick_gelu",
+      hidden_size: 1024,
+      image_size: 336,
+      intermediate_size: 4096,
+      num_attention_heads: 16,
+      num_hidden_layers: 24,
+      patch_size: 14,
+      pruned_heads: {},
+      temperature: 1,
+      typical_p: 1,
+    },
+  });
+  assert.ok(E.isRight(large) && large.right.layers === 23 && large.right.resolution === 336);
+});
 
 reading("settings of rotations that are not read are refused by name", () => {
   for (const kind of ["default", "linear", "dynamic", "llama3"]) {

@@ -1,6 +1,8 @@
 /** Chat templates: rendered as transformers renders them, within bounds, and only where prompts are what rows begin with. */
 import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
+import * as Effect from "effect/Effect";
+import { languageFiles, readLanguage } from "../../pipelines/text/language_files.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prefixFault } from "../../pipelines/text/prefix_check.ts";
@@ -200,5 +202,37 @@ property(
   },
   { runs: 400, counts: "templates" },
 );
+
+test("the language of a model's folder: its tokenizer, and the template of its own file before that of its settings", async () => {
+  const folder = await Deno.makeTempDir(),
+    write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}`, text);
+  const read = () => Effect.runPromise(readLanguage(folder));
+  try {
+    await write("tokenizer.model", "sentencepiece");
+    const lost = await Effect.runPromise(Effect.flip(readLanguage(folder)));
+    assert.match(lost.message, /no tokenizer\.json.*AutoTokenizer/);
+    await write("tokenizer.json", `{"model":{}}`);
+    assert.equal(await read(), { tokenizer: { model: {} }, template: undefined });
+    await write("tokenizer_config.json", `{"eos_token":{"content":"</s>"},"unk_token":"<unk>"}`);
+    assert.is((await read()).template, undefined);
+    await write("chat_template.jinja", "own");
+    assert.equal((await read()).template, {
+      source: "own",
+      bos: "",
+      eos: "</s>",
+      special: { unk_token: "<unk>" },
+    });
+    await write("tokenizer_config.json", `{"bos_token":"<s>","chat_template":"settings"}`);
+    assert.is((await read()).template!.source, "own");
+    await Deno.remove(`${folder}/chat_template.jinja`);
+    assert.equal((await read()).template, { source: "settings", bos: "<s>", eos: "", special: {} });
+    for (const [name, json] of Object.entries(languageFiles(await read()))) {
+      await write(name, JSON.stringify(json));
+    }
+    assert.equal((await read()).template, { source: "settings", bos: "<s>", eos: "", special: {} });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 test.run();
