@@ -14,14 +14,16 @@ export * from "./engine/fault.ts";
 export * from "./ablations/figures.ts";
 export {
   artefactName,
+  bridgeAfter,
   type Job,
   jobGraph,
+  type JobKind,
+  jobKinds,
+  jobNamed,
   jobsOf,
-  type JobStage,
-  jobStages,
-  type LanguageSplit,
   type MadeBy,
   neededFor,
+  type SeenScenes,
 } from "./engine/jobs.ts";
 export { type MakeError, makeStage } from "./engine/make.ts";
 export {
@@ -222,7 +224,6 @@ export * from "./ablations/quickstart_presets.ts";
 export * from "./quickstart/report.ts";
 export * from "./quickstart/run.ts";
 export * from "./quickstart/summary.ts";
-export * from "./quickstart/tokens.ts";
 export * from "./report/document.ts";
 export * from "./report/write.ts";
 export { reportData, reportPage } from "./report/render.ts";
@@ -252,13 +253,12 @@ export * from "./stages/encoder.ts";
 export * from "./stages/encoding.ts";
 export * from "./stages/evaluate.ts";
 export * from "./stages/expand.ts";
-export * from "./stages/finetune.ts";
 export * from "./stages/kind_scores.ts";
 export * from "./stages/language.ts";
 export * from "./stages/language_config.ts";
 export * from "./stages/mixture_source.ts";
 export * from "./stages/model.ts";
-export * from "./stages/pretrain.ts";
+export * from "./stages/train.ts";
 export * from "./stages/region_contrast.ts";
 export * from "./stages/scene_source.ts";
 export * from "./stages/scores.ts";
@@ -348,7 +348,7 @@ export {
   openVisionTower,
 } from "./weights/huggingface/load.ts";
 export type { DecoderOptions } from "./weights/huggingface/decoders.ts";
-export { HubError, modelFolder, withDownloads } from "./weights/huggingface/hub.ts";
+export { HubError, type HubOptions, modelFolder } from "./weights/huggingface/hub.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
 // the names that these had while LLaMA and CLIP were the only families, for programs that use them
@@ -378,8 +378,20 @@ export type { Float64Policy, StoredType } from "./weights/stored.ts";
 export type { Named, Placement, Slice } from "./weights/table.ts";
 export * from "./notebooks/run.ts";
 export * from "./notebooks/tables.ts";
-export * from "./engine/mixture_config.ts";
-export * from "./engine/mixture_run.ts";
+export * from "./engine/load.ts";
+export * from "./engine/mixture_summary.ts";
+export * from "./engine/record.ts";
+export * from "./engine/resolve.ts";
+export {
+  type NamedExperiment,
+  runExperiments,
+  type RunOptions,
+  type RunPlaces,
+  type RunResults,
+  stageNames,
+} from "./engine/run.ts";
+export * from "./engine/summary.ts";
+export * from "./ablations/base.ts";
 export type { EncodeOptions } from "./mixtures/prepared_tokens.ts";
 export * from "./eval/predictions.ts";
 export type { Rescored } from "./eval/rescore.ts";

@@ -8,17 +8,21 @@ import type { VisionLanguage } from "./vision_language.ts";
 const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
   tree as Readonly<Record<string, Tree<A>>>;
 
+/** The parameters of a model with those of adapters under `lora`, attached to the linear maps that they adapt. */
+export const attachAdapters =
+  (alpha: number): (params: Tree<Tensor>) => Tree<Tensor> => (params: Tree<Tensor>): Tree<Tensor> => {
+    if (isTensor(params)) return params;
+    const { lora = {}, ...base } = named(params);
+    return attachLora(base, lora as Adapters<Tensor>, alpha);
+  };
+
 /**
  * The model with adapters of its chosen linear maps (decoder, bridge and tower alike), whose parameters are
  * `lora.<path of the map>.lora_A` and `lora_B` beside the model's own. Train `under("lora")`, with a rate of its own by
  * a `RateGroup`; `mergeLora` gives a plain model again.
  */
 export const withLora = (model: VisionLanguage, config: LoraConfig): VisionLanguage => {
-  const adapted = (params: Tree<Tensor>): Tree<Tensor> => {
-    if (isTensor(params)) return params;
-    const { lora = {}, ...base } = named(params);
-    return attachLora(base, lora as Adapters<Tensor>, config.alpha);
-  };
+  const adapted = attachAdapters(config.alpha);
   return {
     visualTokens: model.visualTokens,
     specs: {

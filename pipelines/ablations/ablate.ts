@@ -42,7 +42,7 @@ import { wireFault } from "../engine/messages.ts";
 import { ablationOf } from "./presets.ts";
 import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
 import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
-import { jobContext } from "../engine/context.ts";
+import { DEFAULT_CACHE, jobContext } from "../engine/context.ts";
 import { writeAblation } from "./write.ts";
 
 /** What is run, where to, and on what. */
@@ -55,6 +55,8 @@ export interface AblateOptions {
   readonly out?: string;
   /** The store; `runs/store` unless said. */
   readonly store?: string;
+  /** Folder of prepared annotations and features of mixtures; `cache/mixtures` unless said. */
+  readonly cache?: string;
   /** Version of the code, for manifests. */
   readonly version: string;
   /** How often a job is tried again where that may help; 3 unless said. */
@@ -119,25 +121,18 @@ const recordOf = (
   workers: lanes,
   jobs: jobs.map((job) => ({
     artefact: artefactName(job),
-    stage: job.stage,
+    stage: job.name,
     needs: job.needs.map(artefactName),
     label: labelOf(job),
     steps: stepsOf(job),
   })),
-  runs: experimentsOf(config).map((e) => {
-    const own = jobsOf(e, by);
-    const named = (stage: Job["stage"]): string => artefactName(own.find((job) => job.stage === stage)!);
-    return {
-      arm: e.arm.name,
-      seed: e.seed,
-      artefacts: {
-        pretrain: named("pretrain"),
-        expand: named("expand"),
-        finetune: named("finetune"),
-        evaluate: named("evaluate"),
-      },
-    };
-  }),
+  runs: experimentsOf(config).map((resolved) => ({
+    arm: resolved.experiment.name,
+    seed: resolved.experiment.seed,
+    artefacts: Object.fromEntries(
+      jobsOf(resolved, by).flatMap((job) => job.stage < 0 ? [] : [[job.name, artefactName(job)] as const]),
+    ),
+  })),
 });
 
 const now = (): string => new Date().toISOString();
@@ -223,7 +218,7 @@ const run = <R>(
       patience: options.patience ?? 2,
       isDone: ({ key }) => done.has(key),
       make,
-      hear: (event) => {
+      onEvent: (event) => {
         if (event.kind === "failed") failed.push(event.error);
         return Effect.andThen(heard(live, event), note(event));
       },
@@ -258,17 +253,17 @@ export const ablate = (
     yield* tried(() => jobGraph(experimentsOf(config), { device: "", code }));
     const logs = `${out}/logs`;
     yield* onDisk("make", logs, () => Deno.mkdir(logs, { recursive: true }));
-    const hands: WorkerClient[] = [];
+    const clients: WorkerClient[] = [], cache = options.cache ?? DEFAULT_CACHE;
     for (let i = 0; i < workers; i++) {
       const log = `${logs}/worker-${i}.log`;
       const more = program === undefined ? {} : { program };
-      hands.push(yield* openWorkerClient({ store, device: deviceName, version, log, ...more }));
+      clients.push(yield* openWorkerClient({ store, cache, device: deviceName, version, log, ...more }));
     }
-    const device = yield* deviceOf(hands[0]!);
+    const device = yield* deviceOf(clients[0]!);
     return yield* run(
       options,
       { device, code, deviceName, lanes: workers },
-      (lane, job, onWait) => makeOnWorker(hands[lane]!, job, onWait),
+      (lane, job, onWait) => makeOnWorker(clients[lane]!, job, onWait),
     );
   }));
 
@@ -278,8 +273,8 @@ export const ablateHere = (
   deviceName: DeviceName,
 ): Effect.Effect<AblationResult, AblateError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const { profile } = yield* theDevice(), { store = DEFAULT_STORE, version } = options;
-    const context = yield* jobContext(store, profile.name, version), { device, code } = context;
+    const { profile } = yield* theDevice(), { store = DEFAULT_STORE, cache, version } = options;
+    const context = yield* jobContext(store, profile.name, version, cache), { device, code } = context;
     return yield* run(options, { device, code, deviceName, lanes: 1 }, (_lane, job, onWait) =>
       makeArtefact(context, job, onWait).pipe(
         Effect.asVoid,

@@ -1,6 +1,5 @@
 /** Commands that make things again, as they are typed. */
 import { shellLine } from "../terminal/shell_line.ts";
-import type { JobStage } from "../engine/jobs.ts";
 import type { AblationRecord } from "./summary_types.ts";
 
 /** What was asked for, as flags of `ablate` and of the commands of single stages. */
@@ -37,7 +36,7 @@ export const ablateCommand = (asked: AblationFlags, seeds: readonly number[]): s
 /** The command that makes the artefact of one stage of one arm and seed, and all that it needs. */
 export const stageCommand = (
   asked: AblationFlags,
-  stage: Extract<JobStage, "pretrain" | "expand" | "finetune" | "evaluate">,
+  stage: "pretrain" | "expand" | "finetune" | "evaluate",
   arm: string,
   seed: number,
 ): string =>

@@ -1,29 +1,23 @@
 /** An ablation as a value: a family of arms at the size of a preset, with its seeds. It is one list of experiments. */
 import * as t from "io-ts";
+import type { TypeOf } from "../base/bridge.ts";
 import { oneOf } from "../base/codecs.ts";
-import { type Arm, armCodec } from "../stages/model.ts";
-import {
-  baseOf,
-  type Experiment,
-  type ExperimentBase,
-  type ExperimentSetting,
-  settingAnd,
-  settingOf,
-} from "../engine/experiment.ts";
+import { whole } from "../base/numbers.ts";
+import type { Resolved } from "../engine/resolve.ts";
 import { workOf } from "../engine/work.ts";
+import {
+  armCodec,
+  baseFields,
+  baseOf,
+  resolvedOn,
+  settingFields,
+  settingOf,
+  type StudyBase,
+  type StudySetting,
+} from "./base.ts";
 
-/** Names of the families, each after the table that it follows; `quickstart` is the shortest. */
-export type FamilyName =
-  | "main"
-  | "referring"
-  | "token-scaling"
-  | "inflation"
-  | "bridges"
-  | "object-size"
-  | "quickstart";
-
-/** Every family. */
-export const familyNames: readonly FamilyName[] = [
+/** Every family, each named after the table that it follows; `quickstart` is the shortest. */
+export const familyNames = [
   "main",
   "referring",
   "token-scaling",
@@ -31,52 +25,59 @@ export const familyNames: readonly FamilyName[] = [
   "bridges",
   "object-size",
   "quickstart",
-];
+] as const;
 
-/** Names of the sizes, the smallest first. */
-export type PresetName = "smoke" | "micro" | "lab" | "base";
+/** Name of a family. */
+export type FamilyName = (typeof familyNames)[number];
 
-/** Every preset. */
-export const presetNames: readonly PresetName[] = ["smoke", "micro", "lab", "base"];
+/** Every preset, the smallest first. */
+export const presetNames = ["smoke", "micro", "lab", "base"] as const;
 
-/** An arm of an ablation. */
-export interface AblationArm extends Arm {
-  /** Pre-trains for as many operations as the baseline instead of as many steps. */
-  readonly equalWork?: boolean;
-}
+/** Name of a preset. */
+export type PresetName = (typeof presetNames)[number];
 
-/** Everything that decides an ablation. `--set` changes its fields by path, such as `pretrain.steps=100`. */
-export interface AblationConfig extends ExperimentBase, ExperimentSetting {
-  /** The family that the arms are of. */
-  readonly family: FamilyName;
-  /** The preset that the sizes are of. */
-  readonly preset: PresetName;
-  /** Keys of initial weights and of the order of examples; every arm is trained once with each. */
-  readonly seeds: readonly number[];
-  /** The arms, in the order of tables. */
-  readonly arms: readonly AblationArm[];
-  /** Name of the arm that the others are compared with. */
-  readonly baseline: string;
-}
-
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
 const unlike = (values: readonly unknown[]): boolean =>
   values.length > 0 && new Set(values).size === values.length;
 
-const armType = t.intersection([armCodec(), t.partial({ equalWork: t.boolean })]);
+/**
+ * `equalWork` arms are pre-trained for as many operations as the baseline instead of as many steps.
+ * @internal
+ */
+export const ablationArm = t.intersection([armCodec(), t.partial({ equalWork: t.boolean })]);
 
-const configType = t.refinement(
-  settingAnd<AblationConfig>({
+/** An arm of an ablation. */
+export type AblationArm = TypeOf<typeof ablationArm>;
+
+/** @internal */
+export const configFields = t.exact(t.intersection([
+  t.type({
+    ...baseFields,
+    /** The family that the arms are of. */
     family: oneOf(familyNames),
+    /** The preset that the sizes are of. */
     preset: oneOf(presetNames),
+    /** Seeds of initial weights and of the order of examples; every arm is trained once with each. */
     seeds: t.refinement(t.readonlyArray(whole), unlike, "one seed or more, all different"),
+    /** The arms, in the order of tables. */
     arms: t.refinement(
-      t.readonlyArray(armType) as unknown as t.Type<readonly AblationArm[], unknown, unknown>,
+      t.readonlyArray(ablationArm),
       (arms) => unlike(arms.map(({ name }) => name)),
       "one arm or more, with different names",
     ),
+    /** Name of the arm that the others are compared with. */
     baseline: t.string,
   }),
+  t.partial(settingFields),
+]));
+
+/** Everything that decides an ablation. `--set` changes its fields by path, such as `pretrain.steps=100`. */
+export type AblationConfig =
+  & StudyBase
+  & StudySetting
+  & Pick<TypeOf<typeof configFields>, "family" | "preset" | "seeds" | "arms" | "baseline">;
+
+const configType = t.refinement(
+  configFields as unknown as t.Type<AblationConfig, unknown, unknown>,
   ({ arms, baseline }) => arms.some(({ name }) => name === baseline),
   "a baseline that is one of the arms",
 );
@@ -89,17 +90,17 @@ const wholeSteps = (steps: number): number =>
   steps < 100 ? Math.max(1, Math.round(steps)) : 5 * Math.round(steps / 5);
 
 /** The experiment of one arm and one seed. Throws ConfigError for an arm that does not fit. */
-export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: number): Experiment => {
+export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: number): Resolved => {
   const { equalWork = false, ...plain } = arm, base = { ...baseOf(config), ...settingOf(config) };
-  const experiment: Experiment = { ...base, arm: plain, seed };
-  if (!equalWork) return experiment;
+  const resolved = resolvedOn(base, plain, seed);
+  if (!equalWork) return resolved;
   const { equalWork: _, ...baseline } = config.arms.find(({ name }) => name === config.baseline)!;
-  const share = workOf({ ...base, arm: baseline, seed }, "pretrain").flops /
-    workOf(experiment, "pretrain").flops;
+  const share = workOf(resolvedOn(base, baseline, seed), "pretrain").flops /
+    workOf(resolved, "pretrain").flops;
   const steps = wholeSteps(base.pretrain.steps * share);
-  return { ...experiment, pretrain: { ...base.pretrain, steps } };
+  return resolvedOn({ ...base, pretrain: { ...base.pretrain, steps } }, plain, seed);
 };
 
 /** All experiments of an ablation, arm by arm, with all seeds of each. Throws ConfigError for an arm that does not fit. */
-export const experimentsOf = (config: AblationConfig): readonly Experiment[] =>
+export const experimentsOf = (config: AblationConfig): readonly Resolved[] =>
   config.arms.flatMap((arm) => config.seeds.map((seed) => experimentOf(config, arm, seed)));

@@ -7,7 +7,7 @@ import type { NamedConfig } from "../configs/config.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
 import { quickstartArms } from "./quickstart_presets.ts";
 import type { AblationArm, FamilyName, PresetName } from "./config.ts";
-import type { ExperimentBase, ExperimentSetting } from "../engine/experiment.ts";
+import type { StudyBase, StudySetting } from "./base.ts";
 import { sizeArms, sizesBase } from "./object_size.ts";
 import { referringBase } from "./referring.ts";
 
@@ -26,7 +26,7 @@ export interface Family {
   /** Arms that are enough for the points of the table where there is no GPU, those first without which it has none. */
   readonly few: readonly string[];
   /** What the sizes of a preset become where the family has a world of its own; they stay where this is absent. */
-  readonly base?: (base: ExperimentBase, preset: PresetName) => ExperimentBase & ExperimentSetting;
+  readonly base?: (base: StudyBase, preset: PresetName) => StudyBase & StudySetting;
 }
 
 const small: ReadonlyMap<string, NamedConfig> = new Map(configsOf("small").map((c) => [c.name, c]));

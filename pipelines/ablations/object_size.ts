@@ -8,7 +8,7 @@ import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
 import { type DataConfig, defaultData } from "../scenes/config.ts";
 import type { AblationArm, PresetName } from "./config.ts";
-import type { ExperimentBase, ExperimentSetting } from "../engine/experiment.ts";
+import type { StudyBase, StudySetting } from "./base.ts";
 
 /** Scenes whose objects have every size from 10 to 160 px of 448; all are large in the split `large-objects`. */
 export const sizesWorld: DataConfig = {
@@ -67,7 +67,7 @@ const text = {
 const MOST = { pretrain: 8192, finetune: 2048 };
 
 /** What the sizes of a preset become for this experiment: its world, its questions and its resolutions. */
-export const sizesBase = (base: ExperimentBase, preset: PresetName): ExperimentBase & ExperimentSetting => {
+export const sizesBase = (base: StudyBase, preset: PresetName): StudyBase & StudySetting => {
   const { scenes, finetune } = base;
   const common = {
     ...base,

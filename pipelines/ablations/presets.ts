@@ -3,7 +3,7 @@ import type { DeviceName } from "@chain-of-sight/kernels";
 import { type DataConfig, defaultData } from "../scenes/config.ts";
 import { presets as quickstarts } from "./quickstart_presets.ts";
 import type { AblationConfig, FamilyName, PresetName } from "./config.ts";
-import { baseOf, type ExperimentBase } from "../engine/experiment.ts";
+import { baseOf, type StudyBase } from "./base.ts";
 import { families } from "./families.ts";
 
 /** A size. */
@@ -11,7 +11,7 @@ export interface Preset {
   /** What it is for, and how long the main family takes. */
   readonly about: string;
   /** What all runs share. */
-  readonly base: ExperimentBase;
+  readonly base: StudyBase;
   /** Seeds unless others are asked for. */
   readonly seeds: number;
   /** What computes unless something is asked for: two cores are several times faster than a software adapter on them. */
@@ -21,7 +21,7 @@ export interface Preset {
 }
 
 /** Learns nothing much, but goes through every stage in seconds. */
-const smoke: ExperimentBase = {
+const smoke: StudyBase = {
   ...baseOf(quickstarts.micro),
   scenes: { pretrain: 8, finetune: 6, eval: 4 },
   vision: { steps: 0, batch: [4, 2], scenes: 16 },
@@ -31,7 +31,7 @@ const smoke: ExperimentBase = {
 };
 
 /** The quickstart's size for two cores, every arm with three seeds. */
-const micro: ExperimentBase = baseOf(quickstarts.software);
+const micro: StudyBase = baseOf(quickstarts.software);
 
 /**
  * The quickstart's concepts and styles, which the shipped encoder knows, in a world with signs, colours and relations:
@@ -53,7 +53,7 @@ const signs: DataConfig = {
 };
 
 /** One GPU: as the quickstart there, with signs to read and more kinds of questions. */
-const lab: ExperimentBase = {
+const lab: StudyBase = {
   ...baseOf(quickstarts.gpu),
   data: signs,
   vocabulary: 1024,
@@ -67,7 +67,7 @@ const lab: ExperimentBase = {
 };
 
 /** One GPU for a day: a wider and deeper decoder, and ten times as long. */
-const base: ExperimentBase = {
+const base: StudyBase = {
   ...lab,
   scenes: { pretrain: 32768, finetune: 8192, eval: 1024 },
   model: { width: 384, layers: 6, heads: 6, ff: 1024, bridgeHeads: 4, init: 0.05 },
@@ -89,7 +89,7 @@ export const ablationOf = (
   preset: PresetName,
   seeds: number = ablationPresets[preset].seeds,
 ): AblationConfig => {
-  const { arms, baseline, few, base = (plain: ExperimentBase) => plain } = families[family];
+  const { arms, baseline, few, base = (plain: StudyBase) => plain } = families[family];
   const size = ablationPresets[preset];
   const wanted = size.arms === "all" ? undefined : size.arms === "few" ? few : few.slice(0, 3);
   const chosen = wanted === undefined ? arms : arms.filter(({ name }) => wanted.includes(name));

@@ -1,27 +1,24 @@
 /** The complete configuration of a quickstart: what is made, trained, and asked. */
 import * as t from "io-ts";
-import { baseAnd, type ExperimentBase } from "../engine/experiment.ts";
-import { type Arm, armCodec } from "../stages/model.ts";
-
-/** How large a quickstart is. */
-export type Scale = "micro" | "software" | "gpu";
+import type { TypeOf } from "../base/bridge.ts";
+import { oneOf } from "../base/codecs.ts";
+import { seed } from "../base/numbers.ts";
+import { armCodec, baseFields } from "./base.ts";
 
 /** Every scale, the smallest first. */
-export const scales: readonly Scale[] = ["micro", "software", "gpu"];
+export const scales = ["micro", "software", "gpu"] as const;
 
-/** Everything that decides a quickstart. */
-export interface QuickstartConfig extends ExperimentBase {
+/** How large a quickstart is. */
+export type Scale = (typeof scales)[number];
+
+/** @internal */
+export const quickstartFields = t.strict({
+  ...baseFields,
   /** The preset that it was derived from. */
-  readonly scale: Scale;
-  /** Key of initial weights and of the order of examples. */
-  readonly seed: number;
-  /** The rivals; the first is the one that times are relative to. */
-  readonly arms: readonly Arm[];
-}
-
-const codec = baseAnd<QuickstartConfig>({
-  scale: t.keyof({ micro: null, software: null, gpu: null }),
-  seed: t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0"),
+  scale: oneOf(scales),
+  /** Seed of initial weights and of the order of examples. */
+  seed,
+  /** The baselines; the first is the one that times are relative to. */
   arms: t.refinement(
     t.readonlyArray(armCodec()),
     (arms) => arms.length > 0 && new Set(arms.map((a) => a.name)).size === arms.length,
@@ -29,5 +26,8 @@ const codec = baseAnd<QuickstartConfig>({
   ),
 });
 
+/** Everything that decides a quickstart. */
+export interface QuickstartConfig extends TypeOf<typeof quickstartFields> {}
+
 /** Codec of {@link QuickstartConfig}; it takes complete configurations only. */
-export const quickstartCodec = (): t.Type<QuickstartConfig, unknown, unknown> => codec;
+export const quickstartCodec = (): t.Type<QuickstartConfig, unknown, unknown> => quickstartFields;

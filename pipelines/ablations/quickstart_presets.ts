@@ -3,7 +3,7 @@ import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
 import { defaultData } from "../scenes/config.ts";
 import type { LanguageConfig } from "../stages/language_config.ts";
-import type { Arm } from "../stages/model.ts";
+import type { Arm } from "./base.ts";
 import type { QuickstartConfig, Scale } from "./quickstart_config.ts";
 
 const grown = (global: number, local: number): Expansion => by({ resolution: 2, global, local });

@@ -4,12 +4,12 @@
  * two cores have time.
  */
 import type { PresetName } from "./config.ts";
-import type { ExperimentBase } from "../engine/experiment.ts";
+import type { StudyBase } from "./base.ts";
 
 const places = { length: 16, turns: { refer: 1 } };
 
 /** What the sizes of a preset become: one question of a row, after the place of a thing that is there once. */
-export const referringBase = (base: ExperimentBase, preset: PresetName): ExperimentBase => {
+export const referringBase = (base: StudyBase, preset: PresetName): StudyBase => {
   const common = {
     ...base,
     data: { ...base.data, sameConcept: 1 },

@@ -12,8 +12,6 @@ import { readJson } from "../runs/run_directory.ts";
 import { evaluationCodec, questionsFor } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
 import type { AblationConfig } from "./config.ts";
-import { experimentOf } from "./config.ts";
-import { scenesIn } from "../engine/jobs.ts";
 import type { Outcome } from "../engine/outcomes.ts";
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "./statistics.ts";
 import { readAblation, type StoredError } from "./summary.ts";
@@ -72,8 +70,8 @@ export interface ArmSizes {
 
 /** The questions of a set: every model is asked the same. */
 const questionsIn = (config: AblationConfig, set: SizeSetName): ReturnType<typeof questionsFor> => {
-  const experiment = experimentOf(config, config.arms[0]!, 0), { data, text } = experiment;
-  const scenes = sampleScenes(data, set, scenesIn(experiment, set));
+  const { data, text, scenes: { eval: count }, largeObjects = 0 } = config;
+  const scenes = sampleScenes(data, set, set === "eval" ? count : largeObjects);
   return questionsFor({ scenes, data, text: text.finetune });
 };
 
@@ -100,7 +98,7 @@ export const readSizes = (directory: string): Effect.Effect<readonly ArmSizes[],
           "large-objects": yield* outcomesIn(`${samples}/large-objects.json`, large),
         });
       }
-      arms.push({ name, bySeed, runs: runs.map(({ artefacts }) => artefacts.evaluate) });
+      arms.push({ name, bySeed, runs: runs.map(({ artefacts }) => artefacts.evaluate!) });
     }
     return arms;
   });

@@ -9,7 +9,9 @@ import { readJson, readManifest, type RunError } from "../runs/run_directory.ts"
 import { type ArtefactResult, readResult } from "../engine/artefact.ts";
 import { ablateCommand, type AblationFlags, stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, experimentOf } from "./config.ts";
-import { bridgeAfter, type Experiment } from "../engine/experiment.ts";
+import { bridgeAfter } from "../engine/jobs.ts";
+import type { Resolved } from "../engine/resolve.ts";
+import { trainsOf } from "../engine/experiment.ts";
 import { configOfArm } from "./families.ts";
 import { metricInfos, type Outcome } from "../engine/outcomes.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
@@ -57,7 +59,7 @@ export const readAblation = (directory: string): Effect.Effect<StoredAblation, S
 
 interface Finished {
   readonly seed: number;
-  readonly experiment: Experiment;
+  readonly resolved: Resolved;
   readonly results: Readonly<Record<"pretrain" | "finetune" | "evaluate", ArtefactResult>>;
   readonly origin: SeedResult["origin"];
 }
@@ -93,7 +95,7 @@ const finishedRun = (
     const arm = config.arms.find((one) => one.name === name)!;
     return {
       seed,
-      experiment: experimentOf(config, arm, seed),
+      resolved: experimentOf(config, arm, seed),
       results: results as Finished["results"],
       origin: origin as Finished["origin"],
     };
@@ -101,12 +103,14 @@ const finishedRun = (
 
 const numberOf = ({ numbers }: ArtefactResult, name: string): number => numbers[name] ?? NaN;
 
-const secondsOf = ({ results, experiment }: Finished): number =>
-  numberOf(results.pretrain, "secondsPerStep") * experiment.pretrain.steps;
+const stepsOf = ({ experiment }: Resolved): number => trainsOf(experiment)[0]!.steps;
+
+const secondsOf = ({ results, resolved }: Finished): number =>
+  numberOf(results.pretrain, "secondsPerStep") * stepsOf(resolved);
 
 const workOfArm = ({ seeds }: FinishedArm): number => {
-  const { experiment } = seeds[0]!;
-  return workOf(experiment, "pretrain").flops * experiment.pretrain.steps;
+  const { resolved } = seeds[0]!;
+  return workOf(resolved, "pretrain").flops * stepsOf(resolved);
 };
 
 const seedResult = ({ seed, results, origin }: Finished): SeedResult => ({
@@ -139,7 +143,7 @@ const armSummary = (
   metrics: readonly string[],
   draws: (seeds: number, scenes: number) => Draws,
 ): ArmSummary => {
-  const { experiment } = arm.seeds[0]!;
+  const { resolved } = arm.seeds[0]!, { model: { bridge }, stages } = resolved.experiment;
   const drawsFor = (outcomes: readonly Outcome[]): Draws => draws(outcomes.length, outcomes[0]!.sums.length);
   const scores = Object.fromEntries(metrics.map((metric) => {
     const outcomes = bySeed(arm.seeds, metric);
@@ -156,16 +160,16 @@ const armSummary = (
   const named = configOfArm(arm.name);
   return {
     name: arm.name,
-    bridge: experiment.arm.bridge.kind,
+    bridge: bridge.kind,
     tokens: {
-      pretrain: workOf(experiment, "pretrain").visualTokens,
-      finetune: workOf(experiment, "finetune").visualTokens,
+      pretrain: workOf(resolved, "pretrain").visualTokens,
+      finetune: workOf(resolved, "finetune").visualTokens,
     },
     resolution: {
-      pretrain: bridgeAfter(experiment, "pretrain").resolution,
-      finetune: bridgeAfter(experiment, "finetune").resolution,
+      pretrain: bridgeAfter(resolved, 0).resolution,
+      finetune: bridgeAfter(resolved, stages.length - 1).resolution,
     },
-    pretrainSteps: experiment.pretrain.steps,
+    pretrainSteps: stepsOf(resolved),
     time: {
       measured: baseline === undefined ? NaN : seconds / meanOf(baseline.seeds.map(secondsOf)),
       predicted: baseline === undefined ? NaN : workOfArm(arm) / workOfArm(baseline),

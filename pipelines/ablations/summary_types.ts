@@ -16,10 +16,8 @@
  * Artefacts (`jobs.ts`) lie in a store, `runs/store` unless said, which all ablations share.
  */
 import * as t from "io-ts";
-import { oneOf } from "../base/codecs.ts";
 import { type Interval, intervalCodec } from "../base/bootstrap.ts";
 import { amountCodec } from "../base/amount.ts";
-import { type JobStage, jobStages } from "../engine/jobs.ts";
 import type { MetricInfo } from "../engine/outcomes.ts";
 import type { PaperRow } from "../configs/paper_row.ts";
 
@@ -28,7 +26,7 @@ export interface RecordedJob {
   /** Name of its directory in the store: stage and key. */
   readonly artefact: string;
   /** What it makes. */
-  readonly stage: JobStage;
+  readonly stage: string;
   /** Artefacts that it reads. */
   readonly needs: readonly string[];
   /** What it is in words, such as `finetune cos-80-336, seed 1`; shared ones are named by the first that wanted them. */
@@ -43,8 +41,8 @@ export interface RecordedRun {
   readonly arm: string;
   /** Its seed. */
   readonly seed: number;
-  /** Artefact of each stage: `pretrain`, `expand`, `finetune`, `evaluate`. */
-  readonly artefacts: Readonly<Record<"pretrain" | "expand" | "finetune" | "evaluate", string>>;
+  /** Artefact of each stage by its name, such as `pretrain`, `expand`, `finetune`, `evaluate`. */
+  readonly artefacts: Readonly<Record<string, string>>;
 }
 
 /** `record.json` of an ablation. */
@@ -182,12 +180,12 @@ const recordFields = t.strict({
   deviceName: t.string,
   workers: t.number,
   jobs: t.readonlyArray(
-    t.strict({ artefact: t.string, stage: oneOf(jobStages), needs: texts, label: t.string, steps: t.number }),
+    t.strict({ artefact: t.string, stage: t.string, needs: texts, label: t.string, steps: t.number }),
   ),
   runs: t.readonlyArray(t.strict({
     arm: t.string,
     seed: t.number,
-    artefacts: t.strict({ pretrain: t.string, expand: t.string, finetune: t.string, evaluate: t.string }),
+    artefacts: t.record(t.string, t.string),
   })),
 });
 

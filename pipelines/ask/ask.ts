@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect";
 import * as O from "fp-ts/lib/Option.js";
 import * as Stream from "effect/Stream";
 import type { Box } from "../records/box.ts";
-import { parseBox } from "../records/grid.ts";
 import { atomicWrite, type DiskError } from "../base/disk.ts";
-import { IMAGE_ID } from "../text/image_mark.ts";
-import { questionIds } from "../text/prompt.ts";
+import { fromEither } from "../base/bridge.ts";
+import type { PromptIds } from "../text/language.ts";
+import type { TemplateError } from "../text/template.ts";
 import { pixelsOfPicture } from "../images/pixels.ts";
 import { openSearch } from "../generate/beam_search.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
@@ -21,11 +21,11 @@ import { loadPhoto, type Photo, type PhotoError } from "./photo.ts";
 import { loadTrained, type TrainedError, type TrainedModel } from "./trained.ts";
 
 /** What asking can fail with. */
-export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TrainedError;
+export type AskError = ConfigError | DiskError | GenerationError | PhotoError | TemplateError | TrainedError;
 
 /** What is asked, and how. */
 export interface Ask {
-  /** Directory of a quickstart, an ablation or a fine-tuning in a store, or a fine-tuned checkpoint in one. */
+  /** Directory of a run, an ablation or an artefact of a store, or a checkpoint in one. */
   readonly checkpoint: string;
   /** The arm of the run; the first fine-tuned one with several scales by default. */
   readonly arm?: string;
@@ -65,15 +65,6 @@ export interface Answer {
   readonly seconds: number;
 }
 
-/** The question as the quickstart's models learnt to read questions: without a mark at its end. */
-export const asked = (question: string): string => question.trim().replace(/[\s?.!]+$/, "");
-
-/** Words of a text that an encoding knows nothing of. */
-export const unknownWords = (
-  { tokenizer }: Pick<TrainedModel, "tokenizer">,
-  text: string,
-): readonly string[] => text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk));
-
 const refuse = (got: string, expected: string, mend: string): GenerateError =>
   new GenerateError({ op: "ask", got, expected, mend });
 
@@ -81,7 +72,7 @@ const refuse = (got: string, expected: string, mend: string): GenerateError =>
 export const MOST_TOKENS = 4096;
 
 const checked = ({ question, tokens, beams, decoding }: Ask): GenerateError | undefined => {
-  if (asked(question) === "") {
+  if (/^[\s?.!]*$/.test(question)) {
     return refuse(`the question ${JSON.stringify(question)}`, "words", "ask for example `is there a cow`");
   }
   if (!Number.isInteger(tokens) || tokens < 1 || tokens > MOST_TOKENS) {
@@ -103,31 +94,31 @@ interface Asked {
   readonly trained: TrainedModel;
   readonly photo: Photo;
   readonly question: string;
-  readonly prompt: readonly number[];
+  readonly prompt: PromptIds;
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
 /** The tokens of the answer and the seconds that they took; words are told as they come. */
 const write = ({ request, trained, prompt, given }: Asked, tell: (words: string) => void) =>
   Effect.gen(function* () {
-    const { tokenizer, writer } = trained, { beams, decoding = greedily, tokens } = request;
+    const { speech, writer } = trained, { beams, decoding = greedily, tokens } = request;
     // prompts of one length share their kernels
-    const room = { rows: 1, prompt: Math.ceil(prompt.length / 16) * 16, tokens };
-    const marks = { ends: [tokenizer.eos], pad: tokenizer.pad };
+    const room = { rows: 1, prompt: Math.ceil(prompt.ids.length / 16) * 16, tokens };
+    const marks = { ends: prompt.ends, pad: speech.pad };
     if (beams !== undefined) {
       const search = yield* openSearch(writer, room, marks, beams), began = performance.now();
-      const ids = (yield* search({ prompts: [prompt], given }))[0]!;
-      tell(tokenizer.decode(ids));
+      const ids = (yield* search({ prompts: [prompt.ids], given }))[0]!;
+      tell(speech.decode(ids));
       return { ids, seconds: (performance.now() - began) / 1000 };
     }
     const generator = yield* openGenerator(writer, room, marks, decoding.kind), began = performance.now();
     const ids = yield* Stream.runFoldEffect(
-      generator.stream({ prompts: [prompt], given, decoding }),
+      generator.stream({ prompts: [prompt.ids], given, decoding }),
       (): readonly number[] => [],
       (before, [more]) =>
         Effect.sync(() => {
           const now = [...before, ...more!];
-          tell(added(tokenizer.decode(before), tokenizer.decode(now)));
+          tell(added(speech.decode(before), speech.decode(now)));
           return now;
         }),
     );
@@ -136,15 +127,15 @@ const write = ({ request, trained, prompt, given }: Asked, tell: (words: string)
 
 /** Writes the picture of where an answer looked. An answer without words was chosen by looking too: at its end. */
 const draw = (
-  { trained: { tokenizer, writer }, photo, question, prompt, given }: Asked,
+  { trained: { speech, writer }, photo, question, prompt, given }: Asked,
   ids: readonly number[],
   layout: Layout,
   path: string,
 ) =>
   Effect.gen(function* () {
-    const answer = ids.length > 0 ? ids : [tokenizer.eos];
-    const words = ids.length > 0 ? ids.map((id) => tokenizer.decode([id])) : ["(end)"];
-    const looks = yield* looksAt(writer, layout, { prompt, answer, given });
+    const answer = ids.length > 0 ? ids : [prompt.ends[0]!];
+    const words = ids.length > 0 ? ids.map((id) => speech.decode([id])) : ["(end)"];
+    const looks = yield* looksAt(writer, layout, { prompt: prompt.ids, answer, given });
     yield* atomicWrite(path, [lookSheet({ photo, question, tokens: words, looks })]);
   });
 
@@ -158,10 +149,12 @@ export const ask = (
     if (bad !== undefined) return yield* Effect.fail(bad);
     const device = yield* theDevice(), { show } = request;
     const trained = yield* loadTrained(request.checkpoint, request.arm);
-    const { tokenizer, writer, bridge } = trained, side = bridge.resolution;
-    const layout = show === undefined ? undefined : yield* described(() => windowsOf(bridge));
-    const photo = yield* loadPhoto(request.image, side, Math.max(side, trained.config.data.master));
-    const question = asked(request.question), prompt = [IMAGE_ID, ...questionIds(tokenizer, question)];
+    const { speech, writer, bridge, experiment: { world } } = trained, side = bridge.resolution;
+    const layout = show === undefined
+      ? undefined
+      : yield* described(() => windowsOf(bridge, trained.parts.tower));
+    const photo = yield* loadPhoto(request.image, side, Math.max(side, world?.data.master ?? 0));
+    const question = speech.asked(request.question), prompt = yield* fromEither(speech.prompt(question));
     const all = {
       request,
       trained,
@@ -172,14 +165,14 @@ export const ask = (
     };
     const { ids, seconds } = yield* write(all, tell);
     if (show !== undefined && layout !== undefined) yield* draw(all, ids, layout, show);
-    const answer = tokenizer.decode(ids), box = parseBox(answer, trained.config.data.grid);
+    const answer = speech.decode(ids), box = speech.box(answer);
     return {
       question,
       answer,
       ids,
-      unknown: unknownWords(trained, question),
+      unknown: speech.unknown(question),
       ...(O.isSome(box) ? { box: box.value } : {}),
-      arm: trained.arm.name,
+      arm: trained.arm,
       visualTokens: writer.images!.tokens,
       device: device.profile.name,
       seconds,

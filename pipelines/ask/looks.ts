@@ -29,13 +29,13 @@ import {
   sliceAxis,
   type Tensor,
   type TreeError,
+  type VisionTower,
   windowsPerSide,
 } from "@chain-of-sight/core";
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
-import { visionTower } from "../vision/tower.ts";
 import { described, writeKnown } from "../generate/generator.ts";
 import { heldParams, type Writer } from "../generate/programs.ts";
 
@@ -86,8 +86,10 @@ export const looksOf = (
  * The windows of a bridge on its grid, coarse to fine; a resampler has one. Throws ConfigError for a bridge whose tokens
  * are not in the order of its windows.
  */
-export const windowsOf = ({ description, resolution }: PlacedBridge): Layout => {
-  const { patch } = visionTower.config;
+export const windowsOf = (
+  { description, resolution }: PlacedBridge,
+  { config: { patch } }: VisionTower,
+): Layout => {
   if (description.kind === "chain-of-sight" && description.order === "coarse-to-fine") {
     return layoutOn(description, { resolution, patch });
   }

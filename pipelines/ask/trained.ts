@@ -1,5 +1,6 @@
 /** A trained model, ready to be asked. */
 import {
+  arrayTrees,
   input,
   type NdArray,
   type ParameterSpec,
@@ -11,78 +12,154 @@ import {
   vitSpecs,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { writerOf } from "../stages/answer.ts";
-import { bridgeAfter } from "../engine/experiment.ts";
-import { encoderParams } from "../engine/models.ts";
-import { tokenizerFor } from "../stages/encoding.ts";
-import { vocabularyOf } from "../stages/scene_source.ts";
-import { modelOf, type PlacedBridge, viewsRead } from "../stages/model.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
-import type { TrainingError } from "../train/fault.ts";
-import { trainedWeights } from "../train/saved_state.ts";
-import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
-import { loadVision, shippedWeights } from "../vision/weights.ts";
-import { type CheckpointError, load, nonFinite } from "../weights/checkpoint.ts";
-import { paramsIn } from "../weights/params.ts";
+import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import * as O from "fp-ts/lib/Option.js";
+import type { Box } from "../records/box.ts";
+import { fromEither } from "../base/bridge.ts";
+import { mixturesOf } from "../engine/experiment.ts";
+import { encoderFrom } from "../engine/inputs.ts";
+import { savedModel } from "../engine/models.ts";
+import { experimentLanguage, openParts, type ResolveError } from "../engine/resolve.ts";
 import type { Writer } from "../generate/programs.ts";
+import { boxFormats, loadMixture } from "../mixtures/mixture_config.ts";
+import { parseBox } from "../records/grid.ts";
+import { writerOf } from "../stages/answer.ts";
+import { apart, seesPictures } from "../stages/encoder.ts";
+import { tokenizerFor } from "../stages/encoding.ts";
+import { modelOf, type ModelParts, type PlacedBridge, viewsRead } from "../stages/model.ts";
+import type { Language, PromptIds } from "../text/language.ts";
+import { IMAGE_ID, IMAGE_MARK } from "../text/image_mark.ts";
+import { questionIds } from "../text/prompt.ts";
+import type { LanguageFiles } from "../text/language_files.ts";
+import type { TemplateError } from "../text/template.ts";
+import { namedTemplates } from "../text/templates.ts";
+import type { TrainingError } from "../train/fault.ts";
+import { encodedViews, type EncoderViews } from "../vision/tower.ts";
+import { type CheckpointError, nonFinite } from "../weights/checkpoint.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
 
 /** What loading a model can fail with. */
-export type TrainedError = CheckpointError | PlaceError | TrainingError | TreeError;
+export type TrainedError = CheckpointError | PlaceError | ResolveError | TrainingError | TreeError;
 
-/** A model that was pre-trained, expanded and fine-tuned. */
+/**
+ * How a model is spoken to.
+ * @internal
+ */
+export interface Speech {
+  /** The question as the model learnt to read questions. */
+  readonly asked: (question: string) => string;
+  /** The tokens of a question, and those that end an answer. */
+  readonly prompt: (question: string) => E.Either<TemplateError, PromptIds>;
+  /** The text of an answer. */
+  readonly decode: (ids: readonly number[]) => string;
+  /** What stands behind an end. */
+  readonly pad: number;
+  /** Words of a question that the model never learnt. */
+  readonly unknown: (question: string) => readonly string[];
+  /** The box that an answer speaks of, in shares of the image's sides. */
+  readonly box: (answer: string) => O.Option<Box>;
+}
+
+/** A model after a stage of its experiment. */
 export interface TrainedModel extends TrainedPlace {
-  /** The bridge that it was fine-tuned with. */
+  /** Its parts. */
+  readonly parts: ModelParts;
+  /** Its bridge. */
   readonly bridge: PlacedBridge;
-  /** Its encoding. */
-  readonly tokenizer: Tokenizer;
+  /** How it is spoken to. */
+  readonly speech: Speech;
+  /** Its tokenizer and template, for exports. */
+  readonly language: LanguageFiles;
   /** The encoder, the bridge and the decoder behind inputs `images` of `[rows, side, side, 3]`. */
   readonly writer: Writer;
 }
 
-const encoderOf = ({ encoder }: TrainedPlace): Effect.Effect<Tree<NdArray>, CheckpointError | TreeError> =>
-  Effect.map(
-    encoder === undefined
-      ? Effect.map(loadVision(shippedWeights()), ({ params }) => params)
-      : Effect.flatMap(load(encoder), ({ tensors }) => encoderParams(tensors)),
-    (params) => params as Tree<NdArray>,
-  );
-
 const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
   tree as Readonly<Record<string, Tree<A>>>;
 
-/** The same writer with the encoder before it, so that it reads pictures: the input `images`, `[rows, side, side, 3]`. */
+/** The same writer with the encoder before it, so that it reads images: the input `images`, `[rows, side, side, 3]`. */
 const seeing = (
   writer: Writer,
+  { tower }: ModelParts,
   model: VisionLanguage,
   views: EncoderViews,
   encoder: Tree<NdArray>,
 ): Writer => ({
   ...writer,
-  specs: { vision: vitSpecs(visionTower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
+  specs: { vision: vitSpecs(tower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
   params: { vision: encoder, ...named(writer.params) },
   images: {
     tokens: model.visualTokens,
     describe: (held, rows) => {
       const { vision, ...rest } = named(held), images = input("images", [rows, views.side, views.side, 3]);
-      const features = encodedViews(views)(vision as unknown as VitParams<Tensor>, images);
+      const features = encodedViews(tower, views)(vision as unknown as VitParams<Tensor>, images);
       return model.visual(rest, { features });
     },
   },
 });
 
-/**
- * Loads the model that a path names: the directory of a quickstart or an ablation, in which `name` chooses the arm, that
- * of one fine-tuning in a store, or the checkpoint of one.
- */
-export const loadTrained = (path: string, name?: string): Effect.Effect<TrainedModel, TrainedError> =>
+const ofWorld = ({ experiment: { world } }: TrainedPlace): Pick<TrainedModel, "speech" | "language"> => {
+  const tokenizer = tokenizerFor(world!);
+  const speech: Speech = {
+    // without a mark at its end
+    asked: (question) => question.trim().replace(/[\s?.!]+$/, ""),
+    prompt: (question) =>
+      E.right({ ids: [IMAGE_ID, ...questionIds(tokenizer, question)], ends: [tokenizer.eos] }),
+    decode: tokenizer.decode,
+    pad: tokenizer.pad,
+    unknown: (question) =>
+      question.split(/\s+/).filter((word) => tokenizer.encode(word).includes(tokenizer.unk)),
+    box: (answer) => parseBox(answer, world!.data.grid),
+  };
+  return { speech, language: { tokenizer: tokenizer.json, template: namedTemplates.plain } };
+};
+
+const ofMixture = (
+  file: string,
+  language: Language,
+): Effect.Effect<Pick<TrainedModel, "speech" | "language">, ResolveError> =>
   Effect.gen(function* () {
-    const place = yield* trainedPlace(path, name), { config, arm } = place, { model } = config;
-    const tokenizer = tokenizerFor(config), bridge = bridgeAfter({ ...config, arm }, "finetune");
-    const whole = modelOf(model, vocabularyOf(tokenizer), bridge);
-    const { weights } = yield* trainedWeights(place.checkpoint), bad = nonFinite(place.checkpoint, weights);
+    const { text } = yield* loadMixture(file), { parse } = boxFormats[text.boxes ?? "thousand"];
+    const speech: Speech = {
+      asked: (question) => question.trim(),
+      prompt: (question) => language.prompt([{ role: "user", content: `${IMAGE_MARK}\n${question}` }]),
+      decode: language.decode,
+      pad: language.pad,
+      unknown: () => [],
+      box: parse,
+    };
+    return { speech, language: { tokenizer: language.json, template: namedTemplates[text.template] } };
+  });
+
+/**
+ * Loads the model that a path names, for as long as the scope lives: the directory of a run, an ablation or an artefact, in
+ * which `name` chooses the arm, or a checkpoint in one.
+ */
+export const loadTrained = (
+  path: string,
+  name?: string,
+): Effect.Effect<TrainedModel, TrainedError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const place = yield* trainedPlace(path, name), { experiment, hashes, stage, checkpoint } = place;
+    const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
+    const language = yield* experimentLanguage(experiment);
+    const speaking = language === undefined
+      ? ofWorld(place)
+      : yield* ofMixture(mixturesOf(experiment)[0]!, language);
+    const whole = yield* savedModel(checkpoint, resolved, stage);
+    const bad = nonFinite(checkpoint, arrayTrees.flatten(whole.params));
     if (bad !== undefined) return yield* Effect.fail(bad);
-    const params = yield* paramsIn(weights, whole.specs);
-    const writer = writerOf({ model, bridge, params, tokenizer }), encoder = yield* encoderOf(place);
-    return { ...place, bridge, tokenizer, writer: seeing(writer, whole, viewsRead(bridge), encoder) };
+    const { model: { bridge, params }, encoder } = seesPictures(whole)
+      ? yield* fromEither(apart(whole, parts.tower))
+      : { model: whole, encoder: yield* encoderFrom(resolved, place.encoder) };
+    const writer = writerOf({ model: parts, bridge, params });
+    const looking = seeing(
+      writer,
+      parts,
+      modelOf(parts, bridge),
+      viewsRead(bridge),
+      encoder.params as Tree<NdArray>,
+    );
+    return { ...place, parts, bridge, ...speaking, writer: looking };
   });

@@ -108,6 +108,10 @@ export const checked = <A>(
     { _tag: "RefinementType", type: codec },
   );
 
+/** A codec with words about what it describes, for schemas and examples. */
+export const about = <C extends t.Mixed>(text: string, codec: C): C =>
+  Object.assign(Object.create(codec) as C, { about: text });
+
 /** The codec of objects that refuses fields which it does not have, such as misspelt ones. */
 export const closed = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A, unknown, unknown> => {
   const marks = { _tag: "RefinementType", type: codec, closed: true };
@@ -128,7 +132,10 @@ export const closed = <A>(codec: t.Type<A, unknown, unknown>): t.Type<A, unknown
   return Object.assign(type, marks);
 };
 
-/** The value of a record of codecs: required fields, and fields that may be absent but are never `undefined`. */
+/**
+ * The value of a record of codecs: required fields, and fields that may be absent but are never `undefined`.
+ * @internal
+ */
 export type ObjectOf<R extends t.Props, O extends t.Props> =
   & { readonly [K in keyof R]: t.TypeOf<R[K]> }
   & { readonly [K in keyof O]?: t.TypeOf<O[K]> };

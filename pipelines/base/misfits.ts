@@ -16,9 +16,20 @@ export interface Misfit {
   readonly nearest?: string;
 }
 
-/** The name among some that is written most like another. */
-export const nearestOf = (names: readonly string[], name: string): string | undefined =>
-  names.toSorted((a, b) => distance(a, name) - distance(b, name))[0];
+/** How far a name is from one that was written: not at all where one holds the other. */
+const farness = (name: string, written: string): number => {
+  const [a, b] = [name.toLowerCase(), written.toLowerCase()];
+  return a.includes(b) || b.includes(a) ? 0 : distance(a, b);
+};
+
+/** Names in the order of how much they are like another. */
+const nearestFirst = (names: readonly string[], written: string): readonly string[] =>
+  names.toSorted((a, b) =>
+    farness(a, written) - farness(b, written) || distance(a, written) - distance(b, written)
+  );
+
+/** Most fields that are listed where there is no such field. */
+const LISTED = 10;
 
 /** What a codec itself says against a value whose fields fit: at the value, or at the field that it names. */
 const ownWords = (codec: t.Mixed, value: unknown, path: readonly string[]): readonly Misfit[] => {
@@ -37,11 +48,14 @@ const unknownFields = (
   fields: Readonly<Record<string, Field>>,
 ): readonly Misfit[] =>
   Object.keys(value).filter((name) => !Object.hasOwn(fields, name)).map((name) => {
-    const names = Object.keys(fields), nearest = nearestOf(names, name);
+    const names = Object.keys(fields), [nearest] = nearestFirst(names, name);
+    const listed = names.length <= LISTED
+      ? `there are ${names.join(", ")}`
+      : `the nearest are ${nearestFirst(names, name).slice(0, 4).join(", ")}`;
     return {
       path: [...path, name],
       value: value[name],
-      expected: `no such field; there are ${names.join(", ")}`,
+      expected: `no such field; ${listed}`,
       ...(nearest === undefined ? {} : { nearest: [...path, nearest].join(".") }),
     };
   });

@@ -30,6 +30,7 @@ interface Tagged {
   readonly value?: unknown;
   readonly codomain?: t.Mixed;
   readonly closed?: boolean;
+  readonly about?: string;
 }
 
 const fieldsOf = (props: Readonly<Record<string, t.Mixed>>, required: boolean) =>
@@ -119,6 +120,9 @@ export const wanted = (codec: t.Mixed): string => {
 export const oneOfValues = (values: readonly unknown[]): string =>
   `${values.length === 1 ? "" : "one of "}${values.map((value) => JSON.stringify(value)).join(", ")}`;
 
+/** What is said about a codec's values, if anything. */
+export const aboutOf = (codec: t.Mixed): string | undefined => (codec as Tagged).about;
+
 /** Whether a value is an object with named fields. */
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -152,7 +156,7 @@ const valuesOf = ({ fields }: Alternative, name: string): readonly unknown[] => 
 
 /**
  * The alternative of a union that an object means: by the field whose values tell all alternatives apart, such as `kind`,
- * or by the only one that has some of its fields. Nothing for values that are no objects.
+ * or by the most fields that it shares. Nothing for values that are no objects.
  */
 export const choose = (codecs: readonly t.Mixed[], value: unknown): Choice => {
   const all = alternativesOf(codecs);
@@ -167,13 +171,11 @@ export const choose = (codecs: readonly t.Mixed[], value: unknown): Choice => {
       ? { field, values: [...new Set(all.flatMap((one) => valuesOf(one, field)))] }
       : { codec: found.codec };
   }
-  const some = all.filter(({ fields }) => Object.keys(value).some((name) => Object.hasOwn(fields, name)));
-  const fitting = some.filter(({ fields }) =>
-    Object.entries(fields).every(([name, { required }]) => !required || Object.hasOwn(value, name))
+  const known = all.map(({ fields }) =>
+    Object.keys(value).filter((name) => Object.hasOwn(fields, name)).length
   );
-  const [found] = fitting.length === 1 ? fitting : some;
-  if (fitting.length === 1 || some.length === 1) return { codec: found!.codec };
-  return some.length === 0
+  const most = Math.max(...known);
+  return most === 0
     ? { fields: [...new Set(all.flatMap(({ fields }) => Object.keys(fields)))] }
-    : undefined;
+    : { codec: all[known.indexOf(most)]!.codec };
 };

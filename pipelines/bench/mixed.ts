@@ -12,8 +12,8 @@ import { presets } from "../ablations/quickstart_presets.ts";
 import { type MetricRecord, readMetrics } from "../runs/metrics.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { languageTraining } from "../stages/language.ts";
-import type { ModelConfig } from "../stages/model.ts";
-import { freshModel } from "../stages/pretrain.ts";
+import { type ModelConfig, partsOf, smallBridge } from "../stages/model.ts";
+import { freshModel } from "../stages/train.ts";
 import { type LanguageData, sceneSource, vocabularyOf } from "../stages/scene_source.ts";
 import type { BatchError } from "../text/batch.ts";
 import { type FeatureError, featuresOf } from "../train/features.ts";
@@ -24,7 +24,7 @@ import { loadVision, shippedWeights } from "../vision/weights.ts";
 import { type MixedReport, mixedReport, type Run } from "./mixed_report.ts";
 
 /** What to train. */
-interface MixedOptions {
+export interface MixedOptions {
   /** Optimiser steps of each training. */
   readonly steps: number;
   /** Seeds of weights and of the order of examples; two or more. */
@@ -42,7 +42,7 @@ interface MixedOptions {
 }
 
 /** What can go wrong. */
-type MixedError = BatchError | DataError | DeviceError | FeatureError | TrainError;
+export type MixedError = BatchError | DataError | DeviceError | FeatureError | TrainError;
 
 /** A decoder that a software device trains in minutes, behind the bridge of the quickstart. */
 const model: ModelConfig = { width: 64, layers: 1, heads: 4, ff: 176, bridgeHeads: 4, init: 0.09 };
@@ -82,7 +82,7 @@ export const compareMixed = (
       text: base.text.pretrain,
       tokenizer,
     };
-    const source = sceneSource(data);
+    const source = sceneSource(data), parts = partsOf(model, vocabularyOf(tokenizer));
     const run = (precision: Precision, seed: number, overflowAt?: number) =>
       Effect.gen(function* () {
         const name = [precision, seed, ...(overflowAt === undefined ? [] : ["overflow"])].join("-");
@@ -95,8 +95,8 @@ export const compareMixed = (
           precision,
         };
         const training = languageTraining(
-          { name, config, model, source, seed },
-          freshModel(arm, model, vocabularyOf(tokenizer), seed),
+          { name, config, model: parts, source, seed },
+          freshModel(smallBridge(arm.bridge, parts), parts, seed),
           { checkpoint: `${folder}/${name}.safetensors`, metrics: `${folder}/${name}.jsonl`, every: steps },
         );
         const { metrics } = yield* train({

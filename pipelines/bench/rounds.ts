@@ -11,7 +11,7 @@ export interface Side<K> {
 }
 
 /** What the rounds of one side gave. */
-interface Timed<K> {
+export interface Timed<K> {
   /** Who. */
   readonly who: K;
   /** Evaluations between two waits. */

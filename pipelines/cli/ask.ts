@@ -19,7 +19,6 @@ import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../ask/ask.ts";
 import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
-import { choiceFlag, intFlag, switchFlag } from "./flags.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
@@ -33,13 +32,14 @@ const flags = {
   arm: optional(Flag.String("arm"), "arm of the run; the first with several scales by default"),
   image: Flag.String("image").pipe(Flag.withDescription("a photo: JPEG, PNG, WebP, GIF, AVIF or TIFF")),
   question: Flag.String("question").pipe(Flag.withDescription("what is asked, such as: is there a cow")),
-  device: choiceFlag(
-    "device",
-    deviceNames,
-    "auto",
-    "what computes: auto takes WebGPU where there is an adapter, the CPU otherwise",
+  device: Flag.Literals("device", deviceNames).pipe(
+    Flag.withDefault("auto" as const),
+    Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
   ),
-  tokens: intFlag("max-tokens", 16, "most tokens of the answer"),
+  tokens: Flag.Int("max-tokens").pipe(
+    Flag.withDefault(16),
+    Flag.withDescription("most tokens of the answer"),
+  ),
   temperature: optional(
     Flag.Finite("temperature"),
     "draw tokens at this temperature; without it, and without the three below, the likeliest are taken",
@@ -55,7 +55,10 @@ const flags = {
     Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]),
     "ask in the prompt of this benchmark, and say what its score reads in the answer",
   ),
-  json: switchFlag("json", "write the answer and what it was made with as one line of JSON"),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("write the answer and what it was made with as one line of JSON"),
+  ),
   show: optional(
     Flag.String("show"),
     "write a PNG of where every token of the answer looked, scale by scale",

@@ -20,7 +20,8 @@ import {
 import { override } from "../configs/override.ts";
 import { presets } from "../ablations/quickstart_presets.ts";
 import { summaryTable } from "../quickstart/report.ts";
-import { quickstart, type QuickstartError } from "../quickstart/run.ts";
+import type { MakeError } from "../engine/make.ts";
+import { quickstart } from "../quickstart/run.ts";
 import { ensureReportPage, type ReportError } from "../report/write.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
@@ -72,7 +73,7 @@ const configured = (size: Scale, { seed, set }: Given): Effect.Effect<Quickstart
 const show = (
   config: QuickstartConfig,
   { out, fresh, json }: Given,
-): Effect.Effect<void, QuickstartError | ReportError, Device> =>
+): Effect.Effect<void, MakeError | ReportError, Device> =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);

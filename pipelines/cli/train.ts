@@ -1,7 +1,8 @@
 /**
- * Trains on annotation files and pictures of your own, as a JSON file describes it.
+ * Runs an experiment that a JSON file describes: models, data and stages of your own.
  *
- *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--cache folder] [--check] [--json]
+ *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
+ *         [--set field=value ...] [--check] [--json]
  *
  * Ctrl-C saves; the same command goes on from there. With `--check` the mixtures are opened and reported, no more.
  */
@@ -10,34 +11,41 @@ import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import member from "../deno.json" with { type: "json" };
+import type { Json } from "../base/hash.ts";
+import { DEFAULT_CACHE } from "../engine/context.ts";
+import { type Experiment, stageName } from "../engine/experiment.ts";
+import { loadExperiment } from "../engine/load.ts";
+import type { PartScores } from "../engine/mixture_evaluate.ts";
+import { type MixtureSummary, mixtureSummary } from "../engine/mixture_summary.ts";
+import { resolve } from "../engine/resolve.ts";
+import { runExperiments } from "../engine/run.ts";
+import { type RunSummary, runSummaryCodec, summariseRun } from "../engine/summary.ts";
+import type { ScoreReport } from "../eval/report.ts";
 import { loadMixture } from "../mixtures/mixture_config.ts";
 import { openMixture } from "../mixtures/mixture_open.ts";
-import { loadMixtureRun, type MixtureRunConfig } from "../engine/mixture_config.ts";
-import type { ScoreReport } from "../eval/report.ts";
-import type { PartScores } from "../engine/mixture_evaluate.ts";
-import {
-  type MixtureRunSummary,
-  type MixtureSummary,
-  mixtureSummary,
-  runOnMixtures,
-} from "../engine/mixture_run.ts";
+import { DEFAULT_STORE } from "../ablations/commands.ts";
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, halfSumsFlag, jsonFlag } from "./flags.ts";
+import { computeFlag, halfSumsFlag, jsonFlag, setFlag } from "./flags.ts";
 
 const parts = {
   config: Argument.String("file").pipe(
-    Argument.withDescription("the run: arm, model, mixtures and trainings"),
+    Argument.withDescription("the experiment: model, data and stages"),
   ),
   device: computeFlag,
   halfSums: halfSumsFlag,
   out: Flag.String("out").pipe(
     Flag.optional,
-    Flag.withDescription("run directory; runs/mixtures-<arm>-<seed> by default"),
+    Flag.withDescription("run directory; runs/<name>-<seed> by default"),
+  ),
+  set: setFlag,
+  store: Flag.String("store").pipe(
+    Flag.withDefault(DEFAULT_STORE),
+    Flag.withDescription("folder of artefacts, which runs share"),
   ),
   cache: Flag.String("cache").pipe(
-    Flag.withDefault("cache/mixtures"),
+    Flag.withDefault(DEFAULT_CACHE),
     Flag.withDescription("folder of prepared annotations and features, shared between runs"),
   ),
   check: Flag.Boolean("check").pipe(
@@ -90,7 +98,7 @@ const scoreNotes = (name: string, { asked, leftOut, images }: PartScores): reado
   ];
 };
 
-const scoresText = ({ scores }: MixtureRunSummary): string => {
+const scoresText = ({ scores }: Pick<RunSummary, "scores">): string => {
   const value = (report: ScoreReport | null): string =>
     report === null ? "" : (report.values[report.main] ?? NaN).toFixed(4);
   const parts = Object.entries(scores);
@@ -110,33 +118,60 @@ const scoresText = ({ scores }: MixtureRunSummary): string => {
   ].join("\n");
 };
 
-const checked = (config: MixtureRunConfig, cache: string) =>
+/** Losses and scores of every stage. */
+const stagesText = ({ stages }: RunSummary): string =>
+  table(
+    ["stage", "number", "value"],
+    Object.entries(stages).flatMap(([stage, numbers]) =>
+      Object.entries(numbers).map(([name, value]) => [stage, name, Number(value.toPrecision(5))])
+    ),
+  );
+
+const summaryText = (summary: RunSummary): string =>
+  [
+    ...(Object.keys(summary.mixtures).length > 0 ? [partsText(summary.mixtures)] : []),
+    stagesText(summary),
+    ...(Object.keys(summary.scores).length > 0 ? [scoresText(summary)] : []),
+  ].join("\n");
+
+const checked = ({ stages }: Experiment, cache: string) =>
   Effect.map(
-    Effect.forEach(["pretrain", "finetune", "evaluate"] as const, (stage) =>
-      Effect.map(
-        Effect.flatMap(loadMixture(config[stage].mixture), (of) => openMixture(of, cache)),
-        (mixture) => [stage, mixtureSummary(mixture)] as const,
-      )),
-    (all) => Object.fromEntries(all),
+    Effect.forEach(stages, (spec) => {
+      const data = "train" in spec ? spec.train.data : "evaluate" in spec ? spec.evaluate.data : undefined;
+      return typeof data !== "string" ? Effect.succeed([]) : Effect.map(
+        Effect.flatMap(loadMixture(data), (of) => openMixture(of, cache)),
+        (mixture) => [[stageName(spec), mixtureSummary(mixture)] as const],
+      );
+    }),
+    (all) => Object.fromEntries(all.flat()),
   );
 
 /** The command. */
 export const command = Command.make(
   "train",
   parts,
-  ({ config: path, device, halfSums, out, cache, check, json }) =>
+  ({ config: path, device, halfSums, out, set, store, cache, check, json }) =>
     Effect.scoped(Effect.gen(function* () {
-      const config = yield* loadMixtureRun(path);
+      const experiment = yield* loadExperiment(path, set);
+      const resolved = yield* resolve(experiment, cache);
       if (check) {
-        const mixtures = yield* checked(config, cache);
+        const mixtures = yield* checked(experiment, cache);
         return print(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
       }
-      const folder = Option.getOrElse(out, () => `runs/mixtures-${config.arm.name}-${config.seed}`);
-      const run = runOnMixtures(config, { out: folder, cache, version: member.version });
+      const folder = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
+      const run = runExperiments([{ resolved }], {
+        out: folder,
+        store,
+        cache,
+        version: member.version,
+        name: experiment.name,
+        config: experiment as unknown as Json,
+        seeds: { model: experiment.seed },
+        summary: runSummaryCodec(),
+        summarise: (found) => summariseRun(experiment, found),
+      });
       const summary = yield* Effect.provide(run, tuned(deviceNamed(device, { halfSums })));
-      print(
-        json ? JSON.stringify(summary, null, 2) : `${partsText(summary.mixtures)}\n${scoresText(summary)}`,
-      );
+      print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
       notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
     })),
 );

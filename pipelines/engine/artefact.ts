@@ -42,7 +42,7 @@ export const resultCodec = (): t.Type<ArtefactResult, unknown, unknown> =>
   resultType as unknown as t.Type<ArtefactResult, unknown, unknown>;
 
 /** Directory of an artefact. */
-export const artefactPath = (store: string, job: Pick<Job, "stage" | "key">): string =>
+export const artefactPath = (store: string, job: Pick<Job, "name" | "key">): string =>
   `${store}/${artefactName(job)}`;
 
 /** The result of an artefact by its directory, or nothing where it is not finished. */

@@ -8,19 +8,25 @@ import type { MadeBy } from "./jobs.ts";
 export interface JobContext extends MadeBy {
   /** The store. */
   readonly store: string;
+  /** Folder of prepared annotations and features of mixtures, shared between runs. */
+  readonly cache: string;
   /** Version of the code, for manifests. */
   readonly version: string;
   /** What was read, by key, the latest last. */
   readonly kept: Map<string, unknown>;
 }
 
+/** The folder of prepared annotations and features unless another is asked for. */
+export const DEFAULT_CACHE = "cache/mixtures";
+
 /** A context with nothing in memory, for the code as it is. */
 export const jobContext = (
   store: string,
   device: string,
   version: string,
+  cache: string = DEFAULT_CACHE,
 ): Effect.Effect<JobContext, RunError> =>
-  Effect.map(codeVersions, (code) => ({ store, device, code, version, kept: new Map() }));
+  Effect.map(codeVersions, (code) => ({ store, cache, device, code, version, kept: new Map() }));
 
 /** Things kept in memory: those of one experiment. */
 const KEPT = 8;

@@ -9,17 +9,18 @@ import { defaultVision, type VisionConfig } from "../stages/vision_config.ts";
 import type { TrainError } from "../train/trainer.ts";
 import type { Experiment } from "./experiment.ts";
 
-/** The vision stage of an experiment as that stage's own configuration. */
-export const visionOf = ({ data, seed, vision }: Experiment): VisionConfig => ({
-  ...defaultVision,
-  data,
-  seed,
-  steps: vision.steps,
-  batch: vision.batch,
-  scenes: vision.scenes,
-  evalScenes: Math.max(...vision.batch),
-  warmup: Math.min(defaultVision.warmup, Math.floor(vision.steps / 2)),
-});
+/** The vision stage of an experiment as that stage's own configuration; nothing where it trains no encoder. */
+const visionOf = ({ world, seed, model: { vision } }: Experiment): VisionConfig | undefined =>
+  vision.from !== "fresh" ? undefined : {
+    ...defaultVision,
+    data: world!.data,
+    seed,
+    steps: vision.steps,
+    batch: vision.batch,
+    scenes: vision.scenes,
+    evalScenes: Math.max(...vision.batch),
+    warmup: Math.min(defaultVision.warmup, Math.floor(vision.steps / 2)),
+  };
 
 /** Trains the encoder of an experiment, or reads it where that is done; pictures are drawn into a folder. */
 export const trainEncoder = (
@@ -27,6 +28,6 @@ export const trainEncoder = (
   run: StageRun,
   pictures: string,
 ): Effect.Effect<void, TrainError | DataError | TreeError, Device> => {
-  const vision = visionOf(experiment);
+  const vision = visionOf(experiment)!;
   return Effect.asVoid(runVision(vision, { ...stagePlaces(run, "vision"), every: vision.every }, pictures));
 };

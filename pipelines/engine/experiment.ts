@@ -1,143 +1,209 @@
 /**
- * One run as a value: everything that decides its numbers on a given device, and nothing else. An ablation is a list of
- * these, derived from one base.
+ * An experiment as a value: a model, and the stages that it goes through. Quickstarts, arms of ablations, `cos train` and
+ * notebooks are such values. It holds everything that decides the numbers of a run, beside the files that it names.
  */
 import * as t from "io-ts";
-import { type DataConfig, dataConfigCodec } from "../scenes/config.ts";
-import type { EvaluateConfig } from "../stages/evaluate.ts";
-import { languageCodec, type LanguageConfig } from "../stages/language_config.ts";
-import {
-  type Arm,
-  armCodec,
-  grownBridge,
-  modelCodec,
-  type ModelConfig,
-  type PlacedBridge,
-  smallBridge,
-} from "../stages/model.ts";
-import { type TextConfig, turnsCodec } from "../train/rows.ts";
+import type { TypeOf } from "../base/bridge.ts";
+import { about, checked, closed, object, oneOf } from "../base/codecs.ts";
+import { batchSize, fraction, natural, rowLength, seed, whole } from "../base/numbers.ts";
+import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
+import { benchmarks } from "../eval/registry.ts";
+import { type DataConfig, dataConfigCodec, splitCodec } from "../scenes/config.ts";
+import { languageCodec } from "../stages/language_config.ts";
+import { adapterCodec } from "../stages/model.ts";
+import { turnsCodec } from "../train/rows.ts";
 
-/** What all runs of a comparison share. */
-export interface ExperimentBase {
-  /** How scenes are made. */
-  readonly data: DataConfig;
-  /** Scenes of each split. */
-  readonly scenes: { readonly pretrain: number; readonly finetune: number; readonly eval: number };
-  /** The vision stage: 0 steps take the shipped weights, more train the encoder here. */
-  readonly vision: {
-    /** Optimiser steps. */
-    readonly steps: number;
-    /** Pictures of a step at 112 px and at 224 px. */
-    readonly batch: readonly [number, number];
-    /** Training scenes. */
-    readonly scenes: number;
-  };
-  /** The decoder. */
-  readonly model: ModelConfig;
-  /** Greatest size of the vocabulary. */
-  readonly vocabulary: number;
-  /** Rows of training text in either stage. */
-  readonly text: { readonly pretrain: TextConfig; readonly finetune: TextConfig };
-  /** Pictures per submit when features are computed, at 112 px; a quarter of them at 224 px. */
-  readonly featureBatch: number;
-  /** Pre-training. */
-  readonly pretrain: LanguageConfig;
-  /** Fine-tuning. */
-  readonly finetune: LanguageConfig;
-  /** Evaluation. */
-  readonly evaluate: EvaluateConfig;
-}
-
-/** What experiments may have beside their base; what is absent is as it was before there was a choice. */
-export interface ExperimentSetting {
-  /** Side of the pictures of pre-training, pixels; 112 if absent. Growth multiplies it for fine-tuning and evaluation. */
-  readonly resolution?: number;
-  /** How scenes of pre-training are made; as all others if absent. */
-  readonly pretrainData?: DataConfig;
-  /** Scenes of the control split `large-objects`, about which evaluation asks as well; none if absent. */
-  readonly largeObjects?: number;
-}
-
-/** One run: an arm and a seed on a base. */
-export interface Experiment extends ExperimentBase, ExperimentSetting {
-  /** The bridge, and how it grows. */
-  readonly arm: Arm;
-  /** Key of initial weights and of the order of examples. */
-  readonly seed: number;
-}
-
-const natural = t.refinement(t.number, (n) => Number.isInteger(n) && n > 0, "an integer above 0");
-const whole = t.refinement(t.number, (n) => Number.isInteger(n) && n >= 0, "an integer of at least 0");
+const words = t.refinement(t.string, (s) => s.trim() !== "", "a text that is not empty");
+const named = t.refinement(
+  t.string,
+  (s) => /^[\w.-]+$/.test(s),
+  "a name of letters, digits, dots and dashes",
+);
+const some = <A>(of: t.Type<A, unknown, unknown>) =>
+  t.refinement(t.readonlyArray(of), (list) => list.length > 0, `a list of one or more: ${of.name}`);
 // a control asks each question about another scene
-const several = t.refinement(t.number, (n) => Number.isInteger(n) && n > 1, "an integer above 1");
-const text = t.strict({ length: natural, turns: turnsCodec });
+const several = t.refinement(natural, (n) => n > 1, "an integer above 1");
 
-const baseFields = {
-  data: dataConfigCodec(),
-  scenes: t.strict({ pretrain: natural, finetune: natural, eval: several }),
-  vision: t.strict({ steps: whole, batch: t.readonly(t.tuple([natural, natural])), scenes: natural }),
-  model: modelCodec(),
-  vocabulary: natural,
-  text: t.strict({ pretrain: text, finetune: text }),
-  featureBatch: natural,
-  pretrain: languageCodec(),
-  finetune: languageCodec(),
-  evaluate: t.strict({ batch: natural, resamples: natural, seed: whole, samples: natural }),
-};
+const vision = t.union([
+  object({ from: about("the encoder of this repository", t.literal("shipped")) }),
+  object({
+    from: about("the encoder of this repository, trained on the drawn world first", t.literal("fresh")),
+    steps: about("optimiser steps", natural),
+    batch: about("images per step at 112 px and at 224 px", t.readonly(t.tuple([natural, natural]))),
+    scenes: about("training scenes", natural),
+  }),
+  object({
+    from: about("a vision encoder in a Hugging Face layout", t.literal("huggingface")),
+    folder: about("folder of config.json and safetensors", words),
+    levels: about("blocks whose features the bridge reads, counted from 0, shallow first", some(whole)),
+  }, { blocks: about("blocks that are loaded, from the first on; all by default", natural) }),
+]);
 
-/** Codecs of the fields that a type has beside those of its base. */
-type FieldsBeside<A, B> = {
-  readonly [K in Exclude<keyof A, keyof B>]: t.Type<A[K], unknown, unknown>;
-};
+const decoder = t.union([
+  object({
+    from: about("a decoder that starts random", t.literal("fresh")),
+    width: natural,
+    layers: natural,
+    heads: natural,
+    ff: about("channels inside the perceptron", natural),
+  }),
+  object({
+    from: about("a decoder in a Hugging Face layout", t.literal("huggingface")),
+    folder: about("folder of config.json and safetensors", words),
+  }),
+]);
 
-/** Codec of what extends {@link ExperimentBase} by some fields; it takes complete values only. */
-export const baseAnd = <A extends ExperimentBase>(
-  fields: FieldsBeside<A, ExperimentBase>,
-): t.Type<A, unknown, unknown> =>
-  t.strict({ ...baseFields, ...fields as unknown as t.Props }) as unknown as t.Type<A, unknown, unknown>;
-
-/** As {@link baseAnd}, for what has an {@link ExperimentSetting} as well. */
-export const settingAnd = <A extends ExperimentBase & ExperimentSetting>(
-  fields: FieldsBeside<A, ExperimentBase & ExperimentSetting>,
-): t.Type<A, unknown, unknown> =>
-  t.exact(t.intersection([
-    t.type({ ...baseFields, ...fields as unknown as t.Props }),
-    t.partial({ resolution: natural, pretrainData: dataConfigCodec(), largeObjects: natural }),
-  ])) as unknown as t.Type<A, unknown, unknown>;
-
-const experimentType = settingAnd<Experiment>({
-  arm: armCodec(),
-  seed: whole as unknown as t.Type<number, unknown, unknown>,
+const model = object({
+  vision: about("the vision encoder", vision),
+  bridge: about("from features to visual tokens", bridgeCodec()),
+  bridgeHeads: about("attention heads of the bridge", natural),
+  decoder: about("the language model", decoder),
+}, {
+  init: about("standard deviation of weights that start random; 0.02 by default", fraction),
+  resolution: about("side of the images of the first stage, pixels; that of the encoder by default", natural),
+  adapter: about("low-rank adapters (LoRA); none by default", adapterCodec()),
 });
 
-/** Codec of {@link Experiment}; it takes complete configurations only. */
+const world = object({
+  data: about("how scenes are drawn", dataConfigCodec()),
+  vocabulary: about("most tokens of the vocabulary that is made for them", natural),
+});
+
+/** @internal */
+export const trainScenes = object({
+  scenes: about("split of the drawn world", splitCodec),
+  count: about("number of scenes", natural),
+  length: about("tokens of a row", rowLength),
+  turns: about("questions of a row, by kind", turnsCodec),
+}, { data: about("how these scenes are drawn; as the world by default", dataConfigCodec()) });
+
+/** @internal */
+export const askScenes = object({ scenes: splitCodec, count: several });
+
+/** @internal */
+export const trainFields = closed(t.intersection([
+  t.type({
+    name: about("name of the stage; its files are named by it", named),
+    data: about(
+      "file of a mixture, relative to this file, or scenes of the drawn world",
+      t.union([words, trainScenes]),
+    ),
+  }),
+  languageCodec(),
+]));
+
+/** @internal */
+export const expandFields = object({
+  by: about("how the bridge grows; null where it stays", t.union([expansionCodec(), t.null])),
+}, { name: named });
+
+/** @internal */
+export const askMixture = object({
+  data: about("file of a mixture, relative to this file; its parts hold the questions", words),
+  benchmarks: about(
+    "benchmark by whose rules the answers to a part are scored, by name of the part",
+    t.readonly(t.record(t.string, oneOf(benchmarks.map(({ name }) => name)))),
+  ),
+  batch: about("questions per submit", batchSize),
+  tokens: about("most tokens of an answer", rowLength),
+}, { name: named });
+
+/** @internal */
+export const askWorld = object({
+  data: about("held-out scenes", askScenes),
+  batch: about("questions per submit", natural),
+  resamples: about("bootstrap resamples of intervals", natural),
+  seed: about("seed of the resamples", seed),
+  samples: about("scenes that the image grid shows", natural),
+}, { name: named, controls: about("further scenes that are asked about", t.readonlyArray(askScenes)) });
+
+/** @internal */
+export const stageFields = t.union([
+  object({ train: about("training", trainFields) }),
+  object({ expand: about("expansion of the bridge", expandFields) }),
+  object({ evaluate: about("evaluation", t.union([askMixture, askWorld])) }),
+]);
+
+/** @internal */
+export const experimentFields = object({
+  name: about("name of the run", named),
+  seed: about("seed of initial weights and of the order of examples", seed),
+  model: about("vision encoder, bridge, decoder and adapter", model),
+  stages: about("what the model goes through, in order", some(stageFields)),
+}, {
+  $schema: t.string,
+  world: about("the drawn world, for stages on scenes", world),
+  featureBatch: about("images per submit when features are computed; 32 by default", batchSize),
+});
+
+/** A stage on the drawn world's training scenes. */
+export interface SceneRows extends TypeOf<typeof trainScenes> {}
+/** Held-out scenes that are asked about. */
+export interface AskedScenes extends TypeOf<typeof askScenes> {}
+/** A training stage. */
+export interface TrainSpec extends TypeOf<typeof trainFields> {}
+/** An expansion. */
+export interface ExpandSpec extends TypeOf<typeof expandFields> {}
+/** An evaluation on the parts of a mixture. */
+export interface MixtureQuestions extends TypeOf<typeof askMixture> {}
+/** An evaluation on scenes. */
+export interface SceneQuestions extends TypeOf<typeof askWorld> {}
+/** A stage. */
+export type StageSpec = TypeOf<typeof stageFields>;
+/** Everything that decides a run, beside the files that it names. */
+export interface Experiment extends TypeOf<typeof experimentFields> {}
+
+/** What the stages of an experiment do. */
+export type StageKind = "train" | "expand" | "evaluate";
+
+/** What a stage does. */
+export const stageKind = (spec: StageSpec): StageKind =>
+  "train" in spec ? "train" : "expand" in spec ? "expand" : "evaluate";
+
+/** Name of a stage: its own, or what it does. */
+export const stageName = (spec: StageSpec): string =>
+  "train" in spec
+    ? spec.train.name
+    : "expand" in spec
+    ? spec.expand.name ?? "expand"
+    : spec.evaluate.name ?? "evaluate";
+
+/** Names of artefacts that are no stages of an experiment. */
+const RESERVED = ["scenes", "vision", "features"];
+
+const wrong = ({ stages, world, model }: Experiment): string | undefined => {
+  const names = stages.map(stageName), twice = names.find((name, i) => names.indexOf(name) < i);
+  const reserved = names.find((name) => RESERVED.includes(name));
+  const drawn = stages.some((spec) =>
+    ("train" in spec && typeof spec.train.data !== "string") ||
+    ("evaluate" in spec && typeof spec.evaluate.data !== "string")
+  );
+  if (twice !== undefined) return `stages with different names; ${twice} is there twice`;
+  if (reserved !== undefined) return `stages with other names than ${RESERVED.join(", ")}`;
+  if (!("train" in stages[0]!)) return "a train stage first";
+  if (world === undefined && drawn) return "a world, as a stage is on scenes";
+  return world === undefined && model.vision.from === "fresh"
+    ? "a world, as the vision encoder is trained on scenes"
+    : undefined;
+};
+
+const experimentType: t.Type<Experiment, unknown, unknown> = checked(experimentFields, wrong);
+
+/** Codec of {@link Experiment}. */
 export const experimentCodec = (): t.Type<Experiment, unknown, unknown> => experimentType;
 
-/** What a run of this form is decided by, with arm and seed left out. */
-export const baseOf = (of: ExperimentBase): ExperimentBase => ({
-  data: of.data,
-  scenes: of.scenes,
-  vision: of.vision,
-  model: of.model,
-  vocabulary: of.vocabulary,
-  text: of.text,
-  featureBatch: of.featureBatch,
-  pretrain: of.pretrain,
-  finetune: of.finetune,
-  evaluate: of.evaluate,
-});
+/** The trainings of an experiment, in order. */
+export const trainsOf = ({ stages }: Pick<Experiment, "stages">): readonly TrainSpec[] =>
+  stages.flatMap((spec) => "train" in spec ? [spec.train] : []);
 
-/** The setting of what has one: absent fields stay absent, so that what is without them is known by the same hash. */
-export const settingOf = (
-  { resolution, pretrainData, largeObjects }: ExperimentSetting,
-): ExperimentSetting => ({
-  ...(resolution === undefined ? {} : { resolution }),
-  ...(pretrainData === undefined ? {} : { pretrainData }),
-  ...(largeObjects === undefined ? {} : { largeObjects }),
-});
+/** How the scenes of a training are drawn. */
+export const dataOf = ({ world }: Pick<Experiment, "world">, { data }: SceneRows): DataConfig =>
+  data ?? world!.data;
 
-/** The bridge of an experiment in and after a stage. Throws ConfigError for an arm that does not fit. */
-export const bridgeAfter = (
-  { arm, model, resolution }: Pick<Experiment, "arm" | "model" | "resolution">,
-  stage: "pretrain" | "expand" | "finetune",
-): PlacedBridge => stage === "pretrain" ? smallBridge(arm, resolution) : grownBridge(arm, model, resolution);
+/** The files of mixtures that an experiment names, each once. */
+export const mixturesOf = ({ stages }: Pick<Experiment, "stages">): readonly string[] => [
+  ...new Set(stages.flatMap((spec) => {
+    const data = "train" in spec ? spec.train.data : "evaluate" in spec ? spec.evaluate.data : undefined;
+    return typeof data === "string" ? [data] : [];
+  })),
+];

@@ -1,54 +1,81 @@
-/** Scenes, encoder and features of experiments, kept in memory for the jobs of one process that need them again. */
-import type { NdArray, TreeError } from "@chain-of-sight/core";
+/** Scenes, encoders and features of experiments, kept in memory for the jobs of one process that need them again. */
+import type { TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import type { DataError } from "../base/data_error.ts";
+import { hashOf } from "../base/hash.ts";
+import { loadMixture } from "../mixtures/mixture_config.ts";
+import { type MixtureError, type OpenMixture, openMixture } from "../mixtures/mixture_open.ts";
 import type { SceneSet } from "../images/picture_set.ts";
 import { renderDataset } from "../scenes/workers.ts";
-import { hashOf } from "../base/hash.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
+import { type MixtureFeatures, openMixtureFeatures } from "../stages/mixture_source.ts";
+import { type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { LanguageData } from "../stages/scene_source.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureError, type FeatureSet, featuresOf } from "../train/features.ts";
+import type { FillError } from "../train/fill_features.ts";
 import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
-import { load } from "../weights/checkpoint.ts";
+import { type CheckpointError, load } from "../weights/checkpoint.ts";
+import { type LoadError, loadVisionTower } from "../weights/huggingface/load.ts";
 import { artefactPath } from "./artefact.ts";
-import type { Experiment } from "./experiment.ts";
-import { dataIn, type Job, jobsOf, type LanguageSplit, scenesIn } from "./jobs.ts";
-import { encoderParams } from "./models.ts";
 import { type JobContext, keeping } from "./context.ts";
+import type { Experiment } from "./experiment.ts";
+import { type Job, jobsOf, rowsOf, type SeenScenes } from "./jobs.ts";
+import { encoderParams } from "./models.ts";
+import type { Resolved } from "./resolve.ts";
 
-/** The artefact of scenes or features of a split. */
+/** The artefact of the scenes, or of the features, that some images are. */
 export const pictureJob = (
   context: JobContext,
-  e: Experiment,
-  stage: "scenes" | "features",
-  split: LanguageSplit,
-): Job => jobsOf(e, context).find((job) => job.stage === stage && job.pictures?.split === split)!;
+  resolved: Resolved,
+  kind: "scenes" | "features",
+  { split, side, tiles, data, count }: SeenScenes,
+): Job =>
+  jobsOf(resolved, context).find(({ kind: made, pictures: p }) =>
+    made === kind && p!.split === split && p!.side === side && p!.count === count &&
+    (kind === "scenes" || p!.tiles === tiles) && hashOf(p!.data) === hashOf(data)
+  )!;
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
 export const scenesOf = (context: JobContext, job: Job): Effect.Effect<SceneSet, DataError> => {
-  const { split, side } = job.pictures!, { experiment: e } = job;
-  const cache = `${artefactPath(context.store, job)}/pictures`;
-  return renderDataset(dataIn(e, split), split, scenesIn(e, split), { sides: [side], cache });
-};
-
-/** The encoder of an experiment: the shipped one, or the one that was trained for it. */
-export const encoderOf = (
-  context: JobContext,
-  e: Experiment,
-): Effect.Effect<VisionWeights, FeatureError> => {
-  const job = jobsOf(e, context).find(({ stage }) => stage === "vision");
-  if (job === undefined) return keeping(context, "shipped encoder", loadVision(shippedWeights()));
-  const path = `${artefactPath(context.store, job)}/checkpoints/vision.safetensors`;
-  return Effect.gen(function* () {
-    const { tensors, hash } = yield* load(path);
-    return { params: yield* encoderParams(tensors as Readonly<Record<string, NdArray>>), hash };
+  const { split, side, count, data } = job.pictures!;
+  return renderDataset(data, split, count, {
+    sides: [side],
+    cache: `${artefactPath(context.store, job)}/pictures`,
   });
 };
 
+/** The encoder of an experiment: the shipped one, one of another project, or the one in the checkpoint of its training. */
+export const encoderFrom = (
+  { experiment: { model: { vision } }, parts: { tower }, hashes }: Resolved,
+  trained: string | undefined,
+): Effect.Effect<VisionWeights, CheckpointError | LoadError | TreeError> =>
+  Effect.gen(function* () {
+    if (vision.from === "shipped") return yield* loadVision(shippedWeights());
+    if (vision.from === "fresh") {
+      const { tensors, hash } = yield* load(trained!);
+      return { tower, params: yield* encoderParams(tensors), hash };
+    }
+    const { folder, blocks } = vision;
+    const { params } = yield* loadVisionTower(folder, blocks === undefined ? {} : { blocks });
+    return { tower, params, hash: hashOf({ model: hashes[folder], blocks: blocks ?? null }) };
+  });
+
+/** The encoder of an experiment, kept in memory. */
+export const encoderOf = (
+  context: JobContext,
+  resolved: Resolved,
+): Effect.Effect<VisionWeights, CheckpointError | LoadError | TreeError> => {
+  const { experiment: { model: { vision } }, hashes } = resolved;
+  const job = jobsOf(resolved, context).find(({ kind }) => kind === "vision");
+  const trained = job && `${artefactPath(context.store, job)}/checkpoints/vision.safetensors`;
+  return keeping(context, hashOf({ vision, hashes, job: job?.key ?? null }), encoderFrom(resolved, trained));
+};
+
 /** Pictures in memory are many bytes: only records, hash and features are kept. */
-export interface SeenScenes {
+export interface EncodedScenes {
   /** The records. */
   readonly scenes: SceneSet["scenes"];
   /** Hash of the pictures. */
@@ -57,21 +84,24 @@ export interface SeenScenes {
   readonly features: FeatureSet;
 }
 
+/** Images per submit when features are computed, unless an experiment says another number. */
+const FEATURE_BATCH = 32;
+
 /** Features of an artefact, computed, or read from where they were kept. */
-export const seenScenes = (
+export const encodedScenes = (
   context: JobContext,
   job: Job,
-): Effect.Effect<SeenScenes, DataError | FeatureError | TreeError, Device> =>
+): Effect.Effect<EncodedScenes, DataError | FeatureError | LoadError | TreeError, Device> =>
   keeping(
     context,
     job.key,
     Effect.gen(function* () {
-      const e = job.experiment, { split, side, tiles } = job.pictures!;
-      const set = yield* scenesOf(context, pictureJob(context, e, "scenes", split));
-      const features = yield* featuresOf(set, yield* encoderOf(context, e), {
+      const { resolved, resolved: { experiment } } = job, { split, side, tiles } = job.pictures!;
+      const set = yield* scenesOf(context, pictureJob(context, resolved, "scenes", job.pictures!));
+      const features = yield* featuresOf(set, yield* encoderOf(context, resolved), {
         side,
         tiles,
-        batch: Math.max(1, Math.floor(e.featureBatch * (112 / side) ** 2)),
+        batch: Math.max(1, Math.floor((experiment.featureBatch ?? FEATURE_BATCH) * (112 / side) ** 2)),
         cache: `${artefactPath(context.store, job)}/checkpoints`,
         label: `features of ${split}`,
       });
@@ -79,25 +109,60 @@ export const seenScenes = (
     }),
   );
 
-/** The encoding of an experiment. */
-export const tokenizerOf = (context: JobContext, e: Experiment): Effect.Effect<Tokenizer> =>
-  keeping(context, hashOf([e.data, e.vocabulary]), Effect.sync(() => tokenizerFor(e)));
-
-/** What a stage of an experiment learns from or is asked about. */
-export const dataOf = (
+/** The encoding of an experiment's world. */
+export const tokenizerOf = (
   context: JobContext,
-  e: Experiment,
-  split: LanguageSplit,
-): Effect.Effect<LanguageData & { readonly hash: string }, DataError | FeatureError | TreeError, Device> =>
+  { world }: Pick<Experiment, "world">,
+): Effect.Effect<Tokenizer> => keeping(context, hashOf(world), Effect.sync(() => tokenizerFor(world!)));
+
+/** Scenes as a stage learns from them or is asked about them. */
+export const sceneData = (
+  context: JobContext,
+  resolved: Resolved,
+  stage: number,
+  seen: SeenScenes,
+): Effect.Effect<
+  LanguageData & { readonly hash: string },
+  DataError | FeatureError | LoadError | TreeError,
+  Device
+> =>
   Effect.gen(function* () {
-    const { scenes, features, hash } = yield* seenScenes(context, pictureJob(context, e, "features", split));
-    const text = split === "pretrain" ? e.text.pretrain : e.text.finetune;
-    return {
-      scenes,
-      features,
-      hash,
-      data: dataIn(e, split),
-      text,
-      tokenizer: yield* tokenizerOf(context, e),
-    };
+    const { scenes, features, hash } = yield* encodedScenes(
+      context,
+      pictureJob(context, resolved, "features", seen),
+    );
+    const { length, turns } = rowsOf(resolved, stage);
+    const tokenizer = yield* tokenizerOf(context, resolved.experiment);
+    return { scenes, features, hash, data: seen.data, text: { length, turns }, tokenizer };
+  });
+
+/**
+ * What opening a mixture with its features can fail with.
+ * @internal
+ */
+export type MixtureInputError = FeatureError | FillError | LoadError | MixtureError | TreeError;
+
+/** A mixture that an experiment names. */
+export const openedMixture = (
+  context: JobContext,
+  file: string,
+): Effect.Effect<OpenMixture, MixtureError, Scope.Scope> =>
+  Effect.flatMap(loadMixture(file), (config) => openMixture(config, context.cache));
+
+/** A mixture with features of its images by an encoder, of the views that a bridge reads. */
+export const mixtureFeatures = (
+  context: JobContext,
+  { experiment }: Resolved,
+  file: string,
+  weights: VisionWeights,
+  bridge: PlacedBridge,
+  label: string,
+): Effect.Effect<MixtureFeatures, MixtureInputError, Device | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { cache: folder, device, code: { store: code } } = context;
+    const mixture = yield* openedMixture(context, file);
+    return yield* openMixtureFeatures(mixture, weights, viewsRead(bridge), { folder, device, code }, {
+      batch: experiment.featureBatch ?? FEATURE_BATCH,
+      label: `features of ${label}`,
+    });
   });

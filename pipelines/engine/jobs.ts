@@ -1,50 +1,54 @@
 /**
- * From experiments to jobs. A job makes one artefact, and its key is the hash of the part of the experiment that decides
- * the artefact: arms that are pre-trained alike share one pre-training, in one ablation and between them.
+ * From experiments to jobs. A job makes one artefact, and its key is the hash of what decides the artefact: the model,
+ * and the stages up to its own. Experiments that begin alike share what they begin with, in one run and between runs.
  *
- * Jobs of one experiment: `scenes` of three splits, `vision` (where that stage has steps), `features` of each
- * set, then `pretrain`, `expand`, `finetune`, `evaluate`.
+ * Jobs of one experiment: `scenes` of every split that is drawn, `vision` where that is trained, `features` of each set,
+ * then its stages by their names.
  *
- * On disk an artefact is a run directory, `<store>/<stage>-<first 16 digits of its key>/`:
+ * On disk an artefact is a run directory, `<store>/<name>-<first 16 digits of its key>/`:
  *
- *     manifest.json   of the usual kind (`runs/manifest.ts`); `config` is that part of the experiment
- *     lock            held by the process that makes it; others wait
- *     metrics/        <stage>.jsonl of a training, growing line by line
- *     checkpoints/    <stage>.safetensors; features and pictures of those stages
- *     samples/        answers and a contact sheet of an evaluation; those about control scenes by the split's name
- *     result.json     numbers that later jobs and summaries read; written last: where it stands, the artefact is done
+ *     manifest.json    of the usual kind (`runs/manifest.ts`); `config` is what decides it
+ *     experiment.json  the experiment up to its stage, by which others open it (`record.ts`)
+ *     lock             held by the process that makes it; others wait
+ *     metrics/         <name>.jsonl of a training, growing line by line
+ *     checkpoints/     <name>.safetensors; features and pictures of those stages
+ *     samples/         answers and an image grid of an evaluation; those about control scenes by the split's name
+ *     predictions/     what was asked and answered
+ *     result.json      numbers that later jobs and summaries read; written last: where it stands, the artefact is done
  */
-import type { DataConfig } from "../scenes/config.ts";
 import { hashOf, type Json } from "../base/hash.ts";
+import type { DataConfig, Split } from "../scenes/config.ts";
 import type { CodeVersions } from "../stages/code.ts";
-import { bridgeAt, viewsRead } from "../stages/model.ts";
+import { bridgeAt, grownBridge, type PlacedBridge, smallBridge, viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
-import { bridgeAfter, type Experiment, settingOf } from "./experiment.ts";
+import {
+  type AskedScenes,
+  dataOf,
+  type Experiment,
+  type SceneRows,
+  type StageKind,
+  stageKind,
+  stageName,
+  type StageSpec,
+  type TrainSpec,
+} from "./experiment.ts";
+import type { Resolved } from "./resolve.ts";
 
 /** What a job makes. */
-export type JobStage = "scenes" | "vision" | "features" | "pretrain" | "expand" | "finetune" | "evaluate";
+export type JobKind = "scenes" | "vision" | "features" | StageKind;
 
-/** Every stage, in the order in which an experiment goes through them. */
-export const jobStages: readonly JobStage[] = [
-  "scenes",
-  "vision",
-  "features",
-  "pretrain",
-  "expand",
-  "finetune",
-  "evaluate",
-];
+/** Every kind, in the order in which an experiment goes through them. */
+export const jobKinds: readonly JobKind[] = ["scenes", "vision", "features", "train", "expand", "evaluate"];
 
-/** Splits that a language model learns from and is asked about. */
-export type LanguageSplit = "pretrain" | "finetune" | "eval" | "large-objects";
-
-/** Scenes of a split. */
-export const scenesIn = ({ scenes, largeObjects = 0 }: Experiment, split: LanguageSplit): number =>
-  split === "large-objects" ? largeObjects : scenes[split];
-
-/** How the scenes of a split are made. */
-export const dataIn = ({ data, pretrainData = data }: Experiment, split: LanguageSplit): DataConfig =>
-  split === "pretrain" ? pretrainData : data;
+/** Scenes of the drawn world, and what the encoder sees of them. */
+export interface SeenScenes extends EncoderViews {
+  /** Their split. */
+  readonly split: Split;
+  /** How many. */
+  readonly count: number;
+  /** How they are drawn. */
+  readonly data: DataConfig;
+}
 
 /** What artefacts are made by. */
 export interface MadeBy {
@@ -59,133 +63,148 @@ export interface Job {
   /** Hash of all that decides it, hexadecimal. */
   readonly key: string;
   /** What it makes. */
-  readonly stage: JobStage;
+  readonly kind: JobKind;
+  /** Name of its stage; its kind where it is none. */
+  readonly name: string;
   /** The experiment that first wanted it. What it does not depend on is another's, and is not read. */
-  readonly experiment: Experiment;
-  /** Which pictures, and what the encoder sees of them; of scenes and features alone. */
-  readonly pictures?: { readonly split: LanguageSplit } & EncoderViews;
-  /** The part of the experiment that decides it: the configuration in its manifest. */
+  readonly resolved: Resolved;
+  /** Number of its stage in the experiment; -1 where it is none. */
+  readonly stage: number;
+  /** The images of scenes and features. */
+  readonly pictures?: SeenScenes;
+  /** What decides it: the configuration in its manifest. */
   readonly config: Json;
   /** The artefacts that it reads, directly. */
-  readonly needs: readonly Pick<Job, "stage" | "key">[];
+  readonly needs: readonly Pick<Job, "name" | "kind" | "key">[];
 }
 
 /** Name of an artefact's directory in the store. */
-export const artefactName = ({ stage, key }: Pick<Job, "stage" | "key">): string =>
-  `${stage}-${key.slice(0, 16)}`;
+export const artefactName = ({ name, key }: Pick<Job, "name" | "key">): string =>
+  `${name}-${key.slice(0, 16)}`;
 
-/**
- * Part of every key, beside the code: raised when artefacts of before cannot be read any more.
- */
-const FORMAT = 1;
+/** Part of every key, beside the code: raised when artefacts of before cannot be read any more. */
+const FORMAT = 2;
 
-/** The part of an artefact's configuration that decides its encoder. */
-export interface DecidedBy {
-  /** The format of artefacts. */
-  readonly format: number;
-  /** Name of the device. */
-  readonly device: string;
-  /** How scenes are made. */
-  readonly data: DataConfig;
-  /** The vision stage with its seed; 0 steps take the shipped weights. */
-  readonly vision: { readonly steps: number };
-  /** The code of the stages that it comes from; nothing in artefacts of before that was kept. */
-  readonly code?: Readonly<Partial<CodeVersions>>;
-}
+/** The bridge in and after a stage of an experiment, by number. Throws ConfigError for one that does not fit. */
+export const bridgeAfter = (
+  { experiment: { model, stages }, parts }: Resolved,
+  stage: number,
+): PlacedBridge =>
+  stages.slice(0, stage + 1).reduce(
+    (placed, spec) => "expand" in spec ? grownBridge(spec.expand.by, parts, placed) : placed,
+    smallBridge(model.bridge, parts, model.resolution),
+  );
 
-const decidedVision = ({ format, device, data, vision, code }: DecidedBy): Json => {
-  const by = code?.vision === undefined ? {} : { code: { vision: code.vision } };
-  return { format, stage: "vision", device, ...by, data, vision } as unknown as Json;
+/** The last training at or before a stage. */
+export const trainBefore = ({ stages }: Pick<Experiment, "stages">, stage: number): TrainSpec =>
+  stages.slice(0, stage + 1).flatMap((spec) => "train" in spec ? [spec.train] : []).at(-1)!;
+
+/** Scenes that a stage reads: those that it learns from or is asked about, and for questions those it trained on last. */
+export const scenesRead = (resolved: Resolved, stage: number): readonly SeenScenes[] => {
+  const { experiment, experiment: { stages, world } } = resolved, spec = stages[stage]!;
+  const views = viewsRead(bridgeAfter(resolved, stage));
+  const rows = ({ data }: TrainSpec): readonly SeenScenes[] =>
+    typeof data === "string"
+      ? []
+      : [{ ...views, split: data.scenes, count: data.count, data: dataOf(experiment, data) }];
+  const asked = ({ scenes, count }: AskedScenes): SeenScenes => ({
+    ...views,
+    split: scenes,
+    count,
+    data: world!.data,
+  });
+  if ("train" in spec) return rows(spec.train);
+  if ("expand" in spec || "benchmarks" in spec.evaluate) return [];
+  const { data, controls = [] } = spec.evaluate;
+  return [...rows(trainBefore(experiment, stage)), ...[data, ...controls].map(asked)];
 };
 
-/** The training of the encoder that an artefact comes from, by the configuration in its manifest; none of the shipped one. */
-export const visionJob = (of: DecidedBy): Pick<Job, "stage" | "key"> | undefined =>
-  of.vision.steps === 0 ? undefined : { stage: "vision", key: hashOf(decidedVision(of)) };
+/** The rows of scenes that a stage learns from, or learnt from last. */
+export const rowsOf = ({ experiment }: Resolved, stage: number): SceneRows =>
+  trainBefore(experiment, stage).data as SceneRows;
 
-/** What the encoder sees in a stage of an experiment. The bridge is built, so that one that does not fit is a ConfigError. */
-const viewsIn = (e: Experiment, stage: "pretrain" | "finetune"): EncoderViews => {
-  const bridge = bridgeAfter(e, stage);
-  bridgeAt(e.model, bridge);
-  return viewsRead(bridge);
+// files are known by their content
+const content = (spec: StageSpec, hashes: Resolved["hashes"]): Json => {
+  const [[kind, fields]] = Object.entries(spec) as [[string, { readonly data?: unknown }]];
+  const { data } = fields;
+  return {
+    [kind]: { ...fields, ...(typeof data === "string" ? { data: hashes[data] ?? data } : {}) },
+  } as Json;
 };
 
-/** All jobs of an experiment, each after those that it needs. Throws ConfigError for an arm that does not fit. */
-export const jobsOf = (e: Experiment, by: MadeBy): readonly Job[] => {
-  const small = viewsIn(e, "pretrain"), grown = viewsIn(e, "finetune");
-  const made: Job[] = [], codes = new Map<string, Readonly<Partial<CodeVersions>>>();
-  const add = (
-    stage: JobStage,
-    config: object,
-    needs: readonly Job[],
-    pictures?: Job["pictures"],
-  ): Job => {
-    const drawn = stage === "scenes"; // drawn by the processor, whatever else computes
-    const code = Object.assign({}, ...needs.map(({ key }) => codes.get(key)), { [stage]: by.code[stage] });
+const modelContent = ({ experiment: { model }, hashes }: Resolved): Json => {
+  const known = <A extends { readonly from: string }>(of: A): object =>
+    "folder" in of ? { ...of, folder: hashes[of.folder as string] ?? of.folder } : of;
+  return { ...model, vision: known(model.vision), decoder: known(model.decoder) } as unknown as Json;
+};
+
+/** All jobs of an experiment, each after those that it needs. Throws ConfigError for a bridge that does not fit. */
+export const jobsOf = (resolved: Resolved, by: MadeBy): readonly Job[] => {
+  const { experiment, parts } = resolved, { model: { vision }, seed, world, stages } = experiment;
+  const made = new Map<string, Job>(), codes = new Map<string, Readonly<Partial<CodeVersions>>>();
+  const add = (kind: JobKind, config: object, needs: readonly Job[], more: Partial<Job> = {}): Job => {
+    const drawn = kind === "scenes"; // drawn by the processor, whatever else computes
+    const code = Object.assign({}, ...needs.map(({ key }) => codes.get(key)), { [kind]: by.code[kind] });
     const device = drawn ? {} : { device: by.device };
-    const whole = { format: FORMAT, stage, ...device, code, ...config } as unknown as Json;
+    const whole = { format: FORMAT, stage: kind, ...device, code, ...config } as unknown as Json;
+    const key = hashOf(whole), before = made.get(key);
+    if (before !== undefined) return before;
     const job: Job = {
-      key: hashOf(whole),
-      stage,
-      experiment: e,
-      ...(pictures === undefined ? {} : { pictures }),
+      key,
+      kind,
+      name: kind,
+      resolved,
+      stage: -1,
       config: whole,
-      needs: needs.map((need) => ({ stage: need.stage, key: need.key })),
+      needs: needs.map((need) => ({ name: need.name, kind: need.kind, key: need.key })),
+      ...more,
     };
-    codes.set(job.key, code);
-    made.push(job);
+    codes.set(key, code);
+    made.set(key, job);
     return job;
   };
   // only an encoder that is trained here has a seed
-  const vision = e.vision.steps === 0 ? { steps: 0 } : { ...e.vision, seed: e.seed };
-  const encoder = e.vision.steps === 0 ? [] : [add("vision", { data: e.data, vision }, [])];
-  const featuresFor = (split: LanguageSplit, views: EncoderViews): Job => {
-    const set = { data: dataIn(e, split), scenes: { [split]: scenesIn(e, split) } };
-    const whole = { split, side: views.side, tiles: 1 }, seen = { split, ...views };
-    const scenes = add("scenes", { ...set, pictures: { split, side: views.side } }, [], whole);
-    return add("features", { ...set, pictures: seen, vision }, [scenes, ...encoder], seen);
+  const trained = vision.from === "fresh" ? { ...vision, seed } : { from: vision.from };
+  const encoder = vision.from === "fresh" ? [add("vision", { data: world!.data, vision: trained }, [])] : [];
+  const featuresOf = ({ split, count, data, side, tiles }: SeenScenes): Job => {
+    const set = { data, scenes: { [split]: count } }, seen = { split, count, data, side };
+    const scenes = add("scenes", { ...set, pictures: { split, side } }, [], {
+      pictures: { ...seen, tiles: 1 },
+    });
+    const by = vision.from === "huggingface"
+      ? { vision: (modelContent(resolved) as { vision: Json }).vision }
+      : {
+        vision: trained,
+      };
+    return add("features", { ...set, pictures: { split, side, tiles }, ...by }, [scenes, ...encoder], {
+      pictures: { ...seen, tiles },
+    });
   };
-  const seen = {
-    pretrain: featuresFor("pretrain", small),
-    finetune: featuresFor("finetune", grown),
-    eval: featuresFor("eval", grown),
-  };
-  const controls = e.largeObjects === undefined ? [] : [featuresFor("large-objects", grown)];
-  const { largeObjects, ...before } = settingOf(e);
-  const first = {
-    ...before,
-    seed: e.seed,
-    data: e.data,
-    scenes: { pretrain: e.scenes.pretrain },
-    vision,
-    vocabulary: e.vocabulary,
-    model: e.model,
-    bridge: e.arm.bridge,
-    text: { pretrain: e.text.pretrain },
-    pretrain: e.pretrain,
-  };
-  const pretrain = add("pretrain", first, [seen.pretrain]);
-  const second = { ...first, expansion: e.arm.expansion };
-  const expand = add("expand", second, [pretrain]);
-  const third = {
-    ...second,
-    scenes: { ...first.scenes, finetune: e.scenes.finetune },
-    text: e.text,
-    finetune: e.finetune,
-  };
-  const finetune = add("finetune", third, [expand, seen.finetune]);
-  const asked = { ...third, scenes: e.scenes, ...(largeObjects === undefined ? {} : { largeObjects }) };
-  add("evaluate", { ...asked, evaluate: e.evaluate }, [finetune, seen.finetune, seen.eval, ...controls]);
-  return made;
+  const reads = stages.map((_, stage) => {
+    bridgeAt(parts, bridgeAfter(resolved, stage)); // one that does not fit is a ConfigError before anything is made
+    return scenesRead(resolved, stage).map(featuresOf);
+  });
+  const whole = { seed, ...(world === undefined ? {} : { world }), model: modelContent(resolved) };
+  stages.reduce<Job | undefined>((before, spec, stage) => {
+    const prefix = stages.slice(0, stage + 1).map((one) => content(one, resolved.hashes));
+    const needs = [...before === undefined ? [] : [before], ...reads[stage]!];
+    return add(stageKind(spec), { ...whole, stages: prefix }, needs, { name: stageName(spec), stage });
+  }, undefined);
+  return [...made.values()];
 };
 
 /** Jobs of many experiments, each once, in an order in which every job comes after those that it needs. */
-export const jobGraph = (experiments: readonly Experiment[], by: MadeBy): readonly Job[] => {
+export const jobGraph = (experiments: readonly Resolved[], by: MadeBy): readonly Job[] => {
   const byKey = new Map<string, Job>();
   for (const e of experiments) {
     for (const job of jobsOf(e, by)) if (!byKey.has(job.key)) byKey.set(job.key, job);
   }
   return [...byKey.values()];
 };
+
+/** The job of a stage of an experiment, by the name of the stage; nothing where there is none. */
+export const jobNamed = (resolved: Resolved, by: MadeBy, name: string): Job | undefined =>
+  jobsOf(resolved, by).findLast((job) => job.name === name);
 
 /** A job and all that it needs, directly or not, in the order of the graph. */
 export const neededFor = (jobs: readonly Job[], keys: readonly string[]): readonly Job[] => {

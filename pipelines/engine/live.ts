@@ -1,36 +1,41 @@
-/** The live line of an ablation: how much of all work is done, and what is running. */
+/** The live line of a schedule: how much of all work is done, and what is running. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { bar, duration, type ProgressSink } from "../terminal/progress.ts";
 import { oneLine, visible } from "../terminal/visible.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
 import { artefactPath } from "./artefact.ts";
-import type { Job } from "./jobs.ts";
+import { type Job, trainBefore } from "./jobs.ts";
 import type { JobEvent } from "./scheduler.ts";
 import { workOf } from "./work.ts";
 
 /** Words for a job; a shared one is named by the arm that first wanted it. */
-export const labelOf = ({ stage, experiment: { arm, seed }, pictures }: Job): string =>
+export const labelOf = ({ name, resolved: { experiment: { name: arm, seed } }, pictures }: Job): string =>
   pictures === undefined
-    ? `${stage} ${arm.name}, seed ${seed}`
-    : `${stage} of ${pictures.split} at ${pictures.side} px${pictures.tiles === 1 ? "" : " in tiles"}`;
+    ? `${name} ${arm}, seed ${seed}`
+    : `${name} of ${pictures.split} at ${pictures.side} px${pictures.tiles === 1 ? "" : " in tiles"}`;
 
 /** Steps of a job's training, 0 for other jobs. */
-export const stepsOf = ({ stage, experiment }: Job): number =>
-  stage === "pretrain" || stage === "finetune"
-    ? experiment[stage].steps
-    : stage === "vision"
-    ? experiment.vision.steps
+export const stepsOf = (
+  { kind, stage, resolved: { experiment: { stages, model: { vision } } } }: Job,
+): number => {
+  const spec = stages[stage];
+  return spec !== undefined && "train" in spec
+    ? spec.train.steps
+    : kind === "vision" && vision.from === "fresh"
+    ? vision.steps
     : 0;
+};
 
-/** Share of a fine-tuning's work that evaluation is about. */
+/** Share of a training's work that the evaluation after it is about. */
 const ASKING = 0.5;
 
 /** Roughly how much work a job is, in operations; only the remaining time rests on it. */
-const weightOf = (job: Job): number => {
-  const { stage, experiment: e } = job;
-  if (stage === "pretrain" || stage === "finetune") return workOf(e, stage).flops * e[stage].steps;
-  return stage === "evaluate" ? ASKING * workOf(e, "finetune").flops * e.finetune.steps : 0;
+const weightOf = ({ kind, stage, resolved }: Job): number => {
+  if (kind !== "train" && kind !== "evaluate") return 0;
+  const { name, steps } = trainBefore(resolved.experiment, stage),
+    work = workOf(resolved, name).flops * steps;
+  return kind === "train" ? work : ASKING * work;
 };
 
 /** A running job. */
@@ -158,7 +163,7 @@ export const heard = (live: Live, event: JobEvent): Effect.Effect<void> =>
 const look = (live: Live): Effect.Effect<void> =>
   Effect.promise(async () => {
     for (const lane of live.lanes.values()) {
-      const path = `${artefactPath(live.store, lane.job)}/metrics/${lane.job.stage}.jsonl`;
+      const path = `${artefactPath(live.store, lane.job)}/metrics/${lane.job.name}.jsonl`;
       const before = lane.series;
       // not there before its first step; whatever else is wrong with it is its job's to tell
       lane.series = await follow(path, before).catch(() => before);

@@ -3,54 +3,80 @@ import type { ConfigError, TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
-import { type DecodeError, tried } from "../base/bridge.ts";
+import type * as Scope from "effect/Scope";
+import { type DecodeError, fromEither, tried } from "../base/bridge.ts";
 import type { DataError } from "../base/data_error.ts";
+import { atomicWrite, type DiskError } from "../base/disk.ts";
+import { hashOf } from "../base/hash.ts";
 import type { EvalError } from "../eval/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
-import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { libraryCommit } from "../runs/commit.ts";
-import { hashOf } from "../base/hash.ts";
 import { newManifest } from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
-import { openOrCreateRun, RunError } from "../runs/run_directory.ts";
+import { openOrCreateRun, RunError, writeJson } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
+import type { RecordAnswerError } from "../stages/answer_records.ts";
 import { sheetOf } from "../stages/answer_sheet.ts";
+import { apart, seesPictures, withEncoder } from "../stages/encoder.ts";
 import { evaluate, questionsFor } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
-import { finetune } from "../stages/finetune.ts";
+import { type MixtureBatchError, openMixturePictures } from "../stages/mixture_source.ts";
 import type { ModelState } from "../stages/model.ts";
-import { freshModel, pretrain } from "../stages/pretrain.ts";
-import { type LanguageData, sceneSource, vocabularyOf } from "../stages/scene_source.ts";
+import { sceneSource } from "../stages/scene_source.ts";
+import type { LanguageSource } from "../stages/source.ts";
 import { noted, type StageRun, stageRun } from "../stages/stage.ts";
+import { languageStage } from "../stages/train.ts";
 import type { BatchError } from "../text/batch.ts";
-import type { TrainingError } from "../train/fault.ts";
-import { meanFeatures } from "../train/features.ts";
 import { digestMetrics, type MetricsDigest } from "../train/digest.ts";
+import { type FeatureError, meanFeatures } from "../train/features.ts";
 import { lastMean } from "../train/timing.ts";
-import type { CheckpointError } from "../weights/checkpoint.ts";
+import type { TrainError } from "../train/trainer.ts";
 import { artefactPath, type ArtefactResult, readResult, writeResult } from "./artefact.ts";
-import { trainEncoder } from "./encoder.ts";
-import type { Experiment } from "./experiment.ts";
-import { artefactName, type Job, jobsOf, type JobStage, neededFor } from "./jobs.ts";
-import { dataOf, pictureJob, scenesOf, seenScenes, tokenizerOf } from "./inputs.ts";
 import type { JobContext } from "./context.ts";
-import { modelAfter } from "./models.ts";
-import { controlScores, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+import { trainEncoder } from "./encoder.ts";
+import {
+  type MixtureQuestions,
+  type SceneQuestions,
+  stageName,
+  trainsOf,
+  type TrainSpec,
+} from "./experiment.ts";
+import {
+  encodedScenes,
+  encoderOf,
+  mixtureFeatures,
+  type MixtureInputError,
+  openedMixture,
+  pictureJob,
+  sceneData,
+  scenesOf,
+} from "./inputs.ts";
+import { artefactName, type Job, jobsOf, neededFor, scenesRead, type SeenScenes } from "./jobs.ts";
+import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.ts";
+import { mixtureSummary } from "./mixture_summary.ts";
+import { modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
+import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+import { writeRecord } from "./record.ts";
+import type { Resolved, ResolveError } from "./resolve.ts";
 
 /** What making an artefact can fail with. */
 export type MakeError =
   | BatchError
-  | CheckpointError
   | ConfigError
   | DataError
   | DecodeError
   | DiskError
   | EvalError
+  | FeatureError
   | GenerationError
   | LockError
   | MetricsError
+  | MixtureBatchError
+  | MixtureInputError
+  | RecordAnswerError
+  | ResolveError
   | RunError
-  | TrainingError
+  | TrainError
   | TreeError;
 
 /** What a job found; of scenes with the hash of their pictures, as all others have that of what they need. */
@@ -71,55 +97,158 @@ const trainingNumbers = ({ first, last, timing, losses }: MetricsDigest): Found 
   };
 };
 
-const trained = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
+/** The model that a stage is given: as the stage before left it, or before any. */
+const givenTo = (
+  context: JobContext,
+  resolved: Resolved,
+  stage: number,
+): Effect.Effect<ModelState, MakeError> => {
+  const before = modelStage(resolved.experiment, stage - 1);
+  return before < 0 ? startingModel(resolved) : modelAfter(context, resolved, before);
+};
+
+/** What a training learns from, and the model with an encoder before it where that is trained. */
+const learnt = (
+  context: JobContext,
+  { resolved, stage }: Job,
+  run: StageRun,
+  { name, data }: TrainSpec,
+): Effect.Effect<
+  { readonly source: LanguageSource<MixtureBatchError>; readonly given: ModelState },
+  MakeError,
+  Device | Scope.Scope
+> =>
   Effect.gen(function* () {
-    const data = yield* dataOf(context, e, stage as "pretrain" | "finetune"), source = sceneSource(data);
-    const { model, seed } = e;
-    if (stage === "pretrain") {
-      const fresh = yield* tried(() => freshModel(e.arm, model, source.vocabulary, seed, e.resolution));
-      const done = yield* pretrain(run, { name: stage, config: e.pretrain, model, source, seed })(fresh);
-      return trainingNumbers(yield* digestMetrics(done.metrics));
+    const before = yield* givenTo(context, resolved, stage), sees = seesAt(resolved.experiment, stage);
+    if (typeof data !== "string") {
+      const [seen] = scenesRead(resolved, stage) as [SeenScenes];
+      return { source: sceneSource(yield* sceneData(context, resolved, stage, seen)), given: before };
     }
-    const given = yield* modelAfter(context, e, "expand", source.vocabulary);
-    const settings = { name: stage, config: e.finetune, model, source, seed: seed + 1 };
-    const { metrics } = yield* finetune(run, settings)(given);
-    return trainingNumbers(yield* digestMetrics(metrics));
-  });
-
-const grown = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
-  Effect.gen(function* () {
-    const { arm, model, seed } = e, vocabulary = vocabularyOf(yield* tokenizerOf(context, e));
-    const given = yield* modelAfter(context, e, "pretrain", vocabulary);
-    yield* expand(run, { name: stage, arm, model, vocabulary, seed })(given);
-    return { numbers: {} };
-  });
-
-const evaluated = (context: JobContext, { experiment: e, stage }: Job, run: StageRun): Making =>
-  Effect.gen(function* () {
-    const data = yield* dataOf(context, e, "eval");
-    const training = yield* seenScenes(context, pictureJob(context, e, "features", "finetune"));
-    const given: ModelState = yield* modelAfter(context, e, "finetune", vocabularyOf(data.tokenizer));
-    // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
-    const average = meanFeatures(training.features);
-    const askedAbout = (name: string, about: LanguageData) =>
-      evaluate(run, {
+    const weights = yield* encoderOf(context, resolved);
+    if (!sees) {
+      const { mixture, source } = yield* mixtureFeatures(
+        context,
+        resolved,
+        data,
+        weights,
+        before.bridge,
         name,
-        config: { ...e.evaluate, samples: about.scenes.length },
-        model: e.model,
-        data: about,
-        average,
-      })(given);
-    const evaluation = yield* askedAbout(stage, data), { answers } = evaluation;
-    if (e.largeObjects !== undefined) {
-      yield* askedAbout("large-objects", yield* dataOf(context, e, "large-objects"));
+      );
+      yield* writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture));
+      return { source, given: before };
+    }
+    const opened = yield* openedMixture(context, data);
+    const { mixture, source } = yield* openMixturePictures(
+      opened,
+      { side: before.bridge.resolution },
+      context.cache,
+    );
+    yield* writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture));
+    return { source, given: seesPictures(before) ? before : withEncoder(before, weights) };
+  });
+
+const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec): Making =>
+  Effect.scoped(Effect.gen(function* () {
+    const { source, given } = yield* learnt(context, job, run, spec), { name, data: _, ...config } = spec;
+    const { experiment, parts } = job.resolved;
+    const seed = experiment.seed + trainsOf(experiment).findIndex((one) => one.name === name);
+    const { metrics } = yield* languageStage(run, { name, config, model: parts, source, seed })(given);
+    return trainingNumbers(yield* digestMetrics(metrics));
+  }));
+
+const askedScenes = (
+  context: JobContext,
+  { resolved, stage }: Job,
+  run: StageRun,
+  spec: SceneQuestions,
+): Making =>
+  Effect.gen(function* () {
+    const { parts, experiment } = resolved, name = stageName(experiment.stages[stage]!);
+    const [rows, eval_, ...controls] = scenesRead(resolved, stage) as [SeenScenes, SeenScenes];
+    const training = yield* encodedScenes(context, pictureJob(context, resolved, "features", rows));
+    const data = yield* sceneData(context, resolved, stage, eval_),
+      given = yield* givenTo(context, resolved, stage);
+    // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
+    const average = meanFeatures(training.features), { batch, resamples, seed, samples } = spec;
+    const askedAbout = (title: string, about: typeof data) => {
+      const config = { batch, resamples, seed, samples: about.scenes.length };
+      return evaluate(run, { name: title, config, model: parts, data: about, average })(given);
+    };
+    const evaluation = yield* askedAbout(name, data), { answers } = evaluation;
+    for (const control of controls as readonly SeenScenes[]) {
+      yield* askedAbout(control.split, yield* sceneData(context, resolved, stage, control));
     }
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
-    const job = pictureJob(context, e, "scenes", "eval"), set = yield* scenesOf(context, job);
-    const few = answered.filter((a) => a.scene < e.evaluate.samples).map((a) => a.answer);
-    yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, job.pictures!.side)]);
-    const seen = outcomesOf(answered, e.data), numbers = scoresOfOutcomes(seen);
+    const set = yield* scenesOf(context, pictureJob(context, resolved, "scenes", eval_));
+    const few = answered.filter((a) => a.scene < samples).map((a) => a.answer);
+    yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, eval_.side)]);
+    const seen = outcomesOf(answered, eval_.data), numbers = scoresOfOutcomes(seen);
     const control = (which: "blind" | "shuffled") => controlScores(seen, evaluation, which);
     return { numbers, outcomes: { seen, blind: control("blind"), shuffled: control("shuffled") } };
+  });
+
+/** Images that the trainings before a stage showed, by content. */
+const imagesTrained = (
+  context: JobContext,
+  { resolved: { experiment }, stage }: Job,
+): Effect.Effect<ReadonlySet<string>, MakeError, Scope.Scope> => {
+  const files = trainsOf({ stages: experiment.stages.slice(0, stage) }).flatMap(({ data }) =>
+    typeof data === "string" ? [data] : []
+  );
+  return Effect.map(Effect.forEach(files, (file) => openedMixture(context, file)), imagesShown);
+};
+
+const askedMixture = (context: JobContext, job: Job, run: StageRun, spec: MixtureQuestions): Making =>
+  Effect.scoped(Effect.gen(function* () {
+    const { resolved, stage } = job, { data, benchmarks, batch, tokens } = spec;
+    const whole = yield* givenTo(context, resolved, stage), { tower } = resolved.parts;
+    const { model: state, encoder } = seesPictures(whole)
+      ? yield* fromEither(apart(whole, tower))
+      : { model: whole, encoder: yield* encoderOf(context, resolved) };
+    const { mixture, store } = yield* mixtureFeatures(
+      context,
+      resolved,
+      data,
+      encoder,
+      state.bridge,
+      job.name,
+    );
+    const trained = yield* imagesTrained(context, job), scores: Record<string, PartScores> = {};
+    const { path: directory } = run.directory, model = resolved.parts;
+    const numbers: Record<string, number> = {}, seen: Record<string, ReturnType<typeof creditOutcome>> = {};
+    const shuffled: Record<string, number> = {};
+    for (const [part, benchmark] of Object.entries(benchmarks)) {
+      const { credits, ...found } = yield* evaluatePart({
+        directory,
+        model,
+        state,
+        mixture,
+        part,
+        benchmark,
+        store,
+        batch,
+        tokens,
+        trained,
+      });
+      const { main, values } = found.scores;
+      scores[part] = found;
+      numbers[part] = values[main] ?? NaN;
+      seen[part] = creditOutcome(credits);
+      if (found.shuffled !== null) shuffled[part] = found.shuffled.values[main] ?? NaN;
+    }
+    yield* writeJson(`${run.directory.samples}/${job.name}.json`, {
+      scores,
+      mixture: mixtureSummary(mixture),
+    });
+    return { numbers, outcomes: { seen, blind: {}, shuffled } };
+  }));
+
+const grown = (context: JobContext, { resolved, stage, name }: Job, run: StageRun): Making =>
+  Effect.gen(function* () {
+    const { experiment: { seed, stages }, parts: model } = resolved, spec = stages[stage]!;
+    const expansion = "expand" in spec ? spec.expand.by : null;
+    yield* expand(run, { name, expansion, model, seed })(yield* givenTo(context, resolved, stage));
+    return { numbers: {} };
   });
 
 const drawn = (context: JobContext, job: Job): Making =>
@@ -128,34 +257,41 @@ const drawn = (context: JobContext, job: Job): Making =>
     ({ scenes, hash }) => ({ dataHash: hash, numbers: { scenes: scenes.length } }),
   );
 
-const seen = (context: JobContext, job: Job): Making =>
-  Effect.map(seenScenes(context, job), ({ features }) => ({
+const encoded = (context: JobContext, job: Job): Making =>
+  Effect.map(encodedScenes(context, job), ({ features }) => ({
     numbers: { scenes: features.count, cells: features.cells },
   }));
 
-const taught = (_shop: JobContext, { experiment: e }: Job, run: StageRun): Making =>
-  Effect.as(trainEncoder(e, run, `${run.directory.path}/pictures`), { numbers: {} });
-
-const makers: Readonly<Record<Job["stage"], (context: JobContext, job: Job, run: StageRun) => Making>> = {
-  scenes: drawn,
-  vision: taught,
-  features: seen,
-  pretrain: trained,
-  expand: grown,
-  finetune: trained,
-  evaluate: evaluated,
+/** Makes what a job is for. */
+const made = (context: JobContext, job: Job, run: StageRun): Making => {
+  const spec = job.resolved.experiment.stages[job.stage];
+  if (job.kind === "scenes") return drawn(context, job);
+  if (job.kind === "features") return encoded(context, job);
+  if (spec === undefined) {
+    const training = trainEncoder(job.resolved.experiment, run, `${run.directory.path}/pictures`);
+    return Effect.as(training, { numbers: {} });
+  }
+  if ("train" in spec) return trained(context, job, run, spec.train);
+  if ("expand" in spec) return grown(context, job, run);
+  return "benchmarks" in spec.evaluate
+    ? askedMixture(context, job, run, spec.evaluate)
+    : askedScenes(context, job, run, spec.evaluate);
 };
 
-/** Hash of the pictures that an artefact comes from, by those of what it needs; scenes are known by what decides them. */
+/** Hash of the data that an artefact comes from: its mixture, and what it needs; scenes are known by what decides them. */
 const dataHashOf = (job: Job, needs: readonly ArtefactResult[]): string => {
-  const hashes = [...new Set(needs.map(({ dataHash }) => dataHash))];
+  const { experiment: { stages }, hashes: files } = job.resolved, spec = stages[job.stage];
+  const data = spec === undefined || "expand" in spec
+    ? undefined
+    : "train" in spec
+    ? spec.train.data
+    : spec.evaluate.data;
+  const own = typeof data === "string" ? [files[data]!] : [];
+  const hashes = [...new Set([...own, ...needs.map(({ dataHash }) => dataHash)])];
   return hashes.length === 0 ? job.key : hashes.length === 1 ? hashes[0]! : hashOf(hashes);
 };
 
-/**
- * Hears which process is waited for.
- * @internal
- */
+/** Hears which process is waited for. */
 export type OnWait = (holder: string) => void;
 
 /** Time between two tries at a lock. */
@@ -196,7 +332,7 @@ export const makeArtefact = (
     const path = artefactPath(context.store, job), before = yield* readResult(path);
     if (before !== undefined) return before;
     const needs = yield* needsOf(context, job), dataHash = dataHashOf(job, needs);
-    const { seed, data, evaluate: { seed: evaluation } } = job.experiment;
+    const { experiment: { seed, world } } = job.resolved;
     const manifest = newManifest({
       name: artefactName(job),
       config: job.config,
@@ -204,8 +340,8 @@ export const makeArtefact = (
       codeVersion: context.version,
       commit: libraryCommit(),
       device: context.device,
-      seeds: { data: data.seed, model: seed, evaluation },
-      stages: [job.stage],
+      seeds: { model: seed, ...(world === undefined ? {} : { data: world.data.seed }) },
+      stages: [job.name],
     }, new Date().toISOString());
     const opened = yield* openOrCreateRun(path, manifest).pipe(
       Effect.tapError((error) =>
@@ -221,7 +357,8 @@ export const makeArtefact = (
     const meanwhile = yield* readResult(path);
     if (meanwhile !== undefined) return meanwhile;
     const began = performance.now(), run = stageRun(opened);
-    const found = yield* noted(run, job.stage, () => makers[job.stage](context, job, run))(undefined);
+    yield* writeRecord(path, job, context);
+    const found = yield* noted(run, job.name, () => made(context, job, run))(undefined);
     const result: ArtefactResult = {
       format: 1,
       key: job.key,
@@ -233,22 +370,22 @@ export const makeArtefact = (
     return result;
   }));
 
-/** An artefact of an experiment and all that it needs, one after the other in this process. */
+/** The artefact of a stage of an experiment and all that it needs, one after the other in this process. */
 export const makeStage = (
   context: JobContext,
-  experiment: Experiment,
-  stage: JobStage,
+  resolved: Resolved,
+  name: string,
 ): Effect.Effect<ArtefactResult & { readonly directory: string }, MakeError, Device> =>
   Effect.gen(function* () {
-    const jobs = yield* tried(() => jobsOf(experiment, context));
-    const wanted = jobs.findLast((job) => job.stage === stage);
+    const jobs = yield* tried(() => jobsOf(resolved, context));
+    const wanted = jobs.findLast((job) => job.name === name);
     if (wanted === undefined) {
       return yield* Effect.fail(
         new RunError({
-          op: `make ${stage}`,
-          got: "an experiment that takes the shipped encoder",
-          expected: "one that trains its own",
-          mend: "give it steps: vision.steps=400",
+          op: `make ${name}`,
+          got: `the experiment ${resolved.experiment.name}, which has no such stage`,
+          expected: `one of ${[...new Set(jobs.map((job) => job.name))].join(", ")}`,
+          mend: "name one of its stages",
           path: context.store,
         }),
       );

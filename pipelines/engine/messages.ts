@@ -1,4 +1,4 @@
-/** What an ablation and its worker processes say to each other: a line of JSON each way. */
+/** What a schedule and its worker processes say to each other: a line of JSON each way. */
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
@@ -10,6 +10,8 @@ const requestType = t.strict({
   id: t.number,
   /** The experiment that wants the artefact. */
   experiment: experimentCodec(),
+  /** Hashes of the files that it names, as they were when its jobs were listed. */
+  hashes: t.record(t.string, t.string),
   /** Key of the artefact. */
   key: t.string,
 });
@@ -31,9 +33,9 @@ const replyType = t.union([
   t.strict({ kind: t.literal("failed"), id: t.number, fault: faultType }),
 ]);
 
-/** A wish for one artefact. */
+/** A request for one artefact. */
 export type Request = t.TypeOf<typeof requestType>;
-/** What a worker says: it is ready, waits for another process, is done with a wish or has failed at it. */
+/** What a worker says: it is ready, waits for another process, is done with a request or has failed at it. */
 export type Reply = t.TypeOf<typeof replyType>;
 /** An error as it goes from process to process. */
 export type WireFault = t.TypeOf<typeof faultType>;
@@ -42,7 +44,7 @@ const read =
   <A>(type: t.Type<A, unknown, unknown>, what: string) => (line: string): E.Either<DecodeError, A> =>
     pipe(line, parseJson(what), E.flatMap(decodeEither(type, what)));
 
-/** Reads a wish. */
+/** Reads a request. */
 export const readRequest: (line: string) => E.Either<DecodeError, Request> = read(requestType, "request");
 /** Reads what a worker said; other lines on its standard output are a DecodeError. */
 export const readReply: (line: string) => E.Either<DecodeError, Reply> = read(replyType, "reply");

@@ -9,7 +9,8 @@ import { shuffledImages } from "../eval/controls.ts";
 import { type KeptPrediction, type Predictions } from "../eval/predictions.ts";
 import { benchmarkNamed, benchmarksWith } from "../eval/registry.ts";
 import type { ScoreReport } from "../eval/report.ts";
-import { keptAnswer, wayScores } from "../eval/rescore.ts";
+import { answeredBy, keptAnswer, wayScores } from "../eval/rescore.ts";
+import { byImage } from "../eval/slices.ts";
 import { existing } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import {
@@ -154,10 +155,14 @@ const predicted = (
     return made;
   });
 
-/** Answers and scores one part, and keeps the predictions in the run directory. */
+/** Answers and scores one part, and keeps the predictions in the run directory; credits are summed by image. */
 export const evaluatePart = (
   options: PartEvaluation,
-): Effect.Effect<PartScores, RecordAnswerError | DecodeError, Device> =>
+): Effect.Effect<
+  PartScores & { readonly credits: ReturnType<typeof byImage> },
+  RecordAnswerError | DecodeError,
+  Device
+> =>
   Effect.gen(function* () {
     const part = options.mixture.parts.find(({ name }) => name === options.part)!;
     const of = yield* fromEither(benchmarkNamed(options.benchmark, benchmarksWith(part.tasks.boxes)));
@@ -171,6 +176,10 @@ export const evaluatePart = (
       prompt: asked.prompt,
       scores: seen!,
       shuffled,
+      credits: byImage(
+        answeredBy(predictions, "seen"),
+        predictions.map(({ answers }) => answers.seen!.credit),
+      ),
       asked: asked.questions.length,
       leftOut: leftOutOf(part, asked),
       images: {

@@ -1,23 +1,30 @@
-/** Models of an experiment as earlier jobs left them. */
+/** Models of an experiment: before its first stage, and as earlier jobs left them. */
 import {
+  ConfigError,
   type NdArray,
   type ParameterSpec,
+  specTrees,
   type Tree,
   type TreeError,
+  under,
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
-import { modelOf, type ModelState } from "../stages/model.ts";
+import { tried } from "../base/bridge.ts";
+import { modelOf, type ModelState, seeingModelOf } from "../stages/model.ts";
+import { freshModel, type LoadedParams } from "../stages/train.ts";
+import type { TrainingError } from "../train/fault.ts";
 import { PARAMS, trainedWeights } from "../train/saved_state.ts";
 import { visionTower } from "../vision/tower.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
+import { loadDecoder, type LoadError } from "../weights/huggingface/load.ts";
 import { paramsIn } from "../weights/params.ts";
-import type { TrainingError } from "../train/fault.ts";
 import { artefactPath } from "./artefact.ts";
-import { bridgeAfter, type Experiment } from "./experiment.ts";
-import { jobsOf } from "./jobs.ts";
 import type { JobContext } from "./context.ts";
+import { type Experiment, stageName } from "./experiment.ts";
+import { bridgeAfter, jobNamed } from "./jobs.ts";
+import type { Resolved } from "./resolve.ts";
 
 /** The encoder in the checkpoint of its training. */
 export const encoderParams = (
@@ -28,19 +35,80 @@ export const encoderParams = (
     TreeError
   >;
 
-/** The model of an experiment after a stage, from its artefact in the store. */
+/** Whether some training up to a stage trains the vision encoder, which then reads images instead of stored features. */
+export const seesAt = ({ stages }: Pick<Experiment, "stages">, stage: number): boolean =>
+  stages.slice(0, stage + 1).some((spec) =>
+    "train" in spec && spec.train.trainable.some((path) => under("vision")(path))
+  );
+
+/** The last stage up to a number that leaves a model: a training or an expansion. */
+export const modelStage = ({ stages }: Pick<Experiment, "stages">, stage: number): number =>
+  stages.slice(0, stage + 1).findLastIndex((spec) => !("evaluate" in spec));
+
+/** The parameters of the model after a stage. */
+export const specsAfter = (resolved: Resolved, stage: number): Tree<ParameterSpec> => {
+  const whole = seesAt(resolved.experiment, stage) ? seeingModelOf : modelOf;
+  return whole(resolved.parts, bridgeAfter(resolved, stage)).specs;
+};
+
+/** Refuses trainable paths under which the model has no parameters. */
+export const checkTrainable = (resolved: Resolved): void => {
+  resolved.experiment.stages.forEach((spec, stage) => {
+    if (!("train" in spec)) return;
+    const paths = specTrees.entries(specsAfter(resolved, stage)).map(([path]) => path);
+    const lost = spec.train.trainable.find((prefix) => !paths.some(under(prefix)));
+    if (lost === undefined) return;
+    throw new ConfigError({
+      op: `stages.${stage}.train.trainable`,
+      got: JSON.stringify(lost),
+      expected: `prefixes of parameters, which are under ${
+        [...new Set(paths.map((path) => path.split(".")[0]!))].join(", ")
+      }`,
+      mend: lost === "lora" || lost === "adapter"
+        ? 'give the model an adapter, such as { "rank": 64, "alpha": 64 }, and name it lora'
+        : "correct the prefix, or remove it",
+    });
+  });
+};
+
+/** The model of an experiment before its first stage. */
+export const startingModel = (
+  resolved: Resolved,
+): Effect.Effect<ModelState, ConfigError | LoadError> =>
+  Effect.gen(function* () {
+    const { experiment: { seed, model: { decoder } }, parts, hashes } = resolved;
+    const loaded: LoadedParams | undefined = decoder.from === "fresh" ? undefined : {
+      params: (yield* loadDecoder(decoder.folder)).params,
+      identity: hashes[decoder.folder]!,
+    };
+    return yield* tried(() => freshModel(bridgeAfter(resolved, -1), parts, seed, loaded));
+  });
+
+/** The model of an experiment after a stage that leaves one, from its artefact in the store. */
 export const modelAfter = (
   context: JobContext,
-  e: Experiment,
-  stage: "pretrain" | "expand" | "finetune",
-  vocabulary: number,
+  resolved: Resolved,
+  stage: number,
+): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> => {
+  const spec = resolved.experiment.stages[stage]!, job = jobNamed(resolved, context, stageName(spec))!;
+  return savedModel(
+    `${artefactPath(context.store, job)}/checkpoints/${job.name}.safetensors`,
+    resolved,
+    stage,
+  );
+};
+
+/** The model of an experiment after a stage, from its checkpoint. */
+export const savedModel = (
+  checkpoint: string,
+  resolved: Resolved,
+  stage: number,
 ): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> =>
   Effect.gen(function* () {
-    const job = jobsOf(e, context).find((one) => one.stage === stage)!, bridge = bridgeAfter(e, stage);
-    const path = `${artefactPath(context.store, job)}/checkpoints/${stage}.safetensors`;
-    const { weights, metadata } = stage === "expand"
-      ? yield* Effect.map(load(path), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
-      : yield* trainedWeights(path);
-    const params = yield* paramsIn(weights, modelOf(e.model, vocabulary, bridge).specs);
+    const bridge = bridgeAfter(resolved, stage);
+    const { weights, metadata } = "expand" in resolved.experiment.stages[stage]!
+      ? yield* Effect.map(load(checkpoint), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
+      : yield* trainedWeights(checkpoint);
+    const params = yield* paramsIn(weights, specsAfter(resolved, stage));
     return { bridge, params, identity: metadata.identity ?? "" };
   });

@@ -47,6 +47,11 @@ const outcomesType = t.record(
 /** Codec of {@link Outcomes}. */
 export const outcomesCodec = (): t.Type<Outcomes, unknown, unknown> => outcomesType;
 
+/** Credits of single answers, summed by image, as an outcome: their mean. */
+export const creditOutcome = (
+  credits: readonly { readonly sum: number; readonly n: number }[],
+): Outcome => ({ form: "mean", sums: credits.map(({ sum, n }) => [sum, n]) });
+
 /** The score of some sums, from 0 to 1; a mean of nothing is NaN. */
 export const scoreOf = (form: Form, [a = 0, b = 0, c = 0]: readonly number[]): number =>
   form === "mean" ? a / b : a === 0 ? 0 : 2 * a / (2 * a + b + c);

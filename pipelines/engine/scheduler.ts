@@ -23,16 +23,10 @@ export type JobEvent =
   // it needs what failed
   | { readonly kind: "skipped"; readonly job: Job; readonly because: Job };
 
-/**
- * Hears of an event.
- * @internal
- */
-export type HearEvent<E> = (event: JobEvent) => Effect.Effect<void, E>;
+/** Is told of events, in order. */
+export type OnEvent<E> = (event: JobEvent) => Effect.Effect<void, E>;
 
-/**
- * Makes one job in a lane.
- * @internal
- */
+/** Makes one job in a lane. */
 export type MakeJob<R> = (
   lane: number,
   job: Job,
@@ -51,8 +45,8 @@ export interface ScheduleOptions<E, R> {
   readonly isDone: (job: Job) => boolean;
   /** Makes a job. */
   readonly make: MakeJob<R>;
-  /** Hears what happens, in order. */
-  readonly hear: HearEvent<E>;
+  /** Is told what happens, in order. */
+  readonly onEvent: OnEvent<E>;
 }
 
 type State = "open" | "running" | "done" | "failed";
@@ -120,7 +114,7 @@ export const runJobs = <E, R>(
     for (const job of jobs) {
       if (!options.isDone(job)) continue;
       states.set(job.key, "done");
-      yield* options.hear({ kind: "found", job });
+      yield* options.onEvent({ kind: "found", job });
     }
     const broken = ({ needs }: Job) => needs.find(({ key }) => states.get(key) === "failed");
     for (;;) {
@@ -128,7 +122,7 @@ export const runJobs = <E, R>(
         const because = states.get(job.key) === "open" ? broken(job) : undefined;
         if (because === undefined) continue;
         states.set(job.key, "failed");
-        yield* options.hear({ kind: "skipped", job, because: byKey.get(because.key)! });
+        yield* options.onEvent({ kind: "skipped", job, because: byKey.get(because.key)! });
       }
       while (free.length > 0 && stopped === undefined) {
         const job = jobs.find(({ key, needs }) =>
@@ -147,7 +141,7 @@ export const runJobs = <E, R>(
       if (running === 0) return stopped;
       const message = yield* Queue.take(queue);
       if (!("exit" in message)) {
-        yield* options.hear(message);
+        yield* options.onEvent(message);
         continue;
       }
       const { lane, job, exit } = message;
@@ -156,11 +150,11 @@ export const runJobs = <E, R>(
       free.sort((a, b) => a - b);
       states.set(job.key, Exit.isSuccess(exit) ? "done" : "failed");
       if (Exit.isSuccess(exit)) {
-        yield* options.hear({ kind: "done", job });
+        yield* options.onEvent({ kind: "done", job });
         continue;
       }
       const error = crashed(job, exit.cause);
       if (error.everywhere) stopped ??= error;
-      yield* options.hear({ kind: "failed", job, error });
+      yield* options.onEvent({ kind: "failed", job, error });
     }
   });

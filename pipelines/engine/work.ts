@@ -13,13 +13,14 @@ import {
   warmupCosine,
 } from "@chain-of-sight/core";
 import { hashOf } from "../base/hash.ts";
-import { tokenizerFor } from "../stages/encoding.ts";
 import { optimiserOf, trainedBy } from "../stages/language_config.ts";
-import { modelOf, viewsRead } from "../stages/model.ts";
-import { vocabularyOf } from "../stages/scene_source.ts";
+import { modelOf, seeingModelOf, viewsRead } from "../stages/model.ts";
 import { sourceInputs } from "../stages/source.ts";
-import { cellsOf, visionTower } from "../vision/tower.ts";
-import { bridgeAfter, type Experiment } from "./experiment.ts";
+import { cellsOf } from "../vision/tower.ts";
+import { stageName, type TrainSpec } from "./experiment.ts";
+import { bridgeAfter } from "./jobs.ts";
+import { seesAt } from "./models.ts";
+import type { Resolved } from "./resolve.ts";
 
 /** Work of one training. */
 export interface Work {
@@ -29,31 +30,29 @@ export interface Work {
   readonly flops: number;
 }
 
-const known = new Map<string, Work>(), vocabularies = new Map<string, number>();
+const known = new Map<string, Work>();
 
-const remembered = <A>(memory: Map<string, A>, key: string, make: () => A): A => {
-  const value = memory.get(key) ?? make();
-  memory.set(key, value);
-  return value;
-};
+/** Tokens of a row of a training. */
+const lengthOf = ({ lengths }: Resolved, { data }: TrainSpec): number =>
+  typeof data === "string" ? lengths[data]! : data.length;
 
-/** Rows of the embedding of an experiment. */
-const vocabularyOfExperiment = (e: Pick<Experiment, "data" | "vocabulary">): number =>
-  remembered(vocabularies, hashOf([e.data, e.vocabulary]), () => vocabularyOf(tokenizerFor(e)));
-
-/** Work of a step of pre-training or fine-tuning. Throws ConfigError for an arm that does not fit. */
-export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
-  const vocabulary = vocabularyOfExperiment(e), config = e[stage], { length } = e.text[stage];
-  const bridge = bridgeAfter(e, stage);
-  const { batch, maxNorm } = config;
-  return remembered(known, hashOf({ vocabulary, config, length, bridge, model: e.model }), () => {
-    const model = modelOf(e.model, vocabulary, bridge), trainable = trainedBy(config);
+/** Work of a step of a training, by its name. Throws ConfigError for a bridge that does not fit. */
+export const workOf = (resolved: Resolved, name: string): Work => {
+  const { experiment: { stages }, parts } = resolved,
+    stage = stages.findIndex((spec) => stageName(spec) === name);
+  const spec = (stages[stage] as { readonly train: TrainSpec }).train, length = lengthOf(resolved, spec);
+  const bridge = bridgeAfter(resolved, stage), sees = seesAt(resolved.experiment, stage);
+  const { name: _, data: _data, ...config } = spec, { batch, maxNorm } = config;
+  const key = hashOf({ config, length, bridge, parts, sees }), before = known.get(key);
+  if (before !== undefined) return before;
+  const make = (): Work => {
+    const model = (sees ? seeingModelOf : modelOf)(parts, bridge), trainable = trainedBy(config);
     const { optimiser } = optimiserOf(config, model.specs as Tree<ParameterSpec>);
-    const cells = cellsOf(viewsRead(bridge)), { width } = visionTower.config;
-    const inputs = sourceInputs(
-      { sight: { kind: "features", levels: visionTower.levels.length, cells, width }, length },
-      batch,
-    );
+    const views = viewsRead(bridge), cells = cellsOf(parts.tower, views), { width } = parts.tower.config;
+    const sight = sees
+      ? { kind: "pictures", side: views.side } as const
+      : { kind: "features", levels: parts.tower.levels.length, cells, width } as const;
+    const inputs = sourceInputs({ sight, length }, batch);
     const state = placeholders("work", trainStateSpecs(optimiser, model.specs, trainable));
     const step = trainStep<VisionLanguageBatch>({
       loss: model.loss,
@@ -64,5 +63,8 @@ export const workOf = (e: Experiment, stage: "pretrain" | "finetune"): Work => {
     })(state as TrainState<Tensor>, inputs);
     const results = tensors.leaves({ state: step.state, loss: step.metrics.loss } as Tree<Tensor>);
     return { visualTokens: model.visualTokens, flops: costOf(results).flops };
-  });
+  };
+  const work = make();
+  known.set(key, work);
+  return work;
 };

@@ -1,6 +1,6 @@
 /**
- * A worker process of an ablation: opens one device, makes one artefact after the other as it is told on standard input,
- * and ends when that closes, which it does when the ablation ends in any way. What it is doing then is saved first.
+ * A worker process: opens one device, makes one artefact after the other as it is told on standard input,
+ * and ends when that closes, which it does when who started it ends in any way. What it is doing then is saved first.
  *
  *     deno run -A pipelines/engine/worker.ts <store> <device> <version>
  */
@@ -20,6 +20,7 @@ import { RunError } from "../runs/run_directory.ts";
 import { tuned } from "../tune/store.ts";
 import { jobsOf } from "./jobs.ts";
 import { makeArtefact } from "./make.ts";
+import { openParts } from "./resolve.ts";
 import { lineOf, linesOf, readRequest, type Reply, type Request, wireFault } from "./messages.ts";
 import { type JobContext, jobContext } from "./context.ts";
 
@@ -28,22 +29,23 @@ const say = (reply: Reply): void => {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 };
 
-// The worker was started after the ablation, which knows the code as it was then.
+// The worker was started after the run, which knows the code as it was then.
 const otherCode = (key: string): RunError =>
   new RunError({
     op: "make an artefact",
     got: `no job with the key ${key.slice(0, 16)}`,
-    expected: "the code that the ablation began with",
+    expected: "the code that the run began with",
     mend: "the sources have changed since: give the same command again, which then makes all by the new code",
     path: "",
   });
 
 const answered = (
   context: JobContext,
-  { id, experiment, key }: Request,
+  { id, experiment, hashes, key }: Request,
 ): Effect.Effect<void, never, Device> =>
   Effect.gen(function* () {
-    const job = jobsOf(experiment, context).find((one) => one.key === key);
+    const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
+    const job = jobsOf(resolved, context).find((one) => one.key === key);
     if (job === undefined) return yield* Effect.fail(otherCode(key));
     yield* makeArtefact(context, job, (holder) => say({ kind: "waiting", id, holder }));
   }).pipe(
@@ -58,9 +60,9 @@ const answered = (
     ),
   );
 
-const serve = (store: string, version: string): Effect.Effect<void, RunError, Device> =>
+const serve = (store: string, version: string, cache: string): Effect.Effect<void, RunError, Device> =>
   Effect.gen(function* () {
-    const { profile } = yield* theDevice(), context = yield* jobContext(store, profile.name, version);
+    const { profile } = yield* theDevice(), context = yield* jobContext(store, profile.name, version, cache);
     say({ kind: "ready", device: profile.name });
     let current: Fiber.Fiber<void> | undefined;
     for (const lines = linesOf(Deno.stdin.readable);;) {
@@ -75,9 +77,9 @@ const serve = (store: string, version: string): Effect.Effect<void, RunError, De
   });
 
 if (import.meta.main) {
-  const [store, device, version] = Deno.args as [string, DeviceName, string];
-  Deno.addSignalListener("SIGINT", () => {}); // a terminal sends it to all: the ablation decides
-  const program: Effect.Effect<void, DeviceError | RunError> = serve(store, version).pipe(
+  const [store, device, version, cache] = Deno.args as [string, DeviceName, string, string];
+  Deno.addSignalListener("SIGINT", () => {}); // a terminal sends it to all: who started it decides
+  const program: Effect.Effect<void, DeviceError | RunError> = serve(store, version, cache).pipe(
     Effect.provide(tuned(deviceNamed(device))),
   ) as Effect.Effect<void, DeviceError | RunError>;
   const exit = await Effect.runPromiseExit(program);

@@ -1,4 +1,4 @@
-/** A worker process as the ablation sees it: it is started when it is needed, and again when it ended. */
+/** A worker process as who started it sees it: it is started when it is needed, and again when it ended. */
 import type { DeviceName } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -14,6 +14,8 @@ export interface WorkerOptions {
   readonly store: string;
   /** The device by name. */
   readonly device: DeviceName;
+  /** Folder of prepared annotations and features of mixtures. */
+  readonly cache: string;
   /** Version of the code. */
   readonly version: string;
   /** The file that keeps what they say. */
@@ -42,7 +44,7 @@ export interface WorkerClient {
   readonly options: WorkerOptions;
   /** The worker, while it runs. */
   running: Running | undefined;
-  /** Number of the next wish. */
+  /** Number of the next request. */
   next: number;
 }
 
@@ -53,12 +55,12 @@ const CACHE = "cache";
 const QUOTED = 6;
 
 /** What a worker may do: compute, read, and write into the store; it reaches no network and starts no process. */
-const workerPermissions = (store: string): readonly string[] => [
+const workerPermissions = ({ store, cache }: WorkerOptions): readonly string[] => [
   "--allow-read",
   "--allow-env",
   "--allow-sys",
   "--allow-ffi", // the libraries that decode and draw images, and Dawn
-  `--allow-write=${[store, CACHE].map((path) => path.replaceAll(",", ",,")).join(",")}`,
+  `--allow-write=${[store, cache, CACHE].map((path) => path.replaceAll(",", ",,")).join(",")}`,
   "--no-prompt",
 ];
 
@@ -68,11 +70,12 @@ const started = (options: WorkerOptions): Running => {
     args: [
       "run",
       "--quiet",
-      ...workerPermissions(options.store),
+      ...workerPermissions(options),
       program,
       options.store,
       options.device,
       options.version,
+      options.cache,
     ],
     stdin: "piped",
     stdout: "piped",
@@ -117,13 +120,14 @@ const stop = async ({ input, ended }: Running): Promise<void> => {
   await ended;
 };
 
-const runningOf = (hand: WorkerClient): Running => hand.running ??= started(hand.options);
+const runningOf = (client: WorkerClient): Running => client.running ??= started(client.options);
 
 /** A worker for as long as the scope lives. No process is started yet. */
 export const openWorkerClient = (options: WorkerOptions): Effect.Effect<WorkerClient, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync((): WorkerClient => ({ options, running: undefined, next: 0 })),
-    (hand) => Effect.promise(async () => hand.running === undefined ? undefined : await stop(hand.running)),
+    (client) =>
+      Effect.promise(async () => client.running === undefined ? undefined : await stop(client.running)),
   );
 
 const crash = (artefact: string, how: string): JobError =>
@@ -139,13 +143,13 @@ const crash = (artefact: string, how: string): JobError =>
   });
 
 /** The name of a worker's device. A worker that cannot open one is a JobError with the end of what it said. */
-export const deviceOf = (hand: WorkerClient): Effect.Effect<string, JobError> =>
+export const deviceOf = (client: WorkerClient): Effect.Effect<string, JobError> =>
   Effect.tryPromise({
-    try: () => runningOf(hand).ready,
+    try: () => runningOf(client).ready,
     catch: (cause) => {
-      hand.running = undefined;
+      client.running = undefined;
       return new JobError({
-        op: `start a worker on the device ${hand.options.device}`,
+        op: `start a worker on the device ${client.options.device}`,
         got: cause instanceof Error ? cause.message : String(cause),
         expected: "a worker with a device",
         mend: "choose another device; `deno task doctor` shows what is there",
@@ -159,12 +163,13 @@ export const deviceOf = (hand: WorkerClient): Effect.Effect<string, JobError> =>
 
 /** Has a worker make an artefact. A worker whose device failed, or that ended, is replaced before the next. */
 export const makeOnWorker = (
-  hand: WorkerClient,
+  client: WorkerClient,
   job: Job,
   onWait: (holder: string) => void,
 ): Effect.Effect<void, JobError> =>
   Effect.callback<void, JobError>((resume) => {
-    const running = runningOf(hand), id = hand.next++, artefact = artefactName(job);
+    const { experiment, hashes } = job.resolved;
+    const running = runningOf(client), id = client.next++, artefact = artefactName(job);
     let over = false;
     const end = (result: Effect.Effect<void, JobError>): void => {
       if (over) return;
@@ -177,18 +182,18 @@ export const makeOnWorker = (
       else if (reply.kind === "done") end(Effect.void);
       else {
         const { tag, ...parts } = reply.fault;
-        if (parts.again && hand.running === running) {
-          hand.running = undefined; // its device is not to be trusted
+        if (parts.again && client.running === running) {
+          client.running = undefined; // its device is not to be trusted
           void stop(running);
         }
         end(Effect.fail(new JobError({ ...parts, artefact, cause: tag })));
       }
     };
     running.ended.then((how) => {
-      if (hand.running === running) hand.running = undefined;
+      if (client.running === running) client.running = undefined;
       end(Effect.fail(crash(artefact, how)));
     });
-    const line = lineOf({ id, experiment: job.experiment, key: job.key });
+    const line = lineOf({ id, experiment, hashes, key: job.key });
     running.ready
       .then(() => running.input.write(new TextEncoder().encode(line)))
       .catch(() => {}); // it ended, which is told above

@@ -6,6 +6,7 @@
  */
 import {
   add,
+  attachAdapters,
   broadcastTo,
   cacheSpecs,
   cast,
@@ -58,6 +59,8 @@ export interface Writer {
   readonly specs: Tree<ParameterSpec>;
   /** The parameters. */
   readonly params: Tree<NdArray>;
+  /** Scale of adapters among the parameters, under `lora`; none by default. */
+  readonly alpha?: number;
   /** The images of its prompts; text alone by default. */
   readonly images?: PromptImages;
 }
@@ -99,9 +102,12 @@ export interface Held {
 }
 
 /** The parameters as inputs named `params.*`. Throws a TreeError where the decoder's are not among them. */
-export const heldParams = ({ specs, decoder }: Writer): Held => {
+export const heldParams = ({ specs, decoder, alpha }: Writer): Held => {
   const all = placeholders("params", specs) as Tree<Tensor>;
-  return { all, llama: fit("llama", llamaSpecs(decoder), all) };
+  return {
+    all,
+    llama: fit("llama", llamaSpecs(decoder), alpha === undefined ? all : attachAdapters(alpha)(all)),
+  };
 };
 
 /**

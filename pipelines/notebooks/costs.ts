@@ -3,7 +3,7 @@ import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
 import type { PresetName } from "../ablations/config.ts";
-import { baseOf } from "../engine/experiment.ts";
+import { baseOf, resolvedOn } from "../ablations/base.ts";
 import { type MakeError, makeStage } from "../engine/make.ts";
 import { ablationPresets } from "../ablations/presets.ts";
 import type { SummaryTable } from "../ablations/table.ts";
@@ -53,7 +53,7 @@ export const pretrainingCosts = (
       const { name, bridge, expansion } = yield* fromEither(configNamed(full.name, "small")).pipe(
         Effect.orDie,
       );
-      const experiment = { ...base, arm: { name, bridge, expansion }, seed: 1 };
+      const experiment = resolvedOn(base, { name, bridge, expansion }, 1);
       const { numbers, directory } = yield* makeStage(context, experiment, "pretrain");
       const { visualTokens, flops } = workOf(experiment, "pretrain");
       costs.push({

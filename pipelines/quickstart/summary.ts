@@ -2,13 +2,15 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import type { DecodeError } from "../base/bridge.ts";
-import { grownTokens, smallTokens } from "./tokens.ts";
+import { bridgeAfter } from "../engine/jobs.ts";
+import type { Resolved } from "../engine/resolve.ts";
+import { bridgeAt } from "../stages/model.ts";
 import type { Interval } from "../base/bootstrap.ts";
 import type { DiskError } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import { readJson, type RunDirectory } from "../runs/run_directory.ts";
 import { type Evaluation, evaluationCodec } from "../stages/evaluate.ts";
-import type { Arm } from "../stages/model.ts";
+import type { Arm } from "../ablations/base.ts";
 import type { Scores } from "../stages/scores.ts";
 import { digestMetrics, type MetricsDigest } from "../train/digest.ts";
 import { lastMean } from "../train/timing.ts";
@@ -125,18 +127,21 @@ export interface SummaryFacts {
 /** The summary of arms. */
 export const summaryOf = (
   config: QuickstartConfig,
+  experiments: readonly Resolved[],
   results: readonly ArmResult[],
   facts: SummaryFacts,
 ): Summary => {
   const secondsOf = (r: ArmResult): number => r.pretrain.timing.stepSeconds * config.pretrain.steps;
   const base = secondsOf(results[0]!);
-  const arms = results.map((r): ArmSummary => {
-    const { timing } = r.pretrain, tokens = smallTokens(r.arm, config.model);
+  const tokensAfter = (resolved: Resolved, stage: number): number =>
+    bridgeAt(resolved.parts, bridgeAfter(resolved, stage)).tokens;
+  const arms = results.map((r, i): ArmSummary => {
+    const { timing } = r.pretrain, resolved = experiments[i]!, tokens = tokensAfter(resolved, 0);
     return {
       name: r.arm.name,
       bridge: r.arm.bridge.kind,
       pretrainTokens: tokens,
-      finetuneTokens: grownTokens(r.arm, config.model),
+      finetuneTokens: tokensAfter(resolved, resolved.experiment.stages.length - 1),
       pretrainSeconds: secondsOf(r),
       relativePretrainTime: secondsOf(r) / base,
       pretrainSecondsMeasured: timing.measuredSeconds,

@@ -9,9 +9,8 @@ import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
-import { vocabularyOf } from "./scene_source.ts";
-import { cellsOf, visionTower } from "../vision/tower.ts";
-import { decoderOf, levelsRead, type ModelConfig, modelOf, type PlacedBridge, viewsRead } from "./model.ts";
+import { cellsOf } from "../vision/tower.ts";
+import { levelsRead, modelOf, type ModelParts, type PlacedBridge, viewsRead } from "./model.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -34,8 +33,8 @@ export type Answerer = (
 
 /** What an answerer needs to know. */
 export interface AnswererOptions {
-  /** The model behind the bridge. */
-  readonly model: ModelConfig;
+  /** The model around the bridge. */
+  readonly model: ModelParts;
   /** Its bridge. */
   readonly bridge: PlacedBridge;
   /** Parameters of the model. */
@@ -52,21 +51,20 @@ export interface AnswererOptions {
 
 /** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
 export const writerOf = (
-  { model: config, bridge, params, tokenizer }: Pick<AnswererOptions, "model" | "bridge" | "params"> & {
-    readonly tokenizer: Pick<Tokenizer, "size">;
-  },
+  { model: parts, bridge, params }: Pick<AnswererOptions, "model" | "bridge" | "params">,
 ): Writer => {
-  const vocabulary = vocabularyOf(tokenizer), model = modelOf(config, vocabulary, bridge);
-  const cells = cellsOf(viewsRead(bridge)), width = visionTower.config.width;
+  const { tower, decoder } = parts, model = modelOf(parts, bridge);
+  const cells = cellsOf(tower, viewsRead(bridge)), { width } = tower.config;
   return {
-    decoder: decoderOf(config, vocabulary),
+    decoder,
     specs: model.specs,
     params,
+    ...(parts.adapter === undefined ? {} : { alpha: parts.adapter.alpha }),
     images: {
       tokens: model.visualTokens,
       describe: (held, rows) =>
         model.visual(held, {
-          features: visionTower.levels.map((_, i) => input(`features.${i}`, [rows, cells, width])),
+          features: tower.levels.map((_, i) => input(`features.${i}`, [rows, cells, width])),
         }),
     },
   };

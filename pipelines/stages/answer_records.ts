@@ -17,7 +17,7 @@ import type { TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import type { FeatureStore } from "../train/feature_store.ts";
 import { featureInputs, writerOf } from "./answer.ts";
-import { levelsRead, type ModelConfig, type ModelState } from "./model.ts";
+import { levelsRead, type ModelParts, type ModelState } from "./model.ts";
 
 /** A question and the image that it is asked about. */
 export interface ImageQuestion {
@@ -75,8 +75,8 @@ export const partQuestions = (
 
 /** What answers. */
 export interface RecordAnswering {
-  /** The model behind the bridge. */
-  readonly model: ModelConfig;
+  /** The model around the bridge. */
+  readonly model: ModelParts;
   /** Its state. */
   readonly state: Pick<ModelState, "bridge" | "params">;
   /** The mixture in whose language it is asked. */
@@ -122,7 +122,7 @@ export const answerRecords = (
     };
     const marks = { ends: [...new Set(asked.flatMap(({ ends }) => ends))], pad: language.pad };
     const generator = yield* openGenerator(
-      writerOf({ model, bridge, params, tokenizer: language }),
+      writerOf({ model, bridge, params }),
       room,
       marks,
     );

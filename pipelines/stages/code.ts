@@ -13,7 +13,7 @@ const training = [...text, "pipelines/train/digest.ts"];
 
 /** The code of everything that artefacts are made by, as hashes. */
 export type CodeVersions = Readonly<
-  Record<"scenes" | "vision" | "features" | "pretrain" | "expand" | "finetune" | "evaluate" | "store", string>
+  Record<"scenes" | "vision" | "features" | "train" | "expand" | "evaluate" | "store", string>
 >;
 
 /** What makes the artefacts of a stage, with all that it imports; `store` are features of mixtures. */
@@ -21,21 +21,31 @@ export const stageSources = {
   scenes: ["pipelines/scenes/workers.ts"],
   vision: ["pipelines/stages/vision.ts", "pipelines/stages/vision_config.ts"],
   features: ["pipelines/train/features.ts", "pipelines/vision/weights.ts"],
-  pretrain: ["pipelines/stages/pretrain.ts", ...training],
+  train: [
+    "pipelines/stages/train.ts",
+    "pipelines/stages/mixture_source.ts",
+    "pipelines/weights/huggingface/load.ts",
+    ...training,
+  ],
   expand: ["pipelines/stages/expand.ts", ...text],
-  finetune: ["pipelines/stages/finetune.ts", ...training],
-  evaluate: ["pipelines/stages/evaluate.ts", "pipelines/stages/answer_sheet.ts", ...text],
+  evaluate: [
+    "pipelines/stages/evaluate.ts",
+    "pipelines/stages/answer_sheet.ts",
+    "pipelines/stages/answer_records.ts",
+    ...text,
+  ],
   store: ["pipelines/train/fill_features.ts", "pipelines/vision/weights.ts"],
 } as const satisfies Readonly<Record<keyof CodeVersions, readonly string[]>>;
 
 /** What calls them; it imports all of them, so that its own code alone counts. */
 export const callingSources: readonly string[] = [
   "encoder",
-  "experiment",
   "inputs",
   "make",
+  "mixture_evaluate",
   "models",
   "outcomes",
+  "resolve",
 ].map((name) => `pipelines/engine/${name}.ts`);
 
 /** Where files that were parsed are remembered. */

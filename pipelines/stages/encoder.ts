@@ -1,5 +1,5 @@
 /** The encoder as part of a model's state, for stages that train it on pictures. */
-import { type NdArray, type Tree, TreeError, type VitParams } from "@chain-of-sight/core";
+import { type NdArray, type Tree, TreeError, type VisionTower, type VitParams } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { hashOf } from "../base/hash.ts";
 import type { VisionWeights } from "../vision/weights.ts";
@@ -17,6 +17,7 @@ export const withEncoder = (state: ModelState, weights: VisionWeights): ModelSta
 /** A model without its encoder, and the encoder by itself: features are computed with it, and the model reads them. */
 export const apart = (
   state: ModelState,
+  tower: VisionTower,
 ): E.Either<TreeError, { readonly model: ModelState; readonly encoder: VisionWeights }> => {
   const { vision, ...params } = state.params as Parts;
   return vision === undefined
@@ -30,7 +31,7 @@ export const apart = (
     )
     : E.right({
       model: { ...state, params, identity: hashOf({ apart: state.identity }) },
-      encoder: { params: vision as VitParams<NdArray>, hash: hashOf({ encoderOf: state.identity }) },
+      encoder: { tower, params: vision as VitParams<NdArray>, hash: hashOf({ encoderOf: state.identity }) },
     });
 };
 

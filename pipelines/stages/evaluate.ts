@@ -21,7 +21,7 @@ import { questionIds } from "../text/prompt.ts";
 import type { FeatureSet } from "../train/features.ts";
 import { type Answerer, openAnswerer } from "./answer.ts";
 import type { LanguageData } from "./scene_source.ts";
-import type { ModelConfig, ModelState } from "./model.ts";
+import type { ModelParts, ModelState } from "./model.ts";
 import { predictionsPath, writePredictions } from "./predictions.ts";
 import { otherScene, scenePredictions } from "./scene_predictions.ts";
 import { type Answers, kindScoresCodec, kindScoresOf } from "./kind_scores.ts";
@@ -135,8 +135,8 @@ export interface EvaluateStage {
   readonly name: string;
   /** How it is done. */
   readonly config: EvaluateConfig;
-  /** The model behind the bridge. */
-  readonly model: ModelConfig;
+  /** The model around the bridge. */
+  readonly model: ModelParts;
   /** Held-out scenes at the resolution of the model. */
   readonly data: LanguageData;
   /** The average picture of the training scenes. */

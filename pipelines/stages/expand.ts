@@ -2,6 +2,7 @@
 import {
   bindingsOf,
   type ConfigError,
+  type Expansion,
   initialise,
   type NdArray,
   type ParameterSpec,
@@ -16,11 +17,11 @@ import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { paramsIn } from "../weights/params.ts";
 import { seesPictures } from "./encoder.ts";
 import {
-  type Arm,
   bridgeAt,
   expandedBridge,
-  type ModelConfig,
+  grownBridge,
   modelOf,
+  type ModelParts,
   type ModelState,
   seeingModelOf,
 } from "./model.ts";
@@ -31,22 +32,20 @@ import { type Stage, stagePlaces, type StageRun } from "./stage.ts";
 export interface ExpandStage {
   /** Name of the stage in the run. */
   readonly name: string;
-  /** The arm that it belongs to. */
-  readonly arm: Arm;
-  /** The model behind the bridge. */
-  readonly model: ModelConfig;
-  /** Rows of the embedding. */
-  readonly vocabulary: number;
+  /** How the bridge grows; null where it stays. */
+  readonly expansion: Expansion | null;
+  /** The model around the bridge. */
+  readonly model: ModelParts;
   /** Key of parts that start fresh. */
   readonly seed: number;
 }
 
 /** Parameters of the grown model. Throws a ConfigError or TreeError where the model has another bridge. */
 export const expanded = (
-  { arm, model, seed }: Pick<ExpandStage, "arm" | "model" | "seed">,
+  { expansion, model, seed }: Pick<ExpandStage, "expansion" | "model" | "seed">,
   given: ModelState,
 ): Tree<NdArray> => {
-  const { inherit, ...grown } = expandedBridge(arm, model, given.bridge);
+  const { inherit, ...grown } = expandedBridge(expansion, model, given.bridge);
   const fresh = (): Tree<NdArray> => {
     const specs = bridgeAt(model, grown).specs as Tree<ParameterSpec>;
     return initialise([seed, 3], spread(specs, model.init)) as Tree<NdArray>;
@@ -62,12 +61,9 @@ export const expand = (
 ): Stage<ModelState, ModelState, CheckpointError | ConfigError | TrainingError | TreeError> =>
 (given) =>
   Effect.gen(function* () {
-    const { name, arm, model, vocabulary, seed } = stage;
-    const bridge = yield* tried(() => {
-      const { description, resolution } = expandedBridge(arm, model, given.bridge);
-      return { description, resolution };
-    });
-    const identity = hashOf({ expand: given.identity, expansion: arm.expansion, bridge, seed });
+    const { name, expansion, model, seed } = stage;
+    const bridge = yield* tried(() => grownBridge(expansion, model, given.bridge));
+    const identity = hashOf({ expand: given.identity, expansion, bridge, seed });
     const path = stagePlaces(run, name).checkpoint;
     const before = yield* load(path).pipe(
       Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
@@ -76,7 +72,7 @@ export const expand = (
     );
     if (before?.metadata.identity === identity) {
       const whole = seesPictures(given) ? seeingModelOf : modelOf;
-      const params = yield* paramsIn(before.tensors, whole(model, vocabulary, bridge).specs);
+      const params = yield* paramsIn(before.tensors, whole(model, bridge).specs);
       return { bridge, params, identity };
     }
     if (before !== undefined) {

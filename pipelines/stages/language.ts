@@ -22,7 +22,7 @@ import { hashOf } from "../base/hash.ts";
 import { blocksOf } from "../train/precision.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
 import { decidingFields, type LanguageConfig, optimiserOf, trainedBy } from "./language_config.ts";
-import { type ModelConfig, modelOf, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
+import { modelOf, type ModelParts, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
 
 /**
@@ -40,8 +40,8 @@ export interface LanguageStage<E = never, R = never> {
   readonly name: string;
   /** How it trains. */
   readonly config: LanguageConfig;
-  /** The model behind the bridge. */
-  readonly model: ModelConfig;
+  /** The model around the bridge. */
+  readonly model: ModelParts;
   /** What it learns from. */
   readonly source: LanguageSource<E, R>;
   /** Key of the order of examples. */
@@ -137,10 +137,7 @@ export const presenceAccuracy = (
 export const stageModel = <E, R>(
   { model, source }: Pick<LanguageStage<E, R>, "model" | "source">,
   bridge: PlacedBridge,
-): VisionLanguage =>
-  source.sight.kind === "pictures"
-    ? seeingModelOf(model, source.vocabulary, bridge)
-    : modelOf(model, source.vocabulary, bridge);
+): VisionLanguage => source.sight.kind === "pictures" ? seeingModelOf(model, bridge) : modelOf(model, bridge);
 
 /** The training of a stage from a model's state. Throws a ConfigError for groups that do not fit. */
 export const languageTraining = <E, R>(

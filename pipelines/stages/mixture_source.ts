@@ -1,6 +1,6 @@
 /** Mixtures of real data sets as what a stage learns from: stored features of their pictures, or the pictures themselves. */
 import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
-import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
@@ -14,16 +14,14 @@ import { type BatchOfStep, bucketsAt } from "../mixtures/mixture_buckets.ts";
 import { type OpenMixture, picturesOf, withoutPictures } from "../mixtures/mixture_open.ts";
 import { rngOf } from "../base/rng.ts";
 import type { DiskError } from "../base/disk.ts";
-import type { RunError } from "../runs/run_directory.ts";
 import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
 import { type ArrangedRow, arrangementOf, rowOfTokens, type RowTokens } from "../text/rows.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
-import { type FeatureStore, openFeatureStore } from "../train/feature_store.ts";
+import { type FeaturesBy, type FeatureStore, openFeatureStore } from "../train/feature_store.ts";
 import { type FillError, fillFeatures, type FillOptions } from "../train/fill_features.ts";
 import { stackedPixels } from "../images/pixels.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
-import { codeVersions } from "./code.ts";
 import { embeddingRows, featureBindings } from "./scene_source.ts";
 import { type LanguageSource, placePaths, type SightSpec, textPaths } from "./source.ts";
 
@@ -165,21 +163,18 @@ export interface MixtureFeatures {
 }
 
 /**
- * A mixture on stored features: those that are missing are computed first, and kept in `cache` by the content of the
+ * A mixture on stored features: those that are missing are computed first, and kept in `folder` by the content of the
  * pictures' files, so that mixtures which share pictures share features.
  */
 export const openMixtureFeatures = (
   mixture: OpenMixture,
   weights: VisionWeights,
   views: EncoderViews,
-  cache: string,
+  { folder, ...by }: FeaturesBy & { readonly folder: string },
   options: Omit<FillOptions, "policy">,
-): Effect.Effect<MixtureFeatures, FillError | RunError, Device | Scope.Scope> =>
+): Effect.Effect<MixtureFeatures, FillError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* openFeatureStore(`${cache}/features`, weights.hash, views, {
-      device: (yield* theDevice()).profile.name,
-      code: (yield* codeVersions).store,
-    });
+    const store = yield* openFeatureStore(`${folder}/features`, weights, views, by);
     const policy = mixture.parts.every((part) => part.policy === "stop") ? "stop" : "skip";
     yield* fillFeatures(store, picturesOf(mixture), weights, views, { ...options, policy });
     const usable = yield* withoutPictures(mixture, (content) => store.refusal(content)?.got);

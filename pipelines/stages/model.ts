@@ -5,61 +5,28 @@ import {
   type BridgeDescription,
   bridgeOf,
   type BridgeSite,
+  decoderMaps,
   expandBridge,
   type ExpandedBridge,
   expandedSite,
   type Expansion,
   type LlamaConfig,
   type NdArray,
+  type PathPredicate,
   type Tree,
   type VisionLanguage,
   visionLanguage,
+  type VisionTower,
+  withLora,
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
-import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
-import { fraction, natural } from "../base/numbers.ts";
+import type { TypeOf } from "../base/bridge.ts";
+import { object } from "../base/codecs.ts";
+import { fraction, natural, positive } from "../base/numbers.ts";
 import { type EncoderViews, visionTower } from "../vision/tower.ts";
 
-/** One way of pre-training with few tokens and fine-tuning with many. */
-export interface Arm {
-  /** Name, unique in a run; files are named by it. */
-  readonly name: string;
-  /** The bridge of pre-training, on the small grid. */
-  readonly bridge: BridgeDescription;
-  /** How it grows between pre-training and fine-tuning; null where it does not, and the resolution stays. */
-  readonly expansion: Expansion | null;
-}
-
-/** The decoder, and the bridge's heads. */
-export interface ModelConfig {
-  /** Channels of the decoder. */
-  readonly width: number;
-  /** Blocks of the decoder. */
-  readonly layers: number;
-  /** Attention heads of the decoder. */
-  readonly heads: number;
-  /** Channels inside its perceptrons. */
-  readonly ff: number;
-  /** Attention heads of the bridge. */
-  readonly bridgeHeads: number;
-  /**
-   * Standard deviation of initial weights, queries and embeddings. The usual 0.02 is meant for widths of about 1000;
-   * what it is there is about 0.06 at a width of 128, since deviations go with the inverse root of the width.
-   */
-  readonly init: number;
-}
-
-const armType = t.strict({
-  name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
-  bridge: bridgeCodec(),
-  expansion: t.union([expansionCodec(), t.null]),
-});
-
-/** Codec of {@link Arm}. */
-export const armCodec = (): t.Type<Arm, unknown, unknown> =>
-  armType as unknown as t.Type<Arm, unknown, unknown>;
-
-const modelType = t.strict({
+/** @internal */
+export const modelType = t.strict({
   width: natural,
   layers: natural,
   heads: natural,
@@ -68,9 +35,52 @@ const modelType = t.strict({
   init: fraction,
 });
 
+/**
+ * A decoder that starts fresh, and the bridge's heads. `init` is the standard deviation of initial weights, queries and
+ * embeddings: the usual 0.02 is meant for widths of about 1000; deviations go with the inverse root of the width, so that
+ * it is about 0.06 at a width of 128.
+ */
+export interface ModelConfig extends TypeOf<typeof modelType> {}
+
 /** Codec of {@link ModelConfig}. */
-export const modelCodec = (): t.Type<ModelConfig, unknown, unknown> =>
-  modelType as unknown as t.Type<ModelConfig, unknown, unknown>;
+export const modelCodec = (): t.Type<ModelConfig, unknown, unknown> => modelType;
+
+/** @internal */
+export const adapterType = object({ rank: natural, alpha: positive }, { targets: t.readonlyArray(t.string) });
+
+/**
+ * Low-rank adapters: rank, scale, and the linear maps that have one, by path or by its end such as `q_proj`; the seven
+ * maps of every block of the decoder if absent.
+ */
+export interface AdapterConfig extends TypeOf<typeof adapterType> {}
+
+/** Codec of {@link AdapterConfig}. */
+export const adapterCodec = (): t.Type<AdapterConfig, unknown, unknown> => adapterType;
+
+/** Everything that a model's parameters follow from, beside its bridge. */
+export interface ModelParts {
+  /** The encoder whose features the bridge reads. */
+  readonly tower: VisionTower;
+  /** The decoder. */
+  readonly decoder: LlamaConfig;
+  /** Attention heads of the bridge. */
+  readonly bridgeHeads: number;
+  /** Standard deviation of weights that start random. */
+  readonly init: number;
+  /** Low-rank adapters; none if absent. */
+  readonly adapter?: AdapterConfig;
+}
+
+/** The parts of a model with the shipped encoder and a decoder that starts fresh. */
+export const partsOf = (
+  { width, layers, heads, ff, bridgeHeads, init }: ModelConfig,
+  vocabulary: number,
+): ModelParts => ({
+  tower: visionTower,
+  decoder: { vocabulary, width, layers, heads, kvHeads: heads, ff },
+  bridgeHeads,
+  init,
+});
 
 /** A bridge as data, on images of a resolution. */
 export interface PlacedBridge {
@@ -80,57 +90,62 @@ export interface PlacedBridge {
   readonly resolution: number;
 }
 
-const siteOf = (config: ModelConfig, resolution: number): BridgeSite => ({
+const siteOf = (
+  { tower: { config }, decoder, bridgeHeads }: ModelParts,
+  resolution: number,
+): BridgeSite => ({
   resolution,
-  patch: visionTower.config.patch,
-  width: visionTower.config.width,
-  to: config.width,
-  heads: config.bridgeHeads,
+  patch: config.patch,
+  width: config.width,
+  to: decoder.width,
+  heads: bridgeHeads,
 });
 
-/** The bridge of pre-training, on pictures of that side; unless said, of the side that the encoder was trained at. */
+/** A bridge on images of a side; unless said, of the side that the encoder was trained at. */
 export const smallBridge = (
-  arm: Arm,
-  resolution: number = visionTower.config.resolution,
-): PlacedBridge => ({ description: arm.bridge, resolution });
+  description: BridgeDescription,
+  { tower }: Pick<ModelParts, "tower">,
+  resolution: number = tower.config.resolution,
+): PlacedBridge => ({ description, resolution });
 
-/** The bridge after an arm's expansion, and how its parameters come from those before. Throws ConfigError. */
+/** A bridge after an expansion, and how its parameters come from those before. Throws ConfigError. */
 export const expandedBridge = (
-  { expansion }: Arm,
-  config: ModelConfig,
+  expansion: Expansion | null,
+  parts: ModelParts,
   { description, resolution }: PlacedBridge,
 ): PlacedBridge & Pick<ExpandedBridge, "inherit"> => {
   if (expansion === null) return { description, resolution, inherit: asTheyAre };
-  const site = siteOf(config, resolution);
+  const site = siteOf(parts, resolution);
   return {
     ...expandBridge(description, expansion, site),
     resolution: expandedSite(expansion, site).resolution,
   };
 };
 
-/**
- * The bridge of fine-tuning, where pre-training had pictures of that side, as {@link smallBridge} has them.
- * Throws ConfigError where the arm's bridge has no such expansion.
- */
-export const grownBridge = (arm: Arm, config: ModelConfig, pretrained?: number): PlacedBridge => {
-  const { description, resolution } = expandedBridge(arm, config, smallBridge(arm, pretrained));
+/** A bridge after an expansion. Throws ConfigError where the bridge has no such expansion. */
+export const grownBridge = (
+  expansion: Expansion | null,
+  parts: ModelParts,
+  placed: PlacedBridge,
+): PlacedBridge => {
+  const { description, resolution } = expandedBridge(expansion, parts, placed);
   return { description, resolution };
 };
 
 /** Which of the stored levels a bridge reads, by index: the deepest. */
 export const levelsRead = (
-  config: ModelConfig,
+  parts: ModelParts,
   { description, resolution }: PlacedBridge,
 ): readonly number[] => {
-  const { levels } = bridgeOf(description, siteOf(config, resolution));
-  return visionTower.levels.map((_, i) => i).slice(-levels);
+  const { levels } = bridgeOf(description, siteOf(parts, resolution));
+  return parts.tower.levels.map((_, i) => i).slice(-levels);
 };
 
 /** Given all stored levels, a bridge of fewer reads the deepest. */
-const deepest = (bridge: Bridge): Bridge => ({
+const deepest = (stored: number) => (bridge: Bridge): Bridge => ({
   ...bridge,
-  levels: visionTower.levels.length,
-  ...(bridge.members === undefined ? {} : { members: bridge.members.map(deepest) }),
+  levels: stored,
+  ...(bridge.members === undefined ? {} : { members: bridge.members.map(deepest(stored)) }),
   apply: (params, features) => bridge.apply(params, features.slice(-bridge.levels)),
 });
 
@@ -141,30 +156,31 @@ export const viewsRead = ({ description, resolution }: PlacedBridge): EncoderVie
 });
 
 /** The bridge on stored features of {@link viewsRead}. Throws a ConfigError where it does not fit the grid. */
-export const bridgeAt = (config: ModelConfig, { description, resolution }: PlacedBridge): Bridge =>
-  deepest(bridgeOf(description, siteOf(config, resolution)));
+export const bridgeAt = (parts: ModelParts, { description, resolution }: PlacedBridge): Bridge =>
+  deepest(parts.tower.levels.length)(bridgeOf(description, siteOf(parts, resolution)));
 
-/** The decoder behind the bridge. */
-export const decoderOf = (
-  { width, layers, heads, ff }: ModelConfig,
-  vocabulary: number,
-): LlamaConfig => ({ vocabulary, width, layers, heads, kvHeads: heads, ff });
+/** Which linear maps an adapter is attached to. */
+export const adaptedBy = ({ targets }: AdapterConfig): PathPredicate =>
+  targets === undefined
+    ? decoderMaps
+    : (path) =>
+      targets.some((name) => path === name || path.endsWith(`.${name}`) || path.startsWith(`${name}.`));
+
+const adapted = ({ adapter }: ModelParts, model: VisionLanguage): VisionLanguage =>
+  adapter === undefined
+    ? model
+    : withLora(model, { rank: adapter.rank, alpha: adapter.alpha, when: adaptedBy(adapter) });
 
 /** The model on stored features of a bridge's resolution. */
-export const modelOf = (config: ModelConfig, vocabulary: number, bridge: PlacedBridge): VisionLanguage =>
-  visionLanguage({ bridge: bridgeAt(config, bridge), decoder: decoderOf(config, vocabulary) });
+export const modelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
+  adapted(parts, visionLanguage({ bridge: bridgeAt(parts, bridge), decoder: parts.decoder }));
 
 /** The model on pictures: the same with the encoder before it, its parameters under `vision`. */
-export const seeingModelOf = (
-  config: ModelConfig,
-  vocabulary: number,
-  bridge: PlacedBridge,
-): VisionLanguage =>
-  visionLanguage({
-    bridge: bridgeAt(config, bridge),
-    decoder: decoderOf(config, vocabulary),
-    vision: visionTower,
-  });
+export const seeingModelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
+  adapted(
+    parts,
+    visionLanguage({ bridge: bridgeAt(parts, bridge), decoder: parts.decoder, vision: parts.tower }),
+  );
 
 /** What goes from stage to stage: a model's bridge and parameters. */
 export interface ModelState {

@@ -30,6 +30,8 @@ export interface PromptIds {
 export interface Language {
   /** Hash of both. */
   readonly hash: string;
+  /** The document of the encoding, a tokenizer.json. */
+  readonly json: unknown;
   /** Rows of an embedding: one more than the greatest token id. */
   readonly size: number;
   /** What stands behind the end of a row. */
@@ -97,6 +99,7 @@ const languageWith = (
         tokens([{ role: "user", content: "a" }, { role: "assistant", content: "a" }]),
         E.map((): Language => ({
           hash: hashOf({ json, template }),
+          json,
           size: coder.size,
           pad,
           tokens,

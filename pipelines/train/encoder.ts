@@ -14,7 +14,7 @@ import {
 import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { encodedViews, type EncoderViews, visionTower } from "../vision/tower.ts";
+import { encodedViews, type EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 
 /**
@@ -32,8 +32,8 @@ export const openEncoder = (
   Effect.gen(function* () {
     const device = yield* theDevice();
     const images = input("images", [batch, views.side, views.side, 3]);
-    const params = placeholders("vit", vitSpecs(visionTower.config) as Tree<ParameterSpec>);
-    const states = encodedViews(views)(params as VitParams<Tensor>, images);
+    const params = placeholders("vit", vitSpecs(weights.tower.config) as Tree<ParameterSpec>);
+    const states = encodedViews(weights.tower, views)(params as VitParams<Tensor>, images);
     const names = states.map((_, i) => `level${i}`);
     const outputs = Object.fromEntries(states.map((t, i) => [names[i]!, t]));
     const program = yield* device.load(compile({ outputs }, device.profile));

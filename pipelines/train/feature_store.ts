@@ -2,13 +2,14 @@
  * Features on disk by the content of the pictures' files: rows that are read when a batch asks for them, so that a set
  * of any size takes no memory but 40 bytes or so for each picture. See `feature_rows.ts` and `feature_segment.ts` for the files.
  */
-import { type NdArray, ndarray } from "@chain-of-sight/core";
+import { type NdArray, ndarray, type VisionTower } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pictureDecoder } from "../images/decode.ts";
 import { type DiskError, diskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
-import { cellsOf, type EncoderViews, visionTower } from "../vision/tower.ts";
+import { cellsOf, type EncoderViews } from "../vision/tower.ts";
+import type { VisionWeights } from "../vision/weights.ts";
 import { FeatureRows, FeatureStoreError, type NewRow, type PictureRefusal } from "./feature_rows.ts";
 
 /** Rows of one shape. */
@@ -22,10 +23,10 @@ export interface RowShape {
 }
 
 /** The rows that the encoder makes of some views. */
-export const rowShape = (views: EncoderViews): RowShape => ({
-  levels: visionTower.levels.length,
-  cells: cellsOf(views),
-  width: visionTower.config.width,
+export const rowShape = (tower: VisionTower, views: EncoderViews): RowShape => ({
+  levels: tower.levels.length,
+  cells: cellsOf(tower, views),
+  width: tower.config.width,
 });
 
 /** Bytes of a row: all levels of one picture. */
@@ -40,12 +41,16 @@ export interface FeaturesBy {
 }
 
 /** The key of features: weights, views, levels, the decoder, the device and the code. */
-export const storeKey = (weights: string, views: EncoderViews, { device, code }: FeaturesBy): string =>
+export const storeKey = (
+  { tower, hash }: Pick<VisionWeights, "tower" | "hash">,
+  views: EncoderViews,
+  { device, code }: FeaturesBy,
+): string =>
   hashOf({
     rows: "f32",
-    weights,
+    weights: hash,
     ...views,
-    levels: visionTower.levels,
+    levels: tower.levels,
     decoder: pictureDecoder,
     device,
     code,
@@ -111,14 +116,14 @@ const gather = (rows: FeatureRows, shape: RowShape, contents: readonly string[])
  */
 export const openFeatureStore = (
   cache: string,
-  weights: string,
+  weights: Pick<VisionWeights, "tower" | "hash">,
   views: EncoderViews,
   by: FeaturesBy,
 ): Effect.Effect<FeatureStore, DiskError, Scope.Scope> =>
   Effect.gen(function* () {
     const key = storeKey(weights, views, by),
       folder = `${cache}/${key.slice(0, 24)}`,
-      shape = rowShape(views);
+      shape = rowShape(weights.tower, views);
     const doing = <A>(op: string, run: () => A): Effect.Effect<A, DiskError> =>
       Effect.try({ try: run, catch: (cause) => diskError(op, folder, cause) });
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));

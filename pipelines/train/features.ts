@@ -6,7 +6,7 @@ import { countAt, type PictureSet } from "../images/picture_set.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
-import { cellsOf, visionTower } from "../vision/tower.ts";
+import { cellsOf } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import { openEncoder } from "./encoder.ts";
@@ -40,7 +40,6 @@ export interface FeatureOptions {
   readonly label: string;
 }
 
-const { config: tower, levels } = visionTower;
 const nameOf = (level: number): string => `level${level}`;
 
 const setOf = (tensors: readonly NdArray[], key: string): FeatureSet => {
@@ -54,7 +53,8 @@ const compute = (
   { side, tiles = 1, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const count = countAt(set, side), size = Math.min(batch, count), cells = cellsOf({ side, tiles });
+    const { config: tower, levels } = weights.tower, cells = cellsOf(weights.tower, { side, tiles });
+    const count = countAt(set, side), size = Math.min(batch, count);
     const encode = yield* openEncoder(weights, { side, tiles }, size);
     const row = cells * tower.width, out = levels.map(() => new Float32Array(count * row));
     const report = yield* startProgress({ stage: label, total: count, unit: "pictures" });
@@ -80,7 +80,7 @@ export const featuresOf = (
 ): Effect.Effect<FeatureSet, FeatureError, Device> =>
   Effect.gen(function* () {
     // what whole pictures were known by before there were tiles stays
-    const { side, tiles = 1 } = options, tiled = tiles === 1 ? {} : { tiles };
+    const { side, tiles = 1 } = options, { levels } = weights.tower, tiled = tiles === 1 ? {} : { tiles };
     const key = hashOf({ scenes: set.hash, weights: weights.hash, side, levels, ...tiled });
     const path = `${options.cache}/${key.slice(0, 24)}.safetensors`;
     const found = yield* load(path).pipe(

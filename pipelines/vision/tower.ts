@@ -26,17 +26,19 @@ export interface EncoderViews {
 }
 
 /** Cells of the patch grids of all views together. */
-export const cellsOf = ({ side, tiles }: EncoderViews): number => {
-  const cells = (side / tiles / visionTower.config.patch) ** 2;
+export const cellsOf = ({ config }: VisionTower, { side, tiles }: EncoderViews): number => {
+  const cells = (side / tiles / config.patch) ** 2;
   return tiles === 1 ? cells : (1 + tiles * tiles) * cells;
 };
 
 /** Feature levels `[b, views cells, c]` of pictures `[b, side, side, 3]`, the views of a picture one after the other. */
-export const encodedViews =
-  ({ tiles }: EncoderViews): (params: VitParams<Tensor>, images: Tensor) => readonly Tensor[] =>
-  (params, images) => {
-    const encode = vitFeatures(visionTower.config, visionTower.levels);
-    return tiles === 1
-      ? encode(params, images)
-      : encode(params, viewsOf(tiles)(images)).map((f) => reshape([images.shape[0]!, -1, f.shape[2]!])(f));
-  };
+export const encodedViews = (
+  { config, levels }: VisionTower,
+  { tiles }: EncoderViews,
+): (params: VitParams<Tensor>, images: Tensor) => readonly Tensor[] =>
+(params, images) => {
+  const encode = vitFeatures(config, levels);
+  return tiles === 1
+    ? encode(params, images)
+    : encode(params, viewsOf(tiles)(images)).map((f) => reshape([images.shape[0]!, -1, f.shape[2]!])(f));
+};

@@ -1,6 +1,6 @@
 /** The shipped weights of the encoder: a safetensors file and the manifest of the run that made it. */
 import { bindingsOf, type NdArray, type ParameterSpec, type Tree, vitSpecs } from "@chain-of-sight/core";
-import type { TreeError, VitParams } from "@chain-of-sight/core";
+import type { TreeError, VisionTower, VitParams } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { fileURLToPath } from "node:url";
 import type { DiskError } from "../base/disk.ts";
@@ -12,6 +12,8 @@ import { visionTower } from "./tower.ts";
 
 /** An encoder's weights. */
 export interface VisionWeights {
+  /** The encoder, and the blocks whose features are read. */
+  readonly tower: VisionTower;
   /** The parameters. */
   readonly params: VitParams<NdArray>;
   /** The sha-256 of their file's content, by which features are cached. */
@@ -27,7 +29,7 @@ export const loadVision = (path: string): Effect.Effect<VisionWeights, Checkpoin
   Effect.gen(function* () {
     const { tensors, hash } = yield* load(path);
     const params = yield* paramsIn(tensors, vitSpecs(visionTower.config) as Tree<ParameterSpec>);
-    return { params: params as unknown as VitParams<NdArray>, hash };
+    return { tower: visionTower, params: params as unknown as VitParams<NdArray>, hash };
   });
 
 /** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` beside it. */
@@ -44,5 +46,5 @@ export const saveVision = (
       ...manifest as object,
       weights: { hash: saved.hash, bytes: saved.bytes },
     });
-    return { params, hash: saved.hash };
+    return { tower: visionTower, params, hash: saved.hash };
   });

@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { readResult } from "../../pipelines/engine/artefact.ts";
 import { ablationCodec, type AblationConfig, experimentsOf } from "../../pipelines/ablations/config.ts";
-import type { Experiment } from "../../pipelines/engine/experiment.ts";
+import type { Resolved } from "../../pipelines/engine/resolve.ts";
 import { families } from "../../pipelines/ablations/families.ts";
 import { AblationError } from "../../pipelines/ablations/fault.ts";
 import { makeStage } from "../../pipelines/engine/make.ts";
@@ -39,7 +39,7 @@ const tiny = changed([
   `arms=${JSON.stringify(families.main.arms.filter(({ name }) => name === "cos-80-336"))}`,
 ]);
 const root = Deno.makeTempDirSync({ prefix: "ablations" });
-const [e] = experimentsOf(tiny) as [Experiment];
+const [e] = experimentsOf(tiny) as [Resolved];
 
 const full = {
   ...denoDisk,
@@ -100,7 +100,7 @@ disks(
       );
       assert.match(configHash, /^[0-9a-f]{64}$/);
       assert.is(dataHash, data);
-      assert.equal(config.bridge, e.arm.bridge);
+      assert.equal(config.model.bridge, e.experiment.model.bridge);
       assert.match(command, new RegExp(`^deno task cos \\w+ .*--store ${store} --arm cos-80-336 --seed 1$`));
     }
     for (

@@ -14,17 +14,12 @@ import {
   familyNames,
   presetNames,
 } from "../../pipelines/ablations/config.ts";
-import { type Experiment, experimentCodec } from "../../pipelines/engine/experiment.ts";
+import { experimentCodec, trainsOf } from "../../pipelines/engine/experiment.ts";
+import { resolvedOn } from "../../pipelines/ablations/base.ts";
+import type { Resolved } from "../../pipelines/engine/resolve.ts";
 import { EQUAL_COMPUTE, families } from "../../pipelines/ablations/families.ts";
 import { JobError } from "../../pipelines/engine/fault.ts";
-import {
-  artefactName,
-  type Job,
-  jobGraph,
-  jobsOf,
-  type JobStage,
-  neededFor,
-} from "../../pipelines/engine/jobs.ts";
+import { artefactName, type Job, jobGraph, jobsOf, neededFor } from "../../pipelines/engine/jobs.ts";
 import { heard, liveLine, startLive } from "../../pipelines/engine/live.ts";
 import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/engine/scheduler.ts";
@@ -60,7 +55,7 @@ values("every family at every size is a complete configuration, and JSON", () =>
   assert.is(families.main.arms.length, mainRows.length);
   assert.is(families["token-scaling"].arms.length, scalingRows.length);
   for (const e of experimentsOf(ablationOf("bridges", "smoke"))) {
-    assert.equal(E.toUnion(experimentCodec().decode(JSON.parse(JSON.stringify(e)))), e);
+    assert.equal(E.toUnion(experimentCodec().decode(JSON.parse(JSON.stringify(e.experiment)))), e.experiment);
   }
 });
 
@@ -112,22 +107,24 @@ values(
 
 values("arms of equal compute have as much work in pre-training as the baseline", () => {
   const all = experimentsOf({ ...ablationOf("bridges", "lab"), seeds: [1] });
-  const total = (e: Experiment): number => workOf(e, "pretrain").flops * e.pretrain.steps;
-  const baseline = total(all.find(({ arm }) => arm.name === families.bridges.baseline)!);
-  const equal = all.filter(({ arm }) => arm.name.endsWith(EQUAL_COMPUTE));
+  const steps = ({ experiment }: Resolved): number => trainsOf(experiment)[0]!.steps;
+  const total = (e: Resolved): number => workOf(e, "pretrain").flops * steps(e);
+  const baseline = total(all.find(({ experiment: { name } }) => name === families.bridges.baseline)!);
+  const equal = all.filter(({ experiment: { name } }) => name.endsWith(EQUAL_COMPUTE));
   assert.ok(equal.length > 10);
   for (const e of equal) {
     assert.ok(
       Math.abs(total(e) - baseline) <= 2.5 * workOf(e, "pretrain").flops,
-      `${e.arm.name}: to five steps`,
+      `${e.experiment.name}: to five steps`,
     );
-    assert.is(e.pretrain.steps > 1500, workOf(e, "pretrain").flops * 1500 < baseline, e.arm.name);
+    assert.is(steps(e) > 1500, workOf(e, "pretrain").flops * 1500 < baseline, e.experiment.name);
   }
 });
 
 values("few tokens cost less than many, as the paper's times do", () => {
   const all = experimentsOf({ ...ablationOf("main", "lab"), seeds: [1] });
-  const cost = (name: string): number => workOf(all.find(({ arm }) => arm.name === name)!, "pretrain").flops;
+  const cost = (name: string): number =>
+    workOf(all.find(({ experiment: e }) => e.name === name)!, "pretrain").flops;
   assert.ok(cost("cos-32-528") < cost("cos-48-784") && cost("cos-48-784") < cost("cos-80-336"));
   assert.ok(cost("cos-80-336") < cost("resampler-336-336"));
 });
@@ -136,8 +133,7 @@ const graphs = suite("graph of jobs");
 
 const graphOf = (config: AblationConfig): readonly Job[] =>
   jobGraph(experimentsOf(config), madeBy("a device"));
-const countOf = (jobs: readonly Job[], stage: JobStage): number =>
-  jobs.filter((j) => j.stage === stage).length;
+const countOf = (jobs: readonly Job[], name: string): number => jobs.filter((j) => j.name === name).length;
 
 graphs("what arms have in common is one job, in one family and between families", () => {
   const scaling = graphOf({ ...ablationOf("token-scaling", "lab"), seeds: [1, 2, 3] });
@@ -161,13 +157,11 @@ graphs(
       assert.not(seen.has(job.key));
       seen.add(job.key);
     }
-    const [e] = experimentsOf(ablationOf("main", "micro")) as [Experiment];
-    const keysOf = (other: Experiment, device = "a"): readonly string[] =>
-      jobsOf(other, madeBy(device)).filter((j) => !["scenes", "features"].includes(j.stage)).map((j) =>
-        j.key
-      );
+    const config = ablationOf("main", "micro"), [arm] = config.arms, e = { ...config, arm: arm!, seed: 1 };
+    const keysOf = ({ arm, seed, ...base }: typeof e, device = "a"): readonly string[] =>
+      jobsOf(resolvedOn(base, arm, seed), madeBy(device)).filter((j) => j.stage >= 0).map((j) => j.key);
     const before = keysOf(e);
-    const same = (other: Experiment): readonly boolean[] => keysOf(other).map((key, i) => key === before[i]);
+    const same = (other: typeof e): readonly boolean[] => keysOf(other).map((key, i) => key === before[i]);
     assert.equal(same({ ...e, arm: { ...e.arm, name: "renamed" } }), [true, true, true, true]);
     assert.equal(same({ ...e, evaluate: { ...e.evaluate, seed: 9 } }), [true, true, true, false]);
     assert.equal(same({ ...e, finetune: { ...e.finetune, learningRate: 9 } }), [true, true, false, false]);
@@ -178,8 +172,8 @@ graphs(
 
 graphs("what an artefact needs is found through others", () => {
   const jobs = graphOf(ablationOf("main", "micro", 1)),
-    last = jobs.findLast(({ stage }) => stage === "finetune")!;
-  const needed = neededFor(jobs, [last.key]).map(({ stage }) => stage);
+    last = jobs.findLast(({ name }) => name === "finetune")!;
+  const needed = neededFor(jobs, [last.key]).map(({ name }) => name);
   const sorted = ["expand", "features", "features", "finetune", "pretrain", "scenes", "scenes"];
   assert.equal(needed.toSorted(), sorted);
 });
@@ -227,7 +221,7 @@ const scheduled = (
           },
           () => Effect.sync(() => void now--),
         ),
-      hear: (event) => Effect.sync(() => void events.push(event)),
+      onEvent: (event) => Effect.sync(() => void events.push(event)),
       ...options,
     });
     return { events, stopped, most };
@@ -252,7 +246,7 @@ schedules("all jobs are done, each after its needs, so many at a time", async ()
 
 schedules("what stands is not done again; with one lane jobs go in the order of the list", async () => {
   const stands = new Set(
-    jobs.filter(({ stage }) => stage === "scenes" || stage === "features").map((j) => j.key),
+    jobs.filter(({ kind }) => kind === "scenes" || kind === "features").map((j) => j.key),
   );
   const told = await scheduled(jobs, () => Effect.void, { lanes: 1, isDone: ({ key }) => stands.has(key) });
   assert.equal(names(told, "found").length, stands.size);
@@ -260,7 +254,7 @@ schedules("what stands is not done again; with one lane jobs go in the order of 
 });
 
 schedules("a job is tried again where that helps, and fails for good where it does not", async () => {
-  const [first] = jobs.filter(({ stage }) => stage === "pretrain") as [Job];
+  const [first] = jobs.filter(({ name }) => name === "pretrain") as [Job];
   const once = await scheduled(
     jobs,
     (job, attempt) => job === first && attempt === 1 ? Effect.fail(lost(job, { again: true })) : Effect.void,
@@ -286,7 +280,7 @@ schedules("a job is tried again where that helps, and fails for good where it do
 schedules("what concerns every job stops all", async () => {
   const told = await scheduled(
     jobs,
-    (job) => job.stage === "features" ? Effect.fail(lost(job, { everywhere: true })) : Effect.void,
+    (job) => job.kind === "features" ? Effect.fail(lost(job, { everywhere: true })) : Effect.void,
     { lanes: 1 },
   );
   assert.instance(told.stopped, JobError);
@@ -301,7 +295,7 @@ schedules("an interruption interrupts what runs", async () => {
     patience: 1,
     isDone: () => false,
     make: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++)),
-    hear: () => Effect.void,
+    onEvent: () => Effect.void,
   })));
   await new Promise((resolve) => setTimeout(resolve, 20));
   await Effect.runPromise(Fiber.interrupt(fiber));
@@ -311,7 +305,7 @@ schedules("an interruption interrupts what runs", async () => {
 const shows = suite("what is shown");
 
 shows("the live line has what is done, what runs and how far, within its width", async () => {
-  const [first, ...others] = jobs.filter(({ stage }) => stage === "pretrain") as [Job, ...Job[]];
+  const [first, ...others] = jobs.filter(({ name }) => name === "pretrain") as [Job, ...Job[]];
   const store = Deno.makeTempDirSync(), said: string[] = [];
   let now = 0;
   const sink = {
@@ -416,7 +410,7 @@ graphs(
         encoder: hash.slice(0, 16),
         art: [defaultData, fullData].map((data) => hashOf(materialsVersion(data)).slice(0, 16)),
       },
-      { format: 1, encoder: "b2a75d97f08c894e", art: ["8823082956a02b33", "16243514821ce6ee"] },
+      { format: 2, encoder: "b2a75d97f08c894e", art: ["8823082956a02b33", "16243514821ce6ee"] },
       "of another encoder or other art artefacts have other keys: raise FORMAT in pipelines/engine/jobs.ts",
     );
   },

@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readMetrics } from "../../pipelines/runs/metrics.ts";
-import { modelOf, type ModelState } from "../../pipelines/stages/model.ts";
+import { modelOf, type ModelState, partsOf } from "../../pipelines/stages/model.ts";
 import {
   decidingFields,
   languageCodec,
   type LanguageConfig,
   optimiserOf,
 } from "../../pipelines/stages/language_config.ts";
-import { freshModel } from "../../pipelines/stages/pretrain.ts";
+import { freshArm } from "../support/fresh_arm.ts";
 import { stepSource } from "../../pipelines/train/step_source.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
@@ -31,7 +31,8 @@ const config: LanguageConfig = {
   every: 5,
 };
 const { model, arm, vocabulary } = tinyLanguage;
-const { bridge } = freshModel(arm, model, vocabulary, 1), { specs } = modelOf(model, vocabulary, bridge);
+const { bridge } = freshArm(arm, model, vocabulary, 1),
+  { specs } = modelOf(partsOf(model, vocabulary), bridge);
 const refusal = (change: Partial<LanguageConfig>): string => {
   try {
     optimiserOf({ ...config, ...change }, specs as never);

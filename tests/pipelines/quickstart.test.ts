@@ -14,7 +14,8 @@ import { override as overrideBy } from "../../pipelines/configs/override.ts";
 import { presets, quickstartArms } from "../../pipelines/ablations/quickstart_presets.ts";
 import { ensureReportPage } from "../../pipelines/report/write.ts";
 import { summaryTable } from "../../pipelines/quickstart/report.ts";
-import { quickstart, stageNames } from "../../pipelines/quickstart/run.ts";
+import { stageNames } from "../../pipelines/engine/run.ts";
+import { quickstart, quickstartExperiments } from "../../pipelines/quickstart/run.ts";
 import type { Summary } from "../../pipelines/quickstart/summary.ts";
 import { readMetrics } from "../../pipelines/runs/metrics.ts";
 import { readManifest, RunError } from "../../pipelines/runs/run_directory.ts";
@@ -29,7 +30,7 @@ test("every preset is a complete configuration, and JSON", () => {
     assert.ok(E.isRight(there), scale);
     assert.equal(there.right, presets[scale]);
   }
-  assert.is(stageNames(presets.micro).length, 1 + 4 * quickstartArms.length);
+  assert.is(stageNames(quickstartExperiments(presets.micro)).length, 1 + 4 * quickstartArms.length);
 });
 
 const override = overrideBy(quickstartCodec(), "quickstart configuration");

@@ -27,16 +27,9 @@ import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { answerAll, evaluationCodec, judged, questionsFor } from "../../pipelines/stages/evaluate.ts";
 import { expanded } from "../../pipelines/stages/expand.ts";
 import { type LanguageData, vocabularyOf } from "../../pipelines/stages/scene_source.ts";
-import {
-  type Arm,
-  armCodec,
-  bridgeAt,
-  grownBridge,
-  modelOf,
-  smallBridge,
-  viewsRead,
-} from "../../pipelines/stages/model.ts";
-import { freshModel } from "../../pipelines/stages/pretrain.ts";
+import { type Arm, armCodec } from "../../pipelines/ablations/base.ts";
+import { bridgeAt, modelOf, partsOf, smallBridge, viewsRead } from "../../pipelines/stages/model.ts";
+import { freshArm, grownArm } from "../support/fresh_arm.ts";
 import { type RegionHead, regionHeadSpecs, regionScore } from "../../pipelines/stages/region_contrast.ts";
 import { followedBy, type Stage } from "../../pipelines/stages/stage.ts";
 import { trainBpe } from "../../pipelines/text/bpe.ts";
@@ -51,6 +44,7 @@ const scenes = sampleScenes(data, "eval", 12), learnt = sampleScenes(data, "pret
 const tokenizer = tokenizerOf(trainBpe(corpusOf(data, learnt), 256, coordinateWords(data.grid)));
 const text = { length: 48, turns: { caption: 0, presence: 4, count: 1, refer: 1 } };
 const small = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.06 };
+const parts = partsOf(small, 64);
 
 const featuresFor = (count: number, cells: number, width: number): FeatureSet => ({
   levels: [0, 1].map((level) =>
@@ -67,10 +61,10 @@ const featuresFor = (count: number, cells: number, width: number): FeatureSet =>
 const held = (features: FeatureSet): LanguageData => ({ scenes, features, data, text, tokenizer });
 
 test("the arms of the quickstart have a quarter of the paper's tokens", () => {
-  const grown = quickstartArms.map((arm) => grownBridge(arm, small));
+  const grown = quickstartArms.map((arm) => grownArm(arm, small));
   const counts = quickstartArms.map((arm, i) => [
-    bridgeAt(small, smallBridge(arm)).tokens,
-    bridgeAt(small, grown[i]!).tokens,
+    bridgeAt(parts, smallBridge(arm.bridge, parts)).tokens,
+    bridgeAt(parts, grown[i]!).tokens,
   ]);
   assert.equal(counts, [[84, 84], [20, 84], [8, 132]]);
   assert.ok(grown.every(({ resolution }) => resolution === 224));
@@ -81,18 +75,18 @@ test("the arms of the quickstart have a quarter of the paper's tokens", () => {
 });
 
 test("arms of one seed start with the same decoder", () => {
-  const [a, b] = quickstartArms.slice(0, 2).map((arm) => freshModel(arm, small, 64, 7).params) as [
+  const [a, b] = quickstartArms.slice(0, 2).map((arm) => freshArm(arm, small, 64, 7).params) as [
     Tree<NdArray>,
     never,
   ];
   const decoder = (p: Tree<NdArray>) => (p as { readonly model: Tree<NdArray> }).model;
   assert.equal(decoder(a), decoder(b));
-  assert.not.equal(decoder(a), decoder(freshModel(quickstartArms[0]!, small, 64, 8).params));
+  assert.not.equal(decoder(a), decoder(freshArm(quickstartArms[0]!, small, 64, 8).params));
 });
 
 test("expansion copies weights and gives each child window its parent's queries", () => {
-  const arm = quickstartArms[1]!, model = freshModel(arm, small, 64, 1);
-  const grown = expanded({ arm, model: small, seed: 1 }, model);
+  const arm = quickstartArms[1]!, model = freshArm(arm, small, 64, 1);
+  const grown = expanded({ expansion: arm.expansion, model: parts, seed: 1 }, model);
   // deno-lint-ignore no-explicit-any
   const before = (model.params as any).bridge.scales, after = (grown as any).bridge.scales;
   assert.is(after.length, 3);
@@ -119,9 +113,9 @@ test("an arm may have any bridge, in each growth that it has", () => {
     { bridge: cos([8, 2], [4, 1]), expansion: by({ resolution: 2, global: 2, local: 2 }, "fresh") },
   ] as const;
   const tokens = arms.map(({ bridge, expansion }): number => {
-    const arm = { name: "rival", bridge, expansion }, given = freshModel(arm, small, 64, 1);
-    const params = expanded({ arm, model: small, seed: 1 }, given), grown = grownBridge(arm, small);
-    const model = modelOf(small, 64, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
+    const arm = { name: "rival", bridge, expansion }, given = freshArm(arm, small, 64, 1);
+    const params = expanded({ expansion, model: parts, seed: 1 }, given), grown = grownArm(arm, small);
+    const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
     assert.equal(
       arrayTrees.entries(params).map(([path]) => path),
       specTrees.entries(model.specs).map(([path]) => path),
@@ -135,17 +129,17 @@ test("an arm may have any bridge, in each growth that it has", () => {
 test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion stays as it is", () => {
   const resampler = { kind: "resampler", queries: 20, levels: 1 } as const;
   const tiled = { name: "tiled", bridge: resampler, expansion: { kind: "tile", tiles: 2 } } as const;
-  const given = freshModel(tiled, small, 64, 1), grown = grownBridge(tiled, small);
-  assert.equal(viewsRead(smallBridge(tiled)), { side: 112, tiles: 1 });
+  const given = freshArm(tiled, small, 64, 1), grown = grownArm(tiled, small);
+  assert.equal(viewsRead(smallBridge(tiled.bridge, parts)), { side: 112, tiles: 1 });
   assert.equal(viewsRead(grown), { side: 224, tiles: 2 });
-  const model = modelOf(small, 64, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
-  const features = [0, 1].map((l) => input(`f${l}`, [2, cellsOf(viewsRead(grown)), 128]));
+  const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
+  const features = [0, 1].map((l) => input(`f${l}`, [2, cellsOf(parts.tower, viewsRead(grown)), 128]));
   assert.equal(model.visual(held, { features }).shape, [2, 100, 16]);
-  assert.equal(expanded({ arm: tiled, model: small, seed: 1 }, given), given.params);
+  assert.equal(expanded({ expansion: tiled.expansion, model: parts, seed: 1 }, given), given.params);
 
   const still = { name: "still", bridge: resampler, expansion: null };
-  assert.equal(grownBridge(still, small), smallBridge(still));
-  assert.equal(expanded({ arm: still, model: small, seed: 1 }, given), given.params);
+  assert.equal(grownArm(still, small), smallBridge(still.bridge, parts));
+  assert.equal(expanded({ expansion: still.expansion, model: parts, seed: 1 }, given), given.params);
   assert.equal(decodeEither(armCodec(), "arm")(still), E.right(still));
 });
 
@@ -221,14 +215,14 @@ const tiled: Arm = { name: "tiled", bridge: cos([8, 4], [4, 1]), expansion: { ki
 
 for (
   const [arm, bridge] of [
-    [quickstartArms[2]!, smallBridge(quickstartArms[2]!)],
-    [oneLevel, smallBridge(oneLevel)],
-    [tiled, grownBridge(tiled, small)],
+    [quickstartArms[2]!, smallBridge(quickstartArms[2]!.bridge, parts)],
+    [oneLevel, smallBridge(oneLevel.bridge, parts)],
+    [tiled, grownArm(tiled, small)],
   ] as const
 ) {
   test(`answers of ${arm.name} on a device do not depend on how questions are grouped`, async () => {
-    const vocabulary = vocabularyOf(tokenizer), cells = cellsOf(viewsRead(bridge));
-    const { params } = freshModel(arm, small, vocabulary, 3);
+    const vocabulary = vocabularyOf(tokenizer), cells = cellsOf(parts.tower, viewsRead(bridge));
+    const { params } = freshArm(arm, small, vocabulary, 3);
     // Wide random output weights, so that answers differ from question to question.
     const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
     wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
@@ -238,13 +232,21 @@ for (
     );
     const answers = await run(Effect.scoped(Effect.gen(function* () {
       const open = (batch: number) =>
-        openAnswerer({ model: small, bridge, params, tokenizer, batch, prompt: 10, tokens: 4 });
+        openAnswerer({
+          model: partsOf(small, vocabulary),
+          bridge,
+          params,
+          tokenizer,
+          batch,
+          prompt: 10,
+          tokens: 4,
+        });
       return [
         yield* (yield* open(4))(features, askings),
         yield* (yield* open(1))(features, askings),
       ] as const;
     })));
-    assert.is(modelOf(small, vocabulary, bridge).visualTokens, arm === tiled ? 40 : 8);
+    assert.is(modelOf(partsOf(small, vocabulary), bridge).visualTokens, arm === tiled ? 40 : 8);
     assert.equal(answers[0], answers[1]);
   });
 }

@@ -21,7 +21,8 @@ import { rngOf } from "../../pipelines/base/rng.ts";
 import type { MetricRecord } from "../../pipelines/runs/metrics.ts";
 import { languageIdentity, languageTraining } from "../../pipelines/stages/language.ts";
 import { languageCodec } from "../../pipelines/stages/language_config.ts";
-import { freshModel } from "../../pipelines/stages/pretrain.ts";
+import { partsOf } from "../../pipelines/stages/model.ts";
+import { freshArm } from "../support/fresh_arm.ts";
 import { type LanguageSource, textPaths } from "../../pipelines/stages/source.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { IGNORED } from "../../pipelines/text/prompt.ts";
@@ -85,7 +86,7 @@ const sourceWith = <E = never>(
 
 const model = { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.09 };
 const arm = { name: "a", bridge: { kind: "resampler", queries: 4, levels: 2 }, expansion: null } as const;
-const given = freshModel(arm, model, WORDS, 1);
+const given = freshArm(arm, model, WORDS, 1);
 const stageOn = <E>(source: LanguageSource<E>) => ({
   name: "pretrain",
   config: {
@@ -98,7 +99,7 @@ const stageOn = <E>(source: LanguageSource<E>) => ({
     trainable: ["bridge", "model", "lm_head"],
     every: 4,
   },
-  model,
+  model: partsOf(model, WORDS),
   source,
   seed: 3,
 });

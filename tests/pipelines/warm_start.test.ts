@@ -6,7 +6,9 @@ import * as assert from "uvu/assert";
 import { newManifest, stageOf } from "../../pipelines/runs/manifest.ts";
 import { openOrCreateRun, readManifest } from "../../pipelines/runs/run_directory.ts";
 import type { LanguageConfig } from "../../pipelines/stages/language_config.ts";
-import { freshModel, languageStage } from "../../pipelines/stages/pretrain.ts";
+import { partsOf } from "../../pipelines/stages/model.ts";
+import { freshArm } from "../support/fresh_arm.ts";
+import { languageStage } from "../../pipelines/stages/train.ts";
 import { noted, stageRun } from "../../pipelines/stages/stage.ts";
 import { warmStarted } from "../../pipelines/stages/warm_start.ts";
 import { withExtended } from "../../pipelines/train/extend.ts";
@@ -30,7 +32,7 @@ const config: LanguageConfig = {
   ema: 0.5,
 };
 const folder = Deno.makeTempDirSync({ prefix: "warm" }), checkpoint = `${folder}/c.safetensors`;
-const fresh = freshModel(arm, model, vocabulary, 7);
+const fresh = freshArm(arm, model, vocabulary, 7);
 const flat = (params: Tree<NdArray>): Readonly<Record<string, NdArray>> => arrayTrees.flatten(params);
 const start = (given: typeof fresh, from: LanguageConfig["warmStart"] & object) =>
   Effect.runPromise(warmStarted("tiny", given, from));
@@ -67,7 +69,7 @@ test("names that are missing or unexpected are listed and refused, or passed ove
   const loose = await start(other, { checkpoint, strict: false });
   assert.equal(flat(loose.params)["adapter.a"]!.data, other.params.adapter!.a.data);
   assert.not.equal(flat(loose.params)["lm_head.weight"]!.data, flat(fresh.params)["lm_head.weight"]!.data);
-  const wider = freshModel(arm, { ...model, width: 24 }, vocabulary, 7);
+  const wider = freshArm(arm, { ...model, width: 24 }, vocabulary, 7);
   assert.match(
     await refused(wider, { checkpoint, strict: false }),
     /got shapes .*lm_head\.weight \[\d+,\d+\] in place of|got shapes bridge/,
@@ -87,7 +89,7 @@ test("a stage starts warm, and its manifest says that it ended early, also when 
   const stage = {
     name: "pretrain",
     config: early,
-    model,
+    model: partsOf(model, vocabulary),
     source: source(),
     seed: 3,
     validation: source(),
@@ -133,7 +135,7 @@ test("a stage goes on from that of another run where the steps alone differ, and
     const stage = {
       name: "pretrain",
       config: { ...config, ...change },
-      model,
+      model: partsOf(model, vocabulary),
       source: source(noted),
       seed: 3,
     };

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import type { LanguageConfig } from "../../pipelines/stages/language_config.ts";
 import { type LanguageStage, languageTraining } from "../../pipelines/stages/language.ts";
-import { freshModel } from "../../pipelines/stages/pretrain.ts";
+import { partsOf } from "../../pipelines/stages/model.ts";
+import { freshArm } from "./fresh_arm.ts";
 import type { LanguageSource } from "../../pipelines/stages/source.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 
@@ -59,8 +60,8 @@ export const tinyLanguage = {
     more: Partial<LanguageStage<E>> = {},
   ) =>
     languageTraining(
-      { name: "tiny", config, model, source: from, seed: 3, ...more },
-      freshModel(arm, model, vocabulary, 1),
+      { name: "tiny", config, model: partsOf(model, vocabulary), source: from, seed: 3, ...more },
+      freshArm(arm, model, vocabulary, 1),
       {
         checkpoint: `${folder}/c.safetensors`,
         metrics: `${folder}/m.jsonl`,

@@ -8,21 +8,24 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as t from "io-ts";
 import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
-import type { Experiment } from "../../engine/experiment.ts";
+import { type SceneRows, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
+import { bridgeAfter } from "../../engine/jobs.ts";
+import type { Resolved } from "../../engine/resolve.ts";
 import { numbers } from "../../bench/step_work.ts";
 import { bootstrap } from "../../base/bootstrap.ts";
-import { tokenizerFor } from "../../stages/encoding.ts";
 import { languageTraining } from "../../stages/language.ts";
-import { smallBridge, viewsRead } from "../../stages/model.ts";
-import { freshModel } from "../../stages/pretrain.ts";
-import { vocabularyOf } from "../../stages/scene_source.ts";
+import { viewsRead } from "../../stages/model.ts";
+import { freshModel } from "../../stages/train.ts";
 import type { LanguageSource } from "../../stages/source.ts";
 import { loadPrograms } from "../../train/programs.ts";
 import { median } from "../../base/quantile.ts";
 import { RING } from "../../train/step_source.ts";
-import { cellsOf, visionTower } from "../../vision/tower.ts";
+import { cellsOf } from "../../vision/tower.ts";
 import type { TypeOf } from "../../base/bridge.ts";
 import { intervalCodec } from "../../base/bootstrap.ts";
+
+/** One arm in turn with the baseline. */
+export interface PairedArm extends TypeOf<typeof armType> {}
 
 /** `times.json` of a record: its arms side by side. */
 export interface PairedTimes extends TypeOf<typeof pairedCodec> {}
@@ -59,11 +62,14 @@ export const pairedCodec = t.strict({
   arms: t.readonlyArray(armType),
 });
 
+const pretrainOf = ({ experiment }: Resolved): TrainSpec => trainsOf(experiment)[0]!;
+
 /** A source of one batch of repeatable numbers, of the shapes that the experiment's scenes have. */
-const sourceOf = (e: Experiment): LanguageSource => {
-  const vocabulary = vocabularyOf(tokenizerFor(e)), { length } = e.text.pretrain;
-  const cells = cellsOf(viewsRead(smallBridge(e.arm))), levels = visionTower.levels.length;
-  const { width } = visionTower.config;
+const sourceOf = (resolved: Resolved): LanguageSource => {
+  const { parts: { tower, decoder: { vocabulary } } } = resolved,
+    { length } = pretrainOf(resolved).data as SceneRows;
+  const cells = cellsOf(tower, viewsRead(bridgeAfter(resolved, 0))), levels = tower.levels.length;
+  const { width } = tower.config;
   const batch = (size: number) => {
     const ids = Int32Array.from({ length: size * length }, (_, i) => (i * 7919 + 13) % vocabulary);
     return {
@@ -91,17 +97,18 @@ interface Side {
   readonly step: Effect.Effect<void, DeviceError | TreeError>;
 }
 
-const sideOf = (e: Experiment): Effect.Effect<Side, DeviceError | TreeError, Device | Scope.Scope> =>
+const sideOf = (resolved: Resolved): Effect.Effect<Side, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const source = sourceOf(e), given = freshModel(e.arm, e.model, source.vocabulary, e.seed);
-    const stage = { name: "pretrain", config: e.pretrain, model: e.model, source, seed: e.seed };
-    const nowhere = { checkpoint: "", metrics: "", every: e.pretrain.every };
-    const training = languageTraining(stage, given, nowhere);
+    const { experiment: { name, seed }, parts: model } = resolved, source = sourceOf(resolved);
+    const { name: stage, data: _, ...config } = pretrainOf(resolved);
+    const given = freshModel(bridgeAfter(resolved, 0), model, seed);
+    const nowhere = { checkpoint: "", metrics: "", every: config.every };
+    const training = languageTraining({ name: stage, config, model, source, seed }, given, nowhere);
     const { step, main, of } = yield* loadPrograms(training), batch = yield* training.batchAt(0);
     yield* main.write({ ...step.bind(step.start), [RING]: zerosArray("f32", step.ring.spec.shape) });
     return {
-      arm: e.arm.name,
-      tokens: training.work.amount / e.pretrain.batch - source.length,
+      arm: name,
+      tokens: training.work.amount / config.batch - source.length,
       main,
       step: of(batch).step(batch),
     };
@@ -117,7 +124,7 @@ const windowOf = ({ main, step }: Side, steps: number): Effect.Effect<number, De
   });
 
 /** What is timed, and how often. */
-interface PairedOptions {
+export interface PairedOptions {
   /** The ablation. */
   readonly config: AblationConfig;
   /** Hash of its configuration. */

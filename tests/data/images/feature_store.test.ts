@@ -40,7 +40,7 @@ const contents = photos.map(({ content }) => content);
 
 const by = { device: "CPU", code: "c" };
 const open = (cache: string): Effect.Effect<FeatureStore, unknown, Scope.Scope> =>
-  openFeatureStore(`${folder}/${cache}`, weights.hash, whole, by);
+  openFeatureStore(`${folder}/${cache}`, weights, whole, by);
 const fill = (
   cache: string,
   some: readonly PictureFile[],
@@ -101,7 +101,7 @@ test("other weights, sides, tiles, devices and code are other stores", async () 
       [weights.hash, whole, { ...by, code: "other" }],
     ] as const,
     ([hash, views, made]) =>
-      Effect.map(openFeatureStore(`${folder}/keys`, hash, views, made), ({ key }) => key),
+      Effect.map(openFeatureStore(`${folder}/keys`, { ...weights, hash }, views, made), ({ key }) => key),
   ));
   assert.is(new Set(keys).size, 6);
 });

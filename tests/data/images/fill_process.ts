@@ -16,7 +16,7 @@ const pictures = names.map((name) => {
 const report = await Effect.runPromise(Effect.provide(
   Effect.scoped(Effect.gen(function* () {
     const weights = yield* loadVision(shippedWeights());
-    const store = yield* openFeatureStore(cache, weights.hash, views, { device: "CPU", code: "c" });
+    const store = yield* openFeatureStore(cache, weights, views, { device: "CPU", code: "c" });
     console.log("open");
     return yield* fillFeatures(store, pictures, weights, views, { batch: 4, workers: 1, label: "fill" });
   })),

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parsePredictions, predictionLines } from "../../../pipelines/eval/predictions.ts";
 import type { RescoredBoard } from "../../../pipelines/eval/board.ts";
-import type { MixtureRunSummary } from "../../../pipelines/engine/mixture_run.ts";
+import type { RunSummary } from "../../../pipelines/engine/summary.ts";
 import { filesBelow } from "../../support/files_below.ts";
 import { conversations, shapes, writeValue, writeWorld } from "./world.ts";
 import { right } from "../../support/either.ts";
@@ -24,19 +24,26 @@ const training = {
   trainable: ["bridge", "model", "lm_head"],
   every: 1,
 };
-const config = {
+const evaluation = { data: "questions-only.json", benchmarks: { vqa: "vqav2" }, batch: 4, tokens: 2 };
+const experiment = (data: string, evaluate: object = evaluation) => ({
+  name: "tiled",
   seed: 3,
-  arm: {
-    name: "tiled",
-    bridge: { kind: "resampler", queries: 4, levels: 2 },
-    expansion: { kind: "tile", tiles: 2 },
-  },
-  model: { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.09 },
   featureBatch: 4,
-  pretrain: { mixture: "mixture.json", training },
-  finetune: { mixture: "mixture.json", training: { ...training, steps: 3 } },
-  evaluate: { mixture: "questions-only.json", benchmarks: { vqa: "vqav2" }, batch: 4, tokens: 2 },
-};
+  model: {
+    vision: { from: "shipped" },
+    bridge: { kind: "resampler", queries: 4, levels: 2 },
+    bridgeHeads: 2,
+    init: 0.09,
+    decoder: { from: "fresh", width: 16, layers: 1, heads: 2, ff: 32 },
+  },
+  stages: [
+    { train: { name: "pretrain", data, ...training } },
+    { expand: { by: { kind: "tile", tiles: 2 } } },
+    { train: { name: "finetune", data: "mixture.json", ...training, steps: 3 } },
+    { evaluate },
+  ],
+});
+const config = experiment("mixture.json");
 await writeValue(`${folder}/run.json`, config);
 
 const spawn = (...args: readonly string[]): Deno.ChildProcess =>
@@ -66,31 +73,25 @@ const checkpoint = (run: string, stage: string): string =>
   `${folder}/${run}/checkpoints/${stage}.safetensors`;
 const exists = (path: string): boolean => {
   try {
-    return Deno.statSync(path).isFile;
+    return Deno.statSync(path).isFile || Deno.statSync(path).isDirectory;
   } catch {
     return false;
   }
 };
 
 test("what is wrong is said in a paragraph, before anything is made", async () => {
-  await writeValue(`${folder}/wrong.json`, {
-    ...config,
-    evaluate: { ...config.evaluate, benchmarks: { vqa: "vqav3" } },
-  });
+  const scored = (vqa: string) => experiment("mixture.json", { ...evaluation, benchmarks: { vqa } });
+  await writeValue(`${folder}/wrong.json`, scored("vqav3"));
   const field = await said(`${folder}/wrong.json`, "--out", `${folder}/wrong`);
   assert.is(field.code, 1);
-  assert.match(field.err, "evaluate.benchmarks.vqa");
-  await writeValue(`${folder}/other-kind.json`, {
-    ...config,
-    evaluate: { ...config.evaluate, benchmarks: { vqa: "gqa" } },
-  });
+  assert.match(field.err, /stages\.3\.evaluate\.benchmarks\.vqa: "vqav3"[^]*one of "vqav2"/);
+  await writeValue(`${folder}/other-kind.json`, scored("gqa"));
   const kind = await said(`${folder}/other-kind.json`, "--out", `${folder}/wrong`);
   assert.is(kind.code, 1);
   assert.match(kind.err, "the part vqa of format vqav2, to be scored as gqa");
   const buckets = (of: readonly unknown[]) => ({ ...mixture, text: { ...mixture.text, buckets: of } });
   await writeValue(`${folder}/wrong-mixture.json`, buckets([12, 48]));
-  const longer = { ...config, pretrain: { ...config.pretrain, mixture: "wrong-mixture.json" } };
-  await writeValue(`${folder}/longer.json`, longer);
+  await writeValue(`${folder}/longer.json`, experiment("wrong-mixture.json"));
   const length = await said(`${folder}/longer.json`, "--check");
   assert.is(length.code, 1);
   assert.match(length.err, "buckets shorter than the length of a row");
@@ -101,35 +102,45 @@ test("what is wrong is said in a paragraph, before anything is made", async () =
   await writeValue(`${folder}/bad.json`, bad);
   const parts = [{ ...mixture.parts[0]!, files: ["bad.json"] }];
   await writeValue(`${folder}/bad-mixture.json`, { ...mixture, parts });
-  await writeValue(`${folder}/bad-run.json`, {
-    ...config,
-    pretrain: { ...config.pretrain, mixture: "bad-mixture.json" },
-  });
+  await writeValue(`${folder}/bad-run.json`, experiment("bad-mixture.json"));
   const record = await said(`${folder}/bad-run.json`, "--check");
   assert.is(record.code, 1);
   assert.match(record.err, /bad\.json[^]*conversations\.1\.value: 7/);
   await writeValue(`${folder}/bad-mixture.json`, { ...mixture, parts, policy: "skip" });
   const counted = await said(`${folder}/bad-run.json`, "--check", "--json");
   assert.is(counted.code, 0, counted.err);
-  const { llava } = (JSON.parse(counted.out) as MixtureRunSummary["mixtures"]).pretrain;
+  const { llava } = (JSON.parse(counted.out) as RunSummary["mixtures"])["pretrain"]!;
   assert.equal(llava!.lengths, { "12": 1, "16": 7, "48": 0 });
   assert.equal([llava!.examples, llava!.report.refused, llava!.report.leftOut], [8, 1, {}]);
   assert.not.ok(exists(`${folder}/wrong`));
 });
 
 test("killed in the middle of a stage and started again, it ends bit for bit as one that was never killed", async () => {
-  const killed = spawn(`${folder}/run.json`, "--out", `${folder}/killed`);
+  const started = (run: string): readonly string[] => [
+    `${folder}/run.json`,
+    "--out",
+    `${folder}/${run}`,
+    "--store",
+    `${folder}/store-${run}`,
+  ];
+  const pretrained = (): boolean => {
+    const store = `${folder}/store-killed`;
+    const made = exists(store) ? [...Deno.readDirSync(store)].map(({ name }) => name) : [];
+    const name = made.find((one) => one.startsWith("pretrain-"));
+    return name !== undefined && exists(`${store}/${name}/checkpoints/pretrain.safetensors`);
+  };
+  const killed = spawn(...started("killed"));
   let ended = false;
   const over = killed.status.then(() => ended = true);
-  while (!exists(checkpoint("killed", "pretrain")) && !ended) {
+  while (!pretrained() && !ended) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   if (!ended) killed.kill("SIGKILL");
   await over;
   await Promise.all([killed.stdout.cancel(), killed.stderr.cancel()]);
-  const again = await said(`${folder}/run.json`, "--out", `${folder}/killed`);
+  const again = await said(...started("killed"));
   assert.is(again.code, 0, again.err);
-  const whole = await said(`${folder}/run.json`, "--out", `${folder}/whole`, "--json");
+  const whole = await said(...started("whole"), "--json");
   assert.is(whole.code, 0, whole.err);
   for (const stage of ["pretrain", "expand", "finetune"]) {
     assert.equal(
@@ -138,8 +149,18 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
       stage,
     );
   }
-  const summary = JSON.parse(whole.out) as MixtureRunSummary;
-  assert.equal(JSON.parse(Deno.readTextFileSync(`${folder}/killed/summary.json`)), summary);
+  const summary = JSON.parse(whole.out) as RunSummary;
+  // all numbers but those of time
+  const timeless = (of: RunSummary): unknown =>
+    JSON.parse(JSON.stringify(of, (name, value) => /[sS]econds/.test(name) ? undefined : value));
+  const killedSummary = JSON.parse(Deno.readTextFileSync(`${folder}/killed/summary.json`)) as RunSummary;
+  assert.equal(timeless(killedSummary), timeless(summary));
+  // the numbers of the runner before the engine
+  const { firstLoss, loss } = summary.stages["pretrain"]!;
+  assert.ok(
+    Math.abs(firstLoss! - 4.803363) < 1e-4 && Math.abs(loss! - 4.305395) < 1e-3,
+    `${firstLoss} ${loss}`,
+  );
   const { vqa } = summary.scores;
   assert.is(vqa!.scores.n, 16);
   assert.is(vqa!.prompt, "{question}\nAnswer the question using a single word or phrase.");
@@ -147,11 +168,11 @@ test("killed in the middle of a stage and started again, it ends bit for bit as 
   // the questions are about the images of the training data, and the command says so
   assert.equal(vqa!.images, { asked: 8, trained: 8 });
   assert.match(again.out, "vqa: 8 of its 8 images are images of the training data too");
-  assert.is(summary.mixtures.finetune.coco!.examples, 8);
+  assert.is(summary.mixtures["finetune"]!["coco"]!.examples, 8);
   assert.match(again.out, /vqa[^\n]*vqav2/);
   // a finished run is read, and nothing of it is written again
   const finished = await filesBelow(`${folder}/whole`);
-  const third = await said(`${folder}/run.json`, "--out", `${folder}/whole`, "--json");
+  const third = await said(...started("whole"), "--json");
   assert.is(third.code, 0, third.err);
   assert.equal(JSON.parse(third.out), summary);
   assert.equal(await filesBelow(`${folder}/whole`), finished);

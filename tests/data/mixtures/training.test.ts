@@ -13,11 +13,12 @@ import { benchmarkNamed } from "../../../pipelines/eval/registry.ts";
 import { answerRecords, partQuestions } from "../../../pipelines/stages/answer_records.ts";
 import { apart, withEncoder } from "../../../pipelines/stages/encoder.ts";
 import { expand } from "../../../pipelines/stages/expand.ts";
-import { finetune } from "../../../pipelines/stages/finetune.ts";
 import type { LanguageConfig } from "../../../pipelines/stages/language_config.ts";
 import { openMixtureFeatures, openMixturePictures } from "../../../pipelines/stages/mixture_source.ts";
-import { type Arm, type ModelState, viewsRead } from "../../../pipelines/stages/model.ts";
-import { freshModel, pretrain } from "../../../pipelines/stages/pretrain.ts";
+import { type Arm } from "../../../pipelines/ablations/base.ts";
+import { type ModelState, partsOf, viewsRead } from "../../../pipelines/stages/model.ts";
+import { freshArm } from "../../support/fresh_arm.ts";
+import { languageStage } from "../../../pipelines/stages/train.ts";
 import type { LanguageSource } from "../../../pipelines/stages/source.ts";
 import { followedBy, type StageRun } from "../../../pipelines/stages/stage.ts";
 import type { RunDirectory } from "../../../pipelines/runs/run_directory.ts";
@@ -81,16 +82,18 @@ const cut = <E, R>(source: LanguageSource<E, R>, at: number): LanguageSource<E |
   },
 });
 
+const by = { folder: cache, device: "CPU", code: "code" };
 const mixtureAt = (side: number, tiles = 1) =>
   Effect.gen(function* () {
     const mixture = yield* openMixture(config, cache);
-    return yield* openMixtureFeatures(mixture, weights, { side, tiles }, cache, options);
+    return yield* openMixtureFeatures(mixture, weights, { side, tiles }, by, options);
   });
 
 const first = (name: string, source: LanguageSource<unknown>, steps = training.steps) => {
-  const fresh = freshModel(arm, model, source.vocabulary, 1);
-  const stage = { name: "pretrain", config: { ...training, steps }, model, source, seed: 5 };
-  return pretrain(runIn(name), stage)(fresh);
+  const fresh = freshArm(arm, model, source.vocabulary, 1);
+  const parts = partsOf(model, source.vocabulary);
+  const stage = { name: "pretrain", config: { ...training, steps }, model: parts, source, seed: 5 };
+  return languageStage(runIn(name), stage)(fresh);
 };
 
 test("a batch is a function of seed and step alone, whatever was asked before", async () => {
@@ -120,7 +123,7 @@ test("an epoch of a part meets every example once, with its own picture", async 
       mixture,
       weights,
       { side: 112, tiles: 1 },
-      cache,
+      by,
       options,
     );
     const batchAt = source.batches(3, 4), size = 64 * 128, part = mixture.parts[0]!;
@@ -160,7 +163,7 @@ test("stopped anywhere and resumed, a training on a mixture is the uninterrupted
   const other = await run(Effect.flip(Effect.flatMap(
     Effect.flatMap(
       openMixture(fewer, cache),
-      (m) => openMixtureFeatures(m, weights, { side: 112, tiles: 1 }, cache, options),
+      (m) => openMixtureFeatures(m, weights, { side: 112, tiles: 1 }, by, options),
     ),
     ({ source }) => first("cut", source),
   )));
@@ -171,7 +174,7 @@ test("in buckets of rows a killed training is the uninterrupted one too, and mee
   const buckets = { ...config, text: { ...config.text, buckets: [12, 16] } };
   const source = Effect.gen(function* () {
     const mixture = yield* openMixture(buckets, cache);
-    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, cache, options)).source;
+    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, by, options)).source;
   });
   const whole = await run(Effect.flatMap(source, (of) => first("buckets", of)));
   const stopped = Effect.flatMap(source, (of) => Effect.flip(first("cut-buckets", cut(of, 7))));
@@ -225,7 +228,7 @@ test("rows of two images, one or none, packed: killed and resumed bit for bit, a
   };
   const source = Effect.gen(function* () {
     const mixture = yield* openMixture(many, cache);
-    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, cache, options)).source;
+    return (yield* openMixtureFeatures(mixture, weights, { side: 112, tiles: 1 }, by, options)).source;
   });
   await run(Effect.gen(function* () {
     const batchAt = (yield* source).batches(5, 4), size = 64 * 128;
@@ -267,32 +270,33 @@ test("rows of two images, one or none, packed: killed and resumed bit for bit, a
 test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by the official rules", async () => {
   const score = await run(Effect.gen(function* () {
     const at = runIn("tiles"), small = yield* mixtureAt(112), { vocabulary } = small.source;
+    const parts = partsOf(model, vocabulary);
     const stages = pipe(
-      pretrain(at, {
+      languageStage(at, {
         name: "pretrain",
         config: { ...training, steps: 150, every: 100 },
-        model,
+        model: parts,
         source: small.source,
         seed: 1,
       }),
-      followedBy(expand(at, { name: "expand", arm, model, vocabulary, seed: 1 })),
+      followedBy(expand(at, { name: "expand", expansion: arm.expansion, model: parts, seed: 1 })),
     );
-    const grown = yield* stages(freshModel(arm, model, vocabulary, 1));
+    const grown = yield* stages(freshArm(arm, model, vocabulary, 1));
     assert.equal(viewsRead(grown.bridge), { side: 224, tiles: 2 });
     const large = yield* mixtureAt(224, 2);
     assert.is(large.store.shape.cells, 320);
     const stage = {
       name: "finetune",
       config: { ...training, steps: 60, every: 100, learningRate: 1e-3 },
-      model,
+      model: parts,
       source: large.source,
       seed: 2,
     };
-    const state = yield* finetune(at, stage)(grown);
+    const state = yield* languageStage(at, stage)(grown);
     const losses = recordsIn(state).map(({ loss }) => loss as number);
     assert.ok(Math.max(...losses.slice(-5)) < Math.max(...losses.slice(0, 5)) + 0.2, losses.join());
     const answering = {
-      model,
+      model: parts,
       state,
       mixture: large.mixture,
       store: large.store,
@@ -335,43 +339,43 @@ test("pictures themselves, where the encoder is trained; then its features are a
   await run(Effect.gen(function* () {
     const mixture = yield* openMixture(config, cache);
     const { source } = yield* openMixturePictures(mixture, { side: 112, workers: 2 }, cache);
-    const fresh = withEncoder(freshModel(arm, model, source.vocabulary, 1), weights);
+    const parts = partsOf(model, source.vocabulary);
+    const fresh = withEncoder(freshArm(arm, model, source.vocabulary, 1), weights);
     const stage = {
       name: "see",
       config: { ...training, steps: 3, batch: 2, trainable: ["vision", "bridge"] },
-      model,
+      model: parts,
       source,
       seed: 1,
     };
-    const trained: ModelState = yield* pretrain(runIn("pictures"), stage)(fresh);
+    const trained: ModelState = yield* languageStage(runIn("pictures"), stage)(fresh);
     const vision = (state: ModelState) => (state.params as Record<string, Tree<NdArray>>).vision;
     assert.not.equal(vision(trained), vision(fresh));
     // an arm without expansion stays as it is, made and read back from its checkpoint
     const still = {
       name: "expand",
-      arm: { ...arm, expansion: null },
-      model,
-      vocabulary: source.vocabulary,
+      expansion: null,
+      model: parts,
       seed: 1,
     };
     const made = yield* expand(runIn("pictures"), still)(trained);
     const kept = yield* expand(runIn("pictures"), still)(trained);
     assert.equal([made.bridge, made.params], [trained.bridge, trained.params]);
     assert.equal(kept, made);
-    const parted = apart(trained);
+    const parted = apart(trained, parts.tower);
     if (E.isLeft(parted)) return assert.unreachable(parted.left.message);
     const { encoder, model: bare } = parted.right;
-    assert.ok(E.isLeft(apart(bare)));
+    assert.ok(E.isLeft(apart(bare, parts.tower)));
     assert.is.not(encoder.hash, weights.hash);
     const { store, mixture: usable } = yield* openMixtureFeatures(
       mixture,
       encoder,
       { side: 112, tiles: 1 },
-      cache,
+      by,
       options,
     );
     const questions = yield* partQuestions(usable.parts[2]!, right(benchmarkNamed("vqav2")));
-    const answering = { model, state: bare, mixture: usable, store, batch: 8, tokens: 2 };
+    const answering = { model: parts, state: bare, mixture: usable, store, batch: 8, tokens: 2 };
     assert.is((yield* answerRecords(answering, questions)).length, 24);
   }));
 });

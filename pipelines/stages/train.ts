@@ -1,5 +1,11 @@
-/** Pre-training: bridge and decoder learn from few visual tokens at low resolution; the encoder is frozen. */
-import { type ConfigError, initialise, type NdArray, type Tree } from "@chain-of-sight/core";
+/** Training as a stage: pre-training with few visual tokens at low resolution, fine-tuning on the grown bridge. */
+import {
+  type ConfigError,
+  initialise,
+  type NdArray,
+  type ParameterSpec,
+  type Tree,
+} from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
@@ -8,7 +14,7 @@ import { stageOf, stageTrained } from "../runs/manifest.ts";
 import { extendedIn } from "../train/extend.ts";
 import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
-import { type Arm, type ModelConfig, modelOf, type ModelState, smallBridge } from "./model.ts";
+import { modelOf, type ModelParts, type ModelState, type PlacedBridge } from "./model.ts";
 import { spread } from "../configs/spread.ts";
 import { warmStarted } from "./warm_start.ts";
 import { note, type Stage, stagePlaces, type StageRun } from "./stage.ts";
@@ -19,22 +25,36 @@ export interface TrainedState extends ModelState {
   readonly metrics: string;
 }
 
+/** Parameters that are read instead of initialised, and what they are known by. */
+export interface LoadedParams {
+  /** Parameters by their first names, such as `model` and `lm_head`. */
+  readonly params: Readonly<Record<string, Tree<NdArray>>>;
+  /** Hash of where they come from. */
+  readonly identity: string;
+}
+
+const withoutLoaded = (specs: Tree<ParameterSpec>, loaded: LoadedParams): Tree<ParameterSpec> =>
+  Object.fromEntries(Object.entries(specs).filter(([name]) => !Object.hasOwn(loaded.params, name)));
+
 /**
- * The model of an arm before any training, on pictures of a side as {@link smallBridge} has them: the same decoder for
- * every arm of a seed, since keys go by path.
+ * A model before any training: the same decoder for every bridge of a seed, since keys go by path. `loaded` parameters
+ * are taken as they are; the others start random.
  */
 export const freshModel = (
-  arm: Arm,
-  config: ModelConfig,
-  vocabulary: number,
+  bridge: PlacedBridge,
+  parts: ModelParts,
   seed: number,
-  resolution?: number,
+  loaded?: LoadedParams,
 ): ModelState => {
-  const bridge = smallBridge(arm, resolution), { specs } = modelOf(config, vocabulary, bridge);
+  const { specs } = modelOf(parts, bridge);
+  const fresh = initialise(
+    [seed, 2],
+    spread(loaded === undefined ? specs : withoutLoaded(specs, loaded), parts.init),
+  ) as Readonly<Record<string, Tree<NdArray>>>;
   return {
     bridge,
-    params: initialise([seed, 2], spread(specs, config.init)) as Tree<NdArray>,
-    identity: hashOf({ fresh: seed, bridge, config, vocabulary }),
+    params: { ...fresh, ...loaded?.params },
+    identity: hashOf({ fresh: seed, bridge, parts, ...(loaded && { loaded: loaded.identity }) }),
   };
 };
 
@@ -63,6 +83,3 @@ export const languageStage = <E, R>(
       metrics: trained.metrics,
     };
   });
-
-/** Pre-training as a stage: from a fresh model, or from any model of the same bridge. */
-export const pretrain: typeof languageStage = languageStage;

@@ -1,0 +1,85 @@
+/** Experiments from files: JSON, with comments if need be, whose paths are relative to the file. */
+import * as Effect from "effect/Effect";
+import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+import type * as E from "fp-ts/lib/Either.js";
+import { resolve } from "node:path";
+import { decode, DecodeError, fromEither } from "../base/bridge.ts";
+import { type DiskError, existing, onDisk } from "../base/disk.ts";
+import { folderOf } from "../base/paths.ts";
+import { override } from "../configs/override.ts";
+import { type Experiment, experimentCodec, stageKind, stageName, type StageSpec } from "./experiment.ts";
+
+/** A value from JSON with comments and commas at ends of lists; the error says the line where it stops being that. */
+const parseCommented = (path: string, text: string): Effect.Effect<unknown, DecodeError> =>
+  Effect.suspend(() => {
+    const errors: ParseError[] = [];
+    const value = parse(text, errors, { allowTrailingComma: true }) as unknown, [first] = errors;
+    if (first === undefined) return Effect.succeed(value);
+    const line = text.slice(0, first.offset).split("\n").length;
+    return Effect.fail(
+      new DecodeError({
+        op: path,
+        got: `${printParseErrorCode(first.error)} in line ${line}`,
+        expected: "JSON, in which comments are allowed",
+        mend: `correct line ${line}`,
+        refusals: [],
+      }),
+    );
+  });
+
+/** A setting of a field by the name of its stage, `pretrain.steps=10`, as one by its place: `stages.0.train.steps=10`. */
+const byPlace = ({ stages }: Experiment, setting: string): string => {
+  const [name] = setting.split(/[.=]/), at = stages.findIndex((spec) => stageName(spec) === name);
+  return at < 0 || !setting.startsWith(`${name}.`)
+    ? setting
+    : `stages.${at}.${stageKind(stages[at]!)}.${setting.slice(name!.length + 1)}`;
+};
+
+/** An experiment with some of its fields changed: `stages.0.train.steps=10`, or by a stage's name, `pretrain.steps=10`. */
+export const changedBy = (
+  experiment: Experiment,
+  settings: readonly string[],
+): E.Either<DecodeError, Experiment> =>
+  override(experimentCodec(), experiment.name)(experiment, settings.map((one) => byPlace(experiment, one)));
+
+const withPaths = (
+  experiment: Experiment,
+  file: (path: string) => string,
+  model: (path: string) => string,
+): Experiment => {
+  const known = <A extends { readonly from: string }>(of: A): A =>
+    "folder" in of ? { ...of, folder: model(of.folder as string) } : of;
+  const data = <A extends { readonly data: unknown }>(of: A): A =>
+    typeof of.data === "string" ? { ...of, data: file(of.data) } : of;
+  const { vision, decoder } = experiment.model;
+  return {
+    ...experiment,
+    model: { ...experiment.model, vision: known(vision), decoder: known(decoder) },
+    stages: experiment.stages.map((spec): StageSpec =>
+      "train" in spec
+        ? { train: data(spec.train) }
+        : "expand" in spec
+        ? spec
+        : { evaluate: data(spec.evaluate) }
+    ),
+  };
+};
+
+/** Reads an experiment. Paths are relative to the folder of its file, and become absolute; ids of models stay. */
+export const loadExperiment = (
+  path: string,
+  settings: readonly string[] = [],
+): Effect.Effect<Experiment, DecodeError | DiskError> =>
+  Effect.gen(function* () {
+    const text = yield* onDisk("read", path, () => Deno.readTextFile(path));
+    const { $schema: _, ...given } = yield* Effect.flatMap(
+      parseCommented(path, text),
+      decode(experimentCodec(), path),
+    );
+    const changed = yield* fromEither(changedBy(given, settings));
+    const at = (to: string): string => resolve(folderOf(path), to), here = new Set<string>();
+    for (const { from, ...of } of [changed.model.vision, changed.model.decoder]) {
+      if (from === "huggingface" && "folder" in of && (yield* existing(at(of.folder)))) here.add(of.folder);
+    }
+    return withPaths(changed, at, (folder) => here.has(folder) ? at(folder) : folder);
+  });
