@@ -1,9 +1,12 @@
 /** Flags that many commands have. */
 import { deviceNames } from "@chain-of-sight/kernels";
 import { Argument, Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
+import { fromEither } from "../base/bridge.ts";
 import { stepDevices } from "../bench/step_device.ts";
 import member from "../deno.json" with { type: "json" };
+import { type LiveLogError, liveLogsOf, withLiveLogs } from "../runs/live.ts";
 import { print } from "../terminal/output.ts";
 
 /** Version of this library. */
@@ -93,6 +96,23 @@ export const setFlag = Flag.String("set").pipe(
     "a field of the configuration, such as pretrain.steps=100; may be given more than once",
   ),
 );
+
+/** Programs that show trainings while they go on. */
+export const logFlag = optionalText(
+  "log",
+  "show metrics while it trains: tensorboard (event files in the logs of what is trained, below the store), mlflow " +
+    "(a file store in ./mlruns) or mlflow:<folder>; several with commas between them",
+);
+
+/** A program whose trainings are shown as `--log` says. */
+export const shown = <A, E, R>(
+  log: Option.Option<string>,
+  program: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E | LiveLogError, R> =>
+  Option.match(log, {
+    onNone: () => program,
+    onSome: (text) => Effect.flatMap(fromEither(liveLogsOf(text)), (logs) => withLiveLogs(logs, program)),
+  });
 
 /** A directory without the slashes at its end. */
 export const bare = (directory: string): string => directory.replace(/(?<=.)\/+$/, "");

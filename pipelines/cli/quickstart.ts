@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command.
  *
- *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--half-sums] [--seed N] [--out folder] [--set field=value ...] [--fresh]
+ *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--half-sums] [--seed N] [--out folder] [--set field=value ...] [--log tensorboard,mlflow] [--fresh]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
@@ -23,10 +23,11 @@ import { summaryTable } from "../quickstart/report.ts";
 import type { MakeError } from "../engine/make.ts";
 import { quickstart } from "../quickstart/run.ts";
 import { ensureReportPage, type ReportError } from "../report/write.ts";
+import type { LiveLogError } from "../runs/live.ts";
 import { duration } from "../terminal/progress.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, halfSumsFlag, jsonFlag, setFlag } from "./flags.ts";
+import { computeFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
 
 const flags = {
   scale: Flag.Literals("scale", scales).pipe(
@@ -52,6 +53,7 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("start again; a run that stands there is moved aside"),
   ),
+  log: logFlag,
   json: jsonFlag,
 };
 
@@ -60,6 +62,7 @@ interface Given {
   readonly out: Option.Option<string>;
   readonly set: readonly string[];
   readonly fresh: boolean;
+  readonly log: Option.Option<string>;
   readonly json: boolean;
 }
 
@@ -72,17 +75,13 @@ const configured = (size: Scale, { seed, set }: Given): Effect.Effect<Quickstart
 
 const show = (
   config: QuickstartConfig,
-  { out, fresh, json }: Given,
-): Effect.Effect<void, MakeError | ReportError, Device> =>
+  { out, fresh, log, json }: Given,
+): Effect.Effect<void, LiveLogError | MakeError | ReportError, Device> =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
     notice(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
-    const summary = yield* quickstart(config, {
-      out: folder,
-      fresh,
-      version: member.version,
-    });
+    const summary = yield* shown(log, quickstart(config, { out: folder, fresh, version: member.version }));
     yield* ensureReportPage(folder);
     print(
       json

@@ -2,7 +2,7 @@
  * Runs an experiment that a JSON file describes: models, data and stages of your own.
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
- *         [--set field=value ...] [--check] [--json]
+ *         [--set field=value ...] [--log tensorboard,mlflow] [--extend run] [--check] [--json]
  *
  * Ctrl-C saves; the same command goes on from there. With `--check` the mixtures are opened and reported, no more.
  */
@@ -25,9 +25,10 @@ import { loadMixture } from "../mixtures/mixture_config.ts";
 import { openMixture } from "../mixtures/mixture_open.ts";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
 import { table } from "../terminal/table.ts";
+import { withExtended } from "../train/extend.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { computeFlag, halfSumsFlag, jsonFlag, setFlag } from "./flags.ts";
+import { bare, computeFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
 
 const parts = {
   config: Argument.String("file").pipe(
@@ -51,6 +52,14 @@ const parts = {
   check: Flag.Boolean("check").pipe(
     Flag.withDefault(false),
     Flag.withDescription("open the mixtures, say what became of their records, and train nothing"),
+  ),
+  log: logFlag,
+  extend: Flag.String("extend").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "directory of a run whose trainings are gone on with where the number of steps is all that differs: of those with " +
+        "a constant or wsd schedule, up to their decay",
+    ),
   ),
   json: jsonFlag,
 };
@@ -137,10 +146,20 @@ const summaryText = (summary: RunSummary): string =>
 const checked = ({ stages }: Experiment, cache: string) =>
   Effect.map(
     Effect.forEach(stages, (spec) => {
-      const data = "train" in spec ? spec.train.data : "evaluate" in spec ? spec.evaluate.data : undefined;
-      return typeof data !== "string" ? Effect.succeed([]) : Effect.map(
-        Effect.flatMap(loadMixture(data), (of) => openMixture(of, cache)),
-        (mixture) => [[stageName(spec), mixtureSummary(mixture)] as const],
+      const data = "train" in spec
+        ? { "": spec.train.data, ", held out": spec.train.heldOut }
+        : "evaluate" in spec
+        ? { "": spec.evaluate.data }
+        : {};
+      return Effect.forEach(
+        Object.entries(data).flatMap(([which, file]) =>
+          typeof file === "string" ? [[which, file] as const] : []
+        ),
+        ([which, file]) =>
+          Effect.map(
+            Effect.flatMap(loadMixture(file), (of) => openMixture(of, cache)),
+            (mixture) => [`${stageName(spec)}${which}`, mixtureSummary(mixture)] as const,
+          ),
       );
     }),
     (all) => Object.fromEntries(all.flat()),
@@ -150,7 +169,7 @@ const checked = ({ stages }: Experiment, cache: string) =>
 export const command = Command.make(
   "train",
   parts,
-  ({ config: path, device, halfSums, out, set, store, cache, check, json }) =>
+  ({ config: path, device, halfSums, out, set, store, cache, check, log, extend, json }) =>
     Effect.scoped(Effect.gen(function* () {
       const experiment = yield* loadExperiment(path, set);
       const resolved = yield* resolve(experiment, cache);
@@ -170,7 +189,11 @@ export const command = Command.make(
         summary: runSummaryCodec(),
         summarise: (found) => summariseRun(experiment, found),
       });
-      const summary = yield* Effect.provide(run, tuned(deviceNamed(device, { halfSums })));
+      const extended = Option.match(extend, {
+        onNone: () => run,
+        onSome: (from) => withExtended(bare(from), run),
+      });
+      const summary = yield* Effect.provide(shown(log, extended), tuned(deviceNamed(device, { halfSums })));
       print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
       notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
     })),

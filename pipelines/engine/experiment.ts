@@ -89,6 +89,12 @@ export const trainFields = closed(t.intersection([
       t.union([words, trainScenes]),
     ),
   }),
+  t.partial({
+    heldOut: about(
+      "file of a mixture, or scenes, that validation asks for losses and scores of; of the kind of the data",
+      t.union([words, askScenes]),
+    ),
+  }),
   languageCodec(),
 ]));
 
@@ -181,6 +187,14 @@ const wrong = ({ stages, world, model }: Experiment): string | undefined => {
   if (twice !== undefined) return `stages with different names; ${twice} is there twice`;
   if (reserved !== undefined) return `stages with other names than ${RESERVED.join(", ")}`;
   if (!("train" in stages[0]!)) return "a train stage first";
+  for (const { name, data, heldOut, validation } of stages.flatMap((s) => "train" in s ? [s.train] : [])) {
+    if ((heldOut === undefined) !== (validation === undefined)) {
+      return `heldOut and validation together in ${name}: what it is validated on, and how often`;
+    }
+    if (heldOut !== undefined && typeof heldOut !== typeof data) {
+      return `${typeof data === "string" ? "a mixture" : "scenes"} as heldOut of ${name}, as its data`;
+    }
+  }
   if (world === undefined && drawn) return "a world, as a stage is on scenes";
   return world === undefined && model.vision.from === "fresh"
     ? "a world, as the vision encoder is trained on scenes"
@@ -203,7 +217,11 @@ export const dataOf = ({ world }: Pick<Experiment, "world">, { data }: SceneRows
 /** The files of mixtures that an experiment names, each once. */
 export const mixturesOf = ({ stages }: Pick<Experiment, "stages">): readonly string[] => [
   ...new Set(stages.flatMap((spec) => {
-    const data = "train" in spec ? spec.train.data : "evaluate" in spec ? spec.evaluate.data : undefined;
-    return typeof data === "string" ? [data] : [];
+    const data = "train" in spec
+      ? [spec.train.data, spec.train.heldOut]
+      : "evaluate" in spec
+      ? [spec.evaluate.data]
+      : [];
+    return data.filter((file) => typeof file === "string");
   })),
 ];

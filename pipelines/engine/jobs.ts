@@ -113,7 +113,13 @@ export const scenesRead = (resolved: Resolved, stage: number): readonly SeenScen
     count,
     data: world!.data,
   });
-  if ("train" in spec) return rows(spec.train);
+  if ("train" in spec) {
+    const { heldOut } = spec.train;
+    return [
+      ...rows(spec.train),
+      ...(heldOut === undefined || typeof heldOut === "string" ? [] : [asked(heldOut)]),
+    ];
+  }
   if ("expand" in spec || "benchmarks" in spec.evaluate) return [];
   const { data, controls = [] } = spec.evaluate;
   return [...rows(trainBefore(experiment, stage)), ...[data, ...controls].map(asked)];
@@ -125,11 +131,12 @@ export const rowsOf = ({ experiment }: Resolved, stage: number): SceneRows =>
 
 // files are known by their content
 const content = (spec: StageSpec, hashes: Resolved["hashes"]): Json => {
-  const [[kind, fields]] = Object.entries(spec) as [[string, { readonly data?: unknown }]];
-  const { data } = fields;
-  return {
-    [kind]: { ...fields, ...(typeof data === "string" ? { data: hashes[data] ?? data } : {}) },
-  } as Json;
+  const [[kind, fields]] = Object.entries(spec) as [[string, object]];
+  const known = Object.entries(fields).map(([name, value]) => [
+    name,
+    (name === "data" || name === "heldOut") && typeof value === "string" ? hashes[value] ?? value : value,
+  ]);
+  return { [kind]: Object.fromEntries(known) } as Json;
 };
 
 const modelContent = ({ experiment: { model }, hashes }: Resolved): Json => {

@@ -7,7 +7,14 @@ import { decode, DecodeError, fromEither } from "../base/bridge.ts";
 import { type DiskError, existing, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
 import { override } from "../configs/override.ts";
-import { type Experiment, experimentCodec, stageKind, stageName, type StageSpec } from "./experiment.ts";
+import {
+  type Experiment,
+  experimentCodec,
+  stageKind,
+  stageName,
+  type StageSpec,
+  type TrainSpec,
+} from "./experiment.ts";
 
 /** A value from JSON with comments and commas at ends of lists; the error says the line where it stops being that. */
 const parseCommented = (path: string, text: string): Effect.Effect<unknown, DecodeError> =>
@@ -51,13 +58,15 @@ const withPaths = (
     "folder" in of ? { ...of, folder: model(of.folder as string) } : of;
   const data = <A extends { readonly data: unknown }>(of: A): A =>
     typeof of.data === "string" ? { ...of, data: file(of.data) } : of;
+  const heldOut = (of: TrainSpec): TrainSpec =>
+    typeof of.heldOut === "string" ? { ...of, heldOut: file(of.heldOut) } : of;
   const { vision, decoder } = experiment.model;
   return {
     ...experiment,
     model: { ...experiment.model, vision: known(vision), decoder: known(decoder) },
     stages: experiment.stages.map((spec): StageSpec =>
       "train" in spec
-        ? { train: data(spec.train) }
+        ? { train: heldOut(data(spec.train)) }
         : "expand" in spec
         ? spec
         : { evaluate: data(spec.evaluate) }

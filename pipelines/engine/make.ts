@@ -58,6 +58,7 @@ import { modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
 import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 import { writeRecord } from "./record.ts";
 import type { Resolved, ResolveError } from "./resolve.ts";
+import { heldOutOf } from "./validation.ts";
 
 /** What making an artefact can fail with. */
 export type MakeError =
@@ -149,10 +150,19 @@ const learnt = (
 
 const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec): Making =>
   Effect.scoped(Effect.gen(function* () {
-    const { source, given } = yield* learnt(context, job, run, spec), { name, data: _, ...config } = spec;
+    const { source, given } = yield* learnt(context, job, run, spec);
+    const { name, data: _data, heldOut: _heldOut, ...config } = spec;
+    const held = yield* heldOutOf(context, job, run, spec, given, source);
     const { experiment, parts } = job.resolved;
     const seed = experiment.seed + trainsOf(experiment).findIndex((one) => one.name === name);
-    const { metrics } = yield* languageStage(run, { name, config, model: parts, source, seed })(given);
+    const { metrics } = yield* languageStage<MakeError, Device>(run, {
+      name,
+      config,
+      model: parts,
+      source,
+      seed,
+      ...held,
+    })(given);
     return trainingNumbers(yield* digestMetrics(metrics));
   }));
 

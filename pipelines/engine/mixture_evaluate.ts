@@ -107,6 +107,8 @@ export interface PartEvaluation extends Omit<RecordAnswering, "state"> {
   readonly mixture: OpenMixture;
   /** Name of the part. */
   readonly part: string;
+  /** Name of its predictions; that of the part by default. */
+  readonly title?: string;
   /** Name of the benchmark by whose rules it is scored. */
   readonly benchmark: string;
   /** The images that training showed, by content. */
@@ -122,7 +124,8 @@ const predicted = (
 ): Effect.Effect<Predictions, RecordAnswerError | DecodeError, Device> =>
   Effect.gen(function* () {
     const { directory, state, mixture, tokens } = options, { prompt } = asked;
-    const path = predictionsPath(directory, part.name), boxes = part.tasks.boxes.name;
+    const title = options.title ?? part.name, path = predictionsPath(directory, title);
+    const boxes = part.tasks.boxes.name;
     const identity = hashOf({
       evaluate: state.identity,
       mixture: mixture.hash,
@@ -144,7 +147,7 @@ const predicted = (
     const scores = yield* fromEither(wayScores(predictions, () => E.right(of)));
     const head = {
       format: 1,
-      evaluation: part.name,
+      evaluation: title,
       identity,
       boxes,
       prompts: { [of.name]: prompt },

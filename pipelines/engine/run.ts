@@ -18,6 +18,7 @@ import { codeHash } from "../stages/code.ts";
 import { predictionsPath } from "../stages/predictions.ts";
 import { noted, stageRun } from "../stages/stage.ts";
 import { notice } from "../terminal/output.ts";
+import { keptPath } from "../train/kept.ts";
 import { artefactPath, type ArtefactResult, readResult } from "./artefact.ts";
 import { type JobContext, jobContext } from "./context.ts";
 import { stageName } from "./experiment.ts";
@@ -114,7 +115,17 @@ const namesFor = (
     return [
       sample,
       [`${artefact}/metrics/${name}.jsonl`, `${metrics}/${title}.jsonl`],
-      [`${artefact}/checkpoints/${name}.safetensors`, `${checkpoints}/${title}.safetensors`],
+      ...[
+        (path: string) => path,
+        (path: string) => keptPath(path, "best"),
+        (path: string) => keptPath(path, "stable"),
+      ]
+        .map((kept) =>
+          [
+            kept(`${artefact}/checkpoints/${name}.safetensors`),
+            kept(`${checkpoints}/${title}.safetensors`),
+          ] as const
+        ),
     ];
   }
   const parts = "benchmarks" in spec.evaluate ? Object.keys(spec.evaluate.benchmarks) : [name];
