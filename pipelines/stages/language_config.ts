@@ -14,104 +14,103 @@ import {
 } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import type { TypeOf } from "../base/bridge.ts";
+import { about, object, oneOf } from "../base/codecs.ts";
 import { amount, batchSize, fraction, natural, positive } from "../base/numbers.ts";
 
 const share = t.refinement(amount, (n) => n <= 1, "a number from 0 to 1");
 const perGroup = t.union([amount, t.readonly(t.record(t.string, amount))]);
+const floor = about("lowest learning rate as a share of the highest", share);
+const weights = oneOf(["trained", "ema"]);
+
+const schedule = t.union([
+  object({ kind: about("half a cosine, to a floor of 0.02 by default", t.literal("cosine")) }, { floor }),
+  object({ kind: about("the highest learning rate to the end", t.literal("constant")) }),
+  object({
+    kind: about("the highest learning rate, then linearly to a floor of 0 by default", t.literal("wsd")),
+    decay: about("steps of the fall at the end", natural),
+  }, { floor }),
+]);
+
+const validation = object({
+  every: about("steps between validations; the last step is validated too", natural),
+  batches: about("batches of a validation, always the same", natural),
+}, {
+  metric: about(
+    "metric that decides what is best: validation/loss by default, or a score such as scores/presenceF1",
+    t.string,
+  ),
+  mode: about(
+    "whether the least or the greatest value is best; min of the loss, max of others by default",
+    oneOf(["min", "max"]),
+  ),
+  patience: about(
+    "validations in a row without a better value after which the training ends; never by default",
+    natural,
+  ),
+  scores: about(
+    "whether the evaluation that follows gives scores at every validation; not by default",
+    t.boolean,
+  ),
+});
+
+const keep = object({}, {
+  last: about("the last so many checkpoints, the last one included; 1 by default", natural),
+  best: about("the best checkpoint by validation; not by default", t.boolean),
+});
+
+const result = object({}, {
+  checkpoint: about("the last checkpoint, the default, or the best by validation", oneOf(["last", "best"])),
+  weights: about("weights as trained, the default, or their averages; validation reads the same", weights),
+});
+
+const warmStart = object({ checkpoint: about("file of a training's checkpoint", t.string) }, {
+  weights: about("weights as trained, the default, or their averages", weights),
+  strict: about(
+    "whether names that are missing or unexpected there are refused; they are by default",
+    t.boolean,
+  ),
+});
 
 /** @internal */
 export const languageFields = t.exact(t.intersection([
   t.type({
-    /** Optimiser steps. */
-    steps: natural,
-    /** Rows of a step. */
-    batch: batchSize,
-    /** Highest learning rate: of all that is trained, or by prefix of parameter paths. */
-    learningRate: perGroup,
-    /** Steps of warm-up. */
-    warmup: amount,
-    /** Weight decay: of all that is trained, or by prefix of parameter paths. */
-    weightDecay: perGroup,
-    /** Greatest norm of the gradients. */
-    maxNorm: positive,
-    /** What is trained: prefixes of parameter paths. */
-    trainable: t.readonlyArray(t.string),
-    /** Steps between checkpoints. */
-    every: natural,
+    steps: about("optimiser steps", natural),
+    batch: about("rows of a step", batchSize),
+    learningRate: about("highest learning rate: one, or by prefix of parameter paths", perGroup),
+    warmup: about("steps of warm-up", amount),
+    weightDecay: about("weight decay: one, or by prefix of parameter paths", perGroup),
+    maxNorm: about("greatest norm of the gradients", positive),
+    trainable: about("what is trained: prefixes of parameter paths", t.readonlyArray(t.string)),
+    every: about("steps between checkpoints", natural),
   }),
   t.partial({
-    /** The learning rate after the warm-up; `cosine` by default. Floors are shares of the highest learning rate. */
-    schedule: t.union([
-      /** Half a cosine, to a floor of 0.02 by default. */
-      t.exact(t.intersection([t.type({ kind: t.literal("cosine") }), t.partial({ floor: share })])),
-      /** As it is. */
-      t.strict({ kind: t.literal("constant") }),
-      /** As it is, then linearly to a floor of 0 by default within the last `decay` steps (warmup-stable-decay). */
-      t.exact(t.intersection([
-        t.type({ kind: t.literal("wsd"), decay: natural }),
-        t.partial({ floor: share }),
-      ])),
-    ]),
-    /** Which parameters decay: `weights` of linear layers alone, the default, or `all`, norms and biases too. */
-    decays: t.keyof({ weights: null, all: null }),
-    /** Element types; f32 by default. */
-    precision: t.keyof({ f32: null, mixed: null }),
-    /** Frozen parameters that mixed precision stores as f32: prefixes of paths; by default none, and they are f16. */
-    storeF32: t.readonlyArray(t.string),
-    /** Blocks that the backward pass recomputes, which takes less memory and more time; none by default. */
-    remat: t.readonlyArray(t.keyof({ vision: null, decoder: null })),
-    /** What becomes of a step that is not finite; `stop` by default. */
-    onNonFinite: t.keyof({ stop: null, skip: null }),
-    /** Micro-batches of a step, whose gradients are added (gradient accumulation); 1 by default. Divides `batch`. */
-    micro: natural,
-    /** Decay of an exponential moving average of the trained parameters; none is kept by default. */
-    ema: fraction,
-    /** Validation while it trains, on data that it is not trained on; none by default. The last step is validated too. */
-    validation: t.exact(t.intersection([
-      t.type({
-        /** Steps between validations. */
-        every: natural,
-        /** Batches of a validation, always the same. */
-        batches: natural,
-      }),
-      t.partial({
-        /** The metric that decides what is best; `validation/loss` by default, else a score such as `scores/f1`. */
-        metric: t.string,
-        /** Whether the least or the greatest value is best; `min` of the loss and `max` of scores by default. */
-        mode: t.keyof({ min: null, max: null }),
-        /** Validations in a row without a better value after which the training stops; it does not stop by default. */
-        patience: natural,
-        /** Whether evaluation gives scores at every validation, too; not by default. */
-        scores: t.boolean,
-      }),
-    ])),
-    /** Checkpoints that are kept beside the last one. */
-    keep: t.exact(t.partial({
-      /** The last so many, the last one included; 1 by default. */
-      last: natural,
-      /** The best by validation; not by default. */
-      best: t.boolean,
-    })),
-    /** What evaluation, later stages and exports get of the training. */
-    result: t.exact(t.partial({
-      /** The `last` checkpoint, the default, or the `best` by validation. */
-      checkpoint: t.keyof({ last: null, best: null }),
-      /** The weights as `trained`, the default, or their moving averages `ema`; validation reads the same. */
-      weights: t.keyof({ trained: null, ema: null }),
-    })),
-    /** A run's checkpoint whose parameters the training starts from (warm start), and nothing else of it. */
-    warmStart: t.exact(t.intersection([
-      t.type({
-        /** The file. */
-        checkpoint: t.string,
-      }),
-      t.partial({
-        /** The weights as `trained`, the default, or their moving averages `ema`. */
-        weights: t.keyof({ trained: null, ema: null }),
-        /** Whether names that are missing or unexpected there are refused, the default, or listed and passed over. */
-        strict: t.boolean,
-      }),
-    ])),
+    schedule: about("the learning rate after the warm-up; cosine by default", schedule),
+    decays: about(
+      "which parameters decay: weights of linear layers, the default, or all",
+      oneOf(["weights", "all"]),
+    ),
+    precision: about("element types; f32 by default", oneOf(["f32", "mixed"])),
+    storeF32: about(
+      "frozen parameters that mixed precision stores as f32 instead of f16, by prefix; none by default",
+      t.readonlyArray(t.string),
+    ),
+    remat: about(
+      "blocks that the backward pass recomputes, which takes less memory and more time; none by default",
+      t.readonlyArray(oneOf(["vision", "decoder"])),
+    ),
+    onNonFinite: about("what becomes of a step that is not finite; stop by default", oneOf(["stop", "skip"])),
+    micro: about(
+      "micro-batches of a step (gradient accumulation), a divisor of batch; 1 by default",
+      natural,
+    ),
+    ema: about("decay of a moving average of the weights; none is kept by default", fraction),
+    validation: about("validation on heldOut while it trains; none by default", validation),
+    keep: about("checkpoints that are kept beside the last one", keep),
+    result: about("what evaluation, later stages and exports get", result),
+    warmStart: about(
+      "parameters that the training starts from, and nothing else of their training",
+      warmStart,
+    ),
   }),
 ]));
 
