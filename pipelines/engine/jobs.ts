@@ -132,9 +132,14 @@ export const rowsOf = ({ experiment }: Resolved, stage: number): SceneRows =>
 // files are known by their content
 const content = (spec: StageSpec, hashes: Resolved["hashes"]): Json => {
   const [[kind, fields]] = Object.entries(spec) as [[string, object]];
+  const hashOfFile = (file: unknown): unknown => typeof file === "string" ? hashes[file] ?? file : file;
   const known = Object.entries(fields).map(([name, value]) => [
     name,
-    (name === "data" || name === "heldOut") && typeof value === "string" ? hashes[value] ?? value : value,
+    name === "data" || name === "heldOut"
+      ? hashOfFile(value)
+      : name === "warmStart"
+      ? { ...value, checkpoint: hashOfFile(value.checkpoint) }
+      : value,
   ]);
   return { [kind]: Object.fromEntries(known) } as Json;
 };

@@ -58,15 +58,20 @@ const withPaths = (
     "folder" in of ? { ...of, folder: model(of.folder as string) } : of;
   const data = <A extends { readonly data: unknown }>(of: A): A =>
     typeof of.data === "string" ? { ...of, data: file(of.data) } : of;
-  const heldOut = (of: TrainSpec): TrainSpec =>
-    typeof of.heldOut === "string" ? { ...of, heldOut: file(of.heldOut) } : of;
+  const located = ({ heldOut, warmStart, ...of }: TrainSpec): TrainSpec => ({
+    ...data(of),
+    ...(heldOut === undefined ? {} : { heldOut: typeof heldOut === "string" ? file(heldOut) : heldOut }),
+    ...(warmStart === undefined
+      ? {}
+      : { warmStart: { ...warmStart, checkpoint: file(warmStart.checkpoint) } }),
+  });
   const { vision, decoder } = experiment.model;
   return {
     ...experiment,
     model: { ...experiment.model, vision: known(vision), decoder: known(decoder) },
     stages: experiment.stages.map((spec): StageSpec =>
       "train" in spec
-        ? { train: heldOut(data(spec.train)) }
+        ? { train: located(spec.train) }
         : "expand" in spec
         ? spec
         : { evaluate: data(spec.evaluate) }

@@ -21,7 +21,7 @@ import { visionTower } from "../vision/tower.ts";
 import { type LoadError, openDecoder, openVisionTower } from "../weights/huggingface/load.ts";
 import { modelFolder } from "../weights/huggingface/hub.ts";
 import { openSource } from "../weights/source.ts";
-import { type Experiment, type MixtureQuestions, mixturesOf } from "./experiment.ts";
+import { type Experiment, type MixtureQuestions, mixturesOf, trainsOf } from "./experiment.ts";
 
 /** An experiment, the parts of its model, and hashes of what it reads. */
 export interface Resolved {
@@ -195,12 +195,17 @@ export const resolve = (experiment: Experiment, cache: string): Effect.Effect<Re
     const parts = yield* partsFor(experiment, opened[0]?.language.size);
     const folders = [vision, decoder].flatMap((of) => of.from === "huggingface" ? [of.folder] : []);
     const contents = yield* Effect.forEach(folders, (folder) => modelHash(folder, cache));
+    const starts = trainsOf(experiment).flatMap(({ warmStart }) => warmStart?.checkpoint ?? []);
+    const started = starts.length === 0
+      ? []
+      : yield* fileContents(starts, `${cache}/starts-${hashOf(starts).slice(0, 16)}.json`);
     return {
       experiment,
       parts,
       hashes: Object.fromEntries([
         ...files.map((file, i) => [file, opened[i]!.hash] as const),
         ...folders.map((folder, i) => [folder, contents[i]!] as const),
+        ...starts.map((file, i) => [file, started[i]!] as const),
       ]),
       lengths: Object.fromEntries(files.map((file, i) => [file, opened[i]!.row.length])),
     };
