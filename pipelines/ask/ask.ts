@@ -10,7 +10,8 @@ import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { fromEither } from "../base/bridge.ts";
 import type { PromptIds } from "../text/language.ts";
 import type { TemplateError } from "../text/template.ts";
-import { pixelsOfPicture } from "../images/pixels.ts";
+import { stackedPixels } from "../images/pixels.ts";
+import { askedAbout, IMAGE_MARK, marksIn } from "../text/image_mark.ts";
 import { openSearch } from "../generate/beam_search.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
@@ -29,9 +30,9 @@ export interface Ask {
   readonly checkpoint: string;
   /** The arm of the run; the first fine-tuned one with several scales by default. */
   readonly arm?: string;
-  /** File of the photo. */
-  readonly image: string;
-  /** The question. */
+  /** Files of the images, in the order of their marks. */
+  readonly images: readonly string[];
+  /** The question, `<image>` where each image stands; without marks they stand before it. */
   readonly question: string;
   /** Most tokens of the answer. */
   readonly tokens: number;
@@ -71,7 +72,18 @@ const refuse = (got: string, expected: string, mend: string): GenerateError =>
 /** More than this no answer is long. */
 export const MOST_TOKENS = 4096;
 
-const checked = ({ question, tokens, beams, decoding }: Ask): GenerateError | undefined => {
+const checked = ({ question, images, tokens, beams, decoding, show }: Ask): GenerateError | undefined => {
+  const marks = marksIn(question);
+  if (marks > 0 && marks !== images.length) {
+    return refuse(
+      `${marks} marks <image> for ${images.length} images`,
+      "one for each",
+      "change the question",
+    );
+  }
+  if (show !== undefined && images.length !== 1) {
+    return refuse(`--show with ${images.length} images`, "one image", "leave out --show, or ask about one");
+  }
   if (/^[\s?.!]*$/.test(question)) {
     return refuse(`the question ${JSON.stringify(question)}`, "words", "ask for example `is there a cow`");
   }
@@ -92,18 +104,18 @@ export const added = (before: string, now: string): string =>
 interface Asked {
   readonly request: Ask;
   readonly trained: TrainedModel;
-  readonly photo: Photo;
+  readonly photos: readonly Photo[];
   readonly question: string;
   readonly prompt: PromptIds;
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
 /** The tokens of the answer and the seconds that they took; words are told as they come. */
-const write = ({ request, trained, prompt, given }: Asked, tell: (words: string) => void) =>
+const write = ({ request, trained, photos, prompt, given }: Asked, tell: (words: string) => void) =>
   Effect.gen(function* () {
     const { speech, writer } = trained, { beams, decoding = greedily, tokens } = request;
     // prompts of one length share their kernels
-    const room = { rows: 1, prompt: Math.ceil(prompt.ids.length / 16) * 16, tokens };
+    const room = { rows: 1, prompt: Math.ceil(prompt.ids.length / 16) * 16, images: photos.length, tokens };
     const marks = { ends: prompt.ends, pad: speech.pad };
     if (beams !== undefined) {
       const search = yield* openSearch(writer, room, marks, beams), began = performance.now();
@@ -127,7 +139,7 @@ const write = ({ request, trained, prompt, given }: Asked, tell: (words: string)
 
 /** Writes the picture of where an answer looked. An answer without words was chosen by looking too: at its end. */
 const draw = (
-  { trained: { speech, writer }, photo, question, prompt, given }: Asked,
+  { trained: { speech, writer }, photos, question, prompt, given }: Asked,
   ids: readonly number[],
   layout: Layout,
   path: string,
@@ -136,7 +148,7 @@ const draw = (
     const answer = ids.length > 0 ? ids : [prompt.ends[0]!];
     const words = ids.length > 0 ? ids.map((id) => speech.decode([id])) : ["(end)"];
     const looks = yield* looksAt(writer, layout, { prompt: prompt.ids, answer, given });
-    yield* atomicWrite(path, [lookSheet({ photo, question, tokens: words, looks })]);
+    yield* atomicWrite(path, [lookSheet({ photo: photos[0]!, question, tokens: words, looks })]);
   });
 
 /** Answers one question; `tell` is given the words as they come. */
@@ -153,16 +165,14 @@ export const ask = (
     const layout = show === undefined
       ? undefined
       : yield* described(() => windowsOf(bridge, trained.parts.tower));
-    const photo = yield* loadPhoto(request.image, side, Math.max(side, world?.data.master ?? 0));
-    const question = speech.asked(request.question), prompt = yield* fromEither(speech.prompt(question));
-    const all = {
-      request,
-      trained,
-      photo,
-      question,
-      prompt,
-      given: { images: pixelsOfPicture(photo.bytes, side) },
-    };
+    const master = Math.max(side, world?.data.master ?? 0), { images } = request;
+    const photos = yield* Effect.forEach(images, (path) => loadPhoto(path, side, master));
+    const question = speech.asked(request.question);
+    const prompt = yield* fromEither(speech.prompt(askedAbout(question, images.length)));
+    const given = images.length === 0
+      ? {}
+      : { images: stackedPixels(photos.map(({ bytes }) => bytes), side) };
+    const all = { request, trained, photos, question, prompt, given };
     const { ids, seconds } = yield* write(all, tell);
     if (show !== undefined && layout !== undefined) yield* draw(all, ids, layout, show);
     const answer = speech.decode(ids), box = speech.box(answer);
@@ -170,10 +180,10 @@ export const ask = (
       question,
       answer,
       ids,
-      unknown: speech.unknown(question),
+      unknown: speech.unknown(question.replaceAll(IMAGE_MARK, " ")),
       ...(O.isSome(box) ? { box: box.value } : {}),
       arm: trained.arm,
-      visualTokens: writer.images!.tokens,
+      visualTokens: writer.images!.tokens * images.length,
       device: device.profile.name,
       seconds,
     };

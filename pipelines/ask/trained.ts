@@ -29,7 +29,8 @@ import { apart, seesPictures } from "../stages/encoder.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { modelOf, type ModelParts, type PlacedBridge, viewsRead } from "../stages/model.ts";
 import type { Language, PromptIds } from "../text/language.ts";
-import { IMAGE_ID, IMAGE_MARK } from "../text/image_mark.ts";
+import { IMAGE_ID, IMAGE_MARK, marksIn } from "../text/image_mark.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { LanguageFiles } from "../text/language_files.ts";
 import type { TemplateError } from "../text/template.ts";
@@ -49,7 +50,7 @@ export type TrainedError = CheckpointError | PlaceError | ResolveError | Trainin
 export interface Speech {
   /** The question as the model learnt to read questions. */
   readonly asked: (question: string) => string;
-  /** The tokens of a question, and those that end an answer. */
+  /** The tokens of a question with marks of its images, and those that end an answer. */
   readonly prompt: (question: string) => E.Either<TemplateError, PromptIds>;
   /** The text of an answer. */
   readonly decode: (ids: readonly number[]) => string;
@@ -99,13 +100,23 @@ const seeing = (
   },
 });
 
+/** The tokens of a question as rows of scenes have them: images that come first stand before the beginning of the text. */
+const worldIds = (tokenizer: Tokenizer, question: string): readonly number[] => {
+  const [first = ""] = /^(<image>\s*)*/.exec(question)!;
+  const [text = "", ...more] = question.slice(first.length).split(IMAGE_MARK);
+  return [
+    ...Array.from({ length: marksIn(first) }, () => IMAGE_ID),
+    ...questionIds(tokenizer, text),
+    ...more.flatMap((part) => [IMAGE_ID, ...tokenizer.encode(part)]),
+  ];
+};
+
 const ofWorld = ({ experiment: { world } }: TrainedPlace): Pick<TrainedModel, "speech" | "language"> => {
   const tokenizer = tokenizerFor(world!);
   const speech: Speech = {
     // without a mark at its end
     asked: (question) => question.trim().replace(/[\s?.!]+$/, ""),
-    prompt: (question) =>
-      E.right({ ids: [IMAGE_ID, ...questionIds(tokenizer, question)], ends: [tokenizer.eos] }),
+    prompt: (question) => E.right({ ids: worldIds(tokenizer, question), ends: [tokenizer.eos] }),
     decode: tokenizer.decode,
     pad: tokenizer.pad,
     unknown: (question) =>
@@ -123,7 +134,7 @@ const ofMixture = (
     const { text } = yield* loadMixture(file), { parse } = boxFormats[text.boxes ?? "thousand"];
     const speech: Speech = {
       asked: (question) => question.trim(),
-      prompt: (question) => language.prompt([{ role: "user", content: `${IMAGE_MARK}\n${question}` }]),
+      prompt: (question) => language.prompt([{ role: "user", content: question }]),
       decode: language.decode,
       pad: language.pad,
       unknown: () => [],

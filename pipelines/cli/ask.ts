@@ -30,7 +30,12 @@ const flags = {
     ),
   ),
   arm: optional(Flag.String("arm"), "arm of the run; the first with several scales by default"),
-  image: Flag.String("image").pipe(Flag.withDescription("a photo: JPEG, PNG, WebP, GIF, AVIF or TIFF")),
+  images: Flag.String("image").pipe(
+    Flag.withDescription(
+      "an image: JPEG, PNG, WebP, GIF, AVIF or TIFF; of several, each stands at its <image> in the question",
+    ),
+    Flag.atLeast(0),
+  ),
   question: Flag.String("question").pipe(Flag.withDescription("what is asked, such as: is there a cow")),
   device: Flag.Literals("device", deviceNames).pipe(
     Flag.withDefault("auto" as const),

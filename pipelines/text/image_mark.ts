@@ -14,6 +14,10 @@ export const IMAGE_ID: number = -200;
 /** Number of images that a text has a place for. */
 export const marksIn = (text: string): number => text.split(IMAGE_MARK).length - 1;
 
+/** A question about some images: those without marks of their own stand before it, as LLaVA puts them. */
+export const askedAbout = (question: string, images: number): string =>
+  images === 0 || marksIn(question) > 0 ? question : `${IMAGE_MARK.repeat(images)}\n${question}`;
+
 /** Number of images among token ids. */
 export const imagesIn = (ids: readonly number[]): number =>
   ids.reduce((n, id) => n + (id === IMAGE_ID ? 1 : 0), 0);

@@ -157,21 +157,21 @@ test("an answer is what evaluation would write about the same picture", async ()
       const [wanted] = yield* answer(features, [{ picture: 0, prompt, tokens: 4 }]);
       const told: string[] = [];
       const got = yield* ask(
-        { checkpoint: run, image: `${folder}/scene.png`, question: prompt, tokens: 4 },
+        { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 4 },
         (words) => told.push(words),
       );
       assert.is(got.answer, wanted);
       assert.is(told.join(""), wanted, "the stream adds up to the answer");
       const beams = yield* ask({
         checkpoint: run,
-        image: `${folder}/scene.png`,
+        images: [`${folder}/scene.png`],
         question: prompt,
         tokens: 4,
         beams: 1,
       }, () => {});
       assert.is(beams.answer, wanted, "one beam is greedy");
       // two beams see the picture twice: what they find is at least as likely, so greedy is found where it is best
-      const asking = { checkpoint: run, image: `${folder}/scene.png`, question: prompt, tokens: 1 };
+      const asking = { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 1 };
       const two = yield* ask({ ...asking, beams: 2 }, () => {}), one = yield* ask(asking, () => {});
       assert.is(two.answer, one.answer, "of one token, the likeliest is the best");
     }
@@ -219,7 +219,7 @@ test("looks add up: windows to shares, patches to windows, scales to no more tha
     const picture = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
     const given = { images: pixelsOfPicture(picture.bytes, 224) };
     const looks = yield* looksAt(writer, layout, {
-      prompt: right(speech.prompt("is there a cow")).ids,
+      prompt: right(speech.prompt("<image>is there a cow")).ids,
       answer,
       given,
     });
@@ -262,8 +262,21 @@ test("each visual token spreads over its own window", () => {
   assert.equal(at(1), [[1, 1], [6, 2], [10, 4], [13, 3]].toSorted((a, b) => a[0]! - b[0]!));
 });
 
+test("several images stand at their marks in the question, and a text needs none", async () => {
+  await onCpu(Effect.gen(function* () {
+    const asking = { checkpoint: run, question: "is <image> like <image>", tokens: 3 };
+    const two = yield* ask({ ...asking, images: [photo, photo] }, () => {});
+    const first = yield* ask({ ...asking, question: "is there a cow", images: [photo] }, () => {});
+    const marked = yield* ask({ ...asking, question: "<image> is there a cow", images: [photo] }, () => {});
+    const bare = yield* ask({ ...asking, question: "is there a cow", images: [] }, () => {});
+    assert.equal([two.visualTokens, bare.visualTokens], [2 * first.visualTokens, 0]);
+    assert.equal(marked.ids, first.ids, "images without marks stand before the question");
+    assert.equal(two.unknown.filter((word) => word.includes("image")), []);
+  }));
+});
+
 test("what cannot be asked is said in one paragraph, and exits with 1", async () => {
-  const good: Ask = { checkpoint: run, image: photo, question: "is there a cow", tokens: 2 };
+  const good: Ask = { checkpoint: run, images: [photo], question: "is there a cow", tokens: 2 };
   const said = async (change: Partial<Ask>): Promise<string> => {
     const error = await onCpu(Effect.flip(ask({ ...good, ...change }, () => {})));
     assert.ok("mend" in error, String(error));
@@ -278,9 +291,14 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   assert.match(await said({ checkpoint: `${folder}/empty` }), /a folder without manifest\.json/);
   assert.match(await said({ checkpoint: photo }), /got a file; expected the directory of a run/);
   assert.match(await said({ arm: "other" }), /no trained arm other; expected one of tiny/);
-  assert.match(await said({ image: `${folder}/nothing.jpg` }), /no such file/);
-  assert.match(await said({ image: `${folder}/words.txt` }), /13 bytes that are no picture/);
+  assert.match(await said({ images: [`${folder}/nothing.jpg`] }), /no such file/);
+  assert.match(await said({ images: [`${folder}/words.txt`] }), /13 bytes that are no picture/);
   assert.match(await said({ question: " ? " }), /the question " \? "; expected words/);
+  assert.match(await said({ question: "is <image> as <image>" }), /2 marks <image> for 1 images/);
+  assert.match(
+    await said({ images: [photo, photo], show: "x.png" }),
+    /--show with 2 images; expected one image/,
+  );
   assert.match(await said({ tokens: 0 }), /0 tokens at most/);
   assert.match(await said({ beams: 0 }), /0 beams/);
   assert.match(
@@ -289,7 +307,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   );
   const half = Deno.readFileSync(photo);
   Deno.writeFileSync(`${folder}/half.jpg`, half.subarray(0, half.length >> 1));
-  assert.match(await said({ image: `${folder}/half.jpg` }), /no picture/);
+  assert.match(await said({ images: [`${folder}/half.jpg`] }), /no picture/);
   assert.equal([added("a", "a cow"), added("", "a"), added("a c", "an ox")], [" cow", "a", "\nan ox"]);
   const shown = await command("--checkpoint", `${folder}/empty`, "--image", photo, "--question", "x");
   assert.is(shown.code, 1);
