@@ -38,7 +38,7 @@ const ownWords = (codec: t.Mixed, value: unknown, path: readonly string[]): read
   if (E.isRight(result)) return [];
   const { message, context, value: there } = result.left[0]!;
   return message === undefined
-    ? [{ path, value, expected: wanted(codec) }]
+    ? [{ path, value: context.length === 1 ? there : value, expected: wanted(codec) }]
     : [{ path: [...path, ...context.slice(1).map(({ key }) => key)], value: there, expected: message }];
 };
 
