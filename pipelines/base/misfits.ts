@@ -16,10 +16,10 @@ export interface Misfit {
   readonly nearest?: string;
 }
 
-/** How far a name is from one that was written: not at all where one holds the other. */
+/** How far a name is from one that was written: not at all where it holds that. */
 const farness = (name: string, written: string): number => {
   const [a, b] = [name.toLowerCase(), written.toLowerCase()];
-  return a.includes(b) || b.includes(a) ? 0 : distance(a, b);
+  return a.includes(b) ? 0 : distance(a, b);
 };
 
 /** Names in the order of how much they are like another. */

@@ -3,6 +3,9 @@
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
  *         [--set field=value ...] [--log tensorboard,mlflow] [--extend run] [--check] [--json]
+ *     deno task cos train --init folder
+ *
+ * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
  *
  * Ctrl-C saves; the same command goes on from there. With `--check` the mixtures are opened and reported, no more.
  */
@@ -14,6 +17,7 @@ import member from "../deno.json" with { type: "json" };
 import type { Json } from "../base/hash.ts";
 import { DEFAULT_CACHE } from "../engine/context.ts";
 import { type Experiment, stageName } from "../engine/experiment.ts";
+import { writeExample } from "../engine/example.ts";
 import { loadExperiment } from "../engine/load.ts";
 import type { PartScores } from "../engine/mixture_evaluate.ts";
 import { type MixtureSummary, mixtureSummary } from "../engine/mixture_summary.ts";
@@ -29,9 +33,11 @@ import { withExtended } from "../train/extend.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
 import { bare, computeFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
+import { UsageError } from "./usage.ts";
 
 const parts = {
   config: Argument.String("file").pipe(
+    Argument.optional,
     Argument.withDescription("the experiment: model, data and stages"),
   ),
   device: computeFlag,
@@ -48,6 +54,10 @@ const parts = {
   cache: Flag.String("cache").pipe(
     Flag.withDefault(DEFAULT_CACHE),
     Flag.withDescription("folder of prepared annotations and features, shared between runs"),
+  ),
+  init: Flag.String("init").pipe(
+    Flag.optional,
+    Flag.withDescription("write an example of an experiment into this folder, and train nothing"),
   ),
   check: Flag.Boolean("check").pipe(
     Flag.withDefault(false),
@@ -165,12 +175,27 @@ const checked = ({ stages }: Experiment, cache: string) =>
     (all) => Object.fromEntries(all.flat()),
   );
 
+const noFile = (): UsageError =>
+  new UsageError({
+    op: "train",
+    got: "no file",
+    expected: "the file of an experiment, such as run.json",
+    mend: "write one with: deno task cos train --init my-run",
+  });
+
 /** The command. */
 export const command = Command.make(
   "train",
   parts,
-  ({ config: path, device, halfSums, out, set, store, cache, check, log, extend, json }) =>
+  ({ config: file, init, device, halfSums, out, set, store, cache, check, log, extend, json }) =>
     Effect.scoped(Effect.gen(function* () {
+      if (Option.isSome(init)) {
+        const written = yield* writeExample(init.value);
+        print(json ? JSON.stringify({ file: written }) : written);
+        return notice(`train it: deno task cos train ${written} --device cpu`);
+      }
+      if (Option.isNone(file)) return yield* Effect.fail(noFile());
+      const path = file.value;
       const experiment = yield* loadExperiment(path, set);
       const resolved = yield* resolve(experiment, cache);
       if (check) {

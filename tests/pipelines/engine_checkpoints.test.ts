@@ -1,0 +1,192 @@
+/**
+ * Checkpoints of other projects in the engine: a CLIP tower and a LLaMA decoder with LoRA, trained in stages on images and
+ * texts with accumulated gradients, killed and resumed bit for bit, asked, exported and read back to the same logits.
+ */
+import {
+  arrayTrees,
+  bindingsOf,
+  bridgeOf,
+  initialise,
+  input,
+  llamaSpecs,
+  type NdArray,
+  type ParameterSpec,
+  placeholders,
+  type Tree,
+  visionLanguage,
+  vitSpecs,
+  withLora,
+} from "@chain-of-sight/core";
+import { cpu, evaluate } from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ask } from "../../pipelines/ask/ask.ts";
+import { exportTrained } from "../../pipelines/ask/export_trained.ts";
+import { loadExported } from "../../pipelines/ask/exported.ts";
+import { loadTrained } from "../../pipelines/ask/trained.ts";
+import { adaptedBy } from "../../pipelines/stages/model.ts";
+import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
+import { writeValue, writeWorld } from "../data/mixtures/world.ts";
+import { numbers } from "../../pipelines/bench/step_work.ts";
+
+const test = suite("checkpoints in the engine");
+const folder = await Deno.makeTempDir({ prefix: "engine" }),
+  root = new URL("../..", import.meta.url).pathname;
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+const vit = { resolution: 56, patch: 14, width: 32, layers: 3, heads: 2, ff: 64, pooled: true };
+const llama = { vocabulary: 208, width: 32, layers: 2, heads: 4, kvHeads: 2, ff: 64 };
+const fresh = (specs: unknown, seed: number) => initialise([seed, 1], specs as Tree<ParameterSpec>) as never;
+
+const training = { batch: 4, warmup: 1, weightDecay: 0, maxNorm: 1, every: 2, data: "mixture.json" };
+const experiment = {
+  name: "clip-llama",
+  seed: 1,
+  featureBatch: 4,
+  model: {
+    vision: { from: "huggingface", folder: "clip", levels: [0, 1], blocks: 2 },
+    bridge: { kind: "chain-of-sight", windows: [4, 2], queries: [2, 1], levels: 2, order: "coarse-to-fine" },
+    bridgeHeads: 2,
+    decoder: { from: "huggingface", folder: "llama" },
+    adapter: { rank: 4, alpha: 8 },
+  },
+  stages: [
+    {
+      train: {
+        name: "pretrain",
+        ...training,
+        steps: 8,
+        micro: 2,
+        learningRate: { bridge: 0.003 },
+        trainable: ["bridge"],
+      },
+    },
+    {
+      expand: {
+        by: { kind: "grow", growth: { resolution: 2, global: 2, local: 2 }, start: "source" },
+      },
+    },
+    {
+      train: {
+        name: "finetune",
+        ...training,
+        steps: 24,
+        learningRate: { bridge: 0.003, lora: 0.01 },
+        trainable: ["bridge", "lora"],
+      },
+    },
+    { evaluate: { data: "questions-only.json", benchmarks: { vqa: "vqav2" }, batch: 4, tokens: 2 } },
+  ],
+};
+
+test.before(async () => {
+  const world = await writeWorld(folder, 8);
+  await writeValue(`${folder}/mixture.json`, world);
+  await writeValue(`${folder}/questions-only.json`, { ...world, parts: world.parts.slice(2) });
+  await writeValue(`${folder}/run.json`, experiment);
+  const tower = { config: vit, params: fresh(vitSpecs(vit), 1) };
+  await Effect.runPromise(exportVisionTower(`${folder}/clip`, tower));
+  await Effect.runPromise(
+    exportDecoder(`${folder}/llama`, { config: llama, params: fresh(llamaSpecs(llama), 2) }),
+  );
+});
+
+const train = (run: string, ...more: readonly string[]): Deno.ChildProcess =>
+  new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "pipelines/cli/cos.ts", "train", `${folder}/run.json`, "--device", "cpu", "--json"],
+      ...["--out", `${folder}/${run}`, "--store", `${folder}/store-${run}`, "--cache", `${folder}/cache`],
+      ...more,
+    ],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+/** The checkpoint of a stage in the store of a run, once it is there. */
+const inStore = (run: string, stage: string): string | undefined => {
+  try {
+    for (const { name } of Deno.readDirSync(`${folder}/store-${run}`)) {
+      const path = `${folder}/store-${run}/${name}/checkpoints/${stage}.safetensors`;
+      if (name.startsWith(`${stage}-`) && Deno.statSync(path).isFile) return path;
+    }
+  } catch { /* not there yet */ }
+  return undefined;
+};
+
+test("killed while it fine-tunes with LoRA and resumed, it is the uninterrupted run, and its loss falls", async () => {
+  const killed = train("killed");
+  let ended = false;
+  const over = killed.status.then(() => ended = true);
+  while (inStore("killed", "finetune") === undefined && !ended) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  if (!ended) killed.kill("SIGKILL");
+  await over;
+  await Promise.all([killed.stdout.cancel(), killed.stderr.cancel()]);
+  for (const run of ["killed", "whole"]) {
+    const { code, stdout, stderr } = await train(run).output(), text = new TextDecoder();
+    assert.is(code, 0, text.decode(stderr));
+    const { stages, scores } = JSON.parse(text.decode(stdout));
+    assert.ok(stages.finetune.loss < stages.pretrain.firstLoss - 0.3, JSON.stringify(stages));
+    assert.is(scores.vqa.asked, 16);
+  }
+  for (const stage of ["pretrain", "expand", "finetune"]) {
+    const of = (run: string) => Deno.readFileSync(`${folder}/${run}/checkpoints/${stage}.safetensors`);
+    assert.equal(of("killed"), of("whole"), stage);
+  }
+});
+
+test("it answers, and what is exported has the same logits when it is read back", async () => {
+  const image = `${folder}/pictures/shape_0001.png`, out = `${folder}/out`;
+  await Effect.runPromise(
+    Effect.scoped(Effect.gen(function* () {
+      const asked = {
+        checkpoint: `${folder}/whole`,
+        images: [image],
+        question: "What colour is the circle?",
+        tokens: 3,
+      };
+      const { visualTokens } = yield* ask(asked, () => {});
+      assert.is(visualTokens, 26);
+      const trained = yield* loadTrained(`${folder}/whole`), { parts, writer } = trained;
+      yield* exportTrained(out, trained);
+      const read = yield* loadExported(out);
+      const ids = input("ids", [1, 5], "i32"), images = input("images", [1, 112, 112, 3]);
+      const logits = (
+        { tower, decoder, bridge, params }: Pick<typeof read, "tower" | "decoder" | "bridge" | "params">,
+      ) => {
+        const { description, resolution, heads } = bridge, { patch, width } = tower.config;
+        const site = { resolution, patch, width, to: decoder.width, heads };
+        const plain = visionLanguage({ bridge: bridgeOf(description, site), decoder, vision: tower });
+        const model = withLora(plain, { rank: 4, alpha: 8, when: adaptedBy({ rank: 4, alpha: 8 }) });
+        const held = placeholders("p", model.specs as Tree<ParameterSpec>) as never;
+        const given: Record<string, NdArray> = {
+          ...bindingsOf("p", params),
+          ids: { dtype: "i32", shape: [1, 5], data: Int32Array.of(3, 1, 4, 1, 5) },
+          images: numbers([1, 112, 112, 3], 7),
+        };
+        return Effect.map(evaluate([model.logits(held, { images }, ids)], given), ([array]) => array!.data);
+      };
+      const own = {
+        tower: parts.tower,
+        decoder: parts.decoder,
+        bridge: { ...trained.bridge, heads: parts.bridgeHeads },
+        params: writer.params,
+      };
+      assert.ok("lora" in (read.params as object), "adapters are part of it");
+      assert.equal(yield* logits(read), yield* logits(own));
+      assert.ok(Object.keys(arrayTrees.flatten(read.params)).length > 40);
+    })).pipe(Effect.provide(cpu({ threads: 2 }))),
+  );
+});
+
+test("a trainable path that the model does not have is refused with those that it has", async () => {
+  const { code, stderr } = await train("wrong", "--set", 'finetune.trainable=["adapter"]').output();
+  assert.is(code, 1);
+  assert.match(new TextDecoder().decode(stderr), /"adapter"[^]*under bridge, model, lm_head, lora/);
+});
+
+test.run();
