@@ -36,6 +36,7 @@ import type { LanguageFiles } from "../text/language_files.ts";
 import type { TemplateError } from "../text/template.ts";
 import { namedTemplates } from "../text/templates.ts";
 import type { TrainingError } from "../train/fault.ts";
+import type { TrainingResult } from "../train/training.ts";
 import { encodedViews, type EncoderViews } from "../vision/tower.ts";
 import { type CheckpointError, nonFinite } from "../weights/checkpoint.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
@@ -145,11 +146,13 @@ const ofMixture = (
 
 /**
  * Loads the model that a path names, for as long as the scope lives: the directory of a run, an ablation or an artefact, in
- * which `name` chooses the arm, or a checkpoint in one.
+ * which `name` chooses the arm, or a checkpoint in one. `want` asks for another checkpoint or other weights than those
+ * that its training says are its result.
  */
 export const loadTrained = (
   path: string,
   name?: string,
+  want: TrainingResult = {},
 ): Effect.Effect<TrainedModel, TrainedError, Scope.Scope> =>
   Effect.gen(function* () {
     const place = yield* trainedPlace(path, name), { experiment, hashes, stage, checkpoint } = place;
@@ -158,7 +161,7 @@ export const loadTrained = (
     const speaking = language === undefined
       ? ofWorld(place)
       : yield* ofMixture(mixturesOf(experiment)[0]!, language);
-    const whole = yield* savedModel(checkpoint, resolved, stage);
+    const whole = yield* savedModel(checkpoint, resolved, stage, want);
     const bad = nonFinite(checkpoint, arrayTrees.flatten(whole.params));
     if (bad !== undefined) return yield* Effect.fail(bad);
     const { model: { bridge, params }, encoder } = seesPictures(whole)

@@ -2,7 +2,7 @@
  * Runs for other programs.
  *
  *     deno task cos export <dir> --format huggingface|csv|parquet|tensorboard|html [--out folder] [--arm NAME]
- *         [--floats F32|F16|BF16] [--json]
+ *         [--floats F32|F16|BF16] [--weights trained|ema] [--checkpoint last|best] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -41,6 +41,18 @@ const parts = {
     Flag.withDefault("F32" as const),
     Flag.withDescription("huggingface: type of the numbers; F32 keeps every bit"),
   ),
+  weights: Flag.Literals("weights", ["trained", "ema"]).pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "huggingface: weights as trained or their moving averages; those that the training says are its result by default",
+    ),
+  ),
+  checkpoint: Flag.Literals("checkpoint", ["last", "best"]).pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "huggingface: the last checkpoint or the best by validation; as the training says by default",
+    ),
+  ),
   json: jsonFlag,
 };
 
@@ -48,15 +60,20 @@ const parts = {
 export const command = Command.make(
   "export",
   parts,
-  ({ directory: path, format, out, arm, floats, json }) =>
+  ({ directory: path, format, out, arm, floats, weights, checkpoint, json }) =>
     Effect.gen(function* () {
       const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
       const write = Effect.gen(function* () {
         switch (format) {
           case "huggingface":
-            return yield* exportTrained(folder, yield* loadTrained(path, Option.getOrUndefined(arm)), {
-              floats,
-            });
+            return yield* Effect.scoped(Effect.gen(function* () {
+              const want = {
+                ...Option.match(weights, { onNone: () => ({}), onSome: (weights) => ({ weights }) }),
+                ...Option.match(checkpoint, { onNone: () => ({}), onSome: (checkpoint) => ({ checkpoint }) }),
+              };
+              const trained = yield* loadTrained(path, Option.getOrUndefined(arm), want);
+              return yield* exportTrained(folder, trained, { floats });
+            }));
           case "html": {
             const page = Option.getOrElse(out, () => `${path}/report.html`);
             yield* writeReportPage(path, page);

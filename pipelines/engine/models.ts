@@ -16,6 +16,7 @@ import { modelOf, type ModelState, seeingModelOf } from "../stages/model.ts";
 import { freshModel, type LoadedParams } from "../stages/train.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { PARAMS, trainedWeights } from "../train/saved_state.ts";
+import type { TrainingResult } from "../train/training.ts";
 import { visionTower } from "../vision/tower.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
 import { loadDecoder, type LoadError } from "../weights/huggingface/load.ts";
@@ -98,17 +99,21 @@ export const modelAfter = (
   );
 };
 
-/** The model of an experiment after a stage, from its checkpoint. */
+/**
+ * The model of an experiment after a stage, from its checkpoint: the weights that its training says, unless `want` asks
+ * for others.
+ */
 export const savedModel = (
   checkpoint: string,
   resolved: Resolved,
   stage: number,
+  want: TrainingResult = {},
 ): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> =>
   Effect.gen(function* () {
     const bridge = bridgeAfter(resolved, stage);
     const { weights, metadata } = "expand" in resolved.experiment.stages[stage]!
       ? yield* Effect.map(load(checkpoint), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
-      : yield* trainedWeights(checkpoint);
+      : yield* trainedWeights(checkpoint, want);
     const params = yield* paramsIn(weights, specsAfter(resolved, stage));
     return { bridge, params, identity: metadata.identity ?? "" };
   });

@@ -1,8 +1,11 @@
 /** The command `train` with validation, scores, averages, live logs, an extension and a warm start, as processes. */
+import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { RunSummary } from "../../../pipelines/engine/summary.ts";
 import { parseMetrics } from "../../../pipelines/runs/metrics.ts";
+import { defaultData } from "../../../pipelines/scenes/config.ts";
+import { load, read } from "../../../pipelines/weights/checkpoint.ts";
 import { right } from "../../support/either.ts";
 import { writeValue, writeWorld } from "./world.ts";
 
@@ -108,6 +111,42 @@ test("losses and scores of held-out data, kept by step, shown while it trains", 
   assert.ok(bytes("short", "pretrain.best").length > 1000);
 });
 
+test("exports take the averages of the best checkpoint, as the training says, or what is asked for", async () => {
+  const tensor = async (...args: readonly string[]): Promise<readonly number[]> => {
+    const out = await Deno.makeTempDir({ prefix: "exported" });
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "pipelines/cli/cos.ts",
+        "export",
+        `${folder}/short`,
+        "--format",
+        "huggingface",
+        "--json",
+        "--out",
+        out,
+        ...args,
+      ],
+      cwd: root,
+    }).output();
+    assert.is(code, 0, new TextDecoder().decode(stderr));
+    const { files } = JSON.parse(new TextDecoder().decode(stdout)) as { readonly files: readonly string[] };
+    const bridge = files.find((file) => /bridge.*\.safetensors$/.test(file));
+    assert.ok(bridge !== undefined, files.join(", "));
+    const { tensors } = await Effect.runPromise(read(bridge.startsWith("/") ? bridge : `${out}/${bridge}`));
+    return [...Object.values(tensors)[0]!.data];
+  };
+  const own = await tensor(),
+    best = await Effect.runPromise(load(`${folder}/short/checkpoints/pretrain.best.safetensors`));
+  const kept = (prefix: string): readonly (readonly number[])[] =>
+    Object.entries(best.tensors).flatMap(([name, { data }]) => name.startsWith(prefix) ? [[...data]] : []);
+  const isOf = (prefix: string, values: readonly number[]): boolean =>
+    kept(prefix).some((some) => some.length === values.length && some.every((v, i) => v === values[i]));
+  assert.ok(isOf("state.ema.bridge.", own) && !isOf("state.params.bridge.", own));
+  assert.ok(isOf("state.params.bridge.", await tensor("--weights", "trained")));
+});
+
 test("--extend goes on from the stable phase, and ends as the longer training does; a warm start takes the weights", async () => {
   const long = await said("long", experiment(9), "--json");
   assert.is(long.code, 0, long.err);
@@ -127,6 +166,28 @@ test("--extend goes on from the stable phase, and ends as the longer training do
   assert.is(warm.code, 0, warm.err);
   const first = (run: string): number => metrics(run)[0]!.loss as number;
   assert.ok(first("warm") < first("short"), `${first("warm")} ${first("short")}`);
+});
+
+test("the drawn world: held-out scenes give losses and scores, too", async () => {
+  const train = experiment(4).stages[0]!.train!;
+  const scenes = { scenes: "pretrain", count: 8, length: 32, turns: { presence: 2, count: 1 } };
+  const held = { scenes: "eval", count: 4 };
+  const drawn = {
+    ...experiment(4),
+    world: { data: { ...defaultData, concepts: 8, objects: [2, 3] }, vocabulary: 512 },
+    stages: [
+      { train: { ...train, data: scenes, heldOut: held } },
+      { evaluate: { data: held, batch: 16, resamples: 20, seed: 1, samples: 2 } },
+    ],
+  };
+  const run = await said("drawn", drawn, "--json");
+  assert.is(run.code, 0, run.err);
+  const validated = metrics("drawn").filter((record) => "validation/loss" in record);
+  assert.equal(validated.map(({ step }) => step), [2, 4]);
+  assert.ok(
+    validated.every((record) => typeof record["scores/presenceAccuracy"] === "number"),
+    JSON.stringify(validated),
+  );
 });
 
 test("a typo is answered with its path; validation without data, and logs that there are not, are refused", async () => {
