@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, string>> = {
   text: "tokenizers, templates, conversations as rows of tokens with label masks",
   weights: "safetensors, checkpoints, Hugging Face layouts, adapters",
   vision: "the shipped vision encoder",
+  decoder: "the shipped decoder and its encoding",
   scenes: "the drawn world: records, painters, vocabulary, questions, shards",
   formats: "annotation files as records, or the field that is wrong",
   mixtures: "records, images and rows as the example of every step",

@@ -1,4 +1,5 @@
 /** What all arms of a comparison share, as one value, and the experiment of one arm and seed on it. */
+import { ConfigError, under } from "@chain-of-sight/core";
 import * as t from "io-ts";
 import type { TypeOf } from "../base/bridge.ts";
 import type { ObjectOf } from "../base/codecs.ts";
@@ -7,7 +8,8 @@ import { bridgeCodec, expansionCodec } from "../configs/bridge_codec.ts";
 import type { Experiment } from "../engine/experiment.ts";
 import { type Resolved, resolveDrawn } from "../engine/resolve.ts";
 import { dataConfigCodec } from "../scenes/config.ts";
-import { languageCodec } from "../stages/language_config.ts";
+import { shippedSizes } from "../decoder/shipped.ts";
+import { languageCodec, type LanguageConfig } from "../stages/language_config.ts";
 import { modelCodec } from "../stages/model.ts";
 import { turnsCodec } from "../train/rows.ts";
 
@@ -25,8 +27,11 @@ export const baseFields = {
   vision: t.strict({ steps: whole, batch: t.readonly(t.tuple([natural, natural])), scenes: natural }),
   /** The decoder. */
   model: modelCodec(),
-  /** Greatest size of the vocabulary. */
-  vocabulary: natural,
+  /**
+   * Greatest size of the vocabulary; or `shipped`, that of the shipped decoder, which models then start from unless their
+   * arm says otherwise.
+   */
+  vocabulary: t.union([natural, t.literal("shipped")]),
   /** Rows of training text in either stage. */
   text: t.strict({ pretrain: text, finetune: text }),
   /** Images per submit when features are computed, at 112 px; a quarter of them at 224 px. */
@@ -52,7 +57,8 @@ export const settingFields = {
 /** @internal */
 export const baseType = t.type(baseFields);
 
-const armFields = {
+/** @internal */
+export const armFields = {
   /** Name, unique in a run; files are named by it. */
   name: t.refinement(t.string, (s) => /^[\w.-]+$/.test(s), "a name of letters, digits, dots and dashes"),
   /** The bridge of pre-training, on the small grid. */
@@ -61,14 +67,19 @@ const armFields = {
   expansion: t.union([expansionCodec(), t.null]),
 };
 /** @internal */
-export const armObject = t.strict(armFields);
+export const armSettings = {
+  /** A decoder that starts from nothing though another is shipped (`fresh`), or that is not trained (`frozen`). */
+  decoder: t.keyof({ fresh: null, frozen: null }),
+};
+/** @internal */
+export const armObject = t.exact(t.intersection([t.type(armFields), t.partial(armSettings)]));
 
 /** What all runs of a comparison share. */
 export interface StudyBase extends TypeOf<typeof baseType> {}
 /** What comparisons may have beside their base; what is absent is as it was before there was a choice. */
 export type StudySetting = ObjectOf<Record<never, never>, typeof settingFields>;
 /** One way of pre-training with few tokens and fine-tuning with many. */
-export interface Arm extends TypeOf<typeof armObject> {}
+export type Arm = ObjectOf<typeof armFields, typeof armSettings>;
 
 /** Codec of {@link Arm}. */
 export const armCodec = (): t.Type<Arm, unknown, unknown> => armObject;
@@ -86,13 +97,47 @@ export const settingOf = ({ resolution, pretrainData, largeObjects }: StudySetti
   ...(largeObjects === undefined ? {} : { largeObjects }),
 });
 
-/** The experiment of an arm and a seed on a base. */
+/** How an arm with a frozen decoder trains: what is left of what is trained, and of groups, is the bridge. */
+const withoutDecoder = (config: LanguageConfig): LanguageConfig => {
+  const groups = (of: LanguageConfig["learningRate"]): LanguageConfig["learningRate"] =>
+    typeof of === "number"
+      ? of
+      : Object.fromEntries(Object.entries(of).filter(([path]) => under("bridge")(path)));
+  const { trainable, learningRate, weightDecay } = config;
+  return {
+    ...config,
+    trainable: trainable.filter(under("bridge")),
+    learningRate: groups(learningRate),
+    weightDecay: groups(weightDecay),
+  };
+};
+
+/** The decoder of an arm. Throws a ConfigError for other sizes than those of a shipped one that it starts from. */
+const decoderOn = ({ vocabulary, model }: StudyBase, arm: Arm): Experiment["model"]["decoder"] => {
+  const { width, layers, heads, ff } = model;
+  if (vocabulary !== "shipped" || arm.decoder === "fresh") return { from: "fresh", width, layers, heads, ff };
+  const other = (["width", "layers", "heads", "ff"] as const).find((size) =>
+    model[size] !== shippedSizes[size]
+  );
+  if (other === undefined) return { from: "shipped" };
+  throw new ConfigError({
+    op: `model.${other}`,
+    got: `${model[other]}, and the vocabulary "shipped"`,
+    expected: `${shippedSizes[other]}, as the shipped decoder has`,
+    mend:
+      "choose its sizes, or a vocabulary of a number of tokens, such as 512, to start from random numbers",
+  });
+};
+
+/** The experiment of an arm and a seed on a base. Throws a ConfigError for other sizes than those of a shipped decoder. */
 export const experimentOn = (
   base: StudyBase & StudySetting,
-  { name, bridge, expansion }: Arm,
+  arm: Arm,
   seed: number,
 ): Experiment => {
-  const { vision, model: { bridgeHeads, init, ...decoder }, scenes, text, evaluate, resolution } = base;
+  const { vision, model: { bridgeHeads, init }, scenes, text, evaluate, resolution } = base;
+  const { name, bridge, expansion } = arm;
+  const training = arm.decoder === "frozen" ? withoutDecoder : (config: LanguageConfig) => config;
   const { pretrainData: data, largeObjects: count } = base;
   return {
     name,
@@ -104,7 +149,7 @@ export const experimentOn = (
       bridge,
       bridgeHeads,
       init,
-      decoder: { from: "fresh", ...decoder },
+      decoder: decoderOn(base, arm),
       ...(resolution === undefined ? {} : { resolution }),
     },
     stages: [
@@ -117,7 +162,7 @@ export const experimentOn = (
             ...text.pretrain,
             ...(data === undefined ? {} : { data }),
           },
-          ...base.pretrain,
+          ...training(base.pretrain),
         },
       },
       { expand: { by: expansion } },
@@ -125,7 +170,7 @@ export const experimentOn = (
         train: {
           name: "finetune",
           data: { scenes: "finetune", count: scenes.finetune, ...text.finetune },
-          ...base.finetune,
+          ...training(base.finetune),
         },
       },
       {

@@ -164,14 +164,22 @@ const objectSize: Family = {
   base: sizesBase,
 };
 
+/** Chain-of-Sight whose decoder starts from nothing, or stays as it starts. */
+const decoderArms: readonly AblationArm[] = (["fresh", "frozen"] as const).map((decoder) => ({
+  ...quickstartArms[1]!,
+  name: `${quickstartArms[1]!.name}-${decoder}`,
+  decoder,
+}));
+
 const quick: Family = {
   name: "quickstart",
   about:
-    "The arms of the quickstart: the resampler with many tokens, and Chain-of-Sight that grows from 20 and 8.",
+    "The arms of the quickstart: the resampler with many tokens, and Chain-of-Sight that grows from 20 and 8; from 20 " +
+    "again with a decoder that starts from nothing, and with one that is frozen.",
   table: null,
-  arms: quickstartArms,
+  arms: [...quickstartArms, ...decoderArms],
   baseline: quickstartArms[0]!.name,
-  few: quickstartArms.map(({ name }) => name),
+  few: [...quickstartArms, ...decoderArms].map(({ name }) => name),
 };
 
 /** All families by name. */

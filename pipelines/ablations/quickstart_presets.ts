@@ -35,23 +35,30 @@ const training: LanguageConfig = {
   precision: "f32",
 };
 
+/** The rates of a bridge that starts from nothing behind a decoder that has learnt to read. */
+const rates = (bridge: number, decoder: number): LanguageConfig["learningRate"] => ({
+  bridge,
+  model: decoder,
+  lm_head: decoder,
+});
+
+/** Several tasks in one row: places want more questions than what is there, whose answers come with them. */
+const tasks = { length: 36, turns: { caption: 0, presence: 2, count: 1, refer: 2 } };
+
 /** For two cores and a software device. */
 const software: QuickstartConfig = {
   scale: "software",
   seed: 1,
   // Fewer and larger things, so that a few minutes of training on two cores are enough to see them.
   data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0 },
-  scenes: { pretrain: 1024, finetune: 256, eval: 64 },
+  scenes: { pretrain: 4096, finetune: 1024, eval: 64 },
   vision: { steps: 0, batch: [16, 4], scenes: 512 },
   model: { width: 128, layers: 2, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
-  vocabulary: 512,
-  text: {
-    pretrain: { length: 46, turns: { caption: 0, presence: 6, count: 1, refer: 0 } },
-    finetune: { length: 48, turns: { caption: 0, presence: 5, count: 1, refer: 1 } },
-  },
+  vocabulary: "shipped",
+  text: { pretrain: tasks, finetune: tasks },
   featureBatch: 32,
-  pretrain: training,
-  finetune: { ...training, steps: 80, batch: 8, learningRate: 1e-3, warmup: 8 },
+  pretrain: { ...training, steps: 500, learningRate: rates(3e-3, 6e-4), every: 200 },
+  finetune: { ...training, steps: 150, learningRate: rates(1.5e-3, 4.5e-4), warmup: 15 },
   evaluate: { batch: 32, resamples: 1000, seed: 1, samples: 8 },
   arms: quickstartArms,
 };
@@ -61,6 +68,7 @@ const micro: QuickstartConfig = {
   ...software,
   scale: "micro",
   data: { ...defaultData, concepts: 8, objects: [2, 3] },
+  vocabulary: 512,
   scenes: { pretrain: 16, finetune: 8, eval: 8 },
   vision: { steps: 2, batch: [4, 2], scenes: 16 },
   model: { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.09 },
@@ -81,6 +89,7 @@ const gpu: QuickstartConfig = {
   scenes: { pretrain: 4096, finetune: 2048, eval: 256 },
   featureBatch: 128,
   data: defaultData,
+  vocabulary: 512,
   text: {
     pretrain: { length: 80, turns: { caption: 1, presence: 6, count: 1, refer: 0 } },
     finetune: { length: 96, turns: { caption: 1, presence: 6, count: 2, refer: 2 } },

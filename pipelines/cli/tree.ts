@@ -87,6 +87,13 @@ export const groups: readonly Group[] = [
         onSignal: "saves",
       },
       {
+        name: "language",
+        about: "Trains the small decoder on scenes described in words.",
+        examples: [["--steps 2000 --out runs/language", "makes weights like the shipped ones"]],
+        load: () => import("./language.ts"),
+        onSignal: "saves",
+      },
+      {
         name: "vision",
         about: "Trains the small vision encoder on drawn scenes.",
         examples: [["--steps 2000 --out runs/vision", "makes weights like the shipped ones"]],

@@ -48,6 +48,9 @@ const decoder = t.union([
     ff: about("channels inside the perceptron", natural),
   }),
   object({
+    from: about("the decoder of this repository, which has learnt to read", t.literal("shipped")),
+  }),
+  object({
     from: about("a decoder in a Hugging Face layout", t.literal("huggingface")),
     folder: about("folder of config.json and safetensors", words),
   }),
@@ -66,7 +69,10 @@ const model = object({
 
 const world = object({
   data: about("how scenes are drawn", dataConfigCodec()),
-  vocabulary: about("most tokens of the vocabulary that is made for them", natural),
+  vocabulary: about(
+    "most tokens of the vocabulary that is made for them, or that of the shipped decoder",
+    t.union([natural, t.literal("shipped")]),
+  ),
 });
 
 /** @internal */
@@ -196,6 +202,9 @@ const wrong = ({ stages, world, model }: Experiment): string | undefined => {
     }
   }
   if (world === undefined && drawn) return "a world, as a stage is on scenes";
+  if (model.decoder.from === "shipped" && world?.vocabulary !== "shipped") {
+    return 'a world with the vocabulary "shipped", which the shipped decoder has';
+  }
   return world === undefined && model.vision.from === "fresh"
     ? "a world, as the vision encoder is trained on scenes"
     : undefined;

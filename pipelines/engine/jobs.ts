@@ -18,6 +18,7 @@
  */
 import { hashOf, type Json } from "../base/hash.ts";
 import type { DataConfig, Split } from "../scenes/config.ts";
+import { shippedHash } from "../decoder/shipped.ts";
 import type { CodeVersions } from "../stages/code.ts";
 import { bridgeAt, grownBridge, type PlacedBridge, smallBridge, viewsRead } from "../stages/model.ts";
 import type { EncoderViews } from "../vision/tower.ts";
@@ -147,7 +148,10 @@ const content = (spec: StageSpec, hashes: Resolved["hashes"]): Json => {
 const modelContent = ({ experiment: { model }, hashes }: Resolved): Json => {
   const known = <A extends { readonly from: string }>(of: A): object =>
     "folder" in of ? { ...of, folder: hashes[of.folder as string] ?? of.folder } : of;
-  return { ...model, vision: known(model.vision), decoder: known(model.decoder) } as unknown as Json;
+  const decoder = model.decoder.from === "shipped"
+    ? { ...model.decoder, weights: shippedHash }
+    : known(model.decoder);
+  return { ...model, vision: known(model.vision), decoder } as unknown as Json;
 };
 
 /** All jobs of an experiment, each after those that it needs. Throws ConfigError for a bridge that does not fit. */

@@ -21,6 +21,7 @@ import { visionTower } from "../vision/tower.ts";
 import { type CheckpointError, load } from "../weights/checkpoint.ts";
 import { loadDecoder, type LoadError } from "../weights/huggingface/load.ts";
 import { paramsIn } from "../weights/params.ts";
+import { loadShipped } from "../decoder/shipped.ts";
 import { artefactPath } from "./artefact.ts";
 import type { JobContext } from "./context.ts";
 import { type Experiment, stageName } from "./experiment.ts";
@@ -75,13 +76,17 @@ export const checkTrainable = (resolved: Resolved): void => {
 /** The model of an experiment before its first stage. */
 export const startingModel = (
   resolved: Resolved,
-): Effect.Effect<ModelState, ConfigError | LoadError> =>
+): Effect.Effect<ModelState, CheckpointError | ConfigError | LoadError | TreeError> =>
   Effect.gen(function* () {
     const { experiment: { seed, model: { decoder } }, parts, hashes } = resolved;
-    const loaded: LoadedParams | undefined = decoder.from === "fresh" ? undefined : {
-      params: (yield* loadDecoder(decoder.folder)).params,
-      identity: hashes[decoder.folder]!,
-    };
+    const loaded: LoadedParams | undefined = decoder.from === "shipped"
+      ? yield* loadShipped(parts.decoder)
+      : decoder.from === "fresh"
+      ? undefined
+      : {
+        params: (yield* loadDecoder(decoder.folder)).params,
+        identity: hashes[decoder.folder]!,
+      };
     return yield* tried(() => freshModel(bridgeAfter(resolved, -1), parts, seed, loaded));
   });
 

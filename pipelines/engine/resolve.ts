@@ -15,6 +15,7 @@ import {
 } from "../mixtures/mixture_open.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import type { ModelParts } from "../stages/model.ts";
+import { shippedSizes } from "../decoder/shipped.ts";
 import { embeddingRows, vocabularyOf } from "../stages/scene_source.ts";
 import type { Language } from "../text/language.ts";
 import { visionTower } from "../vision/tower.ts";
@@ -49,9 +50,10 @@ const partsWith = ({ model }: Experiment, tower: VisionTower, decoder: LlamaConf
   ...(model.adapter === undefined ? {} : { adapter: model.adapter }),
 });
 
-const freshDecoder = ({ model }: Experiment, vocabulary: number): LlamaConfig | undefined => {
-  if (model.decoder.from !== "fresh") return undefined;
-  const { width, layers, heads, ff } = model.decoder;
+/** A decoder of this repository, that starts random or from the shipped one. */
+const smallDecoder = ({ model }: Experiment, vocabulary: number): LlamaConfig | undefined => {
+  if (model.decoder.from === "huggingface") return undefined;
+  const { width, layers, heads, ff } = model.decoder.from === "shipped" ? shippedSizes : model.decoder;
   return { vocabulary, width, layers, heads, kvHeads: heads, ff };
 };
 
@@ -65,17 +67,17 @@ const worldVocabulary = (world: NonNullable<Experiment["world"]>): number => {
 };
 
 /**
- * An experiment on the drawn world with the encoder of this repository and a fresh decoder, which names no files.
+ * An experiment on the drawn world with the encoder and a decoder of this repository, which names no files.
  * @throws {ConfigError} for any other.
  */
 export const resolveDrawn = (experiment: Experiment): Resolved => {
   const { world, model: { vision } } = experiment;
-  const decoder = world && freshDecoder(experiment, worldVocabulary(world));
+  const decoder = world && smallDecoder(experiment, worldVocabulary(world));
   if (decoder === undefined || vision.from === "huggingface" || mixturesOf(experiment).length > 0) {
     throw new ConfigError({
       op: experiment.name,
       got: "an experiment that names files",
-      expected: "one on the drawn world, with an encoder of this repository and a fresh decoder",
+      expected: "one on the drawn world, with an encoder and a decoder of this repository",
       mend: "run it with `deno task cos train`",
     });
   }
@@ -115,7 +117,9 @@ const partsFor = (
   Effect.gen(function* () {
     const { world, model: { decoder } } = experiment, tower = yield* towerOf(experiment);
     const vocabulary = size === undefined ? worldVocabulary(world!) : embeddingRows(size);
-    if (decoder.from === "fresh") return partsWith(experiment, tower, freshDecoder(experiment, vocabulary)!);
+    if (decoder.from !== "huggingface") {
+      return partsWith(experiment, tower, smallDecoder(experiment, vocabulary)!);
+    }
     const { config } = yield* openDecoder(decoder.folder);
     return size === undefined || config.vocabulary >= size
       ? partsWith(experiment, tower, config)

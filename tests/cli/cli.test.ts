@@ -61,7 +61,7 @@ test("what is wrong goes to standard error in a few lines, with the nearest word
     ],
     [
       ["ablate", "--set", "pretrain.steps=many"],
-      /pretrain\.steps: "many"[^]*pretrain\.steps is 240 unless set/,
+      /pretrain\.steps: "many"[^]*pretrain\.steps is 500 unless set/,
     ],
     [["finetune", "--arm", "cos-80-33", "--device", "cpu"], /cos-80-33[^]*the nearest is cos-80-336/],
     [["report", `${folder}/none`], /no such file or folder/],

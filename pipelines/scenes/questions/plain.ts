@@ -104,12 +104,15 @@ const presences = (
     presence(of, negativeOf(config, rng, kind, present, absent), false, kind),
   ]);
 
+/** How often the count of a thing that is there once is asked for, rather than of one that is not there: both come alike. */
+const SINGLE = 0.65;
+
+/** The count of something that is there several times, if anything is, and of something that is there once or not at all. */
 const counts = (rng: Rng, of: Sized, absent: readonly number[]): readonly CountQuestion[] => {
-  const present = countsOf(of.scene), first = rng.weighted([...present.keys()], (c) => present.get(c)! ** 2);
-  const others = [...present.keys()].filter((c) => c !== first);
-  const zero = others.length === 0 || rng.chance(0.35);
-  const second = zero ? rng.pick(absent) : rng.weighted(others, (c) => present.get(c)! ** 2);
-  return [count(of, first, present.get(first)!), count(of, second, present.get(second) ?? 0)];
+  const present = [...countsOf(of.scene)], several = present.filter(([, n]) => n > 1);
+  const single = present.filter(([, n]) => n === 1);
+  const few = single.length > 0 && rng.chance(SINGLE) ? rng.pick(single) : [rng.pick(absent), 0] as const;
+  return [...(several.length === 0 ? [] : [rng.pick(several)]), few].map(([c, n]) => count(of, c, n));
 };
 
 const refers = (config: DataConfig, rng: Rng, scene: Scene): readonly ReferQuestion[] => {
@@ -121,8 +124,8 @@ const refers = (config: DataConfig, rng: Rng, scene: Scene): readonly ReferQuest
 };
 
 /**
- * The questions about a scene: a caption; six presence questions, a yes and a no for each of POPE's settings; two
- * counts; up to two places. The split `vision` has the caption alone. Training splits ask in random order, and with
+ * The questions about a scene: a caption; six presence questions, a yes and a no for each of POPE's settings; one
+ * or two counts, whose answers come alike as far as scenes allow; up to two places. The split `vision` has the caption alone. Training splits ask in random order, and with
  * another `pass` they ask other questions; the evaluation split keeps the order above.
  */
 export const plainQuestions = (scene: Scene, config: DataConfig, pass: number): readonly Question[] => {

@@ -1,0 +1,166 @@
+/** The language stage: descriptions in words, the shipped decoder, and what starts from it. */
+import {
+  arrayTrees,
+  type Layout,
+  layoutOf,
+  type NdArray,
+  type ParameterSpec,
+  type Tree,
+} from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { experimentOn, resolvedOn } from "../../pipelines/ablations/base.ts";
+import { presets, quickstartArms } from "../../pipelines/ablations/quickstart_presets.ts";
+import { rngOf } from "../../pipelines/base/rng.ts";
+import { shippedHash, shippedTokenizer } from "../../pipelines/decoder/shipped.ts";
+import { experimentCodec, trainsOf } from "../../pipelines/engine/experiment.ts";
+import { bridgeAfter, jobsOf } from "../../pipelines/engine/jobs.ts";
+import { startingModel } from "../../pipelines/engine/models.ts";
+import { quantise } from "../../pipelines/records/grid.ts";
+import { sampleScenes } from "../../pipelines/scenes/scene.ts";
+import { questionsOf } from "../../pipelines/scenes/tasks.ts";
+import { decoderTraining, defaultDecoder } from "../../pipelines/stages/decoder.ts";
+import { described, wordChannels } from "../../pipelines/stages/description.ts";
+import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
+import { optimiserOf, trainedBy } from "../../pipelines/stages/language_config.ts";
+import { modelOf } from "../../pipelines/stages/model.ts";
+
+const { data } = presets.software;
+const [, few] = quickstartArms;
+const layouts: readonly (readonly [Layout, number])[] = [
+  [layoutOf(112, 14, [8, 2], [4, 1]), 20],
+  [layoutOf(224, 14, [16, 8, 2], [4, 4, 1]), 84],
+  [layoutOf(112, 14, [8], [84]), 84],
+];
+
+test("a description names every object once, in a window with its middle, with its box", () => {
+  const scenes = sampleScenes(data, "pretrain", 40), channels = wordChannels(data);
+  for (const [layout, places] of layouts) {
+    const { shape, data: words } = described(scenes, layout, data, 0, (row) => rngOf("test", row));
+    assert.equal(shape, [scenes.length, places, channels]);
+    scenes.forEach(({ objects }, row) => {
+      const said = new Array<number>(channels).fill(0), due = new Array<number>(channels).fill(0);
+      let silent = 0;
+      for (let place = 0; place < places; place++) {
+        const at = (row * places + place) * channels, here = [...words.slice(at, at + channels)];
+        if (here.at(-1) === 1) silent++;
+        assert.is(here.at(-1) === 1, here.slice(0, -1).every((word) => word === 0));
+        here.slice(0, -1).forEach((word, i) => said[i]! += word);
+        const scale = layout.scales.at(-1)!, side = layout.resolution / layout.patch / scale.window;
+        const first = places - side * side * scale.queries;
+        if (side === 1 || place < first) continue;
+        const window = Math.floor((place - first) / scale.queries),
+          [row_, column] = [Math.floor(window / side), window % side];
+        for (let concept = 0; concept < data.concepts; concept++) {
+          const inside = objects.filter(({ concept: c, box: [x1, y1, x2, y2] }) =>
+            c === concept && Math.floor((x1 + x2) / 2 * side) === column &&
+            Math.floor((y1 + y2) / 2 * side) === row_
+          );
+          assert.ok(here[concept]! <= inside.length);
+        }
+      }
+      for (const { concept, box } of objects) {
+        due[concept]!++;
+        quantise(box, data.grid).forEach((cell, edge) => due[data.concepts + edge * data.grid + cell]!++);
+      }
+      assert.equal(said, due);
+      assert.ok(silent >= places - objects.length);
+    });
+  }
+});
+
+test("edges deviate where descriptions are inexact, and names do not", () => {
+  const scenes = sampleScenes(data, "pretrain", 40), [layout] = layouts[0]!, channels = wordChannels(data);
+  const at = (edges: number) => described(scenes, layout, data, edges, (row) => rngOf("test", row)).data;
+  const [exact, inexact] = [at(0), at(0.1)];
+  const names = (words: ArrayLike<number>) => {
+    let sum = 0;
+    for (let i = 0; i < words.length; i++) if (i % channels < data.concepts) sum += words[i]!;
+    return sum;
+  };
+  assert.not.equal(exact, inexact);
+  assert.is(names(exact), names(inexact));
+});
+
+test("batches of the language stage are functions of the step, in every layout", async () => {
+  const places = { checkpoint: "", metrics: "", every: 1 },
+    tokenizer = tokenizerFor(defaultDecoder);
+  const training = decoderTraining(defaultDecoder, tokenizer, places), seen = new Set<string>();
+  for (let step = 0; step < 30; step++) {
+    const [a, b] = await Promise.all([0, 1].map(() => Effect.runPromise(training.batchAt(step))));
+    assert.equal(a, b);
+    Object.keys(a!).filter((path) => path.startsWith("features")).forEach((path) => seen.add(path));
+  }
+  assert.ok(seen.size > 1);
+  assert.is(training.others!.length, defaultDecoder.layouts.length - 1);
+});
+
+const started = (resolved: ReturnType<typeof resolvedOn>) => Effect.runPromise(startingModel(resolved));
+const flat = ({ params }: { readonly params: Tree<NdArray> }) => arrayTrees.flatten(params);
+
+test("models start from the shipped decoder, whose encoding is theirs; arms may start from nothing", async () => {
+  assert.is(tokenizerFor(presets.software).size, shippedTokenizer.size);
+  const [shipped, nothing] = await Promise.all([
+    started(resolvedOn(presets.software, few!, 3)),
+    started(resolvedOn(presets.software, { ...few!, decoder: "fresh" }, 3)),
+  ]);
+  assert.not.equal(shipped!.identity, nothing!.identity);
+  const fresh = flat(nothing!);
+  for (const [path, array] of Object.entries(flat(shipped!))) {
+    const same = String(array.data) === String(fresh[path]!.data);
+    assert.equal(array.shape, fresh[path]!.shape);
+    assert.is(same, path.startsWith("bridge."), path);
+  }
+});
+
+test("a decoder of other sizes than the shipped one is refused by its field", () => {
+  const deeper = { ...presets.software, model: { ...presets.software.model, layers: 3 } };
+  assert.throws(() => experimentOn(deeper, few!, 3), (error: unknown) => /model\.layers/.test(String(error)));
+  assert.is(experimentOn(deeper, { ...few!, decoder: "fresh" }, 3).model.decoder.from, "fresh");
+});
+
+test("an experiment from the shipped decoder has its vocabulary", () => {
+  const experiment = experimentOn(presets.software, few!, 3), { world } = experiment;
+  assert.ok(E.isRight(experimentCodec().decode(experiment)));
+  const other = { ...experiment, world: { ...world, vocabulary: 512 } };
+  assert.ok(E.isLeft(experimentCodec().decode(other)));
+});
+
+test("a frozen decoder is not trained, and groups that name it go with it", () => {
+  const resolved = resolvedOn(presets.software, { ...few!, decoder: "frozen" }, 3);
+  for (const [stage, { name: _, data: __, ...config }] of trainsOf(resolved.experiment).entries()) {
+    const bridge = bridgeAfter(resolved, stage * 2), specs = modelOf(resolved.parts, bridge).specs;
+    optimiserOf(config, specs as Tree<ParameterSpec>);
+    assert.ok(trainedBy(config)("bridge.proj.weight"));
+    assert.not(trainedBy(config)("model.norm.weight"));
+    assert.not(trainedBy(config)("lm_head.weight"));
+  }
+});
+
+test("what the decoder starts from and whether it is frozen are part of the keys of trainings", () => {
+  const code = { scenes: "", vision: "", features: "", train: "", expand: "", evaluate: "", store: "" };
+  const jobOf = (arm: object, base = presets.software) =>
+    jobsOf(resolvedOn(base, { ...few!, ...arm }, 1), { device: "cpu", code: code as never })
+      .find(({ name }) => name === "pretrain")!;
+  const jobs = [
+    jobOf({}),
+    jobOf({ decoder: "fresh" }),
+    jobOf({ decoder: "frozen" }),
+    jobOf({}, { ...presets.software, vocabulary: 512 }),
+  ];
+  assert.is(new Set(jobs.map(({ key }) => key)).size, 4);
+  assert.match(JSON.stringify(jobs[0]!.config), shippedHash);
+});
+
+test("counts that plain questions ask for come alike, so that no answer is right in more than a third", () => {
+  const answers = sampleScenes(data, "eval", 800).flatMap((scene) =>
+    questionsOf(scene, data).flatMap((q) => q.kind === "count" ? [q.answer] : [])
+  );
+  for (const answer of new Set(answers)) {
+    assert.ok(answers.filter((a) => a === answer).length / answers.length < 0.34, answer);
+  }
+});
+
+test.run();
