@@ -348,7 +348,7 @@ export {
   openVisionTower,
 } from "./weights/huggingface/load.ts";
 export type { DecoderOptions } from "./weights/huggingface/decoders.ts";
-export { HubError, type HubOptions, modelFolder } from "./weights/huggingface/hub.ts";
+export { HubError, modelFolder, withDownloads } from "./weights/huggingface/hub.ts";
 export { exportPeft, type LoadedAdapters, loadPeft } from "./weights/huggingface/peft.ts";
 export { UnsupportedError } from "./weights/huggingface/unsupported.ts";
 // the names that these had while LLaMA and CLIP were the only families, for programs that use them

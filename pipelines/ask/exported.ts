@@ -41,7 +41,6 @@ import {
   exportVisionTower,
   writeTensors,
 } from "../weights/huggingface/export.ts";
-import type { HubOptions } from "../weights/huggingface/hub.ts";
 import {
   loadDecoder,
   type LoadError,
@@ -178,14 +177,13 @@ export type ExportedError = LoadError | TemplateError;
 /** Loads a model that {@link exportWhole} wrote. A base model that it names is found as any is, in the cache or a folder. */
 export const loadExported = (
   folder: string,
-  options: HubOptions = {},
 ): Effect.Effect<WholeModel, ExportedError> =>
   Effect.gen(function* () {
     const path = `${folder}/config.json`, json = yield* readJsonFile(path);
     const fields = yield* fromEither(decodeEither(codec, path)(json));
     const base = "base" in fields.decoder ? fields.decoder.base : undefined;
     const vision = yield* loadVisionTower(`${folder}/vision`);
-    const where = base ?? `${folder}/decoder`, own = yield* loadDecoder(where, options);
+    const where = base ?? `${folder}/decoder`, own = yield* loadDecoder(where);
     const { bridge } = fields, tower = { config: vision.config, levels: fields.vision.levels };
     const site = siteOf({ tower, bridge, decoder: own.config });
     const bridgeParams = yield* loadOwn(
@@ -196,7 +194,7 @@ export const loadExported = (
     const { adapter } = fields;
     const low = adapter == null
       ? undefined
-      : yield* loadPeft(`${folder}/adapter`, (yield* openDecoder(where, options)).specs);
+      : yield* loadPeft(`${folder}/adapter`, (yield* openDecoder(where)).specs);
     return {
       tower,
       bridge,

@@ -75,6 +75,12 @@ export const jsonFlag = switchFlag(
   "print the results as JSON, and nothing else, on standard output",
 );
 
+/** Whether models are downloaded. */
+export const downloadFlag = switchFlag(
+  "download",
+  "fetch models named by hub id, as far as the cache of Hugging Face lacks their files",
+);
+
 /** Whether large products of f16 add up in f16 within 16 steps. */
 export const halfSumsFlag = switchFlag(
   "half-sums",

@@ -31,8 +31,9 @@ import { DEFAULT_STORE } from "../ablations/commands.ts";
 import { table } from "../terminal/table.ts";
 import { withExtended } from "../train/extend.ts";
 import { tuned } from "../tune/store.ts";
+import { withDownloads } from "../weights/huggingface/hub.ts";
 import { notice, print } from "../terminal/output.ts";
-import { bare, computeFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
+import { bare, computeFlag, downloadFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
 import { UsageError } from "./usage.ts";
 
 const parts = {
@@ -71,6 +72,7 @@ const parts = {
         "a constant or wsd schedule, up to their decay",
     ),
   ),
+  download: downloadFlag,
   json: jsonFlag,
 };
 
@@ -187,7 +189,7 @@ const noFile = (): UsageError =>
 export const command = Command.make(
   "train",
   parts,
-  ({ config: file, init, device, halfSums, out, set, store, cache, check, log, extend, json }) =>
+  ({ config: file, init, device, halfSums, out, set, store, cache, check, log, extend, download, json }) =>
     Effect.scoped(Effect.gen(function* () {
       if (Option.isSome(init)) {
         const written = yield* writeExample(init.value);
@@ -221,5 +223,5 @@ export const command = Command.make(
       const summary = yield* Effect.provide(shown(log, extended), tuned(deviceNamed(device, { halfSums })));
       print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
       notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
-    })),
+    })).pipe((run) => download ? withDownloads(run) : run),
 );

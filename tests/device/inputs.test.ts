@@ -1,6 +1,7 @@
 /** Inputs that hold nothing, and arrays that are not what they say: refused by name before anything runs. */
 import * as cs from "@chain-of-sight/core";
 import { compile, type Device, evaluate, type Program, theDevice } from "@chain-of-sight/kernels";
+import { writeSlot } from "../../kernels/device/transfer.ts";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -52,6 +53,29 @@ const unsound: readonly (readonly [string, cs.Tensor, cs.NdArray, RegExp])[] = [
     /object for f32 \[4\]/,
   ],
 ];
+
+const slots = suite("slots of several ranges");
+
+slots("a run of bytes from any place lies where the whole would", () => {
+  const whole = Uint8Array.from({ length: 40 }, (_, i) => i + 1);
+  const ranges = [[0, 4, 12], [1, 0, 16], [0, 24, 12]] as const; // buffer, offset, size
+  const written = (parts: readonly (readonly [number, number])[]): Uint8Array[] => {
+    const memory = [new Uint8Array(40), new Uint8Array(40)];
+    const buffers = memory.map(() => ({}) as GPUBuffer);
+    const writeBuffer = (buffer: GPUBuffer, offset: number, bytes: Uint8Array): void =>
+      memory[buffers.indexOf(buffer)]!.set(bytes, offset);
+    const device = { queue: { writeBuffer } } as unknown as GPUDevice;
+    const places = ranges.map(([b, offset, size]) => ({ buffer: buffers[b]!, offset, size }));
+    for (const [from, to] of parts) writeSlot(device, places, whole.slice(from, to), from);
+    return memory;
+  };
+  const want = written([[0, 40]]);
+  for (let a = 0; a <= 40; a += 4) {
+    for (let b = a; b <= 40; b += 4) assert.equal(written([[0, a], [a, b], [b, 40]]), want, `${a} ${b}`);
+  }
+});
+
+slots.run();
 
 const inputsSuite = (name: string, opened: Promise<Context.Context<Device>>): void => {
   const test = suite(`inputs, ${name}`);

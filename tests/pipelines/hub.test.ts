@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { hubCache, HubError, modelFolder } from "../../pipelines/weights/huggingface/hub.ts";
+import { hubCache, HubError, modelFolder, withDownloads } from "../../pipelines/weights/huggingface/hub.ts";
 import { fileOf, inFolder, savedModel } from "../support/checkpoint.ts";
 
 const run = Effect.runPromise;
@@ -39,7 +39,7 @@ cache("a folder wins; an id is its snapshot by branch, tag or commit", () =>
     await Deno.mkdir(`${at}/refs/pr`, { recursive: true });
     await Deno.writeTextFile(`${at}/refs/main`, COMMIT);
     await Deno.writeTextFile(`${at}/refs/pr/1`, `${COMMIT}\n`);
-    const found = (where: string) => run(modelFolder(where, {}, get));
+    const found = (where: string) => run(modelFolder(where, get));
     for (const where of ["some/model", "some/model@main", "some/model@pr/1", `some/model@${COMMIT}`]) {
       assert.is(await found(where), `${at}/snapshots/${COMMIT}`, where);
     }
@@ -56,13 +56,13 @@ cache("a folder wins; an id is its snapshot by branch, tag or commit", () =>
         "",
       ]
     ) {
-      const error = await run(Effect.flip(modelFolder(where, {}, get)));
+      const error = await run(Effect.flip(modelFolder(where, get)));
       assert.instance(error, HubError, where);
       assert.match(error.message, /--download/);
     }
     // a ref that leads out of the snapshots
     await Deno.writeTextFile(`${at}/refs/evil`, "../refs");
-    assert.instance(await run(Effect.flip(modelFolder("some/model@evil", {}, get))), HubError);
+    assert.instance(await run(Effect.flip(modelFolder("some/model@evil", get))), HubError);
   }));
 
 /** A hub with one model of the given files. Requests are counted by path. */
@@ -137,9 +137,9 @@ download(
     inFolder((folder) =>
       hub(files, async (url, requests, authorised) => {
         const get = of({ HF_HOME: folder, HF_ENDPOINT: url, HF_TOKEN: "hf_secret" });
-        assert.instance(await run(Effect.flip(modelFolder("some/model", {}, get))), HubError);
+        assert.instance(await run(Effect.flip(modelFolder("some/model", get))), HubError);
         assert.is(requests.size, 0);
-        const found = await run(modelFolder("some/model", { download: true }, get));
+        const found = await run(withDownloads(modelFolder("some/model", get)));
         assert.equal([...Deno.readDirSync(found)].map(({ name }) => name).toSorted(), [
           "config.json",
           "model.safetensors",
@@ -149,10 +149,15 @@ download(
           assert.equal(await Deno.readFile(`${found}/${name}`), files[name], name);
         }
         assert.equal([...authorised], ["Bearer hf_secret"]);
+        const twice = Effect.all([modelFolder("some/model", get), modelFolder("some/model", get)]);
+        const asked = () => requests.get("/api/models/some/model/revision/main");
+        const already = asked()!;
+        assert.equal(await run(withDownloads(twice)), [found, found]);
+        assert.is(asked(), already + 1, "one revision for a program");
         const before = requests.get(`/some/model/resolve/${COMMIT}/model.safetensors`);
-        assert.is(await run(modelFolder("some/model", { download: true }, get)), found);
+        assert.is(await run(withDownloads(modelFolder("some/model", get))), found);
         assert.is(requests.get(`/some/model/resolve/${COMMIT}/model.safetensors`), before, "not read twice");
-        assert.is(await run(modelFolder("some/model", {}, get)), found);
+        assert.is(await run(modelFolder("some/model", get)), found);
       })
     ),
 );
@@ -162,10 +167,10 @@ download("a model in pickles alone is refused before anything is downloaded", ()
     const { "model.safetensors": _, ...rest } = files;
     return hub(rest, async (url, requests) => {
       const get = of({ HF_HOME: folder, HF_ENDPOINT: url });
-      const error = await run(Effect.flip(modelFolder("some/model", { download: true }, get)));
+      const error = await run(Effect.flip(withDownloads(modelFolder("some/model", get))));
       assert.match(error.message, /pytorch_model\.bin/);
       assert.not.ok([...requests.keys()].some((path) => path.includes("/resolve/")));
-      assert.instance(await run(Effect.flip(modelFolder("some/model", {}, get))), HubError);
+      assert.instance(await run(Effect.flip(modelFolder("some/model", get))), HubError);
     });
   }));
 
@@ -176,7 +181,7 @@ download(
       hub(files, async (url) => {
         const failed = async (id: string, endpoint: string) =>
           (await run(
-            Effect.flip(modelFolder(id, { download: true }, of({ HF_HOME: folder, HF_ENDPOINT: endpoint }))),
+            Effect.flip(withDownloads(modelFolder(id, of({ HF_HOME: folder, HF_ENDPOINT: endpoint })))),
           ))
             .message;
         assert.match(await failed("some/typo", url), /check the id/);

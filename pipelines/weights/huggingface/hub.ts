@@ -1,4 +1,5 @@
 /** Models named by hub id: found in the local cache of Hugging Face, put there by its own library when asked. */
+import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../../base/disk.ts";
 import { TaggedFault } from "../../base/fault.ts";
@@ -9,11 +10,17 @@ export class HubError extends TaggedFault("HubError")<{
   readonly id: string;
 }> {}
 
-/** How a model is found. */
-export interface HubOptions {
-  /** Whether a hub id is downloaded, as far as the cache lacks its files; false by default. */
-  readonly download?: boolean;
-}
+/** Folders of the models that were downloaded; undefined where none are. */
+const Downloads = Context.Reference<Map<string, string> | undefined>("chain-of-sight/HubDownloads", {
+  defaultValue: () => undefined,
+});
+
+/**
+ * Runs a program in which models that are named by hub id are downloaded, as far as the cache lacks their files. A model is
+ * asked for once, so that the program reads one revision of it.
+ */
+export const withDownloads = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => Effect.provideService(program, Downloads, new Map()));
 
 /** Variables of the environment that say where the cache and the hub are. */
 type Environment = (name: string) => string | undefined;
@@ -155,22 +162,26 @@ const reportingToStderr = <A>(use: () => Promise<A>): Promise<A> => {
 
 /**
  * The folder of a model that is named by folder, or by hub id with or without `@revision`. A folder wins over an id; an id
- * is found in the local cache, and with `download` first brought up to date there.
+ * is found in the local cache, and within {@link withDownloads} first brought up to date there.
  */
 export const modelFolder = (
   where: string,
-  { download: wanted = false }: HubOptions = {},
   get: Environment = environment,
 ): Effect.Effect<string, HubError | DiskError> =>
   Effect.gen(function* () {
     if (yield* onDisk("open", where, () => isFolder(where))) return where;
     const repository = repositoryOf(where), cache = hubCache(get);
     if (repository === undefined) return yield* Effect.fail(notCached(where, cache));
-    if (wanted) {
-      return yield* Effect.tryPromise({
+    const downloads = yield* Downloads;
+    if (downloads !== undefined) {
+      const known = downloads.get(where);
+      if (known !== undefined) return known;
+      const made = yield* Effect.tryPromise({
         try: () => reportingToStderr(() => download(repository, cache, get)),
         catch: notDownloaded(repository),
       });
+      downloads.set(where, made);
+      return made;
     }
     const found = yield* onDisk(
       "open",

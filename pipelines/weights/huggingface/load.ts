@@ -19,7 +19,7 @@ import { type Sink, streamTo } from "../stream.ts";
 import { ownNames, place, type Placement } from "../table.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { decoderArchitectures, type DecoderOptions } from "./decoders.ts";
-import { type HubError, type HubOptions, modelFolder } from "./hub.ts";
+import { type HubError, modelFolder } from "./hub.ts";
 import { readNormalisation } from "./preprocessor.ts";
 import type { UnsupportedError } from "./unsupported.ts";
 import { visionArchitectures, type VisionTowerOptions } from "./vision_towers.ts";
@@ -59,11 +59,10 @@ const opened = <C>(
 const openAny = <C>(
   where: string,
   architectures: readonly Architecture<C>[],
-  options: HubOptions,
   complete: (config: C, folder: string) => Effect.Effect<C, LoadError> = Effect.succeed,
 ): Effect.Effect<OpenModel<C>, LoadError> =>
   Effect.gen(function* () {
-    const folder = yield* modelFolder(where, options), json = yield* readJsonFile(`${folder}/config.json`);
+    const folder = yield* modelFolder(where), json = yield* readJsonFile(`${folder}/config.json`);
     const architecture = yield* fromEither(architectureOf(architectures)(json));
     const config = yield* fromEither(architecture.read(json));
     return yield* opened(folder, architecture, yield* complete(config, folder));
@@ -81,8 +80,8 @@ export const streamCheckpoint = <C, X, R>(
 /** Opens a decoder, named by folder or hub id: LLaMA, Mistral, Qwen2 or Qwen3 by its config.json. */
 export const openDecoder = (
   where: string,
-  options: DecoderOptions & HubOptions = {},
-): Effect.Effect<OpenModel<LlamaConfig>, LoadError> => openAny(where, decoderArchitectures(options), options);
+  options: DecoderOptions = {},
+): Effect.Effect<OpenModel<LlamaConfig>, LoadError> => openAny(where, decoderArchitectures(options));
 
 /**
  * Opens a vision encoder, named by folder or hub id: CLIP's or SigLIP's by its config.json, alone or in the whole model. It
@@ -90,9 +89,9 @@ export const openDecoder = (
  */
 export const openVisionTower = (
   where: string,
-  options: VisionTowerOptions & HubOptions = {},
+  options: VisionTowerOptions = {},
 ): Effect.Effect<OpenModel<VitConfig>, LoadError> =>
-  openAny(where, visionArchitectures(options), options, readNormalisation);
+  openAny(where, visionArchitectures(options), readNormalisation);
 
 /** A loaded model. */
 export interface LoadedModel<C, P> {
@@ -136,7 +135,7 @@ const load = <C, P>(
 /** Loads a decoder whole; {@link openDecoder} says which. */
 export const loadDecoder = (
   where: string,
-  options: DecoderOptions & HubOptions = {},
+  options: DecoderOptions = {},
 ): Effect.Effect<LoadedModel<LlamaConfig, LlamaParams<NdArray>>, LoadError> =>
   load(openDecoder(where, options));
 
@@ -146,6 +145,6 @@ export const loadDecoder = (
  */
 export const loadVisionTower = (
   where: string,
-  options: VisionTowerOptions & HubOptions = {},
+  options: VisionTowerOptions = {},
 ): Effect.Effect<LoadedModel<VitConfig, VitParams<NdArray>>, LoadError> =>
   load(openVisionTower(where, options));
