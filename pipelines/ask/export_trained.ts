@@ -1,18 +1,10 @@
 /** A trained model for other programs, in the layouts of {@link exportWhole}. */
 import type * as Effect from "effect/Effect";
-import { under } from "@chain-of-sight/core";
-import { trainsOf } from "../engine/experiment.ts";
+import { baseOf } from "../engine/models.ts";
 import { levelsRead } from "../stages/model.ts";
 import type { ExportError, ExportOptions } from "../weights/huggingface/export.ts";
 import { exportWhole } from "./exported.ts";
 import type { TrainedModel } from "./trained.ts";
-
-/** The decoder of another project that a model has unchanged beside its adapters, if it has. */
-const baseOf = ({ experiment }: TrainedModel): string | undefined => {
-  const { decoder } = experiment.model, own = under("model", "lm_head");
-  const changed = trainsOf(experiment).some(({ trainable }) => trainable.some((path) => own(path)));
-  return decoder.from === "huggingface" && !changed ? decoder.folder : undefined;
-};
 
 /** Writes a trained model; `loadExported` reads it back. */
 export const exportTrained = (
@@ -21,7 +13,8 @@ export const exportTrained = (
   options: ExportOptions = {},
 ): Effect.Effect<readonly string[], ExportError> => {
   const { writer, bridge, language, parts } = trained, { tower, adapter, bridgeHeads } = parts;
-  const base = baseOf(trained);
+  const { model: { decoder } } = trained.experiment, frozen = baseOf(trained.experiment) !== undefined;
+  const base = decoder.from === "huggingface" && frozen ? decoder.folder : undefined;
   return exportWhole(folder, {
     tower: { config: tower.config, levels: levelsRead(parts, bridge).map((i) => tower.levels[i]!) },
     bridge: { ...bridge, heads: bridgeHeads },

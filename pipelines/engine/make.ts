@@ -54,7 +54,7 @@ import {
 import { artefactName, type Job, jobsOf, neededFor, scenesRead, type SeenScenes } from "./jobs.ts";
 import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.ts";
 import { mixtureSummary } from "./mixture_summary.ts";
-import { modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
+import { baseOf, modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
 import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 import { writeRecord } from "./record.ts";
 import type { Resolved, ResolveError } from "./resolve.ts";
@@ -155,6 +155,7 @@ const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec):
     const held = yield* heldOutOf(context, job, run, spec, given, source);
     const { experiment, parts } = job.resolved;
     const seed = experiment.seed + trainsOf(experiment).findIndex((one) => one.name === name);
+    const base = baseOf(experiment);
     const { metrics } = yield* languageStage<MakeError, Device>(run, {
       name,
       config,
@@ -162,6 +163,7 @@ const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec):
       source,
       seed,
       ...held,
+      ...(base === undefined ? {} : { leftOut: base }),
     })(given);
     return trainingNumbers(yield* digestMetrics(metrics));
   }));

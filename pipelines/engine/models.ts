@@ -1,8 +1,10 @@
 /** Models of an experiment: before its first stage, and as earlier jobs left them. */
 import {
+  arrayTrees,
   ConfigError,
   type NdArray,
   type ParameterSpec,
+  type PathPredicate,
   specTrees,
   type Tree,
   type TreeError,
@@ -24,7 +26,7 @@ import { paramsIn } from "../weights/params.ts";
 import { loadShipped } from "../decoder/shipped.ts";
 import { artefactPath } from "./artefact.ts";
 import type { JobContext } from "./context.ts";
-import { type Experiment, stageName } from "./experiment.ts";
+import { type Experiment, stageName, trainsOf } from "./experiment.ts";
 import { bridgeAfter, jobNamed } from "./jobs.ts";
 import type { Resolved } from "./resolve.ts";
 
@@ -73,6 +75,20 @@ export const checkTrainable = (resolved: Resolved): void => {
   });
 };
 
+/**
+ * The parameters of another project's decoder that no training of an experiment changes: checkpoints leave them out. None of
+ * other decoders, or of one that is trained or starts warm.
+ */
+export const baseOf = (
+  experiment: Pick<Experiment, "stages" | "model">,
+): PathPredicate | undefined => {
+  const own = under("model", "lm_head");
+  const changed = trainsOf(experiment).some(({ trainable, warmStart }) =>
+    warmStart !== undefined || trainable.some((path) => own(path))
+  );
+  return experiment.model.decoder.from === "huggingface" && !changed ? own : undefined;
+};
+
 /** The model of an experiment before its first stage. */
 export const startingModel = (
   resolved: Resolved,
@@ -95,13 +111,26 @@ export const modelAfter = (
   context: JobContext,
   resolved: Resolved,
   stage: number,
-): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> => {
+): Effect.Effect<ModelState, CheckpointError | LoadError | TrainingError | TreeError> => {
   const spec = resolved.experiment.stages[stage]!, job = jobNamed(resolved, context, stageName(spec))!;
   return savedModel(
     `${artefactPath(context.store, job)}/checkpoints/${job.name}.safetensors`,
     resolved,
     stage,
   );
+};
+
+/** The folder or id of the decoder that a checkpoint leaves out, if it does. */
+const leftOut = (
+  { experiment }: Resolved,
+  specs: Tree<ParameterSpec>,
+  weights: Readonly<Record<string, NdArray>>,
+): string | undefined => {
+  const { decoder } = experiment.model, base = baseOf(experiment);
+  const lacks = specTrees.entries(specs).some(([path]) =>
+    weights[path] === undefined && base?.(path) === true
+  );
+  return decoder.from === "huggingface" && lacks ? decoder.folder : undefined;
 };
 
 /**
@@ -113,12 +142,16 @@ export const savedModel = (
   resolved: Resolved,
   stage: number,
   want: TrainingResult = {},
-): Effect.Effect<ModelState, CheckpointError | TrainingError | TreeError> =>
+): Effect.Effect<ModelState, CheckpointError | LoadError | TrainingError | TreeError> =>
   Effect.gen(function* () {
-    const bridge = bridgeAfter(resolved, stage);
+    const bridge = bridgeAfter(resolved, stage), specs = specsAfter(resolved, stage);
     const { weights, metadata } = "expand" in resolved.experiment.stages[stage]!
       ? yield* Effect.map(load(checkpoint), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
       : yield* trainedWeights(checkpoint, want);
-    const params = yield* paramsIn(weights, specsAfter(resolved, stage));
+    const left = leftOut(resolved, specs, weights);
+    const own = left === undefined
+      ? {}
+      : arrayTrees.flatten((yield* loadDecoder(left)).params as Tree<NdArray>);
+    const params = yield* paramsIn({ ...own, ...weights }, specs);
     return { bridge, params, identity: metadata.identity ?? "" };
   });

@@ -3,6 +3,7 @@ import { ConfigError, type LlamaConfig, type VisionTower } from "@chain-of-sight
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { DataError } from "../base/data_error.ts";
+import { onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { fileContents } from "../images/file_contents.ts";
@@ -137,6 +138,7 @@ const modelHash = (where: string, cache: string): Effect.Effect<string, LoadErro
   Effect.gen(function* () {
     const folder = yield* modelFolder(where), { tensors } = yield* openSource(folder);
     const paths = [`${folder}/config.json`, ...new Set(tensors.map(({ file }) => file))];
+    yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
     return hashOf(yield* fileContents(paths, `${cache}/models-${hashOf(folder).slice(0, 16)}.json`));
   });
 

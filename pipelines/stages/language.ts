@@ -9,6 +9,7 @@ import {
   type NdArray,
   or,
   type ParameterSpec,
+  type PathPredicate,
   select,
   sum,
   type Tensor,
@@ -50,6 +51,8 @@ export interface LanguageStage<E = never, R = never> {
   readonly validation?: LanguageSource<E, R>;
   /** Scores of a model, for validations that ask for them. */
   readonly scores?: ModelScores<E, R>;
+  /** Frozen parameters that checkpoints leave out, as the model before has them; none by default. */
+  readonly leftOut?: PathPredicate;
 }
 
 const identityOf = <E, R>(
@@ -176,6 +179,7 @@ export const languageTraining = <E, R>(
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     ...(config.storeF32 === undefined ? {} : { half: (path) => !under(...config.storeF32!)(path) }),
+    ...(stage.leftOut === undefined ? {} : { leftOut: stage.leftOut }),
     ...(config.remat === undefined ? {} : { remat: blocksOf(config.remat) }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),
