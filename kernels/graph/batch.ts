@@ -99,9 +99,14 @@ const candidateOf = (kernel: LoopKernel, needs: BatchNeeds): Candidate | undefin
       return `column ${reads.indexOf(v.from)}`;
     }
     if (v.kind !== "apply") return undefined;
-    const args = v.args.map(visit);
+    const args = inFormOf(v).map(visit);
     return args.includes(undefined) ? undefined : `${v.op}:${v.dtype}(${args.join(",")})`;
   };
+  // what is replaced comes first where the order decides nothing: sums with it have one form
+  const replaced = new Set(kernel.outputs.map((o) => needs.donated.get(o.tensor)));
+  const isReplaced = (v: Value): boolean => v.kind === "load" && replaced.has(v.from);
+  const inFormOf = ({ op, args }: Value & { readonly kind: "apply" }): readonly Value[] =>
+    (op === "add" || op === "mul") && isReplaced(args[1]!) ? args.toReversed() : args;
   const visit = (v: Value): string | undefined => {
     const known = words.get(v);
     if (known !== undefined) return known;

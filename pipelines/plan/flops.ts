@@ -66,8 +66,10 @@ const featuresOf = (config: NamedConfig, stage: StageName, params: Tree<Tensor>,
 export const stepFlops = (config: NamedConfig, stage: StageName): StepFlops => {
   const batch = batchOfStage(config, stage),
     form = { precision: "f32", images: config[stage].batch } as const;
-  const { model } = plannedTraining(config, stage, { ...form, remat: false, micro: 1 });
-  const [kept, again] = [false, true].map((remat) => ofSource(wholeStep(config, stage, { ...form, remat })));
+  const { model } = plannedTraining(config, stage, { ...form, remat: [], micro: 1 });
+  const [kept, again] = [[], ["vision", "decoder"] as const].map((remat) =>
+    ofSource(wholeStep(config, stage, { ...form, remat }))
+  );
   const params = placeholders("state.params", model.specs) as Tree<Tensor>;
   const vision = countOf(costOf(featuresOf(config, stage, params, batch.images)));
   const visual = countOf(costOf([model.visual(params, batch)]));

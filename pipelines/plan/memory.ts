@@ -131,17 +131,20 @@ const programsOf = (
   if (micro === undefined) return { plans: [[compiled(stepSource(training).source), 1]], sums: 0 };
   const sources = microSources(training), additions = additionsOf(micro.count);
   const stored = additions.flatMap(({ hold }) => hold ?? []), update = compiled(sources.update.source);
-  // sums are one kernel where the update has all gradients side by side, as the loader finds out
+  // sums are one kernel where the update has all gradients side by side in their own order, as the loader finds out
   const { slots, slotOf } = update.memory;
-  const runs = Object.entries(update.inputs).flatMap(([path, t]) =>
-    path.startsWith("grad.grad.") && sizeOf(t.shape) > 1 ? [slots[slotOf.get(t)!]!.within?.slot] : []
+  const runs = Object.entries(update.inputs).filter(([path, t]) =>
+    path.startsWith("grad.grad.") && sizeOf(t.shape) > 1
+  ).toSorted(([p], [q]) => p < q ? -1 : 1).map(([, t]) => slots[slotOf.get(t)!]!.within);
+  const batch = runs.every((run, i) =>
+    run !== undefined && run.slot === runs[0]!.slot && run.offset >= (runs[i - 1]?.offset ?? 0)
   );
   return {
     plans: [
       [compiled(sources.gradient(training.batch)), micro.count],
       [update, 1],
       [
-        compiled(sources.merge(0), { batch: new Set(runs).size === 1 }),
+        compiled(sources.merge(0), { batch }),
         additions.reduce((n, { merge }) => n + merge.length, 0),
       ],
       [compiled(sources.hold(0)), stored.length],

@@ -28,7 +28,7 @@ export interface PlanSettings {
   readonly batch?: number;
 }
 
-/** One way to compute a step on a device, blocks stored or recomputed. */
+/** One way to compute a step on a device: which blocks are recomputed, and how many images come together. */
 export interface StageRow extends StepForm {
   /** Its memory, as estimated. */
   readonly memory: MemoryNeed;
@@ -64,7 +64,7 @@ export interface StagePlan {
   readonly flops: StepFlops;
   /** Work of the whole stage on all devices, without recomputation. */
   readonly stageFlops: number;
-  /** Ways to compute a step, blocks stored and recomputed, each with as many images at a time as fit. */
+  /** Ways to compute a step, from all blocks stored to all recomputed, each with as many images at a time as fit. */
   readonly rows: readonly StageRow[];
   /** The cheapest of them that fits; null where none does. */
   readonly best: StageRow | null;
@@ -150,7 +150,7 @@ const divisors = (n: number): readonly number[] =>
 const stageRow = (
   one: NamedConfig,
   stage: StageName,
-  remat: boolean,
+  remat: StepForm["remat"],
   { device, gpus, utilisation }: PlanSettings,
 ): StageRow => {
   const { batch, steps } = one[stage], { memory, precision } = device;
@@ -199,6 +199,13 @@ const mostThatHold = (
   return numbers[i]!;
 };
 
+/** What a stage may recompute: nothing, the decoder, and the encoder too where it is trained. */
+const rematsOf = (config: NamedConfig, stage: StageName): readonly StepForm["remat"][] => [
+  [],
+  ["decoder"],
+  ...(config[stage].trainable.includes("vision") ? [["vision", "decoder"] as const] : []),
+];
+
 const cheapest = (rows: readonly StageRow[]): StageRow | null =>
   rows.filter((row) => row.fits).toSorted((a, b) => a.hours - b.hours)[0] ?? null;
 
@@ -212,7 +219,7 @@ const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings)
   const { specs, visualTokens } = modelOfStage(config, name);
   const trainable = parameterCounts(specs, trainedInStage(config, name));
   const flops = stepFlops(config, name),
-    rows = [false, true].map((remat) => stageRow(one, name, remat, settings));
+    rows = rematsOf(one, name).map((remat) => stageRow(one, name, remat, settings));
   return {
     resolution,
     tokens: { visual: visualTokens, text: textTokens },
@@ -232,7 +239,7 @@ const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings)
 
 /** Seconds of a step of pre-training of a configuration, all images at once. */
 const pretrainSeconds = (config: NamedConfig, device: PlanDevice): number => {
-  const form = { precision: device.precision, remat: false, images: config.pretrain.batch };
+  const form = { precision: device.precision, remat: [], images: config.pretrain.batch };
   return secondsAt(compile(wholeStep(config, "pretrain", form), profileOfDevice(device, false)), device);
 };
 

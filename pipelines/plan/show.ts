@@ -64,7 +64,7 @@ const workText = (plan: ConfigPlan): string => {
   ]);
 };
 
-const blocks = (remat: boolean): string => remat ? "recomputed" : "stored";
+const blocks = (remat: StageRow["remat"]): string => remat.length === 0 ? "none" : remat.join(", ");
 
 const stagesOf = ({ stages }: ConfigPlan) =>
   (["pretrain", "finetune"] as const).map((name) => [name, stages[name]] as const);
@@ -78,7 +78,7 @@ const rowsText = (plan: ConfigPlan): string =>
   table(
     [
       `a GPU in ${plan.device.precision}`,
-      "blocks",
+      "recomputed blocks",
       ...["images at a time", "micro-batches", "weights", "optimiser", "data", "gradients", "activations"]
         .map(right),
       ...["peak", "s/step", "GPU-hours"].map(right),

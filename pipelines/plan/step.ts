@@ -4,7 +4,6 @@
  */
 import {
   type ParameterSpec,
-  type PathPredicate,
   type Tree,
   type VisionLanguage,
   type VisionLanguageBatch,
@@ -14,12 +13,9 @@ import * as Effect from "effect/Effect";
 import type { NamedConfig, StageName } from "../configs/config.ts";
 import { decoderOfConfig, modelOfStage } from "../configs/model.ts";
 import { batchOfStage, stepOfStage } from "../configs/training.ts";
-import { blocksOf, type Precision } from "../train/precision.ts";
+import { blocksOf, type Precision, type RematRegion } from "../train/precision.ts";
 import { stepSource } from "../train/step_source.ts";
 import type { Training } from "../train/training.ts";
-
-/** Regions whose inside the backward pass recomputes: every block of the encoder and of the decoder. */
-const everyBlock: PathPredicate = blocksOf(["vision", "decoder"]);
 
 /** The model of a stage whose decoder is a loop. Throws ConfigError. */
 const loopedModel = (config: NamedConfig, stage: StageName): VisionLanguage =>
@@ -29,8 +25,8 @@ const loopedModel = (config: NamedConfig, stage: StageName): VisionLanguage =>
 export interface StepForm {
   /** Element types. */
   readonly precision: Precision;
-  /** Whether the backward pass recomputes the blocks of encoder and decoder. */
-  readonly remat: boolean;
+  /** Regions whose blocks the backward pass recomputes, as a stage's configuration names them in `remat`. */
+  readonly remat: readonly RematRegion[];
   /** Images at a time. */
   readonly images: number;
   /** Micro-batches of so many images whose gradients are added. */
@@ -69,7 +65,7 @@ export const plannedTraining = (
     trainable: trainable!,
     maxNorm: maxNorm!,
     precision,
-    ...(remat ? { remat: everyBlock } : {}),
+    remat: blocksOf(remat),
     total: steps,
     work: { amount: images * micro, unit: "images" },
     places: { checkpoint: "", metrics: "", every: steps },

@@ -49,7 +49,7 @@ for (
 
 const device = { ...planDevices["h100-f32"], memory: 60e6 };
 const estimated = (config: NamedConfig, stage: StageName, form: Partial<StepForm>): Estimate => {
-  const whole = { precision: "f32", images: 8, remat: false, micro: 1, ...form } as const;
+  const whole = { precision: "f32", images: 8, remat: [], micro: 1, ...form } as const;
   return estimateOf(plannedTraining(config, stage, whole), planDevices[`h100-${whole.precision}`]);
 };
 
@@ -63,8 +63,9 @@ test("a step has as many images at a time as fit; more of them that divide the b
     const { peak } = estimated(config, "finetune", { remat, images: more, micro: 48 / more }).memory;
     assert.ok(peak > device.memory, `${more} images take ${peak}`);
   }
-  const [stored, recomputed] = plan.right.stages.finetune.rows as [StageRow, StageRow];
-  assert.ok(recomputed.images >= stored.images);
+  const [stored, ...recomputed] = plan.right.stages.finetune.rows as [StageRow, StageRow, StageRow];
+  assert.equal(recomputed.map((row) => row.remat), [["decoder"], ["vision", "decoder"]]);
+  assert.ok(recomputed.every((row) => row.images >= stored.images));
   assert.is(plan.right.stages.finetune.best, stored, "which computes nothing twice");
 });
 
@@ -81,11 +82,12 @@ test("what does not fit is marked, and is no headline", () => {
     assert.is(best, null);
     assert.ok(rows.every((row) => !row.fits && row.images === 1));
   }
-  assert.match(planText(plan.right), /does not fit h100-f32[^]*recomputed[^]*does not fit/);
+  assert.match(planText(plan.right), /does not fit h100-f32[^]*vision, decoder[^]*does not fit/);
 });
 
 test("temporaries at their worst moment are what the compiler says", () => {
-  const config = smallConfig("cos-80-1296", 2), form = { precision: "f32", remat: true, images: 2 } as const;
+  const config = smallConfig("cos-80-1296", 2),
+    form = { precision: "f32", remat: ["decoder"], images: 2 } as const;
   const { gradients, activations } = estimated(config, "pretrain", form).memory;
   const plan = compile(wholeStep(config, "pretrain", form), profileOfDevice(device, false));
   assert.is(gradients + activations, plan.memory.peakScratch);
@@ -113,7 +115,12 @@ for (const precision of ["f32", "mixed"] as const) {
   test(`${precision}: what is compiled is within 5 % of the estimate, for every kind of bridge`, async () => {
     const profile = profileOfDevice(planDevices[`h100-${precision}`]);
     for (const [i, config] of kinds.entries()) {
-      const form = { precision, remat: i % 2 === 0, images: 2, micro: i % 3 === 0 ? 3 : 1 };
+      const form = {
+        precision,
+        remat: i % 2 === 0 ? ["vision", "decoder"] as const : [],
+        images: 2,
+        micro: i % 3 === 0 ? 3 : 1,
+      };
       const stage = i % 2 === 0 ? "finetune" : "pretrain", training = plannedTraining(config, stage, form);
       const { memory, work } = estimateOf(training, planDevices[`h100-${precision}`]);
       const compiled = await Effect.runPromise(compiledStep(training, profile));
@@ -130,7 +137,7 @@ test("a step that a device's limits refuse is refused by name, without the devic
   const config = smallConfig("cos-80-1296", 2);
   const training = plannedTraining(config, "pretrain", {
     precision: "f32",
-    remat: false,
+    remat: [],
     images: 2,
     micro: 1,
   });

@@ -42,7 +42,8 @@ export const smallConfig = (name: string, batch: number): NamedConfig => {
 
 if (import.meta.main) {
   const [what, name, stage, images, blocks] = Deno.args as [string, string, StageName, string, string];
-  const form = { precision: "f32", images: Number(images), remat: blocks === "again", micro: 1 } as const;
+  const remat = blocks === "again" ? ["vision", "decoder"] as const : [];
+  const form = { precision: "f32", images: Number(images), remat, micro: 1 } as const;
   const training = plannedTraining(smallConfig(name, Number(images)), stage, form);
   const bytes = what === "taken"
     ? await taken(compile(stepSource(training).source, cpuProfile(THREADS)))
