@@ -2,7 +2,7 @@
  * Runs an experiment that a JSON file describes: models, data and stages of your own.
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
- *         [--set field=value ...] [--log tensorboard,mlflow] [--extend run] [--check] [--json]
+ *         [--set field=value ...] [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--extend run] [--check] [--json]
  *     deno task cos train --init folder
  *
  * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
@@ -14,7 +14,9 @@ import { Argument, Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import member from "../deno.json" with { type: "json" };
+import { fromEither } from "../base/bridge.ts";
 import type { Json } from "../base/hash.ts";
+import { ensureReportPage } from "../report/write.ts";
 import { DEFAULT_CACHE } from "../engine/context.ts";
 import { type Experiment, stageName } from "../engine/experiment.ts";
 import { writeExample } from "../engine/example.ts";
@@ -23,7 +25,15 @@ import type { PartScores } from "../engine/mixture_evaluate.ts";
 import { type MixtureSummary, mixtureSummary } from "../engine/mixture_summary.ts";
 import { resolve } from "../engine/resolve.ts";
 import { runExperiments } from "../engine/run.ts";
-import { type RunSummary, runSummaryCodec, summariseRun } from "../engine/summary.ts";
+import {
+  type RunSummary,
+  runSummaryCodec,
+  summariseRun,
+  summariseSweep,
+  type SweepSummary,
+  sweepSummaryCodec,
+} from "../engine/summary.ts";
+import { gridOf } from "../engine/sweep.ts";
 import type { ScoreReport } from "../eval/report.ts";
 import { loadMixture } from "../mixtures/mixture_config.ts";
 import { openMixture } from "../mixtures/mixture_open.ts";
@@ -48,6 +58,12 @@ const parts = {
     Flag.withDescription("run directory; runs/<name>-<seed> by default"),
   ),
   set: setFlag,
+  sweep: Flag.String("sweep").pipe(
+    Flag.atLeast(0),
+    Flag.withDescription(
+      "values of a field, such as pretrain.learningRate=1e-3,3e-3; given twice they are a grid",
+    ),
+  ),
   store: Flag.String("store").pipe(
     Flag.withDefault(DEFAULT_STORE),
     Flag.withDescription("folder of artefacts, which runs share"),
@@ -177,6 +193,21 @@ const checked = ({ stages }: Experiment, cache: string) =>
     (all) => Object.fromEntries(all.flat()),
   );
 
+/** One row an arm: the losses of its trainings and the scores of its evaluations. */
+const sweepText = ({ arms }: SweepSummary): string => {
+  const shown = (name: string): boolean => !/^(firstLoss|.*[sS]econds.*|skipped)$/.test(name);
+  const columns = Object.entries(arms[0]!.stages).flatMap(([stage, numbers]) =>
+    Object.keys(numbers).filter(shown).map((name) => ({ stage, name }))
+  );
+  return table(
+    ["arm", ...columns.map(({ stage, name }) => ({ name: `${stage} ${name}`, align: "right" as const }))],
+    arms.map((arm) => [
+      arm.name,
+      ...columns.map(({ stage, name }) => Number((arm.stages[stage]![name] ?? NaN).toPrecision(5))),
+    ]),
+  );
+};
+
 const noFile = (): UsageError =>
   new UsageError({
     op: "train",
@@ -189,7 +220,24 @@ const noFile = (): UsageError =>
 export const command = Command.make(
   "train",
   parts,
-  ({ config: file, init, device, halfSums, out, set, store, cache, check, log, extend, download, json }) =>
+  (
+    {
+      config: file,
+      init,
+      device,
+      halfSums,
+      out,
+      set,
+      sweep,
+      store,
+      cache,
+      check,
+      log,
+      extend,
+      download,
+      json,
+    },
+  ) =>
     Effect.scoped(Effect.gen(function* () {
       if (Option.isSome(init)) {
         const written = yield* writeExample(init.value);
@@ -205,12 +253,28 @@ export const command = Command.make(
         return print(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
       }
       const folder = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
+      const places = { out: folder, store, cache, version: member.version, name: experiment.name };
+      if (sweep.length > 0) {
+        const points = yield* fromEither(gridOf(sweep));
+        const arms = yield* Effect.forEach(points, ({ name, settings }) =>
+          Effect.map(
+            Effect.flatMap(loadExperiment(path, [...set, ...settings]), (one) => resolve(one, cache)),
+            (resolved) => ({ prefix: name, resolved }),
+          ));
+        const run = runExperiments(arms, {
+          ...places,
+          config: { sweep, experiments: arms.map(({ resolved }) => resolved.experiment) } as unknown as Json,
+          seeds: { model: experiment.seed },
+          summary: sweepSummaryCodec(),
+          summarise: (found) => summariseSweep(experiment, points, found),
+        });
+        const summary = yield* Effect.provide(shown(log, run), tuned(deviceNamed(device, { halfSums })));
+        yield* ensureReportPage(folder);
+        print(json ? JSON.stringify(summary, null, 2) : sweepText(summary));
+        return notice(`${folder}: report.html, summary.json, metrics, checkpoints, predictions`);
+      }
       const run = runExperiments([{ resolved }], {
-        out: folder,
-        store,
-        cache,
-        version: member.version,
-        name: experiment.name,
+        ...places,
         config: experiment as unknown as Json,
         seeds: { model: experiment.seed },
         summary: runSummaryCodec(),

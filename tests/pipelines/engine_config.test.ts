@@ -7,6 +7,8 @@ import { writeExample } from "../../pipelines/engine/example.ts";
 import { experimentCodec } from "../../pipelines/engine/experiment.ts";
 import { loadExperiment } from "../../pipelines/engine/load.ts";
 import { resolve } from "../../pipelines/engine/resolve.ts";
+import { gridOf } from "../../pipelines/engine/sweep.ts";
+import { left, right } from "../support/either.ts";
 
 const test = suite("experiments as files");
 const folder = await Deno.makeTempDir({ prefix: "experiment" });
@@ -80,6 +82,20 @@ test("a wrong union is answered with the allowed values, and no type of a librar
   assert.match(model!, /model: an object with vision, bridge, bridgeHeads, decoder/);
   for (const message of messages) assert.not.match(message, /[{<]|\| |Type\b|undefined/);
   assert.match(await said('"seed": 1,', '"seed": 1,,'), /line \d+/);
+});
+
+test("a sweep is a grid whose arms are named by their values; one without choices is refused", () => {
+  const points = right(gridOf(["pretrain.steps=2,4", "model.bridge.windows=[8,4],[8,2]"]));
+  assert.equal(points.map(({ name }) => name), [
+    "steps-2_windows-_8_4_",
+    "steps-2_windows-_8_2_",
+    "steps-4_windows-_8_4_",
+    "steps-4_windows-_8_2_",
+  ]);
+  assert.equal(points[3]!.settings, ["pretrain.steps=4", "model.bridge.windows=[8,2]"]);
+  for (const wrong of ["pretrain.steps=2", "pretrain.steps", "=1,2", "seed=1,1"]) {
+    assert.match(left(gridOf([wrong])).message, /two values or more/, wrong);
+  }
 });
 
 test.run();
