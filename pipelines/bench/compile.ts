@@ -33,7 +33,7 @@ export interface CompileOptions {
 }
 
 /** Milliseconds of each part of the way. */
-export interface CompileTimes {
+interface CompileTimes {
   /** Describing the model, its gradients and the update. */
   readonly describe: number;
   /** Simplifying, fusing and planning. */

@@ -26,7 +26,7 @@ import { timeRounds } from "./rounds.ts";
 import type { Spread } from "./spread.ts";
 
 /** What is timed. */
-export interface DecodeBench {
+interface DecodeBench {
   /** The model. */
   readonly preset: PresetName;
   /** Rows that are written at once. */
@@ -40,7 +40,7 @@ export interface DecodeBench {
 }
 
 /** What was measured. */
-export interface DecodeReport extends DecodeBench {
+interface DecodeReport extends DecodeBench {
   /** Bytes of the weights that a token needs: all but the embedding table, of which it reads a row. */
   readonly weightBytes: number;
   /** Bytes of the cache. */

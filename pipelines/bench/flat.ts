@@ -76,7 +76,7 @@ export const flatBatch = (step: number): Readonly<Record<string, NdArray>> => {
 };
 
 /** Memory at one moment, in bytes. */
-export interface FlatSample {
+interface FlatSample {
   /** Steps done. */
   readonly step: number;
   /** Heap of JavaScript in use. */

@@ -35,7 +35,7 @@ import { timeStep } from "./step.ts";
 import { stepWork } from "./step_work.ts";
 
 /** What to measure. */
-export interface GpuOptions {
+interface GpuOptions {
   /** Who computes; it must be the one in the context. */
   readonly provider: GpuProvider;
   /** Seconds of tuning before each measurement; 0 for the schedules that are known. */
@@ -51,7 +51,7 @@ export interface GpuOptions {
 }
 
 /** What was measured. */
-export interface GpuMeasured {
+interface GpuMeasured {
   /** Every line. */
   readonly lines: readonly GpuLine[];
   /** What is known of the device by now. */

@@ -10,7 +10,7 @@ import { table } from "../terminal/table.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 
 /** What is timed. */
-export interface ImagesBench {
+interface ImagesBench {
   /** Pictures of one round. */
   readonly images: number;
   /** Workers, and threads of the bare decoder. */
@@ -22,7 +22,7 @@ export interface ImagesBench {
 }
 
 /** Pictures a second. */
-export interface ImagesReport extends ImagesBench {
+interface ImagesReport extends ImagesBench {
   /** From files to squares. */
   readonly squares: Spread;
   /** From files to bytes of RGB, by the decoder alone. */

@@ -17,7 +17,7 @@ import { BenchError } from "./fault.ts";
 type Destination = "host" | "stream";
 
 /** What was measured. */
-export interface LoadReport {
+interface LoadReport {
   /** Bytes of the checkpoint on disk. */
   readonly fileBytes: number;
   /** Its files. */

@@ -24,7 +24,7 @@ import { loadVision, shippedWeights } from "../vision/weights.ts";
 import { type MixedReport, mixedReport, type Run } from "./mixed_report.ts";
 
 /** What to train. */
-export interface MixedOptions {
+interface MixedOptions {
   /** Optimiser steps of each training. */
   readonly steps: number;
   /** Seeds of weights and of the order of examples; two or more. */
@@ -42,7 +42,7 @@ export interface MixedOptions {
 }
 
 /** What can go wrong. */
-export type MixedError = BatchError | DataError | DeviceError | FeatureError | TrainError;
+type MixedError = BatchError | DataError | DeviceError | FeatureError | TrainError;
 
 /** A decoder that a software device trains in minutes, behind the bridge of the quickstart. */
 const model: ModelConfig = { width: 64, layers: 1, heads: 4, ff: 176, bridgeHeads: 4, init: 0.09 };

@@ -54,7 +54,7 @@ export interface Window {
 }
 
 /** What came of a forced overflow. */
-export interface Survival {
+interface Survival {
   /** The step whose batch overflows. */
   readonly at: number;
   /** Steps that were skipped for it: those beyond what the undisturbed training skipped. */

@@ -11,7 +11,7 @@ export interface Side<K> {
 }
 
 /** What the rounds of one side gave. */
-export interface Timed<K> {
+interface Timed<K> {
   /** Who. */
   readonly who: K;
   /** Evaluations between two waits. */

@@ -43,7 +43,7 @@ const MOST_STEPS = 200;
 const WARM_UP = 3;
 
 /** A step on a device. */
-export interface Built {
+interface Built {
   /** What it computes. */
   readonly work: StepWork;
   /** What it was compiled to. */

@@ -155,7 +155,7 @@ const productFlops = (
 };
 
 /** What a timed step may differ in. */
-export interface StepWorkOptions {
+interface StepWorkOptions {
   /** Sequences; the preset's by default. */
   readonly batch?: number;
   /** Whether the backward pass computes decoder blocks again; false by default. */

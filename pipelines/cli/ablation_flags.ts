@@ -15,18 +15,12 @@ import {
 import { ablationOf, ablationPresets } from "../ablations/presets.ts";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { override } from "../configs/override.ts";
-import { setFlag } from "./flags.ts";
+import { choiceFlag, setFlag } from "./flags.ts";
 
 /** Family, preset, changed fields, device and store. */
 export const ablationFlags = {
-  family: Flag.Literals("family", familyNames).pipe(
-    Flag.withDefault("main" as const),
-    Flag.withDescription("the arms that are compared"),
-  ),
-  preset: Flag.Literals("preset", presetNames).pipe(
-    Flag.withDefault("micro" as const),
-    Flag.withDescription("the size of everything"),
-  ),
+  family: choiceFlag("family", familyNames, "main", "the arms that are compared"),
+  preset: choiceFlag("preset", presetNames, "micro", "the size of everything"),
   set: setFlag,
   device: Flag.Literals("device", deviceNames).pipe(
     Flag.optional,

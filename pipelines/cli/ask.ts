@@ -19,6 +19,7 @@ import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../ask/ask.ts";
 import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
+import { choiceFlag, intFlag, switchFlag } from "./flags.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
@@ -37,14 +38,13 @@ const flags = {
     Flag.atLeast(0),
   ),
   question: Flag.String("question").pipe(Flag.withDescription("what is asked, such as: is there a cow")),
-  device: Flag.Literals("device", deviceNames).pipe(
-    Flag.withDefault("auto" as const),
-    Flag.withDescription("what computes: auto takes WebGPU where there is an adapter, the CPU otherwise"),
+  device: choiceFlag(
+    "device",
+    deviceNames,
+    "auto",
+    "what computes: auto takes WebGPU where there is an adapter, the CPU otherwise",
   ),
-  tokens: Flag.Int("max-tokens").pipe(
-    Flag.withDefault(16),
-    Flag.withDescription("most tokens of the answer"),
-  ),
+  tokens: intFlag("max-tokens", 16, "most tokens of the answer"),
   temperature: optional(
     Flag.Finite("temperature"),
     "draw tokens at this temperature; without it, and without the three below, the likeliest are taken",
@@ -60,10 +60,7 @@ const flags = {
     Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]),
     "ask in the prompt of this benchmark, and say what its score reads in the answer",
   ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("write the answer and what it was made with as one line of JSON"),
-  ),
+  json: switchFlag("json", "write the answer and what it was made with as one line of JSON"),
   show: optional(
     Flag.String("show"),
     "write a PNG of where every token of the answer looked, scale by scale",

@@ -14,7 +14,7 @@ import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";
 import { notice, print } from "../terminal/output.ts";
 import { oneLine } from "../terminal/visible.ts";
-import { directoryArgument, jsonFlag } from "./flags.ts";
+import { choiceFlag, directoryArgument, jsonFlag, optionalText } from "./flags.ts";
 
 const parts = {
   directory: directoryArgument(
@@ -27,19 +27,16 @@ const parts = {
         "table of runs and one of steps; tensorboard: event files; html: the page of report",
     ),
   ),
-  out: Flag.String("out").pipe(
-    Flag.optional,
-    Flag.withDescription(
-      "folder that is written, for html the page; <dir>/export/<format>, and <dir>/report.html, by default",
-    ),
+  out: optionalText(
+    "out",
+    "folder that is written, for html the page; <dir>/export/<format>, and <dir>/report.html, by default",
   ),
-  arm: Flag.String("arm").pipe(
-    Flag.optional,
-    Flag.withDescription("huggingface: arm of the run; the first with several scales by default"),
-  ),
-  floats: Flag.Literals("floats", ["F32", "F16", "BF16"]).pipe(
-    Flag.withDefault("F32" as const),
-    Flag.withDescription("huggingface: type of the numbers; F32 keeps every bit"),
+  arm: optionalText("arm", "huggingface: arm of the run; the first with several scales by default"),
+  floats: choiceFlag(
+    "floats",
+    ["F32", "F16", "BF16"],
+    "F32",
+    "huggingface: type of the numbers; F32 keeps every bit",
   ),
   weights: Flag.Literals("weights", ["trained", "ema"]).pipe(
     Flag.optional,

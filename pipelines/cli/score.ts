@@ -33,7 +33,7 @@ import { keptPredictions } from "../ablations/predictions.ts";
 import { folderOf } from "../base/paths.ts";
 import { readPredictions } from "../stages/predictions.ts";
 import { notice, print } from "../terminal/output.ts";
-import { jsonFlag } from "./flags.ts";
+import { choiceFlag, jsonFlag, optionalText } from "./flags.ts";
 
 const boxReaders = {
   qwen: thousandBoxes,
@@ -50,49 +50,36 @@ const parts = {
     Flag.optional,
     Flag.withDescription("which benchmark the records belong to"),
   ),
-  annotations: Flag.String("annotations").pipe(
-    Flag.optional,
-    Flag.withDescription("files of the questions, or a folder of them, with commas between"),
+  annotations: optionalText(
+    "annotations",
+    "files of the questions, or a folder of them, with commas between",
   ),
-  source: Flag.Literals("source", formatNames).pipe(
-    Flag.withDefault("records"),
-    Flag.withDescription(
-      "form of the annotations: records, the official files of the benchmark, or those of a format by name",
-    ),
+  source: choiceFlag(
+    "source",
+    formatNames,
+    "records",
+    "form of the annotations: records, the official files of the benchmark, or those of a format by name",
   ),
-  split: Flag.String("split").pipe(
-    Flag.optional,
-    Flag.withDescription("the split to take, where official files hold several"),
+  split: optionalText("split", "the split to take, where official files hold several"),
+  predictions: optionalText("predictions", "what the model wrote"),
+  run: optionalText("run", "a run directory whose kept predictions are scored by today's rules"),
+  submit: optionalText(
+    "submit",
+    "write the benchmark's result file there, or a folder of them where there are several",
   ),
-  predictions: Flag.String("predictions").pipe(
-    Flag.optional,
-    Flag.withDescription("what the model wrote"),
+  format: choiceFlag(
+    "format",
+    ["plain", "official"],
+    "plain",
+    "form of the predictions: lines of id and answer, or the benchmark's result file",
   ),
-  run: Flag.String("run").pipe(
-    Flag.optional,
-    Flag.withDescription("a run directory whose kept predictions are scored by today's rules"),
-  ),
-  submit: Flag.String("submit").pipe(
-    Flag.optional,
-    Flag.withDescription(
-      "write the benchmark's result file there, or a folder of them where there are several",
-    ),
-  ),
-  format: Flag.Literals("format", ["plain", "official"]).pipe(
-    Flag.withDefault("plain" as const),
-    Flag.withDescription("form of the predictions: lines of id and answer, or the benchmark's result file"),
-  ),
-  against: Flag.String("against").pipe(
-    Flag.optional,
-    Flag.withDescription("other predictions for the same questions, to compare with"),
-  ),
-  train: Flag.String("train").pipe(
-    Flag.optional,
-    Flag.withDescription("records of the training split: adds the score of the majority answers"),
-  ),
-  boxes: Flag.Literals("boxes", ["qwen", "thousand", "tagged", "decimals", "location"]).pipe(
-    Flag.withDefault("qwen" as const),
-    Flag.withDescription("how boxes are read from answers"),
+  against: optionalText("against", "other predictions for the same questions, to compare with"),
+  train: optionalText("train", "records of the training split: adds the score of the majority answers"),
+  boxes: choiceFlag(
+    "boxes",
+    ["qwen", "thousand", "tagged", "decimals", "location"],
+    "qwen",
+    "how boxes are read from answers",
   ),
   json: jsonFlag,
 };

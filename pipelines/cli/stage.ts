@@ -8,7 +8,7 @@
  */
 import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import type { ConfigError } from "@chain-of-sight/core";
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { type AblationArm, type AblationConfig, experimentOf } from "../ablations/config.ts";
@@ -19,19 +19,13 @@ import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
 import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
-import { jsonFlag } from "./flags.ts";
+import { intFlag, jsonFlag, optionalText } from "./flags.ts";
 import { unknownName, type UsageError } from "./usage.ts";
 
 const flags = {
   ...ablationFlags,
-  arm: Flag.String("arm").pipe(
-    Flag.optional,
-    Flag.withDescription("which arm of the family; the baseline by default"),
-  ),
-  seed: Flag.Int("seed").pipe(
-    Flag.withDefault(1),
-    Flag.withDescription("key of initial weights and of the order of examples"),
-  ),
+  arm: optionalText("arm", "which arm of the family; the baseline by default"),
+  seed: intFlag("seed", 1, "key of initial weights and of the order of examples"),
   json: jsonFlag,
 };
 

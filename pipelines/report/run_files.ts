@@ -10,9 +10,6 @@ import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 
-/** One arm of a summary, as far as reports show it. */
-export interface SummaryArm extends TypeOf<typeof armType> {}
-
 /** `summary.json`, as far as reports show it. */
 export interface SummaryFile extends TypeOf<typeof summaryFileCodec> {}
 

@@ -4,9 +4,6 @@ import { hashOf, type Json } from "../base/hash.ts";
 import type { TypeOf } from "../base/bridge.ts";
 import { countCodec, fromGuard } from "../base/codecs.ts";
 
-/** How far a stage came. */
-export type StageStatus = "pending" | "running" | "done" | "failed";
-
 /** One stage of a run. */
 export interface StageEntry extends TypeOf<typeof stageEntryCodec> {}
 

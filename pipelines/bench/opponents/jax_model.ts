@@ -22,7 +22,7 @@ import { DECODER_EPS, stepOptimiser } from "../step_work.ts";
 export type JaxArray = np.Array;
 
 /** Parameters of the decoder, block by block. */
-export type JaxDecoderParams = Omit<LlamaParams<JaxArray>, "model"> & {
+type JaxDecoderParams = Omit<LlamaParams<JaxArray>, "model"> & {
   /** All but the output map. */
   readonly model: Omit<LlamaParams<JaxArray>["model"], "layers"> & {
     /** In order. */
@@ -34,7 +34,7 @@ export type JaxDecoderParams = Omit<LlamaParams<JaxArray>, "model"> & {
 export type JaxModelParams = JaxDecoderParams & { readonly bridge: ChainOfSightParams<JaxArray> };
 
 /** State of the training: what the step takes and gives. */
-export interface JaxState {
+interface JaxState {
   /** Parameters. */
   readonly params: JaxModelParams;
   /** First moments. */

@@ -111,7 +111,7 @@ const sizesKept = (
   );
 
 /** What keeping can fail with. */
-export type KeepError = DiskError | MetricsError | StoredError;
+type KeepError = DiskError | MetricsError | StoredError;
 
 const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<void, KeepError> =>
   Effect.gen(function* () {
@@ -129,7 +129,7 @@ const keepArtefact = (from: string, to: string, stage: string): Effect.Effect<vo
   });
 
 /** What is kept of which ablation, and where. */
-export interface KeepOptions {
+interface KeepOptions {
   /** Directory of the ablation, finished or not. */
   readonly directory: string;
   /** Folder of all results. */

@@ -15,7 +15,7 @@ import { armLink, recordPart } from "./record_part.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The command that writes the page. */
-export const PAGE_COMMAND = "deno task cos results";
+const PAGE_COMMAND = "deno task cos results";
 
 const labelOf = (score: string): string =>
   metricInfos.find(({ name }: MetricInfo) => name === score)?.label ?? score;

@@ -24,9 +24,6 @@ import { cellsOf } from "../../vision/tower.ts";
 import type { TypeOf } from "../../base/bridge.ts";
 import { intervalCodec } from "../../base/bootstrap.ts";
 
-/** One arm in turn with the baseline. */
-export interface PairedArm extends TypeOf<typeof armType> {}
-
 /** `times.json` of a record: its arms side by side. */
 export interface PairedTimes extends TypeOf<typeof pairedCodec> {}
 
@@ -124,7 +121,7 @@ const windowOf = ({ main, step }: Side, steps: number): Effect.Effect<number, De
   });
 
 /** What is timed, and how often. */
-export interface PairedOptions {
+interface PairedOptions {
   /** The ablation. */
   readonly config: AblationConfig;
   /** Hash of its configuration. */

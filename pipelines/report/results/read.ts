@@ -19,7 +19,7 @@ const foldersIn = async (folder: string): Promise<readonly string[]> => {
 };
 
 /** One record by its directory. */
-export const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, StoredError> =>
+const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, StoredError> =>
   Effect.gen(function* () {
     const { manifest, record, store } = yield* readAblation(directory);
     const { note } = yield* readJson(`${directory}/kept.json`, keptCodec);

@@ -6,7 +6,7 @@ import { ARTEFACTS } from "./keep.ts";
 import { folded, percent, short, tableOf, times } from "./markdown.ts";
 
 /** Anchor of an arm of a record. */
-export const anchorOf = (record: string, arm: string): string => `${record}-${arm}`;
+const anchorOf = (record: string, arm: string): string => `${record}-${arm}`;
 
 /** Link to the line of an arm. */
 export const armLink = (record: string, arm: string): string => `[${arm}](#${anchorOf(record, arm)})`;

@@ -13,7 +13,7 @@ export interface Judged {
 }
 
 /** A comparison as measured in one record. */
-export interface Evidence extends Pick<Interval, "low" | "high"> {
+interface Evidence extends Pick<Interval, "low" | "high"> {
   /** The same of each seed alone. */
   readonly bySeed: readonly number[];
   /** The claim is about numbers above this. */
