@@ -53,13 +53,13 @@ const placesIn = (
 ): Effect.Effect<readonly TrainedPlace[], DiskError> =>
   Effect.gen(function* () {
     const there: TrainedPlace[] = [];
-    for (const { experiment, hashes, checkpoints, encoder } of held) {
+    for (const { arm: own, experiment, hashes, checkpoints, encoder } of held) {
       for (const [name, file] of Object.entries(checkpoints).reverse()) {
         const checkpoint = `${run}/${file}`;
         if ((yield* kindOf(checkpoint)) !== "file") continue;
         there.push({
           run,
-          arm: arm ?? experiment.name,
+          arm: arm ?? own ?? experiment.name,
           experiment,
           hashes,
           checkpoint,

@@ -18,13 +18,13 @@ export const heldFields = object({
   experiment: experimentCodec(),
   hashes: t.readonly(t.record(t.string, t.string)),
   checkpoints: t.readonly(t.record(t.string, t.string)),
-}, { encoder: t.string });
+}, { arm: t.string, encoder: t.string });
 
 const recordType = object({ format: t.literal(1), experiments: t.readonlyArray(heldFields) });
 
 /**
  * An experiment of a run: hashes of the files that it names, and checkpoints by stage, as paths from the directory;
- * `encoder` is the checkpoint of a vision encoder that was trained for it.
+ * `arm` is its name in the run where that is another than its own, `encoder` the checkpoint of a vision encoder that was trained for it.
  */
 export type HeldExperiment = TypeOf<typeof heldFields>;
 

@@ -215,12 +215,13 @@ export const runExperiments = <A, E, R>(
     const run = stageRun(yield* openOrCreateRun(out, begun)), done = new Set<string>();
     yield* writeExperiments(
       out,
-      experiments.map((one) =>
-        heldExperiment(one.resolved, (name) => {
+      experiments.map((one) => ({
+        ...(one.prefix === undefined ? {} : { arm: one.prefix }),
+        ...heldExperiment(one.resolved, (name) => {
           const kind = name === "vision" ? "vision" : "train";
           return `checkpoints/${titleOf(one, { kind, name } as Job)!}.safetensors`;
-        })
-      ),
+        }),
+      })),
     );
     const results: Record<string, ArtefactResult>[] = [];
     for (const [i, one] of experiments.entries()) {
