@@ -46,6 +46,7 @@ export const callingSources: readonly string[] = [
   "models",
   "outcomes",
   "resolve",
+  "validation",
 ].map((name) => `pipelines/engine/${name}.ts`);
 
 /** Where files that were parsed are remembered. */
