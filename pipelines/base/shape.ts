@@ -154,11 +154,25 @@ const valuesOf = ({ fields }: Alternative, name: string): readonly unknown[] => 
   return shape?.kind === "values" ? shape.values : [];
 };
 
+const listsOf = (codecs: readonly t.Mixed[]): readonly t.Mixed[] =>
+  codecs.flatMap((codec) => {
+    const shape = shapeOf(codec);
+    return shape.kind === "list" || shape.kind === "tuple"
+      ? [codec]
+      : shape.kind === "union"
+      ? listsOf(shape.of)
+      : [];
+  });
+
 /**
  * The alternative of a union that an object means: by the field whose values tell all alternatives apart, such as `kind`,
- * or by the most fields that it shares. Nothing for values that are no objects.
+ * or by the most fields that it shares; the one alternative that is a list for a list. Nothing for other values.
  */
 export const choose = (codecs: readonly t.Mixed[], value: unknown): Choice => {
+  if (Array.isArray(value)) {
+    const [list, ...others] = listsOf(codecs);
+    return list === undefined || others.length > 0 ? undefined : { codec: list };
+  }
   const all = alternativesOf(codecs);
   if (!isRecord(value) || all.length === 0) return undefined;
   if (all.length === 1) return { codec: all[0]!.codec };

@@ -17,7 +17,7 @@ await writeValue(`${folder}/conversations.json`, conversations(shapes(4)));
 const training = {
   steps: 500,
   batch: 2,
-  rate: 0.003,
+  learningRate: 0.003,
   warmup: 1,
   weightDecay: 0,
   maxNorm: 1,
@@ -25,17 +25,17 @@ const training = {
   every: 1000,
 };
 await writeValue(`${folder}/run.json`, {
+  name: "tiled",
   seed: 3,
-  arm: {
-    name: "tiled",
-    bridge: { kind: "resampler", queries: 4, levels: 2 },
-    expansion: { kind: "tile", tiles: 2 },
-  },
-  model: { width: 16, layers: 1, heads: 2, ff: 32, bridgeHeads: 2, init: 0.09 },
   featureBatch: 4,
-  pretrain: { mixture: "mixture.json", training },
-  finetune: { mixture: "mixture.json", training },
-  evaluate: { mixture: "mixture.json", benchmarks: {}, batch: 4, tokens: 2 },
+  model: {
+    vision: { from: "shipped" },
+    bridge: { kind: "resampler", queries: 4, levels: 2 },
+    bridgeHeads: 2,
+    init: 0.09,
+    decoder: { from: "fresh", width: 16, layers: 1, heads: 2, ff: 32 },
+  },
+  stages: [{ train: { name: "pretrain", data: "mixture.json", ...training } }],
 });
 
 const smoke = ["--family", "main", "--preset", "smoke", "--device", "cpu", "--store", `${folder}/store`];
@@ -59,6 +59,7 @@ const lines: Readonly<Record<string, readonly [args: readonly string[], says?: R
     "--cache",
     `${folder}/cache`,
   ]],
+  language: [["--steps", "500", "--device", "cpu", "--out", `${folder}/out/language`]],
   vision: [["--steps", "500", "--device", "cpu", "--out", `${folder}/out/vision`]],
   ask: [["--checkpoint", folder, "--image", "x.png", "--question", "q"]],
   configs: [[]],

@@ -204,7 +204,7 @@ test("a source of one length has an identity and a step that buckets do not chan
   assert.equal(training.work, { amount: SIZE * (4 + LENGTH), unit: "tokens" });
   assert.is(
     languageIdentity(alone, given),
-    "5e3256f5cf5a36d854919d6155270dc7b34f43039814e43a9061a47495b9dd9f",
+    "5dc32f4fec6f6b3ba1ef114120029bae42e22b2bb5145dd4f953d8afa323c9b7",
   );
   await onCpu(Effect.gen(function* () {
     const { profile } = yield* theDevice(), { inputs } = compile(stepSource(training).source, profile);
