@@ -5,7 +5,7 @@ import type { Family } from "./ops/record.ts";
 import { isMark } from "./ops/mark.ts";
 import { recordOf } from "./ops/table.ts";
 import { sizeOf } from "./shape.ts";
-import { is, isGiven, operandsOf, type Tensor, topological } from "./tensor.ts";
+import { byHeight, is, isGiven, operandsOf, type Tensor } from "./tensor.ts";
 import { inlined } from "./transforms/inline.ts";
 
 /** The cost of evaluating a graph once, each node once. */
@@ -74,7 +74,7 @@ const peak = (
  * what they compute.
  */
 export const costOf = (described: readonly Tensor[]): Cost => {
-  const roots = inlined(described), order = topological(roots), own = owners(order);
+  const roots = inlined(described), order = byHeight(roots), own = owners(order);
   const bodies = new Map<Tensor, Cost>();
   for (const t of order) if (is("scan", t)) bodies.set(t, costOf(t.attributes.body.results));
   const byFamily: { [F in Family]: number } = {

@@ -346,3 +346,10 @@ export const topological = (roots: readonly Tensor[], { stop, argsOf }: Reach = 
   }
   return order;
 };
+
+/**
+ * The same nodes by height: those that are ready at the same time together, as a program writes them, which holds fewer
+ * values at one time than a walk from the roots does.
+ */
+export const byHeight = (roots: readonly Tensor[], reach: Reach = {}): Tensor[] =>
+  topological(roots, reach).sort((a, b) => heightOf(a) - heightOf(b));

@@ -3,7 +3,7 @@
  * reads from registers. Groups start as single roots and merge along edges, producers first.
  */
 import {
-  heightOf,
+  byHeight,
   is,
   isAttention,
   isGiven,
@@ -11,7 +11,6 @@ import {
   operandsOf,
   type ScanBody,
   type Tensor,
-  topological,
 } from "@chain-of-sight/core";
 import { type MemoryLimits, windowsOf } from "../plan/memory.ts";
 import { type Batched, batchMaps } from "./batch.ts";
@@ -83,8 +82,7 @@ const fusedKernels = (
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor>,
 ): Kernel[] => {
-  const order = topological(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t))
-    .sort((a, b) => heightOf(a) - heightOf(b));
+  const order = byHeight(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t));
   const placeOf = new Map(order.map((t, place) => [t, place]));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
   const scans = new Map<Tensor, Group>();
