@@ -57,6 +57,8 @@ export interface MixtureData {
   readonly pictures: readonly PictureFile[];
   /** The images of an example, in the order of their marks. */
   readonly picturesOf: (index: number) => readonly number[];
+  /** The first of them; undefined for an example of text alone. */
+  readonly pictureOf: (index: number) => number | undefined;
   /** What an example takes of a row at most, whichever of its prompts and answers are learnt. */
   readonly needOf: (index: number) => RowCapacity;
   /** The tokens of an example, as they were encoded when its files were read. */
@@ -305,6 +307,7 @@ export const openPart = (
       count: examples.length,
       pictures: firsts.map((first) => pictureFile(spotOf(folder, kept[first]!), contents[first]!)),
       picturesOf: (index) => picturesOf(examples[index]![0]!),
+      pictureOf: (index) => picturesOf(examples[index]![0]!)[0],
       needOf: (index) => ({
         length: examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
         images: picturesOf(examples[index]![0]!).length,
