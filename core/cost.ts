@@ -24,11 +24,12 @@ export interface Cost {
   readonly outputBytes: number;
   /** Bytes read and written if every computing node were a kernel of its own and movement were free. */
   readonly trafficBytes: number;
-  /** Most bytes of intermediate results alive at once in order of construction, inputs not counted. */
+  /** Most bytes of intermediate results alive at once in order of height, inputs not counted. */
   readonly peakBytes: number;
 }
 
-const bytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
+/** Bytes of the value of a tensor. */
+export const tensorBytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
 
 /** Movement, marks and generated numbers take no memory of their own: a kernel computes them as it reads. */
 const isView = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op) || is("constant", t) || is("iota", t);
@@ -60,8 +61,8 @@ const peak = (
   order.forEach((t, i) => {
     if (!isView(t) && !isGiven(t) && !is("scan", t)) {
       const end = last.get(t) ?? i;
-      alive += bytes(t);
-      ends.set(end, (ends.get(end) ?? 0) + bytes(t));
+      alive += tensorBytes(t);
+      ends.set(end, (ends.get(end) ?? 0) + tensorBytes(t));
     }
     most = Math.max(most, alive + inside(t));
     alive -= ends.get(i) ?? 0;
@@ -103,10 +104,11 @@ export const costOf = (described: readonly Tensor[]): Cost => {
     }
     byFamily[recordOf(t.op).family] += recordOf(t.op).flops(t);
     if (isView(t) || isGiven(t)) continue;
-    trafficBytes += bytes(t) + t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + bytes(o), 0);
+    trafficBytes += tensorBytes(t) +
+      t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + tensorBytes(o), 0);
   }
   const inputs = order.filter(isGiven),
-    sum = (ts: readonly Tensor[]) => ts.reduce((n, t) => n + bytes(t), 0);
+    sum = (ts: readonly Tensor[]) => ts.reduce((n, t) => n + tensorBytes(t), 0);
   return {
     nodes: order.length + inner,
     flops: Object.values(byFamily).reduce((a, b) => a + b, 0),

@@ -6,6 +6,7 @@ import { equals, type Shape, show, sizeOf } from "./shape.ts";
 import { isTensor, type Tensor } from "./tensor.ts";
 import { together } from "./origin.ts";
 import { input } from "./ops/source.ts";
+import { textHash } from "./text_hash.ts";
 import { threefry2x32 } from "./threefry.ts";
 import { graft, type Mapped, ownerOf, type Tree, treeOf, type TreeOps } from "./tree.ts";
 
@@ -66,15 +67,9 @@ export const specTrees: TreeOps<ParameterSpec> = treeOf(isSpec);
 /** Trees of host arrays. */
 export const arrayTrees: TreeOps<NdArray> = treeOf(isNdArray);
 
-const fnv = (text: string, basis: number): number => {
-  let h = basis;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  return h;
-};
-
 /** The key of one name under a key: adding a name to a model leaves the keys of the others as they are. */
 export const foldKey = (key: Key, name: string): Key =>
-  threefry2x32(key[0], key[1], fnv(name, 0x811c9dc5), fnv(name, 0x9e3779b9));
+  threefry2x32(key[0], key[1], textHash(name), textHash(name, 0x9e3779b9));
 
 const unit = (word: number): number => ((word >>> 8) + 0.5) * 2 ** -24;
 

@@ -8,6 +8,7 @@ import type { CustomRule } from "./ops/call.ts";
 import type { ScanBody } from "./ops/scan.ts";
 import { type Origin, originNow } from "./origin.ts";
 import { type Shape, show } from "./shape.ts";
+import { textHash } from "./text_hash.ts";
 
 /** What each primitive carries besides its arguments. */
 export interface OpAttributes {
@@ -246,13 +247,6 @@ const attributesText = (attributes: object): string => {
   return names.length === 1
     ? JSON.stringify(values, plain)
     : JSON.stringify(names.sort().map((name) => [name, values[name]]), plain);
-};
-
-/** FNV-1a of a text, 32 bits. */
-export const textHash = (text: string): number => {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 };
 
 /** Attributes as text that is the same in every process: functions by their structure, traces without their number. */

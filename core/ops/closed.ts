@@ -4,7 +4,8 @@
  * parameters of one never meet those of another: whoever uses a function replaces all its parameters at once.
  */
 import { TreeError } from "../errors.ts";
-import { isGiven, type Tensor, textHash, topological } from "../tensor.ts";
+import { isGiven, type Tensor, topological } from "../tensor.ts";
+import { textHash } from "../text_hash.ts";
 
 /** A closed function: known by its id, as equal ones are one object. Made by `functionOf` and `bodyOf` alone. */
 export class ClosedFunction {

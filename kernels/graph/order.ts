@@ -1,8 +1,8 @@
 /**
  * The order of kernels. Dependences leave many orders open, and the choice decides how many temporaries are alive at one
- * time. Two are tried, both functions of the graph alone, and the one with the lower peak is kept.
+ * time. Two are tried, both functions of the graph alone: the one with fewer copies, then the lower peak, is kept.
  */
-import { bytesOf, heightOf, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { heightOf, type Tensor, tensorBytes } from "@chain-of-sight/core";
 import { membersOf, type Pack } from "../plan/memory.ts";
 import { type Kernel, readsOf, workspaceOf } from "./kernel.ts";
 
@@ -120,8 +120,8 @@ const greedily = (graph: KernelGraph): Kernel[] => {
   const made = new Set([...written.values()].flat());
   for (const ts of read.values()) for (const t of ts) left.set(t, (left.get(t) ?? 0) + 1);
   const growth = (k: Kernel): number =>
-    written.get(k)!.reduce((n, t) => n + sizeIn(t), 0) -
-    read.get(k)!.reduce((n, t) => n + (left.get(t) === 1 && made.has(t) ? sizeIn(t) : 0), 0);
+    written.get(k)!.reduce((n, t) => n + tensorBytes(t), 0) -
+    read.get(k)!.reduce((n, t) => n + (left.get(t) === 1 && made.has(t) ? tensorBytes(t) : 0), 0);
   const ready = new Set(wished.filter((k) => waits.get(k) === 0)), out: Kernel[] = [];
   while (ready.size > 0) {
     let best: Kernel | undefined, least = Infinity;
@@ -140,8 +140,6 @@ const greedily = (graph: KernelGraph): Kernel[] => {
   return out;
 };
 
-const sizeIn = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
-
 /** Most bytes of temporaries alive at one time. */
 const peakOf = (
   order: readonly Kernel[],
@@ -159,8 +157,8 @@ const peakOf = (
   for (const t of outputs) last.set(t, order.length);
   const change = new Array<number>(order.length + 2).fill(0);
   for (const [t, at] of born) {
-    change[at]! += sizeIn(t);
-    change[last.get(t)! + 1]! -= sizeIn(t);
+    change[at]! += tensorBytes(t);
+    change[last.get(t)! + 1]! -= tensorBytes(t);
   }
   let now = 0, peak = 0;
   for (const c of change) peak = Math.max(peak, now += c);

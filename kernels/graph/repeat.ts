@@ -4,14 +4,13 @@
  * nothing is copied from turn to turn.
  */
 import {
-  bytesOf,
   cameFrom,
   copy,
   isGiven,
   parameterOf,
   resultAt,
-  sizeOf,
   type Tensor,
+  tensorBytes,
 } from "@chain-of-sight/core";
 import { int } from "../ir/index_expr.ts";
 import { ValueBuilder } from "../ir/value.ts";
@@ -66,8 +65,6 @@ export interface Place {
   readonly bytes: number | undefined;
 }
 
-const sizeInBytes = (t: Tensor): number => sizeOf(t.shape) * bytesOf(t.dtype);
-
 /** Memory of a scan beside its operands and results: named after it, so that every scan has its own. */
 const workspace = (loop: Tensor<"scan">, name: string, bytes: number): Tensor =>
   parameterOf({ of: `${name} of scan`, index: loop.id }, [Math.max(1, Math.ceil(bytes / 4))], "f32");
@@ -96,7 +93,7 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
     length === 1 || bytes === 0
       ? whole(stack)
       : { tensor: stack, offset: (reverse ? length - 1 - turn : turn) * bytes, bytes };
-  const stacks = body.ys.map((t, i) => slice(result(n + i, length * sizeInBytes(t)), sizeInBytes(t)));
+  const stacks = body.ys.map((t, i) => slice(result(n + i, length * tensorBytes(t)), tensorBytes(t)));
   const once = new Set<Kernel>();
   /** Where the carry after a turn is written for the next: in a stack of carries, or in one of two places by turns. */
   const between = (carry: Tensor, i: number, last: Tensor): (turn: number) => Place => {
@@ -108,17 +105,17 @@ export const repeatKernel = (members: readonly Tensor[], inside: Inside): Repeat
       once.add(copy);
       return (turn) => stacks[stack]!(turn + 1);
     }
-    const other = mine(`carry ${i}`, sizeInBytes(carry));
+    const other = mine(`carry ${i}`, tensorBytes(carry));
     return (turn) => whole((length - 1 - turn) % 2 === 0 ? last : other);
   };
   body.carries.forEach((carry, i) => {
-    const last = result(i, sizeInBytes(carry));
+    const last = result(i, tensorBytes(carry));
     const before = length > 1 ? between(carry, i, last) : () => whole(last);
     const written = (turn: number): Place => turn === length - 1 ? whole(last) : before(turn);
     put(carry, (turn) => turn === 0 ? whole(operands[i]!) : written(turn - 1));
     put(inside.results[i]!, written);
   });
-  body.slices.forEach((t, i) => put(t, slice(operands[n + i]!, sizeInBytes(t))));
+  body.slices.forEach((t, i) => put(t, slice(operands[n + i]!, tensorBytes(t))));
   body.constants.forEach((t, i) => put(t, () => whole(operands[m + i]!)));
   stacks.forEach((place, i) => put(inside.results[n + i]!, place));
   const pieces = inside.scratch.sizes.map((bytes, i) => mine(`scratch ${i}`, bytes));

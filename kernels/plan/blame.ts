@@ -1,14 +1,5 @@
 /** What to name when something fails: the operations of kernels and the greatest tensors, by the lines they come from. */
-import {
-  bytesOf,
-  is,
-  isGiven,
-  operandsOf,
-  show,
-  sizeOf,
-  type Tensor,
-  topological,
-} from "@chain-of-sight/core";
+import { is, isGiven, operandsOf, show, type Tensor, tensorBytes, topological } from "@chain-of-sight/core";
 import { type Kernel, type PlainKernel, readsOf } from "../graph/kernel.ts";
 import { kernelCost } from "./cost.ts";
 import { bytesText } from "./explain.ts";
@@ -81,7 +72,7 @@ export const madeBy = (plan: Plan, kernels: readonly Kernel[]): readonly Made[] 
 export const greatest = (plan: Plan, most = 4): readonly Made[] => {
   const seen = new Set<number>();
   return placed(plan)
-    .map(([t, slot]) => ({ t, slot, bytes: sizeOf(t.shape) * bytesOf(t.dtype) }))
+    .map(([t, slot]) => ({ t, slot, bytes: tensorBytes(t) }))
     .sort((a, b) => b.bytes - a.bytes || a.t.id - b.t.id)
     .filter(({ slot }) => !seen.has(slot) && seen.add(slot))
     .slice(0, most)

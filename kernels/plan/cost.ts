@@ -1,5 +1,5 @@
 /** What a kernel costs: floating-point operations and bytes, from its description alone. */
-import { bytesOf, isFloat, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { isFloat, type Tensor, tensorBytes } from "@chain-of-sight/core";
 import { type PlainKernel, readsOf, valuesOf, walkValues } from "../graph/kernel.ts";
 import type { Value } from "../ir/value.ts";
 
@@ -45,8 +45,7 @@ const flopsOf = (kernel: PlainKernel): number => {
   }
 };
 
-const bytes = (ts: readonly Tensor[]): number =>
-  ts.reduce((n, t) => n + sizeOf(t.shape) * bytesOf(t.dtype), 0);
+const bytes = (ts: readonly Tensor[]): number => ts.reduce((n, t) => n + tensorBytes(t), 0);
 
 /** The cost of a kernel. */
 export const kernelCost = (kernel: PlainKernel): KernelCost => ({

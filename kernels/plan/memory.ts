@@ -5,7 +5,7 @@
  * the next version as it is written if no kernel reads the last one afterwards; otherwise it waits in a temporary,
  * which a copy reads after the last kernel.
  */
-import { bytesOf, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { bytesOf, type Tensor, tensorBytes } from "@chain-of-sight/core";
 import { type Kernel, readsOf, walkValues, workspaceOf } from "../graph/kernel.ts";
 import { arrange, type Life, rearrange } from "./arrange.ts";
 
@@ -94,8 +94,7 @@ export interface MemoryNeeds {
 export const ALIGNMENT = 256;
 
 /** Bytes of a tensor on the device, padded for 16-byte loads. */
-export const paddedBytes = (t: Tensor): number =>
-  Math.max(16, Math.ceil(sizeOf(t.shape) * bytesOf(t.dtype) / 16) * 16);
+export const paddedBytes = (t: Tensor): number => Math.max(16, Math.ceil(tensorBytes(t) / 16) * 16);
 
 /** Bytes of the windows of what one binding cannot hold. */
 export const windowBytesOf = ({ maxBindingBytes, maxBufferBytes }: MemoryLimits): number =>
@@ -182,7 +181,7 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
     ),
   );
   const sliceOf = (t: Tensor): Pick<Slot, "slice"> => {
-    const bytes = sizeOf(t.shape) * bytesOf(t.dtype), slice = bytes / (t.shape[0] ?? 1);
+    const bytes = tensorBytes(t), slice = bytes / (t.shape[0] ?? 1);
     return whole.has(t) || slice % ALIGNMENT !== 0 || bytes !== paddedBytes(t) ? {} : { slice };
   };
   /** Opens a slot for a tensor; for a pack, also slots inside it for all that it holds. */

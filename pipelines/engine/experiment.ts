@@ -154,8 +154,6 @@ export interface SceneRows extends TypeOf<typeof trainScenes> {}
 export interface AskedScenes extends TypeOf<typeof askScenes> {}
 /** A training stage. */
 export interface TrainSpec extends TypeOf<typeof trainFields> {}
-/** An expansion. */
-export interface ExpandSpec extends TypeOf<typeof expandFields> {}
 /** An evaluation on the parts of a mixture. */
 export interface MixtureQuestions extends TypeOf<typeof askMixture> {}
 /** An evaluation on scenes. */

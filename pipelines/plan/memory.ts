@@ -2,7 +2,7 @@
  * What a step needs, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
  * kernel that writes them to the last one that reads them, and lie nowhere yet.
  */
-import { bytesOf, isGiven, sizeOf } from "@chain-of-sight/core";
+import { isGiven, sizeOf, tensorBytes } from "@chain-of-sight/core";
 import {
   compile,
   type CompileOptions,
@@ -168,7 +168,7 @@ export const estimateOf = (training: PlannedTraining, device: PlanDevice): Estim
   const { plans, sums } = programsOf(training, (source, options) => compile(source, profile, options));
   const inputs = new Map(plans.flatMap(([{ inputs }]) => Object.entries(inputs)));
   const bytes = (chosen: (path: string) => boolean): number =>
-    [...inputs].reduce((n, [path, t]) => chosen(path) ? n + sizeOf(t.shape) * bytesOf(t.dtype) : n, 0);
+    [...inputs].reduce((n, [path, t]) => chosen(path) ? n + tensorBytes(t) : n, 0);
   const under = (...prefixes: readonly string[]) => (path: string): boolean =>
     prefixes.some((prefix) => path.startsWith(prefix));
   const results = plans.flatMap(([plan]) => plan.memory.buffers).filter(({ role }) => role === "output");

@@ -45,6 +45,19 @@ test.before(async () => {
   );
 });
 
+/** A manifest of a run with one stage. */
+const manifestOf = (name: string) =>
+  newManifest({
+    name,
+    config: {},
+    dataHash: "0".repeat(64),
+    codeVersion: "0",
+    commit: "unknown",
+    device: "cpu",
+    seeds: {},
+    stages: ["pretrain"],
+  }, new Date().toISOString());
+
 test("a model takes over the weights of a training, or their averages, and is known by what they are", async () => {
   const { tensors } = await Effect.runPromise(load(checkpoint)), name = "lm_head.weight";
   const trained = await start(fresh, { checkpoint });
@@ -95,16 +108,7 @@ test("a stage starts warm, and its manifest says that it ended early, also when 
     validation: source(),
     scores: () => Effect.succeed({ same: 1 }),
   };
-  const manifest = newManifest({
-    name: "early",
-    config: {},
-    dataHash: "0".repeat(64),
-    codeVersion: "0",
-    commit: "unknown",
-    device: "cpu",
-    seeds: {},
-    stages: ["pretrain"],
-  }, new Date().toISOString());
+  const manifest = manifestOf("early");
   const once = Effect.scoped(Effect.gen(function* () {
     const run = stageRun(yield* openOrCreateRun(directory, manifest));
     return yield* noted(run, "pretrain", languageStage(run, stage))(fresh);
@@ -140,17 +144,7 @@ test("a stage goes on from that of another run where the steps alone differ, and
       seed: 3,
     };
     const made = Effect.scoped(Effect.gen(function* () {
-      const manifest = newManifest({
-        name,
-        config: {},
-        dataHash: "0".repeat(64),
-        codeVersion: "0",
-        commit: "unknown",
-        device: "cpu",
-        seeds: {},
-        stages: ["pretrain"],
-      }, new Date().toISOString());
-      const opened = stageRun(yield* openOrCreateRun(`${root}/${name}`, manifest));
+      const opened = stageRun(yield* openOrCreateRun(`${root}/${name}`, manifestOf(name)));
       return yield* languageStage(opened, stage)(fresh);
     }));
     seen.length = 0;
