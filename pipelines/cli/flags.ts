@@ -4,7 +4,7 @@ import { Argument, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { fromEither } from "../base/bridge.ts";
-import { stepDevices } from "../bench/step_device.ts";
+import { stepDevices } from "../tune/step_device.ts";
 import member from "../deno.json" with { type: "json" };
 import { type LiveLogError, liveLogsOf, withLiveLogs } from "../runs/live.ts";
 import { print } from "../terminal/output.ts";

@@ -201,16 +201,6 @@ export const groups: readonly Group[] = [
         load: () => import("./export.ts"),
       },
       {
-        name: "notebooks",
-        about: "Executes the notebooks without a browser, and renders them.",
-        examples: [
-          ["--preset smoke --device cpu", "all of them in minutes"],
-          ["--only 03 --preset lab --html pages", "one of them on a GPU, rendered to pages/"],
-        ],
-        load: () => import("./notebooks.ts"),
-        onSignal: "cleans up",
-      },
-      {
         name: "board",
         about:
           "Serves a page about running and finished runs on this machine alone: curves, stages, answers.",
@@ -236,17 +226,6 @@ export const groups: readonly Group[] = [
         about: "Measures schedules of kernels on this machine's device, and remembers them.",
         examples: [["--preset base --tokens 80,336 --budget 600", "ten minutes for one step"]],
         load: () => import("./tune.ts"),
-      },
-      {
-        name: "bench",
-        about:
-          "Compares with other libraries on the same back end; below it, measures steps, memory and more.",
-        examples: [
-          ["--device cpu --sizes 512,1024", "matrix products on the CPU, beside the others"],
-          ["step --preset research --tokens 32,80,336", "whole training steps"],
-        ],
-        load: () => import("./bench.ts"),
-        onSignal: "cleans up",
       },
     ],
   },

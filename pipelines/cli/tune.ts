@@ -16,9 +16,9 @@ import {
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { presetNames, presets } from "../bench/presets.ts";
-import { stepDevice } from "../bench/step_device.ts";
-import { stepWork } from "../bench/step_work.ts";
+import { presetNames, presets } from "../tune/presets.ts";
+import { stepDevice } from "../tune/step_device.ts";
+import { stepWork } from "../tune/step_work.ts";
 import { atomicWrite } from "../base/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";

@@ -1,11 +1,11 @@
 /** The timing of the way to a program: in words, as JSON that its codec reads back, and warm where it should be. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CompileReport, compileText } from "../../pipelines/bench/compile.ts";
+import { type CompileReport, compileText } from "../../bench/compile.ts";
 import { ran } from "./command.ts";
 
 const test = suite("bench:compile");
-const CLI = ["pipelines/cli/cos.ts", "bench", "compile"] as const;
+const CLI = ["bench/main.ts", "compile"] as const;
 
 test("the second time in a process compiles and renders nothing, and says so in JSON", async () => {
   const { code, out, err } = await ran(

@@ -1,12 +1,12 @@
 /** The paired benchmark as a command: everyone agrees with us at tiny sizes, and what it prints can be read back. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type ContestRun, contestText } from "../../pipelines/bench/contest_report.ts";
-import { disagreement, timeRounds } from "../../pipelines/bench/rounds.ts";
-import { spreadOf } from "../../pipelines/bench/spread.ts";
+import { type ContestRun, contestText } from "../../bench/contest_report.ts";
+import { disagreement, timeRounds } from "../../bench/rounds.ts";
+import { spreadOf } from "../../bench/spread.ts";
 import { ran } from "./command.ts";
 
-const bench = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "bench", ...args);
+const bench = (...args: readonly string[]) => ran("bench/main.ts", ...args);
 
 const tiny = ["--preset", "tiny", "--sizes", "33", "--tokens", "32", "--rounds", "2", "--series", "1"];
 

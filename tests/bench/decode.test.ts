@@ -3,7 +3,7 @@ import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decodeText, timeDecode } from "../../pipelines/bench/decode.ts";
+import { decodeText, timeDecode } from "../../bench/decode.ts";
 
 const test = suite("bench, decode");
 

@@ -1,8 +1,8 @@
 /** What is asked of a GPU: bars by hand, the report, and a run on a software device, which judges nothing. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attentionBar, meets, productBar, stepBars } from "../../pipelines/bench/gpu_bars.ts";
-import { type GpuRun, gpuText, lineOf } from "../../pipelines/bench/gpu_report.ts";
+import { attentionBar, meets, productBar, stepBars } from "../../bench/gpu_bars.ts";
+import { type GpuRun, gpuText, lineOf } from "../../bench/gpu_report.ts";
 import { ran } from "./command.ts";
 
 const test = suite("bench:gpu");
@@ -52,8 +52,7 @@ test("a report counts the bars that are met; what could not be measured misses i
 
 test("a software device is measured in small and judges nothing", async () => {
   const { code, out, err } = await ran(
-    "pipelines/cli/cos.ts",
-    "bench",
+    "bench/main.ts",
     "gpu",
     "--device",
     "deno",

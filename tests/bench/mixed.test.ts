@@ -1,7 +1,7 @@
 /** When mixed precision counts as within the noise of seeds, and an overflow as survived; what the command refuses. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { mixedReport, type MixedRuns, mixedText, type Run } from "../../pipelines/bench/mixed_report.ts";
+import { mixedReport, type MixedRuns, mixedText, type Run } from "../../bench/mixed_report.ts";
 
 const test = suite("mixed precision against f32");
 

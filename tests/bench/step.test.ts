@@ -5,15 +5,15 @@ import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { BenchError } from "../../pipelines/bench/fault.ts";
-import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/bench/presets.ts";
-import { canStep } from "../../pipelines/bench/step_device.ts";
-import { type StepRun, stepText } from "../../pipelines/bench/step_report.ts";
-import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/bench/step_work.ts";
+import type { BenchError } from "../../pipelines/tune/bench_fault.ts";
+import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/tune/presets.ts";
+import { canStep } from "../../pipelines/tune/step_device.ts";
+import { type StepRun, stepText } from "../../bench/step_report.ts";
+import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/tune/step_work.ts";
 import { precisions } from "../../pipelines/train/precision.ts";
 import { ran } from "./command.ts";
 
-const step = (...args: readonly string[]) => ran("pipelines/cli/cos.ts", "bench", "step", ...args);
+const step = (...args: readonly string[]) => ran("bench/main.ts", "step", ...args);
 
 /** Parameters of the PyTorch yardstick, counted from its modules by hand. */
 const byHand = (name: PresetName, tokens: number): number => {

@@ -1,8 +1,8 @@
 /** The profile of a step: beside its time, as text, JSON and a picture. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type StepRun } from "../../pipelines/bench/step_report.ts";
-import type { StepProfile } from "../../pipelines/bench/step_profile.ts";
+import { type StepRun } from "../../bench/step_report.ts";
+import type { StepProfile } from "../../bench/step_profile.ts";
 import { ran } from "./command.ts";
 
 const test = suite("bench:step --profile");
@@ -12,8 +12,7 @@ const small = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps"
 test("times every kernel of the step against the ceilings of the device", async () => {
   const folder = await Deno.makeTempDir(), file = `${folder}/profile.svg`;
   const { code, out, err } = await ran(
-    "pipelines/cli/cos.ts",
-    "bench",
+    "bench/main.ts",
     "step",
     ...small,
     "--svg",

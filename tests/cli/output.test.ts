@@ -110,7 +110,7 @@ test("no command writes to the terminal by itself", () => {
   };
   walk(root);
   // what runs in a process or page of its own
-  const apart = ["engine/worker.ts", "notebooks/kernel.ts"];
+  const apart = ["engine/worker.ts"];
   assert.equal(found.filter((path) => !apart.includes(path)).toSorted(), []);
 });
 

@@ -7,7 +7,7 @@ import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Arena } from "../../kernels/device/cpu_memory.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
 import { loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
-import { flatBatch, type FlatReport, flatSource, flatStart, slope } from "../../pipelines/bench/flat.ts";
+import { flatBatch, type FlatReport, flatSource, flatStart, slope } from "../../bench/flat.ts";
 
 const test = suite("flat memory");
 
@@ -112,8 +112,8 @@ test("cpu: 500 steps take no more of the device's memory, and learn", async () =
 
 test("cpu: one long fiber of many steps leaves nothing behind on the heap", async () => {
   // in a process that can ask for collections; what every wait of a fiber once left behind were 420 bytes
-  const cli = new URL("../../pipelines/cli/cos.ts", import.meta.url).pathname;
-  const flags = ["run", "-A", cli, "bench", "flat", "--device", "cpu", "--json"];
+  const cli = new URL("../../bench/main.ts", import.meta.url).pathname;
+  const flags = ["run", "-A", cli, "flat", "--device", "cpu", "--json"];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...flags, "--steps", "6000", "--samples", "12"],
   }).output();

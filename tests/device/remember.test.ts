@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { flatSource } from "../../pipelines/bench/flat.ts";
+import { flatSource } from "../../bench/flat.ts";
 
 const test = suite("remembered plans");
 

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkNotebooks } from "../../pipelines/notebooks/check.ts";
-import { expectationsOf } from "../../pipelines/notebooks/execute.ts";
-import { notebookText, readNotebook, stripped, wholeText } from "../../pipelines/notebooks/notebook.ts";
+import { checkNotebooks } from "../../tools/notebooks/check.ts";
+import { expectationsOf } from "../../tools/notebooks/execute.ts";
+import { notebookText, readNotebook, stripped, wholeText } from "../../tools/notebooks/notebook.ts";
 import { logicIn, MOST_LINES } from "./cell_rules.ts";
 import { folder, notebookOf } from "./notebook_kernel.ts";
 

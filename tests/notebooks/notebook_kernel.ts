@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Cause from "effect/Cause";
-import { type Executed, executeNotebook, type ExecuteOptions } from "../../pipelines/notebooks/execute.ts";
-import { type Notebook, type Output, wholeText } from "../../pipelines/notebooks/notebook.ts";
+import { type Executed, executeNotebook, type ExecuteOptions } from "../../tools/notebooks/execute.ts";
+import { type Notebook, type Output, wholeText } from "../../tools/notebooks/notebook.ts";
 
 /** A cell's source with the outputs that it declares. */
 export type Source = string | readonly [source: string, ...expected: readonly string[]];

@@ -2,8 +2,8 @@
 import { parseHTML } from "linkedom";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Notebook, Output } from "../../pipelines/notebooks/notebook.ts";
-import { notebookPage } from "../../pipelines/notebooks/render.ts";
+import type { Notebook, Output } from "../../tools/notebooks/notebook.ts";
+import { notebookPage } from "../../tools/notebooks/render.ts";
 
 const test = suite("render");
 

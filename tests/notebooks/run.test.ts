@@ -4,8 +4,8 @@ import * as Exit from "effect/Exit";
 import * as Cause from "effect/Cause";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { notebookText } from "../../pipelines/notebooks/notebook.ts";
-import { type NotebookRun, type RanNotebook, runNotebooks } from "../../pipelines/notebooks/run.ts";
+import { notebookText } from "../../tools/notebooks/notebook.ts";
+import { type NotebookRun, type RanNotebook, runNotebooks } from "../../tools/notebooks/run.ts";
 import { notebookOf } from "./notebook_kernel.ts";
 
 const test = suite("run");

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { executeNotebook } from "../../pipelines/notebooks/execute.ts";
-import { type Notebook, readNotebook, wholeText } from "../../pipelines/notebooks/notebook.ts";
-import { notebookPage } from "../../pipelines/notebooks/render.ts";
+import { executeNotebook } from "../../tools/notebooks/execute.ts";
+import { type Notebook, readNotebook, wholeText } from "../../tools/notebooks/notebook.ts";
+import { notebookPage } from "../../tools/notebooks/render.ts";
 import { folder } from "./notebook_kernel.ts";
 
 const test = suite("notebooks");

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { framesOf, messageOf } from "../../pipelines/notebooks/wire.ts";
-import { connect, frameOf, greeting, ready } from "../../pipelines/notebooks/zmtp.ts";
+import { framesOf, messageOf } from "../../tools/notebooks/wire.ts";
+import { connect, frameOf, greeting, ready } from "../../tools/notebooks/zmtp.ts";
 import { property } from "../support/property.ts";
 
 const test = suite("wire");

@@ -28,7 +28,7 @@ import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { adaptedBy } from "../../pipelines/stages/model.ts";
 import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
 import { writeValue, writeWorld } from "../data/mixtures/world.ts";
-import { numbers } from "../../pipelines/bench/step_work.ts";
+import { numbers } from "../../pipelines/tune/step_work.ts";
 
 const test = suite("checkpoints in the engine");
 const folder = await Deno.makeTempDir({ prefix: "engine" }),

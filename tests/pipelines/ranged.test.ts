@@ -12,7 +12,7 @@ import fc from "fast-check";
 import type { Program } from "@chain-of-sight/kernels";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decoderOf, firstWord, writeSynthetic } from "../../pipelines/bench/checkpoint.ts";
+import { decoderOf, firstWord, writeSynthetic } from "../../bench/checkpoint.ts";
 import { SafetensorsError } from "../../pipelines/weights/fault.ts";
 import { MAX_HEADER_BYTES } from "../../pipelines/weights/header.ts";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";

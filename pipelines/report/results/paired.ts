@@ -11,7 +11,7 @@ import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
 import { type SceneRows, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
 import { bridgeAfter } from "../../engine/jobs.ts";
 import type { Resolved } from "../../engine/resolve.ts";
-import { numbers } from "../../bench/step_work.ts";
+import { numbers } from "../../tune/step_work.ts";
 import { bootstrap } from "../../base/bootstrap.ts";
 import { languageTraining } from "../../stages/language.ts";
 import { viewsRead } from "../../stages/model.ts";

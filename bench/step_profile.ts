@@ -1,0 +1,48 @@
+/** Where the time of a training step goes: every kernel against what the device was measured to reach. */
+import type { TreeError } from "@chain-of-sight/core";
+import {
+  against,
+  type Ceilings,
+  type Device,
+  type DeviceError,
+  measureCeilings,
+  type Profiled,
+  profileText,
+} from "@chain-of-sight/kernels";
+import * as Effect from "effect/Effect";
+import type { BenchError } from "../pipelines/tune/bench_fault.ts";
+import { startedStep, type StepOptions } from "./step.ts";
+
+/** A step's profile. */
+export interface StepProfile {
+  /** What was profiled. */
+  readonly title: string;
+  /** What the device reaches. */
+  readonly ceilings: Ceilings;
+  /** Kernels, what could be won most of first. */
+  readonly profile: readonly Profiled[];
+}
+
+/** Runs of which each kernel's median is taken. */
+const REPEATS = 5;
+
+/** Profiles a step on the device of the context, which needs timestamp queries. */
+export const profileStep = (
+  options: StepOptions,
+): Effect.Effect<StepProfile, BenchError | DeviceError | TreeError, Device> =>
+  Effect.gen(function* () {
+    const ceilings = yield* measureCeilings();
+    const timed = yield* Effect.scoped(
+      Effect.flatMap(startedStep(options), ({ program }) => program.profile(REPEATS)),
+    );
+    const { preset, tokens, precision } = options;
+    return {
+      title: `${preset}, ${tokens} visual tokens, ${precision}`,
+      ceilings,
+      profile: against(ceilings)(timed),
+    };
+  });
+
+/** A profile as text: totals, then the kernels of which most could be won. */
+export const stepProfileText = ({ title, ceilings, profile }: StepProfile): string =>
+  `${title}: ${profileText(profile, ceilings)}`;
