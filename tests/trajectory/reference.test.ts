@@ -20,8 +20,6 @@ const stepper: MakeStepper = ({ next, metrics, initial }) => {
 };
 
 trajectorySuite("reference", stepper);
-trajectorySuite("reference, blocks computed again", stepper, { remat: under("model.layers") });
-trajectorySuite("reference, blocks in a loop", stepper, { scan: true });
 trajectorySuite("reference, blocks in a loop, computed again", stepper, {
   scan: true,
   remat: under("model.layers"),
