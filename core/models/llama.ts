@@ -11,7 +11,7 @@ import { embedding, type EmbeddingParams, embeddingSpecs } from "../nn/embedding
 import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
 import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
-import { add, greater, mul, sub } from "../ops/elementwise.ts";
+import { add, and, equal, greater, less, mul, or, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { segmentPositions } from "../ops/segments.ts";
 import { iota } from "../ops/source.ts";
@@ -189,31 +189,49 @@ export const llamaBlock = <K>(config: LlamaConfig, tables: RopeTables, mix: Mix<
   return [add(x2_btd, pipe(inner_btf, linear(down_proj))), kept];
 };
 
+/** Numbers of positions `[b, t]` that count within segments `[b, t]`, behind the `prefix` first ones of a row. */
+const positionsIn = (segments: Tensor, prefix: number): Tensor => {
+  const here = iota([1, segments.shape[1]!], 1);
+  if (prefix === 0) return segmentPositions(segments);
+  return select(less(here, prefix), here, add(segmentPositions(segments), prefix));
+};
+
+/** True where a key is in the prefix or in the query's own segment, and in the window, `[b, 1, t, t]`. */
+const prefixMask = (segments: Tensor, prefix: number, window: number | undefined): Tensor => {
+  const [b, t] = segments.shape as [number, number];
+  const query = reshape([b, 1, t, 1]), key = reshape([b, 1, 1, t]);
+  const seen = or(less(iota([1, 1, 1, t], 3), prefix), equal(query(segments), key(segments)));
+  if (window === undefined) return seen;
+  const positions = positionsIn(segments, prefix);
+  return and(seen, greater(key(positions), sub(query(positions), window)));
+};
+
 /**
  * Attention of `[b, h, t, c]` over the same positions: causal, within the window where there is a shorter one, and within
- * segments `[b, t]` where rows are packed.
+ * segments `[b, t]` where rows are packed; all of them see the `prefix` first positions.
  */
-export const llamaAttention = ({ window }: LlamaConfig, segments?: Tensor): (
+export const llamaAttention = ({ window }: LlamaConfig, segments?: Tensor, prefix = 0): (
   q_bhtc: Tensor,
   k_bgtc: Tensor,
   v_bgtc: Tensor,
 ) => Tensor =>
 (q_bhtc, k_bgtc, v_bgtc) => {
-  const t = q_bhtc.shape.at(-2)!;
+  const t = q_bhtc.shape.at(-2)!, near = window === undefined || t <= window ? undefined : window;
+  if (segments !== undefined && prefix > 0) {
+    return attention(q_bhtc, k_bgtc, v_bgtc, { causal: true, mask: prefixMask(segments, prefix, near) });
+  }
   return attention(q_bhtc, k_bgtc, v_bgtc, {
     causal: true,
     ...(segments === undefined ? {} : { segments }),
-    ...(window === undefined || t <= window
-      ? {}
-      : { mask: greater(iota([1, t], 1), sub(iota([t, 1], 0), window)) }),
+    ...(near === undefined ? {} : { mask: greater(iota([1, t], 1), sub(iota([t, 1], 0), near)) }),
   });
 };
 
-const block = (config: LlamaConfig, tables: RopeTables, segments: Tensor | undefined) => {
+const block = (config: LlamaConfig, tables: RopeTables, segments: Tensor | undefined, prefix: number) => {
   const step = llamaBlock(
     config,
     tables,
-    (q, k, v) => [llamaAttention(config, segments)(q, k, v), undefined],
+    (q, k, v) => [llamaAttention(config, segments, prefix)(q, k, v), undefined],
   );
   return (x_btd: Tensor, p: LlamaBlockParams<Tensor>): Tensor => step(x_btd, p)[0];
 };
@@ -228,9 +246,9 @@ export const llamaTables = (config: LlamaConfig, t: number, offset: number | Ten
   });
 };
 
-/** What to add to the numbers of positions, `[b, 1, t, 1]`, so that they count within their segments. */
-const offsetsOf = (segments: Tensor, t: number): Tensor =>
-  reshape([segments.shape[0]!, 1, t, 1])(sub(segmentPositions(segments), iota([1, t], 1)));
+/** What to add to the numbers of positions, `[b, 1, t, 1]`, so that they count within their segments, behind a prefix. */
+const offsetsOf = (segments: Tensor, t: number, prefix: number): Tensor =>
+  reshape([segments.shape[0]!, 1, t, 1])(sub(positionsIn(segments, prefix), iota([1, t], 1)));
 
 /** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
 export const llamaEmbed = (params: LlamaParams<Tensor>, ids_bt: Tensor): Tensor =>
@@ -250,24 +268,26 @@ export const llamaBlocks = (
 
 /**
  * States `[b, t, d]` after the last normalisation, from embeddings `[b, t, d]` at positions 0 .. t - 1. Of packed rows,
- * i32 `segments` `[b, t]` keep sequences apart: each begins at position 0. Block i is the region `model.layers.i`; blocks
- * of a stack are a loop, each turn of which is the region `model.layers`.
+ * i32 `segments` `[b, t]` keep sequences apart: each begins at position 0, or behind the `prefix` first positions of its
+ * row, which all of them see. Block i is the region `model.layers.i`; blocks of a stack are a loop, each iteration of which
+ * is the region `model.layers`.
  */
-export const llamaStates =
-  (config: LlamaConfig): (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor) => Tensor =>
-  (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor): Tensor =>
-    together(() => {
-      const t = x_btd.shape.at(-2)!;
-      const tables = llamaTables(config, t, segments === undefined ? 0 : offsetsOf(segments, t));
-      const { layers } = params.model, step = block(config, tables, segments);
-      const last_btd = isStacked(layers)
-        ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
-          carry: x_btd,
-          xs: layers,
-        })[0]
-        : layers.reduce((x, p, i) => scope(`model.layers.${i}`)(step)(x, p), x_btd);
-      return rmsNorm(params.model.norm, config.eps)(last_btd);
-    });
+export const llamaStates = (
+  config: LlamaConfig,
+): (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor, prefix?: number) => Tensor =>
+(params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor, prefix = 0): Tensor =>
+  together(() => {
+    const t = x_btd.shape.at(-2)!;
+    const tables = llamaTables(config, t, segments === undefined ? 0 : offsetsOf(segments, t, prefix));
+    const { layers } = params.model, step = block(config, tables, segments, prefix);
+    const last_btd = isStacked(layers)
+      ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {
+        carry: x_btd,
+        xs: layers,
+      })[0]
+      : layers.reduce((x, p, i) => scope(`model.layers.${i}`)(step)(x, p), x_btd);
+    return rmsNorm(params.model.norm, config.eps)(last_btd);
+  });
 
 /** The output map: the table of embeddings where it is tied. */
 export const llamaHead = (params: LlamaParams<Tensor>): LinearParams<Tensor> =>

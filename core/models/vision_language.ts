@@ -9,6 +9,7 @@ import { type CrossEntropy, mappedCrossEntropy } from "../nn/loss.ts";
 import { add, div, maximum, mul } from "../ops/elementwise.ts";
 import { concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
+import { full } from "../ops/source.ts";
 import { fit, type ParameterSpec } from "../parameter.ts";
 import { show } from "../shape.ts";
 import { isTensor, type Tensor } from "../tensor.ts";
@@ -38,10 +39,12 @@ export interface VisionLanguageConfig {
 /**
  * Where the visual tokens come from: stored feature levels `[i, g g, c]`, or images `[i, h, w, 3]`; and where they stand in
  * the rows. Without an arrangement every row is its image and then its text; with one, rows have as many places for images.
+ * Several samples may share an image: `turns` `[b, t]`, i32, then numbers the sample of each text token from 1, the first
+ * token of a row being 0. Every sample sees the image, the first token and itself, at the positions that it has alone.
  */
 export type Sight =
   & ({ readonly features: readonly Tensor[] } | { readonly images: Tensor })
-  & { readonly rows?: RowArrangement };
+  & { readonly rows?: RowArrangement; readonly turns?: Tensor };
 
 /** One batch for training. */
 export type VisionLanguageBatch = Sight & {
@@ -138,10 +141,12 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
         mend: "give every image its text",
       });
     }
+    const [b] = ids_bt.shape as [number, number], { turns } = sight;
+    const segments_bs = turns === undefined ? undefined : concat([full([b, n], 0, "i32"), turns], 1);
     // The last visual token predicts text token 0, so states n - 1 .. n + t - 2 are all that the output map sees.
     return pipe(
       concat([visual_bnd, text_btd], 1),
-      (x_bsd) => llamaStates(decoder)(llama, x_bsd),
+      (x_bsd) => llamaStates(decoder)(llama, x_bsd, segments_bs, n + 1),
       sliceAxis(1, n - 1, n - 1 + ids_bt.shape[1]!),
     );
   };

@@ -52,7 +52,7 @@ export const workOf = (resolved: Resolved, name: string): Work => {
     const sight = sees
       ? { kind: "pictures", side: views.side } as const
       : { kind: "features", levels: parts.tower.levels.length, cells, width } as const;
-    const inputs = sourceInputs({ sight, length }, batch);
+    const inputs = sourceInputs({ sight, length, separate: typeof spec.data !== "string" }, batch);
     const state = placeholders("work", trainStateSpecs(optimiser, model.specs, trainable));
     const step = trainStep<VisionLanguageBatch>({
       loss: model.loss,

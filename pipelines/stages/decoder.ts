@@ -35,9 +35,9 @@ import { rngOf } from "../base/rng.ts";
 import { spread } from "../configs/spread.ts";
 import { dataConfigCodec, defaultData } from "../scenes/config.ts";
 import { sampleScene } from "../scenes/scene.ts";
-import { type BatchError, batchOf } from "../text/batch.ts";
+import type { BatchError } from "../text/batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { trainingRow, turnsCodec } from "../train/rows.ts";
+import { questionBatch, trainingRow, turnsCodec } from "../train/rows.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
 import { described, wordChannels } from "./description.ts";
 import { decidingFields, languageCodec, optimiserOf, trainedBy } from "./language_config.ts";
@@ -168,6 +168,7 @@ export const decoderTraining = (
     features: [input(path, [batch, tokens, channels])],
     ids: input("ids", [batch, text.length], "i32"),
     labels: input("labels", [batch, text.length], "i32"),
+    turns: input("turns", [batch, text.length], "i32"),
   });
   const work = (tokens: number): number => batch * (tokens + text.length);
   const [first, ...others] = shapes, specs = first!.model.specs as Tree<ParameterSpec>;
@@ -177,11 +178,10 @@ export const decoderTraining = (
     const { layout, path } = shapeAt(step), at = (row: number) => FIRST + step * batch + row;
     const scenes = Array.from({ length: batch }, (_, row) => sampleScene(data, "pretrain", at(row)));
     return pipe(
-      batchOf(scenes.map((scene) => trainingRow(tokenizer, scene, data, text, 0))),
-      E.map(({ ids, labels }) => ({
+      questionBatch(scenes.map((scene) => trainingRow(tokenizer, scene, data, text, 0))),
+      E.map((words) => ({
         [path]: described(scenes, layout, data, edges, (row) => rngOf(seed, "description", at(row))),
-        ids,
-        labels,
+        ...words,
       })),
     );
   };

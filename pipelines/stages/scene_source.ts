@@ -7,10 +7,10 @@ import { fromEither } from "../base/bridge.ts";
 import type { DataConfig } from "../scenes/config.ts";
 import type { Scene } from "../scenes/record.ts";
 import type { Json } from "../base/hash.ts";
-import { type Batch, batchAt, type BatchError, batchOf } from "../text/batch.ts";
+import { batchAt, type BatchError } from "../text/batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
-import { type TextConfig, trainingRow } from "../train/rows.ts";
+import { questionBatch, type TextConfig, trainingRow } from "../train/rows.ts";
 import type { LanguageSource } from "./source.ts";
 
 /** What models of a run learn from at one resolution. */
@@ -56,6 +56,7 @@ export const sceneSource = (
       width: features.width,
     },
     length: text.length,
+    separate: true,
     vocabulary: vocabularyOf(tokenizer),
     words: { yes: first("yes"), no: first("no") },
     batches: (seed, size) => {
@@ -66,11 +67,10 @@ export const sceneSource = (
           trainingRow(tokenizer, scenes[index]!, data, text, epoch)
         );
         return pipe(
-          batchOf(rows),
-          E.map(({ ids, labels }: Batch) => ({
+          questionBatch(rows),
+          E.map((text) => ({
             ...featureBindings(gatherFeatures(features, examples.map((e) => e.index))),
-            ids,
-            labels,
+            ...text,
           })),
         );
       };

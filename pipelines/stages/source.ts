@@ -34,6 +34,8 @@ export interface LanguageSource<E = never, R = never> {
   readonly length: number;
   /** What rows are whose batches say where their images stand; absent where a row is an image, then its text. */
   readonly rows?: RowSpec;
+  /** Whether a row is several questions about its image, each of which sees itself alone; false if absent. */
+  readonly separate?: boolean;
   /** Shorter lengths, ascending, that all rows of a batch may have instead; none if absent. */
   readonly buckets?: readonly number[];
   /** Rows of the embedding. */
@@ -58,7 +60,7 @@ export const placePaths = { after: "rows.after", imageSegments: "rows.imageSegme
 
 /** The batch of a step as inputs, its rows of so many tokens. */
 export const sourceInputs = (
-  { sight, length, rows }: Pick<LanguageSource, "sight" | "length" | "rows">,
+  { sight, length, rows, separate }: Pick<LanguageSource, "sight" | "length" | "rows" | "separate">,
   size: number,
   tokens: number = length,
 ): VisionLanguageBatch => {
@@ -67,6 +69,7 @@ export const sourceInputs = (
   const text = {
     ids: word(paths.ids, tokens),
     labels: word(paths.labels, tokens),
+    ...(separate === true ? { turns: word("turns", tokens) } : {}),
     ...(rows === undefined ? {} : {
       rows: {
         after: word(placePaths.after, rows.images),

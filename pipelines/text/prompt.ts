@@ -34,6 +34,12 @@ export interface Row {
   readonly dropped: number;
 }
 
+/** A row of separate questions about one image. */
+export interface QuestionRow extends Row {
+  /** The turn of every token, from 1; 0 for `<bos>` and padding. A turn sees the image, `<bos>` and itself. */
+  readonly turns: Int32Array;
+}
+
 /** What building rows needs of a tokenizer. */
 export type Encoder = Pick<Tokenizer, "encode" | "pad" | "bos" | "eos">;
 
@@ -41,25 +47,31 @@ export type Encoder = Pick<Tokenizer, "encode" | "pad" | "bos" | "eos">;
  * A row of length `length` from turns about one scene. A turn that does not fit is left out whole and counted; later,
  * shorter ones may still fit.
  */
-export const rowOf = (tokenizer: Encoder, scene: string, turns: readonly Turn[], length: number): Row => {
-  const ids = new Int32Array(length).fill(tokenizer.pad);
+export const rowOf = (
+  tokenizer: Encoder,
+  scene: string,
+  turns: readonly Turn[],
+  length: number,
+): QuestionRow => {
+  const ids = new Int32Array(length).fill(tokenizer.pad), turnsOf = new Int32Array(length);
   const labels = new Int32Array(length).fill(IGNORED), answers = new Uint8Array(length);
   ids[0] = tokenizer.bos;
   let at = 1, dropped = 0;
-  for (const { prompt, answer } of turns) {
+  for (const [turn, { prompt, answer }] of turns.entries()) {
     const given = tokenizer.encode(prompt), learnt = [...tokenizer.encode(answer), tokenizer.eos];
     if (at + given.length + learnt.length > length) {
       dropped++;
       continue;
     }
     ids.set(given, at);
+    turnsOf.fill(turn + 1, at, at + given.length + learnt.length);
     at += given.length;
     ids.set(learnt, at);
     labels.set(learnt, at);
     answers.fill(1, at, at + learnt.length);
     at += learnt.length;
   }
-  return { scene, ids, labels, answers, length: at, dropped };
+  return { scene, ids, labels, answers, turns: turnsOf, length: at, dropped };
 };
 
 /** The tokens that a model is given to answer one question: `<bos> question`. */

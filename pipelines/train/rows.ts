@@ -1,10 +1,14 @@
 /** Training rows from scenes: a chosen number of turns of each kind, other questions at every pass. */
+import { i32, type NdArray } from "@chain-of-sight/core";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import type { DataConfig } from "../scenes/config.ts";
 import type { Scene } from "../scenes/record.ts";
 import { rngOf } from "../base/rng.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
-import { type Row, rowOf } from "../text/prompt.ts";
+import { type BatchError, batchOf } from "../text/batch.ts";
+import { type QuestionRow, rowOf } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { TypeOf } from "../base/bridge.ts";
 import { whole } from "../base/numbers.ts";
@@ -52,4 +56,17 @@ export const trainingRow = (
   data: DataConfig,
   { length, turns }: TextConfig,
   pass: number,
-): Row => rowOf(tokenizer, scene.id, turnsOf(scene, data, turns, pass), length);
+): QuestionRow => rowOf(tokenizer, scene.id, turnsOf(scene, data, turns, pass), length);
+
+/** Rows of separate questions as the inputs of a batch; rows that cannot be learnt from are a BatchError. */
+export const questionBatch = (
+  rows: readonly QuestionRow[],
+): E.Either<BatchError, Readonly<Record<"ids" | "labels" | "turns", NdArray>>> =>
+  pipe(
+    batchOf(rows),
+    E.map(({ ids, labels }) => ({
+      ids,
+      labels,
+      turns: i32(ids.shape, rows.flatMap(({ turns }) => [...turns])),
+    })),
+  );

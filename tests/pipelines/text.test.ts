@@ -82,15 +82,19 @@ property(test, "exactly the tokens of answers and the ends behind them are learn
 ], (turns, length) => {
   const row = rowOf(tokenizer, "s", turns, length);
   // what a row should be, written another way: walk the turns that fit
-  const ids = [tokenizer.bos], labels = [IGNORED];
+  const ids = [tokenizer.bos], labels = [IGNORED], own = [0];
   let dropped = 0;
-  for (const { prompt, answer } of turns) {
+  for (const [i, { prompt, answer }] of turns.entries()) {
     const q = tokenizer.encode(prompt), a = answerIds(tokenizer, answer);
     if (ids.length + q.length + a.length > length) dropped++;
-    else ids.push(...q, ...a), labels.push(...q.map(() => IGNORED), ...a);
+    else {
+      ids.push(...q, ...a), labels.push(...q.map(() => IGNORED), ...a);
+      own.push(...[...q, ...a].map(() => i + 1));
+    }
   }
   assert.is(row.length, ids.length);
-  while (ids.length < length) ids.push(tokenizer.pad), labels.push(IGNORED);
+  while (ids.length < length) ids.push(tokenizer.pad), labels.push(IGNORED), own.push(0);
+  assert.equal([...row.turns], own);
   assert.equal([...row.ids], ids);
   assert.equal([...row.labels], labels);
   assert.is(row.dropped, dropped);

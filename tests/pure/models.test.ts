@@ -151,6 +151,48 @@ test("text token t is predicted without seeing tokens t and later", () => {
   );
 });
 
+test("samples that share an image are each as they are alone, whatever stands beside them", () => {
+  const decoder = { vocabulary: 9, width: 8, layers: 2, heads: 2, ff: 12 } as const;
+  const bridge = chainOfSight({ layout: layoutOf(28, 14, [2], [2]), width: 4, to: 8, heads: 1 });
+  const features = [input("f0", [1, 4, 4]), input("f1", [1, 4, 4])];
+  const given = { f0: floats("f0", [1, 4, 4]), f1: floats("f1", [1, 4, 4]) };
+  const [bos, pad] = [0, 8], samples = [[1, 2, 3], [4, 5], [6, 7, 1, 2]];
+  const logitsOf = (
+    options: { readonly window?: number },
+    ids: readonly number[],
+    turns?: readonly number[],
+  ): readonly (readonly number[])[] => {
+    const model = visionLanguage({ bridge, decoder: { ...decoder, ...options } }), t = ids.length;
+    const params = placeholders("w", model.specs);
+    const sight = { features, ...(turns === undefined ? {} : { turns: input("turns", [1, t], "i32") }) };
+    const [out] = interpret([model.logits(params as never, sight, input("ids", [1, t], "i32"))], {
+      ...bindingsOf("w", initialise([5, 6], model.specs) as Tree<NdArray>),
+      ...given,
+      ids: i32([1, t], ids),
+      ...(turns === undefined ? {} : { turns: i32([1, t], turns) }),
+    });
+    return ids.map((_, i) => Array.from(out!.data.slice(9 * i, 9 * (i + 1)), (x) => +x.toFixed(5)));
+  };
+  for (const options of [{}, { window: 4 }]) {
+    const ids = [bos, ...samples.flat(), pad, pad], turns = [0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 0, 0];
+    const together = logitsOf(options, ids, turns);
+    let at = 1;
+    for (const sample of samples) {
+      // entry t predicts token t: those of a sample's own tokens but the first, which nothing of it comes before
+      const alone = logitsOf(options, [bos, ...sample]).slice(2);
+      assert.equal(together.slice(at + 1, at + sample.length), alone);
+      at += sample.length;
+    }
+    const plain = logitsOf(options, ids);
+    assert.equal(
+      together.slice(0, 4),
+      plain.slice(0, 4),
+      "the first sample stands as it would without turns",
+    );
+    assert.not.equal(together[8], plain[8]);
+  }
+});
+
 test("a vision transformer without class token, and refusals", () => {
   const config = { resolution: 28, patch: 14, width: 4, layers: 2, heads: 1, classToken: false } as const;
   const params = placeholders("w", vitSpecs(config));

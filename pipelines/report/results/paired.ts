@@ -61,6 +61,9 @@ export const pairedCodec = t.strict({
 
 const pretrainOf = ({ experiment }: Resolved): TrainSpec => trainsOf(experiment)[0]!;
 
+/** Tokens of a turn, about as scenes have them. */
+const TURN = 7;
+
 /** A source of one batch of repeatable numbers, of the shapes that the experiment's scenes have. */
 const sourceOf = (resolved: Resolved): LanguageSource => {
   const { parts: { tower, decoder: { vocabulary } } } = resolved,
@@ -75,12 +78,14 @@ const sourceOf = (resolved: Resolved): LanguageSource => {
       ),
       ids: ndarray("i32", [size, length], ids),
       labels: ndarray("i32", [size, length], ids.map((id, i) => i % length === 0 ? -100 : id)),
+      turns: ndarray("i32", [size, length], ids.map((_, i) => Math.ceil(i % length / TURN))),
     };
   };
   return {
     identity: { numbers: true },
     sight: { kind: "features", levels, cells, width },
     length,
+    separate: true,
     vocabulary,
     words: { yes: 1, no: 2 },
     batches: (_, size) => () => Effect.succeed(batch(size)),
