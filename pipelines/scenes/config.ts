@@ -248,6 +248,11 @@ export const dataFieldsCodec = t.exact(t.intersection([
     grid: bounded("grid", 2, 64, true),
   }),
   t.partial({
+    /**
+     * Share of training scenes of the small benchmark that may repeat a concept; all if absent. The others show every
+     * concept once, so that each of their objects can be asked for by its name. Evaluation scenes always may.
+     */
+    repeated: bounded("repeated", 0, 1),
     /** Present in worlds at full strength; absent in the small benchmark. */
     world: worldCodec,
   }),

@@ -110,7 +110,9 @@ const sampleSmall = (config: DataConfig, split: Split, index: number): Scene => 
   const theme = pair.length > 0
     ? concepts[pair[0]!]!.theme
     : concepts[rng.below(Math.min(config.concepts, 8))]!.theme;
-  const sizes = groupSizes(rng, rng.between(...config.objects), config.sameConcept, pair.length);
+  const total = rng.between(...config.objects);
+  const repeats = config.repeated === undefined || split === "eval" || rng.chance(config.repeated);
+  const sizes = groupSizes(rng, total, repeats ? config.sameConcept : 1, pair.length);
   const chosen = chooseConcepts(config, rng, theme, sizes.length, pair);
   // One of each first, so that a crowded picture loses repetitions rather than concepts.
   const rest = chosen.flatMap((c, i) => Array.from({ length: sizes[i]! - 1 }, () => c));

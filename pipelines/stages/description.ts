@@ -17,9 +17,12 @@ import { quantise } from "../records/grid.ts";
 import type { DataConfig } from "../scenes/config.ts";
 import type { Scene, SceneObject } from "../scenes/record.ts";
 
-/** Words of a place: each has a channel. Names of concepts, four edges on the grid of boxes, and "nothing". */
+/**
+ * Words of a place: each has a channel. Names of concepts, four edges on the grid of boxes, "its middle is here", and
+ * "nothing".
+ */
 export const wordChannels = ({ concepts, grid }: Pick<DataConfig, "concepts" | "grid">): number =>
-  concepts + 4 * grid + 1;
+  concepts + 4 * grid + 2;
 
 /** Two independent numbers of the standard normal distribution (Box and Muller 1958), of which one is used. */
 const normal = (rng: Rng): number =>
@@ -35,18 +38,78 @@ const moved = (rng: Rng, [x1, y1, x2, y2]: Box, deviation: number): Box => {
   return [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
 };
 
-/** Where an object is mentioned: of one scale, any query of the window that holds its middle. */
-const placeOf = (rng: Rng, { box: [x1, y1, x2, y2] }: SceneObject, layout: Layout): number => {
-  const sizes = tokensPerScale(layout), chosen = rng.below(sizes.length), scale = layout.scales[chosen]!;
-  const side = windowsPerSide(layout, scale), before = sizes.slice(0, chosen).reduce((a, b) => a + b, 0);
-  const cell = (v: number): number => Math.min(side - 1, Math.floor(v * side));
-  const window = cell((y1 + y2) / 2) * side + cell((x1 + x2) / 2);
-  return before + window * scale.queries + rng.below(scale.queries);
+/** A place that mentions an object. */
+interface Mention {
+  readonly place: number;
+  /** How strongly it does, from 0 to 1. */
+  readonly weight: number;
+  /** Whether it is the one to read the box from. */
+  readonly middle: boolean;
+}
+
+/** Share of a window that an object covers from which on the window mentions it. */
+const COVERED = 0.3;
+/** Share of such windows that do, beside the one that holds the object's middle. */
+const MENTIONED = 0.95;
+/** Weights of mentions beside the middle one. */
+const WEAK = [0.2, 1] as const;
+/** Most queries of a window of the whole image that mention one object, where there are no other windows. */
+const QUERIES = 3;
+
+/** Mentions by windows of the whole image: by one query, or by some where no other window tells which is right. */
+const wholeMentions = (rng: Rng, first: number, queries: number, alone: boolean): readonly Mention[] => {
+  const places = new Set(
+    Array.from({ length: alone ? rng.between(1, QUERIES) : 1 }, () => rng.below(queries)),
+  );
+  return [...places].map((place, i) => ({
+    place: first + place,
+    weight: i === 0 ? 1 : (WEAK[0] + WEAK[1]) / 2,
+    middle: alone && i === 0,
+  }));
 };
+
+/** Mentions by the windows of a scale: by the one that holds the object's middle, and by most that it covers. */
+const windowMentions = (
+  rng: Rng,
+  [x1, y1, x2, y2]: Box,
+  side: number,
+  first: number,
+  queries: number,
+): readonly Mention[] => {
+  const cell = (v: number): number => Math.min(side - 1, Math.max(0, Math.floor(v * side)));
+  const middle = [cell((y1 + y2) / 2), cell((x1 + x2) / 2)] as const;
+  const overlap = (low: number, high: number, at: number): number =>
+    Math.max(0, Math.min(high * side, at + 1) - Math.max(low * side, at));
+  const mentions: Mention[] = [];
+  for (let row = cell(y1); row <= cell(y2); row++) {
+    for (let column = cell(x1); column <= cell(x2); column++) {
+      const here = row === middle[0] && column === middle[1];
+      const covers = overlap(x1, x2, column) * overlap(y1, y2, row) >= COVERED;
+      if (!here && !(covers && rng.chance(MENTIONED))) continue;
+      const place = first + (row * side + column) * queries + rng.below(queries);
+      mentions.push({ place, weight: here ? 1 : rng.range(...WEAK), middle: here });
+    }
+  }
+  return mentions;
+};
+
+/** Where an object is mentioned; by windows of the whole image only if `whole`, unless there are no others. */
+const mentionsOf = (rng: Rng, { box }: SceneObject, layout: Layout, whole: boolean): readonly Mention[] => {
+  const sizes = tokensPerScale(layout), alone = sizes.length === 1;
+  return layout.scales.flatMap((scale, s) => {
+    const side = windowsPerSide(layout, scale), first = sizes.slice(0, s).reduce((a, b) => a + b, 0);
+    if (side > 1) return windowMentions(rng, box, side, first, scale.queries);
+    return whole || alone ? wholeMentions(rng, first, scale.queries, alone) : [];
+  });
+};
+
+/** Share of scenes whose windows of the whole image mention objects. */
+const WHOLE = 0.5;
 
 /**
  * Descriptions of scenes, `[scenes, places, channels]` of {@link wordChannels}. They are inexact, as those of a bridge
- * will be: edges of boxes deviate by up to `edges` shares of the side (a standard deviation), each scene by its own.
+ * will be: an object is mentioned by every window that it covers, its edges deviate in every mention by up to `edges`
+ * shares of the side (a standard deviation), each scene by its own.
  */
 export const described = (
   scenes: readonly Scene[],
@@ -59,12 +122,16 @@ export const described = (
   const out = new Float32Array(scenes.length * places * channels);
   scenes.forEach((scene, row) => {
     const rng = rngOfRow(row), deviation = rng.range(0, edges), first = row * places * channels;
+    const whole = rng.chance(WHOLE);
     for (const object of scene.objects) {
-      const at = first + placeOf(rng, object, layout) * channels;
-      out[at + object.concept]! += 1;
-      quantise(moved(rng, object.box, deviation), grid).forEach((cell, edge) => {
-        out[at + concepts + edge * grid + cell]! += 1;
-      });
+      for (const { place, weight, middle } of mentionsOf(rng, object, layout, whole)) {
+        const at = first + place * channels;
+        out[at + object.concept]! += weight;
+        quantise(moved(rng, object.box, deviation), grid).forEach((cell, edge) => {
+          out[at + concepts + edge * grid + cell]! += weight;
+        });
+        if (middle) out[at + channels - 2]! += 1;
+      }
     }
     for (let at = first; at < first + places * channels; at += channels) {
       if (out.subarray(at, at + concepts).every((said) => said === 0)) out[at + channels - 1] = 1;
