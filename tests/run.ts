@@ -165,7 +165,7 @@ const runTogether = async (
   return [...outcomes, { name, total: 0, passed: 0, failed: 1, ...ran }];
 };
 
-const rooms = ["core", "kernels", "pipelines"];
+const documented = ["core", "kernels", "pipelines", "docs"];
 
 const FENCES: Readonly<Record<string, RegExp>> = { ts: /^\s*\* ```ts\s*$/m, md: /^```ts\s*$/m };
 
@@ -189,7 +189,7 @@ const runExamples = async (
   limit: number,
 ): Promise<Outcome | undefined> => {
   const own = [...Deno.readDirSync(root)].flatMap(({ name, isFile }) => isFile ? [`${root}/${name}`] : []);
-  const files = [...own.filter(hasExample), ...rooms.flatMap((room) => withExamples(`${root}/${room}`))];
+  const files = [...own.filter(hasExample), ...documented.flatMap((room) => withExamples(`${root}/${room}`))];
   if (files.length === 0) return undefined;
   const ran = await deno(["test", "--doc", "-A", "--no-check", ...files], root, env, limit);
   const counts = denoTestCounts(ran.output) ?? { passed: 0, failed: 0 };

@@ -14,7 +14,7 @@ const inTree = async (
 ): Promise<void> => {
   const root = await Deno.makeTempDir();
   try {
-    for (const folder of ["tests/deep/er", "core", "kernels", "pipelines"]) {
+    for (const folder of ["tests/deep/er", "core", "kernels", "pipelines", "docs"]) {
       await Deno.mkdir(`${root}/${folder}`, { recursive: true });
     }
     await Deno.copyFile(new URL("../../deno.json", import.meta.url), `${root}/deno.json`);

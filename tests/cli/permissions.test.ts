@@ -1,4 +1,4 @@
-/** The permissions that the README names are enough. */
+/** The permissions that docs/devices.md names are enough. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
