@@ -14,13 +14,14 @@ import {
   wholeText,
 } from "./notebook.ts";
 
-const notebookStyle = `
+/** The style sheet of notebooks, beside that of reports. */
+export const notebookStyle: Html = trusted(`
 main { max-width: 980px; }
 main > section { margin: 14px 0; } pre.code { border-left: 3px solid var(--mark); }
 pre.error { border-left: 3px solid var(--bad); color: var(--bad); white-space: pre-wrap; }
 pre.stderr { color: var(--soft); } .output { overflow-x: auto; } .output table { width: auto; }
 main > section > figure, .output figure { margin: 8px 0 0; }
-`;
+`);
 
 // Raw HTML in prose is shown as text, and links with other protocols than those of the web stay text.
 const markdown = new MarkdownIt({ html: false });
@@ -110,8 +111,12 @@ const cellHtml = (cell: NotebookCell, number: number): Html =>
       (cell.outputs ?? []).map((output) => html`<div class="output">${outputHtml(output)}</div>`)
     }</section>`;
 
+/** The cells of a notebook with their outputs. */
+export const notebookHtml = ({ cells }: Notebook): Html =>
+  html`${cells.map((cell, i) => cellHtml(cell, i + 1))}`;
+
 /** The page of a notebook. */
-export const notebookPage = (title: string, { cells }: Notebook): string =>
+export const notebookPage = (title: string, notebook: Notebook): string =>
   textOfHtml(html`
     <!doctype html>
     <html lang="en">
@@ -120,11 +125,11 @@ export const notebookPage = (title: string, { cells }: Notebook): string =>
         <meta name="viewport" content="width=device-width">
         <meta http-equiv="Content-Security-Policy" content="${trusted(ALONE)}">
         <title>${title}</title>
-        <style>${trusted(style + notebookStyle)}</style>
+        <style>${trusted(style)}${notebookStyle}</style>
       </head>
       <body>
         <main>
-    ${cells.map((cell, i) => cellHtml(cell, i + 1))}
+    ${notebookHtml(notebook)}
         </main>
       </body>
     </html>
