@@ -34,19 +34,19 @@ export interface SheetLine {
 
 /** One picture with its lines. */
 export interface Sample {
-  /** The record; the boxes of its objects are drawn thinly. */
-  readonly scene: Scene;
   /** `side * side * 3` bytes of RGB. */
   readonly image: Uint8Array;
   /** Side of the picture in pixels. */
   readonly side: number;
   /** Questions and answers. */
   readonly lines: readonly SheetLine[];
-  /** Where the model said something is. */
+  /** Where the model said that something is. */
   readonly predictedBox?: Box;
+  /** Where that is. */
+  readonly trueBox?: Box;
 }
 
-const PICTURE = 256, GAP = 14, LINE = 17, LETTERS = 12.5;
+const PICTURE = 256, GAP = 14, LINE = 17, LETTERS = 12.5, SIGN = 14, DASHES = [6, 4];
 const colours = {
   paper: "#fbfaf7",
   ink: "#22252a",
@@ -61,17 +61,44 @@ const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: nu
   g.drawImage(bitmap(image, side), x, y, PICTURE, PICTURE);
 };
 
+/** A frame of sides `w` and `h`. A true one is dashed, dark on light so that it shows on any image. */
+const drawFrame = (g: SKRSContext2D, kind: "predicted" | "true", ...sides: readonly number[]): void => {
+  const [x, y, w, h] = sides as [number, number, number, number];
+  const stroke = (colour: string, width: number, dashes: number[]): void => {
+    g.strokeStyle = colour;
+    g.lineWidth = width;
+    g.setLineDash(dashes);
+    g.strokeRect(x, y, w, h);
+    g.setLineDash([]);
+  };
+  if (kind === "predicted") return stroke(colours.box, 2.5, []);
+  stroke(colours.paper, 3, []);
+  stroke(colours.ink, 1.5, DASHES);
+};
+
 const drawBox = (
   g: SKRSContext2D,
-  [x1, y1, x2, y2]: Box,
+  kind: "predicted" | "true",
+  box: Box | undefined,
   x: number,
   y: number,
-  colour: string,
-  width: number,
 ): void => {
-  g.strokeStyle = colour;
-  g.lineWidth = width;
-  g.strokeRect(x + x1 * PICTURE, y + y1 * PICTURE, (x2 - x1) * PICTURE, (y2 - y1) * PICTURE);
+  if (box === undefined) return;
+  const [x1, y1, x2, y2] = box.map((v) => v * PICTURE) as [number, number, number, number];
+  drawFrame(g, kind, x + x1, y + y1, x2 - x1, y2 - y1);
+};
+
+/** A tick or a cross, in a square of side 8. */
+const drawSign = (g: SKRSContext2D, right: boolean, x: number, y: number): void => {
+  const strokes = right ? [[0, 5, 3, 8, 8, 1]] : [[1, 1, 8, 8], [8, 1, 1, 8]];
+  g.strokeStyle = right ? colours.right : colours.wrong;
+  g.lineWidth = 2;
+  for (const [fromX, fromY, ...more] of strokes as [number, number, ...number[]][]) {
+    g.beginPath();
+    g.moveTo(x + fromX, y + fromY);
+    for (let i = 0; i < more.length; i += 2) g.lineTo(x + more[i]!, y + more[i + 1]!);
+    g.stroke();
+  }
 };
 
 /** The text, shortened until it fits. */
@@ -82,7 +109,11 @@ const fit = (g: SKRSContext2D, text: string, width: number): string => {
   return `${text.slice(0, end)}…`;
 };
 
+/** Whether an answer is shown as right: one without words never is, whatever a score reads in it. */
+const shownRight = ({ right, answer }: SheetLine): boolean => right && answer.trim() !== "";
+
 const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void => {
+  const right = shownRight(line);
   const write = (text: string, dx: number, dy: number, colour: string): number => {
     g.fillStyle = colour;
     const shown = fit(g, text, PICTURE - dx);
@@ -90,27 +121,44 @@ const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void
     return dx + g.measureText(shown).width;
   };
   write(line.question, 0, 0, colours.ink);
-  const end = write(line.answer || "(nothing)", 10, LINE, line.right ? colours.right : colours.wrong);
-  if (!line.right && end < PICTURE - 24) write(`[${line.truth}]`, end + 8, LINE, colours.truth);
+  drawSign(g, right, x + 2, y + LINE + 4);
+  const end = write(line.answer.trim() || "(nothing)", SIGN, LINE, right ? colours.right : colours.wrong);
+  if (!right && end < PICTURE - 24) write(`[${line.truth}]`, end + 8, LINE, colours.truth);
 };
 
-/** One PNG with all samples in rows of four; the object boxes are white, the model's box is pink. */
+/** What signs and boxes mean, in one line. */
+const drawLegend = (g: SKRSContext2D, y: number): void => {
+  let x = GAP;
+  const entry = (draw: () => void, words: string): void => {
+    draw();
+    g.fillStyle = colours.ink;
+    g.fillText(words, x + 20, y);
+    x += 20 + g.measureText(words).width + GAP;
+  };
+  entry(() => drawSign(g, true, x + 4, y + 3), "right");
+  entry(() => drawSign(g, false, x + 4, y + 3), "wrong [truth]");
+  entry(() => drawFrame(g, "predicted", x + 1, y + 2, 14, 10), "box of the answer");
+  entry(() => drawFrame(g, "true", x + 1, y + 2, 14, 10), "true box");
+};
+
+/** One PNG with a legend and all samples in rows of four. */
 export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
   registerFont();
-  const columns = Math.max(1, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
+  const columns = Math.max(2, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
   const most = Math.max(0, ...samples.map((s) => s.lines.length));
-  const step = PICTURE + GAP, height = step + most * 2 * LINE + GAP;
-  const canvas = createCanvas(GAP + columns * step, GAP + Math.max(1, rows) * height),
+  const step = PICTURE + GAP, height = step + most * 2 * LINE + GAP, top = GAP + LINE;
+  const canvas = createCanvas(GAP + columns * step, top + GAP + Math.max(1, rows) * height),
     g = canvas.getContext("2d");
   g.fillStyle = colours.paper;
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.font = `${LETTERS}px "${sheetFont}"`;
   g.textBaseline = "top";
+  drawLegend(g, GAP);
   samples.forEach((sample, i) => {
-    const x = GAP + (i % columns) * step, y = GAP + Math.floor(i / columns) * height;
+    const x = GAP + (i % columns) * step, y = top + GAP + Math.floor(i / columns) * height;
     drawPicture(g, sample, x, y);
-    for (const object of sample.scene.objects) drawBox(g, object.box, x, y, "rgba(255,255,255,0.75)", 1);
-    if (sample.predictedBox !== undefined) drawBox(g, sample.predictedBox, x, y, colours.box, 2.5);
+    drawBox(g, "true", sample.trueBox, x, y);
+    drawBox(g, "predicted", sample.predictedBox, x, y);
     sample.lines.forEach((line, k) => drawLine(g, line, x, y + PICTURE + 6 + k * 2 * LINE));
   });
   return new Uint8Array(canvas.toBuffer("image/png"));

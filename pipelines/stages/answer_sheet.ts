@@ -33,10 +33,12 @@ export const sheetOf = (
     );
     const pick = (kind: string, n: number) => mine.filter((m) => m.question.kind === kind).slice(0, n);
     const chosen = [...pick("presence", 2), ...pick("count", 1), ...pick("refer", 1)];
-    const box = chosen.filter((m) => m.question.kind === "refer").map((m) => parseBox(m.answer, grid))[0] ??
-      O.none;
+    const boxes = chosen.flatMap(({ question, answer }) => {
+      if (question.kind !== "refer") return [];
+      const predicted = parseBox(answer, grid);
+      return [{ trueBox: question.truth, ...(O.isSome(predicted) ? { predictedBox: predicted.value } : {}) }];
+    });
     return {
-      scene: data.scenes[scene]!,
       image: imageAt(set, side, scene),
       side,
       lines: chosen.map(({ question, answer }) => ({
@@ -45,7 +47,7 @@ export const sheetOf = (
         truth: question.answer,
         right: isRight(question, answer, grid),
       })),
-      ...(O.isSome(box) ? { predictedBox: box.value } : {}),
+      ...boxes[0],
     };
   });
   return contactSheet(samples);

@@ -1,8 +1,10 @@
+import { createCanvas, loadImage } from "@napi-rs/canvas";
 import * as Effect from "effect/Effect";
 import * as Logger from "effect/Logger";
 import { pipe } from "fp-ts/lib/function.js";
 import * as O from "fp-ts/lib/Option.js";
 import fc from "fast-check";
+import { Buffer } from "node:buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Box, covered, iou } from "../../pipelines/records/box.ts";
@@ -10,9 +12,9 @@ import { setName } from "../../pipelines/scenes/cache.ts";
 import { heldOutPairs, isHeldOut } from "../../pipelines/scenes/composition.ts";
 import { concepts, popularity, themes } from "../../pipelines/scenes/concepts.ts";
 import { type DataConfig, dataConfigCodec, defaultData, type Split } from "../../pipelines/scenes/config.ts";
-import { contactSheet } from "../../pipelines/scenes/contact_sheet.ts";
+import { contactSheet, type Sample } from "../../pipelines/scenes/contact_sheet.ts";
 import { boxWords, dequantise, parseBox, quantise } from "../../pipelines/records/grid.ts";
-import { countsOf, sceneCodec } from "../../pipelines/scenes/record.ts";
+import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.ts";
 import { regionWeights } from "../../pipelines/scenes/regions.ts";
 import { resampleArea } from "../../pipelines/images/resample.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
@@ -105,6 +107,20 @@ property(test, "any configuration in range can be sampled and asked about", [
   assert.is(asked.filter((q) => q.kind === "caption").length, 1);
   const yes = asked.filter((q) => q.kind === "presence" && q.truth).length;
   assert.is(yes * 2, asked.filter((q) => q.kind === "presence").length);
+});
+
+test("a share of training scenes shows every concept once; other scenes are as they are without it", () => {
+  const most = ({ objects }: Scene) => Math.max(...countsOf({ objects } as Scene).values());
+  const [never, half] = [0, 0.5].map((repeated) => ({ ...defaultData, repeated }));
+  assert.ok(sampleScenes(never!, "pretrain", 200).every((scene) => most(scene) === 1));
+  const repeats = (data: DataConfig) => sampleScenes(data, "finetune", 400).filter((s) => most(s) > 1).length;
+  const ratio = repeats(half!) / repeats(defaultData);
+  assert.ok(Math.abs(ratio - 0.5) < 0.12, String(ratio));
+  assert.equal(sampleScenes(never!, "eval", 50), sampleScenes(defaultData, "eval", 50));
+  for (const scene of sampleScenes(half!, "pretrain", 40)) {
+    const single = [...countsOf(scene).values()].filter((n) => n === 1).length;
+    assert.is(questionsOf(scene, half!).filter(({ kind }) => kind === "refer").length, single);
+  }
 });
 
 test("no training scene shows a held-out pair, and evaluation shows them by the share asked for", () => {
@@ -387,19 +403,39 @@ test("region weights are the shares of a box in its patches", () => {
   }
 });
 
-test("a contact sheet is a PNG that shows right and wrong answers differently", async () => {
-  const set = await draw(small, "eval", 5, { workers: 1 });
-  const sheet = (right: boolean) =>
+test("a sheet shows right and wrong answers, both boxes and its legend; no empty answer as right", async () => {
+  const set = await draw(small, "eval", 2, { workers: 1 });
+  const sheet = (right: boolean, answer = "yes", more: Partial<Sample> = {}) =>
     contactSheet(set.scenes.map((scene) => ({
-      scene,
       image: imageAt(set, 96, scene.index),
       side: 96,
-      lines: [{ question: "is there a cow", answer: "yes", truth: "no", right }],
-      predictedBox: [0.1, 0.1, 0.5, 0.5] as const,
+      lines: [{ question: "is there a cow", answer, truth: "no", right }],
+      ...more,
     })));
   assert.equal([...sheet(true).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
   assert.not.equal(sheet(true), sheet(false));
   assert.equal(sheet(true), sheet(true));
+  for (const nothing of ["", "  "]) assert.equal(sheet(true, nothing), sheet(false, nothing));
+  const box = [0.1, 0.1, 0.5, 0.5] as const;
+  const sheets = [
+    sheet(true),
+    sheet(true, "yes", { predictedBox: box }),
+    sheet(true, "yes", { trueBox: box }),
+  ];
+  assert.is(new Set(sheets.map((bytes) => bytes.join())).size, 3);
+  // colours of the first image's left edge, and of the legend above it
+  const image = await loadImage(Buffer.from(sheet(true, "yes", { predictedBox: [0, 0, 1, 1] })));
+  const canvas = createCanvas(image.width, image.height), g = canvas.getContext("2d");
+  g.drawImage(image, 0, 0);
+  const found = (x: number, y: number, w: number, h: number, [r, green, b]: readonly number[]) => {
+    const { data } = g.getImageData(x, y, w, h);
+    return Array.from({ length: w * h }, (_, i) => i * 4).some((i) =>
+      data[i] === r && data[i + 1] === green && data[i + 2] === b
+    );
+  };
+  const pink = [0xe0, 0x21, 0x8a], tick = [0x1d, 0x7a, 0x46], cross = [0xb3, 0x26, 0x1e];
+  for (const colour of [pink, tick, cross]) assert.ok(found(0, 10, image.width, 24, colour), String(colour));
+  assert.ok(found(10, 100, 10, 10, pink));
 });
 
 test.run();

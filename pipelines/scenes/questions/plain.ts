@@ -118,15 +118,16 @@ const counts = (rng: Rng, of: Sized, absent: readonly number[]): readonly CountQ
 const refers = (config: DataConfig, rng: Rng, scene: Scene): readonly ReferQuestion[] => {
   const present = countsOf(scene);
   const unique = scene.objects.filter((o) => present.get(o.concept) === 1);
-  return rng.shuffle(unique).slice(0, scene.split === "eval" ? 2 : unique.length).map((o) =>
+  const most = scene.split === "eval" || config.repeated === undefined ? 2 : unique.length;
+  return rng.shuffle(unique).slice(0, most).map((o) =>
     refer(o.concept, o.box, o.size * config.master, config.grid)
   );
 };
 
 /**
  * The questions about a scene: a caption; six presence questions, a yes and a no for each of POPE's settings; one
- * or two counts, whose answers come alike as far as scenes allow; the place of everything that is there once, of up to two
- * of them in evaluation. The split `vision` has the caption alone. Training splits ask in random order, and with
+ * or two counts, whose answers come alike as far as scenes allow; up to two places, in training with
+ * {@link DataConfig.repeated} that of everything which is there once. The split `vision` has the caption alone. Training splits ask in random order, and with
  * another `pass` they ask other questions; the evaluation split keeps the order above.
  */
 export const plainQuestions = (scene: Scene, config: DataConfig, pass: number): readonly Question[] => {
