@@ -10,6 +10,7 @@ export * from "./origin.ts";
 export * from "./shape.ts";
 export * from "./substitute.ts";
 export * from "./tensor.ts";
+export { textHash } from "./text_hash.ts";
 export * from "./tree.ts";
 export * from "./grad.ts";
 export * from "./transforms/jvp.ts";

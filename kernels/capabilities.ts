@@ -1,7 +1,7 @@
 /** What devices differ in beyond their sizes: who provides them, and which units the compiler may use. */
 
 /** Who provides a device. */
-export type ProviderName = "deno" | "dawn" | "cpu" | "none";
+export type ProviderName = "deno" | "dawn" | "browser" | "cpu" | "none";
 
 /** Number types that a matrix unit multiplies or sums. */
 export type MatrixType = "f32" | "f16" | "u32" | "i32" | "u8" | "i8";

@@ -3,12 +3,13 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { noCapabilities } from "../capabilities.ts";
 import type { DeviceProfile } from "../device_profile.ts";
-import { openAssembler } from "./cpu_assemble.ts";
+import type { OpenAssembler } from "./assembler.ts";
 import { Arena } from "./cpu_memory.ts";
 import { Pool } from "./cpu_pool.ts";
 import { type Cpu, loadCpuProgram, turns } from "./cpu_program.ts";
 import { type Device, theDevice } from "./device.ts";
 import { DeviceError } from "./errors.ts";
+import type { SpawnThread } from "./threads.ts";
 
 /** Settings of the CPU device. */
 export interface CpuOptions {
@@ -43,16 +44,28 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   maxTurns: Infinity,
 });
 
-const open = (threads: number, fused: boolean): Effect.Effect<Cpu, DeviceError> =>
+/** What the CPU device needs of the runtime that it is in. */
+export interface CpuRuntime {
+  /** Starts a thread. */
+  readonly spawn: SpawnThread;
+  /** Opens an assembler. */
+  readonly assembler: OpenAssembler;
+}
+
+const open = (
+  { spawn, assembler: opening }: CpuRuntime,
+  threads: number,
+  fused: boolean,
+): Effect.Effect<Cpu, DeviceError> =>
   Effect.gen(function* () {
-    const assembler = yield* openAssembler;
+    const assembler = yield* opening;
     return yield* Effect.try({
       try: () => {
         const arena = new Arena();
         let id = 0;
         return {
           arena,
-          pool: new Pool(arena.memory, threads),
+          pool: new Pool(arena.memory, threads, spawn),
           assembler: fused ? assembler : { ...assembler, dialect: { relaxed: false } },
           inTurn: turns(),
           nextId: () => id++,
@@ -67,17 +80,21 @@ const open = (threads: number, fused: boolean): Effect.Effect<Cpu, DeviceError> 
     });
   });
 
-/** Opens the CPU with some settings for the length of a scope. */
-export const cpu = (options: CpuOptions = {}): Layer.Layer<Device, DeviceError> => {
+/** Opens the CPU of a runtime with some settings for the length of a scope; `as` overrides its profile. */
+export const cpuOn = (
+  runtime: CpuRuntime,
+  options: CpuOptions = {},
+  as: Partial<DeviceProfile> = {},
+): Layer.Layer<Device, DeviceError> => {
   const threads = Math.max(1, Math.floor(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1));
   return Layer.effect(
     theDevice(),
     Effect.acquireRelease(
-      open(threads, options.fused ?? true),
+      open(runtime, threads, options.fused ?? true),
       (opened) => Effect.promise(() => opened.pool.close()),
     ).pipe(
       Effect.map((opened) => ({
-        profile: cpuProfile(threads),
+        profile: { ...cpuProfile(threads), ...as },
         load: (plan, beside) => loadCpuProgram(opened, plan, beside),
       })),
     ),

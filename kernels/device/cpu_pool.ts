@@ -1,7 +1,7 @@
 /** The worker threads of a CPU device. One request at a time; the process may end while none is under way. */
-import { Worker } from "node:worker_threads";
-import type { Birth, Load, Reply, Request } from "./cpu_messages.ts";
+import type { Load, Reply, Request } from "./cpu_messages.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
+import type { SpawnThread, Thread } from "./threads.ts";
 
 /** Someone who waits for replies. */
 interface Waiting {
@@ -15,30 +15,24 @@ interface Waiting {
 /** What an error says of a program: of one of its phases, or of all of it. */
 export type About = (job: number | undefined) => Partial<Pick<DeviceFailure, "kernel" | "made">>;
 
-const WORKER = new URL("./cpu_worker.ts", import.meta.url);
-
 /** Threads that run programs. */
 export class Pool {
   /** Number of threads. */
   readonly threads: number;
-  readonly #workers: readonly Worker[];
+  readonly #workers: readonly Thread[];
   readonly #programs = new Map<number, About>();
   #waiting: Waiting | undefined;
   #asked: number | undefined;
   #failure: DeviceError | undefined;
 
   /** Starts the threads. */
-  constructor(memory: WebAssembly.Memory, threads: number, script: URL = WORKER) {
+  constructor(memory: WebAssembly.Memory, threads: number, spawn: SpawnThread) {
     this.threads = threads;
-    this.#workers = Array.from({ length: threads }, (_, thread) => {
-      const workerData: Birth = { memory, thread };
-      const worker = new Worker(script, { workerData });
-      worker.on("message", (reply: Reply) => this.#hear(reply));
-      worker.on("error", (e: Error) => this.#fail(`thread ${thread} ended: ${e.message}`));
-      worker.on("exit", (code: number) => this.#fail(`thread ${thread} ended with code ${code}`));
-      worker.unref();
-      return worker;
-    });
+    this.#workers = Array.from({ length: threads }, (_, thread) =>
+      spawn({ memory, thread }, {
+        onReply: (reply) => this.#hear(reply),
+        onEnd: (why) => this.#fail(`thread ${thread} ended: ${why}`),
+      }));
   }
 
   #hear(reply: Reply): void {
@@ -64,7 +58,7 @@ export class Pool {
   #settle(tell: (w: Waiting) => void): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    for (const w of this.#workers) w.unref();
+    for (const w of this.#workers) w.keepAlive(false);
     if (waiting !== undefined) tell(waiting);
   }
 
@@ -74,8 +68,8 @@ export class Pool {
       this.#waiting = { left: replies, times: [], resolve, reject };
       this.#asked = request.id;
       for (const w of this.#workers) {
-        w.ref();
-        w.postMessage(request);
+        w.keepAlive(true);
+        w.post(request);
       }
     });
   }
@@ -107,12 +101,12 @@ export class Pool {
   /** Forgets a program. */
   drop(id: number): void {
     this.#programs.delete(id);
-    for (const w of this.#workers) w.postMessage({ kind: "drop", id } satisfies Request);
+    for (const w of this.#workers) w.post({ kind: "drop", id });
   }
 
   /** Ends the threads. */
   async close(): Promise<void> {
     this.#failure ??= new DeviceError({ fault: "lost", got: "the device was closed", mend: "open it again" });
-    await Promise.all(this.#workers.map((w) => w.terminate()));
+    await Promise.all(this.#workers.map((w) => w.end()));
   }
 }

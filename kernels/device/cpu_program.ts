@@ -9,7 +9,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Frame, SlotPart } from "../plan/steps.ts";
 import { type Phase } from "../wasm/function.ts";
 import { renderModule, type WasmModule } from "../wasm/render.ts";
-import type { Assembler } from "./cpu_assemble.ts";
+import type { Assembler } from "./assembler.ts";
 import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";

@@ -1,8 +1,6 @@
 /** A worker thread of the CPU device: claims units of each phase until none are left, then waits for the others. */
-import { parentPort, workerData } from "node:worker_threads";
 import { type Birth, type Job, type Load, type Reply, type Request, WORDS } from "./cpu_messages.ts";
 
-const { memory, thread } = workerData as Birth;
 const FAILED = WORDS.failed / 4;
 /** Looks at a word before sleeping: about ten microseconds. */
 const SPINS = 4000;
@@ -12,8 +10,6 @@ type Kernel = (begin: number, end: number, args: number, scratch: number) => voi
 interface Loaded extends Load {
   readonly kernels: readonly Kernel[];
 }
-
-const programs = new Map<number, Loaded>();
 
 /** Waits until a word of the memory has reached a number, or a thread has failed. */
 const reached = (words: Int32Array, at: number, goal: number): void => {
@@ -41,7 +37,11 @@ const work = (words: Int32Array, job: Job, kernel: Kernel, own: number): void =>
   }
 };
 
-const run = ({ jobs, kernels, scratch, scratchBytes }: Loaded, times?: number[]): void => {
+const run = (
+  { memory, thread }: Birth,
+  { jobs, kernels, scratch, scratchBytes }: Loaded,
+  times?: number[],
+): void => {
   const own = scratch + thread * scratchBytes, words = new Int32Array(memory.buffer);
   let first = 0, last = performance.now();
   const settle = (end: number): void => {
@@ -62,30 +62,33 @@ const run = ({ jobs, kernels, scratch, scratchBytes }: Loaded, times?: number[])
   times?.push(performance.now() - last);
 };
 
-const answer = (reply: Reply): void => parentPort!.postMessage(reply);
+/** Handles a request. */
+export type HandleRequest = (request: Request) => void;
 
-const handle = (request: Request): void => {
-  if (request.kind === "drop") {
-    programs.delete(request.id);
-    return;
-  }
-  try {
-    if (request.kind === "load") {
-      const { exports } = new WebAssembly.Instance(request.module, { cos: { memory } });
-      const kernels = request.jobs.map((j) => exports[j.name] as Kernel);
-      programs.set(request.id, { ...request, kernels });
-      answer({ kind: "done", id: request.id });
+/** A thread over the device's memory: what it does with requests, and to whom it answers. */
+export const threadOf = (birth: Birth, answer: (reply: Reply) => void): HandleRequest => {
+  const { memory } = birth, programs = new Map<number, Loaded>();
+  return (request) => {
+    if (request.kind === "drop") {
+      programs.delete(request.id);
       return;
     }
-    const times: number[] | undefined = request.kind === "profile" ? [] : undefined;
-    run(programs.get(request.id)!, times);
-    answer({ kind: "done", id: request.id, ...(times === undefined ? {} : { times }) });
-  } catch (e) {
-    Atomics.store(new Int32Array(memory.buffer), FAILED, 1);
-    const { message, failed } = e as Error & { failed?: Job };
-    const job = failed === undefined ? -1 : programs.get(request.id)?.jobs.indexOf(failed) ?? -1;
-    answer({ kind: "failed", id: request.id, message, job });
-  }
+    try {
+      if (request.kind === "load") {
+        const { exports } = new WebAssembly.Instance(request.module, { cos: { memory } });
+        const kernels = request.jobs.map((j) => exports[j.name] as Kernel);
+        programs.set(request.id, { ...request, kernels });
+        answer({ kind: "done", id: request.id });
+        return;
+      }
+      const times: number[] | undefined = request.kind === "profile" ? [] : undefined;
+      run(birth, programs.get(request.id)!, times);
+      answer({ kind: "done", id: request.id, ...(times === undefined ? {} : { times }) });
+    } catch (e) {
+      Atomics.store(new Int32Array(memory.buffer), FAILED, 1);
+      const { message, failed } = e as Error & { failed?: Job };
+      const job = failed === undefined ? -1 : programs.get(request.id)?.jobs.indexOf(failed) ?? -1;
+      answer({ kind: "failed", id: request.id, message, job });
+    }
+  };
 };
-
-parentPort!.on("message", handle);

@@ -3,7 +3,10 @@
  * Nothing of it is loaded before it is asked for.
  */
 import * as Effect from "effect/Effect";
+import type * as Layer from "effect/Layer";
+import type { DeviceProfile } from "../device_profile.ts";
 import { paceDawn } from "./dawn_pace.ts";
+import { type Device, deviceOf } from "./device.ts";
 import { withoutStderr } from "./driver_noise.ts";
 import { DeviceError } from "./errors.ts";
 import { MATRICES, type Provider } from "./provider.ts";
@@ -64,3 +67,12 @@ export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider,
           "add `npm:webgpu@0.6.2` to the imports as `webgpu` and allow --allow-ffi, or use --device webgpu",
       }),
   });
+
+/**
+ * Opens a device of Dawn for the length of a scope. Programs that used one must end with `Deno.exit`: its threads keep
+ * the process alive.
+ */
+export const dawn = (
+  as: Partial<DeviceProfile> = {},
+  options: DawnOptions = {},
+): Layer.Layer<Device, DeviceError> => deviceOf(dawnProvider(options), as);

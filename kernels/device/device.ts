@@ -4,12 +4,11 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { type DeviceProfile, WGSL_POSITIONS } from "../device_profile.ts";
 import type { Plan } from "../plan/plan.ts";
-import { type DawnOptions, dawnProvider } from "./dawn.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
 import type { PipelineCache } from "./pipeline.ts";
 import { loadProgram, type Program } from "./program.ts";
-import { denoProvider, matrixConfigs, type Opened, openGpu, type Provider } from "./provider.ts";
+import { matrixConfigs, type Opened, openGpu, type Provider } from "./provider.ts";
 
 /** What a program may do with a device. */
 export interface DeviceService {
@@ -36,8 +35,11 @@ export const theDevice = (): Context.Service<Device, DeviceService> => key;
 /** The profile of an opened device. */
 export const profileOf = (opened: Opened): DeviceProfile => {
   const { adapter, device, features, provider } = opened, info: GPUAdapterInfo = adapter.info;
-  const name = info.description || info.device || info.vendor;
-  const software = /llvmpipe|swiftshader|lavapipe/i.test(name), f16 = features.includes("shader-f16");
+  const name = info.description || info.device || [info.vendor, info.architecture].join(" ").trim();
+  // browsers leave the description empty; the fallback adapter and the architecture tell software apart
+  const software = info.isFallbackAdapter === true ||
+    /llvmpipe|swiftshader|lavapipe/i.test(`${name} ${info.architecture}`);
+  const f16 = features.includes("shader-f16");
   return {
     // Dawn describes an NVIDIA card by its driver alone
     name: provider.name === "dawn"
@@ -76,7 +78,8 @@ export const told = (profile: DeviceProfile, as: Partial<DeviceProfile>): Device
   return all.halfSums ? { ...all, name: `${all.name}, sums of f16` } : all;
 };
 
-const layerOf = (
+/** Opens the device of a provider for the length of a scope; `as` overrides what the compiler is told about it. */
+export const deviceOf = (
   provider: Effect.Effect<Provider, DeviceError>,
   as: Partial<DeviceProfile>,
 ): Layer.Layer<Device, DeviceError> =>
@@ -96,16 +99,3 @@ const layerOf = (
       }),
     ),
   );
-
-/** Opens Deno's own WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
-export const webGpu = (as: Partial<DeviceProfile> = {}): Layer.Layer<Device, DeviceError> =>
-  layerOf(Effect.sync(denoProvider), as);
-
-/**
- * Opens a device of Dawn for the length of a scope. Programs that used one must end with `Deno.exit`: its threads keep
- * the process alive.
- */
-export const dawn = (
-  as: Partial<DeviceProfile> = {},
-  options: DawnOptions = {},
-): Layer.Layer<Device, DeviceError> => layerOf(dawnProvider(options), as);

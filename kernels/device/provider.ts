@@ -1,13 +1,13 @@
-/** The seam to whoever provides the `GPU` object. Deno's own is the default. */
+/** The seam to whoever provides the `GPU` object: Deno, Dawn or a browser. */
+/// <reference types="@webgpu/types" />
 import * as Effect from "effect/Effect";
 import type { MatrixConfig } from "../capabilities.ts";
-import { setRuntimeDirectory } from "./driver_noise.ts";
 import { DeviceError } from "./errors.ts";
 
 /** Where a `GPU` object comes from. */
 export interface Provider {
   /** Its name. */
-  readonly name: "deno" | "dawn";
+  readonly name: "deno" | "dawn" | "browser";
   /** The root of everything it gives; undefined where the runtime has none. */
   readonly gpu: Pick<GPU, "requestAdapter"> | undefined;
   /** Features asked for beside the usual ones. */
@@ -46,20 +46,9 @@ const LIMITS = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-/** Deno's own WebGPU. */
-export const denoProvider = (): Provider => ({
-  name: "deno",
-  gpu: globalThis.navigator?.gpu,
-  more: [],
-  clamped: true,
-  mend:
-    "install a Vulkan driver: the GPU vendor's, or Debian's mesa-vulkan-drivers and libvulkan1 for a software device",
-});
-
 const adapterOf = ({ gpu, mend }: Provider): Effect.Effect<GPUAdapter, DeviceError> =>
   Effect.tryPromise({
     try: async () => {
-      setRuntimeDirectory();
       const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
       if (!adapter) throw new Error(gpu === undefined ? "no WebGPU in this runtime" : "no WebGPU adapter");
       return adapter;
@@ -86,7 +75,7 @@ const grantedFeatures = (provider: Provider): Effect.Effect<string[], DeviceErro
   });
 
 /** Opens a device with every wanted feature that is granted and the adapter's own limits. */
-export const openGpu = (provider: Provider = denoProvider()): Effect.Effect<Opened, DeviceError> =>
+export const openGpu = (provider: Provider): Effect.Effect<Opened, DeviceError> =>
   Effect.gen(function* () {
     yield* adapterOf(provider);
     const features = yield* grantedFeatures(provider);

@@ -103,7 +103,7 @@ export const renderLoop = (
       splits === 1 ? [side, 1] : [splits, side],
       top.lines,
       globals,
-      join === "subgroups" && profile.provider === "dawn" ? ["subgroups"] : [],
+      join === "subgroups" && profile.provider !== "deno" ? ["subgroups"] : [],
     ),
     bindings: bindings.list(),
     workgroups: grid(groups, profile),

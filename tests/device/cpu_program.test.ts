@@ -22,6 +22,7 @@ import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
 import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
+import { nodeThreads } from "../../kernels/device/threads_node.ts";
 
 const test = suite("programs on the CPU");
 
@@ -219,7 +220,7 @@ test("a thread that traps is a lost device that names the kernel; no thread is l
     (func (export "good") (param i32 i32 i32 i32))
     (func (export "bad") (param i32 i32 i32 i32) unreachable))`));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
-  const pool = new Pool(memory, 2), job = { args: 4096, units: 1, chunk: 1, barrier: true };
+  const pool = new Pool(memory, 2, nodeThreads()), job = { args: 4096, units: 1, chunk: 1, barrier: true };
   const jobs = [
     { ...job, name: "good", label: "fine", counter: 8192 },
     { ...job, name: "bad", label: "broken", counter: 8200 },

@@ -4,6 +4,7 @@ import {
   compile,
   cpu,
   cpuProfile,
+  denoProvider,
   type Device,
   DeviceError,
   type DeviceFault,
@@ -24,6 +25,7 @@ import * as assert from "uvu/assert";
 import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Arena } from "../../kernels/device/cpu_memory.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
+import { nodeThreads } from "../../kernels/device/threads_node.ts";
 import { type Cpu, loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
 import { here, lineOf } from "../support/here.ts";
 
@@ -95,7 +97,7 @@ for (
 
 /** A WebGPU device by hand, with some of its methods replaced. */
 const gpu = async (over: (device: GPUDevice) => Partial<GPUDevice> = () => ({})) => {
-  const opened: Opened = await Effect.runPromise(openGpu()), other = over(opened.device);
+  const opened: Opened = await Effect.runPromise(openGpu(denoProvider())), other = over(opened.device);
   const device = new Proxy(opened.device, {
     get: (target, key) => {
       const value = (other as Record<PropertyKey, unknown>)[key] ?? Reflect.get(target, key, target);
@@ -176,7 +178,7 @@ const cpuByHand = async (change: (text: string) => string, script?: URL): Promis
   let id = 0;
   return {
     arena,
-    pool: new Pool(arena.memory, 2, script),
+    pool: new Pool(arena.memory, 2, nodeThreads(script)),
     assembler: { ...real, assemble: (text) => real.assemble(change(text)) },
     inTurn: turns(),
     nextId: () => id++,

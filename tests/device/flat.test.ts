@@ -1,11 +1,20 @@
 /** What a run of a program makes on the device: counts of calls, not times or sizes. */
-import { compile, cpuProfile, Health, loadProgram, openGpu, profileOf } from "@chain-of-sight/kernels";
+import {
+  compile,
+  cpuProfile,
+  denoProvider,
+  Health,
+  loadProgram,
+  openGpu,
+  profileOf,
+} from "@chain-of-sight/kernels";
 import { Effect, Exit, Scope } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Arena } from "../../kernels/device/cpu_memory.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
+import { nodeThreads } from "../../kernels/device/threads_node.ts";
 import { loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
 import { flatBatch, type FlatReport, flatSource, flatStart, slope } from "../../bench/flat.ts";
 
@@ -24,7 +33,7 @@ const counted = <T extends object>(of: T, calls: Map<PropertyKey, number>, over:
   });
 
 test("webgpu: 500 steps are 500 submits; nothing is made, read or waited for", async () => {
-  const opened = await Effect.runPromise(openGpu()), calls = new Map<PropertyKey, number>();
+  const opened = await Effect.runPromise(openGpu(denoProvider())), calls = new Map<PropertyKey, number>();
   const queue = counted(opened.device.queue, calls), device = counted(opened.device, calls, { queue });
   const profile = profileOf(opened), health = new Health(device), scope = Scope.makeUnsafe();
   const plan = compile(flatSource(), profile);
@@ -53,7 +62,7 @@ test("webgpu: 500 steps are 500 submits; nothing is made, read or waited for", a
 });
 
 test("webgpu: what a program made goes with its scope, and reads leave nothing", async () => {
-  const opened = await Effect.runPromise(openGpu());
+  const opened = await Effect.runPromise(openGpu(denoProvider()));
   const alive = new Set<GPUBuffer>();
   const device = counted(opened.device, new Map(), {
     createBuffer: (d) => {
@@ -84,7 +93,7 @@ test("webgpu: what a program made goes with its scope, and reads leave nothing",
 });
 
 test("cpu: 500 steps take no more of the device's memory, and learn", async () => {
-  const arena = new Arena(), pool = new Pool(arena.memory, 2), scope = Scope.makeUnsafe();
+  const arena = new Arena(), pool = new Pool(arena.memory, 2, nodeThreads()), scope = Scope.makeUnsafe();
   const device = {
     arena,
     pool,

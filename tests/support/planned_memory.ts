@@ -10,6 +10,7 @@ import * as E from "fp-ts/lib/Either.js";
 import { openAssembler } from "../../kernels/device/cpu_assemble.ts";
 import { Arena } from "../../kernels/device/cpu_memory.ts";
 import { Pool } from "../../kernels/device/cpu_pool.ts";
+import { nodeThreads } from "../../kernels/device/threads_node.ts";
 import { loadCpuProgram, turns } from "../../kernels/device/cpu_program.ts";
 import type { NamedConfig, StageName } from "../../pipelines/configs/config.ts";
 import { configNamed } from "../../pipelines/configs/named.ts";
@@ -22,7 +23,9 @@ const THREADS = 2;
 
 /** Bytes that a program takes of the device's memory. */
 const taken = async (plan: Plan): Promise<number> => {
-  const arena = new Arena(), pool = new Pool(arena.memory, THREADS), scope = Scope.makeUnsafe();
+  const arena = new Arena(),
+    pool = new Pool(arena.memory, THREADS, nodeThreads()),
+    scope = Scope.makeUnsafe();
   const assembler = await Effect.runPromise(openAssembler);
   const device = { arena, pool, assembler, inTurn: turns(), nextId: () => 0 };
   await Effect.runPromise(Scope.provide(loadCpuProgram(device, plan), scope));
