@@ -83,21 +83,21 @@ export const decoderCodec = (): t.Type<DecoderConfig, unknown, unknown> => decod
 
 /** As the shipped decoder is made. */
 export const defaultDecoder: DecoderConfig = {
-  data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0 },
+  data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0, repeated: 0.5 },
   seed: 1,
   vocabulary: 512,
   model: { width: 128, layers: 2, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
-  text: { length: 40, turns: { caption: 1, presence: 2, count: 1, refer: 2 } },
+  text: { length: 52, turns: { caption: 1, presence: 2, count: 2, refer: 3 } },
   layouts: [
     { resolution: 112, windows: [8, 2], queries: [4, 1], weight: 7 },
     { resolution: 112, windows: [8, 4], queries: [4, 1], weight: 3 },
-    { resolution: 224, windows: [16, 8, 2], queries: [4, 4, 1], weight: 0.5 },
+    { resolution: 224, windows: [16, 8, 2], queries: [4, 4, 1], weight: 1 },
     { resolution: 112, windows: [8], queries: [84], weight: 0.5 },
   ],
-  edges: 0.1,
+  edges: 0.12,
   training: {
-    steps: 1600,
-    batch: 24,
+    steps: 2600,
+    batch: 32,
     learningRate: 2e-3,
     warmup: 50,
     weightDecay: 0.05,
