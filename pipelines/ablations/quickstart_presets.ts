@@ -42,23 +42,23 @@ const rates = (bridge: number, decoder: number): LanguageConfig["learningRate"] 
   lm_head: decoder,
 });
 
-/** Several tasks in one row: places want more questions than what is there, whose answers come with them. */
-const tasks = { length: 36, turns: { caption: 0, presence: 2, count: 1, refer: 2 } };
+/** Several tasks in one row, each question a sample of its own. */
+const tasks = { length: 42, turns: { presence: 2, count: 2, refer: 2 } };
 
 /** For two cores and a software device. */
 const software: QuickstartConfig = {
   scale: "software",
   seed: 1,
   // Fewer and larger things, so that a few minutes of training on two cores are enough to see them.
-  data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0 },
-  scenes: { pretrain: 4096, finetune: 1024, eval: 64 },
+  data: { ...defaultData, concepts: 12, objects: [2, 4], size: [0.18, 0.36], plates: 0, repeated: 0.5 },
+  scenes: { pretrain: 4096, finetune: 1024, eval: 96 },
   vision: { steps: 0, batch: [16, 4], scenes: 512 },
   model: { width: 128, layers: 2, heads: 4, ff: 352, bridgeHeads: 4, init: 0.09 },
   vocabulary: "shipped",
   text: { pretrain: tasks, finetune: tasks },
   featureBatch: 32,
-  pretrain: { ...training, steps: 500, learningRate: rates(3e-3, 6e-4), every: 200 },
-  finetune: { ...training, steps: 150, learningRate: rates(1.5e-3, 4.5e-4), warmup: 15 },
+  pretrain: { ...training, steps: 480, learningRate: rates(3e-3, 6e-4), every: 200 },
+  finetune: { ...training, steps: 100, learningRate: rates(1.5e-3, 4.5e-4), warmup: 15 },
   evaluate: { batch: 32, resamples: 1000, seed: 1, samples: 8 },
   arms: quickstartArms,
 };
