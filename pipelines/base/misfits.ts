@@ -23,7 +23,7 @@ const farness = (name: string, written: string): number => {
 };
 
 /** Names in the order of how much they are like another. */
-const nearestFirst = (names: readonly string[], written: string): readonly string[] =>
+export const nearestFirst = (names: readonly string[], written: string): readonly string[] =>
   names.toSorted((a, b) =>
     farness(a, written) - farness(b, written) || distance(a, written) - distance(b, written)
   );

@@ -27,10 +27,10 @@ const plain = (name: string): Quantity => ({
   of: (record) => typeof record[name] === "number" ? record[name] : undefined,
 });
 
-/** Steps a second, from the measured seconds of a step; those with the compilation in them left out. */
+/** Steps/s, from the measured seconds of a step; those that include compilation are left out. */
 export const throughput: Quantity = {
   name: "throughput",
-  label: "Steps a second",
+  label: "Steps/s",
   of: ({ seconds, warmup }) =>
     typeof seconds === "number" && seconds > 0 && warmup !== true ? 1 / seconds : undefined,
 };

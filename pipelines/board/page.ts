@@ -81,7 +81,11 @@ export const boardPage = (folder: string, query: BoardQuery, scan: Scan): string
         "all",
         ...runStatuses,
       ].map((status) => option(status, query.status))}</select><label>metric <select name="metric">${metrics
-        .map((metric) => option(metric, query.metric))}</select></label><button>show</button></div>
+        .map((metric) =>
+          option(metric, query.metric)
+        )}</select></label><label><input type="checkbox" name="all" value="1"${trusted(
+          query.all ? " checked" : "",
+        )}> artefacts</label><button>show</button></div>
               <div id="runs">${parts.runs()}</div>
             </form>
             <div id="charts">${parts.charts()}</div>

@@ -2,6 +2,7 @@
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import { own } from "../base/fields.ts";
+import type { RunScores, Scores } from "../runs/run_scores.ts";
 import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
 
@@ -9,9 +10,11 @@ import type { Series } from "../runs/tail.ts";
 export interface RunView {
   /** Its folder below the runs folder, with slashes. */
   readonly id: string;
-  /** What it found by name: `numbers` of its `result.json`. */
-  readonly scores: Readonly<Record<string, number>>;
-  /** What it is, in words: of an artefact, what its ablation calls it. */
+  /** Its scores by name; of a run with several arms the best. */
+  readonly scores: Scores;
+  /** Its scores by arm and name. */
+  readonly arms: RunScores["arms"];
+  /** Its folder, or what an ablation calls it, if it is an artefact. */
   readonly label: string;
   /** Its manifest. */
   readonly manifest: Manifest;

@@ -5,6 +5,7 @@ import { recordCodec } from "../ablations/summary_types.ts";
 import { decodeEither, parseJson } from "../base/bridge.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
 import { readOwnText } from "../base/own_file.ts";
+import { isArtefact, scoresOfResult, scoresOfSummary } from "../runs/run_scores.ts";
 import { isHeld } from "../runs/run_lock.ts";
 import { statusOf } from "../runs/status.ts";
 import { follow, noSeries, type Series } from "../runs/tail.ts";
@@ -42,8 +43,6 @@ export interface Scan {
 
 /** Nothing remembered. */
 export const newMemory = (): Memory => ({ json: new Map(), series: new Map() });
-
-const resultType = t.type({ numbers: t.record(t.string, t.number) });
 
 /** How deep below the folder runs are looked for. */
 const DEPTH = 3;
@@ -134,15 +133,14 @@ const viewOf = async (
     ),
   );
   const { value: record } = await jsonIn(memory, `${path}/record.json`, recordCodec());
-  const { value: { numbers: scores } = { numbers: {} } } = await jsonIn(
-    memory,
-    `${path}/result.json`,
-    resultType,
-  );
+  const { value: result } = await jsonIn(memory, `${path}/result.json`, t.unknown);
+  const scores = result === undefined
+    ? scoresOfSummary((await jsonIn(memory, `${path}/summary.json`, t.unknown)).value)
+    : scoresOfResult(result);
   return {
     id,
-    scores,
-    label: manifest.name,
+    ...scores,
+    label: nameOf(id),
     manifest,
     status: statusOf(manifest, await isHeld(`${path}/lock`)),
     series: Object.fromEntries(series),
@@ -194,7 +192,7 @@ const labelled = (runs: readonly RunView[]): readonly RunView[] => {
 // The order stands still while runs go on: those that were begun last come first, artefacts of ablations after all
 // others.
 const inOrder = (runs: readonly RunView[]): readonly RunView[] => {
-  const rank = ({ label, manifest }: RunView): number => label === manifest.name ? 0 : 1;
+  const rank = ({ id }: RunView): number => isArtefact(id) ? 1 : 0;
   return runs.toSorted((a, b) =>
     rank(a) - rank(b) || Date.parse(b.manifest.started) - Date.parse(a.manifest.started) ||
     (a.id < b.id ? -1 : 1)

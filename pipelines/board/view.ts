@@ -3,6 +3,7 @@ import { type Content, type Html, html, trusted } from "../report/html.ts";
 import { duration } from "../terminal/progress.ts";
 import { type Chart, chartOf, deviceMemory, quantityOf, throughput } from "./charts.ts";
 import { type BoardQuery, chosenBy, drawnBy } from "./query.ts";
+import { own } from "../base/fields.ts";
 import type { RunFault } from "./scan.ts";
 import { nameOf, progressOf, type RunView, shareDone, type StageProgress } from "./run_view.ts";
 
@@ -76,18 +77,49 @@ const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html 
       <td><input type="checkbox" name="run" value="${run.id}" id="run-${run.id}"${trusted(
         ticked ? " checked" : "",
       )}></td>
-      <td><label for="run-${run.id}"><strong>${run.label}</strong><br><span class="soft small">${run
-        .id}</span></label></td>
+      <td><label for="run-${run.id}"><strong>${run
+        .label}</strong><br><span class="soft small">${nameOf(run.id) === run.label
+        ? run.manifest.name
+        : run.id}</span></label></td>
       <td><span class="status ${run.status}">${run.status}</span></td>
       <td><progress max="1" value="${share.toFixed(3)}" title="${Math.floor(
         share * 100,
       )} %"></progress><br><span class="soft small">${stageNow(run)}</span></td>
       <td class="number">${lastOf(run)}</td>
+      <td class="number">${MAIN.map((name) => per100(own(run.scores, name))).filter((text) => text !== "")
+        .join(" · ")}</td>
       <td class="number">${rateOf(run)}</td>
       <td class="number">${memoryOf(run)}</td>
       <td class="small soft">${run.manifest.device}</td>
       <td class="small soft number">${moment(run.updated).slice(5)}</td>
       </tr>
+  `;
+};
+
+/** Scores of a run's arms that the list has room for. */
+const MAIN = ["presenceF1", "countAccuracy", "referAccuracy"] as const;
+
+const per100 = (score: number | undefined): Content => score === undefined ? "" : (100 * score).toFixed(1);
+
+/** The scores of a run's arms, per cent. */
+const scoresHtml = ({ arms }: RunView): Content => {
+  const names = [...new Set(Object.values(arms).flatMap(Object.keys))].filter((name) =>
+    Object.values(arms).every((scores) => Math.abs(scores[name] ?? 0) <= 1)
+  );
+  return names.length > 0 && html`
+    <h3>Scores, %</h3>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr><th>arm</th>${names.map((name) => html`<th class="number">${name}</th>`)}</tr>
+        </thead>
+        <tbody>${Object.entries(arms).map(([arm, scores]) =>
+          html`<tr><td>${arm}</td>${
+            names.map((name) => html`<td class="number">${per100(own(scores, name))}</td>`)
+          }</tr>`
+        )}</tbody>
+      </table>
+    </div>
   `;
 };
 
@@ -112,6 +144,7 @@ export const listHtml = (query: BoardQuery, runs: readonly RunView[]): Html => {
             <th>status</th>
             <th>progress</th>
             <th class="number">loss</th>
+            <th class="number" title="presence F1 · counts · places; of several arms the best">scores, %</th>
             <th class="number">steps/s</th>
             <th class="number">MB on device</th>
             <th>device</th>
@@ -213,9 +246,11 @@ alt="${`Pictures with questions and answers of ${title}`}"><figcaption>${title}<
 const detailHtml = (run: RunView, runs: readonly RunView[]): Html => {
   const stages = stagesOf(run, runs), more = run.manifest.stages.length - stages.length;
   return html`<section class="run"><h2>${run.label}</h2>
-<p class="soft small">${run.id}, begun ${moment(run.manifest.started)} UTC, config <code>${
-    run.manifest.configHash.slice(0, 16)
-  }</code>, data <code>${run.manifest.dataHash.slice(0, 16)}</code>, code ${run.manifest.codeVersion}${
+<p class="soft small">${run.manifest.name} in ${run.id}, begun ${
+    moment(run.manifest.started)
+  } UTC, config <code>${run.manifest.configHash.slice(0, 16)}</code>, data <code>${
+    run.manifest.dataHash.slice(0, 16)
+  }</code>, code ${run.manifest.codeVersion}${
     run.manifest.commit !== undefined && html`
       at <code>${run.manifest.commit.slice(0, 12)}</code>
     `
@@ -225,6 +260,7 @@ const detailHtml = (run: RunView, runs: readonly RunView[]): Html => {
     stages.map((s) => stageRow(run, s))
   }</tbody></table></div>
 ${more > 0 && html`<p class="soft small">and ${more} more stages</p>`}
+${scoresHtml(run)}
 ${sheetsHtml(run, runs)}</section>`;
 };
 

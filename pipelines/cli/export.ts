@@ -12,9 +12,10 @@ import { loadTrained } from "../ask/trained.ts";
 import { writeReportPage } from "../report/write.ts";
 import { exportFormats, exportRuns } from "../runs/export.ts";
 import { indexRuns } from "../runs/index.ts";
+import { isArtefact } from "../runs/run_scores.ts";
 import { notice, print } from "../terminal/output.ts";
 import { oneLine } from "../terminal/visible.ts";
-import { choiceFlag, directoryArgument, jsonFlag, optionalText } from "./flags.ts";
+import { choiceFlag, directoryArgument, jsonFlag, optionalText, switchFlag } from "./flags.ts";
 
 const parts = {
   directory: directoryArgument(
@@ -50,6 +51,7 @@ const parts = {
       "huggingface: the last checkpoint or the best by validation; as the training says by default",
     ),
   ),
+  all: switchFlag("all", "tables and TensorBoard: also the artefacts of stores, which runs share"),
   json: jsonFlag,
 };
 
@@ -57,7 +59,7 @@ const parts = {
 export const command = Command.make(
   "export",
   parts,
-  ({ directory: path, format, out, arm, floats, weights, checkpoint, json }) =>
+  ({ directory: path, format, out, arm, floats, weights, checkpoint, all, json }) =>
     Effect.gen(function* () {
       const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
       const write = Effect.gen(function* () {
@@ -79,7 +81,11 @@ export const command = Command.make(
           default: {
             const { runs, unreadable } = yield* indexRuns(path);
             for (const one of unreadable) notice(oneLine(`${one.path}: ${one.reason}`));
-            const { files, faults } = yield* exportRuns(runs, format, folder);
+            const { files, faults } = yield* exportRuns(
+              all || isArtefact(path) ? runs : runs.filter((run) => !isArtefact(run.path)),
+              format,
+              folder,
+            );
             for (const fault of faults) notice(oneLine(fault));
             return files;
           }

@@ -10,58 +10,98 @@ import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { diffRows, diffRuns } from "../runs/diff.ts";
 import { type IndexedRun, indexRuns, type RunIndex } from "../runs/index.ts";
+import { isArtefact, type Scores } from "../runs/run_scores.ts";
+import { duration } from "../terminal/progress.ts";
 import { queryRuns } from "../runs/query.ts";
 import { table } from "../terminal/table.ts";
 import { oneLine } from "../terminal/visible.ts";
 import { notice, print } from "../terminal/output.ts";
-import { jsonFlag, textFlag } from "./flags.ts";
+import { jsonFlag, switchFlag, textFlag } from "./flags.ts";
 import { runIn } from "./run_in.ts";
 
 const flags = {
   runs: textFlag("runs", "runs", "folder below which runs are looked for"),
-  sort: textFlag("sort", "path", "field to sort by, such as started or -scores.presenceF1 (greatest first)"),
+  all: switchFlag("all", "also list the artefacts of stores, which runs share"),
+  sort: textFlag("sort", "-started", "field to sort by, such as path or -scores.presenceF1 (greatest first)"),
   json: jsonFlag,
 };
 
-const data = ({ path, status, manifest, scores }: IndexedRun): unknown => {
+const data = ({ path, status, manifest, scores, arms }: IndexedRun): unknown => {
   const { name, configHash, dataHash, device, started, finished, config } = manifest;
-  return { path, status, name, configHash, dataHash, device, started, finished, scores, config };
+  return { path, status, name, configHash, dataHash, device, started, finished, scores, arms, config };
 };
 
-const shown = ({ scores }: IndexedRun): string =>
-  Object.entries(scores).slice(0, 3).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`).join(
-    ", ",
-  );
+/** Scores that a list shows first. */
+const MAIN: readonly string[] = ["presenceF1", "countAccuracy", "referAccuracy"];
 
-const tell = (runs: readonly IndexedRun[], { unreadable }: RunIndex, json: boolean): void => {
+const display = (scores: Scores): string =>
+  [...MAIN.filter((name) => name in scores), ...Object.keys(scores).filter((name) => !MAIN.includes(name))]
+    .slice(0, 3).map((name) => `${name} ${Number(scores[name]!.toPrecision(4))}`).join(", ");
+
+/** The arm with the greatest first score, where there are several. */
+const bestArm = ({ arms }: IndexedRun): string => {
+  const [first = ""] = MAIN.filter((name) => Object.values(arms).some((scores) => name in scores));
+  const ranked = Object.entries(arms).toSorted(([, a], [, b]) => (b[first] ?? 0) - (a[first] ?? 0));
+  return ranked.length < 2 || first === "" ? "" : ranked[0]![0];
+};
+
+const took = ({ manifest: { started, finished } }: IndexedRun): string =>
+  finished === undefined ? "" : duration((Date.parse(finished) - Date.parse(started)) / 1000);
+
+const report = (runs: readonly IndexedRun[], { unreadable }: RunIndex, json: boolean): void => {
   print(
     json ? JSON.stringify(runs.map(data), null, 2) : table(
-      ["run", "status", "stages", "begun", "device", "scores"],
+      [
+        "run",
+        "status",
+        "started",
+        { name: "duration", align: "right" },
+        { name: "arms", align: "right" },
+        "best arm",
+        "scores",
+      ],
       runs.map((run) => [
         run.path,
-        run.status,
-        `${
-          run.manifest.stages.filter(({ status }) => status === "done").length
-        }/${run.manifest.stages.length}`,
+        run.status === "finished"
+          ? run.status
+          : `${run.status}, ${
+            run.manifest.stages.filter(({ status }) => status === "done").length
+          } of ${run.manifest.stages.length} stages`,
         run.manifest.started.slice(0, 16).replace("T", " "),
-        run.manifest.device,
-        shown(run),
+        took(run),
+        Object.keys(run.arms).length || undefined,
+        bestArm(run),
+        display(Object.keys(run.arms).length > 1 ? run.arms[bestArm(run)] ?? {} : run.scores),
       ]),
     ),
   );
   for (const { path, reason } of unreadable) notice(oneLine(`${path}: ${reason}`));
 };
 
-const asked = (folder: string, where: readonly string[], sort: string, json: boolean) =>
+interface Request {
+  readonly runs: string;
+  readonly all: boolean;
+  readonly sort: string;
+  readonly json: boolean;
+}
+
+const listed = (where: readonly string[], { runs, all, sort, json }: Request) =>
   Effect.gen(function* () {
-    const index = yield* indexRuns(folder);
-    tell(yield* fromEither(queryRuns(index, { where, sort })), index, json);
+    const index = yield* indexRuns(runs);
+    const own = all ? index.runs : index.runs.filter(({ path }) => !isArtefact(path));
+    const found = yield* fromEither(queryRuns(own, { where, sort }));
+    report(found, index, json);
+    if (found.length === 0) {
+      notice(own.length === 0 ? `${runs} has no runs` : `none of ${own.length} runs matches`);
+    }
+    const hidden = index.runs.length - own.length;
+    if (hidden > 0) notice(`${hidden} artefacts of stores are not listed; --all lists them`);
   });
 
-const list = Command.make("list", flags, ({ runs, sort, json }) => asked(runs, [], sort, json)).pipe(
+const list = Command.make("list", flags, (request) => listed([], request)).pipe(
   Command.withDescription("Lists the runs of a folder."),
   Command.withExamples([{
-    command: "deno task cos runs list --sort -started",
+    command: "deno task cos runs list",
     description: "the latest first",
   }]),
 );
@@ -78,7 +118,7 @@ const query = Command.make(
     ),
     ...flags,
   },
-  ({ where, runs, sort, json }) => asked(runs, where, sort, json),
+  ({ where, ...request }) => listed(where, request),
 ).pipe(
   Command.withDescription("Finds runs by fields of their configurations and by their scores."),
   Command.withExamples([{

@@ -182,7 +182,7 @@ export const groups: readonly Group[] = [
         name: "runs",
         about: "Lists runs, finds them by fields and scores, and says what two of them differ in.",
         examples: [
-          ["list --sort -started", "the latest first"],
+          ["list", "the latest first"],
           ["query pretrain.steps=240 'scores.presenceF1>0.7'", "by configuration and score"],
           ["diff runs/a runs/b", "configuration, data, code, device, stages and scores"],
         ],

@@ -41,7 +41,9 @@ export const diffRuns = (a: IndexedRun, b: IndexedRun): readonly Difference[] =>
   ...between("device", a.manifest.device, b.manifest.device, "device"),
   ...between("seeds", a.manifest.seeds, b.manifest.seeds, "seeds"),
   ...between("stages", stagesOf(a), stagesOf(b)),
-  ...between("scores", a.scores, b.scores),
+  ...(Object.keys(a.arms).length + Object.keys(b.arms).length > 0
+    ? between("scores", a.arms, b.arms)
+    : between("scores", a.scores, b.scores)),
 ];
 
 const shown = (value: unknown): string =>

@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect";
 import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { type DiskError, ifThere, onDisk } from "../base/disk.ts";
-import { hasFields, own } from "../base/fields.ts";
 import type { Manifest } from "./manifest.ts";
 import { readOwnText, runFolders } from "../base/own_file.ts";
 import { readManifest, type RunError } from "./run_directory.ts";
 import { isHeld } from "./run_lock.ts";
+import { type RunScores, type Scores, scoresOfResult, scoresOfSummary } from "./run_scores.ts";
 import { type RunStatus, statusOf } from "./status.ts";
 
 /** A run directory. */
@@ -17,8 +17,10 @@ export interface IndexedRun {
   readonly manifest: Manifest;
   /** How it stands. */
   readonly status: RunStatus;
-  /** What it found by name: `numbers` of its `result.json`, or nothing. */
-  readonly scores: Readonly<Record<string, number>>;
+  /** Its scores by name; of a run with several arms the best. */
+  readonly scores: Scores;
+  /** Its scores by arm and name. */
+  readonly arms: RunScores["arms"];
 }
 
 /** A directory that says it is a run and cannot be read. */
@@ -37,14 +39,6 @@ export interface RunIndex {
   readonly unreadable: readonly UnreadableRun[];
 }
 
-const scoresIn = (result: unknown): Readonly<Record<string, number>> => {
-  const numbers = hasFields(result) ? own(result, "numbers") : undefined;
-  const pairs = hasFields(numbers) ? Object.entries(numbers) : [];
-  return Object.fromEntries(
-    pairs.flatMap(([name, value]) => typeof value === "number" ? [[name, value]] : []),
-  );
-};
-
 /** Folders below the first that are looked through. */
 const MOST_DEEP = 32;
 
@@ -55,11 +49,18 @@ interface Found {
 
 const read = (folder: string): Effect.Effect<IndexedRun, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
-    const manifest = yield* readManifest(folder), result = `${folder}/result.json`;
+    const manifest = yield* readManifest(folder);
     const held = yield* Effect.promise(() => isHeld(`${folder}/lock`));
-    const text = yield* onDisk("read", result, () => ifThere(readOwnText(result)));
-    const scores = text === undefined ? {} : scoresIn(yield* fromEither(parseJson(result)(text)));
-    return { path: folder, manifest, status: statusOf(manifest, held), scores };
+    const json = (path: string) =>
+      Effect.flatMap(
+        onDisk("read", path, () => ifThere(readOwnText(path))),
+        (text) => text === undefined ? Effect.succeed(undefined) : fromEither(parseJson(path)(text)),
+      );
+    const result = yield* json(`${folder}/result.json`);
+    const found = result === undefined
+      ? scoresOfSummary(yield* json(`${folder}/summary.json`))
+      : scoresOfResult(result);
+    return { path: folder, manifest, status: statusOf(manifest, held), ...found };
   });
 
 const walk = (folder: string, found: Found, deep: number): Effect.Effect<void, DiskError> =>

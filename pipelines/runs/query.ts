@@ -2,9 +2,10 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { TaggedFault } from "../base/fault.ts";
-import { own, valueAt, valueOf } from "../base/fields.ts";
+import { endsOf, own, valueAt, valueOf } from "../base/fields.ts";
+import { nearestFirst } from "../base/misfits.ts";
 import type { Json } from "../base/hash.ts";
-import type { IndexedRun, RunIndex } from "./index.ts";
+import type { IndexedRun } from "./index.ts";
 
 /** A question about runs that cannot be understood. */
 export class QueryError extends TaggedFault("QueryError") {}
@@ -14,7 +15,7 @@ export type Comparison = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";
 
 /** One condition: a field, how it relates, and to what. */
 export interface Condition {
-  /** Path: of the configuration, `scores.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
+  /** Path: of the configuration, `scores.<name>`, `scores.<arm>.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
   readonly field: string;
   /** `~` holds where the field's text contains the value. */
   readonly relation: Comparison;
@@ -38,9 +39,12 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
 };
 
 /** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
-export const fieldOf = ({ manifest, scores, status, path }: IndexedRun, field: string): unknown => {
+export const fieldOf = ({ manifest, scores, arms, status, path }: IndexedRun, field: string): unknown => {
   const names = field.split(".");
-  if (names[0] === "scores") return own(scores, names.slice(1).join("."));
+  if (names[0] === "scores") {
+    return own(scores, names.slice(1).join(".")) ??
+      own(own(arms, names[1] ?? "") ?? {}, names.slice(2).join("."));
+  }
   return valueAt(manifest.config, names) ?? valueAt({ ...manifest, status, path }, names);
 };
 
@@ -81,9 +85,33 @@ export interface RunQuery {
   readonly sort?: string;
 }
 
-/** The runs that meet all conditions, sorted. */
+/** Names of every field of a run. */
+const fieldsOf = ({ manifest: { config, ...manifest }, scores, arms }: IndexedRun): readonly string[] => [
+  ...Object.keys(scores).map((name) => `scores.${name}`),
+  ...Object.entries(arms).flatMap(([arm, of]) => Object.keys(of).map((name) => `scores.${arm}.${name}`)),
+  ...endsOf(config).map(([path]) => path),
+  ...Object.keys(manifest),
+  "status",
+  "path",
+];
+
+/** A field that no run has, with the names that are like it. */
+const unknownField = (runs: readonly IndexedRun[], field: string): E.Either<QueryError, string> => {
+  if (runs.length === 0 || runs.some((run) => fieldOf(run, field) !== undefined)) return E.right(field);
+  const like = nearestFirst([...new Set(runs.flatMap(fieldsOf))], field).slice(0, 3);
+  return E.left(
+    new QueryError({
+      op: "query runs",
+      got: `${field}, which none of ${runs.length} runs has`,
+      expected: "a field of a configuration, a manifest, or scores.<name>",
+      mend: `the nearest are ${like.join(", ")}`,
+    }),
+  );
+};
+
+/** The runs that meet all conditions, sorted. A field that no run has is an error. */
 export const queryRuns = (
-  { runs }: RunIndex,
+  runs: readonly IndexedRun[],
   { where = [], sort = "path" }: RunQuery,
 ): E.Either<QueryError, readonly IndexedRun[]> => {
   const down = sort.startsWith("-"), field = down ? sort.slice(1) : sort;
@@ -95,6 +123,9 @@ export const queryRuns = (
   return pipe(
     where,
     E.traverseArray(conditionOf),
+    E.tap((conditions) =>
+      E.traverseArray((name: string) => unknownField(runs, name))([...conditions.map((c) => c.field), field])
+    ),
     E.map((conditions) => runs.filter((run) => conditions.every((c) => meets(run, c))).toSorted(compare)),
   );
 };

@@ -48,38 +48,122 @@ const textOf = (cell: Cell, digits: number | undefined): string => {
 const looksNumeric = (cell: Cell): boolean =>
   typeof cell === "number" || cell === undefined || /^[-+−]?[\d.,]+\s*(%|×|±.*)?$/.test(cell);
 
+/** Width of the terminal that reads standard output, places; without bound where no terminal reads it. */
+export const terminalWidth = (): number => {
+  try {
+    return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity;
+  } catch {
+    return Infinity;
+  }
+};
+
+/** A text in lines of at most `width` places: broken between words, and within words that are longer. */
+const wrapped = (text: string, width: number): readonly string[] => {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && displayWidth(line) + 1 + displayWidth(word) <= width) line += ` ${word}`;
+    else {
+      if (line !== "") lines.push(line);
+      line = "";
+      for (const char of word) {
+        if (displayWidth(line) + displayWidth(char) > width) {
+          lines.push(line);
+          line = "";
+        }
+        line += char;
+      }
+    }
+  }
+  return [...lines, line];
+};
+
+/** Longest part of a cell that stays on one line. */
+const LEAST = 12;
+
+const longestWord = (text: string): number => Math.max(...text.split(" ").map(displayWidth));
+
+/** Widths of columns that fit into `room` places, the widest made narrower first; undefined where none do. */
+const fitted = (
+  natural: readonly number[],
+  least: readonly number[],
+  room: number,
+): readonly number[] | undefined => {
+  const widths = [...natural];
+  for (let over = widths.reduce((a, b) => a + b, 0) - room; over > 0; over--) {
+    const widest = widths.reduce(
+      (best, width, i) => width > least[i]! && (best < 0 || width > widths[best]!) ? i : best,
+      -1,
+    );
+    if (widest < 0) return undefined;
+    widths[widest]!--;
+  }
+  return widths;
+};
+
+/** Rows as blocks of lines, a column each: for tables that are wider than their terminal however they are broken. */
+const stacked = (names: readonly string[], rows: readonly (readonly string[])[], width: number): string => {
+  const head = Math.max(...names.map(displayWidth));
+  return rows.map((row) =>
+    names.flatMap((name, i) =>
+      row[i] === ""
+        ? []
+        : wrapped(row[i]!, Math.max(LEAST, width - head - 2)).map((line, n) =>
+          `${padTo(n === 0 ? name : "", head, "left")}  ${line}`
+        )
+    ).join("\n")
+  ).join("\n\n");
+};
+
 /**
- * A table with ruled edges: one line a row, columns as wide as their widest cell, numbers to the right.
+ * A table with ruled edges: columns as wide as their widest cell, numbers to the right. A table that is wider than
+ * `width` breaks long cells into lines, or else lists each row as a block of `name  value` lines.
  * Rows shorter than the columns are filled up with empty cells.
  *
  * ```ts
  * import { table } from "./table.ts";
  *
- * const text = table(["arm", { name: "score", digits: 1 }], [["linear", 71.04], ["resampler", 68]]);
+ * const text = table(["arm", { name: "score", digits: 1 }], [["linear", 71.04], ["resampler", 68]], Infinity);
  * if (!text.includes("│ resampler │  68.0 │")) throw new Error(text);
  * ```
  */
-export const table = (columns: readonly (string | Column)[], rows: readonly (readonly Cell[])[]): string => {
+export const table = (
+  columns: readonly (string | Column)[],
+  rows: readonly (readonly Cell[])[],
+  width: number = terminalWidth(),
+): string => {
   const heads = columns.map((column): Column => typeof column === "string" ? { name: column } : column);
+  const names = heads.map(({ name }) => name);
   const texts = rows.map((row) => heads.map((head, i) => textOf(row[i], head.digits)));
-  const widths = heads.map((head, i) =>
-    Math.max(displayWidth(head.name), ...texts.map((row) => displayWidth(row[i]!)))
+  const column = (i: number): readonly string[] => [names[i]!, ...texts.map((row) => row[i]!)];
+  const widths = fitted(
+    heads.map((_, i) => Math.max(...column(i).map(displayWidth))),
+    heads.map((_, i) => Math.max(...column(i).map((text) => Math.min(LEAST, longestWord(text))))),
+    width - 3 * heads.length - 1,
   );
+  if (widths === undefined) return stacked(names, texts, width);
   const aligns = heads.map((head, i): Alignment =>
     head.align ??
       (rows.some((row) => row[i] !== undefined) && rows.every((row) => looksNumeric(row[i]))
         ? "right"
         : "left")
   );
-  const line = (cells: readonly string[]): string =>
-    `│ ${cells.map((cell, i) => padTo(cell, widths[i]!, aligns[i]!)).join(" │ ")} │`;
+  const lines = (cells: readonly string[]): readonly string[] => {
+    const broken = cells.map((cell, i) =>
+      displayWidth(cell) <= widths[i]! ? [cell] : wrapped(cell, widths[i]!)
+    );
+    return Array.from(
+      { length: Math.max(...broken.map(({ length }) => length)) },
+      (_, n) => `│ ${broken.map((cell, i) => padTo(cell[n] ?? "", widths[i]!, aligns[i]!)).join(" │ ")} │`,
+    );
+  };
   const rule = (left: string, cross: string, right: string): string =>
     `${left}${widths.map((width) => "─".repeat(width + 2)).join(cross)}${right}`;
   return [
     rule("┌", "┬", "┐"),
-    line(heads.map((head) => head.name)),
+    ...lines(names),
     rule("├", "┼", "┤"),
-    ...texts.map(line),
+    ...texts.flatMap(lines),
     rule("└", "┴", "┘"),
   ].join("\n");
 };

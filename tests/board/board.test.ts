@@ -74,7 +74,7 @@ test("words filter by name, device and field; an address and a query are each ot
   assert.equal(ids("q=GOING"), ["store/going"]);
   assert.equal(ids("q=cpu&status=stopped"), ["killed"]);
   assert.equal(ids("q=__proto__.x=1"), []);
-  const query = { words: "seed=3 b", status: "failed", runs: ["x/y", "z"], metric: "lr" } as const;
+  const query = { words: "seed=3 b", all: true, status: "failed", runs: ["x/y", "z"], metric: "lr" } as const;
   assert.equal(queryOf(new URLSearchParams(searchOf(query))), query);
   assert.equal(drawnBy(queryOf(new URLSearchParams("run=done&run=killed")), runs).length, 2);
   assert.equal(drawnBy(queryOf(new URLSearchParams("run=nowhere")), runs).length, 1);

@@ -19,6 +19,7 @@ import { newManifest, stageDone, stageFailed } from "../../pipelines/runs/manife
 import { metricLine } from "../../pipelines/runs/metrics.ts";
 import { writeParquet } from "../../pipelines/runs/parquet.ts";
 import { queryRuns } from "../../pipelines/runs/query.ts";
+import { noScores, scoresOfSummary } from "../../pipelines/runs/run_scores.ts";
 import { crc32c, eventWriter, maskedCrc } from "../../pipelines/runs/tensorboard.ts";
 
 const test = suite("run index");
@@ -89,7 +90,7 @@ test("a run whose lock names a living process is running; one of a process that 
 });
 
 const asked = (where: readonly string[], sort?: string): readonly string[] => {
-  const found = queryRuns(index, { where, ...(sort === undefined ? {} : { sort }) });
+  const found = queryRuns(index.runs, { where, ...(sort === undefined ? {} : { sort }) });
   if (E.isLeft(found)) throw found.left;
   return found.right.map(({ path }) => path.slice(-1));
 };
@@ -104,9 +105,43 @@ test("runs are asked for by field, score and status, and sorted; missing fields 
   assert.equal(asked([], "-scores.presenceF1"), ["a", "b", "c"]);
   assert.equal(asked([], "scores.presenceF1"), ["b", "a", "c"]);
   assert.equal(asked(["finetune.batch>text"]), [], "no order between numbers and texts");
-  const wrong = queryRuns(index, { where: ["batch"] });
+  const wrong = queryRuns(index.runs, { where: ["batch"] });
   assert.ok(E.isLeft(wrong));
   assert.match(wrong.left.message, /got batch; expected a field, one of = !=/);
+});
+
+test("a field that no run has is an error that names the nearest ones", () => {
+  for (const query of [{ where: ["scores.presenceF>0.5"] }, { sort: "-scores.presence" }]) {
+    const wrong = queryRuns(index.runs, query);
+    assert.ok(E.isLeft(wrong));
+    assert.match(wrong.left.message, /none of 3 runs has[^]*scores\.presenceF1/);
+  }
+  assert.ok(E.isRight(queryRuns([], { where: ["seed=1"] })), "no runs, no fields");
+});
+
+test("a run with arms has the scores of each, and the best of them; intervals count by their value", () => {
+  const interval = { value: 0.8, low: 0.7, high: 0.9 };
+  const found = scoresOfSummary({
+    arms: [
+      { name: "cos-20-84", scores: { presenceF1: interval, countAccuracy: 0.25, questions: { count: 3 } } },
+      { name: "resampler", scores: { presenceF1: 0.75, countAccuracy: 0.5 } },
+    ],
+  });
+  assert.equal(found, {
+    scores: { presenceF1: 0.8, countAccuracy: 0.5 },
+    arms: {
+      "cos-20-84": { presenceF1: 0.8, countAccuracy: 0.25 },
+      resampler: { presenceF1: 0.75, countAccuracy: 0.5 },
+    },
+  });
+  const run = { ...named("c"), ...found };
+  const of = (where: string) => E.toUnion(queryRuns([run], { where: [where] }));
+  assert.equal(of("scores.presenceF1>0.7"), [run]);
+  assert.equal(of("scores.cos-20-84.countAccuracy<0.3"), [run]);
+  assert.equal(of("scores.resampler.countAccuracy<0.3"), []);
+  for (const strange of [undefined, null, 3, [], { arms: 1 }, { arms: [1, null, { name: 2 }] }]) {
+    assert.equal(scoresOfSummary(strange), noScores);
+  }
 });
 
 test("two runs differ in what they differ in, and in nothing else", () => {

@@ -45,6 +45,35 @@ const cell = fc.oneof(
   fc.constant(undefined),
 );
 
+tables(
+  "fits the width that it is given: long cells are broken, then rows become blocks; nothing is lost",
+  () => {
+    const columns = ["arm", { name: "score", align: "right" as const }, "note"];
+    const rows = [[
+      "chain-of-sight-20",
+      "88.8 [85.1, 91.9]",
+      "pre-trained on twenty tokens, fine-tuned on eighty-four",
+    ], [
+      "resampler",
+      "84.9 [80.2, 88.0]",
+      "一二三四五六七八九十",
+    ]];
+    const words = (text: string): string => text.replace(/[^\p{L}\p{N}.,]/gu, "");
+    for (const width of [100, 72, 50, 30, 20]) {
+      const text = table(columns, rows, width);
+      for (const line of text.split("\n")) {
+        assert.ok(
+          displayWidth(line) <= Math.max(width, 26),
+          `${width}: ${line}`,
+        );
+      }
+      if (width >= 100) assert.match(text, /│ {3}score │|score │/);
+      if (width <= 30) assert.not.match(text, /│/);
+      for (const letter of new Set(words(rows.flat().join("")))) assert.ok(text.includes(letter), letter);
+    }
+  },
+);
+
 property(tables, "keeps every line as wide as the others, whatever the cells", [
   fc.array(fc.array(cell, { maxLength: 4 }), { maxLength: 5 }),
 ], (rows) => {

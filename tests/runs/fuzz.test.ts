@@ -216,7 +216,11 @@ property(
     assert.equal(paths.toSorted(), there ? [bad, `${root}/good`] : [`${root}/good`]);
     const good = index.runs.find(({ path }) => path === `${root}/good`)!;
     assert.equal(good.scores, { f1: 0.5 });
-    assert.ok(queryRuns(index, { where: ["scores.f1=0.5"], sort: "-scores.constructor" })._tag === "Right");
+    assert.ok(queryRuns(index.runs, { where: ["scores.f1=0.5"], sort: "-scores.f1" })._tag === "Right");
+    assert.ok(
+      queryRuns(index.runs, { sort: "scores.constructor" })._tag === "Left",
+      "a field that no run has",
+    );
     for (const run of index.runs) diffRuns(good, run);
     const scan = await scanRuns(root, newMemory());
     assert.ok(scan.runs.some(({ id }) => id === "good"));
