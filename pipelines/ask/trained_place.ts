@@ -30,7 +30,8 @@ const refuse = (op: string, got: string, expected: string, mend: string): Genera
   new GenerateError({ op, got, expected, mend });
 
 const WANTED = "the directory of a run, an ablation or an artefact";
-const MADE = "make one with `deno task quickstart`, and name its folder or a file of its checkpoints";
+const MADE =
+  "name one that `deno task quickstart` or `cos train` made; `ask` needs none to ask the shipped model";
 
 const kindOf = (path: string): Effect.Effect<"file" | "folder" | undefined, DiskError> =>
   onDisk(

@@ -1,8 +1,8 @@
 /**
  * A question to a trained model about a photo.
  *
- *     deno task cos ask --checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"
- *         [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
+ *     deno task cos ask --image photo.jpg --question "is there a cow"
+ *         [--checkpoint runs/quickstart-software-1] [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
  *         [--beams N] [--json] [--show out.png] [--benchmark NAME]
  *
  * The answer is written to standard output as it comes, everything else to standard error.
@@ -17,6 +17,7 @@ import { benchmarks } from "../eval/registry.ts";
 import { type Decoding, greedily } from "../generate/decoding.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { type Answer, ask } from "../ask/ask.ts";
+import { shippedModel } from "../ask/shipped.ts";
 import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
 import { choiceFlag, intFlag, switchFlag } from "./flags.ts";
@@ -25,10 +26,9 @@ const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
 
 const flags = {
-  checkpoint: Flag.String("checkpoint").pipe(
-    Flag.withDescription(
-      "directory of a quickstart, an ablation or a fine-tuning, or a fine-tuned checkpoint in one",
-    ),
+  checkpoint: optional(
+    Flag.String("checkpoint"),
+    "directory of a quickstart, an ablation or a fine-tuning, or a fine-tuned checkpoint in one; the shipped model by default",
   ),
   arm: optional(Flag.String("arm"), "arm of the run; the first with several scales by default"),
   images: Flag.String("image").pipe(
@@ -153,7 +153,23 @@ const askedAs = (name: Option.Option<string>, question: string) =>
 export const command = Command.make(
   "ask",
   flags,
-  ({ device, json, arm, beams, show, temperature, topP, topK, seed, benchmark, question, ...rest }) =>
+  (
+    {
+      checkpoint,
+      device,
+      json,
+      arm,
+      beams,
+      show,
+      temperature,
+      topP,
+      topK,
+      seed,
+      benchmark,
+      question,
+      ...rest
+    },
+  ) =>
     Effect.gen(function* () {
       const decoding = yield* decodingOf({ temperature, topP, topK, seed });
       const { question: prompt, notesOn } = yield* askedAs(benchmark, question);
@@ -161,6 +177,7 @@ export const command = Command.make(
       const answer = yield* ask(
         {
           ...rest,
+          checkpoint: Option.getOrElse(checkpoint, () => shippedModel),
           question: prompt,
           decoding,
           ...given("arm", arm),
