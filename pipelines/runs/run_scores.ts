@@ -1,10 +1,16 @@
 /** Scores of a run: of an artefact by name, of a run with arms by arm. */
 import { hasFields, own } from "../base/fields.ts";
 
-/** Scores by name. */
+/**
+ * Scores by name.
+ * @internal
+ */
 export type Scores = Readonly<Record<string, number>>;
 
-/** The scores of a run. */
+/**
+ * The scores of a run.
+ * @internal
+ */
 export interface RunScores {
   /** By name: those of an artefact, or the best of a run's arms. */
   readonly scores: Scores;
