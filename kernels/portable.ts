@@ -47,6 +47,7 @@ export * from "./device/device.ts";
 export * from "./device/dry.ts";
 export * from "./device/errors.ts";
 export * from "./device/evaluate.ts";
+export * from "./device/exchange.ts";
 export * from "./device/gpu_or_cpu.ts";
 export * from "./device/health.ts";
 export * from "./device/names.ts";

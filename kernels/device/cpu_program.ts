@@ -14,6 +14,7 @@ import { type Arena, lines } from "./cpu_memory.ts";
 import type { Job } from "./cpu_messages.ts";
 import type { Pool } from "./cpu_pool.ts";
 import { DeviceError, type DeviceFailure } from "./errors.ts";
+import { stretchesOf } from "./exchange.ts";
 import { checkInputs, checkPart, findNames } from "./names.ts";
 import { timesOf } from "../plan/profile.ts";
 import type { Program } from "./program.ts";
@@ -348,8 +349,35 @@ export const loadCpuProgram = (
         });
       });
 
+    const exchange: Program["exchange"] = (names, use) =>
+      Effect.gen(function* () {
+        const found = yield* findNames(plan, names);
+        yield* written.beforeRead(names);
+        const all = stretchesOf(
+          found.map(({ slot }) => ({ at: slotAt(slot), bytes: plan.memory.slots[slot]!.bytes })),
+        );
+        // the turn is over when the bytes were used: what is asked meanwhile comes after it
+        yield* Effect.acquireUseRelease(
+          wait({
+            try: () =>
+              new Promise<() => void>((resolve, reject) => {
+                cpu.inTurn(() => {
+                  cpu.pool.check();
+                  return new Promise<void>((end) => resolve(end));
+                }).catch(reject);
+              }),
+            catch: failed,
+          }),
+          () =>
+            Effect.forEach(all, ({ at, bytes }) => use(new Uint8Array(memory(), at, bytes)), {
+              discard: true,
+            }),
+          (end) => Effect.sync(end),
+        );
+      });
+
     const bytes = placed.buffers.reduce((n, b, i) => lent.has(i) ? n : n + b.bytes, 0);
-    const program: Program = { plan, bytes, write, writePart, run, read, profile };
+    const program: Program = { plan, bytes, write, writePart, run, read, exchange, profile };
     homes.set(program, {
       plan,
       written,

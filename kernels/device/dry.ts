@@ -81,6 +81,7 @@ export const dryDevice = (profile: DeviceProfile): DryDevice => {
       const dry: Program = {
         ...program,
         write: () => Effect.void,
+        exchange: () => Effect.void,
         run: Effect.sync(() => void entry.runs++),
       };
       loaded.set(dry, program);

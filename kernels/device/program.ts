@@ -12,6 +12,7 @@ import { type Homes, homesOf } from "../wgsl/module.ts";
 import { turnsOf } from "../schedule/turns.ts";
 import { dispatchesOf, type KernelDispatch } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
+import { type Exchange, exchangeOf } from "./exchange.ts";
 import { type Health, healthy } from "./health.ts";
 import { compilePipelines, type PipelineCache } from "./pipeline.ts";
 import { profileSteps, type Recorded } from "./profile.ts";
@@ -45,6 +46,8 @@ export interface Program {
   readonly run: ReturnType<typeof runnerOf>;
   /** Waits and downloads outputs (by name) or inputs (by path) that hold a value. Costs a wait on the queue. */
   readonly read: (names: readonly string[]) => ReturnType<typeof download>;
+  /** Hands the memory of inputs to the host between two runs. */
+  readonly exchange: Exchange;
   /** Runs every dispatch in a pass of its own and gives its time on the device. Uses up inputs and state. */
   readonly profile: (repeats?: number) => ReturnType<typeof profileSteps>;
 }
@@ -204,6 +207,7 @@ export const loadProgram = (
       writePart: (path, at, value) => uploadPart(on, path, at, value),
       run: runnerOf(on, steps),
       read: (names) => download(on, names),
+      exchange: yield* exchangeOf(on),
       profile: (repeats) => profileSteps(device, plan, steps, repeats),
     };
     const scratch = memory.buffers.flatMap(({ bytes, role }, i) =>

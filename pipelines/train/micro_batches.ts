@@ -26,20 +26,24 @@ export interface Additions {
   readonly hold?: number;
 }
 
-const bitsOf = (n: number): readonly number[] =>
-  [...n.toString(2)].reverse().flatMap((b, i) => b === "1" ? [i] : []);
+/** Sums that each of `count` micro-batches completes: those of two halves, and of their halves in turn. */
+const completedBy = (count: number): readonly number[] => {
+  if (count === 1) return [0];
+  const left = Math.ceil(count / 2), right = completedBy(count - left);
+  return [...completedBy(left), ...right.slice(0, -1), right.at(-1)! + 1];
+};
 
 /**
- * The order of additions over `count` micro-batches: a binary counter, whose level `k` stores the sum of `2^k` of them.
- * At most `log2(count)` sums are stored at a time.
+ * The order of additions over `count` micro-batches: a balanced tree that halves as long as it can, so that the sums over
+ * ranks of equal parts are its upper levels. At most `log2(count)` sums are stored at a time.
  */
-export const additionsOf = (count: number): readonly Additions[] =>
-  Array.from({ length: count }, (_, i): Additions => {
-    const bits = bitsOf(i);
-    if (i === count - 1) return { merge: bits };
-    const merge = bits.filter((bit, k) => bit === k);
-    return { merge, hold: merge.length };
+export const additionsOf = (count: number): readonly Additions[] => {
+  let stored = 0;
+  return completedBy(count).map((sums, i): Additions => {
+    const merge = Array.from({ length: sums }, () => --stored);
+    return i === count - 1 ? { merge } : { merge, hold: stored++ };
   });
+};
 
 /** The sources of a step of several micro-batches. All read and write the inputs `grad.*` and `held.*`. */
 export interface MicroSources<B> {

@@ -136,23 +136,37 @@ test("a weight that the loss does not return is refused by name", () => {
   );
 });
 
-test("additions are a balanced tree: every level stores one sum at a time, and all are added in the end", () => {
+/** The tree of sums over micro-batches from `first` on, as nested pairs; every level stores one sum at a time. */
+const treeOf = (count: number, first = 0): string => {
+  const stored = new Map<number, string>();
+  let sum = "";
+  additionsOf(count).forEach(({ merge, hold }, i) => {
+    sum = `${first + i}`;
+    for (const level of merge) {
+      sum = `(${stored.get(level)}+${sum})`;
+      stored.delete(level);
+    }
+    if (hold === undefined) return;
+    assert.not.ok(stored.has(hold), `${count}: level ${hold} is free`);
+    assert.ok(hold < Math.ceil(Math.log2(count)), `${count}: ${hold} levels`);
+    stored.set(hold, sum);
+  });
+  assert.is(stored.size, 0);
+  return sum;
+};
+
+test("additions are a balanced tree, and those of equal parts are its upper levels", () => {
+  assert.is(treeOf(4), "((0+1)+(2+3))");
   for (let count = 1; count <= 40; count++) {
-    const stored = new Map<number, readonly number[]>();
-    let sum: readonly number[] = [];
-    additionsOf(count).forEach(({ merge, hold }, i) => {
-      sum = [i];
-      for (const level of merge) {
-        sum = [...stored.get(level)!, ...sum];
-        stored.delete(level);
+    assert.equal(treeOf(count).match(/\d+/g)!.map(Number), Array.from({ length: count }, (_, i) => i));
+    for (let ranks = 2; count % ranks === 0; ranks *= 2) {
+      const part = count / ranks;
+      let parts = Array.from({ length: ranks }, (_, r) => treeOf(part, r * part));
+      while (parts.length > 1) {
+        parts = parts.flatMap((a, i) => i % 2 === 0 ? [`(${a}+${parts[i + 1]})`] : []);
       }
-      if (hold === undefined) return;
-      assert.not.ok(stored.has(hold), `${count}: level ${hold} is free`);
-      assert.is(sum.length, 2 ** hold);
-      stored.set(hold, sum);
-    });
-    assert.equal(sum, Array.from({ length: count }, (_, i) => i));
-    assert.is(stored.size, 0);
+      assert.is(parts[0], treeOf(count), `${count} micro-batches on ${ranks} ranks`);
+    }
   }
 });
 

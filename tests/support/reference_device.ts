@@ -87,6 +87,12 @@ const load: DeviceService["load"] = (plan, beside = []) =>
             const kept = name in plan.donate ? undefined : outputs.get(name);
             return [name, kept ?? cells.get(plan.donate[name] ?? name)!.value];
           }))),
+      exchange: (names, use) =>
+        Effect.flatMap(written.beforeRead(names), () =>
+          Effect.forEach(names, (name) => {
+            const { data } = cells.get(plan.donate[name] ?? name)!.value, words = Float32Array.from(data);
+            return Effect.map(use(new Uint8Array(words.buffer)), () => (data as Float32Array).set(words));
+          }, { discard: true })),
       profile: () => Effect.succeed([]),
     };
     homes.set(program, { cells, written });
