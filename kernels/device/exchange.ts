@@ -11,12 +11,16 @@ import { findNames } from "./names.ts";
 import type { BufferRange, OnDevice } from "./transfer.ts";
 import { wait } from "./wait.ts";
 
-/** Reads and changes bytes in place, in the element types of what lies there; f32 has four bytes each. */
+/**
+ * Reads and changes bytes in place, in the element types of what lies there; f32 has four bytes each.
+ * @internal
+ */
 export type UseBytes<E, R> = (bytes: Uint8Array<ArrayBufferLike>) => Effect.Effect<void, E, R>;
 
 /**
  * Hands the memory of inputs, or of results that replace them, to `use`, piece by piece: the same pieces in the same order for
  * equal plans. Waits for what was submitted; a later run reads what `use` left there.
+ * @internal
  */
 export type Exchange = <E, R>(
   names: readonly string[],
