@@ -8,6 +8,7 @@ export const layers: Readonly<Record<string, string>> = {
   base: "Either to Effect, errors, disk, hashes, random numbers, statistics, codecs of numbers",
   threads: "one pool of worker threads",
   terminal: "tables, progress bars and what is printed",
+  ranks: "processes that train together: Open MPI, and the order of their sums",
   runs: "run directories: manifests, metrics, locks, queries, exports",
   images: "decoding, resizing, CLIP's preprocessing, images in memory",
   records: "questions, answers and boxes: the types that data and benchmarks share",

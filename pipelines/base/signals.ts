@@ -5,8 +5,14 @@
  */
 import * as Effect from "effect/Effect";
 
-/** Exit codes as shells have them, by signal: the terminal's Ctrl-C, a request to end, the end of the terminal. */
-export const signalCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** Exit code of what the same command may go on with: after a notice of a scheduler, a lost device, ranks that hang. */
+export const MAY_HELP_AGAIN = 75;
+
+/**
+ * Exit codes by signal, as shells have them: the terminal's Ctrl-C, a request to end, the end of the terminal. SIGUSR1 is
+ * what schedulers send before a time limit.
+ */
+export const signalCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGUSR1: MAY_HELP_AGAIN } as const;
 
 /** A signal that ends a command. */
 export type EndingSignal = keyof typeof signalCodes;
@@ -17,7 +23,7 @@ export type SignalListener = (signal: EndingSignal) => void;
 const signals = Object.keys(signalCodes) as readonly EndingSignal[];
 
 /** Bits of Linux's mask of ignored signals. */
-const BITS = { SIGINT: 1n, SIGTERM: 14n, SIGHUP: 0n } as const;
+const BITS = { SIGINT: 1n, SIGTERM: 14n, SIGHUP: 0n, SIGUSR1: 9n } as const;
 
 /** Signals that this process was started to ignore, as `nohup` does with SIGHUP; unknown is none. */
 const ignoredAtStart = (): ReadonlySet<EndingSignal> => {
@@ -67,6 +73,11 @@ export const listenToSignals = (hear: SignalListener): void => {
 
 /** Whether this process was started to ignore SIGINT, as by a script that puts it into the background. */
 export const startedDeaf = (): boolean => (ignored ??= ignoredAtStart()).has("SIGINT");
+
+/** Takes a signal that another process heard as this one's own, unless one was heard already. */
+export const hearSignal = (signal: EndingSignal): void => {
+  if (heard === undefined) onSignal(signal);
+};
 
 /** The signal that was heard, if any. */
 export const heardSignal = (): EndingSignal | undefined => heard;

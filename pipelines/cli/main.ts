@@ -9,7 +9,9 @@ import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
 import process from "node:process";
 import { news, notice, results } from "../terminal/output.ts";
-import { heardSignal, listenToSignals, signalCodes, startedDeaf } from "../base/signals.ts";
+import { heardSignal, listenToSignals, MAY_HELP_AGAIN, signalCodes, startedDeaf } from "../base/signals.ts";
+import { wireFault } from "../engine/messages.ts";
+import { ExitCode } from "./usage.ts";
 
 interface FaultLike {
   readonly op: string;
@@ -115,6 +117,7 @@ export const runCommand = async (
     return await end(signalCodes[signal]);
   }
   const error = Cause.squash(exit.cause);
+  if (error instanceof ExitCode) return await end(error.code);
   if (!saidAlready(error)) notice(`\nerror: ${paragraph(error)}`);
-  return await end(1);
+  return await end(wireFault(error, "").again ? MAY_HELP_AGAIN : 1);
 };

@@ -2,7 +2,8 @@
  * Runs an experiment that a JSON file describes: models, data and stages of your own.
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
- *         [--set field=value ...] [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--extend run] [--check] [--json]
+ *         [--set field=value ...] [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--extend run] [--ranks N]
+ *         [--watchdog seconds] [--check] [--json]
  *     deno task cos train --init folder
  *
  * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
@@ -44,6 +45,7 @@ import { tuned } from "../tune/store.ts";
 import { withDownloads } from "../weights/huggingface/hub.ts";
 import { notice, print } from "../terminal/output.ts";
 import { bare, computeFlag, downloadFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
+import { onRanks, rankFlags, ranksAsked, threadsOf } from "./ranks.ts";
 import { UsageError } from "./usage.ts";
 
 const parts = {
@@ -89,6 +91,7 @@ const parts = {
     ),
   ),
   download: downloadFlag,
+  ...rankFlags,
   json: jsonFlag,
 };
 
@@ -216,6 +219,14 @@ const noFile = (): UsageError =>
     mend: "write one with: deno task cos train --init my-run",
   });
 
+const oneTraining = (): UsageError =>
+  new UsageError({
+    op: "train --ranks",
+    got: "--check or --sweep with several ranks",
+    expected: "one experiment that is trained",
+    mend: "leave --ranks out, or run the arms of the sweep one by one",
+  });
+
 /** The command. */
 export const command = Command.make(
   "train",
@@ -235,6 +246,8 @@ export const command = Command.make(
       log,
       extend,
       download,
+      ranks: count,
+      watchdog,
       json,
     },
   ) =>
@@ -246,7 +259,9 @@ export const command = Command.make(
       }
       if (Option.isNone(file)) return yield* Effect.fail(noFile());
       const path = file.value;
+      if (Option.isSome(count) && (check || sweep.length > 0)) return yield* Effect.fail(oneTraining());
       const experiment = yield* loadExperiment(path, set);
+      const ranks = yield* ranksAsked(experiment, count, watchdog);
       const resolved = yield* resolve(experiment, cache);
       if (check) {
         const mixtures = yield* checked(experiment, cache);
@@ -284,7 +299,12 @@ export const command = Command.make(
         onNone: () => run,
         onSome: (from) => withExtended(bare(from), run),
       });
-      const summary = yield* Effect.provide(shown(log, extended), tuned(deviceNamed(device, { halfSums })));
+      const found = yield* Effect.provide(
+        onRanks(ranks, places, shown(log, extended)),
+        tuned(deviceNamed(device, { halfSums, ...threadsOf(ranks) })),
+      );
+      if (Option.isNone(found)) return;
+      const summary = found.value;
       print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
       notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
     })).pipe((run) => download ? withDownloads(run) : run),

@@ -10,6 +10,7 @@ import { atomicWrite, type DiskError } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import type { EvalError } from "../eval/error.ts";
 import type { GenerationError } from "../generate/generator.ts";
+import { onLead, type RanksError, theRanks } from "../ranks/ranks.ts";
 import { libraryCommit } from "../runs/commit.ts";
 import { newManifest } from "../runs/manifest.ts";
 import type { MetricsError } from "../runs/metrics.ts";
@@ -56,6 +57,7 @@ import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.t
 import { mixtureSummary } from "./mixture_summary.ts";
 import { baseOf, modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
 import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
+import { onAllRanks } from "./rank_tasks.ts";
 import { writeRecord } from "./record.ts";
 import type { Resolved, ResolveError } from "./resolve.ts";
 import { heldOutOf } from "./validation.ts";
@@ -74,6 +76,7 @@ export type MakeError =
   | MetricsError
   | MixtureBatchError
   | MixtureInputError
+  | RanksError
   | RecordAnswerError
   | ResolveError
   | RunError
@@ -135,7 +138,7 @@ const learnt = (
         before.bridge,
         name,
       );
-      yield* writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture));
+      yield* onLead(writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture)));
       return { source, given: before };
     }
     const opened = yield* openedMixture(context, data);
@@ -144,7 +147,7 @@ const learnt = (
       { side: before.bridge.resolution },
       context.cache,
     );
-    yield* writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture));
+    yield* onLead(writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture)));
     return { source, given: seesPictures(before) ? before : withEncoder(before, weights) };
   });
 
@@ -165,6 +168,8 @@ const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec):
       ...held,
       ...(base === undefined ? {} : { leftOut: base }),
     })(given);
+    // others than rank 0 have no metrics
+    if ((yield* theRanks).rank > 0) return { numbers: {} };
     return trainingNumbers(yield* digestMetrics(metrics));
   }));
 
@@ -274,8 +279,8 @@ const encoded = (context: JobContext, job: Job): Making =>
     numbers: { scenes: features.count, cells: features.cells },
   }));
 
-/** Makes what a job is for. */
-const made = (context: JobContext, job: Job, run: StageRun): Making => {
+/** Makes what a job is for; on several ranks a training is made by all. */
+export const made = (context: JobContext, job: Job, run: StageRun): Making => {
   const spec = job.resolved.experiment.stages[job.stage];
   if (job.kind === "scenes") return drawn(context, job);
   if (job.kind === "features") return encoded(context, job);
@@ -283,7 +288,7 @@ const made = (context: JobContext, job: Job, run: StageRun): Making => {
     const training = trainEncoder(job.resolved.experiment, run, `${run.directory.path}/pictures`);
     return Effect.as(training, { numbers: {} });
   }
-  if ("train" in spec) return trained(context, job, run, spec.train);
+  if ("train" in spec) return onAllRanks(job, run, trained(context, job, run, spec.train));
   if ("expand" in spec) return grown(context, job, run);
   return "benchmarks" in spec.evaluate
     ? askedMixture(context, job, run, spec.evaluate)

@@ -1,8 +1,8 @@
 /** The actual step of a stage, compiled for a device that is not there: what it holds and what it does. */
-import { type Tensor, tensors, type Tree, type TreeError, zeros } from "@chain-of-sight/core";
-import { type DeviceError, type DeviceProfile, dryDevice, explain, theDevice } from "@chain-of-sight/kernels";
+import { type Tensor, tensors, type Tree, zeros } from "@chain-of-sight/core";
+import { type DeviceProfile, dryDevice, explain, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { loadPrograms } from "../train/programs.ts";
+import { loadPrograms, type StepError } from "../train/programs.ts";
 import type { Bindings } from "../train/training.ts";
 import type { PlannedTraining } from "./step.ts";
 
@@ -37,7 +37,7 @@ const shapesOf = ({ batch, micro }: PlannedTraining): Bindings =>
 export const compiledStep = (
   training: PlannedTraining,
   profile: DeviceProfile,
-): Effect.Effect<CompiledStep, DeviceError | TreeError> =>
+): Effect.Effect<CompiledStep, StepError> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), { device, programs } = dryDevice(profile);
     const loaded = yield* Effect.provideService(loadPrograms(training), theDevice(), device);

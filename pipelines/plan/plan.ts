@@ -1,11 +1,11 @@
 /** The plan of a configuration: parameters, work, memory and time of both stages, from descriptions alone. Pure. */
-import type { TreeError } from "@chain-of-sight/core";
-import { compile, type DeviceError } from "@chain-of-sight/kernels";
+import { compile } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { fromEither } from "../base/bridge.ts";
 import type { Geometry, NamedConfig, StageName } from "../configs/config.ts";
 import { modelOfStage, trainedInStage } from "../configs/model.ts";
+import type { StepError } from "../train/programs.ts";
 import { type CompiledStep, compiledStep } from "./compiled.ts";
 import { type PlanDevice, PlanError, profileOfDevice } from "./device.ts";
 import { type StepFlops, stepFlops } from "./flops.ts";
@@ -283,7 +283,7 @@ export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<Pla
 export const compiledPlan = (
   given: NamedConfig,
   settings: PlanSettings,
-): Effect.Effect<ConfigPlan, PlanError | DeviceError | TreeError> =>
+): Effect.Effect<ConfigPlan, PlanError | StepError> =>
   Effect.gen(function* () {
     const plan = yield* fromEither(planOf(given, settings)), profile = profileOfDevice(settings.device);
     const stages = { ...plan.stages };

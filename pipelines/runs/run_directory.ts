@@ -44,7 +44,8 @@ export interface OpenedRun {
   readonly manifest: Manifest;
 }
 
-const placesOf = (path: string, takenFrom: LockHolder | undefined): RunDirectory => ({
+/** The places of a run directory by its path. */
+export const runPlacesOf = (path: string, takenFrom: LockHolder | undefined): RunDirectory => ({
   path,
   manifest: `${path}/manifest.json`,
   checkpoints: `${path}/checkpoints`,
@@ -102,7 +103,7 @@ export const readManifest = (path: string): Effect.Effect<Manifest, DecodeError 
 const locked = (path: string): Effect.Effect<RunDirectory, DiskError | LockError, Scope.Scope> =>
   Effect.gen(function* () {
     const lock = yield* acquireLock(`${path}/lock`);
-    const places = placesOf(path, lock.takenFrom);
+    const places = runPlacesOf(path, lock.takenFrom);
     for (
       const folder of [places.checkpoints, places.metrics, places.samples, places.figures, places.predictions]
     ) {

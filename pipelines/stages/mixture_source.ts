@@ -19,6 +19,7 @@ import { type ArrangedRow, arrangementOf, rowOfTokens, type RowTokens } from "..
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import { type FeaturesBy, type FeatureStore, openFeatureStore } from "../train/feature_store.ts";
 import { type FillError, fillFeatures, type FillOptions } from "../train/fill_features.ts";
+import { partOf } from "../train/training.ts";
 import { stackedPixels } from "../images/pixels.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
@@ -117,10 +118,10 @@ const sourceOf = (
   words: mixture.language.words,
   batches: (seed, size) => {
     const steps = E.map(stepsOf(mixture, size))(orderOf(mixture, seed));
-    return (step) =>
+    return (step, part) =>
       Effect.gen(function* () {
         const { rows, length } = (yield* fromEither(steps))(step), paths = textPaths(mixture.row, length);
-        const examples = yield* Effect.forEach(rows, (draws) => drawn(mixture, draws, length));
+        const examples = yield* Effect.forEach(partOf(rows, part), (draws) => drawn(mixture, draws, length));
         const made = examples.map(({ row }) => row), places = examples.flatMap(({ images }) => images);
         const { ids, labels }: Batch = yield* fromEither(batchOf(made));
         const { segments, after, imageSegments } = arrangementOf(made);

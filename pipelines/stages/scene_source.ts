@@ -11,6 +11,7 @@ import { batchAt, type BatchError } from "../text/batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { questionBatch, type TextConfig, trainingRow } from "../train/rows.ts";
+import { type BatchPart, partOf } from "../train/training.ts";
 import type { LanguageSource } from "./source.ts";
 
 /** What models of a run learn from at one resolution. */
@@ -61,8 +62,11 @@ export const sceneSource = (
     words: { yes: first("yes"), no: first("no") },
     batches: (seed, size) => {
       const order = batchAt(seed, scenes.length, size);
-      const arraysAt = (step: number): E.Either<BatchError, Readonly<Record<string, NdArray>>> => {
-        const examples = order(step);
+      const arraysAt = (
+        step: number,
+        part?: BatchPart,
+      ): E.Either<BatchError, Readonly<Record<string, NdArray>>> => {
+        const examples = partOf(order(step), part);
         const rows = examples.map(({ index, epoch }) =>
           trainingRow(tokenizer, scenes[index]!, data, text, epoch)
         );
@@ -74,7 +78,7 @@ export const sceneSource = (
           })),
         );
       };
-      return (step) => Effect.suspend(() => fromEither(arraysAt(step)));
+      return (step, part) => Effect.suspend(() => fromEither(arraysAt(step, part)));
     },
   };
 };

@@ -1,7 +1,7 @@
 /** What a stage learns from: the batch of every step, and what decides it. Scenes are one source, mixtures another. */
-import { input, type NdArray, type VisionLanguageBatch } from "@chain-of-sight/core";
-import type * as Effect from "effect/Effect";
+import { input, type VisionLanguageBatch } from "@chain-of-sight/core";
 import type { Json } from "../base/hash.ts";
+import type { BatchAt } from "../train/training.ts";
 
 /** What a batch holds of its images: as many as its rows have places. */
 export type SightSpec =
@@ -9,12 +9,6 @@ export type SightSpec =
   | { readonly kind: "features"; readonly levels: number; readonly cells: number; readonly width: number }
   /** Pictures `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
   | { readonly kind: "pictures"; readonly side: number };
-
-/**
- * The arrays for every input of {@link sourceInputs}, by step.
- * @internal
- */
-export type BatchesByStep<E, R> = (step: number) => Effect.Effect<Readonly<Record<string, NdArray>>, E, R>;
 
 /** Rows whose images stand anywhere in their text. */
 export interface RowSpec {
@@ -42,8 +36,8 @@ export interface LanguageSource<E = never, R = never> {
   readonly vocabulary: number;
   /** The first tokens of the answers yes and no. */
   readonly words: { readonly yes: number; readonly no: number };
-  /** The batches of a seed: a function of the step alone, so that a resumed training meets the same examples. */
-  readonly batches: (seed: number, size: number) => BatchesByStep<E, R>;
+  /** The batches of a seed: the arrays for every input of {@link sourceInputs}, by step. */
+  readonly batches: (seed: number, size: number) => BatchAt<E, R>;
 }
 
 /** Input paths of the text of a batch: those of rows that are shorter than the source's longest name their length. */

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import type { DiskError } from "../base/disk.ts";
+import { onLead } from "../ranks/ranks.ts";
 import { type Manifest, stageDone, stageFailed, stageOf, stageStarted } from "../runs/manifest.ts";
 import {
   checkpointPath,
@@ -44,14 +45,14 @@ export const stagePlaces = (
   metrics: metricsPath(run.directory, name),
 });
 
-/** Changes the manifest of a run, on disk too. */
+/** Changes the manifest of a run, on disk too; of several ranks one does. */
 export const note = (
   run: StageRun,
   change: (manifest: Manifest) => Manifest,
 ): Effect.Effect<void, DiskError> =>
   Effect.suspend(() => {
     run.manifest = change(run.manifest);
-    return writeManifest(run.directory, run.manifest);
+    return onLead(writeManifest(run.directory, run.manifest));
   });
 
 const now = (): string => new Date().toISOString();

@@ -13,6 +13,7 @@ import { reportProgress, startProgress } from "../terminal/progress.ts";
 import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { openEncoder } from "./encoder.ts";
+import { theRanks } from "../ranks/ranks.ts";
 import type { NewRow, PictureRefusal } from "./feature_rows.ts";
 import type { FeatureStore } from "./feature_store.ts";
 import { stackedPixels } from "../images/pixels.ts";
@@ -92,7 +93,11 @@ export const fillFeatures = (
       return yield* Effect.fail(errorOf(files.get(known[0]!.content)!.name, known[0]!));
     }
     const isOpen = (content: string): boolean => !store.has(content) && store.refusal(content) === undefined;
-    const missing = [...files.values()].filter(({ content }) => isOpen(content));
+    const open = [...files.values()].filter(({ content }) => isOpen(content)),
+      { rank, size } = yield* theRanks;
+    // each rank begins elsewhere, and leaves out what the others have stored meanwhile
+    const first = Math.floor(open.length * rank / size),
+      missing = [...open.slice(first), ...open.slice(0, first)];
     let computed = 0, done = 0;
     if (missing.length > 0) {
       const decode = yield* openSquares({ side: views.side, workers });

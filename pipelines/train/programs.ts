@@ -11,13 +11,18 @@ import {
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { additionsOf, microBatchesOf, microSources } from "./micro_batches.ts";
+import { type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type StepSource, stepSource } from "./step_source.ts";
+import { sumOverRanks } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
+
+/** What a step can fail with. */
+export type StepError = DeviceError | RanksError | TreeError;
 
 /** A step on batches of one shape. */
 export interface StepProgram {
-  /** Uploads a batch and computes the step. */
-  readonly step: (batch: Bindings) => Effect.Effect<void, DeviceError | TreeError>;
+  /** Uploads a batch, or this rank's part of it, and computes the step. */
+  readonly step: (batch: Bindings) => Effect.Effect<void, StepError>;
   /** What it gets done, in the unit of the training. */
   readonly amount: number;
 }
@@ -81,14 +86,18 @@ const loadWhole = <B, E, R>(
     return { step, main, of: chosenBy(all), deviceBytes: bytesOf(all.map(({ program }) => program)) };
   });
 
-/** A step is a program for the gradients, run for each micro-batch, programs that add them, and one that updates. */
+/**
+ * A step is a program for the gradients, run for each micro-batch, programs that add them, and one that updates. Each of
+ * several ranks has its share of the micro-batches, and the upper levels of the tree of sums are those over ranks.
+ */
 const loadMicro = <B, E, R>(
   training: Training<B, E, R>,
   count: number,
 ): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { batch, work, others = [] } = training, sources = microSources(training);
-    const additions = additionsOf(count), levels = Math.max(...additions.map(({ hold = -1 }) => hold)) + 1;
+    const share = count / (yield* theRanks).size;
+    const additions = additionsOf(share), levels = Math.max(...additions.map(({ hold = -1 }) => hold)) + 1;
     // the update wants parameters, memory and gradients side by side: it decides their places
     const main = yield* loadMain(sources.update.source);
     const merges: Program[] = [], holds: Program[] = [];
@@ -101,12 +110,13 @@ const loadMicro = <B, E, R>(
       amount,
       step: (whole) =>
         Effect.gen(function* () {
-          for (const [i, micro] of microBatchesOf(whole, count).entries()) {
+          for (const [i, micro] of microBatchesOf(whole, share).entries()) {
             yield* Effect.andThen(program.write(micro), program.run);
             const { merge, hold } = additions[i]!;
             for (const level of merge) yield* merges[level]!.run;
             if (hold !== undefined) yield* holds[hold]!.run;
           }
+          yield* sumOverRanks(main);
           yield* main.run;
         }),
     });

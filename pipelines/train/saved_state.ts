@@ -12,6 +12,7 @@ import type { DeviceError, Program } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { sweepTemps } from "../base/disk.ts";
+import { alone, type Ranks, theRanks } from "../ranks/ranks.ts";
 import {
   type CheckpointError,
   inMemory,
@@ -24,6 +25,7 @@ import type { StoredType } from "../weights/stored.ts";
 import type { StoredArrays } from "../weights/write.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath } from "./kept.ts";
+import { batchesHere } from "./together.ts";
 import type { Bindings, Training, TrainingResult } from "./training.ts";
 
 /** Prefix of a parameter's name in a checkpoint. */
@@ -216,17 +218,21 @@ export const trainedWeights = (
     return { weights, which, metadata, hash: hash! };
   }));
 
-/** The file beside a checkpoint that holds the batch at which its training stopped. */
-export const badBatchPath = (checkpoint: string): string =>
-  `${checkpoint.replace(/\.safetensors$/, "")}.not-finite.safetensors`;
+/** The file beside a checkpoint that holds the batch at which its training stopped, or a rank's part of it. */
+export const badBatchPath = (
+  checkpoint: string,
+  { rank, size }: Pick<Ranks, "rank" | "size"> = alone,
+): string =>
+  `${checkpoint.replace(/\.safetensors$/, "")}.not-finite${size === 1 ? "" : `.rank-${rank}`}.safetensors`;
 
-/** Saves a batch whose step was not finite, with the number of the step, counted from 1. Gives the file. */
+/** Saves this rank's part of a batch whose step was not finite, with the number of the step, counted from 1. Gives the file. */
 export const saveBadBatch = <B, E, R>(
   training: Training<B, E, R>,
   step: number,
 ): Effect.Effect<string, CheckpointError | E, R> =>
   Effect.gen(function* () {
-    const path = badBatchPath(training.places.checkpoint), batch = yield* training.batchAt(step - 1);
+    const path = badBatchPath(training.places.checkpoint, yield* theRanks);
+    const batch = yield* batchesHere(training)(step - 1);
     yield* save(path, batch, { stage: training.stage, identity: training.identity, step: String(step) });
     return path;
   });

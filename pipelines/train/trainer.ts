@@ -17,6 +17,7 @@ import {
   syncMetrics,
 } from "../runs/metrics.ts";
 import type { DiskError } from "../base/disk.ts";
+import { type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type LiveTail, openLiveTail } from "../runs/live.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
@@ -38,12 +39,20 @@ import {
   stateOf,
 } from "./saved_state.ts";
 import { RING } from "./step_source.ts";
+import { agree, batchesHere, beginTogether, checkShares, compareStates } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
 import { type LoadedValidation, loadValidation, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
 
 /** What a training can fail with, beside what its batches fail with. */
-export type TrainError = CheckpointError | DeviceError | DiskError | MetricsError | TrainingError | TreeError;
+export type TrainError =
+  | CheckpointError
+  | DeviceError
+  | DiskError
+  | MetricsError
+  | RanksError
+  | TrainingError
+  | TreeError;
 
 /** A finished training. */
 export interface Trained {
@@ -123,6 +132,19 @@ const badIn = (
     ? undefined
     : ["loss", "gradNorm"].find((name) => !Number.isFinite(row[name]));
 
+/** The error of a step that was not finite; the batch is kept, by each rank its part. */
+const stoppedAt = <B, E, R>(
+  training: Training<B, E, R>,
+  row: MetricRecord,
+  name: string,
+): Effect.Effect<TrainingError, TrainError | E, R> =>
+  Effect.gen(function* () {
+    const batch = yield* saveBadBatch(training, row.step);
+    // rank 0 ends all ranks when it ends
+    yield* (yield* theRanks).gather("");
+    return notFinite(training.stage, row, name, batch);
+  });
+
 /** Waits for the submitted steps and records their metrics. Whole or not at all with regard to interruption. */
 const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
   Effect.uninterruptible(Effect.gen(function* () {
@@ -146,8 +168,7 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
     for (const row of rows) {
       const bad = badIn(training, row);
       if (bad === undefined) continue;
-      const batch = yield* saveBadBatch(training, row.step);
-      return yield* Effect.fail(notFinite(training.stage, row, bad, batch));
+      return yield* Effect.fail(yield* stoppedAt(training, row, bad));
     }
     yield* reportProgress(run.report, {
       step: at.known,
@@ -175,6 +196,8 @@ const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =
   Effect.gen(function* () {
     const { main, step } = run.programs;
     if (run.saved !== run.at.known) {
+      yield* agree({ kind: "compare" });
+      yield* compareStates(run.training, main, step.changing);
       yield* syncMetrics(run.log);
       yield* saveState(run.training, stateOf(main, step.changing), run.at.known);
       run.saved = run.at.known;
@@ -235,9 +258,11 @@ const submit = <B, E, R>(run: Running<B, E, R>, batch: Bindings): Effect.Effect<
 /** Milliseconds of submitting after which signals are heard. */
 const BREATH = 200;
 
-const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | E, R> =>
+/** Trains to the end, or on several ranks until one of them has heard a signal: gives whether it has, and nothing is lost. */
+const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<boolean, TrainError | E, R> =>
   Effect.gen(function* () {
-    const { at, training } = run, { total, places, batchAt } = training;
+    const { at, training } = run, { total, places } = training, batchAt = batchesHere(training);
+    const { size } = yield* theRanks;
     const { every = Infinity } = training.validation ?? {}, { stableUntil } = training.schedule;
     const stable = training.keep?.stable === true ? stableUntil : Infinity;
     const until = (every: number): number => every === Infinity ? Infinity : every - at.known % every;
@@ -248,11 +273,16 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
     // an interrupted validation is made up for
     yield* validate(run);
     if (at.known > 0 && isKept()) yield* keep(run);
-    if (ends()) return;
+    if (ends()) return false;
     let batch = yield* batchAt(at.known);
     while (!ends()) {
       const next = [until(places.every), until(every), total - at.known, stable - at.known];
       const count = Math.min(windowOf(run.last, batchBytes(batch)), ...next.filter((steps) => steps > 0));
+      const { stopping } = yield* agree({ kind: "steps", count });
+      if (stopping && size > 1) {
+        yield* keep(run);
+        return true;
+      }
       at.windowBegan = performance.now();
       let breath = at.windowBegan;
       for (let i = 0; i < count; i++) {
@@ -268,7 +298,42 @@ const loop = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError | 
       if (isKept()) yield* keep(run);
       yield* Effect.sleep(0); // signals are heard here
     }
+    return false;
   });
+
+/** What ranks other than 0 do in a training: steps, as it says; they write nothing. */
+const follow = <B, E, R>(
+  training: Training<B, E, R>,
+): Effect.Effect<void, TrainError | E, Device | R> =>
+  Effect.scoped(Effect.gen(function* () {
+    if ((yield* agree()).order.kind === "end") return;
+    const programs = yield* openToSignals(loadPrograms(training)),
+      { step: { ring, changing }, main } = programs;
+    yield* writeState(programs, undefined);
+    yield* main.write({ [RING]: zerosArray("f32", ring.spec.shape) });
+    yield* beginTogether(training, main, changing);
+    const batchAt = batchesHere(training);
+    let at = (yield* main.read(["state.step"]))["state.step"]!.data[0]!;
+    yield* Effect.uninterruptible(Effect.gen(function* () {
+      for (;;) {
+        const { order, stopping } = yield* agree();
+        if (order.kind === "end") return;
+        if (order.kind === "compare") yield* compareStates(training, main, changing);
+        if (order.kind !== "steps" || stopping) continue;
+        const from = at;
+        for (; at < from + order.count; at++) {
+          const batch = yield* batchAt(at);
+          yield* programs.of(batch).step(batch);
+          yield* Effect.sleep(0);
+        }
+        const rows = ring.read((yield* main.read([RING]))[RING]!, from, at);
+        for (const [i, metrics] of rows.entries()) {
+          const row: MetricRecord = { step: from + i + 1, ...metrics }, bad = badIn(training, row);
+          if (bad !== undefined) return yield* Effect.fail(yield* stoppedAt(training, row, bad));
+        }
+      }
+    }));
+  }));
 
 /**
  * Trains to the last step, from the last checkpoint where there is one. Interrupting it saves a checkpoint first.
@@ -281,8 +346,13 @@ export const train = <B, E, R>(
   training: Training<B, E, R>,
 ): Effect.Effect<Trained, TrainError | E, Device | R> =>
   Effect.scoped(Effect.gen(function* () {
-    const began = performance.now();
+    const began = performance.now(), { rank, size } = yield* theRanks;
     const { total, places, stage, work, validation } = training;
+    if (rank > 0) {
+      yield* follow(training);
+      return { params: training.initial, steps: total, metrics: places.metrics, wallSeconds: 0 };
+    }
+    yield* checkShares(training);
     let saved = yield* openState(training), history = noHistory, last: MetricRecord | undefined;
     const read = (record: MetricRecord): void => {
       if (typeof record.seconds === "number") last = record;
@@ -322,18 +392,21 @@ export const train = <B, E, R>(
       });
     const validated = !isDue(training, from) || history.validated >= from;
     if (saved !== undefined && validated && (from >= total || endsEarly(training, history) !== undefined)) {
+      yield* agree({ kind: "end" });
       return yield* done(yield* savedParams(saved, training.initial, training.result?.weights), from);
     }
     const device = yield* theDevice();
     if (training.precision === "mixed" && !device.profile.f16) {
       return yield* Effect.fail(noHalf(stage, device.profile.name, from));
     }
+    yield* agree({ kind: "begin" });
     // compiling takes seconds, and there is nothing to save yet
     const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
     const loaded = validation &&
       (yield* openToSignals(loadValidation(training, validation, main)));
     yield* writeState(programs, saved);
     yield* main.write({ [RING]: zerosArray("f32", step.ring.spec.shape) });
+    yield* beginTogether(training, main, step.changing);
     const live = yield* openLiveTail(places.metrics);
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
@@ -349,13 +422,16 @@ export const train = <B, E, R>(
       history,
       saved: saved && from,
     };
-    yield* loop(run).pipe(
+    // several ranks end after the same step, so that none is interrupted by itself
+    const stopped = yield* size > 1 ? Effect.uninterruptible(loop(run)) : loop(run).pipe(
       Effect.onInterrupt(() =>
         Effect.andThen(settle(run), keep(run)).pipe(
           Effect.catch((error) => Effect.logWarning(`${stage} is not saved: ${String(error)}`)),
         )
       ),
     );
+    yield* agree({ kind: "end" });
+    if (stopped) return yield* Effect.interrupt;
     history = run.history;
     return yield* done(yield* paramsNow(training, programs), at.known);
   }));

@@ -21,12 +21,27 @@ export type OnNonFinite = "stop" | "skip";
 /** Host arrays of one step by input path. */
 export type Bindings = Readonly<Record<string, NdArray>>;
 
+/** One of some equal parts of a batch's rows, in their order: what one rank computes on. */
+export interface BatchPart {
+  /** Its number, from 0. */
+  readonly index: number;
+  /** How many there are. */
+  readonly of: number;
+}
+
+/** A part of the rows of a batch; all of them without one. */
+export const partOf = <A>(rows: readonly A[], part?: BatchPart): readonly A[] => {
+  if (part === undefined) return rows;
+  const size = rows.length / part.of;
+  return rows.slice(part.index * size, (part.index + 1) * size);
+};
+
 /**
- * The arrays of a step, or of a batch of validation: a function of its number alone, so that a resumed training sees the
- * same.
+ * The arrays of a step, or of a batch of validation, or of a part of its rows: a function of its number alone, so that a
+ * resumed training sees the same.
  * @internal
  */
-export type BatchAt<E, R> = (step: number) => Effect.Effect<Bindings, E, R>;
+export type BatchAt<E, R> = (step: number, part?: BatchPart) => Effect.Effect<Bindings, E, R>;
 
 /**
  * Scores of the parameters after a step, by name.

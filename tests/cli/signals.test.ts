@@ -133,7 +133,7 @@ test("all commands are among those that are tried", () => {
 });
 
 test("every command ends at SIGINT, SIGTERM and SIGHUP with the exit code of the signal, and leaves no part of a file", async () => {
-  const signals = Object.keys(signalCodes) as readonly (keyof typeof signalCodes)[];
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const [i, name] of names.entries()) {
     const signal = signals[i % signals.length]!, { code, err } = await ended(name, signal);
     assert.is(code, signalCodes[signal], `${name} at ${signal}: ${code} ${err}`);

@@ -7,6 +7,7 @@ import { type LanguageStage, languageTraining } from "../../pipelines/stages/lan
 import { partsOf } from "../../pipelines/stages/model.ts";
 import { freshArm } from "./fresh_arm.ts";
 import type { LanguageSource } from "../../pipelines/stages/source.ts";
+import { microBatchesOf } from "../../pipelines/train/micro_batches.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 
 /** Progress that nobody sees. */
@@ -30,19 +31,20 @@ const source = <E = never>(
   length,
   vocabulary,
   words: { yes: 1, no: 2 },
-  batches: (seed, size) => (step) => {
+  batches: (seed, size) => (step, part) => {
     const error = failing(step), rng = rngOf("tiny", seed, step);
     if (error !== undefined) return Effect.fail(error);
     const level = (): NdArray =>
       f32([size, cells, width], Array.from({ length: size * cells * width }, () => rng.range(-1, 1)));
     const ids = Array.from({ length: size * length }, (_, i) => (i * 5 + rng.below(3)) % vocabulary);
     const labels = ids.map((id, i) => i % length === 0 ? -100 : id);
-    return Effect.succeed({
+    const whole = {
       "features.0": level(),
       "features.1": level(),
       ids: i32([size, length], ids),
       labels: i32([size, length], labels),
-    });
+    };
+    return Effect.succeed(part === undefined ? whole : microBatchesOf(whole, part.of)[part.index]!);
   },
 });
 

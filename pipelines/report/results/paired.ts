@@ -2,7 +2,7 @@
  * Steps of pre-training timed side by side: in every round each arm does some steps in turn, so that whatever else the
  * machine does falls on all. The step is the one that trains, on numbers in place of scenes.
  */
-import { ndarray, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { ndarray, zerosArray } from "@chain-of-sight/core";
 import { type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -17,7 +17,7 @@ import { languageTraining } from "../../stages/language.ts";
 import { viewsRead } from "../../stages/model.ts";
 import { freshModel } from "../../stages/train.ts";
 import type { LanguageSource } from "../../stages/source.ts";
-import { loadPrograms } from "../../train/programs.ts";
+import { loadPrograms, type StepError } from "../../train/programs.ts";
 import { median } from "../../base/quantile.ts";
 import { RING } from "../../train/step_source.ts";
 import { cellsOf } from "../../vision/tower.ts";
@@ -96,10 +96,10 @@ interface Side {
   readonly arm: string;
   readonly tokens: number;
   readonly main: Program;
-  readonly step: Effect.Effect<void, DeviceError | TreeError>;
+  readonly step: Effect.Effect<void, StepError>;
 }
 
-const sideOf = (resolved: Resolved): Effect.Effect<Side, DeviceError | TreeError, Device | Scope.Scope> =>
+const sideOf = (resolved: Resolved): Effect.Effect<Side, StepError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { experiment: { name, seed }, parts: model } = resolved, source = sourceOf(resolved);
     const { name: stage, data: _, ...config } = pretrainOf(resolved);
@@ -117,7 +117,7 @@ const sideOf = (resolved: Resolved): Effect.Effect<Side, DeviceError | TreeError
   });
 
 /** Seconds of a step in a window that ends with a wait for the device. */
-const windowOf = ({ main, step }: Side, steps: number): Effect.Effect<number, DeviceError | TreeError> =>
+const windowOf = ({ main, step }: Side, steps: number): Effect.Effect<number, StepError> =>
   Effect.gen(function* () {
     const began = performance.now();
     for (let i = 0; i < steps; i++) yield* step;
@@ -146,7 +146,7 @@ const load = (): number => Deno.loadavg()[0]!;
 /** Times the arms of an ablation side by side on the device of the context. Throws ConfigError for an arm that does not fit. */
 export const timePaired = (
   { config, configHash, arms, steps, rounds, command }: PairedOptions,
-): Effect.Effect<PairedTimes, DeviceError | TreeError, Device> =>
+): Effect.Effect<PairedTimes, StepError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), before = load(), sides: Side[] = [];
     for (const name of [config.baseline, ...arms]) {

@@ -100,8 +100,8 @@ test("a batch is a function of seed and step alone, whatever was asked before", 
   const batches = await run(Effect.gen(function* () {
     const { source } = yield* mixtureAt(112);
     const [a, b, other] = [source.batches(5, 4), source.batches(5, 4), source.batches(6, 4)];
-    const forth = yield* Effect.forEach([0, 1, 2, 7], a);
-    const back = yield* Effect.forEach([7, 2, 1, 0], b);
+    const forth = yield* Effect.forEach([0, 1, 2, 7], (step) => a(step));
+    const back = yield* Effect.forEach([7, 2, 1, 0], (step) => b(step));
     assert.equal(back.toReversed(), forth);
     const [, differs] = [forth[0]!, (yield* other(0)).ids!];
     assert.not.equal(differs.data, forth[0]!.ids!.data);

@@ -1,0 +1,83 @@
+/** Commands on several ranks. */
+import { type Device, theDevice } from "@chain-of-sight/kernels";
+import { Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import type * as Scope from "effect/Scope";
+import { jobContext } from "../engine/context.ts";
+import { type Experiment, trainsOf } from "../engine/experiment.ts";
+import { checkRanks, follow } from "../engine/follow.ts";
+import type { MakeError } from "../engine/make.ts";
+import { endRanks } from "../engine/rank_tasks.ts";
+import { launch } from "../ranks/launch.ts";
+import { openMpi, startedAsRank } from "../ranks/mpi.ts";
+import { alone, type Ranks, RanksError, theRanks } from "../ranks/ranks.ts";
+import type { TrainingError } from "../train/fault.ts";
+import { checkShares } from "../train/together.ts";
+import { countFlag, wholeFlag } from "./flags.ts";
+import { ExitCode } from "./usage.ts";
+
+/** How many ranks, and how long they wait for each other. */
+export const rankFlags = {
+  ranks: Flag.optional(wholeFlag(
+    "ranks",
+    "processes that share the micro-batches of every step, by Open MPI: a power of two that divides micro",
+  )),
+  watchdog: countFlag("watchdog", 300, "seconds without an answer after which ranks end, with exit code 75"),
+};
+
+/**
+ * The ranks that `--ranks` asks for: this process where mpirun or srun started it as one of them. Otherwise it starts them, and
+ * ends with their exit code.
+ */
+export const ranksAsked = (
+  experiment: Experiment,
+  ranks: Option.Option<number>,
+  watchdog: number,
+): Effect.Effect<Ranks, ExitCode | RanksError | TrainingError, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (Option.isNone(ranks)) return alone;
+    for (const { name: stage, micro: count = 1 } of trainsOf(experiment)) {
+      const shares = checkShares({ stage, micro: { count, weight: "" } });
+      yield* Effect.provideService(shares, theRanks, { ...alone, size: ranks.value });
+    }
+    if (!startedAsRank()) return yield* Effect.fail(new ExitCode({ code: yield* launch(ranks.value) }));
+    const opened = yield* openMpi(watchdog);
+    if (opened.size === ranks.value) return opened;
+    return yield* Effect.fail(
+      new RanksError({
+        op: "start ranks",
+        got: `--ranks ${ranks.value} in one of ${opened.size} processes`,
+        expected: "as many processes as ranks",
+        mend: "leave mpirun and srun out, or start as many processes",
+        rank: opened.rank,
+      }),
+    );
+  });
+
+/** Threads of each rank: its share of the machine, or what Slurm gives a task. */
+export const threadsOf = ({ size, local }: Ranks): { readonly threads?: number } =>
+  size === 1 ? {} : {
+    threads: Number(
+      Deno.env.get("SLURM_CPUS_PER_TASK") ?? Math.max(1, Math.floor(navigator.hardwareConcurrency / local)),
+    ),
+  };
+
+/** A run of experiments on the ranks that there are: rank 0 gives its result, the others compute with it and give nothing. */
+export const onRanks = <A, E, R>(
+  ranks: Ranks,
+  { store, cache, version }: { readonly store: string; readonly cache: string; readonly version: string },
+  run: Effect.Effect<A, E, R>,
+): Effect.Effect<Option.Option<A>, E | MakeError, Device | R> =>
+  Effect.gen(function* () {
+    if (ranks.size === 1) return Option.some(yield* run);
+    const { profile } = yield* theDevice(), context = yield* jobContext(store, profile.name, version, cache);
+    yield* checkRanks(context);
+    if (ranks.rank > 0) {
+      yield* follow(context);
+      return Option.none();
+    }
+    const result = yield* run;
+    yield* endRanks;
+    return Option.some(result);
+  }).pipe(Effect.provideService(theRanks, ranks));

@@ -1,0 +1,164 @@
+/**
+ * One training on several ranks: the same bytes whatever their number, and whatever dies on the way. Trainings on MPI are of a
+ * few numbers; `OPEN_MPI` makes it an error if mpirun is not there.
+ */
+import * as Effect from "effect/Effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { alone, checkAlike, type Ranks, RanksError, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { addInTree, type Transport, treeSum } from "../../pipelines/ranks/reduce.ts";
+import { checkShares } from "../../pipelines/train/together.ts";
+import { TrainingError } from "../../pipelines/train/fault.ts";
+import { openMpi, ranksOf } from "../support/mpi.ts";
+import { property } from "../support/property.ts";
+import type { Ask } from "../support/rank_worker.ts";
+import * as fc from "fast-check";
+
+const test = suite("ranks");
+const folder = await Deno.makeTempDir({ prefix: "ranks" });
+test.after(() => Deno.remove(folder, { recursive: true }));
+
+const bits = (x: Float32Array) => [...new Uint32Array(Float32Array.from(x).buffer)];
+
+/** Ranks of one process that meet in memory, round by round. */
+const inMemory = (size: number) => {
+  const rounds: { readonly given: Float32Array[]; readonly whole: PromiseWithResolvers<void> }[] = [];
+  return (rank: number): Transport => {
+    let round = 0;
+    const meet = async (x: Float32Array): Promise<readonly Float32Array[]> => {
+      const { given, whole } = rounds[round++] ??= { given: [], whole: Promise.withResolvers() };
+      given[rank] = x.slice();
+      if (Object.keys(given).length === size) whole.resolve();
+      await whole.promise;
+      return given;
+    };
+    return {
+      size,
+      alltoall: async (from, to, count) =>
+        (await meet(from)).forEach((x, r) => to.set(x.subarray(rank * count, (rank + 1) * count), r * count)),
+      allgather: async (from, to) => (await meet(from)).forEach((x, r) => to.set(x, r * from.length)),
+    };
+  };
+};
+
+property(
+  test,
+  "sums over ranks are a balanced tree of each number, in blocks of any length, on every rank",
+  [fc.constantFrom(1, 2, 4, 8), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 9 })],
+  async (size, length, block) => {
+    const all = Array.from(
+      { length: size },
+      (_, r) => Float32Array.from({ length }, (_, i) => Math.sin(r * 37 + i * 11) * 10 ** (i % 7)),
+    );
+    const whole = new Float32Array(size * length), transport = inMemory(size);
+    all.forEach((x, r) => whole.set(x, r * length));
+    addInTree(whole, length);
+    await Promise.all(all.map((x, rank) => treeSum(transport(rank), block)(x)));
+    for (const sum of all) assert.equal(bits(sum), bits(whole.subarray(0, length)));
+  },
+);
+
+const sized = (size: number, more: Partial<Ranks> = {}): Ranks => ({ ...alone, size, ...more });
+const refusal = (size: number, count: number | undefined): TrainingError | undefined => {
+  const micro = count === undefined ? {} : { micro: { count, weight: "tokens" } };
+  const check = Effect.provideService(checkShares({ stage: "pretrain", ...micro }), theRanks, sized(size));
+  return Effect.runSync(Effect.match(check, { onFailure: (e) => e, onSuccess: () => undefined }));
+};
+
+test("ranks are a power of two that divides the micro-batches; others are refused, with what to do", () => {
+  for (const [size, count] of [[1, undefined], [1, 3], [2, 2], [2, 6], [4, 4], [4, 12], [8, 8]] as const) {
+    assert.is(refusal(size, count), undefined, `${size} ranks, ${count} micro-batches`);
+  }
+  assert.match(
+    String(refusal(2, undefined)),
+    /train pretrain on 2 ranks.*1 micro-batch a step.*--set pretrain.micro=2/,
+  );
+  assert.match(String(refusal(4, 6)), /6 micro-batches a step.*multiple of 4/);
+  assert.match(String(refusal(3, 3)), /3 ranks, which is no power of two.*start 2 or 4 ranks/);
+});
+
+test("a rank that differs is named, with its machine and in what", () => {
+  const gather = (text: string) => {
+    const mine = JSON.parse(text);
+    return Effect.succeed([text, text, JSON.stringify({ ...mine, device: "another", host: "node7" })]);
+  };
+  const check = checkAlike("train pretrain", { identity: "i", device: "CPU" });
+  const error = Effect.runSync(Effect.flip(Effect.provideService(check, theRanks, sized(3, { gather }))));
+  assert.instance(error, RanksError);
+  assert.match(String(error), /rank 2 on node7 with another device than rank 0.*: another; expected CPU/);
+});
+
+if (openMpi) {
+  const worker = new URL("../support/rank_worker.ts", import.meta.url).pathname;
+  const train = (ranks: number, name: string, more: Partial<Ask> = {}) => {
+    const ask: Ask = { folder: `${folder}/${name}`, micro: 4, steps: 12, every: 2, ...more };
+    Deno.mkdirSync(ask.folder, { recursive: true });
+    return ranksOf(ranks, [worker, JSON.stringify(ask)]);
+  };
+  /** Metric lines without what a process took and held. */
+  const lines = (name: string) =>
+    Deno.readTextFileSync(`${folder}/${name}/m.jsonl`).trimEnd().split("\n").map((line) => {
+      const { seconds: _seconds, deviceBytes: _bytes, warmup: _warmup, ...numbers } = JSON.parse(line);
+      return JSON.stringify(numbers);
+    });
+
+  test("1, 2 and 4 ranks, and 2, 4 and 1 in turn that die of anything, give one checkpoint and the same metrics", async () => {
+    const whole = await train(1, "whole");
+    assert.is(whole.code, 0, whole.err);
+    for (const ranks of [2, 4]) {
+      const same = await train(ranks, `on-${ranks}`);
+      assert.is(same.out, whole.out, same.err);
+      assert.equal(lines(`on-${ranks}`), lines("whole"));
+    }
+    // each goes on from the last checkpoint of the one before
+    const ends = async (ranks: number, code: number, fault: Ask["fault"] & object, says: RegExp) => {
+      const { code: got, err } = await train(ranks, "mortal", {
+        fault,
+        watchdog: fault.kind === "SIGSTOP" ? 8 : 60,
+      });
+      assert.is(got, code, `${fault.kind}: ${err}`);
+      assert.match(err, says);
+    };
+    await ends(2, 137, { rank: 1, step: 3, kind: "SIGKILL" }, /^/);
+    await ends(
+      4,
+      75,
+      { rank: 2, step: 5, kind: "SIGSTOP" },
+      /adding up gradients has taken 8 s: a rank hangs/,
+    );
+    await ends(2, 1, { rank: 1, step: 7, kind: "throws" }, /rank 1 threw/);
+    await ends(2, 1, { rank: 0, step: 7, kind: "no folder" }, /c\.safetensors.*no such/i);
+    Deno.renameSync(`${folder}/mortal.away`, `${folder}/mortal`);
+    await ends(2, 1, { rank: 1, step: 9, kind: "NaN" }, /NaN at step 10.*not-finite\.rank-\d/);
+    for (const rank of [0, 1]) Deno.removeSync(`${folder}/mortal/c.not-finite.rank-${rank}.safetensors`);
+    await ends(4, 75, { rank: 3, step: 10, kind: "SIGUSR1" }, /^/);
+    const last = await train(1, "mortal");
+    assert.is(last.out, whole.out, last.err);
+    assert.equal(lines("mortal"), lines("whole"));
+  });
+
+  test("ranks whose states drift apart are named before a checkpoint is written", async () => {
+    const { code, err } = await train(2, "drift", { drift: true });
+    assert.is(code, 1, err);
+    assert.match(err, /compare the states of tiny.*rank 1 on .* with another state than rank 0/);
+    assert.throws(() => Deno.statSync(`${folder}/drift/c.safetensors`), "os error 2");
+  });
+
+  test("MPI's own sum by a ring gives other bits; ours are those of the tree", async () => {
+    const ring = ["coll_tuned_use_dynamic_rules", "coll_tuned_allreduce_algorithm"].flatMap((name, i) => [
+      "--mca",
+      name,
+      ["1", "4"][i]!,
+    ]);
+    const script = new URL("../support/allreduce_worker.ts", import.meta.url).pathname;
+    const { code, out, err } = await ranksOf(4, [script], ring);
+    assert.is(code, 0, err);
+    const { of, found } = JSON.parse(out) as { of: number; found: readonly (readonly [number, number])[] };
+    for (const [ours, theirs] of found) {
+      assert.is(ours, of);
+      assert.ok(theirs < 0.9 * of, `${theirs} of ${of}`);
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,86 @@
+/**
+ * One rank of a tiny training, for tests: `mpirun -np N deno run -A rank_worker.ts '<Ask as JSON>'`. Without mpirun it is the
+ * training of one process. Rank 0 prints the hash of the checkpoint at its end.
+ */
+import { deviceNamed } from "@chain-of-sight/kernels";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { heardSignal, hearSignal, signalCodes } from "../../pipelines/base/signals.ts";
+import { sha256 } from "../../pipelines/base/hash.ts";
+import { openMpi, startedAsRank } from "../../pipelines/ranks/mpi.ts";
+import { alone, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { train } from "../../pipelines/train/trainer.ts";
+import { tinyLanguage } from "./tiny_language.ts";
+
+/** What is trained, and what goes wrong. */
+export interface Ask {
+  /** Folder of checkpoint and metrics. */
+  readonly folder: string;
+  /** Micro-batches of a step. */
+  readonly micro: number;
+  /** Steps altogether. */
+  readonly steps: number;
+  /** Steps between checkpoints. */
+  readonly every: number;
+  /** The device; the CPU unless said. */
+  readonly device?: "cpu" | "webgpu";
+  /** Seconds that ranks wait for each other. */
+  readonly watchdog?: number;
+  /** What a rank does to itself when it makes the batch of a step. */
+  readonly fault?: {
+    /** The rank. */
+    readonly rank: number;
+    /** The step, from 0. */
+    readonly step: number;
+    /** A signal, an error, a number that is not finite, or that the folder is gone. */
+    readonly kind: "SIGKILL" | "SIGSTOP" | "SIGUSR1" | "throws" | "NaN" | "no folder";
+  };
+  /** Rank 1 gets sums of other bits than rank 0. */
+  readonly drift?: boolean;
+}
+
+const ask = JSON.parse(Deno.args[0]!) as Ask, { folder, micro, steps, every, fault } = ask;
+const config = {
+  ...{ steps, every, micro, batch: 4, learningRate: 0.01, warmup: 2, weightDecay: 0.01, maxNorm: 1 },
+  trainable: ["model", "bridge", "lm_head"],
+};
+
+const program = Effect.scoped(Effect.gen(function* () {
+  const ranks = startedAsRank() ? yield* openMpi(ask.watchdog ?? 60) : alone;
+  const source = tinyLanguage.source<Error>((step) => {
+    if (fault === undefined || fault.rank !== ranks.rank || fault.step !== step) return undefined;
+    if (fault.kind === "throws") return new Error(`rank ${ranks.rank} threw`);
+    if (fault.kind === "no folder") Deno.renameSync(folder, `${folder}.away`);
+    else if (fault.kind === "SIGUSR1") hearSignal("SIGUSR1");
+    else if (fault.kind !== "NaN") Deno.kill(Deno.pid, fault.kind);
+    return undefined;
+  });
+  const training = tinyLanguage.training<Error>(config, folder, {
+    ...source,
+    batches: (seed, size) => (step, part) =>
+      Effect.map(source.batches(seed, size)(step, part), (batch) => {
+        const broken = fault?.kind === "NaN" && fault.rank === ranks.rank && fault.step === step;
+        if (broken) batch["features.0"]!.data[0] = NaN;
+        return batch;
+      }),
+  });
+  if (ask.drift === true && ranks.rank === 1) {
+    const sum = ranks.sum;
+    Object.assign(ranks, {
+      sum: (bytes: Uint8Array<ArrayBufferLike>) =>
+        Effect.map(sum(bytes), () => {
+          bytes[2]! ^= 1;
+        }),
+    });
+  }
+  yield* Effect.provideService(train(training), theRanks, ranks).pipe(
+    Effect.provide(deviceNamed(ask.device ?? "cpu", { threads: 1 })),
+  );
+  if (ranks.rank === 0) {
+    console.log(sha256(Deno.readFileSync(`${folder}/c.safetensors`)));
+  }
+}));
+const exit = await Effect.runPromiseExit(program), signal = heardSignal();
+if (Exit.isFailure(exit) && signal === undefined) console.error(String(Cause.squash(exit.cause)));
+Deno.exit(signal !== undefined ? signalCodes[signal] : Exit.isSuccess(exit) ? 0 : 1);
