@@ -223,6 +223,7 @@ export * from "./report/document.ts";
 export * from "./report/write.ts";
 export { reportData, reportPage } from "./report/render.ts";
 export * from "./base/amount.ts";
+export * from "./ranks/ranks.ts";
 export * from "./runs/data_table.ts";
 export * from "./runs/diff.ts";
 export * from "./base/disk.ts";

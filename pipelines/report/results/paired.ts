@@ -3,7 +3,7 @@
  * machine does falls on all. The step is the one that trains, on numbers in place of scenes.
  */
 import { ndarray, zerosArray } from "@chain-of-sight/core";
-import { type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import { type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as t from "io-ts";
