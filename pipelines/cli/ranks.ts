@@ -11,7 +11,7 @@ import type { MakeError } from "../engine/make.ts";
 import { endRanks } from "../engine/rank_tasks.ts";
 import { launch } from "../ranks/launch.ts";
 import { openMpi, startedAsRank } from "../ranks/mpi.ts";
-import { alone, type Ranks, RanksError, theRanks } from "../ranks/ranks.ts";
+import { oneRank, type Ranks, RanksError, theRanks } from "../ranks/ranks.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { checkShares } from "../train/together.ts";
 import { countFlag, wholeFlag } from "./flags.ts";
@@ -36,10 +36,10 @@ export const ranksAsked = (
   watchdog: number,
 ): Effect.Effect<Ranks, ExitCode | RanksError | TrainingError, Scope.Scope> =>
   Effect.gen(function* () {
-    if (Option.isNone(ranks)) return alone;
+    if (Option.isNone(ranks)) return oneRank;
     for (const { name: stage, micro: count = 1 } of trainsOf(experiment)) {
       const shares = checkShares({ stage, micro: { count, weight: "" } });
-      yield* Effect.provideService(shares, theRanks, { ...alone, size: ranks.value });
+      yield* Effect.provideService(shares, theRanks, { ...oneRank, size: ranks.value });
     }
     if (!startedAsRank()) return yield* Effect.fail(new ExitCode({ code: yield* launch(ranks.value) }));
     const opened = yield* openMpi(watchdog);

@@ -34,7 +34,7 @@ export interface Ranks {
 export const TEXT_BYTES = 1024;
 
 /** One process by itself. */
-export const alone: Ranks = {
+export const oneRank: Ranks = {
   rank: 0,
   size: 1,
   local: 1,
@@ -46,7 +46,7 @@ export const alone: Ranks = {
 
 /** The ranks that this process is one of; it is alone unless another service is provided. */
 export const theRanks: Context.Reference<Ranks> = Context.Reference<Ranks>("chain-of-sight/Ranks", {
-  defaultValue: () => alone,
+  defaultValue: () => oneRank,
 });
 
 /** Does something on rank 0 alone, such as what changes files that all ranks share. */

@@ -12,7 +12,7 @@ import type { DeviceError, Program } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { sweepTemps } from "../base/disk.ts";
-import { alone, type Ranks, theRanks } from "../ranks/ranks.ts";
+import { oneRank, type Ranks, theRanks } from "../ranks/ranks.ts";
 import {
   type CheckpointError,
   inMemory,
@@ -221,7 +221,7 @@ export const trainedWeights = (
 /** The file beside a checkpoint that holds the batch at which its training stopped, or a rank's part of it. */
 export const badBatchPath = (
   checkpoint: string,
-  { rank, size }: Pick<Ranks, "rank" | "size"> = alone,
+  { rank, size }: Pick<Ranks, "rank" | "size"> = oneRank,
 ): string =>
   `${checkpoint.replace(/\.safetensors$/, "")}.not-finite${size === 1 ? "" : `.rank-${rank}`}.safetensors`;
 

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { alone, checkAlike, type Ranks, RanksError, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { checkAlike, oneRank, type Ranks, RanksError, theRanks } from "../../pipelines/ranks/ranks.ts";
 import { addInTree, type Transport, treeSum } from "../../pipelines/ranks/reduce.ts";
 import { checkShares } from "../../pipelines/train/together.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
@@ -58,7 +58,7 @@ property(
   },
 );
 
-const sized = (size: number, more: Partial<Ranks> = {}): Ranks => ({ ...alone, size, ...more });
+const sized = (size: number, more: Partial<Ranks> = {}): Ranks => ({ ...oneRank, size, ...more });
 const refusal = (size: number, count: number | undefined): TrainingError | undefined => {
   const micro = count === undefined ? {} : { micro: { count, weight: "tokens" } };
   const check = Effect.provideService(checkShares({ stage: "pretrain", ...micro }), theRanks, sized(size));

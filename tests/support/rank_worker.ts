@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit";
 import { heardSignal, hearSignal, signalCodes } from "../../pipelines/base/signals.ts";
 import { sha256 } from "../../pipelines/base/hash.ts";
 import { openMpi, startedAsRank } from "../../pipelines/ranks/mpi.ts";
-import { alone, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { oneRank, theRanks } from "../../pipelines/ranks/ranks.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import { tinyLanguage } from "./tiny_language.ts";
 
@@ -47,7 +47,7 @@ const config = {
 };
 
 const program = Effect.scoped(Effect.gen(function* () {
-  const ranks = startedAsRank() ? yield* openMpi(ask.watchdog ?? 60) : alone;
+  const ranks = startedAsRank() ? yield* openMpi(ask.watchdog ?? 60) : oneRank;
   const source = tinyLanguage.source<Error>((step) => {
     if (fault === undefined || fault.rank !== ranks.rank || fault.step !== step) return undefined;
     if (fault.kind === "throws") return new Error(`rank ${ranks.rank} threw`);
