@@ -3,7 +3,8 @@ import { bytesOf } from "./dtype.ts";
 import { isMovement } from "./ops/movement.ts";
 import type { Family } from "./ops/record.ts";
 import { isMark } from "./ops/mark.ts";
-import { recordOf } from "./ops/table.ts";
+import { isTuple } from "./ops/call.ts";
+import { recordOf, tupleRecordOf } from "./ops/table.ts";
 import { sizeOf } from "./shape.ts";
 import { byHeight, is, isGiven, operandsOf, type Tensor } from "./tensor.ts";
 import { inlined } from "./transforms/inline.ts";
@@ -40,7 +41,7 @@ const owners = (order: readonly Tensor[]): Map<Tensor, readonly Tensor[]> => {
   for (const t of order) {
     out.set(
       t,
-      is("scan", t) ? [] : isView(t) ? [...new Set(operandsOf(t).flatMap((a) => out.get(a)!))] : [t],
+      isTuple(t) ? [] : isView(t) ? [...new Set(operandsOf(t).flatMap((a) => out.get(a)!))] : [t],
     );
   }
   return out;
@@ -59,7 +60,7 @@ const peak = (
   const ends = new Map<number, number>();
   let alive = 0, most = 0;
   order.forEach((t, i) => {
-    if (!isView(t) && !isGiven(t) && !is("scan", t)) {
+    if (!isView(t) && !isGiven(t) && !isTuple(t)) {
       const end = last.get(t) ?? i;
       alive += tensorBytes(t);
       ends.set(end, (ends.get(end) ?? 0) + tensorBytes(t));
@@ -85,6 +86,7 @@ export const costOf = (described: readonly Tensor[]): Cost => {
     movement: 0,
     contraction: 0,
     attention: 0,
+    foreach: 0,
     index: 0,
     mark: 0,
     call: 0,
@@ -102,9 +104,10 @@ export const costOf = (described: readonly Tensor[]): Cost => {
       inner += body.nodes;
       continue;
     }
-    byFamily[recordOf(t.op).family] += recordOf(t.op).flops(t);
+    const { family, flops } = isTuple(t) ? tupleRecordOf(t) : recordOf(t.op);
+    byFamily[family] += flops(t);
     if (isView(t) || isGiven(t)) continue;
-    trafficBytes += tensorBytes(t) +
+    trafficBytes += (isTuple(t) ? 0 : tensorBytes(t)) +
       t.args.flatMap((a) => own.get(a)!).reduce((n, o) => n + tensorBytes(o), 0);
   }
   const inputs = order.filter(isGiven),

@@ -1,17 +1,15 @@
 /** Reverse-mode differentiation, graph to graph. */
-import { numbered } from "./close.ts";
 import { isFloat } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import { add, cast, onesLike, zerosLike } from "./ops/elementwise.ts";
-import { callOf, isTuple, resultsOf } from "./ops/call.ts";
-import { type ClosedFunction, functionOf } from "./ops/closed.ts";
-import { remade } from "./ops/make.ts";
-import { recordOf } from "./ops/table.ts";
+import { isTuple, resultsOf } from "./ops/call.ts";
+import { recordOf, tupleRecordOf } from "./ops/table.ts";
 import { cameFrom, together } from "./origin.ts";
 import { show } from "./shape.ts";
-import { is, isTensor, type Tensor, topological } from "./tensor.ts";
+import { is, isTensor, type Tensor, topological, type TupleOp } from "./tensor.ts";
 import { mergeScans } from "./scan_tidy.ts";
 import { callCotangents } from "./transforms/call_transforms.ts";
+import { callOfParts } from "./transforms/parts.ts";
 import { scanCotangents } from "./transforms/scan_vjp.ts";
 import { replaceIn, rewriteIn, tracing } from "./transforms/trace.ts";
 import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
@@ -19,27 +17,30 @@ import { type Mapped, type Tree, treeOf, type TreeOps } from "./tree.ts";
 /** Trees of descriptions. */
 export const tensors: TreeOps<Tensor> = treeOf(isTensor);
 
-const decomposed = new WeakMap<Tensor, ClosedFunction>();
-
-/** What a primitive without a rule is made of: one function for all nodes of a form. */
-const decompositionOf = (t: Tensor, decompose: (t: Tensor) => Tensor): ClosedFunction => {
-  // arguments may depend on each other: parameters keep their derivatives apart
-  const parameters = numbered("argument", t.args), form = remade(recordOf(t.op), t, parameters);
-  const known = decomposed.get(form);
-  if (known !== undefined) return known;
-  const made = functionOf(parameters, [decompose(form)]);
-  decomposed.set(form, made);
-  return made;
-};
-
 /** Cotangents of a node's arguments: by its rule, or through its decomposition where it has none. */
-const cotangentsOf = (t: Tensor, ct: Tensor, wanted: readonly boolean[]): readonly (Tensor | undefined)[] => {
-  const { vjp, decompose } = recordOf(t.op);
-  if (vjp !== undefined) return vjp(t, ct);
-  if (decompose === undefined) return [];
-  const body = decompositionOf(t, decompose);
-  return callCotangents(pullback, callOf(t.args, { body, name: "", recompute: false }), [ct], wanted);
+const cotangentsOf = (t: Tensor, ct: Tensor, wanted: readonly boolean[]): readonly (Tensor | undefined)[] =>
+  recordOf(t.op).vjp?.(t, ct) ?? throughParts(t, [ct], wanted);
+
+const throughParts = (
+  t: Tensor,
+  cts: readonly (Tensor | undefined)[],
+  wanted: readonly boolean[],
+): readonly (Tensor | undefined)[] => {
+  const call = callOfParts(t);
+  return call === undefined ? [] : callCotangents(pullback, call, cts, wanted);
 };
+
+/** The same for a node with several results, from cotangents of these. */
+const cotangentsOfTuple = (
+  t: Tensor<TupleOp>,
+  cts: readonly (Tensor | undefined)[],
+  wanted: readonly boolean[],
+): readonly (Tensor | undefined)[] =>
+  is("scan", t)
+    ? scanCotangents(pullback, t, cts, wanted)
+    : is("call", t)
+    ? callCotangents(pullback, t, cts, wanted)
+    : tupleRecordOf(t).vjp?.(t, cts) ?? throughParts(t, cts, wanted);
 
 /** Whether derivatives may pass through a node. */
 const carries = (t: Tensor): boolean => isFloat(t.dtype) && !is("stopGradient", t);
@@ -79,11 +80,7 @@ export const pullback = (
       if (isTuple(t)) {
         // its results have been reached before it: all of them at once
         const cts = resultsOf(t).map((r) => sums.get(r));
-        return cts.every((ct) => ct === undefined)
-          ? []
-          : is("scan", t)
-          ? scanCotangents(pullback, t, cts, wanted)
-          : callCotangents(pullback, t, cts, wanted);
+        return cts.every((ct) => ct === undefined) ? [] : cotangentsOfTuple(t, cts, wanted);
       }
       const ct = sums.get(t);
       return ct === undefined || is("result", t) ? [] : cotangentsOf(t, ct, wanted);

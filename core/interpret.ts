@@ -3,7 +3,8 @@ import { arrayFault, type NdArray, ndarray } from "./array.ts";
 import { isFloat, referenceData } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
 import type { ClosedFunction } from "./ops/closed.ts";
-import { recordOf } from "./ops/table.ts";
+import { isTuple } from "./ops/call.ts";
+import { recordOf, tupleRecordOf } from "./ops/table.ts";
 import { equals, show, sizeOf } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 import { refuseLeaks } from "./transforms/trace.ts";
@@ -85,6 +86,7 @@ const valuesOf = (
     const args = t.args.map((a) => values.get(a)!);
     if (is("scan", t)) tuples.set(t, turns(t, args));
     else if (is("call", t)) tuples.set(t, called(t.attributes.body, args));
+    else if (isTuple(t)) tuples.set(t, tupleRecordOf(t).reference!(args, t));
     else if (is("result", t)) values.set(t, tuples.get(t.args[0]!)![t.attributes.index]!);
     else values.set(t, is("input", t) ? bind(t, bindings) : recordOf(t.op).reference(args, t));
     for (const a of t.args) {

@@ -1,5 +1,4 @@
 /** A graph as text that a person can read: one line per node, arguments before users. */
-import { isTuple } from "./ops/call.ts";
 import { show } from "./shape.ts";
 import { is, type Tensor, topological } from "./tensor.ts";
 
@@ -10,10 +9,12 @@ const attributesOf = (t: Tensor): string => {
   return entries.length === 0 ? "" : ` {${entries.map(([k, v]) => `${k}: ${attribute(v)}`).join(", ")}}`;
 };
 
-/** The listing of a scan's or a call's function, indented, with its results by the index under which they are read. */
-const bodyOf = (t: Tensor<"scan"> | Tensor<"call">): string =>
-  listing(Object.fromEntries(t.attributes.body.results.map((r, i) => [`result ${i}`, r])))
-    .replaceAll(/^/gm, "    ");
+/** The listing of a node's function, where it has one, indented, with its results by the index under which they are read. */
+const bodyOf = ({ attributes }: Tensor): string =>
+  !("body" in attributes)
+    ? ""
+    : `\n${listing(Object.fromEntries(attributes.body.results.map((r, i) => [`result ${i}`, r])))}`
+      .replaceAll(/\n/g, "\n    ");
 
 /**
  * The listing of a graph. Nodes are numbered from 0 in their order, so equal graphs have equal listings; a root is
@@ -33,6 +34,7 @@ export const listing = (roots: Readonly<Record<string, Tensor>>): string => {
       : `${t.op}(${t.args.map((a) => `%${number.get(a)}`).join(", ")})${attributesOf(t)}`;
     const mark = names.length === 0 ? "" : `   -> ${names.join(", ")}`;
     const line = `%${String(number.get(t)).padEnd(width)} = ${what}`;
-    return isTuple(t) ? `${line}\n${bodyOf(t)}` : `${line} : ${t.dtype} ${show(t.shape)}${mark}`;
+    const forms = (t.results ?? [t]).map(({ dtype, shape }) => `${dtype} ${show(shape)}`).join(", ");
+    return `${line} : ${forms}${mark}${bodyOf(t)}`;
   }).join("\n");
 };

@@ -147,8 +147,16 @@ export interface OpAttributes {
     readonly recompute: boolean;
     readonly rule?: CustomRule;
   };
-  /** A result of a call or a scan; of a scan, carries first, then stacked results. */
+  /** One result of a node with several; of a scan, carries first, then stacked results. */
   readonly result: { readonly index: number };
+  /**
+   * A function of numbers at every place of many tensors: `count` tensors of each column, one column after the other, then,
+   * where there are any, `shared` f32 numbers that all places read. The body's parameters are a number of each column,
+   * then the shared ones; results are `count` tensors for each of its results.
+   */
+  readonly foreach: { readonly body: ClosedFunction; readonly count: number; readonly shared: number };
+  /** Sums of a function of each number of many tensors, `[tensors]`. */
+  readonly foreachSum: { readonly body: ClosedFunction };
   /** Threefry-2x32 random bits for a key of shape [2]. */
   readonly randomBits: { readonly shape: Shape };
 }
@@ -158,6 +166,17 @@ export type Empty = Readonly<Record<never, never>>;
 
 /** Name of a primitive: a closed union, so that interpreter tables are total. */
 export type OpName = keyof OpAttributes;
+
+/** Primitives with several results, each of which a `result` node names. */
+export type TupleOp = "call" | "scan" | "foreach";
+
+/** Shape and element type of a result. */
+export interface Form {
+  /** Its shape. */
+  readonly shape: Shape;
+  /** Its element type. */
+  readonly dtype: DType;
+}
 
 /** One description: what to compute, from what, with which result shape and element type. */
 export interface Tensor<P extends OpName = OpName> {
@@ -171,6 +190,8 @@ export interface Tensor<P extends OpName = OpName> {
   readonly shape: Shape;
   /** Element type of the result. */
   readonly dtype: DType;
+  /** Of a node with several results: their forms. Its own shape and element type mean nothing. */
+  readonly results: readonly Form[] | undefined;
   /** A number that grows with construction: arguments have smaller ids than their users. */
   readonly id: number;
   /**
@@ -197,6 +218,7 @@ class Node<P extends OpName> implements Tensor<P> {
   readonly attributes: OpAttributes[P];
   readonly shape: Shape;
   readonly dtype: DType;
+  readonly results: readonly Form[] | undefined;
   readonly id: number;
   readonly rank: number;
   readonly origin: Origin;
@@ -206,6 +228,7 @@ class Node<P extends OpName> implements Tensor<P> {
     attributes: OpAttributes[P],
     shape: Shape,
     dtype: DType,
+    results: readonly Form[] | undefined,
     id: number,
     rank: number,
     origin: Origin,
@@ -215,6 +238,7 @@ class Node<P extends OpName> implements Tensor<P> {
     this.attributes = attributes;
     this.shape = shape;
     this.dtype = dtype;
+    this.results = results;
     this.id = id;
     this.rank = rank;
     this.origin = origin;
@@ -252,8 +276,8 @@ const attributesText = (attributes: object): string => {
 /** Attributes as text that is the same in every process: functions by their structure, traces without their number. */
 const structureText = <P extends OpName>(op: P, attributes: OpAttributes[P], text: string): string => {
   if (op === "parameter") return String((attributes as OpAttributes["parameter"]).index);
-  if (op !== "scan" && op !== "call") return text;
-  const { body, ...rest } = attributes as OpAttributes["scan"] | OpAttributes["call"];
+  if (!("body" in attributes)) return text;
+  const { body, ...rest } = attributes as OpAttributes["scan" | "call" | "foreach" | "foreachSum"];
   const rule = "rule" in rest ? rest.rule : undefined;
   const functions = [body, ...(rule === undefined ? [] : [rule.forward, rule.backward])];
   return `${functions.map(({ rank }) => rank)}${attributesText({ ...rest, rule: rule?.gives })}`;
@@ -270,7 +294,8 @@ const rankOf = (op: OpName, args: readonly Tensor[], structure: string): number 
 
 /**
  * The one node with these parts. Only op constructors call it: they have checked shape and dtype. Arguments of a
- * `commutative` primitive may come in either order: the node has them in the order of their ranks.
+ * `commutative` primitive may come in either order: the node has them in the order of their ranks. The forms of several
+ * `results` follow from the other parts.
  */
 export const intern = <P extends OpName>(
   op: P,
@@ -279,6 +304,7 @@ export const intern = <P extends OpName>(
   shape: Shape,
   dtype: DType,
   commutative = false,
+  results?: readonly Form[],
 ): Tensor<P> => {
   const read = commutative ? [...args].sort((a, b) => a.rank - b.rank || a.id - b.id) : args;
   const text = attributesText(attributes), form = `${shape.join("x")}:${dtype}`;
@@ -286,7 +312,7 @@ export const intern = <P extends OpName>(
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known as unknown as Tensor<P>;
   const rank = rankOf(op, read, `${structureText(op, attributes, text)}${form}`);
-  const node = new Node(op, read, attributes, shape, dtype, count++, rank, originNow(intern));
+  const node = new Node(op, read, attributes, shape, dtype, results, count++, rank, originNow(intern));
   interned.set(key, new WeakRef(node as unknown as Node<OpName>));
   forget.register(node, key);
   return node;

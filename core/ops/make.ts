@@ -1,12 +1,12 @@
 /** Builds a checked node from a record: the only way constructors make descriptions. */
 import { DTypeError, ShapeError } from "../errors.ts";
-import { intern, isTensor, type OpAttributes, type OpName, type Tensor } from "../tensor.ts";
+import { type Form, intern, isTensor, type OpAttributes, type OpName, type Tensor } from "../tensor.ts";
 import { type DType, heldAs, isFloat, unheld } from "../dtype.ts";
-import type { Law, OpRecord } from "./record.ts";
+import type { Law, OpRecord, TupleRecord } from "./record.ts";
 
 /** Checks arguments by the record's rules and interns the node. */
 export const make = <P extends OpName>(
-  record: OpRecord<P>,
+  record: OpRecord<P> | TupleRecord<P>,
   args: readonly Tensor[],
   attributes: OpAttributes[P],
 ): Tensor<P> => {
@@ -29,9 +29,13 @@ export const make = <P extends OpName>(
       });
     }
   });
-  const { shape, dtype } = record.infer(args, attributes);
-  return intern(record.name, args, attributes, shape, dtype, isCommutative(record));
+  const form = record.infer(args, attributes), own = "shape" in form ? form : NO_FORM;
+  const results = "shape" in form ? undefined : form;
+  return intern(record.name, args, attributes, own.shape, own.dtype, isCommutative(record), results);
 };
+
+/** What stands for the shape and element type of a node with several results. */
+const NO_FORM: Form = { shape: [], dtype: "f32" };
 
 const isCommutative = ({ laws }: { readonly laws: readonly Law[] }): boolean => laws.includes("commutative");
 
@@ -43,7 +47,7 @@ export const remade = (
 ): Tensor =>
   args.every((a, i) => a === t.args[i])
     ? t
-    : intern(t.op, args, t.attributes, t.shape, t.dtype, isCommutative(record));
+    : intern(t.op, args, t.attributes, t.shape, t.dtype, isCommutative(record), t.results);
 
 /** Refuses element types outside `allowed`. */
 export const expectDType = (op: string, t: Tensor, allowed: readonly DType[]): void => {

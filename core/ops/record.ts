@@ -1,8 +1,6 @@
 /** The record of a primitive: everything that is known about it, in one place. */
 import type { NdArray } from "../array.ts";
-import type { DType } from "../dtype.ts";
-import type { Shape } from "../shape.ts";
-import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
+import type { Form, OpAttributes, OpName, Tensor, TupleOp } from "../tensor.ts";
 
 /** Families, one per file. */
 export type Family =
@@ -12,25 +10,18 @@ export type Family =
   | "movement"
   | "contraction"
   | "attention"
+  | "foreach"
   | "index"
   | "mark"
   | "call"
   | "scan"
   | "random";
 
-/** Result shape and element type. */
-export interface Inferred {
-  /** Shape of the result. */
-  readonly shape: Shape;
-  /** Element type of the result. */
-  readonly dtype: DType;
-}
-
 /** Algebraic facts that rewrites and property tests may use. */
 export type Law = "commutative" | "associative" | "idempotent" | "involution" | "linear";
 
-/** One primitive. Interpreters are built from tables of these. */
-export interface OpRecord<P extends OpName> {
+/** What the record of any primitive holds. */
+export interface RecordHead<P extends OpName> {
   /** The primitive. */
   readonly name: P;
   /** The file it stands in. */
@@ -41,8 +32,16 @@ export interface OpRecord<P extends OpName> {
   readonly optional?: number;
   /** One line for the op table. */
   readonly summary: string;
+  /** Floating-point operations of one evaluation. */
+  readonly flops: (node: Tensor<P>) => number;
+  /** What holds of it. */
+  readonly laws: readonly Law[];
+}
+
+/** A primitive with one result. Interpreters are built from tables of these. */
+export interface OpRecord<P extends OpName> extends RecordHead<P> {
   /** Shape and dtype rule; throws ShapeError or DTypeError. */
-  readonly infer: (args: readonly Tensor[], attributes: OpAttributes[P]) => Inferred;
+  readonly infer: (args: readonly Tensor[], attributes: OpAttributes[P]) => Form;
   /** Reference semantics on float64 host arrays. */
   readonly reference: (args: readonly NdArray[], node: Tensor<P>) => NdArray;
   /**
@@ -52,8 +51,22 @@ export interface OpRecord<P extends OpName> {
   readonly vjp?: (node: Tensor<P>, cotangent: Tensor) => readonly (Tensor | undefined)[];
   /** The same result from simpler primitives, for devices without a kernel of its own and for derivatives. */
   readonly decompose?: (node: Tensor<P>) => Tensor;
-  /** Floating-point operations of one evaluation. */
-  readonly flops: (node: Tensor<P>) => number;
-  /** What holds of it. */
-  readonly laws: readonly Law[];
 }
+
+/** A primitive with several results: its nodes have no value of their own, `result` nodes name those that they have. */
+export interface TupleRecord<P extends OpName> extends RecordHead<P> {
+  /** Forms of the results; throws ShapeError or DTypeError. */
+  readonly infer: (args: readonly Tensor[], attributes: OpAttributes[P]) => readonly Form[];
+  /** Reference semantics on float64 host arrays. Absent where `decompose`, or an interpreter by name, has them. */
+  readonly reference?: (args: readonly NdArray[], node: Tensor<P>) => readonly NdArray[];
+  /** The cotangent of each argument from those of the results, undefined where there is none. Absent as in `OpRecord`. */
+  readonly vjp?: (
+    node: Tensor<P>,
+    cotangents: readonly (Tensor | undefined)[],
+  ) => readonly (Tensor | undefined)[];
+  /** The same results from simpler primitives. */
+  readonly decompose?: (node: Tensor<P>) => readonly Tensor[];
+}
+
+/** The record of a primitive, by whether it has one result or several. */
+export type RecordOf<P extends OpName> = P extends TupleOp ? TupleRecord<P> : OpRecord<P>;

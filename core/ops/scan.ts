@@ -7,7 +7,7 @@ import { equals, show } from "../shape.ts";
 import type { OpAttributes, Tensor } from "../tensor.ts";
 import { ClosedFunction, idsOf, oneFunction } from "./closed.ts";
 import { make } from "./make.ts";
-import type { OpRecord } from "./record.ts";
+import type { TupleRecord } from "./record.ts";
 
 /** What a body is made of. */
 export interface ScanParts {
@@ -58,7 +58,7 @@ const refuse = (got: string, expected: string): never => {
 };
 
 /** The record of the loop. Its values and derivatives concern all results at once: the transforms treat it by name. */
-export const scanRecord: OpRecord<"scan"> = {
+export const scanRecord: TupleRecord<"scan"> = {
   name: "scan",
   family: "scan",
   arity: -1,
@@ -74,9 +74,11 @@ export const scanRecord: OpRecord<"scan"> = {
         refuse(`${a.dtype} ${show(a.shape)} as operand ${i}`, `${dtype} ${show(expected)}`);
       }
     });
-    return { shape: [], dtype: "f32" };
+    return body.results.map(({ shape, dtype }, i) => ({
+      shape: i < body.next.length ? shape : [length, ...shape],
+      dtype,
+    }));
   },
-  reference: () => refuse("a scan evaluated by itself", "one of its results"),
   // its body's, which whoever counts adds for every turn
   flops: () => 0,
   laws: [],

@@ -10,6 +10,7 @@ import { add, cast, div, less, maximum, minimum, mul, select, sub } from "../ops
 import { together } from "../origin.ts";
 import { substitute } from "../substitute.ts";
 import type { Tensor } from "../tensor.ts";
+import { type Application, copiesOf, foreach, sumsOfPairs } from "../transforms/foreach.ts";
 import { mixed, type MixedPolicy } from "../transforms/precision.ts";
 import { rematWhere } from "../transforms/remat.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
@@ -181,10 +182,23 @@ export const gradientOf =
     };
   };
 
+const mapAll = (
+  f: (entries: readonly (readonly [path: string, t: Tensor])[]) => readonly Tensor[],
+  gradients: Gradients<Tensor>,
+): Gradients<Tensor> => {
+  const found = together(() => f(tensors.entries(gradients as Tree<Tensor>)));
+  let i = 0;
+  return tensors.map(gradients, (): Tensor => found[i++]!);
+};
+
+/** The same gradients in memory of their own. */
+export const copyGradients = (a: Gradients<Tensor>): Gradients<Tensor> =>
+  mapAll((entries) => copiesOf(entries.map(([, t]) => t)), a);
+
 /** The gradients of two sets of rows together. Only gradients with a weight add up to those of one batch. */
 export const addGradients = (a: Gradients<Tensor>, b: Gradients<Tensor>): Gradients<Tensor> => {
-  const mine = tensors.flatten(a), theirs = tensors.flatten(b);
-  return together(() => tensors.map(a, (_, path): Tensor => add(mine[path]!, theirs[path]!)));
+  const others = tensors.flatten(b as Tree<Tensor>);
+  return mapAll((entries) => sumsOfPairs(entries.map(([path, t]) => [t, others[path]!])), a);
 };
 
 /** Greatest norm of gradients that counts as finite: comparisons with NaN are false. */
@@ -196,29 +210,20 @@ const product = (factors: readonly (Tensor | undefined)[]): Tensor | undefined =
     undefined,
   );
 
-/** The averages after an update; where `finite` is false they stay. */
-const averagesOf = (
-  decay: number,
-  { ema }: Pick<TrainState<Tensor>, "ema">,
-  params: (path: string) => Tensor,
-  updates: Tensor,
-  finite: Tensor | undefined,
-): NonNullable<TrainState<Tensor>["ema"]> => {
-  if (ema === undefined) {
-    throw new TreeError({
-      op: "trainStep",
-      got: "a state without averages",
-      expected: "`ema`, as the step averages its parameters",
-      mend: "ask trainStateSpecs and startTraining for them",
-    });
-  }
-  const t = cast("f32")(updates), moved = sub(1, minimum(div(add(t, 1), add(t, 10)), decay));
-  return together(() =>
-    tensors.map(ema, (before, path): Tensor => {
-      const after = add(before, mul(sub(params(path), before), moved));
-      return finite === undefined ? after : select(finite, after, before);
-    })
-  );
+const averagesOf = ({ ema }: Pick<TrainState<Tensor>, "ema">): NonNullable<TrainState<Tensor>["ema"]> => {
+  if (ema !== undefined) return ema;
+  throw new TreeError({
+    op: "trainStep",
+    got: "a state without averages",
+    expected: "`ema`, as the step averages its parameters",
+    mend: "ask trainStateSpecs and startTraining for them",
+  });
+};
+
+/** How far the averages move towards the parameters in an update, `[]`. */
+const shiftOf = (decay: number, updates: Tensor): Tensor => {
+  const t = cast("f32")(updates);
+  return sub(1, minimum(div(add(t, 1), add(t, 10)), decay));
 };
 
 /** The state after a step, and its metrics, from the gradients of the whole step: clipping, schedule, update. */
@@ -237,33 +242,43 @@ export const updateOf =
     const factor = product([clip, unscale]);
     const finite = scaling === undefined ? undefined : less(norm, FINITE);
     const updated = scaling === undefined ? state.step : sub(state.step, scaling.skipped);
-    const clipped = factor === undefined
-      ? grad
-      : together(() => tensors.map(grad, (g): Tensor => mul(g, factor)));
-    const updates = Object.fromEntries(
-      Object.entries(trained).map(([path, param]) => {
-        const slots = Object.fromEntries(optimiser.slots.map((s) => [s, state.opt[s]![path]!]));
-        const next = optimiser.update({ path, param, grad: clipped[path]!, slots, lr, step: updated });
-        if (finite === undefined) return [path, next];
-        // the parameter is made from the memory as it is kept, so that one pass writes both
-        const memory = tensors.map(next.slots, (t, s): Tensor => select(finite, t, slots[s]!));
-        const by = new Map(Object.entries(memory).map(([s, t]) => [next.slots[s]!, t]));
-        const [moved] = substitute([next.param], by) as [Tensor];
-        return [path, { param: select(finite, moved, param), slots: memory }];
-      }),
+    const ema = config.ema === undefined ? undefined : averagesOf(state);
+    const shift = config.ema === undefined ? undefined : shiftOf(config.ema, updated);
+    const paths = Object.keys(trained), { slots: names } = optimiser;
+    /** From a parameter, its gradient, its memory and its average: the next parameter, memory and average. */
+    const rule = (path: string): Application["rule"] => (param, gradient, ...rest) => {
+      const before = Object.fromEntries(names.map((s, i) => [s, rest[i]!])), average = rest[names.length];
+      const clipped = factor === undefined ? gradient! : mul(gradient!, factor);
+      const given = { path, param: param!, grad: clipped, slots: before, lr, step: updated };
+      const { param: moved, slots } = optimiser.update(given);
+      const kept = (next: Tensor, last: Tensor): Tensor =>
+        finite === undefined ? next : select(finite, next, last);
+      const memory = names.map((s) => kept(slots[s]!, before[s]!));
+      // the parameter is made from the memory as it is kept, so that one pass writes both
+      const [after] = substitute([moved], new Map(names.map((s, i) => [slots[s]!, memory[i]!]))) as [Tensor];
+      const next = kept(after, param!);
+      return average === undefined
+        ? [next, ...memory]
+        : [next, ...memory, kept(add(average, mul(sub(next, average), shift!)), average)];
+    };
+    const results = together(() =>
+      foreach(paths.map((path): Application => ({
+        args: [
+          trained[path]!,
+          grad[path]!,
+          ...names.map((s) => state.opt[s]![path]!),
+          ...(ema === undefined ? [] : [ema[path]!]),
+        ],
+        rule: rule(path),
+      })))
     );
-    const opt = Object.fromEntries(
-      optimiser.slots.map((s) => [
-        s,
-        Object.fromEntries(Object.entries(updates).map(([path, u]) => [path, u.slots[s]!])),
-      ]),
-    );
-    const params = tensors.map(state.params, (leaf, path): Tensor => updates[path]?.param ?? leaf);
+    const at = (i: number): Record<string, Tensor> =>
+      Object.fromEntries(paths.map((path, p) => [path, results[p]![i]!]));
+    const updates = at(0), opt = Object.fromEntries(names.map((s, i) => [s, at(1 + i)]));
+    const params = tensors.map(state.params, (leaf, path): Tensor => updates[path] ?? leaf);
     const means = items === undefined ? sums : tensors.map(sums, (m): Tensor => div(m, items));
     const weighed = weight === undefined || name === undefined ? {} : { [name]: weight };
-    const averaged = config.ema === undefined
-      ? {}
-      : { ema: averagesOf(config.ema, state, (path) => updates[path]!.param, updated, finite) };
+    const averaged = ema === undefined ? {} : { ema: at(1 + names.length) };
     const next = { params, opt, step: add(state.step, 1), ...averaged };
     const metrics = { ...means, ...weighed, loss: means.loss, gradNorm, lr };
     if (settings === undefined || scaling === undefined) return { state: next, metrics };

@@ -3,13 +3,12 @@
  */
 import { add, and, type BinaryOp, less, mul, select, type UnaryOp } from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";
-import { broadcastTo, concat, flip, pad, permute, reshape, slice } from "../ops/movement.ts";
-import type { CallOp } from "../ops/call.ts";
+import { broadcastTo, concat, flip, pad, permute, reshape, slice, sliceAxis } from "../ops/movement.ts";
 import { after } from "../ops/mark.ts";
 import { gather, scatterAdd } from "../ops/index.ts";
 import { iota } from "../ops/source.ts";
 import { recordOf } from "../ops/table.ts";
-import type { OpName, Tensor } from "../tensor.ts";
+import type { OpName, Tensor, TupleOp } from "../tensor.ts";
 
 /** An argument: with the new axis in front, or as it was. */
 export interface Batched {
@@ -52,7 +51,10 @@ const sameForAll = (node: Tensor): Tensor => node;
 /** The rules of all primitives but the elementwise ones, which share one. A missing one does not compile. */
 const rules: {
   readonly [
-    P in Exclude<OpName, UnaryOp | BinaryOp | "select" | "cast" | "copy" | "stopGradient" | CallOp | "scan">
+    P in Exclude<
+      OpName,
+      UnaryOp | BinaryOp | "select" | "cast" | "copy" | "stopGradient" | "result" | TupleOp
+    >
   ]: BatchRule<P>;
 } = {
   input: sameForAll,
@@ -86,6 +88,12 @@ const rules: {
   scatterAdd: (node, args, n) => {
     const [ids, updates] = args.map(wide(n)) as [Tensor, Tensor], { rows } = node.attributes;
     return reshape([n, ...node.shape])(scatterAdd(n * rows)(offset(ids, rows), updates));
+  },
+  // one sum for each example: of rows of all of them together
+  foreachSum: (node, args, n) => {
+    const each = args.map((a) => reshape([n, -1])(wide(n)(a)));
+    const sums = each.flatMap((x) => Array.from({ length: n }, (_, i) => sliceAxis(0, i, i + 1)(x)));
+    return permute([1, 0])(reshape([args.length, n])(again(node, sums)));
   },
   attention: joined,
   attentionGradQuery: joined,

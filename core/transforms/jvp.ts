@@ -16,14 +16,15 @@ import {
 import { make } from "../ops/make.ts";
 import { concat, pad } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
-import { type CallOp, isTuple, resultAt } from "../ops/call.ts";
+import { isTuple, resultAt } from "../ops/call.ts";
 import { after } from "../ops/mark.ts";
 import { recordOf } from "../ops/table.ts";
 import { equals, show } from "../shape.ts";
-import { is, type OpName, type Tensor, topological } from "../tensor.ts";
+import { is, type OpName, type Tensor, topological, type TupleOp } from "../tensor.ts";
 import type { Mapped, Tree } from "../tree.ts";
 import { mergeScans } from "../scan_tidy.ts";
 import { callTangents } from "./call_transforms.ts";
+import { callOfParts } from "./parts.ts";
 import { scanTangents } from "./scan_jvp.ts";
 import { replaceIn, rewriteIn, tracing } from "./trace.ts";
 
@@ -58,13 +59,22 @@ const bilinear = (node: Tensor, tangents: readonly (Tensor | undefined)[]): Tens
   );
 
 const throughDecomposition = (node: Tensor, tangents: readonly (Tensor | undefined)[]): Tensor | undefined =>
-  tangentsOf([recordOf(node.op).decompose!(node)], node.args, tangents)[0];
+  callTangents(tangentsOf, callOfParts(node)!, tangents)[0];
+
+/** Tangents of the results of a node with several. */
+const tangentsOfTuple = (
+  t: Tensor<TupleOp>,
+  parts: readonly (Tensor | undefined)[],
+): readonly (Tensor | undefined)[] =>
+  is("scan", t)
+    ? scanTangents(tangentsOf, t, parts)
+    : callTangents(tangentsOf, is("call", t) ? t : callOfParts(t)!, parts);
 
 /** Primitives whose tangent is that of every place by itself. */
 type Pointwise = UnaryOp | BinaryOp;
 
 /** Rules of all primitives but the elementwise ones, whose records say enough. A missing one does not compile. */
-const rules: { readonly [P in Exclude<OpName, Pointwise | CallOp | "scan">]: TangentRule<P> } = {
+const rules: { readonly [P in Exclude<OpName, Pointwise | TupleOp | "result">]: TangentRule<P> } = {
   input: none,
   parameter: none,
   constant: none,
@@ -100,6 +110,7 @@ const rules: { readonly [P in Exclude<OpName, Pointwise | CallOp | "scan">]: Tan
   attention: throughDecomposition,
   attentionGradQuery: throughDecomposition,
   attentionGradKeyValue: throughDecomposition,
+  foreachSum: throughDecomposition,
   copy: linear,
   stopGradient: none,
   after: (node, [t]) => t === undefined ? undefined : after(node.args[1]!)(t),
@@ -121,9 +132,7 @@ const tangentsOf = (
     const parts = t.args.map((a) => moved.get(a));
     if (parts.every((x) => x === undefined)) continue;
     if (isTuple(t)) {
-      const tangents = () =>
-        is("scan", t) ? scanTangents(tangentsOf, t, parts) : callTangents(tangentsOf, t, parts);
-      cameFrom(t.origin, tangents).forEach((x, i) => moved.set(resultAt(t, i), x));
+      cameFrom(t.origin, () => tangentsOfTuple(t, parts)).forEach((x, i) => moved.set(resultAt(t, i), x));
     } else moved.set(t, cameFrom(t.origin, () => ruleOf(t.op)(t, parts)));
   }
   return outputs.map((t) => moved.get(t));

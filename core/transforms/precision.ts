@@ -5,7 +5,7 @@
  */
 import { cameFrom } from "../origin.ts";
 import { cast } from "../ops/elementwise.ts";
-import { callOf, isTuple } from "../ops/call.ts";
+import { callOf } from "../ops/call.ts";
 import { type ClosedFunction, functionOf } from "../ops/closed.ts";
 import { make } from "../ops/make.ts";
 import { recordOf } from "../ops/table.ts";
@@ -43,7 +43,7 @@ const halved = (roots: readonly Tensor[], kept: ReadonlySet<Tensor>): Tensor[] =
       }
       const same = args.every((a, i) => a === t.args[i]);
       const node = same ? t : make(recordOf(t.op), args, t.attributes);
-      if (!isTuple(node)) return node;
+      if (!is("scan", node) && !is("call", node)) return node;
       const { body } = node.attributes, inner = new Set(body.parameters.filter((_, i) => keeps[i]));
       if (is("scan", node)) return mapBody(node, (results) => halved(results, inner));
       const { rule } = node.attributes;

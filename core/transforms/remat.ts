@@ -4,7 +4,7 @@
  * from the sum of all regions to the greatest of them, for one more forward pass.
  */
 import { capturedBy, closed } from "../close.ts";
-import { callOf, isTuple, resultsOf } from "../ops/call.ts";
+import { callOf, resultsOf } from "../ops/call.ts";
 import { functionOf } from "../ops/closed.ts";
 import { cameFrom } from "../origin.ts";
 import { substitute } from "../substitute.ts";
@@ -63,7 +63,7 @@ export const rematWhere =
 const recomputed = (roots: readonly Tensor[], chosen: PathPredicate): Tensor[] => {
   const by = new Map<Tensor, Tensor>();
   for (const t of topological(roots)) {
-    if (!isTuple(t)) continue;
+    if (!is("scan", t) && !is("call", t)) continue;
     const [node] = substitute([t], by) as [typeof t];
     const becomes = cameFrom(t.origin, () => {
       if (is("scan", node)) return mapBody(node, (results) => recomputed(results, chosen));

@@ -8,10 +8,7 @@ import { cameFrom, together } from "../origin.ts";
 import { parameterOf } from "../ops/source.ts";
 import { show } from "../shape.ts";
 import { substitute } from "../substitute.ts";
-import { is, isTensor, type Tensor, topological } from "../tensor.ts";
-
-/** What a parameter is like. */
-export type Form = Pick<Tensor, "shape" | "dtype">;
+import { type Form, is, isTensor, type Tensor, topological } from "../tensor.ts";
 
 let traces = 0;
 

@@ -6,9 +6,10 @@ import { broadcastTo, permute } from "../ops/movement.ts";
 import { isTuple, resultAt } from "../ops/call.ts";
 import { callBatched } from "./call_transforms.ts";
 import { axisOf, show } from "../shape.ts";
-import { is, isTensor, type Tensor, topological } from "../tensor.ts";
+import { is, isTensor, type Tensor, topological, type TupleOp } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
-import { batchRuleOf } from "./batching.ts";
+import { type Batched, batchRuleOf } from "./batching.ts";
+import { callOfParts } from "./parts.ts";
 import { scanBatched } from "./scan_vmap.ts";
 import { mapTensors, refuseContainers, tensorsIn, tracing } from "./trace.ts";
 
@@ -39,6 +40,12 @@ export const batched = (
 ): Tensor[] =>
   mappedOnly(outputs, mapped, n).map((t, i) => t ?? broadcastTo([n, ...outputs[i]!.shape])(outputs[i]!));
 
+/** All results of a node with several, with the axis in front. */
+const batchedTuple = (t: Tensor<TupleOp>, args: readonly Batched[], n: number): readonly Tensor[] =>
+  is("scan", t)
+    ? scanBatched(mappedOnly, t, args, n)
+    : callBatched(mappedOnly, is("call", t) ? t : callOfParts(t)!, args, n);
+
 /** The same, but undefined where an output depends on none of the mapped nodes. */
 const mappedOnly = (
   outputs: readonly Tensor[],
@@ -50,9 +57,7 @@ const mappedOnly = (
     if (becomes.has(t) || is("result", t) || !t.args.some((a) => becomes.has(a))) continue;
     const args = t.args.map((a) => ({ x: becomes.get(a) ?? a, mapped: becomes.has(a) }));
     if (isTuple(t)) {
-      const batch = () =>
-        is("scan", t) ? scanBatched(mappedOnly, t, args, n) : callBatched(mappedOnly, t, args, n);
-      cameFrom(t.origin, batch).forEach((x, i) => becomes.set(resultAt(t, i), x));
+      cameFrom(t.origin, () => batchedTuple(t, args, n)).forEach((x, i) => becomes.set(resultAt(t, i), x));
     } else becomes.set(t, cameFrom(t.origin, () => batchRuleOf(t.op)(t, args, n)));
   }
   return outputs.map((t) => becomes.get(t));

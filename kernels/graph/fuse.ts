@@ -13,13 +13,12 @@ import {
   type Tensor,
 } from "@chain-of-sight/core";
 import { type MemoryLimits, windowsOf } from "../plan/memory.ts";
-import { type Batched, batchMaps } from "./batch.ts";
 import { buildKernel } from "./build.ts";
+import { foreachKernels, foreachSumKernels, type PackedKernels } from "./foreach.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./repeat.ts";
 import { inOrder } from "./order.ts";
 import { chooseRoots, type Roots } from "./roots.ts";
-import { findSums, type SumFamily, sumKernels } from "./sums.ts";
 
 /** What fusion may assume of a device. */
 export interface FusionLimits extends MemoryLimits {
@@ -27,8 +26,6 @@ export interface FusionLimits extends MemoryLimits {
   readonly maxBindings: number;
   /** Whether kernels are merged at all; off gives one kernel per root, for comparison. */
   readonly fuse: boolean;
-  /** Whether kernels of one form, each on tensors of its own, become one. */
-  readonly batch: boolean;
   /** Compiles the body of a scan. */
   readonly inside: (body: ScanBody) => Inside;
 }
@@ -43,60 +40,60 @@ interface Group {
   last: number;
 }
 
+/** Kernels with what they need of memory. */
+export interface Fused extends Omit<PackedKernels, "kernels"> {
+  /** The kernels. */
+  readonly kernels: readonly Kernel[];
+}
+
 /** Kernels in an order in which each comes after those it reads from, and what they need of memory. */
 export const fuse = (
   outputs: readonly Tensor[],
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor> = new Map(),
-): Batched => {
+): Fused => {
   const mostBytes = Math.min(limits.maxBindingBytes, limits.maxBufferBytes);
-  const families = limits.batch ? findSums(outputs, mostBytes) : [];
-  const roots = chooseRoots(outputs, limits.maxBindings - 4, {
-    inside: new Map(
-      families.flatMap((f) => f.sums.map((t, at) => [t, { whole: f.totals, at }] as const)),
-    ),
-    kept: new Set(families.flatMap((f) => f.leaves)),
-    bindingsOf: (t) => windowsOf(t, limits),
-  });
-  const single = fusedKernels(outputs, roots, families, limits, donated);
-  if (!limits.batch) return { kernels: inOrder(single, [], donated, outputs), packs: [], tables: new Map() };
-  const familyOf = new Map(families.flatMap((f, i) => f.leaves.map((t) => [t, i] as const)));
-  const wanted = new Set(outputs);
-  const kindOf = (t: Tensor): string =>
-    isGiven(t) ? "input" : wanted.has(t) ? "output" : `scratch ${familyOf.get(t) ?? ""}`;
-  const maps = batchMaps(single, { outputs: wanted, donated, kindOf, mostBytes });
-  const sums = families.map((f, i) => sumKernels(f, i, maps.runs, mostBytes));
-  const packs = [...maps.packs, ...sums.flatMap((s) => s.packs)];
+  const roots = chooseRoots(outputs, limits.maxBindings - 4, (t) => windowsOf(t, limits));
+  const { kernels: single, nodes } = fusedKernels(outputs, roots, limits, donated);
+  const maps = nodes.filter((t) => is("foreach", t)).map((t) => foreachKernels(t, mostBytes));
+  const held = maps.flatMap((m) => m.packs);
+  const sums = nodes.filter((t) => is("foreachSum", t)).map((t) => foreachSumKernels(t, held, mostBytes));
+  const packs = [...held, ...sums.flatMap((s) => s.packs)];
+  const kernels = [...single, ...[...maps, ...sums].flatMap((m) => m.kernels)];
   return {
-    kernels: inOrder([...maps.kernels, ...sums.flatMap((s) => s.kernels)], packs, donated, outputs),
+    kernels: inOrder(kernels, packs, donated, outputs),
     packs,
     tables: new Map(sums.flatMap((s) => [...s.tables])),
   };
 };
 
-/** One kernel for each group of roots, in any order; sums of families are left to others. */
+/** Kernels, and nodes whose kernels need memory of a certain order. */
+interface Groups {
+  readonly kernels: readonly Kernel[];
+  readonly nodes: readonly Tensor[];
+}
+
+/** One kernel for each group of roots, in any order. */
 const fusedKernels = (
   outputs: readonly Tensor[],
   roots: Roots,
-  families: readonly SumFamily[],
   limits: FusionLimits,
   donated: ReadonlyMap<Tensor, Tensor>,
-): Kernel[] => {
+): Groups => {
   const order = byHeight(outputs, { argsOf: operandsOf }).filter((t) => roots.has(t) && !isGiven(t));
   const placeOf = new Map(order.map((t, place) => [t, place]));
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
-  const scans = new Map<Tensor, Group>();
-  const sums = new Set(families.flatMap((f) => f.sums));
+  const wholes = new Map<Tensor, Group>();
   order.forEach((t, place) => {
     const { sources, apart } = sourcesOf(t, roots);
-    // the results of a scan are one group from the start
-    const turns = is("result", t) ? scans.get(t.args[0]!) : undefined;
-    if (turns !== undefined) {
-      turns.members.push(t);
-      turns.last = place;
+    // the results of one node are one group from the start
+    const whole = is("result", t) ? wholes.get(t.args[0]!) : undefined;
+    if (whole !== undefined) {
+      whole.members.push(t);
+      whole.last = place;
     }
-    groupOf.set(t, turns ?? { members: [t], sources, apart, last: place });
-    if (is("result", t)) scans.set(t.args[0]!, groupOf.get(t)!);
+    groupOf.set(t, whole ?? { members: [t], sources, apart, last: place });
+    if (is("result", t)) wholes.set(t.args[0]!, groupOf.get(t)!);
     for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
   });
   // an old group that reads an old member of a group depends on its new members too
@@ -110,13 +107,7 @@ const fusedKernels = (
       }
     }
   };
-  for (const { members, last } of scans.values()) raise(members, last);
-  for (const { sums, leaves } of families) {
-    const last = Math.max(...sums.map((t) => groupOf.get(t)!.last)), sources = new Set(leaves);
-    const group: Group = { members: [...sums], sources, apart: new Set(leaves), last };
-    for (const t of sums) groupOf.set(t, group);
-    raise(sums, last);
-  }
+  for (const { members, last } of wholes.values()) raise(members, last);
   const stored = (members: readonly Tensor[]): Set<Tensor> => {
     const own = new Set(members);
     return new Set(members.filter((t) => wanted.has(t) || [...users.get(t) ?? []].some((u) => !own.has(u))));
@@ -148,7 +139,7 @@ const fusedKernels = (
       for (const s of [...groupOf.get(t)!.sources]) {
         const producer = groupOf.get(s), consumer = groupOf.get(t)!;
         if (producer === undefined || producer === consumer) continue;
-        if (sums.has(s) || sums.has(t) || !mayShare(producer, consumer)) continue;
+        if (!mayShare(producer, consumer)) continue;
         if (!keepsUpdates(producer, consumer, donated)) continue;
         if (producer.members.some((m) => consumer.apart.has(m))) continue;
         if (passesThroughOthers(producer, consumer, groupOf)) continue;
@@ -171,13 +162,24 @@ const fusedKernels = (
       }
     }
   }
-  return [...new Set(groupOf.values())].filter((g) => !sums.has(g.members[0]!)).map((g) => {
+  const groups = [...new Set(groupOf.values())], nodes: Tensor[] = [];
+  const kernels = groups.flatMap(({ members }): Kernel[] => {
+    const node = multiTensor(members[0]!);
+    if (node !== undefined) {
+      nodes.push(node);
+      return [];
+    }
     // what stands alone and still binds too much is refused by the device, which can say so
-    const kernel = kernelOf(g.members, g.members.length === 1 ? Infinity : limits.maxBindings);
-    if (kernel === undefined) throw new Error(`no kernel for ${g.members.map((t) => t.op).join(", ")}`);
-    return kernel;
+    const kernel = kernelOf(members, members.length === 1 ? Infinity : limits.maxBindings);
+    if (kernel === undefined) throw new Error(`no kernel for ${members.map((t) => t.op).join(", ")}`);
+    return [kernel];
   });
+  return { kernels, nodes };
 };
+
+/** The multi-tensor node that a root is of. */
+const multiTensor = (t: Tensor): Tensor | undefined =>
+  is("foreachSum", t) ? t : is("result", t) && is("foreach", t.args[0]!) ? t.args[0] : undefined;
 
 /** Roots reached from a root without passing another, and those of them that some path reaches through `after`. */
 const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> => {
@@ -205,7 +207,7 @@ const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
   return all.length <= MOST_MEMBERS &&
-    !all.some((t) => is("scatterAdd", t) || is("result", t) || isAttention(t.op)) &&
+    !all.some((t) => is("scatterAdd", t) || is("result", t) || is("foreachSum", t) || isAttention(t.op)) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };

@@ -37,13 +37,10 @@ const inPieces = (t: Tensor<"sum" | "max">, longest: number): Tensor => {
   return cast(t.dtype)(reshape(t.shape)(reduce({ axes: [-1] })(parts)));
 };
 
-/** The roots with reductions of more than `longest` values in two steps, but for `except`. */
-export const shortened = (longest: number, except: ReadonlySet<Tensor> = new Set()) =>
-(
-  roots: readonly Tensor[],
-): readonly Tensor[] => {
-  if (longest === Infinity) return roots;
-  return rewrite((node, before) =>
-    isLong(node, longest) && !except.has(before) ? inPieces(node as Tensor<"sum" | "max">, longest) : node
-  )(roots);
-};
+/** The roots with reductions of more than `longest` values in two steps. */
+export const shortened = (longest: number) => (roots: readonly Tensor[]): readonly Tensor[] =>
+  longest === Infinity
+    ? roots
+    : rewrite((node) => isLong(node, longest) ? inPieces(node as Tensor<"sum" | "max">, longest) : node)(
+      roots,
+    );

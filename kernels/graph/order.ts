@@ -33,7 +33,7 @@ const graphOf = (
     map.set(t, (map.get(t) ?? new Set()).add(k));
   };
   for (const k of kernels) {
-    for (const o of k.outputs) put(writers, o.tensor, k);
+    for (const o of k.outputs) for (const t of members(o.tensor)) put(writers, t, k);
     for (const r of readsOf(k)) for (const t of members(r)) put(readers, t, k);
   }
   const users = new Map<Kernel, Set<Kernel>>(kernels.map((k) => [k, new Set()]));

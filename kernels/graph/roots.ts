@@ -16,9 +16,10 @@ import {
   type Tensor,
   topological,
 } from "@chain-of-sight/core";
-import { type Index, int, linear, plus, separate, unravel, variable } from "../ir/index_expr.ts";
+import { type Index, linear, separate, unravel, variable } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { isHeavy, isView, lowering } from "./lower.ts";
+import { packedOperands } from "./foreach.ts";
 import { storedOperands } from "./scan_operands.ts";
 
 /** Relative cost of computing one element again. */
@@ -59,19 +60,6 @@ const isFree = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op);
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
-/** Tensors that the caller of the compiler does not see: what lies inside of others, and what must have memory. */
-export interface Held {
-  /** For a tensor that is an element of another: which, and where. */
-  readonly inside: ReadonlyMap<Tensor, { readonly whole: Tensor; readonly at: number }>;
-  /** Tensors that get memory whatever they cost. */
-  readonly kept: ReadonlySet<Tensor>;
-  /** Number of bindings that a tensor takes. */
-  readonly bindingsOf: (t: Tensor) => number;
-}
-
-/** Nothing held, one binding each. */
-export const nothingHeld: Held = { inside: new Map(), kept: new Set(), bindingsOf: () => 1 };
-
 /** The descriptions that get memory. */
 export interface Roots {
   /** Whether a description is one of them. */
@@ -82,13 +70,9 @@ export interface Roots {
   readonly bindingsOf: (t: Tensor) => number;
 }
 
-const rootsOf = (roots: ReadonlySet<Tensor>, { inside, bindingsOf }: Held): Roots => ({
+const rootsOf = (roots: ReadonlySet<Tensor>, bindingsOf: Roots["bindingsOf"]): Roots => ({
   has: (t) => roots.has(t),
-  load: (build, t, at) => {
-    if (!roots.has(t)) return undefined;
-    const place = inside.get(t), here = linear(at, t.shape);
-    return place === undefined ? build.load(t, here) : build.load(place.whole, plus(here, int(place.at)));
-  },
+  load: (build, t, at) => roots.has(t) ? build.load(t, linear(at, t.shape)) : undefined,
   bindingsOf,
 });
 
@@ -127,7 +111,7 @@ export const operandIndex = (operand: Tensor, axes: readonly [string, string]): 
 export const chooseRoots = (
   outputs: readonly Tensor[],
   maxReads: number,
-  held: Held = nothingHeld,
+  bindingsOf: Roots["bindingsOf"] = () => 1,
 ): Roots => {
   const order = topological(outputs, { argsOf: operandsOf }),
     wanted = new Set(outputs),
@@ -141,7 +125,7 @@ export const chooseRoots = (
     if (is("constant", t) && !wanted.has(t)) return;
     roots.add(t);
     cost.set(t, LOAD);
-    reads.set(t, new Set([held.inside.get(t)?.whole ?? t]));
+    reads.set(t, new Set([t]));
   };
   const operand = (a: Tensor, at: readonly Index[], along: string): void => {
     // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
@@ -154,11 +138,15 @@ export const chooseRoots = (
       root(t);
       continue;
     }
-    if (is("scan", t)) {
-      // its turns read whole tensors: each operand is stored, be it a number
-      for (const a of storedOperands(t)) {
+    if (is("scan", t) || is("foreach", t) || is("foreachSum", t)) {
+      // they read whole tensors: each operand is stored, be it a number
+      for (const a of is("scan", t) ? storedOperands(t) : packedOperands(t)) {
         if (!roots.has(a)) root(a);
         roots.add(a);
+      }
+      if (is("foreachSum", t)) {
+        root(t);
+        continue;
       }
       cost.set(t, 0);
       reads.set(t, new Set());
@@ -203,7 +191,7 @@ export const chooseRoots = (
     cost.set(t, sum);
     reads.set(t, union);
     const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isFree(t);
-    if (wanted.has(t) || held.kept.has(t) || isHeavy(t) || often) root(t);
+    if (wanted.has(t) || isHeavy(t) || often) root(t);
   }
-  return rootsOf(roots, held);
+  return rootsOf(roots, bindingsOf);
 };

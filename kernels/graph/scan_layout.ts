@@ -55,9 +55,9 @@ export const layOutScans = (outputs: readonly Tensor[], alignment: number): Tens
   for (const t of order) {
     const args = t.args.map((a) => becomes.get(a)!), node = remade(recordOf(t.op), t, args);
     if (is("scan", node)) becomes.set(t, aligned(node, alignment, stacks));
-    else if (is("result", t)) {
+    else if (is("result", t) && is("scan", t.args[0]!)) {
       const stack = resultAt(args[0] as Tensor<"scan">, t.attributes.index),
-        { body, length } = (t.args[0] as Tensor<"scan">).attributes;
+        { body, length } = t.args[0].attributes;
       const own = body.results[t.attributes.index]!;
       const padding = t.attributes.index < body.next.length ? undefined : paddingOf(own, length, alignment);
       const seen = padding === undefined ? stack : reshape(t.shape)(sliceAxis(1, 0, padding.size)(stack));

@@ -173,10 +173,11 @@ const staysOf = (
     const { from, to } = lives.get(slot.id)!;
     return [{ offset: 0, end: up(bytes), from, to }];
   }
-  return parts.flatMap(({ id, within, bytes }) => {
-    const life = lives.get(id), offset = Math.floor(within!.offset / ALIGNMENT) * ALIGNMENT;
-    return life === undefined
-      ? []
-      : [{ offset, end: up(within!.offset + bytes), from: life.from, to: life.to }];
+  const stored = parts.filter(({ id }) => lives.has(id)).sort((a, b) => a.within!.offset - b.within!.offset);
+  return stored.map(({ id, within, bytes }, i) => {
+    const { from, to } = lives.get(id)!, offset = Math.floor(within!.offset / ALIGNMENT) * ALIGNMENT;
+    // kernels that run over the whole write what fills up the part, too
+    const next = stored.slice(i + 1).find((s) => s.within!.offset > within!.offset)?.within!.offset ?? 0;
+    return { offset, end: Math.max(up(within!.offset + bytes), next), from, to };
   });
 };

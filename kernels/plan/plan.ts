@@ -19,7 +19,7 @@ import { shortened } from "../graph/long_sums.ts";
 import { piecedProducts } from "../graph/product_pieces.ts";
 import { layOutScans } from "../graph/scan_layout.ts";
 import type { Schedules } from "../schedule/chosen.ts";
-import { findSums } from "../graph/sums.ts";
+import { packedOnce, tooLong, unpacked } from "../graph/foreach.ts";
 import { thinned } from "../graph/thin.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
@@ -41,7 +41,7 @@ export interface Source {
 export interface CompileOptions {
   /** Merge kernels; off is the naive path that tests compare with. Default true. */
   readonly fuse?: boolean;
-  /** Compute kernels of one form, each on tensors of its own, as one. Default: as `fuse`. */
+  /** Compute multi-tensor nodes as one, on tensors side by side. Default: as `fuse`. */
   readonly batch?: boolean;
   /** Use the device's own attention kernels. Default: where it has them. */
   readonly attention?: boolean;
@@ -94,16 +94,15 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   refuseHalf(asked, profile);
   const fewest = options.attention === true ? 0 : profile.fewestQueries;
   const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
-  const given = decompose(asked, simple);
+  const merge = options.fuse ?? true, batch = options.batch ?? merge;
+  const longest = Math.min(profile.maxBindingBytes, profile.maxBufferBytes);
+  const given = unpacked(batch ? tooLong(longest) : () => true)(decompose(asked, simple));
   const simpler = options.simplify ?? true ? simplify(given) : given;
   // a software device has few lanes, which tiles keep busy; without fusion the terms of sums would lie in memory
   const shaped = options.fuse === false
     ? simpler
     : piecedProducts(profile)(profile.software ? simpler : thinned(simpler));
-  const merge = options.fuse ?? true, batch = options.batch ?? merge;
-  // sums over all gradients are cut into pieces together
-  const together = batch ? findSums(shaped, Math.min(profile.maxBindingBytes, profile.maxBufferBytes)) : [];
-  const short = shortened(profile.longestSum, new Set(together.flatMap((f) => f.sums)))(shaped);
+  const short = shortened(profile.longestSum)(packedOnce(shaped));
   const laidOut = layOutScans(short, profile.bindingAlignment);
   const inputs: Record<string, Tensor> = {};
   const read = topological(described).filter((t) => is("input", t));
@@ -126,10 +125,10 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>
     merge && profile.attentionThreads > 0 ? pairGradients(kernels, profile.attentionThreads) : kernels;
   const inside = insideWith(
-    (some) => paired(fuse(some, { ...limits, batch: false, inside }).kernels),
+    (some) => paired(fuse(unpacked(() => true)(some), { ...limits, inside }).kernels),
     profile,
   );
-  const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, batch, inside }, donated);
+  const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, inside }, donated);
   const kernels = paired(fused);
   checkPositions(kernels, profile);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };

@@ -5,6 +5,7 @@
  */
 import {
   addGradients,
+  copyGradients,
   gradientOf,
   type Gradients,
   input,
@@ -79,7 +80,8 @@ export const microSources = <B, E, R>(training: Training<B, E, R>): MicroSources
     update: stateSource(training, all, updateOf<B>(settings)(state, grad), inputs),
     gradient: (batch) =>
       writing(named("grad", gradient(state, batch)), [...inputs, ...tensors.leaves(batch as Tree<Tensor>)]),
-    hold: (level) => writing(named(`held.${level}`, grad), tensors.leaves(held(level) as Tree<Tensor>)),
+    hold: (level) =>
+      writing(named(`held.${level}`, copyGradients(grad)), tensors.leaves(held(level) as Tree<Tensor>)),
     merge: (level) => writing(named("grad", addGradients(held(level), grad)), inputs),
   };
 };

@@ -1,4 +1,4 @@
-/** Batches: maps of one form as one dispatch, sums over many tensors as two; the same numbers as each by itself. */
+/** Multi-tensor nodes: one dispatch for maps, two for sums; the same numbers as each tensor by itself. */
 import * as cs from "@chain-of-sight/core";
 import {
   compile,
@@ -118,18 +118,18 @@ for (const [name, optimiser, maxNorm] of optimisers) {
   }
 }
 
-test("a training step of Chain-of-Sight: one update for each form, in place; one sum of pieces, one of totals", () => {
+test("a training step of Chain-of-Sight: one update for each rule, in place; one sum of pieces, one of totals", () => {
   const program = trajectoryProgram(golden("trajectory"));
   const together = planOf(program, true), alone = planOf(program, false);
   const labels = together.kernels.map((k) => k.kind === "repeat" ? k.kind : kernelLabel(k));
-  const updates = labels.filter((l) => /add\+sub of \d+ tensors/.test(l));
+  const updates = labels.filter((l) => /foreach of \d+ tensors/.test(l));
   assert.is(updates.length, 2, "decayed and not decayed");
   const parameters = Object.keys(program.next).filter((path) => path.startsWith("state.params")).length;
   assert.is(updates.reduce((n, l) => n + Number(/of (\d+) tensors/.exec(l)![1]), 0), parameters);
   assert.is(labels.filter((l) => /pieces of|totals of/.test(l)).length, 2);
   assert.ok(together.kernels.length < alone.kernels.length - parameters, "a kernel less for every parameter");
   assert.equal(together.memory.copies, []);
-  assert.match(explainText(together, 400), /add\+sub of \d+ tensors/);
+  assert.match(explainText(together, 400), /foreach of \d+ tensors/);
 });
 
 /** Runs a plan's source once on the CPU, and compares with the reference. */
@@ -152,33 +152,56 @@ const asReference = async (
   Object.keys(outputs).forEach((name, i) => near(name, got[name]!, want[i]!, { rtol: 1e-5, atol: 1e-6 }));
 };
 
-test("what may not be overwritten is not batched: updates that read one element of a neighbour", async () => {
-  const xs = Array.from({ length: 4 }, (_, i) => cs.input(`x${i}`, [100]));
-  const first = cs.broadcastTo([100])(cs.reshape([1])(cs.sliceAxis(0, 0, 1)(xs[0]!)));
-  const outputs = Object.fromEntries(xs.map((x, i) => [`y${i}`, cs.add(cs.mul(x, 0.5), first)]));
-  const donate = Object.fromEntries(xs.map((_, i) => [`y${i}`, `x${i}`]));
-  assert.is(compile({ outputs, donate }, profile).kernels.length, 4);
-  assert.is(compile({ outputs }, profile).kernels.length, 1, "without donation nothing is overwritten");
-  await asReference(outputs, donate);
+const doubled = (xs: readonly cs.Tensor[], factor: cs.Operand = 0.5): cs.Tensor[] =>
+  cs.foreach(xs.map((x) => ({ args: [x], rule: (t: cs.Tensor) => [cs.mul(t, factor)] }))).map(([y]) => y!);
+
+test("what several nodes hold side by side is copied: results compute the same", async () => {
+  const xs = Array.from({ length: 4 }, (_, i) => cs.input(`x${i}`, [100 * i + 1]));
+  const ys = doubled(xs.map((x) => cs.tanh(x))), zs = doubled([...ys.slice(1), ys[0]!]);
+  const twice = doubled([xs[0]!, xs[0]!, cs.permute([0])(xs[1]!)]),
+    norms = cs.squaredNorms([...ys, ...zs.slice(2)]);
+  const all = { ys, zs, twice, norms: [...norms, ...cs.squaredNorms(ys)] };
+  const outputs = cs.tensors.flatten(all as cs.Tree<cs.Tensor>);
+  await asReference(outputs, {});
+  await asReference(outputs, { "ys.0": "x0", "ys.1": "x1", "zs.1": "x2" });
 });
 
-test("sums that depend on others are not taken together with them", async () => {
-  const xs = Array.from({ length: 12 }, (_, i) => cs.tanh(cs.input(`x${i}`, [300 * i + 1])));
-  const square = (x: cs.Tensor): cs.Tensor => cs.sum()(cs.mul(x, x));
-  const scaled = xs.map((x, i) => cs.mul(x, square(xs[(i + 5) % 12]!)));
-  const outputs = Object.fromEntries(scaled.map((t, i) => [`y${i}`, cs.add(square(t), cs.max()(t))]));
-  const labels = compile({ outputs }, profile).kernels.map((k) =>
-    k.kind === "repeat" ? k.kind : kernelLabel(k)
-  );
-  assert.equal(labels.filter((l) => l.includes("totals")), ["rows 12x1 totals of 12 tensors"]);
-  await asReference(outputs, {});
+test("a rule that is more than a function of the numbers at a place is applied tensor by tensor", async () => {
+  const xs = Array.from({ length: 3 }, (_, i) => cs.input(`x${i}`, [4, 5 + i])), step = cs.input("n", []);
+  const rules = [
+    (t: cs.Tensor) => [cs.div(t, cs.sqrt(cs.sum()(cs.mul(t, t))))],
+    (t: cs.Tensor) => [cs.mul(t, cs.iota(t.shape, 1) === t ? 1 : cs.cast("f32")(cs.iota(t.shape, 1)))],
+    (t: cs.Tensor) => [cs.select(cs.less(step, 0.5), t, cs.neg(t))],
+  ];
+  for (const [i, rule] of rules.entries()) {
+    const found = cs.foreach(xs.map((x) => ({ args: [x], rule }))).map(([y]) => y!);
+    assert.is(found.every((t) => cs.is("result", t)), i === 2);
+    const want = xs.map((x) => rule(x)[0]!), roots = [...found, ...want];
+    const values = Object.fromEntries([...xs, step].map((t) => {
+      const path = (t as cs.Tensor<"input">).attributes.path;
+      return [path, floats(path, t.shape)];
+    }));
+    const numbers = cs.interpret(roots, values);
+    want.forEach((_, k) => near(`rule ${i}`, numbers[k]!, numbers[3 + k]!, { rtol: 1e-12, atol: 0 }));
+    await asReference(Object.fromEntries(found.map((t, k) => [`y${k}`, t])), {});
+  }
+});
+
+test("tensors that no binding holds beside others are updated alone", () => {
+  const xs = [100, 40000, 200, 300].map((n, i) => cs.input(`x${i}`, [n])), ys = doubled(xs);
+  const small = { ...profile, maxBindingBytes: 65536, maxBufferBytes: 2 ** 20 };
+  const plan = compile({ outputs: Object.fromEntries(ys.map((y, i) => [`y${i}`, y])) }, small);
+  const labels = plan.kernels.map((k) => k.kind === "repeat" ? k.kind : kernelLabel(k));
+  assert.equal(labels.filter((l) => l.includes("foreach")), ["map 684x1 foreach of 3 tensors"]);
+  assert.is(labels.length, 2);
 });
 
 /** A step of AdamW over two parameters beside a program that reads them. */
 const beside = () => {
   const shape = [70], [p, o, q] = [cs.input("p", shape), cs.input("o", shape), cs.input("q", shape)];
-  const outputs = { p: cs.mul(p, 0.5), q: cs.mul(q, 0.5) };
-  const step = { outputs, donate: { p: "p", q: "q" } }, look = { outputs: { sum: cs.add(cs.add(p, o), q) } };
+  const [next, other] = doubled([p!, q!]) as [cs.Tensor, cs.Tensor], outputs = { p: next, q: other };
+  const step = { outputs, donate: { p: "p", q: "q" } },
+    look = { outputs: { sum: cs.add(cs.add(p!, o!), q!) } };
   return { step, look, values: { p: floats("p", shape), q: floats("q", shape) } };
 };
 

@@ -156,7 +156,7 @@ const updateOf = (
   return { outputs, donate };
 };
 
-/** An optimiser's update of many parameters of one form: batches and sums over many tensors. */
+/** An optimiser's update of many parameters: multi-tensor maps and sums, and those of each tensor by itself. */
 const optimiserOf = (
   states: readonly cs.Tensor<"input">[],
   inputs: readonly cs.Tensor[],
@@ -164,15 +164,20 @@ const optimiserOf = (
 ): Update => {
   const { int, one } = dice, outputs: Record<string, cs.Tensor> = {}, donate: Record<string, string> = {};
   const floats = states.filter((t) => t.dtype === "f32"), gradients = floats.map((p) => cs.sin(cs.mul(p, 2)));
-  const square = (t: cs.Tensor): cs.Tensor => cs.sum()(cs.mul(t, t));
-  const norm = [...gradients, ...(int(2) === 0 ? floats : [])].map(square).reduce((a, b) => cs.add(a, b));
+  const together = int(4) > 0, summed = [...gradients, ...(int(2) === 0 ? floats : [])];
+  const squares = together ? cs.squaredNorms(summed) : summed.map((t) => cs.sum()(cs.mul(t, t)));
+  const norm = squares.reduce((a, b) => cs.add(a, b));
   const scale = cs.mul(cs.rsqrt(cs.add(norm, 1)), 0.3), update = int(3);
+  const rule = (p: cs.Tensor, g: cs.Tensor): cs.Tensor[] => [
+    cs.sub(update === 2 ? cs.mul(p, 0.9) : p, cs.mul(g, scale)),
+  ];
+  const next = together
+    ? cs.foreach(floats.map((p, i) => ({ args: [p, gradients[i]!], rule: (...of) => rule(of[0]!, of[1]!) })))
+    : floats.map((p, i) => rule(p, gradients[i]!));
   floats.forEach((p, i) => {
     const path = p.attributes.path;
     const q = floats.slice(i + 1).find((t) => t.shape.join() === p.shape.join());
-    outputs[path] = update === 1 && q !== undefined
-      ? q
-      : cs.sub(update === 2 ? cs.mul(p, 0.9) : p, cs.mul(gradients[i]!, scale));
+    outputs[path] = update === 1 && q !== undefined ? q : next[i]![0]!;
     donate[path] = path;
     if (int(5) === 0) outputs[`old ${path}`] = p;
   });

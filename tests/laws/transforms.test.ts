@@ -102,6 +102,11 @@ const samples: readonly Sample[] = [
       return cs.concat([cs.reshape([24])(dq), cs.reshape([20])(dk), cs.reshape([20])(dv)]);
     },
   ),
+  sample(["foreach", "foreachSum"], [[2, 3], [4], []], (a, b, rate) => {
+    const rule = (t: Tensor): readonly Tensor[] => [cs.mul(cs.sin(t), cs.exp(rate!)), cs.mul(t, t)];
+    const [[x, z], [y]] = cs.foreach([a!, b!].map((t) => ({ args: [t], rule }))) as [Tensor[], Tensor[]];
+    return cs.mul(cs.squaredNorms([x!, y!, z!]).reduce((p, q) => cs.add(p, q)), cs.sum()(y!));
+  }),
   sample(["call", "after"], [[2, 3], [3, 2]], (a, b) => {
     const f = cs.remat((x: Tensor, y: Tensor) => cs.tanh(cs.matmul(y)(cs.exp(x))));
     const y = f(a!, b!);
