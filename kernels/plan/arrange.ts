@@ -177,7 +177,7 @@ const staysOf = (
   return stored.map(({ id, within, bytes }, i) => {
     const { from, to } = lives.get(id)!, offset = Math.floor(within!.offset / ALIGNMENT) * ALIGNMENT;
     // kernels that run over the whole write what fills up the part, too
-    const next = stored.slice(i + 1).find((s) => s.within!.offset > within!.offset)?.within!.offset ?? 0;
+    const next = stored.slice(i + 1).map((s) => s.within!.offset).find((at) => at > within!.offset) ?? 0;
     return { offset, end: Math.max(up(within!.offset + bytes), next), from, to };
   });
 };
