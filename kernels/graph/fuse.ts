@@ -12,9 +12,9 @@ import {
   type ScanBody,
   type Tensor,
 } from "@chain-of-sight/core";
-import { type MemoryLimits, windowsOf } from "../plan/memory.ts";
+import { type MemoryLimits, type Pack, windowsOf } from "../plan/memory.ts";
 import { buildKernel } from "./build.ts";
-import { foreachKernels, foreachSumKernels, type PackedKernels } from "./foreach.ts";
+import { foreachKernels, foreachSumKernels } from "./foreach.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./repeat.ts";
 import { inOrder } from "./order.ts";
@@ -41,9 +41,13 @@ interface Group {
 }
 
 /** Kernels with what they need of memory. */
-export interface Fused extends Omit<PackedKernels, "kernels"> {
+export interface Fused {
   /** The kernels. */
   readonly kernels: readonly Kernel[];
+  /** What must lie side by side. */
+  readonly packs: readonly Pack[];
+  /** Constant arrays that they read. */
+  readonly tables: ReadonlyMap<Tensor, Int32Array>;
 }
 
 /** Kernels in an order in which each comes after those it reads from, and what they need of memory. */
