@@ -1,6 +1,6 @@
 /** The benchmarks: against other libraries, and below that those of this library alone. */
 import { theDevice } from "@chain-of-sight/kernels";
-import { Command } from "effect/cli";
+import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import { compileText, timeCompile } from "./compile.ts";
 import { decodeText, timeDecode } from "./decode.ts";
@@ -8,7 +8,7 @@ import { flatText, runFlat } from "./flat.ts";
 import { imagesText, timeImages } from "./images.ts";
 import { decoderOf, llama7b } from "./checkpoint.ts";
 import { loadText, measureLoad } from "./load.ts";
-import { presetNames } from "../pipelines/tune/presets.ts";
+import { type StepPreset, stepPresets } from "../pipelines/tune/presets.ts";
 import { stepDevice } from "../pipelines/tune/step_device.ts";
 import { print } from "../pipelines/terminal/output.ts";
 import { command as contest } from "./contest_command.ts";
@@ -20,6 +20,7 @@ import {
   choiceFlag,
   countFlag,
   jsonFlag,
+  presetFlagOf,
   printResult,
   versions,
 } from "../pipelines/cli/flags.ts";
@@ -27,7 +28,7 @@ import {
 const compile = Command.make(
   "compile",
   {
-    preset: choiceFlag("preset", presetNames, "base", "the model"),
+    preset: presetFlagOf(stepPresets, "the model").pipe(Flag.withDefault("full" as StepPreset)),
     tokens: countFlag("tokens", 336, "number of visual tokens"),
     batch: countFlag("batch", 1, "sequences of a step"),
     device: benchDeviceFlag,
@@ -86,7 +87,7 @@ const load = Command.make(
 const decode = Command.make(
   "decode",
   {
-    preset: choiceFlag("preset", presetNames, "research", "the model"),
+    preset: presetFlagOf(stepPresets, "the model").pipe(Flag.withDefault("gpu" as StepPreset)),
     device: benchDeviceFlag,
     rows: countFlag("rows", 1, "texts that are written at once"),
     prefix: countFlag("prefix", 144, "tokens before, visual ones included"),

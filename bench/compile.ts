@@ -15,7 +15,7 @@ import {
 import * as Effect from "effect/Effect";
 import process from "node:process";
 import type { BenchError } from "../pipelines/tune/bench_fault.ts";
-import { type PresetName, presets } from "../pipelines/tune/presets.ts";
+import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import type { StepDevice } from "../pipelines/tune/step_device.ts";
 import { aboutLine, markdownTable } from "./step_report.ts";
 import { type StepWork, stepWork } from "../pipelines/tune/step_work.ts";
@@ -23,7 +23,7 @@ import { type StepWork, stepWork } from "../pipelines/tune/step_work.ts";
 /** What to time. */
 export interface CompileOptions {
   /** The model. */
-  readonly preset: PresetName;
+  readonly preset: StepPreset;
   /** Visual tokens. */
   readonly tokens: number;
   /** Sequences of a step. */

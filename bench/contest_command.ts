@@ -1,7 +1,7 @@
 /**
  * Benchmarks against other libraries on the same back end: every round times everyone once, in one process.
  *
- *     deno task bench [--device webgpu|dawn|cpu] [--sizes 512,1024] [--preset software] [--tokens 80] [--only matmul]
+ *     deno task bench [--device webgpu|dawn|cpu] [--sizes 512,1024] [--preset small] [--tokens 80] [--only matmul]
  *       [--opponents jax-js] [--rounds 7] [--series 400] [--json]
  */
 import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
@@ -13,12 +13,13 @@ import { cases, type CaseSizes } from "./cases.ts";
 import { contest, openContender } from "./contest.ts";
 import { type CaseReport, type ContestRun, contestText } from "./contest_report.ts";
 import { opponentNames } from "./opponents/opponent.ts";
-import { type PresetName, presetNames, presets } from "../pipelines/tune/presets.ts";
+import { presets, type StepPreset, stepPresets } from "../pipelines/tune/presets.ts";
 import { notice } from "../pipelines/terminal/output.ts";
 import {
   choiceFlag,
   countFlag,
   jsonFlag,
+  presetFlagOf,
   printResult,
   PRODUCT_VERSION,
   textFlag,
@@ -35,7 +36,7 @@ const flags = {
     "what computes, on both sides; the others stay on Deno's WebGPU where it is dawn",
   ),
   sizes: Flag.optional(wholesFlag("sizes", "sides of the matrix products, with commas between")),
-  preset: Flag.optional(Flag.Literals("preset", presetNames)).pipe(
+  preset: Flag.optional(presetFlagOf(stepPresets, "the model")).pipe(
     Flag.withDescription("the model of the decoder layer and the step"),
   ),
   tokens: countFlag("tokens", 80, "visual tokens of the step"),
@@ -54,12 +55,12 @@ const flags = {
   json: jsonFlag,
 };
 
-const sizesFor = (preset: PresetName, tokens: number, products: readonly number[]): CaseSizes => {
-  const small = preset === "tiny";
+const sizesFor = (preset: StepPreset, tokens: number, products: readonly number[]): CaseSizes => {
+  const small = preset === "smoke";
   return {
     products,
     rows: small ? [8, 16] : [2048, 1024],
-    attention: small ? [1, 2, 8, 16] : preset === "software" ? [4, 4, 256, 64] : [16, 16, 512, 64],
+    attention: small ? [1, 2, 8, 16] : preset === "small" ? [4, 4, 256, 64] : [16, 16, 512, 64],
     model: [preset, presets[preset]],
     tokens,
   };
@@ -91,7 +92,7 @@ export const command = Command.make(
         const { profile } = yield* theDevice(), onCpu = device === "cpu";
         const usual = onCpu ? [512, 1024, 2048] : profile.software ? [512, 1024] : [1024, 2048, 4096];
         const products = Option.getOrElse(given.sizes, () => usual);
-        const preset = Option.getOrElse(given.preset, () => profile.software ? "software" : "research");
+        const preset = Option.getOrElse(given.preset, () => profile.software ? "small" : "gpu");
         const contenders = yield* Effect.forEach(
           opponents,
           (name) => openContender(name, onCpu ? "wasm" : "webgpu"),

@@ -27,14 +27,14 @@ import {
   type Room,
   type Writer,
 } from "../pipelines/generate/programs.ts";
-import { type PresetName, presets } from "../pipelines/tune/presets.ts";
+import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { timeRounds } from "./rounds.ts";
 import type { Spread } from "./spread.ts";
 
 /** What is timed. */
 interface DecodeBench {
   /** The model. */
-  readonly preset: PresetName;
+  readonly preset: StepPreset;
   /** Rows that are written at once. */
   readonly rows: number;
   /** Tokens of the prefix, visual ones included. */

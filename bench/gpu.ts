@@ -30,7 +30,7 @@ import * as Effect from "effect/Effect";
 import { type Precision, precisions } from "../pipelines/train/precision.ts";
 import { attentionBar, type GpuProvider, memoryBar, productBar, stepBars } from "./gpu_bars.ts";
 import { type GpuLine, lineOf } from "./gpu_report.ts";
-import { type PresetName, presets } from "../pipelines/tune/presets.ts";
+import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { timeStep } from "./step.ts";
 import { stepWork } from "../pipelines/tune/step_work.ts";
 
@@ -205,9 +205,9 @@ export const measureGpu = (
       });
     }
 
-    const cases: readonly (readonly [PresetName, number, Precision])[] = software
-      ? [["tiny", 32, "f32"]]
-      : (["base", "research"] as const).flatMap((preset) =>
+    const cases: readonly (readonly [StepPreset, number, Precision])[] = software
+      ? [["smoke", 32, "f32"]]
+      : (["full", "gpu"] as const).flatMap((preset) =>
         [32, 80, 336].flatMap((tokens) =>
           precisions.filter((p) => p === "f32" || f16).map((p) => [preset, tokens, p] as const)
         )

@@ -1,6 +1,6 @@
 /** What a GPU is asked to reach, and what others reach on the reference card, an NVIDIA H100. Pure. */
 import type { Precision } from "../pipelines/train/precision.ts";
-import type { PresetName } from "../pipelines/tune/presets.ts";
+import type { StepPreset } from "../pipelines/tune/presets.ts";
 
 /** A number to reach. */
 export interface Bar {
@@ -54,9 +54,9 @@ interface Torch {
 const columns = [32, 80, 336] as const;
 
 /** Milliseconds of PyTorch's step and GiB of its peak memory at 32, 80 and 336 visual tokens. */
-const torch: { readonly [name in PresetName]?: Torch } = {
-  research: { f32: [43, 59, 156] },
-  base: { f32: [97, 140, 371], tf32: [44, 51, 127], bf16: [45, 54, 78], GiB: [7.4, 9, 18] },
+const torch: { readonly [name in StepPreset]?: Torch } = {
+  gpu: { f32: [43, 59, 156] },
+  full: { f32: [97, 140, 371], tf32: [44, 51, 127], bf16: [45, 54, 78], GiB: [7.4, 9, 18] },
 };
 
 /** How much slower than PyTorch's strict f32 our f32 step may be, and how much faster than it a small mixed one must be. */
@@ -68,7 +68,7 @@ const eager: readonly number[] = [43, 42];
 /** Milliseconds and GiB of a step: bars, and PyTorch's numbers as text. */
 export const stepBars = (
   provider: GpuProvider,
-  preset: PresetName,
+  preset: StepPreset,
   tokens: number,
   precision: Precision,
 ): { readonly ms?: Bar; readonly GiB?: Bar; readonly others: string } => {
@@ -77,7 +77,7 @@ export const stepBars = (
   const named = ([["fp32", of.f32], ["TF32", of.tf32], ["bf16", of.bf16]] as const)
     .flatMap(([name, ms]) => ms === undefined ? [] : [`${name} ${ms[at]}`]);
   const memory = of.GiB?.[at];
-  const ms = preset === "base"
+  const ms = preset === "full"
     ? provider === "deno" && precision === "f32"
       ? most(SLOWER * of.f32[at]!)
       : provider === "dawn" && precision === "mixed"

@@ -21,7 +21,7 @@ const described = command.pipe(
       description: "matrix products on the CPU, beside the others",
     },
     {
-      command: "deno task bench step --preset research --tokens 32,80,336",
+      command: "deno task bench step --preset gpu --tokens 32,80,336",
       description: "whole training steps",
     },
   ]),

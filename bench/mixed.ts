@@ -8,13 +8,14 @@ import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernel
 import * as Effect from "effect/Effect";
 import type { DataError } from "../pipelines/base/data_error.ts";
 import { renderDataset } from "../pipelines/scenes/workers.ts";
-import { presets } from "../pipelines/ablations/quickstart_presets.ts";
+import { presets } from "../pipelines/ablations/presets.ts";
+import { type SceneRows, trainsOf } from "../pipelines/engine/experiment.ts";
 import { type MetricRecord, readMetrics } from "../pipelines/runs/metrics.ts";
 import { tokenizerFor } from "../pipelines/stages/encoding.ts";
 import { languageTraining } from "../pipelines/stages/language.ts";
 import { type ModelConfig, partsOf, smallBridge } from "../pipelines/stages/model.ts";
 import { freshModel } from "../pipelines/stages/train.ts";
-import { type LanguageData, sceneSource, vocabularyOf } from "../pipelines/stages/scene_source.ts";
+import { sceneSource, vocabularyOf } from "../pipelines/stages/scene_source.ts";
 import type { BatchError } from "../pipelines/text/batch.ts";
 import { type FeatureError, featuresOf } from "../pipelines/train/features.ts";
 import type { Precision } from "../pipelines/train/precision.ts";
@@ -47,7 +48,8 @@ type MixedError = BatchError | DataError | DeviceError | FeatureError | TrainErr
 /** A decoder that a software device trains in minutes, behind the bridge of the quickstart. */
 const model: ModelConfig = { width: 64, layers: 1, heads: 4, ff: 176, bridgeHeads: 4, init: 0.09 };
 
-const base = presets.software, arm = base.arms.find((a) => a.bridge.kind !== "resampler")!;
+const { base } = presets.small, { data } = base.world!;
+const { name: _name, data: rows, ...training } = trainsOf(base)[0]!;
 
 /** A batch as an overflow leaves it: the first number of every level is infinite, and no gradient is finite. */
 const overflowing = (batch: Bindings): Bindings =>
@@ -66,44 +68,44 @@ export const compareMixed = (
 ): Effect.Effect<MixedReport, MixedError, Device> =>
   Effect.gen(function* () {
     const { profile } = yield* theDevice();
-    const set = yield* renderDataset(base.data, "pretrain", scenes, { sides: [112], cache: caches.scenes });
+    const set = yield* renderDataset(data, "pretrain", scenes, { sides: [112], cache: caches.scenes });
     const weights = yield* loadVision(shippedWeights());
     const features = yield* featuresOf(set, weights, {
       side: 112,
-      batch: base.featureBatch,
+      batch: 32,
       cache: caches.features,
       label: "features",
     });
-    const tokenizer = tokenizerFor(base);
-    const data: LanguageData = {
-      scenes: set.scenes,
-      features,
-      data: base.data,
-      text: base.text.pretrain,
-      tokenizer,
-    };
-    const source = sceneSource(data), parts = partsOf(model, vocabularyOf(tokenizer));
+    const tokenizer = tokenizerFor(base.world!);
+    const source = sceneSource({
+        scenes: set.scenes,
+        features,
+        data,
+        text: rows as SceneRows,
+        tokenizer,
+      }),
+      parts = partsOf(model, vocabularyOf(tokenizer));
     const run = (precision: Precision, seed: number, overflowAt?: number) =>
       Effect.gen(function* () {
         const name = [precision, seed, ...(overflowAt === undefined ? [] : ["overflow"])].join("-");
         const config = {
-          ...base.pretrain,
+          ...training,
           steps,
           batch,
           warmup: Math.min(50, steps >> 2),
           every: steps,
           precision,
         };
-        const training = languageTraining(
+        const language = languageTraining(
           { name, config, model: parts, source, seed },
-          freshModel(smallBridge(arm.bridge, parts), parts, seed),
+          freshModel(smallBridge(base.model.bridge, parts), parts, seed),
           { checkpoint: `${folder}/${name}.safetensors`, metrics: `${folder}/${name}.jsonl`, every: steps },
         );
         const { metrics } = yield* train({
-          ...training,
-          identity: `${training.identity} ${overflowAt ?? ""}`,
+          ...language,
+          identity: `${language.identity} ${overflowAt ?? ""}`,
           batchAt: (step) =>
-            Effect.map(training.batchAt(step), (b) => step === overflowAt ? overflowing(b) : b),
+            Effect.map(language.batchAt(step), (b) => step === overflowAt ? overflowing(b) : b),
         });
         return { precision, seed, ...columnsOf(yield* readMetrics(metrics)) } satisfies Run;
       });

@@ -12,7 +12,7 @@ import {
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { BenchError } from "../pipelines/tune/bench_fault.ts";
-import { type PresetName, presets } from "../pipelines/tune/presets.ts";
+import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { spreadOf } from "./spread.ts";
 import { mixedOf, type Precision } from "../pipelines/train/precision.ts";
 import { canStep, dispatchCount, type StepDevice } from "../pipelines/tune/step_device.ts";
@@ -22,7 +22,7 @@ import { batchNumbers, PARAMS, startValues, type StepWork, stepWork } from "../p
 /** What to time. */
 export interface StepOptions {
   /** The model. */
-  readonly preset: PresetName;
+  readonly preset: StepPreset;
   /** Visual tokens. */
   readonly tokens: number;
   /** Element types. */

@@ -1,7 +1,7 @@
 /**
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
- *     deno task bench step --preset research|base --tokens 32,80,336 [--precision f32|mixed]
+ *     deno task bench step --preset gpu|full --tokens 32,80,336 [--precision f32|mixed]
  *       [--device deno|dawn|cpu] [--unchecked] [--half-sums] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
  *       [--profile] [--svg FILE] [--json]
  */
@@ -9,7 +9,7 @@ import { theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { presetNames } from "../pipelines/tune/presets.ts";
+import { type StepPreset, stepPresets } from "../pipelines/tune/presets.ts";
 import { timeStep } from "./step.ts";
 import { stepDevice } from "../pipelines/tune/step_device.ts";
 import { profileStep, type StepProfile, stepProfileText } from "./step_profile.ts";
@@ -26,6 +26,7 @@ import {
   halfSumsFlag,
   jsonFlag,
   optionalText,
+  presetFlagOf,
   switchFlag,
   versions,
   wholeFlag,
@@ -33,7 +34,7 @@ import {
 } from "../pipelines/cli/flags.ts";
 
 const flags = {
-  preset: choiceFlag("preset", presetNames, "research", "the model"),
+  preset: presetFlagOf(stepPresets, "the model").pipe(Flag.withDefault("gpu" as StepPreset)),
   tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
     Flag.withDefault([32, 80, 336]),
   ),

@@ -1,6 +1,6 @@
 /** What the timing of a step says, as JSON and as a table. */
 import { bytesText } from "@chain-of-sight/kernels";
-import type { PresetName } from "../pipelines/tune/presets.ts";
+import type { StepPreset } from "../pipelines/tune/presets.ts";
 import type { Spread } from "./spread.ts";
 import type { Precision } from "../pipelines/train/precision.ts";
 import type { StepDevice } from "../pipelines/tune/step_device.ts";
@@ -18,7 +18,7 @@ export interface CompileTime {
 /** The timing of one preset with one number of visual tokens. */
 export interface StepReport {
   /** The model. */
-  readonly preset: PresetName;
+  readonly preset: StepPreset;
   /** Visual tokens. */
   readonly tokens: number;
   /** Text tokens of a sequence. */

@@ -31,7 +31,6 @@ export const layers: Readonly<Record<string, string>> = {
   ablations: "families of arms, their summaries and figures",
   ask: "questions to a trained model, attention maps, export",
   report: "reports and results",
-  quickstart: "the quickstart",
   board: "runs in a browser",
   notebooks: "what the notebooks call",
   doctor: "what a machine can do",

@@ -4,6 +4,7 @@
  */
 export * from "./base/bridge.ts";
 export * from "./ablations/ablate.ts";
+export * from "./ablations/ablation.ts";
 export * from "./engine/artefact.ts";
 export * from "./ablations/commands.ts";
 export * from "./ablations/config.ts";
@@ -40,18 +41,7 @@ export * from "./ablations/presets.ts";
 export * from "./ablations/size_scores.ts";
 export * from "./ablations/statistics.ts";
 export * from "./ablations/summary.ts";
-export {
-  type AblationRecord,
-  type AblationSummary,
-  type ArmSummary as AblationArmSummary,
-  type Failure,
-  type Origin,
-  recordCodec,
-  type RecordedJob,
-  type RecordedRun,
-  type SeedResult,
-  summaryCodec,
-} from "./ablations/summary_types.ts";
+export * from "./ablations/summary_types.ts";
 export * from "./ablations/table.ts";
 export * from "./engine/work.ts";
 export { type JobContext, jobContext } from "./engine/context.ts";
@@ -213,12 +203,8 @@ export * from "./plan/plan.ts";
 export * from "./plan/relative.ts";
 export * from "./plan/show.ts";
 export * from "./plan/step.ts";
-export * from "./ablations/quickstart_config.ts";
 export * from "./configs/override.ts";
-export * from "./ablations/quickstart_presets.ts";
-export * from "./quickstart/report.ts";
-export * from "./quickstart/run.ts";
-export * from "./quickstart/summary.ts";
+export * from "./configs/preset.ts";
 export * from "./report/document.ts";
 export * from "./report/write.ts";
 export { reportData, reportPage } from "./report/render.ts";
@@ -378,19 +364,12 @@ export * from "./engine/load.ts";
 export * from "./engine/mixture_summary.ts";
 export * from "./engine/record.ts";
 export * from "./engine/resolve.ts";
-export {
-  type NamedExperiment,
-  runExperiments,
-  type RunOptions,
-  type RunPlaces,
-  type RunResults,
-  stageNames,
-} from "./engine/run.ts";
+export { runExperiment, type RunOptions, type RunPlaces, type RunResults, stageNames } from "./engine/run.ts";
 export * from "./engine/summary.ts";
-export * from "./ablations/base.ts";
 export type { EncodeOptions } from "./mixtures/prepared_tokens.ts";
 export * from "./eval/predictions.ts";
 export type { Rescored } from "./eval/rescore.ts";
 export type { PartScores } from "./engine/mixture_evaluate.ts";
 export type { MetricsDigest } from "./train/digest.ts";
 export type { CodeVersions } from "./stages/code.ts";
+export type { LiveLog } from "./runs/live.ts";

@@ -29,28 +29,33 @@ import {
 import type { LockError } from "../runs/run_lock.ts";
 import { type ProgressSink, stderrSink } from "../terminal/progress.ts";
 import { artefactPath, readResult } from "../engine/artefact.ts";
-import { codeHash, codeVersions } from "../stages/code.ts";
+import { codeHash, type CodeVersions, codeVersions } from "../stages/code.ts";
+import { defaultDirectory } from "./ablation.ts";
 import { DEFAULT_STORE } from "./commands.ts";
 import { type AblationConfig, experimentsOf } from "./config.ts";
 import { AblationError } from "./fault.ts";
 import { JobError } from "../engine/fault.ts";
 import { deviceOf, makeOnWorker, openWorkerClient, type WorkerClient } from "../engine/worker_client.ts";
-import { artefactName, type Job, jobGraph, jobsOf, type MadeBy } from "../engine/jobs.ts";
+import { artefactName, bridgeAfter, type Job, jobGraph, jobsOf, type MadeBy } from "../engine/jobs.ts";
 import { heard, labelOf, startLive, stepsOf } from "../engine/live.ts";
 import { makeArtefact } from "../engine/make.ts";
 import { wireFault } from "../engine/messages.ts";
-import { ablationOf } from "./presets.ts";
 import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
 import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
 import { DEFAULT_CACHE, jobContext } from "../engine/context.ts";
+import { checkTrainable } from "../engine/models.ts";
+import type { Resolved, ResolveError } from "../engine/resolve.ts";
+import { setAside } from "../engine/run.ts";
+import { workOf } from "../engine/work.ts";
+import type { LiveLog } from "../runs/live.ts";
 import { writeAblation } from "./write.ts";
 
 /** What is run, where to, and on what. */
 export interface AblateOptions {
   /** The ablation. */
   readonly config: AblationConfig;
-  /** Settings that made the configuration another than its preset's, for the record: `pretrain.steps=100`. */
-  readonly settings: readonly string[];
+  /** The command that makes it again, for the record. */
+  readonly command: string;
   /** Its directory; `defaultDirectory` unless said. */
   readonly out?: string;
   /** The store; `runs/store` unless said. */
@@ -59,6 +64,8 @@ export interface AblateOptions {
   readonly cache?: string;
   /** Version of the code, for manifests. */
   readonly version: string;
+  /** Whether an existing directory, and what was trained for it, is moved aside first; in this process alone. */
+  readonly fresh?: boolean;
   /** How often a job is tried again where that may help; 3 unless said. */
   readonly retries?: number;
   /** Seconds before the first new try, doubled with every further one; 2 unless said. */
@@ -73,6 +80,8 @@ export interface Workers {
   readonly device: DeviceName;
   /** How many; times are those of a machine that they share. */
   readonly workers: number;
+  /** Programs that show trainings while they go on. */
+  readonly logs?: readonly LiveLog[];
   /** The program of a worker, for tests. */
   readonly program?: string;
 }
@@ -94,31 +103,40 @@ export type AblateError =
   | JobError
   | LockError
   | MetricsError
+  | ResolveError
   | RunError;
 
-/** Where an ablation goes unless said: family and preset, and a hash where anything differs from the preset. */
-export const defaultDirectory = (config: AblationConfig): string => {
-  const name = `runs/${config.family}-${config.preset}`, hash = hashOf(config);
-  return hash === hashOf(ablationOf(config.family, config.preset)) ? name : `${name}-${hash.slice(0, 8)}`;
-};
-
 interface Team extends MadeBy {
-  readonly deviceName: string;
-  readonly lanes: number;
+  readonly slots: number;
 }
 
+/** What an arm costs, training by training. */
+const workIn = (resolved: Resolved): AblationRecord["arms"][number] => {
+  const { experiment: { name, model: { bridge }, stages } } = resolved;
+  return {
+    arm: name,
+    bridge: bridge.kind,
+    trainings: Object.fromEntries(stages.flatMap((spec, stage) => {
+      if (!("train" in spec)) return [];
+      const { visualTokens: tokens, flops } = workOf(resolved, spec.train.name);
+      const { resolution } = bridgeAfter(resolved, stage);
+      return [[spec.train.name, { tokens, resolution, steps: spec.train.steps, flops }] as const];
+    })),
+  };
+};
+
 const recordOf = (
-  { config, settings }: AblateOptions,
-  { deviceName, lanes, ...by }: Team,
+  { config, command }: AblateOptions,
+  experiments: readonly Resolved[],
+  { slots, ...by }: Team,
   store: string,
   jobs: readonly Job[],
 ): AblationRecord => ({
-  format: 1,
-  settings,
+  format: 2,
+  command,
   store,
   device: by.device,
-  deviceName,
-  workers: lanes,
+  workers: slots,
   jobs: jobs.map((job) => ({
     artefact: artefactName(job),
     stage: job.name,
@@ -126,14 +144,22 @@ const recordOf = (
     label: labelOf(job),
     steps: stepsOf(job),
   })),
-  runs: experimentsOf(config).map((resolved) => ({
+  runs: experiments.map((resolved) => ({
     arm: resolved.experiment.name,
     seed: resolved.experiment.seed,
     artefacts: Object.fromEntries(
       jobsOf(resolved, by).flatMap((job) => job.stage < 0 ? [] : [[job.name, artefactName(job)] as const]),
     ),
   })),
+  arms: experiments.filter(({ experiment: { seed } }) => seed === config.seeds[0]).map(workIn),
 });
+
+/** Hash of what the experiments read: scenes by what decides them, as they may not be drawn yet, and files by content. */
+const dataHashOf = ({ base }: AblationConfig, experiments: readonly Resolved[]): string =>
+  hashOf({
+    world: base.world?.data ?? null,
+    files: [...new Set(experiments.flatMap(({ hashes }) => Object.values(hashes)))].toSorted(),
+  });
 
 const now = (): string => new Date().toISOString();
 
@@ -177,17 +203,18 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
 /** The ablation with a team that is there. */
 const run = <R>(
   options: AblateOptions,
+  experiments: readonly Resolved[],
   team: Team,
   make: MakeJob<R>,
 ): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
   Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;
-    const jobs = yield* tried(() => jobGraph(experimentsOf(config), team));
+    const jobs = yield* tried(() => jobGraph(experiments, team));
+    if (options.fresh === true) yield* setAside(out, store, jobs);
     const begun = newManifest({
-      name: `${config.family}-${config.preset}`,
+      name: config.name,
       config: config as unknown as Json,
-      // pictures are known by what decides them, as they may not be drawn yet
-      dataHash: hashOf({ data: config.data, scenes: config.scenes }),
+      dataHash: dataHashOf(config, experiments),
       codeVersion: options.version,
       commit: libraryCommit(),
       code: codeHash(team.code),
@@ -199,12 +226,13 @@ const run = <R>(
     if (before !== undefined) return { directory: out, summary: before };
     const { directory, manifest } = yield* openOrCreateRun(out, begun);
     yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
-    yield* writeJson(`${out}/record.json`, recordOf(options, team, relative(out, store), jobs));
+    const record = yield* tried(() => recordOf(options, experiments, team, relative(out, store), jobs));
+    yield* writeJson(`${out}/record.json`, record);
     const done = new Set<string>();
     for (const job of jobs) {
       if ((yield* readResult(artefactPath(store, job))) !== undefined) done.add(job.key);
     }
-    const live = yield* startLive(`${config.family}/${config.preset}`, store, jobs, sink);
+    const live = yield* startLive(config.name, store, jobs, sink);
     const found = jobs.filter(({ key }) => done.has(key)).map(artefactName);
     // times of what was done before stay
     const known = found.filter((name) => stageOf(manifest, name)?.status !== "done")
@@ -213,7 +241,7 @@ const run = <R>(
     const { note, stop } = bookkeeper(directory, known);
     const failed: JobError[] = [];
     const everywhere = yield* runJobs<DiskError, R>(jobs, {
-      lanes: team.lanes,
+      lanes: team.slots,
       retries: options.retries ?? 3,
       patience: options.patience ?? 2,
       isDone: ({ key }) => done.has(key),
@@ -238,49 +266,62 @@ const run = <R>(
     );
   });
 
+/** The experiments of an ablation, of which every bridge fits and everything that is trained exists. */
+const checkedExperiments = (
+  { config, cache = DEFAULT_CACHE }: AblateOptions,
+  code: CodeVersions,
+): Effect.Effect<readonly Resolved[], AblateError> =>
+  Effect.tap(experimentsOf(config, cache), (experiments) =>
+    tried(() => {
+      experiments.forEach(checkTrainable);
+      return jobGraph(experiments, { device: "", code });
+    }));
+
 /**
  * Runs an ablation on worker processes, which end with this one however that ends. The same again goes on where it
  * stopped: with finished artefacts kept, and trainings from their checkpoints.
  */
 export const ablate = (
   options: AblateOptions,
-  { device: deviceName, workers, program }: Workers,
+  { device: deviceName, workers, program, logs = [] }: Workers,
 ): Effect.Effect<AblationResult, AblateError> =>
   Effect.scoped(Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, version } = options;
-    const code = yield* codeVersions;
-    // what cannot be is refused before anything is opened
-    yield* tried(() => jobGraph(experimentsOf(config), { device: "", code }));
-    const logs = `${out}/logs`;
-    yield* onDisk("make", logs, () => Deno.mkdir(logs, { recursive: true }));
-    const clients: WorkerClient[] = [], cache = options.cache ?? DEFAULT_CACHE;
+    const code = yield* codeVersions, experiments = yield* checkedExperiments(options, code);
+    const folder = `${out}/logs`, clients: WorkerClient[] = [], cache = options.cache ?? DEFAULT_CACHE;
+    yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     for (let i = 0; i < workers; i++) {
-      const log = `${logs}/worker-${i}.log`;
-      const more = program === undefined ? {} : { program };
-      clients.push(yield* openWorkerClient({ store, cache, device: deviceName, version, log, ...more }));
+      const log = `${folder}/worker-${i}.log`, more = program === undefined ? {} : { program };
+      clients.push(
+        yield* openWorkerClient({ store, cache, device: deviceName, version, log, logs, ...more }),
+      );
     }
     const device = yield* deviceOf(clients[0]!);
     return yield* run(
       options,
-      { device, code, deviceName, lanes: workers },
-      (lane, job, onWait) => makeOnWorker(clients[lane]!, job, onWait),
+      experiments,
+      { device, code, slots: workers },
+      (slot, job, onWait) => makeOnWorker(clients[slot]!, job, onWait),
     );
   }));
 
-/** Runs an ablation in this process on its device, one job after the other: for notebooks, and where processes cannot be. */
-export const ablateHere = (
-  options: AblateOptions,
-  deviceName: DeviceName,
-): Effect.Effect<AblationResult, AblateError, Device> =>
+/** Runs an ablation in this process on its device, one job after the other. */
+export const ablateHere = (options: AblateOptions): Effect.Effect<AblationResult, AblateError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), { store = DEFAULT_STORE, cache, version } = options;
     const context = yield* jobContext(store, profile.name, version, cache), { device, code } = context;
-    return yield* run(options, { device, code, deviceName, lanes: 1 }, (_lane, job, onWait) =>
-      makeArtefact(context, job, onWait).pipe(
-        Effect.asVoid,
-        Effect.mapError((error) => {
-          const { tag, ...parts } = wireFault(error, "make an artefact");
-          return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
-        }),
-      ));
+    const experiments = yield* checkedExperiments(options, code);
+    return yield* run(
+      options,
+      experiments,
+      { device, code, slots: 1 },
+      (_slot, job, onWait) =>
+        makeArtefact(context, job, onWait).pipe(
+          Effect.asVoid,
+          Effect.mapError((error) => {
+            const { tag, ...parts } = wireFault(error, "make an artefact");
+            return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
+          }),
+        ),
+    );
   }));

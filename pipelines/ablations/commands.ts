@@ -2,42 +2,65 @@
 import { shellLine } from "../terminal/shell_line.ts";
 import type { AblationRecord } from "./summary_types.ts";
 
-/** What was asked for, as flags of `ablate` and of the commands of single stages. */
-export interface AblationFlags extends Pick<AblationRecord, "settings" | "store" | "deviceName"> {
-  /** The family. */
-  readonly family: string;
-  /** The preset. */
-  readonly preset: string;
-}
-
-const flagsOf = ({ family, preset, settings, deviceName, store }: AblationFlags): readonly string[] => [
-  "--family",
-  family,
-  "--preset",
-  preset,
-  ...settings.flatMap((setting) => ["--set", setting]),
-  "--device",
-  deviceName,
-  ...(store === DEFAULT_STORE ? [] : ["--store", store]),
-];
-
 /** The store unless another is asked for. */
 export const DEFAULT_STORE = "runs/store";
 
-/** The command that makes an ablation. */
-export const ablateCommand = (asked: AblationFlags, seeds: readonly number[]): string => {
-  const counted = seeds.every((seed, i) => seed === i + 1);
-  const flags = counted
-    ? [...flagsOf(asked), "--seeds", String(seeds.length)]
-    : [...flagsOf(asked), "--set", `seeds=${JSON.stringify(seeds)}`];
-  return shellLine(["deno", "task", "cos", "ablate", ...flags]);
-};
+/** What makes an ablation, as words of a command line. */
+export interface CommandParts {
+  /** The command and what it compares: `ablate --family main --preset small`, or `train run.json`. */
+  readonly words: readonly string[];
+  /** Fields of the base that are changed. */
+  readonly settings: readonly string[];
+  /** Fields that are swept. */
+  readonly sweep: readonly string[];
+  /** Names of arms; those of the preset without. */
+  readonly arms?: readonly string[] | undefined;
+  /** The seeds, where words do not say them. */
+  readonly seeds?: readonly number[];
+  /** What computes. */
+  readonly device: string;
+  /** The store; `runs/store` unless said. */
+  readonly store?: string;
+}
 
-/** The command that makes the artefact of one stage of one arm and seed, and all that it needs. */
+/** Seeds as `--seeds` takes them: a number for those from 1 on, otherwise all of them. */
+const seedsText = (seeds: readonly number[]): string =>
+  seeds.every((seed, i) => seed === i + 1)
+    ? String(seeds.length)
+    : seeds.length === 1
+    ? `${seeds[0]},`
+    : seeds.join(",");
+
+/** The command that makes an ablation again. */
+export const ablationCommand = (
+  { words, settings, sweep, arms, seeds, device, store = DEFAULT_STORE }: CommandParts,
+): string =>
+  shellLine([
+    "deno",
+    "task",
+    "cos",
+    ...words,
+    ...settings.flatMap((setting) => ["--set", setting]),
+    ...sweep.flatMap((one) => ["--sweep", one]),
+    ...(arms === undefined ? [] : ["--arms", arms.join(",")]),
+    ...(seeds === undefined ? [] : ["--seeds", seedsText(seeds)]),
+    "--device",
+    device,
+    ...(store === DEFAULT_STORE ? [] : ["--store", store]),
+  ]);
+
+/**
+ * The command that makes the artefact of a stage of an arm and seed, and all that it needs. A family's is that of the
+ * stage; others are made by the whole.
+ */
 export const stageCommand = (
-  asked: AblationFlags,
-  stage: "pretrain" | "expand" | "finetune" | "evaluate",
+  { command }: Pick<AblationRecord, "command">,
+  stage: string,
   arm: string,
   seed: number,
 ): string =>
-  shellLine(["deno", "task", "cos", stage, ...flagsOf(asked), "--arm", arm, "--seed", String(seed)]);
+  command.startsWith("deno task cos ablate ") && !command.includes(" --sweep ")
+    ? `${command.replace(" ablate ", ` ${stage} `).replaceAll(/ --(seeds|arms) \S+/g, "")} ${
+      shellLine(["--arm", arm, "--seed", String(seed)])
+    }`
+    : command;

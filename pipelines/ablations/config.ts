@@ -1,20 +1,22 @@
-/** An ablation as a value: a family of arms at the size of a preset, with its seeds. It is one list of experiments. */
+/** An ablation as a value: a base experiment, arms that change fields of it, and seeds. It is one list of experiments. */
+import type { ConfigError } from "@chain-of-sight/core";
+import * as Effect from "effect/Effect";
+import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import type { TypeOf } from "../base/bridge.ts";
-import { oneOf } from "../base/codecs.ts";
-import { whole } from "../base/numbers.ts";
-import type { Resolved } from "../engine/resolve.ts";
-import { workOf } from "../engine/work.ts";
+import { type DecodeError, fromEither, tried, type TypeOf } from "../base/bridge.ts";
+import { about, checked, object, oneOf } from "../base/codecs.ts";
+import { seed } from "../base/numbers.ts";
+import { presetNames } from "../configs/preset.ts";
 import {
-  armCodec,
-  baseFields,
-  baseOf,
-  resolvedOn,
-  settingFields,
-  settingOf,
-  type StudyBase,
-  type StudySetting,
-} from "./base.ts";
+  type Experiment,
+  experimentCodec,
+  nameCodec,
+  trainsOf,
+  type TrainSpec,
+} from "../engine/experiment.ts";
+import { changedBy } from "../engine/load.ts";
+import { resolve, type Resolved, type ResolveError } from "../engine/resolve.ts";
+import { workOf } from "../engine/work.ts";
 
 /** Every family, each named after the table that it follows; `quickstart` is the shortest. */
 export const familyNames = [
@@ -30,77 +32,100 @@ export const familyNames = [
 /** Name of a family. */
 export type FamilyName = (typeof familyNames)[number];
 
-/** Every preset, the smallest first. */
-export const presetNames = ["smoke", "micro", "lab", "base"] as const;
-
-/** Name of a preset. */
-export type PresetName = (typeof presetNames)[number];
-
-const unlike = (values: readonly unknown[]): boolean =>
-  values.length > 0 && new Set(values).size === values.length;
-
-/**
- * `equalWork` arms are pre-trained for as many operations as the baseline instead of as many steps.
- * @internal
- */
-export const ablationArm = t.intersection([armCodec(), t.partial({ equalWork: t.boolean })]);
-
-/** An arm of an ablation. */
-export type AblationArm = TypeOf<typeof ablationArm>;
+const unlike = (values: readonly unknown[]): boolean => new Set(values).size === values.length;
+const some = <A>(of: t.Type<A, unknown, unknown>, what: string) =>
+  t.refinement(t.readonlyArray(of), (list) => list.length > 0, what);
 
 /** @internal */
-export const configFields = t.exact(t.intersection([
-  t.type({
-    ...baseFields,
-    /** The family that the arms are of. */
-    family: oneOf(familyNames),
-    /** The preset that the sizes are of. */
-    preset: oneOf(presetNames),
-    /** Seeds of initial weights and of the order of examples; every arm is trained once with each. */
-    seeds: t.refinement(t.readonlyArray(whole), unlike, "one seed or more, all different"),
-    /** The arms, in the order of tables. */
-    arms: t.refinement(
-      t.readonlyArray(ablationArm),
-      (arms) => unlike(arms.map(({ name }) => name)),
-      "one arm or more, with different names",
-    ),
-    /** Name of the arm that the others are compared with. */
-    baseline: t.string,
-  }),
-  t.partial(settingFields),
-]));
+export const armFields = object({
+  name: about("name, unique in the ablation", nameCodec()),
+  settings: about("fields of the base that it changes, as --set does", t.readonlyArray(t.string)),
+}, {
+  equalWork: about(
+    "whether its first training goes on for as many FLOPs as the baseline's instead of as many steps",
+    t.boolean,
+  ),
+});
 
-/** Everything that decides an ablation. `--set` changes its fields by path, such as `pretrain.steps=100`. */
-export type AblationConfig =
-  & StudyBase
-  & StudySetting
-  & Pick<TypeOf<typeof configFields>, "family" | "preset" | "seeds" | "arms" | "baseline">;
+/** @internal */
+export const configFields = object({
+  name: about("what is compared", nameCodec()),
+  base: about("the experiment that arms change", experimentCodec()),
+  seeds: about("every arm is trained once with each", some(seed, "one seed or more")),
+  arms: about("the arms, in the order of tables", some(armFields, "one arm or more")),
+  baseline: about("name of the arm that the others are compared with", t.string),
+}, {
+  family: about("the family that the arms are of", oneOf(familyNames)),
+  preset: about("the preset that the base is of", oneOf(presetNames)),
+});
 
-const configType = t.refinement(
-  configFields as unknown as t.Type<AblationConfig, unknown, unknown>,
-  ({ arms, baseline }) => arms.some(({ name }) => name === baseline),
-  "a baseline that is one of the arms",
+/** One arm: a name, and the settings that make its experiment of the base. */
+export interface Arm extends TypeOf<typeof armFields> {}
+
+/** Everything that decides an ablation. */
+export interface AblationConfig extends TypeOf<typeof configFields> {}
+
+const ablationType = checked(
+  configFields,
+  ({ arms, seeds, baseline }: AblationConfig) =>
+    !unlike(seeds)
+      ? "seeds that are all different"
+      : !unlike(arms.map(({ name }) => name))
+      ? "arms with different names"
+      : arms.some(({ name }) => name === baseline)
+      ? undefined
+      : "a baseline that is one of the arms",
 );
 
 /** Codec of {@link AblationConfig}; it takes complete configurations only. */
-export const ablationCodec = (): t.Type<AblationConfig, unknown, unknown> => configType;
+export const ablationCodec = (): t.Type<AblationConfig, unknown, unknown> => ablationType;
+
+/** A setting as arms hold it. */
+export const setting = (field: string, value: unknown): string => `${field}=${JSON.stringify(value)}`;
+
+/** The experiment of an arm and a seed; of an arm of equal work with as many steps as the base has. */
+export const experimentOf = (
+  { base }: Pick<AblationConfig, "base">,
+  { name, settings }: Arm,
+  seed: number,
+): E.Either<DecodeError, Experiment> =>
+  E.map((changed: Experiment) => ({ ...changed, name, seed }))(changedBy(base, settings));
 
 /** Steps of long trainings come in fives: the FLOPs of a step change by less than that with the rules of the compiler. */
 const wholeSteps = (steps: number): number =>
   steps < 100 ? Math.max(1, Math.round(steps)) : 5 * Math.round(steps / 5);
 
-/** The experiment of one arm and one seed. Throws ConfigError for an arm that does not fit. */
-export const experimentOf = (config: AblationConfig, arm: AblationArm, seed: number): Resolved => {
-  const { equalWork = false, ...plain } = arm, base = { ...baseOf(config), ...settingOf(config) };
-  const resolved = resolvedOn(base, plain, seed);
-  if (!equalWork) return resolved;
-  const { equalWork: _, ...baseline } = config.arms.find(({ name }) => name === config.baseline)!;
-  const share = workOf(resolvedOn(base, baseline, seed), "pretrain").flops /
-    workOf(resolved, "pretrain").flops;
-  const steps = wholeSteps(base.pretrain.steps * share);
-  return resolvedOn({ ...base, pretrain: { ...base.pretrain, steps } }, plain, seed);
+/** An experiment whose first training goes on for as many FLOPs as that of another. Throws ConfigError. */
+const equalised = (resolved: Resolved, baseline: Resolved): Resolved => {
+  const firstOf = ({ experiment }: Resolved): TrainSpec => trainsOf(experiment)[0]!;
+  const flopsOf = (of: Resolved): number => workOf(of, firstOf(of).name).flops * firstOf(of).steps;
+  const first = firstOf(resolved), steps = wholeSteps(first.steps * flopsOf(baseline) / flopsOf(resolved));
+  const stages = resolved.experiment.stages.map((spec) =>
+    "train" in spec && spec.train === first ? { train: { ...first, steps } } : spec
+  );
+  return { ...resolved, experiment: { ...resolved.experiment, stages } };
 };
 
-/** All experiments of an ablation, arm by arm, with all seeds of each. Throws ConfigError for an arm that does not fit. */
-export const experimentsOf = (config: AblationConfig): readonly Resolved[] =>
-  config.arms.flatMap((arm) => config.seeds.map((seed) => experimentOf(config, arm, seed)));
+/** All experiments of an ablation, arm by arm, with all seeds of each; what they name is read through `cache`. */
+export const experimentsOf = (
+  config: AblationConfig,
+  cache: string,
+): Effect.Effect<readonly Resolved[], ConfigError | ResolveError> => {
+  const { arms, seeds, baseline } = config;
+  const resolvedArm = (arm: Arm) =>
+    Effect.flatMap(fromEither(experimentOf(config, arm, seeds[0]!)), (one) => resolve(one, cache));
+  return Effect.gen(function* () {
+    const all: Resolved[] = [];
+    for (const arm of arms) {
+      const plain = yield* resolvedArm(arm);
+      const equal = arm.equalWork === true
+        ? yield* Effect.flatMap(
+          resolvedArm(arms.find(({ name }) => name === baseline)!),
+          (base) => tried(() => equalised(plain, base)),
+        )
+        : plain;
+      all.push(...seeds.map((seed) => ({ ...equal, experiment: { ...equal.experiment, seed } })));
+    }
+    return all;
+  });
+};

@@ -1,15 +1,17 @@
 /**
  * Families of arms, each after a table or a question of arXiv 2407.15819. Arms are named configurations at a quarter of
- * the paper's token counts (geometry `small`), so that a row of the paper and an arm have one name.
+ * the paper's token counts (geometry `small`), and have the names of these with the tokens that the arms have.
  */
+import { under } from "@chain-of-sight/core";
 import { configsOf } from "../configs/named.ts";
 import type { NamedConfig } from "../configs/config.ts";
 import type { PaperTable } from "../configs/paper_row.ts";
-import { quickstartArms } from "./quickstart_presets.ts";
-import type { AblationArm, FamilyName, PresetName } from "./config.ts";
-import type { StudyBase, StudySetting } from "./base.ts";
-import { sizeArms, sizesBase } from "./object_size.ts";
-import { referringBase } from "./referring.ts";
+import type { PresetName } from "../configs/preset.ts";
+import { shippedSizes } from "../decoder/shipped.ts";
+import { type Experiment, trainsOf } from "../engine/experiment.ts";
+import { type Arm, type FamilyName, setting } from "./config.ts";
+import { sizeArms, sizeSettings } from "./object_size.ts";
+import { referringSettings } from "./referring.ts";
 
 /** A family of arms. */
 export interface Family {
@@ -19,46 +21,60 @@ export interface Family {
   readonly about: string;
   /** The table of the paper that it follows; null for questions that the paper leaves open. */
   readonly table: PaperTable | null;
-  /** The arms, in the order of the table. */
-  readonly arms: readonly AblationArm[];
+  /** The arms, in the order of the table; `base` is what they change. */
+  readonly arms: (base: Experiment) => readonly Arm[];
   /** The arm that the others are compared with. */
   readonly baseline: string;
   /** Arms that are enough for the points of the table where there is no GPU, those first without which it has none. */
   readonly few: readonly string[];
-  /** What the sizes of a preset become where the family has a world of its own; they stay where this is absent. */
-  readonly base?: (base: StudyBase, preset: PresetName) => StudyBase & StudySetting;
+  /** What it changes of a preset, where it has a world of its own. */
+  readonly settings?: (preset: PresetName, base: Experiment) => readonly string[];
 }
 
-const small: ReadonlyMap<string, NamedConfig> = new Map(configsOf("small").map((c) => [c.name, c]));
+/** The name of a configuration with the tokens and the resolution that it has at a quarter of the paper's. */
+export const quarterName = (name: string): string =>
+  name.replace(
+    /(at-)?(?<=-)(\d+)(?=-|$)/g,
+    (_, at: string | undefined, n: string) =>
+      at === undefined ? String(Number(n) / 4) : `${at}${Number(n) / 2}`,
+  );
 
-const armOf = (name: string): AblationArm => {
+const small: ReadonlyMap<string, NamedConfig> = new Map(
+  configsOf("small").map((c) => [quarterName(c.name), c]),
+);
+
+/** The arm of a named configuration, by the name that it has here. */
+export const armNamed = (name: string): Arm => {
   const { bridge, expansion } = small.get(name)!;
-  return { name, bridge, expansion };
+  return { name, settings: [setting("model.bridge", bridge), setting("expand.by", expansion)] };
 };
 
-const ofTable = (table: PaperTable): readonly NamedConfig[] =>
-  [...small.values()]
-    .flatMap((config) => config.rows.filter((row) => row.table === table).map((row) => ({ config, row })))
+const ofTable = (table: PaperTable): readonly Arm[] =>
+  [...small.entries()]
+    .flatMap(([name, config]) =>
+      config.rows.filter((row) => row.table === table).map((row) => ({ name, row }))
+    )
     .toSorted((a, b) => a.row.row - b.row.row)
-    .map(({ config }) => config);
+    .map(({ name }) => armNamed(name));
 
-const ofRows = (table: PaperTable): Pick<Family, "arms"> => ({
-  arms: ofTable(table).map(({ name }) => armOf(name)),
-});
+const ofRows = (table: PaperTable): Pick<Family, "arms"> => {
+  const arms = ofTable(table);
+  return { arms: () => arms };
+};
 
 const main: Family = {
   name: "main",
   about: "Few tokens in pre-training and many in fine-tuning, against many or few all the way (section 4.1).",
   table: "main",
   ...ofRows("main"),
-  baseline: "resampler-336-336",
+  baseline: "resampler-84-84",
   few: [
-    "resampler-336-336",
-    "cos-80-80",
-    "cos-80-336",
-    "resampler-80-80",
-    "cos-32-528",
-    "linear-256-256-at-224",
+    "resampler-84-84",
+    "cos-20-20",
+    "cos-20-84",
+    "resampler-20-20",
+    "cos-8-132",
+    "linear-64-64-at-112",
   ],
 };
 
@@ -67,9 +83,9 @@ const referring: Family = {
   about: "Where is it: the models of the main table, trained on places alone (section 4.2).",
   table: "referring",
   ...ofRows("referring"),
-  baseline: "cos-80-80",
-  few: ["cos-80-80", "cos-80-336", "resampler-80-80", "cos-32-528"],
-  base: referringBase,
+  baseline: "cos-20-20",
+  few: ["cos-20-20", "cos-20-84", "resampler-20-20", "cos-8-132"],
+  settings: referringSettings,
 };
 
 const tokenScaling: Family = {
@@ -78,23 +94,23 @@ const tokenScaling: Family = {
     "Which lineage grows, by smaller windows, by resolution or by both, from one pre-training (section 4.3).",
   table: "token-scaling",
   ...ofRows("token-scaling"),
-  baseline: "cos-80-80",
-  few: ["cos-80-80", "cos-80-80-at-224", "cos-80-336", "cos-80-144", "cos-80-272", "cos-80-336-at-224"],
+  baseline: "cos-20-20",
+  few: ["cos-20-20", "cos-20-20-at-112", "cos-20-84", "cos-20-36", "cos-20-68", "cos-20-84-at-112"],
 };
 
 const inflationNames = [
-  "cos-80-336",
-  "cos-80-336-fresh",
-  "cos-80-336-reversed",
-  "cos-80-336-one-level",
-  "cos-80-1296",
-  "cos-80-1296-fresh",
-  "cos-80-1296-fresh-queries",
-  "cos-80-1296-reversed",
-  "resampler-80-80",
-  "resampler-80-80-one-level",
-  "resampler-336-336",
-  "resampler-336-336-one-level",
+  "cos-20-84",
+  "cos-20-84-fresh",
+  "cos-20-84-reversed",
+  "cos-20-84-one-level",
+  "cos-20-324",
+  "cos-20-324-fresh",
+  "cos-20-324-fresh-queries",
+  "cos-20-324-reversed",
+  "resampler-20-20",
+  "resampler-20-20-one-level",
+  "resampler-84-84",
+  "resampler-84-84-one-level",
 ] as const;
 
 const inflation: Family = {
@@ -102,28 +118,28 @@ const inflation: Family = {
   about:
     "What inflation is worth against a random start, what the order of tokens is, and one level against two.",
   table: null,
-  arms: inflationNames.map(armOf),
-  baseline: "cos-80-336",
-  few: ["cos-80-336", "cos-80-336-fresh", "cos-80-336-reversed", "cos-80-336-one-level"],
+  arms: () => inflationNames.map(armNamed),
+  baseline: "cos-20-84",
+  few: ["cos-20-84", "cos-20-84-fresh", "cos-20-84-reversed", "cos-20-84-one-level"],
 };
 
 /** The rivals: those that keep their tokens, those that grow, and Chain-of-Sight and the resampler as both. */
 const bridgeNames = [
-  "resampler-336-336",
-  "resampler-80-80",
-  "cos-80-80",
-  "cos-80-336",
-  "mlp-256-256-at-224",
+  "resampler-84-84",
+  "resampler-20-20",
+  "cos-20-20",
+  "cos-20-84",
+  "mlp-64-64-at-112",
+  "average-pool-16-16",
   "average-pool-64-64",
-  "average-pool-256-256",
-  "pool-then-grow-64-256",
-  "c-abstractor-64-64",
-  "c-abstractor-64-256",
-  "token-packer-64-64",
-  "token-packer-64-256",
-  "pixel-shuffle-64-256",
-  "nested-pool-64-256",
-  "nested-queries-64-256",
+  "pool-then-grow-16-64",
+  "c-abstractor-16-16",
+  "c-abstractor-16-64",
+  "token-packer-16-16",
+  "token-packer-16-64",
+  "pixel-shuffle-16-64",
+  "nested-pool-16-64",
+  "nested-queries-16-64",
 ] as const;
 
 /** Ending of the names of arms that are pre-trained for as much work as the baseline. */
@@ -134,22 +150,22 @@ const bridges: Family = {
   about:
     "Every rival bridge with as many steps, and again with as much work in pre-training as the baseline has.",
   table: null,
-  arms: [
-    ...bridgeNames.map(armOf),
+  arms: () => [
+    ...bridgeNames.map(armNamed),
     ...bridgeNames.slice(1).map((name) => ({
-      ...armOf(name),
+      ...armNamed(name),
       name: `${name}${EQUAL_COMPUTE}`,
       equalWork: true,
     })),
   ],
-  baseline: "resampler-336-336",
+  baseline: "resampler-84-84",
   few: [
-    "resampler-336-336",
-    "cos-80-336",
-    `cos-80-336${EQUAL_COMPUTE}`,
-    "pool-then-grow-64-256",
-    "token-packer-64-256",
-    `pool-then-grow-64-256${EQUAL_COMPUTE}`,
+    "resampler-84-84",
+    "cos-20-84",
+    `cos-20-84${EQUAL_COMPUTE}`,
+    "pool-then-grow-16-64",
+    "token-packer-16-64",
+    `pool-then-grow-16-64${EQUAL_COMPUTE}`,
   ],
 };
 
@@ -158,28 +174,50 @@ const objectSize: Family = {
   about:
     "The same scenes at 224 and at 448 px, with 20 and with 84 tokens, by size of the object in question, with large objects as the control.",
   table: null,
-  arms: sizeArms,
+  arms: () => sizeArms,
   baseline: sizeArms[0]!.name,
   few: sizeArms.map(({ name }) => name),
-  base: sizesBase,
+  settings: sizeSettings,
 };
 
-/** Chain-of-Sight whose decoder starts from nothing, or stays as it starts. */
-const decoderArms: readonly AblationArm[] = (["fresh", "frozen"] as const).map((decoder) => ({
-  ...quickstartArms[1]!,
-  name: `${quickstartArms[1]!.name}-${decoder}`,
-  decoder,
-}));
+/** A decoder of the shipped one's sizes that starts from nothing; that of a base that starts so anyway. */
+const freshDecoder = ({ model: { decoder } }: Experiment): readonly string[] => {
+  const { width, layers, heads, ff } = shippedSizes;
+  return decoder.from === "fresh"
+    ? []
+    : [setting("model.decoder", { from: "fresh", width, layers, heads, ff })];
+};
+
+/** What trains the bridge alone: of what is trained, and of groups, the rest is left out. */
+const bridgeAlone = (base: Experiment): readonly string[] =>
+  trainsOf(base).flatMap(({ name, trainable, ...train }) => [
+    setting(`${name}.trainable`, trainable.filter(under("bridge"))),
+    ...(["learningRate", "weightDecay"] as const).flatMap((field) => {
+      const groups = train[field];
+      return typeof groups === "number" ? [] : [setting(
+        `${name}.${field}`,
+        Object.fromEntries(Object.entries(groups).filter(([path]) => under("bridge")(path))),
+      )];
+    }),
+  ]);
+
+const grows = armNamed("cos-20-84");
+const quickNames = ["resampler-84-84", "cos-20-84", "cos-8-132"];
+const decoderNames = ["cos-20-84-fresh", "cos-20-84-frozen"] as const;
 
 const quick: Family = {
   name: "quickstart",
   about:
-    "The arms of the quickstart: the resampler with many tokens, and Chain-of-Sight that grows from 20 and 8; from 20 " +
-    "again with a decoder that starts from nothing, and with one that is frozen.",
+    "The resampler with many tokens, and Chain-of-Sight that grows from 20 and 8; from 20 again with a decoder that " +
+    "starts from nothing, and with one that is frozen.",
   table: null,
-  arms: [...quickstartArms, ...decoderArms],
-  baseline: quickstartArms[0]!.name,
-  few: [...quickstartArms, ...decoderArms].map(({ name }) => name),
+  arms: (base) => [
+    ...quickNames.map(armNamed),
+    { name: decoderNames[0], settings: [...grows.settings, ...freshDecoder(base)] },
+    { name: decoderNames[1], settings: [...grows.settings, ...bridgeAlone(base)] },
+  ],
+  baseline: quickNames[0]!,
+  few: [...quickNames, ...decoderNames],
 };
 
 /** All families by name. */
@@ -193,6 +231,5 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   quickstart: quick,
 };
 
-/** The named configuration that an arm is, by its name; none for arms of the quickstart. */
-export const configOfArm = (name: string): NamedConfig | undefined =>
-  small.get(name.endsWith(EQUAL_COMPUTE) ? name.slice(0, -EQUAL_COMPUTE.length) : name);
+/** The named configuration that an arm is, by its name. */
+export const configOfArm = (name: string): NamedConfig | undefined => small.get(name);

@@ -6,21 +6,32 @@ import { timeScoreChart } from "../figures/time_score.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 import type { MetricInfo } from "../engine/outcomes.ts";
+import { own } from "../base/fields.ts";
+import { tokensOf } from "./table.ts";
 import type { AblationSummary, ArmSummary } from "./summary_types.ts";
 
-const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
+/** An arm as legends have it: its name, and its tokens where the name does not say them. */
+export const labelOf = (arm: ArmSummary): string => {
+  const tokens = Object.values(arm.tokens);
+  return arm.name.includes(`-${tokens.join("-")}`) ? arm.name : `${arm.name}: ${tokensOf(arm, " → ")}`;
+};
 
-/** A score against relative time of pre-training, or its operations, every arm a point with its interval. */
+const TITLES: Readonly<Record<string, string>> = { pretrain: "Pre-training", finetune: "Fine-tuning" };
+
+/** A stage as figures title it. */
+export const stageTitle = (stage: string): string => own(TITLES, stage) ?? stage;
+
+/** A score against relative time of the first training, or its FLOPs, every arm a point with its interval. */
 export const timeFigure = (
   { arms, baseline, seeds }: AblationSummary,
   metric: MetricInfo,
   by: "measured" | "predicted" = "measured",
 ): Figure =>
   timeScoreChart({
-    title: `${metric.label} against pre-training ${by === "measured" ? "time" : "work"}`,
+    title: `${metric.label} against pre-training ${by === "measured" ? "time" : "FLOPs"}`,
     subtitle: `means over ${seeds.length} seeds, 95 % intervals over seeds and scenes; ${baseline} = 1, ` +
-      (by === "measured" ? "as measured" : "by operations"),
-    ...(by === "measured" ? {} : { xLabel: "Operations of pre-training relative to the baseline (×)" }),
+      (by === "measured" ? "as measured" : "by FLOPs"),
+    ...(by === "measured" ? {} : { xLabel: "FLOPs of pre-training relative to the baseline (×)" }),
     points: arms.map((arm) => {
       const { value, low, high } = arm.scores[metric.name]!;
       return {
@@ -40,18 +51,19 @@ export const lossFigure = (
   store: string,
 ): Effect.Effect<Figure, DiskError> =>
   Effect.gen(function* () {
-    const curves: LossCurve[] = [];
-    for (const stage of ["pretrain", "finetune"] as const) {
+    const curves: LossCurve[] = [], stages = Object.keys(arms[0]?.tokens ?? {});
+    for (const stage of stages) {
       for (const arm of arms) {
-        const { origin } = arm.seeds[0]!;
-        const file = `${store}/${origin[stage].artefact}/metrics/${stage}.jsonl`;
+        const origin = arm.seeds[0]!.origin[stage];
+        if (origin === undefined) continue;
+        const file = `${store}/${origin.artefact}/metrics/${stage}.jsonl`;
         const { records } = yield* onDisk("read", file, () => follow(file, noSeries));
         const points = records.flatMap(({ step, loss }) =>
           typeof loss === "number" ? [{ x: step, loss }] : []
         );
         curves.push({
           arm: labelOf(arm),
-          stage: stage === "pretrain" ? "Pre-training" : "Fine-tuning",
+          stage: stageTitle(stage),
           points,
         });
       }

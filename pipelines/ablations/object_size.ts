@@ -4,11 +4,11 @@
  * is about one size. The concepts and styles are those that the shipped encoder knows; it was trained on objects of 16 to
  * 76 px, which here are 32 to 152 px of the master in pictures of 224 px and 16 to 76 px in pictures of 448 px.
  */
-import type { Expansion } from "@chain-of-sight/core";
 import { by, cos } from "../configs/entry.ts";
+import type { PresetName } from "../configs/preset.ts";
+import { type Experiment, type SceneRows, trainsOf } from "../engine/experiment.ts";
 import { type DataConfig, defaultData } from "../scenes/config.ts";
-import type { AblationArm, PresetName } from "./config.ts";
-import type { StudyBase, StudySetting } from "./base.ts";
+import { type Arm, setting } from "./config.ts";
 
 /** Scenes whose objects have every size from 10 to 160 px of 448; all are large in the split `large-objects`. */
 export const sizesWorld: DataConfig = {
@@ -43,52 +43,56 @@ const firstWorld: DataConfig = {
   plates: 0,
 };
 
-/** Pre-training for all arms: 20 tokens at 112 px. */
-const bridge = cos([8, 2], [4, 1]);
-
 /** Twice or four times the resolution, and tokens by a factor per side. */
-const grown = (resolution: 2 | 4, tokens: 1 | 2): Expansion =>
-  by({ resolution, global: tokens, local: tokens });
+const armOf = (name: string, resolution: 2 | 4, tokens: 1 | 2): Arm => ({
+  name,
+  settings: [
+    setting("model.bridge", cos([8, 2], [4, 1])),
+    setting("expand.by", by({ resolution, global: tokens, local: tokens })),
+  ],
+});
 
-/** Arms by tokens and resolution of fine-tuning; all have one pre-training. */
-export const sizeArms: readonly AblationArm[] = [
-  { name: "few-224", bridge, expansion: grown(2, 1) },
-  { name: "many-224", bridge, expansion: grown(2, 2) },
-  { name: "few-448", bridge, expansion: grown(4, 1) },
-  { name: "many-448", bridge, expansion: grown(4, 2) },
+/** Arms by tokens and resolution of fine-tuning; all have one pre-training, with 20 tokens at 112 px. */
+export const sizeArms: readonly Arm[] = [
+  armOf("cos-20-20-at-224", 2, 1),
+  armOf("cos-20-84-at-224", 2, 2),
+  armOf("cos-20-20-at-448", 4, 1),
+  armOf("cos-20-84-at-448", 4, 2),
 ];
-
-const text = {
-  pretrain: { length: 46, turns: { presence: 6, count: 1 } },
-  finetune: { length: 48, turns: { presence: 6 } },
-};
 
 /** Features of a scene at 448 px are a megabyte: no more scenes than these. */
 const MOST = { pretrain: 8192, finetune: 2048 };
 
-/** What the sizes of a preset become for this experiment: its world, its questions and its resolutions. */
-export const sizesBase = (base: StudyBase, preset: PresetName): StudyBase & StudySetting => {
-  const { scenes, finetune } = base;
-  const common = {
-    ...base,
-    data: sizesWorld,
-    pretrainData: firstWorld,
-    text,
-  };
-  return preset === "micro"
-    ? {
-      ...common,
-      scenes: { pretrain: 1024, finetune: 384, eval: 160 },
-      largeObjects: 80,
-      finetune: { ...finetune, steps: 150, batch: 16, warmup: 10 },
-    }
-    : {
-      ...common,
-      scenes: {
-        ...scenes,
-        pretrain: Math.min(MOST.pretrain, scenes.pretrain),
-        finetune: Math.min(MOST.finetune, scenes.finetune),
-      },
-      largeObjects: scenes.eval,
-    };
+const countOf = ({ stages }: Experiment, name: "pretrain" | "finetune"): number =>
+  (trainsOf({ stages }).find((train) => train.name === name)!.data as SceneRows).count;
+
+/** What a preset becomes for this experiment: its world, its questions and its scenes. */
+export const sizeSettings = (preset: PresetName, base: Experiment): readonly string[] => {
+  const asked = base.stages.flatMap((spec) =>
+    "evaluate" in spec && typeof spec.evaluate.data !== "string" ? [spec.evaluate.data.count] : []
+  )[0]!;
+  const few = preset === "small";
+  const pretrain = few ? 1024 : Math.min(MOST.pretrain, countOf(base, "pretrain"));
+  const finetune = few ? 384 : Math.min(MOST.finetune, countOf(base, "finetune"));
+  const controls = [{ scenes: "large-objects", count: few ? 80 : asked }];
+  return [
+    setting("world.data", sizesWorld),
+    setting("pretrain.data", {
+      scenes: "pretrain",
+      count: pretrain,
+      length: 46,
+      turns: { presence: 6, count: 1 },
+      data: firstWorld,
+    }),
+    setting("finetune.data", { scenes: "finetune", count: finetune, length: 48, turns: { presence: 6 } }),
+    setting("evaluate.controls", controls),
+    ...(few
+      ? [
+        setting("evaluate.data.count", 160),
+        setting("finetune.steps", 150),
+        setting("finetune.batch", 16),
+        setting("finetune.warmup", 10),
+      ]
+      : []),
+  ];
 };

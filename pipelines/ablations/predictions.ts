@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import { EvalError } from "../eval/error.ts";
 import { existing } from "../base/disk.ts";
 import { predictionFiles } from "../stages/predictions.ts";
+import { lastOf } from "./table.ts";
 import { readAblation, type StoredError } from "./summary.ts";
 
 /** Files of predictions of a run directory, or of the evaluations of an ablation; an {@link EvalError} without any. */
@@ -12,7 +13,7 @@ export const keptPredictions = (run: string): Effect.Effect<readonly string[], S
     if (own.length > 0) return own;
     if (yield* existing(`${run}/record.json`)) {
       const { record, store } = yield* readAblation(run);
-      const artefacts = new Set(record.runs.map(({ artefacts }) => `${store}/${artefacts.evaluate}`));
+      const artefacts = new Set(record.runs.map(({ artefacts }) => `${store}/${lastOf(artefacts)}`));
       const files = (yield* Effect.forEach(artefacts, predictionFiles)).flat();
       if (files.length > 0) return files;
     }

@@ -3,22 +3,25 @@
  * coordinates come much later than a yes or a no: among other questions a small model says them blindly for as long as
  * two cores have time.
  */
-import type { PresetName } from "./config.ts";
-import type { StudyBase } from "./base.ts";
+import type { PresetName } from "../configs/preset.ts";
+import { setting } from "./config.ts";
 
-const places = { length: 16, turns: { refer: 1 } };
-
-/** What the sizes of a preset become: one question of a row, after the place of a thing that is there once. */
-export const referringBase = (base: StudyBase, preset: PresetName): StudyBase => {
-  const common = {
-    ...base,
-    data: { ...base.data, sameConcept: 1 },
-    text: { pretrain: places, finetune: places },
-  };
-  return preset !== "micro" ? common : {
-    ...common,
-    scenes: { pretrain: 8192, finetune: 1024, eval: 128 },
-    pretrain: { ...base.pretrain, steps: 1500, batch: 32, warmup: 60, every: 500 },
-    finetune: { ...base.finetune, steps: 200, batch: 16 },
-  };
-};
+/** What a preset becomes: one question of a row, after the place of a thing that is there once. */
+export const referringSettings = (preset: PresetName): readonly string[] => [
+  setting("world.data.sameConcept", 1),
+  ...["pretrain", "finetune"].flatMap((stage) => [
+    setting(`${stage}.data.length`, 16),
+    setting(`${stage}.data.turns`, { refer: 1 }),
+  ]),
+  ...(preset !== "small" ? [] : [
+    setting("pretrain.data.count", 8192),
+    setting("pretrain.steps", 1500),
+    setting("pretrain.batch", 32),
+    setting("pretrain.warmup", 60),
+    setting("pretrain.every", 500),
+    setting("finetune.data.count", 1024),
+    setting("finetune.steps", 200),
+    setting("finetune.batch", 16),
+    setting("evaluate.data.count", 128),
+  ]),
+];

@@ -11,6 +11,7 @@ import { saysYes } from "../eval/yes_no.ts";
 import { readJson } from "../runs/run_directory.ts";
 import { evaluationCodec, questionsFor } from "../stages/evaluate.ts";
 import { type Answered, byScene } from "../stages/scores.ts";
+import { type SceneRows, trainsOf } from "../engine/experiment.ts";
 import type { AblationConfig } from "./config.ts";
 import type { Outcome } from "../engine/outcomes.ts";
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "./statistics.ts";
@@ -69,10 +70,15 @@ export interface ArmSizes {
 }
 
 /** The questions of a set: every model is asked the same. */
-const questionsIn = (config: AblationConfig, set: SizeSetName): ReturnType<typeof questionsFor> => {
-  const { data, text, scenes: { eval: count }, largeObjects = 0 } = config;
-  const scenes = sampleScenes(data, set, set === "eval" ? count : largeObjects);
-  return questionsFor({ scenes, data, text: text.finetune });
+const questionsIn = ({ base }: AblationConfig, set: SizeSetName): ReturnType<typeof questionsFor> => {
+  const { data } = base.world!, text = trainsOf(base).at(-1)!.data as SceneRows;
+  const asked = base.stages.flatMap((spec) =>
+    "evaluate" in spec && "controls" in spec.evaluate
+      ? [spec.evaluate.data, ...spec.evaluate.controls ?? []]
+      : []
+  );
+  const count = asked.find(({ scenes }) => scenes === set)?.count ?? 0;
+  return questionsFor({ scenes: sampleScenes(data, set, count), data, text });
 };
 
 const outcomesIn = (

@@ -1,19 +1,23 @@
 /** The summary of an ablation from the results of its artefacts. */
 import * as Effect from "effect/Effect";
 import { isAbsolute, join } from "node:path";
-import { decode, type DecodeError } from "../base/bridge.ts";
+import { decode, type DecodeError, fromEither } from "../base/bridge.ts";
 import { meanOf } from "../base/bootstrap.ts";
 import type { DiskError } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { type ArtefactResult, readResult } from "../engine/artefact.ts";
-import { ablateCommand, type AblationFlags, stageCommand } from "./commands.ts";
-import { ablationCodec, type AblationConfig, experimentOf } from "./config.ts";
-import { bridgeAfter } from "../engine/jobs.ts";
-import type { Resolved } from "../engine/resolve.ts";
-import { trainsOf } from "../engine/experiment.ts";
+import { stageKind, stageName } from "../engine/experiment.ts";
+import {
+  type MetricInfo,
+  metricInfos,
+  type Outcome,
+  type Outcomes,
+  scoresOfOutcomes,
+} from "../engine/outcomes.ts";
+import { stageCommand } from "./commands.ts";
+import { ablationCodec, type AblationConfig, type Arm, experimentOf } from "./config.ts";
 import { configOfArm } from "./families.ts";
-import { metricInfos, type Outcome } from "../engine/outcomes.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
 import {
   type AblationRecord,
@@ -25,7 +29,6 @@ import {
   type RecordedRun,
   type SeedResult,
 } from "./summary_types.ts";
-import { workOf } from "../engine/work.ts";
 
 /** An ablation as its directory holds it. */
 export interface StoredAblation {
@@ -59,73 +62,96 @@ export const readAblation = (directory: string): Effect.Effect<StoredAblation, S
 
 interface Finished {
   readonly seed: number;
-  readonly resolved: Resolved;
-  readonly results: Readonly<Record<"pretrain" | "finetune" | "evaluate", ArtefactResult>>;
+  /** Results of trainings and evaluations by stage. */
+  readonly results: Readonly<Record<string, ArtefactResult>>;
+  readonly seen: Outcomes;
+  readonly controls: Readonly<Record<"blind" | "shuffled", Readonly<Record<string, number>>>>;
   readonly origin: SeedResult["origin"];
 }
 
+type Work = AblationRecord["arms"][number];
+
 interface FinishedArm {
-  readonly name: string;
+  readonly work: Work;
   readonly seeds: readonly Finished[];
 }
 
-const stages = ["pretrain", "finetune", "evaluate"] as const;
+/** What evaluations found by metric; where there are several, metrics are named by their stage as well. */
+const merged = <A>(
+  evaluations: readonly (readonly [stage: string, found: Readonly<Record<string, A>>])[],
+): Readonly<Record<string, A>> =>
+  Object.fromEntries(
+    evaluations.flatMap(([stage, found]) =>
+      Object.entries(found).map(([metric, value]) =>
+        [evaluations.length === 1 ? metric : `${stage}/${metric}`, value] as const
+      )
+    ),
+  );
 
 const finishedRun = (
-  { config, store }: StoredAblation,
-  asked: AblationFlags,
-  { arm: name, seed, artefacts }: RecordedRun,
+  { config, store, record }: StoredAblation,
+  arm: Arm,
+  { seed, artefacts }: RecordedRun,
 ): Effect.Effect<Finished | undefined, StoredError> =>
   Effect.gen(function* () {
-    const results: Partial<Record<(typeof stages)[number], ArtefactResult>> = {};
-    const origin: Partial<Record<(typeof stages)[number], Origin>> = {};
-    for (const stage of stages) {
-      const artefact = artefacts[stage], path = `${store}/${artefact}`;
+    const { stages } = yield* fromEither(experimentOf(config, arm, seed));
+    const results: Record<string, ArtefactResult> = {}, origin: Record<string, Origin> = {};
+    for (const spec of stages.filter((one) => stageKind(one) !== "expand")) {
+      const stage = stageName(spec), artefact = artefacts[stage]!, path = `${store}/${artefact}`;
       const result = yield* readResult(path);
       if (result === undefined) return undefined;
-      const { configHash } = yield* readManifest(path);
+      const { configHash } = yield* readManifest(path), { dataHash } = result;
       results[stage] = result;
       origin[stage] = {
         artefact,
         configHash,
-        dataHash: result.dataHash,
-        command: stageCommand(asked, stage, name, seed),
+        dataHash,
+        command: stageCommand(record, stage, arm.name, seed),
       };
     }
-    const arm = config.arms.find((one) => one.name === name)!;
+    const evaluations = Object.entries(results).flatMap(([stage, { outcomes }]) =>
+      outcomes === undefined ? [] : [[stage, outcomes] as const]
+    );
+    const found = <K extends "seen" | "blind" | "shuffled">(which: K) =>
+      evaluations.map(([stage, outcomes]) => [stage, outcomes[which]] as const);
     return {
       seed,
-      resolved: experimentOf(config, arm, seed),
-      results: results as Finished["results"],
-      origin: origin as Finished["origin"],
+      results,
+      origin,
+      seen: merged<Outcome>(found("seen")),
+      controls: { blind: merged<number>(found("blind")), shuffled: merged<number>(found("shuffled")) },
     };
   });
 
-const numberOf = ({ numbers }: ArtefactResult, name: string): number => numbers[name] ?? NaN;
+const trainingsOf = ({ trainings }: Work): readonly string[] => Object.keys(trainings);
 
-const stepsOf = ({ experiment }: Resolved): number => trainsOf(experiment)[0]!.steps;
+const byTraining = <A>(work: Work, of: (stage: string) => A): Readonly<Record<string, A>> =>
+  Object.fromEntries(trainingsOf(work).map((stage) => [stage, of(stage)]));
 
-const secondsOf = ({ results, resolved }: Finished): number =>
-  numberOf(results.pretrain, "secondsPerStep") * stepsOf(resolved);
-
-const workOfArm = ({ seeds }: FinishedArm): number => {
-  const { resolved } = seeds[0]!;
-  return workOf(resolved, "pretrain").flops * stepsOf(resolved);
+/** Seconds of all steps of the first training. */
+const secondsOf = ({ results }: Finished, work: Work): number => {
+  const [first] = trainingsOf(work) as [string];
+  return (results[first]!.numbers.secondsPerStep ?? NaN) * work.trainings[first]!.steps;
 };
 
-const seedResult = ({ seed, results, origin }: Finished): SeedResult => ({
+const meanSeconds = ({ work, seeds }: FinishedArm): number =>
+  meanOf(seeds.map((finished) => secondsOf(finished, work)));
+
+const flopsOf = ({ work }: FinishedArm): number => {
+  const { flops, steps } = work.trainings[trainingsOf(work)[0]!]!;
+  return flops * steps;
+};
+
+const seedResult = ({ seed, results, seen, origin }: Finished, work: Work): SeedResult => ({
   seed,
-  scores: results.evaluate.numbers,
-  loss: { pretrain: numberOf(results.pretrain, "loss"), finetune: numberOf(results.finetune, "loss") },
-  secondsPerStep: {
-    pretrain: numberOf(results.pretrain, "secondsPerStep"),
-    finetune: numberOf(results.finetune, "secondsPerStep"),
-  },
+  scores: scoresOfOutcomes(seen),
+  loss: byTraining(work, (stage) => results[stage]!.numbers.loss ?? NaN),
+  secondsPerStep: byTraining(work, (stage) => results[stage]!.numbers.secondsPerStep ?? NaN),
   origin,
 });
 
 const bySeed = (seeds: readonly Finished[], metric: string): readonly Outcome[] =>
-  seeds.flatMap(({ results }) => results.evaluate.outcomes?.seen[metric] ?? []);
+  seeds.flatMap(({ seen }) => seen[metric] ?? []);
 
 const inCommon = (a: FinishedArm, b: FinishedArm): readonly [readonly Finished[], readonly Finished[]] => {
   const those = a.seeds.filter(({ seed }) => b.seeds.some((other) => other.seed === seed));
@@ -143,48 +169,55 @@ const armSummary = (
   metrics: readonly string[],
   draws: (seeds: number, scenes: number) => Draws,
 ): ArmSummary => {
-  const { resolved } = arm.seeds[0]!, { model: { bridge }, stages } = resolved.experiment;
+  const { work, seeds } = arm;
   const drawsFor = (outcomes: readonly Outcome[]): Draws => draws(outcomes.length, outcomes[0]!.sums.length);
   const scores = Object.fromEntries(metrics.map((metric) => {
-    const outcomes = bySeed(arm.seeds, metric);
+    const outcomes = bySeed(seeds, metric);
     return [metric, meanWithInterval(outcomes, drawsFor(outcomes))];
   }));
   const [mine, theirs] = baseline === undefined ? [[], []] : inCommon(arm, baseline);
-  const difference = baseline === arm || mine.length === 0 ? {} : Object.fromEntries(metrics.map((metric) => {
-    const a = bySeed(mine, metric), b = bySeed(theirs, metric);
-    return [metric, differenceWithInterval(a, b, drawsFor(a))];
-  }));
-  const seconds = meanOf(arm.seeds.map(secondsOf));
-  const controls = (which: "blind" | "shuffled") =>
-    meansOf(arm.seeds.map(({ results }) => results.evaluate.outcomes?.[which] ?? {}));
-  const named = configOfArm(arm.name);
+  // arms that were asked other questions have no pairs
+  const paired = (a: readonly Outcome[], b: readonly Outcome[]): boolean =>
+    a.every(({ sums }, i) => sums.length === b[i]?.sums.length);
+  const difference = baseline === arm || mine.length === 0
+    ? {}
+    : Object.fromEntries(metrics.flatMap((metric) => {
+      const a = bySeed(mine, metric), b = bySeed(theirs, metric);
+      return paired(a, b) ? [[metric, differenceWithInterval(a, b, drawsFor(a))] as const] : [];
+    }));
+  const seconds = meanSeconds(arm);
   return {
-    name: arm.name,
-    bridge: bridge.kind,
-    tokens: {
-      pretrain: workOf(resolved, "pretrain").visualTokens,
-      finetune: workOf(resolved, "finetune").visualTokens,
-    },
-    resolution: {
-      pretrain: bridgeAfter(resolved, 0).resolution,
-      finetune: bridgeAfter(resolved, stages.length - 1).resolution,
-    },
-    pretrainSteps: stepsOf(resolved),
+    name: work.arm,
+    bridge: work.bridge,
+    tokens: byTraining(work, (stage) => work.trainings[stage]!.tokens),
+    resolution: byTraining(work, (stage) => work.trainings[stage]!.resolution),
+    steps: byTraining(work, (stage) => work.trainings[stage]!.steps),
     time: {
-      measured: baseline === undefined ? NaN : seconds / meanOf(baseline.seeds.map(secondsOf)),
-      predicted: baseline === undefined ? NaN : workOfArm(arm) / workOfArm(baseline),
+      measured: baseline === undefined ? NaN : seconds / meanSeconds(baseline),
+      predicted: baseline === undefined ? NaN : flopsOf(arm) / flopsOf(baseline),
       seconds,
     },
-    loss: {
-      pretrain: meanOf(arm.seeds.map(({ results }) => numberOf(results.pretrain, "loss"))),
-      finetune: meanOf(arm.seeds.map(({ results }) => numberOf(results.finetune, "loss"))),
-    },
+    loss: byTraining(
+      work,
+      (stage) => meanOf(seeds.map(({ results }) => results[stage]!.numbers.loss ?? NaN)),
+    ),
     scores,
     difference,
-    controls: { blind: controls("blind"), shuffled: controls("shuffled") },
-    paper: arm.name === named?.name ? named.rows : [],
-    seeds: arm.seeds.map(seedResult),
+    controls: {
+      blind: meansOf(seeds.map(({ controls }) => controls.blind)),
+      shuffled: meansOf(seeds.map(({ controls }) => controls.shuffled)),
+    },
+    paper: configOfArm(work.arm)?.rows ?? [],
+    seeds: seeds.map((finished) => seedResult(finished, work)),
   };
+};
+
+/** Metrics that all finished runs have, in the order of tables. */
+const metricsIn = (seen: readonly Outcomes[]): readonly MetricInfo[] => {
+  const names = Object.keys(seen[0] ?? {}).filter((name) => seen.every((one) => name in one));
+  const known = metricInfos.filter(({ name }) => names.includes(name));
+  const others = names.filter((name) => !known.some((info) => info.name === name));
+  return [...known, ...others.map((name) => ({ name, label: name }))];
 };
 
 /** What failed or was left out, by the manifest. */
@@ -196,6 +229,9 @@ const failuresOf = ({ manifest, record }: StoredAblation): readonly Failure[] =>
       : [];
   });
 
+/** How often scenes are drawn again for intervals, and by which seed, where no evaluation of the base says it. */
+const DRAWS = { resamples: 1000, seed: 1 };
+
 /** The summary of an ablation from what stands in its store by now: arms without any finished seed are left out. */
 export const summarise = (directory: string): Effect.Effect<AblationSummary, StoredError> =>
   Effect.flatMap(readAblation(directory), summaryOfStored);
@@ -203,45 +239,40 @@ export const summarise = (directory: string): Effect.Effect<AblationSummary, Sto
 /** As {@link summarise}, of an ablation that was read. */
 export const summaryOfStored = (stored: StoredAblation): Effect.Effect<AblationSummary, StoredError> =>
   Effect.gen(function* () {
-    const { config, record, manifest } = stored;
-    const asked: AblationFlags = {
-      ...record,
-      store: record.storeAsked ?? stored.store,
-      family: config.family,
-      preset: config.preset,
-    };
-    const arms: FinishedArm[] = [];
-    for (const { name } of config.arms) {
-      const seeds: Finished[] = [];
-      for (const run of record.runs.filter(({ arm }) => arm === name)) {
-        const found = yield* finishedRun(stored, asked, run);
+    const { config, record, manifest } = stored, arms: FinishedArm[] = [];
+    for (const arm of config.arms) {
+      const work = record.arms.find((one) => one.arm === arm.name)!, seeds: Finished[] = [];
+      for (const run of record.runs.filter((one) => one.arm === arm.name)) {
+        const found = yield* finishedRun(stored, arm, run);
         if (found !== undefined) seeds.push(found);
       }
-      if (seeds.length > 0) arms.push({ name, seeds });
+      if (seeds.length > 0) arms.push({ work, seeds });
     }
-    const known = new Map<string, Draws>(), { resamples, seed } = config.evaluate;
+    const asked = config.base.stages.flatMap((spec) =>
+      "evaluate" in spec && "resamples" in spec.evaluate ? [spec.evaluate] : []
+    );
+    const { resamples, seed } = asked[0] ?? DRAWS, known = new Map<string, Draws>();
     const draws = (seeds: number, scenes: number): Draws => {
       const key = `${seeds} ${scenes}`, made = known.get(key) ?? drawsOf(seeds, scenes, resamples, seed);
       known.set(key, made);
       return made;
     };
-    const baseline = arms.find(({ name }) => name === config.baseline);
-    const there = arms.flatMap(({ seeds }) =>
-      seeds.map(({ results }) => results.evaluate.outcomes?.seen ?? {})
-    );
-    const metrics = metricInfos.filter(({ name }) => there.length > 0 && there.every((seen) => name in seen));
+    const baseline = arms.find(({ work }) => work.arm === config.baseline);
+    const metrics = metricsIn(arms.flatMap(({ seeds }) => seeds.map(({ seen }) => seen)));
     const names = metrics.map(({ name }) => name);
+    const { name, family, preset } = config;
     return {
-      format: 1,
-      family: config.family,
-      preset: config.preset,
+      format: 2,
+      name,
+      ...(family === undefined ? {} : { family }),
+      ...(preset === undefined ? {} : { preset }),
       seeds: config.seeds,
       baseline: config.baseline,
       device: record.device,
       workers: record.workers,
       codeVersion: manifest.codeVersion,
       configHash: manifest.configHash,
-      command: ablateCommand(asked, config.seeds),
+      command: record.command,
       metrics,
       arms: arms.map((arm) => armSummary(arm, baseline, names, draws)),
       failures: failuresOf(stored),

@@ -1,5 +1,6 @@
 /** The tables of a summary. */
 import { table } from "../terminal/table.ts";
+import type { MetricInfo } from "../engine/outcomes.ts";
 import type { AblationSummary, ArmSummary } from "./summary_types.ts";
 
 /** A table of texts. */
@@ -15,7 +16,13 @@ export interface SummaryTable {
 const percent = (x: number): string => Number.isFinite(x) ? (100 * x).toFixed(1) : "-";
 const signed = (x: number): string => `${x > 0 ? "+" : ""}${percent(x)}`;
 const times = (x: number): string => Number.isFinite(x) ? `${x.toFixed(2)}x` : "-";
-const tokensOf = ({ tokens }: ArmSummary): string => `${tokens.pretrain} -> ${tokens.finetune}`;
+
+/** Visual tokens of an arm by training, with a word or sign between: `20 -> 84`. */
+export const tokensOf = ({ tokens }: Pick<ArmSummary, "tokens">, between: string): string =>
+  Object.values(tokens).join(between);
+
+/** What the last training of an arm has: its loss, its tokens, its resolution. */
+export const lastOf = <A>(byTraining: Readonly<Record<string, A>>): A => Object.values(byTraining).at(-1)!;
 
 /** Arms with tokens, time as measured and as predicted, loss, and mean scores with intervals, in per cent. */
 export const tableOf = ({ arms, metrics, seeds }: AblationSummary): SummaryTable => ({
@@ -25,11 +32,11 @@ export const tableOf = ({ arms, metrics, seeds }: AblationSummary): SummaryTable
   columns: ["arm", "tokens", "px", "time", "by FLOPs", "loss", ...metrics.map(({ label }) => label)],
   rows: arms.map((arm) => [
     arm.name,
-    tokensOf(arm),
-    String(arm.resolution.finetune),
+    tokensOf(arm, " -> "),
+    String(lastOf(arm.resolution)),
     times(arm.time.measured),
     times(arm.time.predicted),
-    arm.loss.finetune.toFixed(3),
+    lastOf(arm.loss).toFixed(3),
     ...metrics.map(({ name }) => {
       const score = arm.scores[name];
       return score === undefined
@@ -54,13 +61,49 @@ export const differencesOf = ({ arms, metrics, baseline }: AblationSummary): Sum
   ]),
 });
 
+/** Scores as the model sees, blind and shuffled: of the metrics of these names, all without names. */
+export const controlsOf = (summary: AblationSummary, names?: readonly string[]): SummaryTable => {
+  const metrics = metricsNamed(summary, names);
+  return {
+    title: "seeing / blind / shuffled, means over seeds in per cent",
+    columns: ["arm", ...metrics.map(({ label }) => label)],
+    rows: summary.arms.map(({ name, scores, controls: { blind, shuffled } }) => [
+      name,
+      ...metrics.map((metric) =>
+        [scores[metric.name]?.value, blind[metric.name], shuffled[metric.name]]
+          .map((x) => percent(x ?? NaN)).join(" / ")
+      ),
+    ]),
+  };
+};
+
+/** Metrics of a summary by name, in the order of the names; those that it lacks are left out. All without names. */
+export const metricsNamed = (
+  { metrics }: AblationSummary,
+  names?: readonly string[],
+): readonly MetricInfo[] =>
+  names === undefined ? metrics : names.flatMap((name) => metrics.filter((metric) => metric.name === name));
+
+/** What a reader must know before any number of a summary; nothing of most. */
+export const warningOf = ({ preset }: Pick<AblationSummary, "preset">): string | undefined =>
+  preset === "smoke"
+    ? "The preset smoke trains a few steps and learns nothing: its numbers say nothing about the arms."
+    : undefined;
+
 const textOf = ({ title, columns, rows }: SummaryTable): string =>
   `${title}\n${table(columns.map((name, i) => ({ name, align: i === 0 ? "left" : "right" })), rows)}`;
 
-/** Both tables, and what failed, as text. */
-export const summaryText = (summary: AblationSummary): string =>
-  [
+/** All tables, and what failed, as text. */
+export const summaryText = (summary: AblationSummary): string => {
+  const { arms, metrics, failures } = summary, warning = warningOf(summary);
+  const controlled = arms.some(({ controls }) =>
+    Object.values(controls).some((of) => Object.keys(of).length > 0)
+  );
+  return [
+    ...(warning === undefined ? [] : [warning]),
     textOf(tableOf(summary)),
-    ...(summary.arms.length > 1 ? [textOf(differencesOf(summary))] : []),
-    ...summary.failures.map(({ label, reason }) => `not done: ${label}: ${reason}`),
+    ...(arms.length > 1 && metrics.length > 0 ? [textOf(differencesOf(summary))] : []),
+    ...(controlled ? [textOf(controlsOf(summary))] : []),
+    ...failures.map(({ label, reason }) => `not done: ${label}: ${reason}`),
   ].join("\n\n");
+};

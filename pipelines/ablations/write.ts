@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect";
 import { csvOfRows } from "../runs/data_table.ts";
 import { atomicWrite, type DiskError } from "../base/disk.ts";
 import type { MetricsError } from "../runs/metrics.ts";
+import { alsoNamed } from "../runs/second_name.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { figuresOf } from "./figures.ts";
 import { readAblation, type StoredError, summaryOfStored } from "./summary.ts";
-import { differencesOf, type SummaryTable, summaryText, tableOf } from "./table.ts";
+import { differencesOf, lastOf, type SummaryTable, summaryText, tableOf } from "./table.ts";
 import type { AblationSummary } from "./summary_types.ts";
 
 const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode(text)];
@@ -14,41 +15,57 @@ const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode
 const csvOf = ({ columns, rows }: SummaryTable): string => csvOfRows([columns, ...rows]);
 
 /** One row a seed of every arm: numbers in full. */
-export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => ({
-  title: "every arm and seed",
-  columns: [
-    "arm",
-    "seed",
-    "pretrain_tokens",
-    "finetune_tokens",
-    "resolution",
-    "pretrain_seconds_per_step",
-    "pretrain_loss",
-    "finetune_loss",
-    ...metrics.map(({ name }) => name),
-    "artefact",
-    "config_hash",
-    "data_hash",
-    "command",
-  ],
-  rows: arms.flatMap((arm) =>
-    arm.seeds.map(({ seed, scores, loss, secondsPerStep, origin: { evaluate } }) => [
-      arm.name,
-      String(seed),
-      String(arm.tokens.pretrain),
-      String(arm.tokens.finetune),
-      String(arm.resolution.finetune),
-      String(secondsPerStep.pretrain),
-      String(loss.pretrain),
-      String(loss.finetune),
-      ...metrics.map(({ name }) => String(scores[name])),
-      evaluate.artefact,
-      evaluate.configHash,
-      evaluate.dataHash,
-      evaluate.command,
-    ])
-  ),
-});
+export const seedTable = ({ arms, metrics }: AblationSummary): SummaryTable => {
+  const trainings = Object.keys(arms[0]?.tokens ?? {});
+  return {
+    title: "every arm and seed",
+    columns: [
+      "arm",
+      "seed",
+      ...trainings.flatMap((stage) =>
+        ["tokens", "resolution", "seconds_per_step", "loss"].map((of) => `${stage}_${of}`)
+      ),
+      ...metrics.map(({ name }) => name),
+      "artefact",
+      "config_hash",
+      "data_hash",
+      "command",
+    ],
+    rows: arms.flatMap((arm) =>
+      arm.seeds.map(({ seed, scores, loss, secondsPerStep, origin }) => {
+        const { artefact, configHash, dataHash, command } = lastOf(origin);
+        return [
+          arm.name,
+          String(seed),
+          ...trainings.flatMap((stage) =>
+            [arm.tokens[stage], arm.resolution[stage], secondsPerStep[stage], loss[stage]].map(String)
+          ),
+          ...metrics.map(({ name }) => String(scores[name])),
+          artefact,
+          configHash,
+          dataHash,
+          command,
+        ];
+      })
+    ),
+  };
+};
+
+/** Names the image grids of the first seed of every arm in the directory of an ablation. */
+const nameSamples = (
+  directory: string,
+  store: string,
+  { arms }: AblationSummary,
+): Effect.Effect<void, DiskError> =>
+  Effect.forEach(
+    arms,
+    ({ name, seeds: [first] }) =>
+      first === undefined ? Effect.void : alsoNamed(
+        `${store}/${lastOf(first.origin).artefact}/samples/sheet.png`,
+        `${directory}/samples/${name}.png`,
+      ),
+    { discard: true },
+  );
 
 /** Summarises an ablation and writes what follows beside it. */
 export const writeAblation = (
@@ -65,5 +82,6 @@ export const writeAblation = (
       yield* atomicWrite(`${directory}/figures/${name}.svg`, bytes(figure.svg));
       yield* atomicWrite(`${directory}/figures/${name}.png`, [figure.png]);
     }
+    yield* nameSamples(directory, stored.store, summary);
     return summary;
   });

@@ -1,7 +1,7 @@
 /** The charts of the board, drawn as the reports' are. */
 import { lossChart, type LossCurve, type LossPoint } from "../figures/loss_chart.ts";
 import { thinned } from "../report/curves.ts";
-import { armAndStage, stageTitle } from "../report/run_report.ts";
+import { stageTitle } from "../ablations/figures.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import { nameOf, type RunView } from "./run_view.ts";
 
@@ -65,18 +65,18 @@ interface Part {
   readonly records: readonly MetricRecord[];
 }
 
-const partsOf = (run: RunView, alone: boolean): readonly Part[] =>
-  Object.entries(run.series).map(([name, { records, validations }]) => {
-    const [arm, stage] = armAndStage(name), own = arm === stage ? "" : arm;
-    const label = alone && own !== "" ? own : [run.label, own].filter((part) => part !== "").join(" · ");
-    return { label, stage, records: [...records, ...validations.records] };
-  });
+const partsOf = ({ series, label }: RunView): readonly Part[] =>
+  Object.entries(series).map(([stage, { records, validations }]) => ({
+    label,
+    stage,
+    records: [...records, ...validations.records],
+  }));
 
 // Of an ablation, the trainings of its arms.
 const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
   run.record?.runs.flatMap(({ arm, seed, artefacts }) =>
-    (["pretrain", "finetune"] as const).flatMap((stage) => {
-      const made = all.find(({ id }) => nameOf(id) === artefacts[stage]);
+    Object.entries(artefacts).flatMap(([stage, artefact]) => {
+      const made = all.find(({ id }) => nameOf(id) === artefact);
       return Object.values(made?.series ?? {}).map(({ records, validations }) => ({
         label: `${arm}, seed ${seed}`,
         stage,
@@ -91,7 +91,7 @@ export const curvesOf = (
   all: readonly RunView[],
   quantity: Quantity,
 ): readonly LossCurve[] =>
-  drawn.flatMap((run) => [...partsOf(run, drawn.length === 1), ...trainingsOf(run, all)])
+  drawn.flatMap((run) => [...partsOf(run), ...trainingsOf(run, all)])
     .flatMap(({ label, stage, records }) => {
       const points = records.flatMap((record): readonly LossPoint[] => {
         const value = quantity.of(record);

@@ -1,7 +1,7 @@
 /** A run as the board sees it: what its files say, and what follows from them. */
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
-import { own } from "../base/fields.ts";
+import { own, valueAt } from "../base/fields.ts";
 import type { RunScores, Scores } from "../runs/run_scores.ts";
 import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
@@ -52,13 +52,13 @@ const numberIn = (value: unknown, field: string): number | undefined => {
   return typeof found === "number" ? found : undefined;
 };
 
-/** The steps of a stage: those of the part of the configuration that it is named for, `pretrain` of `resampler-pretrain`. */
+/** The steps of a stage: of an experiment those of its training of that name, elsewhere those of the configuration. */
 export const stepsOf = (config: unknown, stage: string): number | undefined => {
-  const part = stage.slice(stage.lastIndexOf("-") + 1);
-  const inner = typeof config === "object" && config !== null && Object.hasOwn(config, part)
-    ? (config as Readonly<Record<string, unknown>>)[part]
-    : undefined;
-  return numberIn(inner, "steps") ?? numberIn(config, "steps");
+  const stages = valueAt(config, ["stages"]);
+  const trains = Array.isArray(stages) ? stages.map((spec) => valueAt(spec, ["train"])) : [];
+  const inner = trains.find((train) => valueAt(train, ["name"]) === stage);
+  return numberIn(inner, "steps") ?? numberIn(config, "steps") ??
+    (stage === "vision" ? numberIn(valueAt(config, ["model", "vision"]), "steps") : undefined);
 };
 
 /** How far every stage of a run is; of an ablation, its jobs, whose metrics are those of artefacts among `all`. */

@@ -1,4 +1,5 @@
 /** The parts of the page that change while it is looked at. */
+import { lastOf as lastStage } from "../ablations/table.ts";
 import { type Content, type Html, html, trusted } from "../report/html.ts";
 import { duration } from "../terminal/progress.ts";
 import { type Chart, chartOf, deviceMemory, quantityOf, throughput } from "./charts.ts";
@@ -219,7 +220,9 @@ const address = (id: string, file: string): string =>
 
 const sheetsHtml = (run: RunView, all: readonly RunView[]): Content => {
   const evaluations = new Map(
-    run.record?.runs.map(({ arm, seed, artefacts }) => [artefacts.evaluate, `${arm}, seed ${seed}`] as const),
+    run.record?.runs.map(({ arm, seed, artefacts }) =>
+      [lastStage(artefacts), `${arm}, seed ${seed}`] as const
+    ),
   );
   const mine = run.sheets.map(([name, time]) => ({
     id: run.id,

@@ -1,33 +1,48 @@
 /**
  * A family of arms, each with several seeds, through all stages; then tables with intervals, figures and a page.
  *
- *     deno task cos ablate [--family main] [--preset micro] [--seeds N] [--workers N] [--set field=value ...] [--json]
+ *     deno task cos ablate [--family main] [--preset small] [--seeds N] [--arms a,b] [--workers N] [--set field=value ...]
+ *         [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--json]
  *
  * Ctrl-C saves; the same command goes on from there. What two arms share is made once, and kept in the store.
  */
-import { Command, Flag } from "effect/cli";
+import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { ablate, defaultDirectory } from "../ablations/ablate.ts";
-import { familyNames, presetNames } from "../ablations/config.ts";
-import { ablationPresets } from "../ablations/presets.ts";
+import { ablate } from "../ablations/ablate.ts";
+import { ablationOf, defaultDirectory } from "../ablations/ablation.ts";
+import { ablationCommand } from "../ablations/commands.ts";
+import { familyNames } from "../ablations/config.ts";
 import { families } from "../ablations/families.ts";
-import { summaryText } from "../ablations/table.ts";
+import { presets } from "../ablations/presets.ts";
+import { fromEither } from "../base/bridge.ts";
+import { presetAbout, presetNames } from "../configs/preset.ts";
 import member from "../deno.json" with { type: "json" };
-import { ensureReportPage } from "../report/write.ts";
-import { existing } from "../base/disk.ts";
-import { notice } from "../terminal/output.ts";
-import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
-import { countFlag, jsonFlag, optionalText, printResult, switchFlag, wholeFlag } from "./flags.ts";
+import { liveLogsOf } from "../runs/live.ts";
+import {
+  ablationFlags,
+  armsFlag,
+  compared,
+  deviceAsked,
+  printArm,
+  printFlag,
+  seedsFlag,
+  sweepFlag,
+} from "./experiment_flags.ts";
+import { countFlag, jsonFlag, logFlag, optionalText, printResult, switchFlag } from "./flags.ts";
 
 const flags = {
   ...ablationFlags,
-  seeds: Flag.optional(wholeFlag("seeds", "keys 1 to N of weights and batches; the preset's by default")),
+  sweep: sweepFlag,
+  seeds: seedsFlag,
+  arms: armsFlag,
   workers: countFlag(
     "workers",
     1,
     "processes that train at the same time; times are those of a machine that they share",
   ),
+  log: logFlag,
+  print: printFlag,
   out: optionalText("out", "directory of the result; runs/<family>-<preset> by default"),
   list: switchFlag("list", "say which families and presets there are, and run nothing"),
   json: jsonFlag,
@@ -37,9 +52,9 @@ const listing = {
   families: familyNames.map((name) => ({
     name,
     about: families[name].about,
-    arms: families[name].arms.map((arm) => arm.name),
+    arms: families[name].arms(presets.small.base).map((arm) => arm.name),
   })),
-  presets: presetNames.map((name) => ({ name, about: ablationPresets[name].about })),
+  presets: presetNames.map((name) => ({ name, about: presetAbout[name] })),
 };
 
 const listText = (): string =>
@@ -52,25 +67,32 @@ const listText = (): string =>
 export const command = Command.make(
   "ablate",
   flags,
-  ({ family, preset, set, store, workers, json, list, ...given }) =>
+  ({ family, preset, set, sweep, store, workers, json, list, log, ...given }) =>
     Effect.gen(function* () {
       if (list) return printResult(json, listing, listText);
-      const seeds = Option.getOrUndefined(given.seeds);
-      const config = yield* ablationAsked({ family, preset, set }, seeds);
+      const device = deviceAsked(given.device, preset);
+      const arms = Option.getOrUndefined(given.arms), seeds = Option.getOrUndefined(given.seeds);
+      const logs = Option.isNone(log) ? [] : yield* fromEither(liveLogsOf(log.value));
+      const config = yield* fromEither(
+        ablationOf(family, preset, {
+          settings: set,
+          sweep,
+          ...(arms === undefined ? {} : { arms }),
+          ...(seeds === undefined ? {} : { seeds }),
+        }),
+      );
+      if (Option.isSome(given.print)) return yield* printArm(config, given.print.value);
       const out = Option.getOrElse(given.out, () => defaultDirectory(config));
-      const page = Effect.flatMap(
-        existing(`${out}/summary.json`),
-        (there) => there ? ensureReportPage(out) : Effect.void,
-      );
-      const { summary } = yield* ablate(
-        { config, settings: set, out, store, version: member.version },
-        { device: deviceAsked(given.device, preset), workers },
-      ).pipe(
-        // what could be done has its page, too
-        Effect.tapError((error) => error._tag === "AblationError" ? Effect.ignore(page) : Effect.void),
-      );
-      yield* page;
-      printResult(json, summary, summaryText);
-      notice(`${out}: report.html, summary.json, tables as text and CSV, figures`);
+      const command = ablationCommand({
+        words: ["ablate", "--family", family, "--preset", preset],
+        settings: set,
+        sweep,
+        arms,
+        seeds: config.seeds,
+        device,
+        store,
+      });
+      const run = ablate({ config, command, out, store, version: member.version }, { device, workers, logs });
+      yield* compared(run, out, json);
     }),
 );

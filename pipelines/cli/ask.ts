@@ -2,7 +2,7 @@
  * A question to a trained model about a photo.
  *
  *     deno task cos ask --image photo.jpg --question "is there a cow"
- *         [--checkpoint runs/quickstart-software-1] [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
+ *         [--checkpoint runs/quickstart-small-1] [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
  *         [--beams N] [--json] [--show out.png] [--benchmark NAME]
  *
  * The answer is written to standard output as it comes, everything else to standard error.

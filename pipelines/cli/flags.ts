@@ -7,7 +7,8 @@ import { fromEither } from "../base/bridge.ts";
 import { stepDevices } from "../tune/step_device.ts";
 import member from "../deno.json" with { type: "json" };
 import { type LiveLogError, liveLogsOf, withLiveLogs } from "../runs/live.ts";
-import { print } from "../terminal/output.ts";
+import { notice, print } from "../terminal/output.ts";
+import { type PresetName, presetNamed } from "../configs/preset.ts";
 
 /** Version of this library. */
 export const PRODUCT_VERSION: string = member.version;
@@ -38,6 +39,17 @@ export const choiceFlag = <const T extends readonly string[]>(
   by: NoInfer<T[number]>,
   what: string,
 ) => Flag.Literals(name, names).pipe(Flag.withDefault(by), Flag.withDescription(what));
+
+/** A flag of one of some presets; one by an old name is told. */
+export const presetFlagOf = <const T extends PresetName>(names: readonly T[], what: string) =>
+  Flag.String("preset").pipe(
+    Flag.filterMap((text) => {
+      const found = presetNamed(text), name = names.find((one) => one === found?.name);
+      if (name !== undefined && found?.hint !== undefined) notice(found.hint);
+      return Option.fromUndefinedOr(name);
+    }, () => `one of ${names.join(", ")}`),
+    Flag.withDescription(`${what}: ${names.join(", ")}`),
+  );
 
 /** A flag of a whole number with a default. */
 export const intFlag = (name: string, by: number, what: string) =>

@@ -1,119 +1,143 @@
 /**
- * The whole of the project from one command.
+ * The whole of the project from one command: the shortest family, with one seed, in this process.
  *
- *     deno task cos quickstart [--scale micro|software|gpu] [--device auto|webgpu|dawn|cpu] [--unchecked] [--half-sums] [--seed N] [--out folder] [--set field=value ...] [--log tensorboard,mlflow] [--fresh]
+ *     deno task cos quickstart [--preset smoke|small|medium|gpu|full] [--device auto|webgpu|dawn|cpu] [--unchecked]
+ *         [--half-sums] [--seed N] [--arms a,b] [--out folder] [--set field=value ...] [--sweep field=a,b,c ...]
+ *         [--log tensorboard,mlflow] [--fresh] [--json]
  *
  * Ctrl-C saves; the same command goes on from there.
  */
-import { type Device, deviceNamed, theDevice } from "@chain-of-sight/kernels";
+import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
+import { ablateHere } from "../ablations/ablate.ts";
+import { type AblationAsked, ablationOf } from "../ablations/ablation.ts";
+import { ablationCommand } from "../ablations/commands.ts";
+import type { AblationConfig } from "../ablations/config.ts";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
+import { hashOf } from "../base/hash.ts";
+import { folderOf } from "../base/paths.ts";
+import type { PresetName } from "../configs/preset.ts";
 import member from "../deno.json" with { type: "json" };
-import {
-  quickstartCodec,
-  type QuickstartConfig,
-  type Scale,
-  scales,
-} from "../ablations/quickstart_config.ts";
-import { override } from "../configs/override.ts";
-import { presets } from "../ablations/quickstart_presets.ts";
-import { summaryTable } from "../quickstart/report.ts";
-import type { MakeError } from "../engine/make.ts";
-import { quickstart } from "../quickstart/run.ts";
-import { ensureReportPage, type ReportError } from "../report/write.ts";
-import type { LiveLogError } from "../runs/live.ts";
-import { duration } from "../terminal/progress.ts";
+import { duration, stderrSink } from "../terminal/progress.ts";
+import { notice } from "../terminal/output.ts";
 import { tuned } from "../tune/store.ts";
-import { notice, print } from "../terminal/output.ts";
-import { computeFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
+import { armsFlag, compared, presetFlag, printArm, printFlag, sweepFlag } from "./experiment_flags.ts";
+import {
+  computeFlag,
+  halfSumsFlag,
+  intFlag,
+  jsonFlag,
+  logFlag,
+  optionalText,
+  setFlag,
+  shown,
+  switchFlag,
+} from "./flags.ts";
 
 const flags = {
-  scale: Flag.Literals("scale", scales).pipe(
+  preset: presetFlag.pipe(
+    Flag.withAlias("scale"),
     Flag.optional,
-    Flag.withDescription("size of everything; by default the device decides between software and gpu"),
+    Flag.withDescription("size of everything; by default small, and gpu where a GPU computes"),
   ),
   device: computeFlag,
-  unchecked: Flag.Boolean("unchecked").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("leave out the bounds checks of dawn, which then takes proved programs alone"),
+  unchecked: switchFlag(
+    "unchecked",
+    "leave out the bounds checks of dawn, which then takes proved programs alone",
   ),
   halfSums: halfSumsFlag,
-  seed: Flag.Int("seed").pipe(
-    Flag.optional,
-    Flag.withDescription("key of initial weights and of the order of examples"),
-  ),
-  out: Flag.String("out").pipe(
-    Flag.optional,
-    Flag.withDescription("run directory; runs/quickstart-<scale>-<seed> by default"),
-  ),
+  seed: intFlag("seed", 1, "seed of initial weights and of the order of examples"),
+  arms: armsFlag,
+  print: printFlag,
+  out: optionalText("out", "run directory; runs/quickstart-<preset>-<seed> by default"),
   set: setFlag,
-  fresh: Flag.Boolean("fresh").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("start again; a run that stands there is moved aside"),
-  ),
+  sweep: sweepFlag,
+  fresh: switchFlag("fresh", "start again; a run that exists there is moved aside"),
   log: logFlag,
   json: jsonFlag,
 };
 
-interface Given {
-  readonly seed: Option.Option<number>;
-  readonly out: Option.Option<string>;
-  readonly set: readonly string[];
-  readonly fresh: boolean;
-  readonly log: Option.Option<string>;
-  readonly json: boolean;
-}
+/** The arms of a quickstart: those of its family that need no decoder of their own. */
+const ARMS = ["resampler-84-84", "cos-20-84", "cos-8-132"];
 
-const configured = (size: Scale, { seed, set }: Given): Effect.Effect<QuickstartConfig, DecodeError> => {
-  const seeded = Option.match(seed, { onNone: () => [], onSome: (n) => [`seed=${n}`] });
-  return fromEither(
-    override(quickstartCodec(), "quickstart configuration")(presets[size], [...seeded, ...set]),
-  );
-};
+const configured = (
+  preset: PresetName,
+  asked: Required<Pick<AblationAsked, "settings" | "sweep" | "seeds">> & Pick<AblationAsked, "arms">,
+): Effect.Effect<AblationConfig, DecodeError> =>
+  fromEither(ablationOf("quickstart", preset, { ...asked, arms: asked.arms ?? ARMS }));
 
-const show = (
-  config: QuickstartConfig,
-  { out, fresh, log, json }: Given,
-): Effect.Effect<void, LiveLogError | MakeError | ReportError, Device> =>
-  Effect.gen(function* () {
-    const device = yield* theDevice();
-    const folder = Option.getOrElse(out, () => `runs/quickstart-${config.scale}-${config.seed}`);
-    notice(`quickstart, scale ${config.scale}, on ${device.profile.name}; writing to ${folder}`);
-    const summary = yield* shown(log, quickstart(config, { out: folder, fresh, version: member.version }));
-    yield* ensureReportPage(folder);
-    print(
-      json
-        ? JSON.stringify(summary, null, 2)
-        : `${
-          summaryTable(summary)
-        }\npre-training time is relative to the first row, as measured; intervals are ` +
-          "bootstrap 95 %",
-    );
-    notice(
-      `${folder}: report.html, summary.json, figures, samples, metrics, checkpoints; ` +
-        duration(summary.wallSeconds),
-    );
-  });
-
-// A scale that is given is checked with its settings before any device is opened.
 /** The command. */
 export const command = Command.make(
   "quickstart",
   flags,
-  ({ scale, device: name, unchecked, halfSums, ...given }) =>
-    Option.match(scale, {
-      onSome: (size) =>
-        Effect.flatMap(
-          configured(size, given),
-          (config) =>
-            show(config, given).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked, halfSums })))),
-        ),
-      onNone: () =>
-        Effect.gen(function* () {
-          const device = yield* theDevice();
-          yield* show(yield* configured(device.profile.software ? "software" : "gpu", given), given);
-        }).pipe(Effect.provide(tuned(deviceNamed(name, { unchecked, halfSums })))),
-    }),
+  (
+    {
+      preset: given,
+      device: name,
+      unchecked,
+      halfSums,
+      seed,
+      set,
+      sweep,
+      out,
+      fresh,
+      log,
+      json,
+      arms,
+      print,
+    },
+  ) => {
+    const asked = {
+      settings: set,
+      sweep,
+      seeds: [seed],
+      ...Option.match(arms, { onNone: () => ({}), onSome: (names) => ({ arms: names }) }),
+    };
+    const run = (preset: PresetName, config: AblationConfig) =>
+      Effect.gen(function* () {
+        const device = yield* theDevice(), began = performance.now();
+        const plain = `runs/quickstart-${preset}-${seed}`;
+        const folder = Option.getOrElse(
+          out,
+          () => sweep.length === 0 && Option.isNone(arms) ? plain : `${plain}-${hashOf(config).slice(0, 8)}`,
+        );
+        notice(`quickstart, preset ${preset}, on ${device.profile.name}; writing to ${folder}`);
+        const command = ablationCommand({
+          words: ["quickstart", "--preset", preset, "--seed", String(seed)],
+          settings: set,
+          sweep,
+          arms: Option.getOrUndefined(arms),
+          device: name,
+        });
+        const here = ablateHere({
+          config,
+          command,
+          out: folder,
+          store: `${folderOf(folder)}/store`,
+          fresh,
+          version: member.version,
+          // trainings show their own progress
+          sink: { ...stderrSink, isTerminal: () => false },
+        });
+        yield* compared(shown(log, here), folder, json);
+        notice(duration((performance.now() - began) / 1000));
+      });
+    const computing = tuned(deviceNamed(name, { unchecked, halfSums }));
+    const done = (preset: PresetName, config: AblationConfig) =>
+      Effect.gen(function* () {
+        if (Option.isSome(print)) return yield* printArm(config, print.value);
+        yield* Effect.provide(run(preset, config), computing);
+      });
+    // a preset that is given is checked with its settings before any device is opened
+    return Effect.gen(function* () {
+      const preset = Option.isSome(given)
+        ? given.value
+        : (yield* Effect.provide(theDevice(), computing)).profile.software
+        ? "small"
+        : "gpu";
+      yield* done(preset, yield* configured(preset, asked));
+    });
+  },
 );

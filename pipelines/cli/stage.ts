@@ -1,39 +1,33 @@
 /**
  * One artefact of an experiment: what one stage makes of one arm and seed, after everything that it needs.
  *
- *     deno task cos pretrain|expand|finetune|evaluate --arm NAME [--family main] [--preset micro] [--seed N]
+ *     deno task cos pretrain|expand|finetune|evaluate --arm NAME [--family main] [--preset small] [--seed N]
  *         [--set field=value ...] [--device NAME] [--store folder] [--json]
  *
  * What stands in the store is not made again. Ctrl-C saves; the same command goes on from there.
  */
 import { deviceNamed, theDevice } from "@chain-of-sight/kernels";
-import type { ConfigError } from "@chain-of-sight/core";
 import { Command } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { type AblationArm, type AblationConfig, experimentOf } from "../ablations/config.ts";
+import { ablationOf } from "../ablations/ablation.ts";
+import { experimentsOf } from "../ablations/config.ts";
+import { families } from "../ablations/families.ts";
+import { fromEither } from "../base/bridge.ts";
 import { makeStage } from "../engine/make.ts";
-import { jobContext } from "../engine/context.ts";
+import { DEFAULT_CACHE, jobContext } from "../engine/context.ts";
 import member from "../deno.json" with { type: "json" };
 import { table } from "../terminal/table.ts";
 import { tuned } from "../tune/store.ts";
 import { notice, print } from "../terminal/output.ts";
-import { ablationAsked, ablationFlags, deviceAsked } from "./ablation_flags.ts";
+import { ablationFlags, deviceAsked } from "./experiment_flags.ts";
 import { intFlag, jsonFlag, optionalText } from "./flags.ts";
-import { unknownName, type UsageError } from "./usage.ts";
 
 const flags = {
   ...ablationFlags,
   arm: optionalText("arm", "which arm of the family; the baseline by default"),
   seed: intFlag("seed", 1, "key of initial weights and of the order of examples"),
   json: jsonFlag,
-};
-
-const armNamed = ({ arms, family }: AblationConfig, name: string): Effect.Effect<AblationArm, UsageError> => {
-  const found = arms.find((arm) => arm.name === name);
-  return found !== undefined
-    ? Effect.succeed(found)
-    : Effect.fail(unknownName("--arm", name, `an arm of ${family}`, arms.map((arm) => arm.name)));
 };
 
 interface Made {
@@ -61,16 +55,14 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
   Command.make(
     stage,
     flags,
-    ({ family, preset, device, set, store, arm, seed, json }) =>
-      Effect.gen(function* () {
-        const config = yield* ablationAsked({ family, preset, set });
-        const chosen = yield* armNamed(config, Option.getOrElse(arm, () => config.baseline));
-        const { profile } = yield* theDevice(),
-          experiment = yield* Effect.try({
-            try: () => experimentOf(config, chosen, seed),
-            catch: (cause) => cause as ConfigError,
-          });
-        const label = `${stage} ${chosen.name}, seed ${seed}`;
+    ({ family, preset, device, set, store, arm, seed, json }) => {
+      const name = Option.getOrElse(arm, () => families[family].baseline);
+      return Effect.gen(function* () {
+        const asked = { settings: set, arms: [name, families[family].baseline], seeds: [seed] };
+        const config = yield* fromEither(ablationOf(family, preset, asked));
+        const { profile } = yield* theDevice(), all = yield* experimentsOf(config, DEFAULT_CACHE);
+        const experiment = all.find((one) => one.experiment.name === name)!;
+        const label = `${stage} ${name}, seed ${seed}`;
         notice(`${label}, and what it needs, on ${profile.name}`);
         const { directory, key, seconds, numbers } = yield* makeStage(
           yield* jobContext(store, profile.name, member.version),
@@ -81,5 +73,6 @@ export const stageCommand = <const Name extends "pretrain" | "expand" | "finetun
         print(json ? JSON.stringify(made, null, 2) : text(made));
       }).pipe(
         Effect.provide(tuned(deviceNamed(deviceAsked(device, preset)))),
-      ),
+      );
+    },
   );

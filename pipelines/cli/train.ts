@@ -2,8 +2,8 @@
  * Runs an experiment that a JSON file describes: models, data and stages of your own.
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
- *         [--set field=value ...] [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--extend run] [--ranks N]
- *         [--watchdog seconds] [--check] [--json]
+ *         [--set field=value ...] [--sweep field=a,b,c ...] [--seeds N] [--log tensorboard,mlflow] [--extend run]
+ *         [--ranks N] [--watchdog seconds] [--check] [--json]
  *     deno task cos train --init folder
  *
  * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
@@ -16,7 +16,6 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import member from "../deno.json" with { type: "json" };
 import { fromEither } from "../base/bridge.ts";
-import type { Json } from "../base/hash.ts";
 import { ensureReportPage } from "../report/write.ts";
 import { DEFAULT_CACHE } from "../engine/context.ts";
 import { type Experiment, stageName } from "../engine/experiment.ts";
@@ -25,26 +24,25 @@ import { loadExperiment } from "../engine/load.ts";
 import type { PartScores } from "../engine/mixture_evaluate.ts";
 import { type MixtureSummary, mixtureSummary } from "../engine/mixture_summary.ts";
 import { resolve } from "../engine/resolve.ts";
-import { runExperiments } from "../engine/run.ts";
-import {
-  type RunSummary,
-  runSummaryCodec,
-  summariseRun,
-  summariseSweep,
-  type SweepSummary,
-  sweepSummaryCodec,
-} from "../engine/summary.ts";
+import { runExperiment } from "../engine/run.ts";
+import { type RunSummary, runSummaryCodec, summariseRun } from "../engine/summary.ts";
 import { gridOf } from "../engine/sweep.ts";
 import type { ScoreReport } from "../eval/report.ts";
 import { loadMixture } from "../mixtures/mixture_config.ts";
 import { openMixture } from "../mixtures/mixture_open.ts";
-import { DEFAULT_STORE } from "../ablations/commands.ts";
+import { ablateHere } from "../ablations/ablate.ts";
+import { ablationOn, defaultDirectory } from "../ablations/ablation.ts";
+import { ablationCommand } from "../ablations/commands.ts";
+import type { Arm } from "../ablations/config.ts";
+import { settingsOf } from "../configs/override.ts";
+import { stderrSink } from "../terminal/progress.ts";
 import { table } from "../terminal/table.ts";
 import { withExtended } from "../train/extend.ts";
 import { tuned } from "../tune/store.ts";
 import { withDownloads } from "../weights/huggingface/hub.ts";
 import { notice, print } from "../terminal/output.ts";
 import { bare, computeFlag, downloadFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
+import { compared, seedsFlag, storeFlag, sweepFlag } from "./experiment_flags.ts";
 import { onRanks, rankFlags, ranksAsked, threadsOf } from "./ranks.ts";
 import { UsageError } from "./usage.ts";
 
@@ -60,16 +58,9 @@ const parts = {
     Flag.withDescription("run directory; runs/<name>-<seed> by default"),
   ),
   set: setFlag,
-  sweep: Flag.String("sweep").pipe(
-    Flag.atLeast(0),
-    Flag.withDescription(
-      "values of a field, such as pretrain.learningRate=1e-3,3e-3; given twice they are a grid",
-    ),
-  ),
-  store: Flag.String("store").pipe(
-    Flag.withDefault(DEFAULT_STORE),
-    Flag.withDescription("folder of artefacts, which runs share"),
-  ),
+  sweep: sweepFlag,
+  seeds: seedsFlag,
+  store: storeFlag,
   cache: Flag.String("cache").pipe(
     Flag.withDefault(DEFAULT_CACHE),
     Flag.withDescription("folder of prepared annotations and features, shared between runs"),
@@ -196,20 +187,17 @@ const checked = ({ stages }: Experiment, cache: string) =>
     (all) => Object.fromEntries(all.flat()),
   );
 
-/** One row an arm: the losses of its trainings and the scores of its evaluations. */
-const sweepText = ({ arms }: SweepSummary): string => {
-  const shown = (name: string): boolean => !/^(firstLoss|.*[sS]econds.*|skipped)$/.test(name);
-  const columns = Object.entries(arms[0]!.stages).flatMap(([stage, numbers]) =>
-    Object.keys(numbers).filter(shown).map((name) => ({ stage, name }))
+/** The arms of a sweep: settings that make of the experiment what the file is with each combination of values. */
+const armsOf = (path: string, base: Experiment, set: readonly string[], sweep: readonly string[]) =>
+  Effect.flatMap(
+    fromEither(gridOf(sweep)),
+    (points) =>
+      Effect.forEach(points, ({ name, settings }) =>
+        Effect.map(
+          loadExperiment(path, [...set, ...settings]),
+          (one): Arm => ({ name: name === "" ? base.name : name, settings: settingsOf(base, one) }),
+        )),
   );
-  return table(
-    ["arm", ...columns.map(({ stage, name }) => ({ name: `${stage} ${name}`, align: "right" as const }))],
-    arms.map((arm) => [
-      arm.name,
-      ...columns.map(({ stage, name }) => Number((arm.stages[stage]![name] ?? NaN).toPrecision(5))),
-    ]),
-  );
-};
 
 const noFile = (): UsageError =>
   new UsageError({
@@ -222,7 +210,7 @@ const noFile = (): UsageError =>
 const oneTraining = (): UsageError =>
   new UsageError({
     op: "train --ranks",
-    got: "--check or --sweep with several ranks",
+    got: "--check, --sweep or --seeds with several ranks",
     expected: "one experiment that is trained",
     mend: "leave --ranks out, or run the arms of the sweep one by one",
   });
@@ -240,6 +228,7 @@ export const command = Command.make(
       out,
       set,
       sweep,
+      seeds,
       store,
       cache,
       check,
@@ -259,7 +248,9 @@ export const command = Command.make(
       }
       if (Option.isNone(file)) return yield* Effect.fail(noFile());
       const path = file.value;
-      if (Option.isSome(count) && (check || sweep.length > 0)) return yield* Effect.fail(oneTraining());
+      if (Option.isSome(count) && (check || sweep.length > 0 || Option.isSome(seeds))) {
+        return yield* Effect.fail(oneTraining());
+      }
       const experiment = yield* loadExperiment(path, set);
       const ranks = yield* ranksAsked(experiment, count, watchdog);
       const resolved = yield* resolve(experiment, cache);
@@ -267,45 +258,45 @@ export const command = Command.make(
         const mixtures = yield* checked(experiment, cache);
         return print(json ? JSON.stringify(mixtures, null, 2) : partsText(mixtures));
       }
-      const folder = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
-      const places = { out: folder, store, cache, version: member.version, name: experiment.name };
-      if (sweep.length > 0) {
-        const points = yield* fromEither(gridOf(sweep));
-        const arms = yield* Effect.forEach(points, ({ name, settings }) =>
-          Effect.map(
-            Effect.flatMap(loadExperiment(path, [...set, ...settings]), (one) => resolve(one, cache)),
-            (resolved) => ({ prefix: name, resolved }),
-          ));
-        const run = runExperiments(arms, {
-          ...places,
-          config: { sweep, experiments: arms.map(({ resolved }) => resolved.experiment) } as unknown as Json,
-          seeds: { model: experiment.seed },
-          summary: sweepSummaryCodec(),
-          summarise: (found) => summariseSweep(experiment, points, found),
+      const going = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+        shown(
+          log,
+          Option.match(extend, { onNone: () => run, onSome: (from) => withExtended(bare(from), run) }),
+        );
+      if (sweep.length > 0 || Option.isSome(seeds)) {
+        const arms = yield* armsOf(path, experiment, set, sweep);
+        const config = yield* fromEither(ablationOn(experiment, arms, Option.getOrUndefined(seeds)));
+        const folder = Option.getOrElse(out, () => defaultDirectory(config));
+        const command = ablationCommand({
+          words: ["train", path],
+          settings: set,
+          sweep,
+          seeds: config.seeds,
+          device,
+          store,
         });
-        const summary = yield* Effect.provide(shown(log, run), tuned(deviceNamed(device, { halfSums })));
-        yield* ensureReportPage(folder);
-        print(json ? JSON.stringify(summary, null, 2) : sweepText(summary));
-        return notice(`${folder}: report.html, summary.json, metrics, checkpoints, predictions`);
+        const sink = { ...stderrSink, isTerminal: () => false }; // trainings show their own progress
+        const run = ablateHere({ config, command, out: folder, store, cache, version: member.version, sink });
+        return yield* Effect.provide(
+          compared(going(run), folder, json),
+          tuned(deviceNamed(device, { halfSums })),
+        );
       }
-      const run = runExperiments([{ resolved }], {
+      const folder = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
+      const places = { out: folder, store, cache, version: member.version };
+      const run = runExperiment(resolved, {
         ...places,
-        config: experiment as unknown as Json,
-        seeds: { model: experiment.seed },
         summary: runSummaryCodec(),
         summarise: (found) => summariseRun(experiment, found),
       });
-      const extended = Option.match(extend, {
-        onNone: () => run,
-        onSome: (from) => withExtended(bare(from), run),
-      });
       const found = yield* Effect.provide(
-        onRanks(ranks, places, shown(log, extended)),
+        onRanks(ranks, places, going(run)),
         tuned(deviceNamed(device, { halfSums, ...threadsOf(ranks) })),
       );
       if (Option.isNone(found)) return;
       const summary = found.value;
+      yield* ensureReportPage(folder);
       print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
-      notice(`${folder}: summary.json, metrics, checkpoints, predictions`);
+      notice(`${folder}: report.html, summary.json, metrics, checkpoints, predictions`);
     })).pipe((run) => download ? withDownloads(run) : run),
 );

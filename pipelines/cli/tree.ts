@@ -33,7 +33,7 @@ export interface Group {
 const stage = (name: "pretrain" | "expand" | "finetune" | "evaluate", about: string): Entry => ({
   name,
   about,
-  examples: [["--family main --preset micro --arm cos-80-336", "and what it needs, if that is not there"]],
+  examples: [["--family main --preset small --arm cos-20-84", "and what it needs, if that is not there"]],
   load: async () => {
     const { stageCommand } = await import("./stage.ts");
     return { command: stageCommand(name) };
@@ -51,7 +51,7 @@ export const groups: readonly Group[] = [
         about: "Pre-trains, expands, fine-tunes and evaluates every rival, and compares them.",
         examples: [
           ["", "the whole experiment at the size of this machine"],
-          ["--scale micro --set pretrain.steps=8", "the smallest size, with one field changed"],
+          ["--preset smoke --set pretrain.steps=8", "the smallest size, with one field changed"],
         ],
         load: () => import("./quickstart.ts"),
         onSignal: "saves",
@@ -62,9 +62,9 @@ export const groups: readonly Group[] = [
           "Runs a family of arms with several seeds, and compares them: tables with intervals, figures, a page.",
         examples: [
           ["--list", "which families and presets there are"],
-          ["--family main --preset micro", "the paper's main comparison on two cores"],
+          ["--family main --preset small", "the paper's main comparison on two cores"],
           [
-            "--family bridges --preset lab --seeds 5 --set pretrain.steps=3000",
+            "--family bridges --preset gpu --seeds 5 --set pretrain.steps=3000",
             "one field changed, five seeds",
           ],
         ],
@@ -109,7 +109,7 @@ export const groups: readonly Group[] = [
         name: "ask",
         about: "Answers a question about a photo with a trained model.",
         examples: [[
-          '--checkpoint runs/quickstart-software-1 --image photo.jpg --question "is there a cow"',
+          '--checkpoint runs/quickstart-small-1 --image photo.jpg --question "is there a cow"',
           "an answer, token by token",
         ]],
         load: () => import("./ask.ts"),
@@ -163,7 +163,7 @@ export const groups: readonly Group[] = [
         name: "report",
         about: "Makes tables, figures and a page of HTML from the directory of a run or an ablation.",
         examples: [[
-          "runs/quickstart-software-1",
+          "runs/quickstart-small-1",
           "writes report.html there, one file that needs nothing else",
         ]],
         load: () => import("./report.ts"),
@@ -174,7 +174,7 @@ export const groups: readonly Group[] = [
           "Says which claims of the paper hold here, from the records of ablations; below it, keeps a record.",
         examples: [
           ["", "writes RESULTS.md from the folder results"],
-          ["keep runs/main-lab --note 'one H100'", "adds the small record of an ablation"],
+          ["keep runs/main-gpu --note 'one H100'", "adds the small record of an ablation"],
         ],
         load: () => import("./results.ts"),
       },
@@ -193,7 +193,7 @@ export const groups: readonly Group[] = [
         about: "Writes runs for other programs: Hugging Face, CSV, Parquet, TensorBoard, HTML.",
         examples: [
           [
-            "runs/quickstart-software-1 --format huggingface --out model",
+            "runs/quickstart-small-1 --format huggingface --out model",
             "decoder, tokenizer, encoder and bridge",
           ],
           ["runs --format tensorboard --out events", "every training below a folder"],
@@ -224,7 +224,7 @@ export const groups: readonly Group[] = [
       {
         name: "tune",
         about: "Measures schedules of kernels on this machine's device, and remembers them.",
-        examples: [["--preset base --tokens 80,336 --budget 600", "ten minutes for one step"]],
+        examples: [["--preset full --tokens 80,336 --budget 600", "ten minutes for one step"]],
         load: () => import("./tune.ts"),
       },
     ],

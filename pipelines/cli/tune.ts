@@ -1,7 +1,7 @@
 /**
  * Measures schedules for the kernels of a training step on this machine's device, and remembers them.
  *
- *     deno task cos tune --preset software|research|base --tokens 32,80,336 [--device deno|dawn]
+ *     deno task cos tune --preset small|gpu|full --tokens 32,80,336 [--device deno|dawn]
  *       [--batch N] [--budget SECONDS] [--out FILE] [--json]
  */
 import {
@@ -16,16 +16,26 @@ import {
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
-import { presetNames, presets } from "../tune/presets.ts";
+import { presets, type StepPreset, stepPresets } from "../tune/presets.ts";
 import { stepDevice } from "../tune/step_device.ts";
 import { stepWork } from "../tune/step_work.ts";
 import { atomicWrite } from "../base/disk.ts";
 import { identityHere, readTuning, saveTuning } from "../tune/store.ts";
 import { print } from "../terminal/output.ts";
-import { choiceFlag, countFlag, jsonFlag, optionalText, wholeFlag, wholesFlag } from "./flags.ts";
+import {
+  choiceFlag,
+  countFlag,
+  jsonFlag,
+  optionalText,
+  presetFlagOf,
+  wholeFlag,
+  wholesFlag,
+} from "./flags.ts";
 
 const flags = {
-  preset: choiceFlag("preset", presetNames, "research", "the model whose step is tuned"),
+  preset: presetFlagOf(stepPresets, "the model whose step is tuned").pipe(
+    Flag.withDefault("gpu" as StepPreset),
+  ),
   tokens: wholesFlag("tokens", "numbers of visual tokens, with commas between").pipe(
     Flag.withDefault([32, 80, 336]),
   ),

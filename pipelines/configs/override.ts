@@ -130,7 +130,9 @@ export const override = <A>(
 
 const settingsBetween = (from: unknown, to: unknown, path: readonly string[]): readonly string[] => {
   if (JSON.stringify(from) === JSON.stringify(to)) return [];
-  const inside = hasFields(from) && hasFields(to) && !Array.isArray(to) && !Array.isArray(from) &&
+  const lists = [from, to].filter(Array.isArray);
+  const inside = hasFields(from) && hasFields(to) &&
+    (lists.length === 0 || (lists.length === 2 && lists[0]!.length === lists[1]!.length)) &&
     Object.keys(from).every((name) => Object.hasOwn(to, name));
   return inside
     ? Object.keys(to).flatMap((name) => settingsBetween(from[name], to[name], [...path, name]))

@@ -19,6 +19,8 @@ const named = t.refinement(
   (s) => /^[\w.-]+$/.test(s),
   "a name of letters, digits, dots and dashes",
 );
+/** Codec of names that files are named by. */
+export const nameCodec = (): t.Type<string, unknown, unknown> => named;
 const some = <A>(of: t.Type<A, unknown, unknown>) =>
   t.refinement(t.readonlyArray(of), (list) => list.length > 0, `a list of one or more: ${of.name}`);
 // a control asks each question about another scene

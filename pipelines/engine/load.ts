@@ -34,12 +34,10 @@ const parseCommented = (path: string, text: string): Effect.Effect<unknown, Deco
     );
   });
 
-/** A setting of a field by the name of its stage, `pretrain.steps=10`, as one by its place: `stages.0.train.steps=10`. */
+/** A setting of a stage by its name, `pretrain.steps=10`, as one by its place: `stages.0.train.steps=10`. */
 const byPlace = ({ stages }: Experiment, setting: string): string => {
-  const [name] = setting.split(/[.=]/), at = stages.findIndex((spec) => stageName(spec) === name);
-  return at < 0 || !setting.startsWith(`${name}.`)
-    ? setting
-    : `stages.${at}.${stageKind(stages[at]!)}.${setting.slice(name!.length + 1)}`;
+  const [name = ""] = setting.split(/[.=]/), at = stages.findIndex((spec) => stageName(spec) === name);
+  return at < 0 ? setting : `stages.${at}.${stageKind(stages[at]!)}${setting.slice(name.length)}`;
 };
 
 /** An experiment with some of its fields changed: `stages.0.train.steps=10`, or by a stage's name, `pretrain.steps=10`. */

@@ -1,6 +1,6 @@
 /**
- * Experiments run one after the other in this process. Their run directory holds what they made under the names of their
- * stages, so that the store is all that it shares with others.
+ * One experiment run in this process. Its run directory holds what it made under the names of its stages, so that the
+ * store is all that it shares with others.
  */
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -20,21 +20,13 @@ import { noted, stageRun } from "../stages/stage.ts";
 import { notice } from "../terminal/output.ts";
 import { keptPath } from "../train/kept.ts";
 import { artefactPath, type ArtefactResult, readResult } from "./artefact.ts";
-import { type JobContext, jobContext } from "./context.ts";
-import { stageName } from "./experiment.ts";
-import { type Job, jobGraph, jobsOf } from "./jobs.ts";
+import { jobContext } from "./context.ts";
+import { type Experiment, stageName } from "./experiment.ts";
+import { type Job, jobsOf } from "./jobs.ts";
 import { makeArtefact, type MakeError } from "./make.ts";
 import { checkTrainable } from "./models.ts";
 import { heldExperiment, writeExperiments } from "./record.ts";
 import type { Resolved } from "./resolve.ts";
-
-/** An experiment of a run; the names of its files begin with `prefix`, where there is one. */
-export interface NamedExperiment {
-  /** What the names of its files begin with. */
-  readonly prefix?: string;
-  /** The experiment. */
-  readonly resolved: Resolved;
-}
 
 /** Where a run writes. */
 export interface RunPlaces {
@@ -44,37 +36,23 @@ export interface RunPlaces {
   readonly store?: string;
   /** Folder of prepared annotations and features of mixtures. */
   readonly cache?: string;
-  /** Whether an existing run, and what was trained for it, is moved aside first. */
-  readonly fresh?: boolean;
   /** Version of the code, for the manifest. */
   readonly version: string;
 }
 
-/** What a finished run found: results of the stages of every experiment, by name. */
+/** What a finished run found. */
 export interface RunResults {
   /** Its directory. */
   readonly directory: RunDirectory;
-  /** What its jobs shared. */
-  readonly context: JobContext;
-  /** Hash of all data. */
-  readonly dataHash: string;
-  /** Results in the order of the experiments. */
-  readonly results: readonly Readonly<Record<string, ArtefactResult>>[];
-  /** Seconds since the run was begun. */
-  readonly wallSeconds: number;
+  /** Results of its stages by name. */
+  readonly results: Readonly<Record<string, ArtefactResult>>;
 }
 
 /**
- * What is run, and what its manifest and its summary say.
+ * Where a run writes, and what its summary says.
  * @internal
  */
 export interface RunOptions<A, E, R> extends RunPlaces {
-  /** Name of the run in its manifest. */
-  readonly name: string;
-  /** Its configuration. */
-  readonly config: Json;
-  /** Its seeds by name. */
-  readonly seeds: Readonly<Record<string, number>>;
   /** Codec of its summary, which a finished run is read by. */
   readonly summary: t.Type<A, unknown, unknown>;
   /** Makes the summary and writes it. */
@@ -82,59 +60,45 @@ export interface RunOptions<A, E, R> extends RunPlaces {
 }
 
 /** Name of a stage's files in a run; scenes and features have none. */
-const titleOf = ({ prefix }: NamedExperiment, { kind, name }: Job): string | undefined =>
-  kind === "scenes" || kind === "features"
-    ? undefined
-    : kind === "vision" || prefix === undefined
-    ? name
-    : `${prefix}-${name}`;
+const titleOf = ({ kind, name }: Job): string | undefined =>
+  kind === "scenes" || kind === "features" ? undefined : name;
 
 /** Names of the stages of a run. */
-export const stageNames = (experiments: readonly NamedExperiment[]): readonly string[] => [
-  ...new Set(experiments.flatMap((one) => {
-    const { experiment: { model, stages } } = one.resolved;
-    const trained = model.vision.from === "fresh" ? ["vision"] : [];
-    return [
-      ...trained,
-      ...stages.map((spec) => titleOf(one, { kind: "train", name: stageName(spec) } as Job)!),
-    ];
-  })),
+export const stageNames = ({ model, stages }: Experiment): readonly string[] => [
+  ...(model.vision.from === "fresh" ? ["vision"] : []),
+  ...stages.map(stageName),
 ];
 
 /** Files of an artefact, and their names in the run. */
 const namesFor = (
   artefact: string,
   { kind, name, resolved: { experiment }, stage }: Job,
-  { prefix }: NamedExperiment,
   { path, checkpoints, metrics, samples }: RunDirectory,
-  title: string,
 ): readonly (readonly [file: string, name: string])[] => {
   const spec = experiment.stages[stage],
-    sample = [`${artefact}/samples/${name}.json`, `${samples}/${title}.json`] as const;
+    sample = [`${artefact}/samples/${name}.json`, `${samples}/${name}.json`] as const;
   if (kind !== "evaluate" || spec === undefined || !("evaluate" in spec)) {
+    const keptAs: readonly ((path: string) => string)[] = [
+      (path) => path,
+      (path) => keptPath(path, "best"),
+      (path) => keptPath(path, "stable"),
+    ];
     return [
       sample,
-      [`${artefact}/metrics/${name}.jsonl`, `${metrics}/${title}.jsonl`],
-      ...[
-        (path: string) => path,
-        (path: string) => keptPath(path, "best"),
-        (path: string) => keptPath(path, "stable"),
-      ]
-        .map((kept) =>
-          [
-            kept(`${artefact}/checkpoints/${name}.safetensors`),
-            kept(`${checkpoints}/${title}.safetensors`),
-          ] as const
-        ),
+      [`${artefact}/metrics/${name}.jsonl`, `${metrics}/${name}.jsonl`],
+      ...keptAs.map((kept) =>
+        [
+          kept(`${artefact}/checkpoints/${name}.safetensors`),
+          kept(`${checkpoints}/${name}.safetensors`),
+        ] as const
+      ),
     ];
   }
   const parts = "benchmarks" in spec.evaluate ? Object.keys(spec.evaluate.benchmarks) : [name];
-  const kept = (part: string): string =>
-    part === name ? title : prefix === undefined ? part : `${prefix}-${part}`;
   return [
     sample,
-    ...parts.map((part) => [predictionsPath(artefact, part), predictionsPath(path, kept(part))] as const),
-    [`${artefact}/samples/sheet.png`, `${samples}/${prefix ?? name}.png`],
+    ...parts.map((part) => [predictionsPath(artefact, part), predictionsPath(path, part)] as const),
+    [`${artefact}/samples/sheet.png`, `${samples}/${name}.png`],
   ];
 };
 
@@ -167,6 +131,23 @@ const moveAside = (path: string): Effect.Effect<void, DiskError | LockError> =>
     yield* Effect.logInfo(`${path} is now at ${aside}`);
   });
 
+/** Moves a run and what was trained for it aside. */
+export const setAside = (
+  out: string,
+  store: string,
+  jobs: readonly Job[],
+): Effect.Effect<void, DiskError | LockError> =>
+  Effect.forEach(
+    [
+      out,
+      ...jobs.filter(({ kind }) => kind !== "scenes" && kind !== "features").map((job) =>
+        artefactPath(store, job)
+      ),
+    ],
+    moveAside,
+    { discard: true },
+  );
+
 /** A function that tells once who is waited for. */
 const tellOnce = (what: string): (holder: string) => void => {
   let told = false;
@@ -176,70 +157,48 @@ const tellOnce = (what: string): (holder: string) => void => {
   };
 };
 
-/** Runs experiments. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
-export const runExperiments = <A, E, R>(
-  experiments: readonly NamedExperiment[],
+/** Runs an experiment. Finished stages are not made again; an interrupted one goes on from its checkpoint. */
+export const runExperiment = <A, E, R>(
+  resolved: Resolved,
   options: RunOptions<A, E, R>,
 ): Effect.Effect<A, MakeError | E, Device | R> =>
   Effect.scoped(Effect.gen(function* () {
-    const { out, store = `${folderOf(out)}/store`, cache, fresh = false, version } = options;
-    const began = performance.now(), { profile: { name: device } } = yield* theDevice();
+    const { out, store = `${folderOf(out)}/store`, cache, version } = options, { experiment } = resolved;
+    const { profile: { name: device } } = yield* theDevice();
     const context = yield* jobContext(store, device, version, cache);
     const jobs = yield* tried(() => {
-      for (const { resolved } of experiments) checkTrainable(resolved);
-      return jobGraph(experiments.map(({ resolved }) => resolved), context);
+      checkTrainable(resolved);
+      return jobsOf(resolved, context);
     });
-    const trainings = jobs.filter(({ kind }) => kind !== "scenes" && kind !== "features");
-    if (fresh) {
-      for (const path of [out, ...trainings.map((job) => artefactPath(store, job))]) yield* moveAside(path);
-    }
     yield* onDisk("make", store, () => Deno.mkdir(store, { recursive: true }));
-    const hashes = new Set(experiments.flatMap(({ resolved }) => Object.values(resolved.hashes)));
+    const hashes = new Set(Object.values(resolved.hashes));
     for (const job of jobs.filter(({ kind }) => kind === "scenes")) {
       hashes.add((yield* makeArtefact(context, job, tellOnce("scenes"))).dataHash);
     }
-    const dataHash = hashOf([...hashes]);
     const begun = newManifest({
-      name: options.name,
-      config: options.config,
-      dataHash,
+      name: experiment.name,
+      config: experiment as unknown as Json,
+      dataHash: hashOf([...hashes]),
       codeVersion: version,
       commit: libraryCommit(),
       code: codeHash(context.code),
       device,
-      seeds: options.seeds,
-      stages: stageNames(experiments),
+      seeds: { model: experiment.seed },
+      stages: stageNames(experiment),
     }, new Date().toISOString());
     const before = yield* finishedRun(out, begun, options.summary);
     if (before !== undefined) return before;
-    const run = stageRun(yield* openOrCreateRun(out, begun)), done = new Set<string>();
-    yield* writeExperiments(
-      out,
-      experiments.map((one) => ({
-        ...(one.prefix === undefined ? {} : { arm: one.prefix }),
-        ...heldExperiment(one.resolved, (name) => {
-          const kind = name === "vision" ? "vision" : "train";
-          return `checkpoints/${titleOf(one, { kind, name } as Job)!}.safetensors`;
-        }),
-      })),
-    );
-    const results: Record<string, ArtefactResult>[] = [];
-    for (const [i, one] of experiments.entries()) {
-      if (experiments.length > 1) notice(`${one.prefix}, arm ${i + 1} of ${experiments.length}`);
-      const found: Record<string, ArtefactResult> = {};
-      for (const job of jobsOf(one.resolved, context)) {
-        const title = titleOf(one, job), artefact = artefactPath(store, job);
-        const make = makeArtefact(context, job, tellOnce(title ?? job.name));
-        if (title === undefined || done.has(title)) found[job.name] = yield* make;
-        else {
-          if ((yield* readResult(artefact)) !== undefined) notice(`${title}: reused (${artefact})`);
-          const names = namesFor(artefact, job, one, run.directory, title);
-          found[job.name] = yield* noted(run, title, () => showing(names, make))(undefined);
-        }
-        done.add(title ?? job.key);
+    const run = stageRun(yield* openOrCreateRun(out, begun)), results: Record<string, ArtefactResult> = {};
+    yield* writeExperiments(out, [heldExperiment(resolved, (name) => `checkpoints/${name}.safetensors`)]);
+    for (const job of jobs) {
+      const title = titleOf(job), artefact = artefactPath(store, job);
+      const make = makeArtefact(context, job, tellOnce(title ?? job.name));
+      if (title === undefined) results[job.name] = yield* make;
+      else {
+        if ((yield* readResult(artefact)) !== undefined) notice(`${title}: reused (${artefact})`);
+        const names = namesFor(artefact, job, run.directory);
+        results[job.name] = yield* noted(run, title, () => showing(names, make))(undefined);
       }
-      results.push(found);
     }
-    const wallSeconds = (performance.now() - began) / 1000;
-    return yield* options.summarise({ directory: run.directory, context, dataHash, results, wallSeconds });
+    return yield* options.summarise({ directory: run.directory, results });
   }));

@@ -8,7 +8,6 @@ import { type Experiment, stageName } from "./experiment.ts";
 import type { PartScores } from "./mixture_evaluate.ts";
 import type { MixtureSummary } from "./mixture_summary.ts";
 import type { RunResults } from "./run.ts";
-import type { GridPoint } from "./sweep.ts";
 
 /** `summary.json` of a run of one experiment. */
 export interface RunSummary {
@@ -27,49 +26,10 @@ const summaryType = t.type({ stages: t.UnknownRecord, mixtures: t.UnknownRecord,
 export const runSummaryCodec = (): t.Type<RunSummary, unknown, unknown> =>
   summaryType as unknown as t.Type<RunSummary, unknown, unknown>;
 
-/** `summary.json` of a sweep. */
-export interface SweepSummary {
-  /** The arms, in the order of the grid. */
-  readonly arms: readonly {
-    /** Name of the arm. */
-    readonly name: string;
-    /** The settings that make it. */
-    readonly settings: readonly string[];
-    /** Numbers of every stage by its name. */
-    readonly stages: RunSummary["stages"];
-  }[];
-}
-
-const sweepType = t.type({
-  arms: t.readonlyArray(t.type({
-    name: t.string,
-    settings: t.readonlyArray(t.string),
-    stages: t.record(t.string, t.record(t.string, t.number)),
-  })),
-});
-
-/** Codec of {@link SweepSummary}. */
-export const sweepSummaryCodec = (): t.Type<SweepSummary, unknown, unknown> => sweepType;
-
-/** Summarises the arms of a sweep, and writes what they found. */
-export const summariseSweep = (
-  { stages }: Experiment,
-  points: readonly GridPoint[],
-  { directory, results }: RunResults,
-): Effect.Effect<SweepSummary, DiskError> => {
-  const arms = points.map(({ name, settings }, i) => {
-    const numbers = stages.map((spec) =>
-      [stageName(spec), results[i]![stageName(spec)]?.numbers ?? {}] as const
-    );
-    return { name, settings, stages: Object.fromEntries(numbers) };
-  });
-  return Effect.as(writeJson(`${directory.path}/summary.json`, { arms }), { arms });
-};
-
 /** Summarises a run of one experiment, and writes it. */
 export const summariseRun = (
   { stages }: Experiment,
-  { directory, results: [found = {}] }: RunResults,
+  { directory, results }: RunResults,
 ): Effect.Effect<RunSummary, DecodeError | DiskError> =>
   Effect.gen(function* () {
     const mixtures: Record<string, MixtureSummary> = {}, scores: Record<string, PartScores> = {};
@@ -84,7 +44,7 @@ export const summariseRun = (
         Object.assign(scores, asked.scores);
       }
     }
-    const numbers = stages.map((spec) => [stageName(spec), found[stageName(spec)]?.numbers ?? {}] as const);
+    const numbers = stages.map((spec) => [stageName(spec), results[stageName(spec)]?.numbers ?? {}] as const);
     const summary: RunSummary = { stages: Object.fromEntries(numbers), mixtures, scores };
     yield* writeJson(`${directory.path}/summary.json`, summary);
     return summary;

@@ -2,7 +2,7 @@
  * A worker process: opens one device, makes one artefact after the other as it is told on standard input,
  * and ends when that closes, which it does when who started it ends in any way. What it is doing then is saved first.
  *
- *     deno run -A pipelines/engine/worker.ts <store> <device> <version>
+ *     deno run -A pipelines/engine/worker.ts <store> <device> <version> <cache> [logs]
  */
 import {
   type Device,
@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as E from "fp-ts/lib/Either.js";
+import { liveLogsOf, withLiveLogs } from "../runs/live.ts";
 import { RunError } from "../runs/run_directory.ts";
 import { tuned } from "../tune/store.ts";
 import { jobsOf } from "./jobs.ts";
@@ -77,9 +78,20 @@ const serve = (store: string, version: string, cache: string): Effect.Effect<voi
   });
 
 if (import.meta.main) {
-  const [store, device, version, cache] = Deno.args as [string, DeviceName, string, string];
+  const [store, device, version, cache, shown = ""] = Deno.args as [
+    string,
+    DeviceName,
+    string,
+    string,
+    string?,
+  ];
+  const logs = shown === "" ? E.right([]) : liveLogsOf(shown);
+  if (E.isLeft(logs)) throw logs.left;
   Deno.addSignalListener("SIGINT", () => {}); // a terminal sends it to all: who started it decides
-  const program: Effect.Effect<void, DeviceError | RunError> = serve(store, version, cache).pipe(
+  const program: Effect.Effect<void, DeviceError | RunError> = withLiveLogs(
+    logs.right,
+    serve(store, version, cache),
+  ).pipe(
     Effect.provide(tuned(deviceNamed(device))),
   ) as Effect.Effect<void, DeviceError | RunError>;
   const exit = await Effect.runPromiseExit(program);

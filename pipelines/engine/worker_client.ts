@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import { appendOwn } from "../base/own_file.ts";
+import { type LiveLog, liveLogsText } from "../runs/live.ts";
 import { JobError } from "./fault.ts";
 import { artefactName, type Job } from "./jobs.ts";
 import { lineOf, linesOf, readReply, type Reply } from "./messages.ts";
@@ -20,6 +21,8 @@ export interface WorkerOptions {
   readonly version: string;
   /** The file that keeps what they say. */
   readonly log: string;
+  /** Programs that show trainings while they go on. */
+  readonly logs: readonly LiveLog[];
   /** The program that is run instead of `worker.ts`; tests put failing ones there. */
   readonly program?: string;
 }
@@ -55,12 +58,16 @@ const CACHE = "cache";
 const QUOTED = 6;
 
 /** What a worker may do: compute, read, and write into the store; it reaches no network and starts no process. */
-const workerPermissions = ({ store, cache }: WorkerOptions): readonly string[] => [
+const workerPermissions = ({ store, cache, logs }: WorkerOptions): readonly string[] => [
   "--allow-read",
   "--allow-env",
   "--allow-sys",
   "--allow-ffi", // the libraries that decode and draw images, and Dawn
-  `--allow-write=${[store, cache, CACHE].map((path) => path.replaceAll(",", ",,")).join(",")}`,
+  `--allow-write=${
+    [store, cache, CACHE, ...logs.flatMap((log) => "store" in log ? [log.store] : [])].map((path) =>
+      path.replaceAll(",", ",,")
+    ).join(",")
+  }`,
   "--no-prompt",
 ];
 
@@ -76,6 +83,7 @@ const started = (options: WorkerOptions): Running => {
       options.device,
       options.version,
       options.cache,
+      liveLogsText(options.logs),
     ],
     stdin: "piped",
     stdout: "piped",

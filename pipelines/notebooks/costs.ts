@@ -2,15 +2,16 @@
 import { type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
-import type { PresetName } from "../ablations/config.ts";
-import { baseOf, resolvedOn } from "../ablations/base.ts";
+import { experimentOf } from "../ablations/config.ts";
+import { armNamed, quarterName } from "../ablations/families.ts";
+import type { PresetName } from "../configs/preset.ts";
 import { type MakeError, makeStage } from "../engine/make.ts";
-import { ablationPresets } from "../ablations/presets.ts";
+import { presets } from "../ablations/presets.ts";
 import type { SummaryTable } from "../ablations/table.ts";
+import { resolve } from "../engine/resolve.ts";
 import { workOf } from "../engine/work.ts";
 import { jobContext } from "../engine/context.ts";
 import { bridgeOfStage } from "../configs/model.ts";
-import { configNamed } from "../configs/named.ts";
 import member from "../deno.json" with { type: "json" };
 import { costChart } from "../figures/cost_chart.ts";
 import type { Figure } from "../figures/plot.ts";
@@ -48,17 +49,18 @@ export const pretrainingCosts = (
 ): Effect.Effect<readonly Cost[], MakeError, Device> =>
   Effect.gen(function* () {
     const context = yield* jobContext(DEFAULT_STORE, (yield* theDevice()).profile.name, member.version);
-    const base = baseOf(ablationPresets[preset].base), costs: Cost[] = [];
+    const costs: Cost[] = [];
     for (const full of measuredConfigs("full")) {
-      const { name, bridge, expansion } = yield* fromEither(configNamed(full.name, "small")).pipe(
-        Effect.orDie,
+      const arm = armNamed(quarterName(full.name));
+      const experiment = yield* Effect.flatMap(
+        fromEither(experimentOf(presets[preset], arm, 1)),
+        (one) => resolve(one, context.cache),
       );
-      const experiment = resolvedOn(base, { name, bridge, expansion }, 1);
       const { numbers, directory } = yield* makeStage(context, experiment, "pretrain");
       const { visualTokens, flops } = workOf(experiment, "pretrain");
       costs.push({
-        config: name,
-        bridge: bridge.kind,
+        config: arm.name,
+        bridge: full.bridge.kind,
         paperTokens: bridgeOfStage(full, "pretrain").tokens,
         tokens: visualTokens,
         seconds: numbers.secondsPerStep ?? NaN,

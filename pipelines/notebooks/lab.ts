@@ -8,8 +8,9 @@ import {
 } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
-import { type PresetName, presetNames } from "../ablations/config.ts";
-import { ablationPresets } from "../ablations/presets.ts";
+import { presets } from "../ablations/presets.ts";
+import { type PresetName, presetNamed, presetNames } from "../configs/preset.ts";
+import { notice } from "../terminal/output.ts";
 import type { DiskError } from "../base/disk.ts";
 import { tuned } from "../tune/store.ts";
 import { NotebookError } from "./fault.ts";
@@ -52,15 +53,17 @@ const projectOf = (folder: string): string => {
 };
 
 /**
- * Opens the lab: `COS_PRESET` is the size (`micro` unless set), `COS_DEVICE` what computes (the size's unless set),
+ * Opens the lab: `COS_PRESET` is the size (`small` unless set), `COS_DEVICE` what computes (the size's unless set),
  * `COS_FOLDER` the folder of runs and caches (the project's unless set). The process works in that folder from then on,
  * so that paths are those that the commands print. Throws NotebookError for a name that there is none of.
  */
 export const openLab = (): Lab => {
-  const preset = chosen("COS_PRESET", presetNames, "micro");
+  const old = presetNamed(Deno.env.get("COS_PRESET") ?? "small");
+  if (old?.hint !== undefined) notice(old.hint);
+  const preset: PresetName = old?.name ?? chosen("COS_PRESET", presetNames, "small");
   const lab: Lab = {
     preset,
-    device: chosen("COS_DEVICE", deviceNames, ablationPresets[preset].device),
+    device: chosen("COS_DEVICE", deviceNames, presets[preset].device),
     folder: Deno.env.get("COS_FOLDER") ?? projectOf(Deno.cwd()),
   };
   Deno.chdir(lab.folder);

@@ -1,11 +1,13 @@
 /** A family of arms as a notebook runs it: its summary, and figures kept beside it. */
 import * as Effect from "effect/Effect";
 import { ablateHere } from "../ablations/ablate.ts";
-import { DEFAULT_STORE } from "../ablations/commands.ts";
+import { ablationOf } from "../ablations/ablation.ts";
+import { ablationCommand, DEFAULT_STORE } from "../ablations/commands.ts";
 import type { FamilyName } from "../ablations/config.ts";
 import { lossFigure } from "../ablations/figures.ts";
-import { ablationOf } from "../ablations/presets.ts";
+import { lastOf } from "../ablations/table.ts";
 import type { AblationSummary } from "../ablations/summary_types.ts";
+import { fromEither } from "../base/bridge.ts";
 import member from "../deno.json" with { type: "json" };
 import type { Figure } from "../figures/plot.ts";
 import { writeFigures } from "../report/write.ts";
@@ -47,16 +49,24 @@ export const study = async (lab: Lab, family: FamilyName): Promise<Study> =>
   await inLab(
     lab,
     Effect.gen(function* () {
-      const config = ablationOf(family, lab.preset);
-      const options = { config, settings: [], version: member.version, sink: quiet };
-      const { summary, directory } = yield* ablateHere(options, lab.device);
+      const config = yield* fromEither(ablationOf(family, lab.preset));
+      const command = ablationCommand({
+        words: ["ablate", "--family", family, "--preset", lab.preset],
+        settings: [],
+        sweep: [],
+        seeds: config.seeds,
+        device: lab.device,
+        store: DEFAULT_STORE,
+      });
+      const options = { config, command, version: member.version, sink: quiet };
+      const { summary, directory } = yield* ablateHere(options);
       return { summary, directory, losses: yield* lossFigure(summary, DEFAULT_STORE) };
     }),
   );
 
 /** The evaluations that the scores of a summary come from, as directories in the store. */
 export const runsOf = ({ arms }: AblationSummary): readonly string[] =>
-  arms.flatMap(({ seeds }) => seeds.map(({ origin }) => origin.evaluate.artefact));
+  arms.flatMap(({ seeds }) => seeds.map(({ origin }) => lastOf(origin).artefact));
 
 /** Where a study keeps its figures. */
 export const keepingOf = ({ summary, directory }: Study): Keeping => ({

@@ -10,6 +10,7 @@ import {
 } from "../ablations/summary_types.ts";
 import type { Figure } from "../figures/plot.ts";
 import { figuresOf, timeFigure } from "../ablations/figures.ts";
+import { lastOf, warningOf } from "../ablations/table.ts";
 import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../base/hash.ts";
@@ -45,36 +46,39 @@ const originsIn = ({ arms }: AblationSummary): readonly Origin[] => {
 
 const short = (value: number): number => Number(value.toPrecision(3));
 
-const armTable = ({ arms, metrics, seeds }: AblationSummary): ReportTable => ({
-  title: "Arms",
-  note:
-    `Per cent, means over ${seeds.length} ${
-      seeds.length === 1 ? "seed" : "seeds"
-    } with 95 % intervals of seeds ` +
-    "and scenes drawn again. Time of pre-training relative to the baseline: as measured, by operations alone, and " +
-    "as the paper reports it for its row.",
-  columns: [
-    "arm",
-    "pre-train tokens",
-    "fine-tune tokens",
-    "time (×)",
-    "by operations (×)",
-    "paper (×)",
-    ...metrics.map(({ label }) => label),
-  ],
-  rows: arms.map((arm): ReportRow => ({
-    values: [
-      arm.name,
-      arm.tokens.pretrain,
-      arm.tokens.finetune,
-      short(arm.time.measured),
-      short(arm.time.predicted),
-      arm.paper[0]?.relativeTime ?? undefined,
-      ...metrics.map(({ name }) => per(arm.scores[name])),
+const trainingsOf = ({ arms }: AblationSummary): readonly string[] => Object.keys(arms[0]?.tokens ?? {});
+
+const armTable = (summary: AblationSummary): ReportTable => {
+  const { arms, metrics, seeds } = summary, trainings = trainingsOf(summary);
+  return {
+    title: "Arms",
+    note:
+      `Per cent, means over ${seeds.length} ${
+        seeds.length === 1 ? "seed" : "seeds"
+      } with 95 % intervals of seeds ` +
+      "and scenes drawn again. Time of the first training relative to the baseline: as measured, by FLOPs alone, and " +
+      "as the paper reports it for its row.",
+    columns: [
+      "arm",
+      ...trainings.map((stage) => `${stage} tokens`),
+      "time (×)",
+      "by FLOPs (×)",
+      "paper (×)",
+      ...metrics.map(({ label }) => label),
     ],
-    sources: originsOf(arm),
-  })),
-});
+    rows: arms.map((arm): ReportRow => ({
+      values: [
+        arm.name,
+        ...trainings.map((stage) => arm.tokens[stage]),
+        short(arm.time.measured),
+        short(arm.time.predicted),
+        arm.paper[0]?.relativeTime ?? undefined,
+        ...metrics.map(({ name }) => per(arm.scores[name])),
+      ],
+      sources: originsOf(arm),
+    })),
+  };
+};
 
 const differenceTable = ({ arms, metrics, baseline }: AblationSummary): ReportTable => ({
   title: `Differences from ${baseline}`,
@@ -87,36 +91,33 @@ const differenceTable = ({ arms, metrics, baseline }: AblationSummary): ReportTa
   })),
 });
 
-const seedTable = ({ arms, metrics }: AblationSummary): ReportTable => ({
-  title: "Seeds",
-  note: "One line an arm and seed; losses are means over the last tenth of the steps, scores per cent.",
-  columns: [
-    "arm",
-    "seed",
-    "pre-train loss",
-    "fine-tune loss",
-    "s a step, pre-train",
-    "s a step, fine-tune",
-    ...metrics.map(({ label }) => label),
-  ],
-  rows: arms.flatMap((arm) =>
-    arm.seeds.map((seed) => ({
-      values: [
-        arm.name,
-        seed.seed,
-        seed.loss.pretrain,
-        seed.loss.finetune,
-        short(seed.secondsPerStep.pretrain),
-        short(seed.secondsPerStep.finetune),
-        ...metrics.map(({ name }) => {
-          const score = seed.scores[name];
-          return score === undefined ? undefined : Number((100 * score).toFixed(1));
-        }),
-      ],
-      sources: Object.values(seed.origin).map(({ artefact }) => artefact),
-    }))
-  ),
-});
+const seedTable = (summary: AblationSummary): ReportTable => {
+  const { arms, metrics } = summary, trainings = trainingsOf(summary);
+  return {
+    title: "Seeds",
+    note: "One line an arm and seed; losses are means over the last tenth of the steps, scores per cent.",
+    columns: [
+      "arm",
+      "seed",
+      ...trainings.flatMap((stage) => [`${stage} loss`, `${stage} s/step`]),
+      ...metrics.map(({ label }) => label),
+    ],
+    rows: arms.flatMap((arm) =>
+      arm.seeds.map((seed) => ({
+        values: [
+          arm.name,
+          seed.seed,
+          ...trainings.flatMap((stage) => [seed.loss[stage], short(seed.secondsPerStep[stage] ?? NaN)]),
+          ...metrics.map(({ name }) => {
+            const score = seed.scores[name];
+            return score === undefined ? undefined : Number((100 * score).toFixed(1));
+          }),
+        ],
+        sources: Object.values(seed.origin).map(({ artefact }) => artefact),
+      }))
+    ),
+  };
+};
 
 const failureTable = ({ failures }: AblationSummary): readonly ReportTable[] =>
   failures.length === 0 ? [] : [{
@@ -193,20 +194,30 @@ export const ablationReport = (
         manifests.set(artefact, yield* readManifest(`${store}/${artefact}`));
       }
     }
-    const sources = sourcesOf(summary, record, manifests), samples: ReportSample[] = [];
+    const warning = warningOf(summary),
+      sources = sourcesOf(summary, record, manifests),
+      samples: ReportSample[] = [];
     for (const { name, seeds: [first] } of summary.arms.slice(0, SHEETS)) {
-      if (first === undefined || !manifests.has(first.origin.evaluate.artefact)) continue;
-      const sheets = yield* readSamples(`${store}/${first.origin.evaluate.artefact}`);
+      if (first === undefined || !manifests.has(lastOf(first.origin).artefact)) continue;
+      const sheets = yield* readSamples(`${store}/${lastOf(first.origin).artefact}`);
       samples.push(...Object.values(sheets).map((png) => ({ title: `${name}, seed ${first.seed}`, png })));
     }
     return {
-      title: `${summary.family}, ${summary.preset}`,
-      about: `${summary.arms.length} arms, seeds ${summary.seeds.join(", ")}, on ${summary.device}` +
+      title: summary.name,
+      about:
+        `${warning === undefined ? "" : `${warning} `}${summary.arms.length} arms, seeds ${
+          summary.seeds.join(", ")
+        }, on ${summary.device}` +
         (summary.workers > 1
           ? `; ${summary.workers} jobs at a time, so that times are of a shared machine`
           : "") +
         `. Made by: ${summary.command}`,
-      tables: [armTable(summary), differenceTable(summary), seedTable(summary), ...failureTable(summary)],
+      tables: [
+        armTable(summary),
+        ...(summary.metrics.length > 0 ? [differenceTable(summary)] : []),
+        seedTable(summary),
+        ...failureTable(summary),
+      ],
       figures: Object.entries(yield* drawn(summary, store)).map(([name, figure]): ReportFigure => ({
         name,
         figure,

@@ -1,8 +1,8 @@
 /** What a run directory holds for its readers: read leniently, so that a run that is going on can be read too. */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import type { DecodeError, TypeOf } from "../base/bridge.ts";
-import { type Interval, intervalCodec } from "../base/bootstrap.ts";
+import { amountCodec } from "../base/amount.ts";
+import type { DecodeError } from "../base/bridge.ts";
 import { type DiskError, existing, namesIn, onDisk } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
@@ -10,40 +10,17 @@ import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 
-/** `summary.json`, as far as reports show it. */
-export interface SummaryFile extends TypeOf<typeof summaryFileCodec> {}
+/** A number that a stage found. */
+export interface StageNumber {
+  /** The stage. */
+  readonly stage: string;
+  /** What it is. */
+  readonly name: string;
+  /** The number. */
+  readonly value: number;
+}
 
-/** Whether a value is a number with an interval. */
-export const isInterval = (value: unknown): value is Interval => intervalCodec.is(value);
-
-const armType = t.type({
-  /** Name. */
-  name: t.string,
-  /** Kind of its bridge. */
-  bridge: t.string,
-  /** Visual tokens in pre-training. */
-  pretrainTokens: t.number,
-  /** Visual tokens in fine-tuning. */
-  finetuneTokens: t.number,
-  /** Time of pre-training relative to the first arm. */
-  relativePretrainTime: t.number,
-  /** Losses by moment. */
-  loss: t.record(t.string, t.number),
-  /** Every score; those with an interval are shown. */
-  scores: t.record(t.string, t.unknown),
-  /** Presence F1 beyond each control. */
-  gain: t.record(t.string, intervalCodec),
-});
-
-/** @internal */
-export const summaryFileCodec = t.type({
-  /** The size. */
-  scale: t.string,
-  /** Seconds of the whole command. */
-  wallSeconds: t.number,
-  /** The arms. */
-  arms: t.readonlyArray(armType),
-});
+const summaryType = t.type({ stages: t.record(t.string, t.record(t.string, amountCodec())) });
 
 /** A run as it stands on disk. */
 export interface RunFiles {
@@ -51,8 +28,8 @@ export interface RunFiles {
   readonly path: string;
   /** Its manifest. */
   readonly manifest: Manifest;
-  /** Its summary, if it has one. */
-  readonly summary?: SummaryFile;
+  /** What its stages found, by its summary; nothing without one. */
+  readonly numbers: readonly StageNumber[];
   /** Metrics by stage, in the order of the stages. */
   readonly metrics: Readonly<Record<string, readonly MetricRecord[]>>;
   /** Sheets of answers by arm or stage: bytes of a PNG. */
@@ -70,7 +47,7 @@ export const readSamples = (path: string): Effect.Effect<RunFiles["samples"], Di
     return Object.fromEntries(samples);
   });
 
-/** Reads a run directory. Half-written lines of metrics are left out; the summary is read of a quickstart. */
+/** Reads a run directory. Half-written lines of metrics are left out. */
 export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError | DiskError | RunError> =>
   Effect.gen(function* () {
     const manifest = yield* readManifest(path);
@@ -83,14 +60,17 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
       metrics.push([stage, [...records, ...validations.records]]);
     }
     const samples = yield* readSamples(path);
-    const summary = (yield* existing(`${path}/summary.json`)) && manifest.name.startsWith("quickstart-")
-      ? yield* readJson(`${path}/summary.json`, summaryFileCodec)
-      : undefined;
+    const { stages: found } = (yield* existing(`${path}/summary.json`))
+      ? yield* readJson(`${path}/summary.json`, summaryType)
+      : { stages: {} };
+    const numbers = Object.entries(found).flatMap(([stage, of]) =>
+      Object.entries(of).map(([name, value]) => ({ stage, name, value }))
+    );
     return {
       path,
       manifest,
       metrics: Object.fromEntries(metrics),
       samples,
-      ...(summary === undefined ? {} : { summary }),
+      numbers,
     };
   });

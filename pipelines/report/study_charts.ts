@@ -1,7 +1,8 @@
 /** Figures of a family's summary. */
 import type { AblationSummary, ArmSummary } from "../ablations/summary_types.ts";
-import type { MetricInfo } from "../engine/outcomes.ts";
 import { EQUAL_COMPUTE } from "../ablations/families.ts";
+import { labelOf } from "../ablations/figures.ts";
+import { lastOf, metricsNamed } from "../ablations/table.ts";
 import { intervalChart, type Ranging } from "../figures/interval_chart.ts";
 import type { Figure } from "../figures/plot.ts";
 import { scalingChart, type ScalingPoint } from "../figures/scaling_chart.ts";
@@ -16,8 +17,6 @@ const percent = (scores: Scores): Readonly<Record<string, Ranging>> =>
     ]),
   );
 
-const labelOf = ({ name, tokens }: ArmSummary): string => `${name}: ${tokens.pretrain} → ${tokens.finetune}`;
-
 /** What colours tell apart: equal steps from equal compute where a family has both, kinds of bridges elsewhere. */
 const groupsOf = (arms: readonly ArmSummary[]): (arm: ArmSummary) => string => {
   const isEqual = ({ name }: ArmSummary): boolean => name.endsWith(EQUAL_COMPUTE);
@@ -28,13 +27,6 @@ const groupsOf = (arms: readonly ArmSummary[]): (arm: ArmSummary) => string => {
 
 const seedsOf = ({ seeds }: AblationSummary): string =>
   `${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}`;
-
-/** Metrics of a summary by name, in the order of the names; those that it lacks are left out. All without names. */
-export const metricsNamed = (
-  { metrics }: AblationSummary,
-  names?: readonly string[],
-): readonly MetricInfo[] =>
-  names === undefined ? metrics : names.flatMap((name) => metrics.filter((metric) => metric.name === name));
 
 /** Scores of every arm with intervals, a panel a metric; the dashed line is the baseline. */
 export const scoresChart = (summary: AblationSummary, names?: readonly string[]): Figure => {
@@ -77,7 +69,7 @@ const growthOf = ({ paper, resolution }: ArmSummary): { readonly group: string; 
   const label = paper.find(({ table }) => table === "token-scaling")?.label ?? "";
   const [group = "", ...lineages] = label.split(" ");
   return group === "" || group === "baseline"
-    ? { group: `as many tokens, ${resolution.finetune} px`, mark: "" }
+    ? { group: `as many tokens, ${lastOf(resolution)} px`, mark: "" }
     : { group, mark: lineages.join("") };
 };
 
@@ -88,7 +80,7 @@ export const tokensChart = (summary: AblationSummary, names?: readonly string[])
     subtitle: `G: global windows grew, L: local ones; means over ${seedsOf(summary)}, 95 % intervals`,
     points: summary.arms.map((arm): ScalingPoint => ({
       ...growthOf(arm),
-      tokens: arm.tokens.finetune,
+      tokens: lastOf(arm.tokens),
       values: percent(arm.scores),
     })),
     metrics: metricsNamed(summary, names),

@@ -9,7 +9,7 @@ import {
   type SizeSetName,
 } from "../ablations/size_scores.ts";
 import type { StoredError } from "../ablations/summary.ts";
-import type { SummaryTable } from "../ablations/table.ts";
+import { lastOf, type SummaryTable } from "../ablations/table.ts";
 import type { Figure } from "../figures/plot.ts";
 import { sizeChart, type SizeLine } from "../figures/size_chart.ts";
 import type { Study } from "../notebooks/study.ts";
@@ -34,10 +34,10 @@ export interface StudiedSizes {
 
 /** Comparisons of the family: what is added, the arm with it and the arm without. */
 const comparisons = [
-  ["448 px instead of 224 px, few tokens", "few-448", "few-224"],
-  ["448 px instead of 224 px, many tokens", "many-448", "many-224"],
-  ["many tokens instead of few, 224 px", "many-224", "few-224"],
-  ["many tokens instead of few, 448 px", "many-448", "few-448"],
+  ["448 px instead of 224 px, few tokens", "cos-20-20-at-448", "cos-20-20-at-224"],
+  ["448 px instead of 224 px, many tokens", "cos-20-84-at-448", "cos-20-84-at-224"],
+  ["many tokens instead of few, 224 px", "cos-20-84-at-224", "cos-20-20-at-224"],
+  ["many tokens instead of few, 448 px", "cos-20-84-at-448", "cos-20-20-at-448"],
 ] as const;
 
 /** What a study of the family `object-size` found out about sizes. */
@@ -48,7 +48,7 @@ export const studiedSizes = (
     const named = new Map(arms.map((arm) => [arm.name, arm]));
     const titleOf = (arm: ArmSizes): string => {
       const { tokens, resolution } = summary.arms.find(({ name }) => name === arm.name)!;
-      return `${tokens.finetune} tokens, ${resolution.finetune} px`;
+      return `${lastOf(tokens)} tokens, ${lastOf(resolution)} px`;
     };
     return {
       accuracy: arms.map((arm) => ({ name: titleOf(arm), scores: sizeAccuracy(arm) })),

@@ -47,6 +47,10 @@ export const liveLogsOf = (text: string): E.Either<LiveLogError, readonly LiveLo
   return E.right(logs);
 };
 
+/** The text that {@link liveLogsOf} reads as these logs. */
+export const liveLogsText = (logs: readonly LiveLog[]): string =>
+  logs.map((log) => log.kind === "mlflow" ? `mlflow:${log.store}` : log.kind).join(",");
+
 const LiveLogs = Context.Reference<readonly LiveLog[]>("chain-of-sight/LiveLogs", { defaultValue: () => [] });
 
 /** Runs a program whose trainings are shown in some logs; in none without it. */

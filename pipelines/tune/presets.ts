@@ -1,4 +1,4 @@
-/** Sizes of the models that are timed. `research` and `base` are those of the PyTorch yardstick, number for number. */
+/** Sizes of the models that are timed. `gpu` and `full` are those of the PyTorch yardstick, number for number. */
 
 /** One size. */
 export interface BenchPreset {
@@ -25,11 +25,11 @@ export interface BenchPreset {
 }
 
 /** Names of the sizes. */
-export type PresetName = "tiny" | "software" | "research" | "base";
+export type StepPreset = "smoke" | "small" | "gpu" | "full";
 
 /** The sizes: for tests, for two cores, a small research model, and the width of a small language model. */
-export const presets: { readonly [name in PresetName]: BenchPreset } = {
-  tiny: {
+export const presets: { readonly [name in StepPreset]: BenchPreset } = {
+  smoke: {
     width: 32,
     layers: 1,
     heads: 2,
@@ -41,7 +41,7 @@ export const presets: { readonly [name in PresetName]: BenchPreset } = {
     text: 8,
     batch: 2,
   },
-  software: {
+  small: {
     width: 128,
     layers: 3,
     heads: 4,
@@ -53,7 +53,7 @@ export const presets: { readonly [name in PresetName]: BenchPreset } = {
     text: 48,
     batch: 16,
   },
-  research: {
+  gpu: {
     width: 512,
     layers: 8,
     heads: 8,
@@ -65,7 +65,7 @@ export const presets: { readonly [name in PresetName]: BenchPreset } = {
     text: 64,
     batch: 64,
   },
-  base: {
+  full: {
     width: 1024,
     layers: 12,
     heads: 16,
@@ -80,7 +80,7 @@ export const presets: { readonly [name in PresetName]: BenchPreset } = {
 };
 
 /** Every preset's name. */
-export const presetNames: readonly PresetName[] = ["tiny", "software", "research", "base"];
+export const stepPresets: readonly StepPreset[] = ["smoke", "small", "gpu", "full"];
 
 /** Window sides and queries per window on the grid of 16, by the number of visual tokens. */
 export const bridgeScales: {

@@ -11,7 +11,7 @@ test("the second time in a process compiles and renders nothing, and says so in 
   const { code, out, err } = await ran(
     ...CLI,
     "--preset",
-    "tiny",
+    "smoke",
     "--tokens",
     "32",
     "--device",
@@ -32,7 +32,7 @@ test("the second time in a process compiles and renders nothing, and says so in 
 
 test("numbers that mean nothing are refused", async () => {
   for (const flags of [["--tokens", "33"], ["--batch", "0"]]) {
-    const { code, err, out } = await ran(...CLI, "--preset", "tiny", "--device", "cpu", ...flags);
+    const { code, err, out } = await ran(...CLI, "--preset", "smoke", "--device", "cpu", ...flags);
     assert.is.not(code, 0);
     assert.match(err + out, /33 visual tokens|--batch/);
   }

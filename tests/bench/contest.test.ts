@@ -8,7 +8,7 @@ import { ran } from "./command.ts";
 
 const bench = (...args: readonly string[]) => ran("bench/main.ts", ...args);
 
-const tiny = ["--preset", "tiny", "--sizes", "33", "--tokens", "32", "--rounds", "2", "--series", "1"];
+const tiny = ["--preset", "smoke", "--sizes", "33", "--tokens", "32", "--rounds", "2", "--series", "1"];
 
 const inference = ["matmul", "softmax", "layer norm", "attention forward"];
 

@@ -8,7 +8,7 @@ import { decodeText, timeDecode } from "../../bench/decode.ts";
 const test = suite("bench, decode");
 
 test("weights and cache are counted by hand, times are positive and of the same rounds", async () => {
-  const bench = { preset: "tiny", rows: 2, prefix: 5, tokens: 3, rounds: 3 } as const;
+  const bench = { preset: "smoke", rows: 2, prefix: 5, tokens: 3, rounds: 3 } as const;
   const report = await Effect.runPromise(timeDecode(bench).pipe(Effect.provide(cpu({ threads: 1 }))));
   // width 32, one block, ff 64, vocabulary 32: attention, perceptron, three norms, the output map
   const weights = 4 * 32 * 32 + 3 * 32 * 64 + 3 * 32 + 32 * 32;

@@ -16,18 +16,18 @@ test("bars are those of the reference card, by hand", () => {
     0.6,
   ]);
   assert.equal(attentionBar("deno", "f16"), {}, "without matrix units nothing is asked");
-  const base = [32, 80, 336].map((tokens) => stepBars("deno", "base", tokens, "f32"));
+  const base = [32, 80, 336].map((tokens) => stepBars("deno", "full", tokens, "f32"));
   assert.equal(base.map((b) => b.ms!.value), [1.35 * 97, 1.35 * 140, 1.35 * 371]);
   assert.equal(base.map((b) => b.GiB!.value), [7.4, 9, 18]);
   assert.is(base[0]!.others, "PyTorch fp32 97, TF32 44, bf16 45 ms; 7.4 GiB");
-  assert.equal([32, 80, 336].map((tokens) => stepBars("dawn", "base", tokens, "mixed").ms!.value), [
+  assert.equal([32, 80, 336].map((tokens) => stepBars("dawn", "full", tokens, "mixed").ms!.value), [
     44,
     51,
     127,
   ]);
-  assert.equal([32, 80].map((tokens) => stepBars("dawn", "research", tokens, "mixed").ms!.value), [21.5, 21]);
-  assert.equal(stepBars("dawn", "research", 336, "mixed").ms, undefined);
-  assert.equal(stepBars("deno", "tiny", 32, "f32"), { others: "" });
+  assert.equal([32, 80].map((tokens) => stepBars("dawn", "gpu", tokens, "mixed").ms!.value), [21.5, 21]);
+  assert.equal(stepBars("dawn", "gpu", 336, "mixed").ms, undefined);
+  assert.equal(stepBars("deno", "smoke", 32, "f32"), { others: "" });
   assert.ok(meets({ side: "at least", value: 2 }, 2) && meets({ side: "at most", value: 2 }, 2));
   assert.not.ok(meets({ side: "at least", value: 2 }, 1.9) || meets({ side: "at most", value: 2 }, 2.1));
 });

@@ -6,7 +6,7 @@ import * as Result from "effect/Result";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { BenchError } from "../../pipelines/tune/bench_fault.ts";
-import { bridgeScales, type PresetName, presets, tokenCounts } from "../../pipelines/tune/presets.ts";
+import { bridgeScales, presets, type StepPreset, tokenCounts } from "../../pipelines/tune/presets.ts";
 import { canStep } from "../../pipelines/tune/step_device.ts";
 import { type StepRun, stepText } from "../../bench/step_report.ts";
 import { batchNumbers, benchModel, startValues, stepWork } from "../../pipelines/tune/step_work.ts";
@@ -16,7 +16,7 @@ import { ran } from "./command.ts";
 const step = (...args: readonly string[]) => ran("bench/main.ts", "step", ...args);
 
 /** Parameters of the PyTorch yardstick, counted from its modules by hand. */
-const byHand = (name: PresetName, tokens: number): number => {
+const byHand = (name: StepPreset, tokens: number): number => {
   const { featureWidth: c, width: d, layers, ff, vocabulary } = presets[name], scales = bridgeScales[tokens]!;
   const layerNorms = 3 * 2 * c,
     attention = c * c + 2 * c * c + c * c + c,
@@ -27,7 +27,7 @@ const byHand = (name: PresetName, tokens: number): number => {
 };
 
 /** Products of a step by hand: forward once, backward twice; the maps of the features too, as a normalisation is before them. */
-const flopsByHand = (name: PresetName, tokens: number): number => {
+const flopsByHand = (name: StepPreset, tokens: number): number => {
   const { featureWidth: c, width: d, layers, ff, vocabulary, text, batch, grid } = presets[name];
   const positions = tokens + text, cells = grid * grid, { windows, queries } = bridgeScales[tokens]!;
   const decoder = layers * batch * positions * (4 * d * d + 3 * d * ff + 2 * positions * d);
@@ -44,7 +44,7 @@ const flopsByHand = (name: PresetName, tokens: number): number => {
 const work = suite("the work of a step");
 
 work("has the yardstick's parameters", () => {
-  for (const name of ["tiny", "software", "research", "base"] as const) {
+  for (const name of ["smoke", "small", "gpu", "full"] as const) {
     for (const tokens of tokenCounts) {
       assert.is(
         stepWork(presets[name], tokens).parameters,
@@ -53,12 +53,12 @@ work("has the yardstick's parameters", () => {
       );
     }
   }
-  assert.is(byHand("research", 32), 41_393_920);
-  assert.is(byHand("base", 336), 263_271_936);
+  assert.is(byHand("gpu", 32), 41_393_920);
+  assert.is(byHand("full", 336), 263_271_936);
 });
 
 work("counts the products of the mathematics, computed twice or not", () => {
-  for (const name of ["software", "research", "base"] as const) {
+  for (const name of ["small", "gpu", "full"] as const) {
     for (const tokens of [32, 80, 336]) {
       const { modelFlops } = stepWork(presets[name], tokens);
       assert.is(modelFlops, flopsByHand(name, tokens), `${name}, ${tokens} tokens`);
@@ -81,7 +81,7 @@ const lossByHand = (logits: NdArray, ids: NdArray): number => {
 };
 
 const referenceLoss = (tokens: number): number => {
-  const preset = presets.tiny, model = benchModel(preset, tokens);
+  const preset = presets.smoke, model = benchModel(preset, tokens);
   const params = placeholders("", model.specs) as Tree<Tensor>, values = batchNumbers(preset, preset.batch);
   const at = (path: string): Tensor => input(path, values[path]!.shape, values[path]!.dtype);
   const logits = model.logits(params, { features: [at("features.0"), at("features.1")] }, at("ids"));
@@ -95,7 +95,7 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
   const { code, out, err } = await step(
     ...[
       "--preset",
-      "tiny",
+      "smoke",
       "--tokens",
       "32,80",
       "--device",
@@ -111,7 +111,7 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
   const run: StepRun = JSON.parse(out) as StepRun;
   assert.equal(run.results.map((r) => [r.tokens, r.batch, r.steps, r.ms.n]), [[32, 2, 2, 3], [80, 2, 2, 3]]);
   for (const r of run.results) {
-    assert.is(r.parameters, byHand("tiny", r.tokens));
+    assert.is(r.parameters, byHand("smoke", r.tokens));
     const expected = referenceLoss(r.tokens);
     assert.ok(Math.abs(r.loss.first - expected) < 1e-5 * expected, `${r.loss.first}, ${expected} expected`);
     assert.ok(r.loss.last < r.loss.first, "it learns");
@@ -123,7 +123,7 @@ command("reports every number of tokens, with the loss of the mathematics", asyn
 });
 
 command("times mixed precision on a GPU: the loss of f32 but for the rounding, in less memory", async () => {
-  const args = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps", "2", "--json"];
+  const args = ["--preset", "smoke", "--tokens", "32", "--windows", "1", "--steps", "2", "--json"];
   const [f32, mixed] = [
     (JSON.parse((await step(...args)).out) as StepRun).results[0]!,
     (JSON.parse((await step(...args, "--precision", "mixed")).out) as StepRun).results[0]!,
@@ -140,7 +140,7 @@ command("times mixed precision on a GPU: the loss of f32 but for the rounding, i
 command("computes blocks again where it is told to, to the same loss", async () => {
   const args = [
     "--preset",
-    "tiny",
+    "smoke",
     "--tokens",
     "32",
     "--windows",
@@ -162,10 +162,10 @@ const refusals: readonly (readonly [args: readonly string[], said: RegExp])[] = 
   [["--tokens", "33"], /33 visual tokens[^]*32, 48, 80, 336/],
   [["--tokens", "32,x"], /--tokens[^]*32,x[^]*whole numbers/],
   [["--batch", "0"], /--batch[^]*above 0/],
-  [["--presett", "tiny"], /--presett/],
+  [["--presett", "smoke"], /--presett/],
   [["--preset", "huge"], /huge/],
-  [["--preset", "tiny", "--precision", "mixed"], /mixed[^]*shader-f16/],
-  [["--preset", "tiny", "--unchecked"], /device cpu without bounds checks[^]*dawn/],
+  [["--preset", "smoke", "--precision", "mixed"], /mixed[^]*shader-f16/],
+  [["--preset", "smoke", "--unchecked"], /device cpu without bounds checks[^]*dawn/],
 ];
 
 for (const [args, said] of refusals) {

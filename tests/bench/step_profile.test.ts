@@ -7,7 +7,7 @@ import { ran } from "./command.ts";
 
 const test = suite("bench:step --profile");
 
-const small = ["--preset", "tiny", "--tokens", "32", "--windows", "1", "--steps", "1"];
+const small = ["--preset", "smoke", "--tokens", "32", "--windows", "1", "--steps", "1"];
 
 test("times every kernel of the step against the ceilings of the device", async () => {
   const folder = await Deno.makeTempDir(), file = `${folder}/profile.svg`;

@@ -62,7 +62,7 @@ test("what is wrong goes to standard error in a few lines, with the nearest word
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
     [["plna"], /Unknown subcommand "plna"[^]*plan/],
     [["plan", "--jsno", "cos-80-1296"], /--jsno[^]*--json/],
-    [["quickstart", "--scale", "nano"], /"nano"[^]*micro/],
+    [["quickstart", "--preset", "nano"], /nano[^]*smoke/],
     [
       ["ablate", "--set", "pretrian.steps=3"],
       /the field pretrian\.steps[^]*the nearest field is pretrain\.steps/,
@@ -71,7 +71,7 @@ test("what is wrong goes to standard error in a few lines, with the nearest word
       ["ablate", "--set", "pretrain.steps=many"],
       /pretrain\.steps: "many"[^]*pretrain\.steps is 500 unless set/,
     ],
-    [["finetune", "--arm", "cos-80-33", "--device", "cpu"], /cos-80-33[^]*the nearest is cos-80-336/],
+    [["finetune", "--arm", "cos-20-8", "--device", "cpu"], /cos-20-8[^]*the nearest is cos-20-8/],
     [["report", `${folder}/none`], /no such file or folder/],
     [["board", "--runs", `${folder}/none`], /expected: the folder of runs/],
   ];

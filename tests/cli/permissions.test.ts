@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";
-import { tinyQuickstart } from "../support/tiny_quickstart.ts";
+import { tinySettings } from "../support/tiny_experiment.ts";
 
 const test = suite("permissions");
 const folder = await Deno.makeTempDir({ prefix: "permissions" });
@@ -46,10 +46,10 @@ test("commands that read need no more than to read, and those that draw native l
 });
 
 test("the quickstart reaches no network, starts no process, and writes where it is told to", async () => {
-  const { arms, scenes, vision, pretrain, finetune } = tinyQuickstart;
-  const set = Object.entries({ arms, scenes, vision, pretrain, finetune })
-    .flatMap(([field, value]) => ["--set", `${field}=${JSON.stringify(value)}`]);
-  const line = ["quickstart", "--scale", "micro", "--device", "cpu", "--out", `${folder}/made/run`, ...set];
+  const set = tinySettings.filter((one) => /^(pretrain|finetune|evaluate)/.test(one))
+    .flatMap((one) => ["--set", one]);
+  const size = ["--preset", "smoke", "--arms", "cos-20-84", "--device", "cpu"];
+  const line = ["quickstart", ...size, "--out", `${folder}/made/run`, ...set];
   const few = await ran(
     [...NATIVE, `--allow-write=${folder}/made,cache`, "--deny-net", "--deny-run"],
     ...line,

@@ -43,7 +43,7 @@ const smoke = ["--family", "main", "--preset", "smoke", "--device", "cpu", "--st
 const long = [...smoke, "--set", "pretrain.steps=1000", "--set", "pretrain.every=10000"];
 /** A command line of each command, with what it says once it works; without, it is told to end as it starts. */
 const lines: Readonly<Record<string, readonly [args: readonly string[], says?: RegExp]>> = {
-  quickstart: [["--scale", "micro", "--device", "cpu", "--out", `${folder}/out/quick`], /writing to/],
+  quickstart: [["--preset", "smoke", "--device", "cpu", "--out", `${folder}/out/quick`], /writing to/],
   ablate: [[...smoke, "--out", `${folder}/out/ablation`]],
   pretrain: [long, /\d\/1000|pretrain of/],
   expand: [long, /and what it needs/],
@@ -72,7 +72,7 @@ const lines: Readonly<Record<string, readonly [args: readonly string[], says?: R
   notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--html", `${folder}/out/notebooks`]],
   board: [["--runs", `${folder}/runs`, "--port", "0"], /Ctrl-C/],
   doctor: [["--no-measure"]],
-  tune: [["--preset", "tiny", "--device", "deno"]],
+  tune: [["--preset", "smoke", "--device", "deno"]],
   bench: [["--device", "cpu", "--sizes", "512"]],
 };
 

@@ -135,12 +135,12 @@ for (const [where, profile] of Object.entries(profiles)) {
 }
 
 const steps: readonly (readonly [keyof typeof presets, number])[] = [
-  ["tiny", 32],
-  ["tiny", 336],
-  ["software", 336],
-  ["research", 80],
-  ["base", 32],
-  ["base", 336],
+  ["smoke", 32],
+  ["smoke", 336],
+  ["small", 336],
+  ["gpu", 80],
+  ["full", 32],
+  ["full", 336],
 ];
 for (const [preset, tokens] of steps) {
   for (const precision of precisions) {
@@ -297,7 +297,7 @@ test("an unchecked device takes the proved, a whole training step too, and refus
   assert.is(profile.clamped, false);
   const on = (plan: Plan) => Effect.scoped(Effect.asVoid(load(plan)));
   await Effect.runPromise(on(compile({ outputs: { y: cs.gather(x)(ids) } }, profile)));
-  await Effect.runPromise(on(compile(stepWork(presets.tiny, 32).source, profile)));
+  await Effect.runPromise(on(compile(stepWork(presets.smoke, 32).source, profile)));
   // a plan whose buffer is shorter than its kernel believes
   const plan = compile({ outputs: { y: cs.softmax(-1)(x) } }, profile), { memory } = plan;
   const slot = memory.slotOf.get(plan.inputs.x!)!;

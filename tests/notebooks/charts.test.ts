@@ -3,13 +3,14 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AblationSummary, ArmSummary } from "../../pipelines/ablations/summary_types.ts";
-import { configsOf } from "../../pipelines/configs/named.ts";
+import { configOfArm } from "../../pipelines/ablations/families.ts";
+import { controlsOf } from "../../pipelines/ablations/table.ts";
 import { display } from "../../pipelines/figures/plot.ts";
 import { costChart } from "../../pipelines/figures/cost_chart.ts";
 import { paddedDomain } from "../../pipelines/figures/domain.ts";
 import { differencesChart, scoresChart, tokensChart } from "../../pipelines/report/study_charts.ts";
 import { shownTable, withRuns } from "../../pipelines/notebooks/shown.ts";
-import { controlsOf, paperTable } from "../../pipelines/notebooks/tables.ts";
+import { paperTable } from "../../pipelines/notebooks/tables.ts";
 import { property } from "../support/property.ts";
 
 const test = suite("charts");
@@ -21,18 +22,18 @@ const armOf = (name: string, tokens: number, score: number): ArmSummary => ({
   bridge: name.split("-")[0]!,
   tokens: { pretrain: 20, finetune: tokens },
   resolution: { pretrain: 112, finetune: 224 },
-  pretrainSteps: 1,
+  steps: { pretrain: 1, finetune: 1 },
   time: { measured: 1, predicted: 1, seconds: 1 },
   loss: { pretrain: 1, finetune: 1 },
   scores: { presenceF1: intervalOf(score), countAccuracy: intervalOf(score / 2) },
-  difference: name === "resampler-336-336"
+  difference: name === "resampler-84-84"
     ? {}
     : { presenceF1: intervalOf(score - 0.5), countAccuracy: intervalOf(0) },
   controls: {
     blind: { presenceF1: 0.25, countAccuracy: 0 },
     shuffled: { presenceF1: 0.125, countAccuracy: NaN },
   },
-  paper: configsOf("small").find((config) => config.name === name)?.rows ?? [],
+  paper: configOfArm(name)?.rows ?? [],
   seeds: [{
     seed: 1,
     scores: {},
@@ -43,18 +44,19 @@ const armOf = (name: string, tokens: number, score: number): ArmSummary => ({
 });
 
 const summary: AblationSummary = {
-  format: 1,
+  format: 2,
+  name: "main-smoke",
   family: "main",
   preset: "smoke",
   seeds: [1],
-  baseline: "resampler-336-336",
+  baseline: "resampler-84-84",
   device: "cpu",
   workers: 1,
   codeVersion: "0",
   configHash: "c",
   command: "x",
   metrics: [{ name: "presenceF1", label: "presence F1" }, { name: "countAccuracy", label: "count acc." }],
-  arms: [armOf("resampler-336-336", 84, 0.5), armOf("cos-80-80", 20, 0.6), armOf("cos-80-336", 84, 0.7)],
+  arms: [armOf("resampler-84-84", 84, 0.5), armOf("cos-20-20", 20, 0.6), armOf("cos-20-84", 84, 0.7)],
   failures: [],
 };
 
@@ -75,7 +77,7 @@ test("scores: a dot for every arm in the panel of every metric that is asked for
 test("differences leave the baseline out", () => {
   const { svg } = differencesChart(summary);
   assert.is(count(svg, /<circle[^>]* r="4.5"/g), 4);
-  assert.not.match(svg, />resampler-336-336: /);
+  assert.not.match(svg, />resampler-84-84: /);
 });
 
 test("scores over tokens have a line for each way to grow, and the letters of what grew", () => {
@@ -98,12 +100,12 @@ test("costs of another kind of bridge stand apart from the line", () => {
 test("tables: the paper's rows of these arms, and controls with a dash for what is not known", () => {
   const paper = paperTable(summary, "main");
   assert.equal(paper.rows.map((row) => row.slice(0, 5)), [
-    ["resampler-336-336", "Resamp.", "336 -> 336", "448", "1.00x"],
-    ["cos-80-80", "CoS", "80 -> 80", "448", "0.42x"],
-    ["cos-80-336", "CoS", "80 -> 336", "448", "0.42x"],
+    ["resampler-84-84", "Resamp.", "336 -> 336", "448", "1.00x"],
+    ["cos-20-20", "CoS", "80 -> 80", "448", "0.42x"],
+    ["cos-20-84", "CoS", "80 -> 336", "448", "0.42x"],
   ]);
   assert.is(paper.rows[2]![paper.columns.indexOf("Flickr")], "85.8");
-  assert.equal(controlsOf(summary).rows[1], ["cos-80-80", "60.0 / 25.0 / 12.5", "30.0 / 0.0 / -"]);
+  assert.equal(controlsOf(summary).rows[1], ["cos-20-20", "60.0 / 25.0 / 12.5", "30.0 / 0.0 / -"]);
 });
 
 test("a figure names its runs, and a table escapes what it shows", () => {

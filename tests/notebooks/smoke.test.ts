@@ -20,23 +20,23 @@ const expected: Readonly<
     saves: ["quickstart-smoke/figures/time-presence", "quickstart-smoke/figures/losses"],
   },
   "02_pretraining_cost": {
-    says: [/cos-48-784 +│ +48 │ +12 │.*0\.35/, /greatest difference 0\.0\d+/],
+    says: [/cos-12-196 +│ +48 │ +12 │.*0\.35/, /greatest difference 0\.0\d+/],
     saves: ["costs-smoke/figures/cost"],
   },
   "03_main_ablation": {
-    says: [/resampler-336-336.*│ 84 -> 84/, /ablate --family main --preset smoke/, /evaluate-[0-9a-f]{16}/],
+    says: [/resampler-84-84.*│ 84 -> 84/, /ablate --family main --preset smoke/, /evaluate-[0-9a-f]{16}/],
     saves: ["main-smoke/figures/scores", "main-smoke/figures/differences", "main-smoke/figures/losses"],
   },
   "04_token_scaling": {
-    says: [/cos-80-336 .*resolution G L/, /ablate --family token-scaling/],
+    says: [/cos-20-84 .*resolution G L/, /ablate --family token-scaling/],
     saves: ["token-scaling-smoke/figures/tokens"],
   },
   "05_inflation": {
-    says: [/cos-80-336-fresh/, /ablate --family inflation/],
+    says: [/cos-20-84-fresh/, /ablate --family inflation/],
     saves: ["inflation-smoke/figures/differences", "inflation-smoke/figures/losses"],
   },
   "06_bridges": {
-    says: [/cos-80-336-equal-compute/, /ablate --family bridges/],
+    says: [/cos-20-84-equal-compute/, /ablate --family bridges/],
     saves: ["bridges-smoke/figures/time-presence"],
   },
   "07_kernels": {

@@ -8,38 +8,25 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { readResult } from "../../pipelines/engine/artefact.ts";
-import { ablationCodec, type AblationConfig, experimentsOf } from "../../pipelines/ablations/config.ts";
 import type { Resolved } from "../../pipelines/engine/resolve.ts";
-import { families } from "../../pipelines/ablations/families.ts";
 import { AblationError } from "../../pipelines/ablations/fault.ts";
 import { makeStage } from "../../pipelines/engine/make.ts";
 import { wireFault } from "../../pipelines/engine/messages.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { ablation, experimentsIn } from "../support/ablations.ts";
 import { readAblation, summarise } from "../../pipelines/ablations/summary.ts";
 import { summaryCodec } from "../../pipelines/ablations/summary_types.ts";
 import { jobContext } from "../../pipelines/engine/context.ts";
-import { override } from "../../pipelines/configs/override.ts";
 import { denoDisk, diskError, withDisk } from "../../pipelines/base/disk.ts";
 import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { ensureReportPage } from "../../pipelines/report/write.ts";
 import { filesBelow } from "../support/files_below.ts";
 
-const changed = (settings: readonly string[], family: "main" | "token-scaling" = "main"): AblationConfig => {
-  const made = override(ablationCodec(), "ablation")(ablationOf(family, "smoke"), settings);
-  if (E.isLeft(made)) throw made.left;
-  return made.right;
-};
-
 const disks = suite("full disk and summaries");
 
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
-const tiny = changed([
-  "seeds=[1]",
-  'baseline="cos-80-336"',
-  `arms=${JSON.stringify(families.main.arms.filter(({ name }) => name === "cos-80-336"))}`,
-]);
+const asked = { seeds: [1], arms: ["cos-20-84"] }, tiny = ablation("main", "smoke", asked);
 const root = Deno.makeTempDirSync({ prefix: "ablations" });
-const [e] = experimentsOf(tiny) as [Resolved];
+const [e] = experimentsIn(tiny) as [Resolved];
 
 const full = {
   ...denoDisk,
@@ -80,10 +67,11 @@ disks(
   "here in this process: finished artefacts are used, and every number is traced to what made it",
   async () => {
     const out = `${root}/here`, store = `${root}/untouched`;
-    const options = { config: tiny, settings: [], out, store, version: "test", sink: quiet };
+    const command = "deno task cos ablate --family main --preset smoke --seeds 1 --device cpu --store s";
+    const options = { config: tiny, command, out, store, version: "test", sink: quiet };
     const run = (config = tiny) =>
       Effect.runPromiseExit(
-        ablateHere({ ...options, config }, "cpu").pipe(Effect.provide(deviceNamed("cpu"))),
+        ablateHere({ ...options, config }).pipe(Effect.provide(deviceNamed("cpu"))),
       );
     const done = await run();
     assert.ok(Exit.isSuccess(done), String(done));
@@ -94,14 +82,14 @@ disks(
     assert.equal([arm!.time.measured, arm!.time.predicted], [1, 1]);
     assert.equal(arm!.difference, {}, "the baseline differs from nothing");
     assert.is(arm!.paper[0]!.row, 9);
-    for (const { artefact, configHash, dataHash, command } of Object.values(arm!.seeds[0]!.origin)) {
+    for (const { artefact, configHash, dataHash, command: again } of Object.values(arm!.seeds[0]!.origin)) {
       const { config, dataHash: data } = JSON.parse(
         Deno.readTextFileSync(`${store}/${artefact}/manifest.json`),
       );
       assert.match(configHash, /^[0-9a-f]{64}$/);
       assert.is(dataHash, data);
       assert.equal(config.model.bridge, e.experiment.model.bridge);
-      assert.match(command, new RegExp(`^deno task cos \\w+ .*--store ${store} --arm cos-80-336 --seed 1$`));
+      assert.match(again, /^deno task cos \w+ .*--store s --arm cos-20-84 --seed 1$/);
     }
     for (
       const file of ["table.txt", "table.csv", "seeds.csv", "figures/loss.svg", "figures/time-presenceF1.png"]
@@ -122,23 +110,20 @@ disks(
     assert.equal(await filesBelow(out), finished);
     assert.equal(await filesBelow(store), artefacts);
     // another configuration is refused there
-    assert.match(String(await run(changed(["seeds=[1,2]"]))), /configHash/);
+    assert.match(String(await run(ablation("main", "smoke", { ...asked, seeds: [1, 2] }))), /configHash/);
     // an artefact that is gone is left out of the summary, not made up
-    Deno.removeSync(`${store}/${arm!.seeds[0]!.origin.evaluate.artefact}/result.json`);
+    Deno.removeSync(`${store}/${arm!.seeds[0]!.origin.evaluate!.artefact}/result.json`);
     assert.equal((await Effect.runPromise(summarise(out))).arms, []);
   },
 );
 
 disks("interrupted, nothing stands as running; the same goes on to the same numbers", async () => {
   const out = `${root}/stopped`, store = `${root}/stopped-store`;
-  const long = changed([
-    "seeds=[1]",
-    'baseline="cos-80-336"',
-    `arms=${JSON.stringify(tiny.arms)}`,
-    "pretrain.steps=300",
-    "pretrain.every=1000",
-  ]);
-  const options = { config: long, settings: [], out, store, version: "test", sink: quiet };
+  const long = ablation("main", "smoke", {
+    ...asked,
+    settings: ["pretrain.steps=300", "pretrain.every=1000"],
+  });
+  const options = { config: long, command: "again", out, store, version: "test", sink: quiet };
   const statuses = (): readonly string[] =>
     [out, ...[...Deno.readDirSync(store)].map(({ name }) => `${store}/${name}`)].flatMap((path) => {
       const { stages } = JSON.parse(Deno.readTextFileSync(`${path}/manifest.json`)) as {
@@ -148,7 +133,7 @@ disks("interrupted, nothing stands as running; the same goes on to the same numb
     });
   await Effect.runPromise(
     Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(ablateHere(options, "cpu"));
+      const fiber = yield* Effect.forkChild(ablateHere(options));
       const begun = (): boolean => {
         try {
           const made = [...Deno.readDirSync(store)].find(({ name }) => name.startsWith("pretrain"));
@@ -166,9 +151,9 @@ disks("interrupted, nothing stands as running; the same goes on to the same numb
         Deno.statSync(`${store}/${checkpoints[0]!.name}/checkpoints/pretrain.safetensors`).size > 1000,
         "what it did is saved",
       );
-      const { summary } = yield* ablateHere(options, "cpu");
+      const { summary } = yield* ablateHere(options);
       assert.ok(statuses().every((status) => status === "done"));
-      const untouched = yield* ablateHere({ ...options, out: `${out}2`, store: `${store}2` }, "cpu");
+      const untouched = yield* ablateHere({ ...options, out: `${out}2`, store: `${store}2` });
       const numbers = ({ arms }: typeof summary): unknown =>
         arms.map(({ scores, loss }) => ({ scores, loss }));
       assert.equal(numbers(summary), numbers(untouched.summary));
@@ -191,16 +176,20 @@ disks("which errors pass on another worker, and which concern every job", () => 
 });
 
 disks("a job that fails is told at the end, with what it kept from running; the rest is there", async () => {
-  const config = changed(
-    ["seeds=[1]", "pretrain.learningRate=1e30", "pretrain.maxNorm=1e30"],
-    "token-scaling",
-  );
+  const config = ablation("token-scaling", "smoke", {
+    seeds: [1],
+    settings: ["pretrain.learningRate=1e30", "pretrain.maxNorm=1e30"],
+  });
   const out = `${root}/failing`;
   const exit = await Effect.runPromiseExit(
-    ablateHere(
-      { config, settings: [], out, store: `${root}/failing-store`, version: "test", sink: quiet },
-      "cpu",
-    )
+    ablateHere({
+      config,
+      command: "again",
+      out,
+      store: `${root}/failing-store`,
+      version: "test",
+      sink: quiet,
+    })
       .pipe(Effect.provide(deviceNamed("cpu"))),
   );
   assert.ok(Exit.isFailure(exit));
@@ -212,7 +201,7 @@ disks("a job that fails is told at the end, with what it kept from running; the 
   );
   const { failures, arms } = await Effect.runPromise(summarise(out));
   assert.equal(arms, []);
-  assert.match(failures[0]!.label, /^pretrain cos-80/);
+  assert.match(failures[0]!.label, /^pretrain cos-20/);
   assert.match(failures[1]!.reason, /^needs pretrain/);
   const folder = [...Deno.readDirSync(`${root}/failing-store`)].find(({ name }) =>
     name.startsWith("pretrain")

@@ -8,7 +8,8 @@ import {
   outcomesOf,
   scoresOfOutcomes,
 } from "../../pipelines/engine/outcomes.ts";
-import { ablationPresets } from "../../pipelines/ablations/presets.ts";
+import { type SceneRows, trainsOf } from "../../pipelines/engine/experiment.ts";
+import { presets } from "../../pipelines/ablations/presets.ts";
 import { differenceWithInterval, drawsOf, meanWithInterval } from "../../pipelines/ablations/statistics.ts";
 import { defaultData } from "../../pipelines/scenes/config.ts";
 import { sampleScenes } from "../../pipelines/scenes/scene.ts";
@@ -75,8 +76,8 @@ statistics("sums of answers give the scores of answers", () => {
 });
 
 statistics("every metric of a model has its controls, and they are the controls' own scores", () => {
-  const { data, text } = ablationPresets.lab.base,
-    kinds = questionKinds.filter((k) => text.finetune.turns[k]);
+  const { base } = presets.gpu, { data } = base.world!, { turns } = trainsOf(base).at(-1)!.data as SceneRows;
+  const kinds = questionKinds.filter((k) => turns[k]);
   const questions = evalQuestions(
     sampleScenes(data, "eval", 16),
     (scene) => questionsOf(scene, data, 0, kinds),

@@ -5,23 +5,33 @@ import * as Fiber from "effect/Fiber";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { defaultDirectory } from "../../pipelines/ablations/ablate.ts";
-import { ablateCommand, stageCommand } from "../../pipelines/ablations/commands.ts";
 import {
-  ablationCodec,
-  type AblationConfig,
-  experimentsOf,
-  familyNames,
-  presetNames,
-} from "../../pipelines/ablations/config.ts";
+  type AblationAsked,
+  ablationOf,
+  ablationOn,
+  defaultDirectory,
+} from "../../pipelines/ablations/ablation.ts";
+import { ablationCommand, stageCommand } from "../../pipelines/ablations/commands.ts";
+import { ablationCodec, type AblationConfig, familyNames } from "../../pipelines/ablations/config.ts";
+import { presets } from "../../pipelines/ablations/presets.ts";
+import { presetNames } from "../../pipelines/configs/preset.ts";
+import { gridOf } from "../../pipelines/engine/sweep.ts";
+import { bridgeAt } from "../../pipelines/stages/model.ts";
+import { ablation, armIn, experimentsIn } from "../support/ablations.ts";
+import { left, right } from "../support/either.ts";
 import { experimentCodec, trainsOf } from "../../pipelines/engine/experiment.ts";
-import { resolvedOn } from "../../pipelines/ablations/base.ts";
 import type { Resolved } from "../../pipelines/engine/resolve.ts";
 import { EQUAL_COMPUTE, families } from "../../pipelines/ablations/families.ts";
 import { JobError } from "../../pipelines/engine/fault.ts";
-import { artefactName, type Job, jobGraph, jobsOf, neededFor } from "../../pipelines/engine/jobs.ts";
+import {
+  artefactName,
+  bridgeAfter,
+  type Job,
+  jobGraph,
+  jobsOf,
+  neededFor,
+} from "../../pipelines/engine/jobs.ts";
 import { heard, liveLine, startLive } from "../../pipelines/engine/live.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { type JobEvent, runJobs, type ScheduleOptions } from "../../pipelines/engine/scheduler.ts";
 import {
   type AblationSummary,
@@ -30,7 +40,6 @@ import {
 } from "../../pipelines/ablations/summary_types.ts";
 import { differencesOf, summaryText, tableOf } from "../../pipelines/ablations/table.ts";
 import { workOf } from "../../pipelines/engine/work.ts";
-import { override } from "../../pipelines/configs/override.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";
 import { defaultData, fullData } from "../../pipelines/scenes/config.ts";
@@ -42,71 +51,118 @@ import { madeBy } from "../support/made_by.ts";
 const values = suite("ablations as values");
 
 values("every family at every size is a complete configuration, and JSON", () => {
+  const bases = presetNames.map((preset) => presets[preset].base);
+  for (const [i, base] of bases.entries()) {
+    assert.is(base.name, presetNames[i]);
+    assert.equal(E.toUnion(experimentCodec().decode(JSON.parse(JSON.stringify(base)))), base);
+  }
   for (const family of familyNames) {
     for (const preset of presetNames) {
-      const config = ablationOf(family, preset);
+      const config = ablation(family, preset);
       const there = ablationCodec().decode(JSON.parse(JSON.stringify(config)));
       assert.ok(E.isRight(there), `${family} ${preset}`);
       assert.equal(there.right, config);
       assert.ok(config.arms.length >= 3);
     }
-    assert.ok(families[family].few.every((name) => families[family].arms.some((arm) => arm.name === name)));
+    const names = families[family].arms(presets.small.base).map(({ name }) => name);
+    assert.ok(families[family].few.every((name) => names.includes(name)));
   }
-  assert.is(families.main.arms.length, mainRows.length);
-  assert.is(families["token-scaling"].arms.length, scalingRows.length);
-  for (const e of experimentsOf(ablationOf("bridges", "smoke"))) {
-    assert.equal(E.toUnion(experimentCodec().decode(JSON.parse(JSON.stringify(e.experiment)))), e.experiment);
+  assert.is(families.main.arms(presets.small.base).length, mainRows.length);
+  assert.is(families["token-scaling"].arms(presets.small.base).length, scalingRows.length);
+});
+
+values("names of arms say the tokens that they have", () => {
+  for (const family of familyNames) {
+    for (const resolved of experimentsIn(ablation(family, "gpu", { seeds: [1] }))) {
+      const { experiment: { name, stages }, parts } = resolved,
+        last = bridgeAfter(resolved, stages.length - 1);
+      const [, few, many, , px] = /-(\d+)-(\d+)(-at-(\d+))?/.exec(name)!;
+      const tokens = [bridgeAfter(resolved, 0), last].map((placed) => bridgeAt(parts, placed).tokens);
+      assert.equal([few, many], tokens.map(String), name);
+      if (px !== undefined) assert.is(Number(px), last.resolution, name);
+    }
   }
 });
 
-const changed = (settings: readonly string[], family: "main" | "token-scaling" = "main"): AblationConfig => {
-  const made = override(ablationCodec(), "ablation")(ablationOf(family, "smoke"), settings);
-  if (E.isLeft(made)) throw made.left;
-  return made.right;
-};
+values("any field is changed by its path; what is no field, no arm and no effect is refused", () => {
+  const { base } = ablation("main", "smoke", { settings: ["pretrain.steps=7", "world.data.objects=[2,4]"] });
+  assert.is(trainsOf(base)[0]!.steps, 7);
+  assert.equal(base.world!.data.objects, [2, 4]);
+  assert.is(trainsOf(presets.smoke.base)[0]!.steps, 6, "the preset is untouched");
+  const said = (asked: AblationAsked): string => left(ablationOf("main", "smoke", asked)).message;
+  assert.match(said({ settings: ["pretrain.step=7"] }), /nearest field is stages\.0\.train\.steps/);
+  assert.match(said({ settings: ["pretrain.steps=-7"] }), /stages\.0\.train\.steps: an integer above 0/);
+  assert.match(
+    said({ settings: ["model.bridge.queries.0=12"] }),
+    /model\.bridge and expand\.by; compare .* --sweep/,
+  );
+  assert.match(said({ arms: ["cos-1-2"] }), /got cos-1-2; expected one of .*cos-20-84.*the nearest is/);
+  assert.match(said({ sweep: ["pretrain.steps=7"] }), /two values or more/);
+  assert.match(said({ sweep: ["pretrain.steps=7,many"] }), /"many"/);
+  const twice = { ...ablation("main", "smoke"), seeds: [1, 1] };
+  assert.ok(E.isLeft(ablationCodec().decode(twice)));
+  assert.ok(E.isLeft(ablationCodec().decode({ ...twice, seeds: [1], baseline: "none" })));
+});
 
-values("any field is changed by its path; a baseline that is no arm is refused", () => {
-  assert.is(changed(["pretrain.steps=7"]).pretrain.steps, 7);
-  assert.equal(changed(["seeds=[4,5]"]).seeds, [4, 5]);
-  assert.throws(() => changed(["baseline=none"]), /a baseline that is one of the arms/);
-  assert.throws(() => changed(["seeds=[1,1]"]), /all different/);
-  assert.throws(() => changed(["pretrain.step=7"]), /nearest field is pretrain\.steps/);
+values("a sweep makes arms of any field, each with every arm of a family, and keeps the baseline", () => {
+  const swept = ablation("quickstart", "smoke", {
+    arms: ["cos-20-84", "resampler-84-84"],
+    sweep: ["pretrain.learningRate=1e-3,3e-3", "model.decoder.layers=1,2"],
+  });
+  assert.is(swept.arms.length, 8);
+  assert.is(swept.baseline, "resampler-84-84_learningRate-1e-3_layers-1");
+  const { experiment } = armIn(swept, "cos-20-84_learningRate-3e-3_layers-2");
+  assert.is(trainsOf(experiment)[0]!.learningRate, 3e-3);
+  assert.ok(experiment.model.decoder.from === "fresh" && experiment.model.decoder.layers === 2);
+  const own = right(ablationOn(presets.smoke.base, right(gridOf(["finetune.steps=1,2"])), [1, 2]));
+  assert.equal(own.arms.map(({ name }) => name), ["steps-1", "steps-2"]);
+  assert.equal(experimentsIn(own).map(({ experiment: { seed } }) => seed), [1, 2, 1, 2]);
 });
 
 values("directories and commands say what is other than the preset", () => {
-  assert.is(defaultDirectory(ablationOf("main", "micro")), "runs/main-micro");
-  assert.match(defaultDirectory(changed(["pretrain.steps=7"])), /^runs\/main-smoke-[0-9a-f]{8}$/);
+  const changed = ablation("main", "smoke", { settings: ["pretrain.steps=7"] });
+  assert.is(defaultDirectory(ablation("main", "small")), "runs/main-small");
+  assert.match(defaultDirectory(changed), /^runs\/main-smoke-[0-9a-f]{8}$/);
   const asked = {
-    family: "main",
-    preset: "micro",
-    settings: ['arms.0.name="x y"'],
-    deviceName: "cpu",
+    words: ["ablate", "--family", "main", "--preset", "small"],
+    settings: ['pretrain.data.turns={"refer":1}'],
+    sweep: [],
+    device: "cpu",
     store: "runs/store",
   };
+  const command = ablationCommand({ ...asked, seeds: [1, 2] });
   assert.is(
-    ablateCommand(asked, [1, 2]),
-    `deno task cos ablate --family main --preset micro --set 'arms.0.name="x y"' --device cpu --seeds 2`,
+    command,
+    `deno task cos ablate --family main --preset small --set 'pretrain.data.turns={"refer":1}' --seeds 2 --device cpu`,
   );
-  assert.match(ablateCommand(asked, [3]), /--set 'seeds=\[3\]'$/);
-  assert.match(
-    stageCommand(asked, "finetune", "cos-80-336", 2),
-    /^deno task cos finetune .*--arm cos-80-336 --seed 2$/,
+  assert.match(ablationCommand({ ...asked, seeds: [3] }), /--seeds 3, --device/);
+  assert.match(ablationCommand({ ...asked, seeds: [3, 5] }), /--seeds 3,5 --device/);
+  assert.is(
+    stageCommand({ command }, "finetune", "cos-20-84", 2),
+    `deno task cos finetune --family main --preset small --set 'pretrain.data.turns={"refer":1}' --device cpu ` +
+      "--arm cos-20-84 --seed 2",
   );
+  const sweep = ablationCommand({ ...asked, sweep: ["pretrain.steps=1,2"], seeds: [1] });
+  assert.is(stageCommand({ command: sweep }, "finetune", "cos-20-84_steps-1", 1), sweep);
 });
 
 values(
   "an arm whose bridge fits no grid, before it grows or after, is refused with the plan of its jobs",
   () => {
-    const planned = (setting: string) => jobGraph(experimentsOf(changed([setting])), madeBy("cpu"));
-    for (const name of ["bridge.windows=[8,3]", "expansion.growth.local=5"]) {
-      assert.throws(() => planned(`arms.1.${name}`), (error: unknown) => error instanceof ConfigError, name);
+    const planned = (setting: string) => {
+      const config = ablation("main", "smoke", { arms: ["cos-20-84"] }), [arm] = config.arms;
+      const changed = { ...arm!, settings: [...arm!.settings, setting] };
+      return jobGraph(experimentsIn({ ...config, arms: [changed] }), madeBy("cpu"));
+    };
+    for (const name of ["model.bridge.windows=[8,3]", "expand.by.growth.local=5"]) {
+      assert.throws(() => planned(name), (error: unknown) => error instanceof ConfigError, name);
     }
-    assert.ok(planned("arms.1.bridge.windows=[8,4]").length > 0);
+    assert.ok(planned("model.bridge.windows=[8,4]").length > 0);
   },
 );
 
 values("arms of equal compute have as much work in pre-training as the baseline", () => {
-  const all = experimentsOf({ ...ablationOf("bridges", "lab"), seeds: [1] });
+  const all = experimentsIn(ablation("bridges", "gpu", { seeds: [1] }));
   const steps = ({ experiment }: Resolved): number => trainsOf(experiment)[0]!.steps;
   const total = (e: Resolved): number => workOf(e, "pretrain").flops * steps(e);
   const baseline = total(all.find(({ experiment: { name } }) => name === families.bridges.baseline)!);
@@ -122,25 +178,25 @@ values("arms of equal compute have as much work in pre-training as the baseline"
 });
 
 values("few tokens cost less than many, as the paper's times do", () => {
-  const all = experimentsOf({ ...ablationOf("main", "lab"), seeds: [1] });
+  const all = experimentsIn(ablation("main", "gpu", { seeds: [1] }));
   const cost = (name: string): number =>
     workOf(all.find(({ experiment: e }) => e.name === name)!, "pretrain").flops;
-  assert.ok(cost("cos-32-528") < cost("cos-48-784") && cost("cos-48-784") < cost("cos-80-336"));
-  assert.ok(cost("cos-80-336") < cost("resampler-336-336"));
+  assert.ok(cost("cos-8-132") < cost("cos-12-196") && cost("cos-12-196") < cost("cos-20-84"));
+  assert.ok(cost("cos-20-84") < cost("resampler-84-84"));
 });
 
 const graphs = suite("graph of jobs");
 
 const graphOf = (config: AblationConfig): readonly Job[] =>
-  jobGraph(experimentsOf(config), madeBy("a device"));
+  jobGraph(experimentsIn(config), madeBy("a device"));
 const countOf = (jobs: readonly Job[], name: string): number => jobs.filter((j) => j.name === name).length;
 
 graphs("what arms have in common is one job, in one family and between families", () => {
-  const scaling = graphOf({ ...ablationOf("token-scaling", "lab"), seeds: [1, 2, 3] });
+  const scaling = graphOf(ablation("token-scaling", "gpu"));
   assert.is(countOf(scaling, "pretrain"), 3, "one pre-training a seed for eleven arms");
   assert.is(countOf(scaling, "finetune"), 33);
   assert.is(countOf(scaling, "scenes"), 5, "three splits, two of them at two sides");
-  const main = graphOf({ ...ablationOf("main", "lab"), seeds: [1, 2, 3] });
+  const main = graphOf(ablation("main", "gpu"));
   const keys = new Set(main.map(({ key }) => key));
   const shared = scaling.filter(({ key }) => keys.has(key));
   assert.is(countOf(shared, "pretrain"), 3);
@@ -151,27 +207,29 @@ graphs("what arms have in common is one job, in one family and between families"
 graphs(
   "every job comes after those that it needs, once; keys depend on what decides them and on nothing else",
   () => {
-    const jobs = graphOf(ablationOf("main", "micro")), seen = new Set<string>();
+    const jobs = graphOf(ablation("main", "small")), seen = new Set<string>();
     for (const job of jobs) {
       for (const { key } of job.needs) assert.ok(seen.has(key), artefactName(job));
       assert.not(seen.has(job.key));
       seen.add(job.key);
     }
-    const config = ablationOf("main", "micro"), [arm] = config.arms, e = { ...config, arm: arm!, seed: 1 };
-    const keysOf = ({ arm, seed, ...base }: typeof e, device = "a"): readonly string[] =>
-      jobsOf(resolvedOn(base, arm, seed), madeBy(device)).filter((j) => j.stage >= 0).map((j) => j.key);
-    const before = keysOf(e);
-    const same = (other: typeof e): readonly boolean[] => keysOf(other).map((key, i) => key === before[i]);
-    assert.equal(same({ ...e, arm: { ...e.arm, name: "renamed" } }), [true, true, true, true]);
-    assert.equal(same({ ...e, evaluate: { ...e.evaluate, seed: 9 } }), [true, true, true, false]);
-    assert.equal(same({ ...e, finetune: { ...e.finetune, learningRate: 9 } }), [true, true, false, false]);
-    assert.equal(same({ ...e, seed: 9 }), [false, false, false, false]);
-    assert.equal(keysOf(e, "b").map((key, i) => key === before[i]), [false, false, false, false]);
+    const keysOf = (settings: readonly string[], device = "a", seed = 1): readonly string[] => {
+      const config = ablation("main", "small", { settings });
+      return jobsOf(armIn(config, config.baseline, seed), madeBy(device)).filter((j) => j.stage >= 0)
+        .map((j) => j.key);
+    };
+    const before = keysOf([]);
+    const same = (keys: readonly string[]): readonly boolean[] => keys.map((key, i) => key === before[i]);
+    assert.equal(same(keysOf(["name=renamed"])), [true, true, true, true]);
+    assert.equal(same(keysOf(["evaluate.seed=9"])), [true, true, true, false]);
+    assert.equal(same(keysOf(["finetune.learningRate=9"])), [true, true, false, false]);
+    assert.equal(same(keysOf([], "a", 9)), [false, false, false, false]);
+    assert.equal(same(keysOf([], "b")), [false, false, false, false]);
   },
 );
 
 graphs("what an artefact needs is found through others", () => {
-  const jobs = graphOf(ablationOf("main", "micro", 1)),
+  const jobs = graphOf(ablation("main", "small", { seeds: [1] })),
     last = jobs.findLast(({ name }) => name === "finetune")!;
   const needed = neededFor(jobs, [last.key]).map(({ name }) => name);
   const sorted = ["expand", "features", "features", "finetune", "pretrain", "scenes", "scenes"];
@@ -228,7 +286,7 @@ const scheduled = (
   })));
 };
 
-const jobs = graphOf(ablationOf("main", "smoke"));
+const jobs = graphOf(ablation("main", "smoke"));
 const names = (told: Told, kind: JobEvent["kind"]): readonly string[] =>
   told.events.filter((e) => e.kind === kind).map(({ job }) => artefactName(job));
 
@@ -315,14 +373,14 @@ shows("the live line has what is done, what runs and how far, within its width",
     now: () => now,
   };
   await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
-    const live = yield* startLive("main/smoke", store, jobs, sink);
+    const live = yield* startLive("main-smoke", store, jobs, sink);
     yield* heard(live, { kind: "found", job: first });
     yield* heard(live, { kind: "started", job: others[0]!, lane: 0, attempt: 1 });
     now = 30;
     const line = liveLine(live, 200);
     assert.match(
       line,
-      /^main\/smoke [█▏▎▍▌▋▊▉░]{16} \d+ % · 1\/28 · pretrain resampler-336-336, seed 2 0\/6 · 30 s/,
+      /^main-smoke [█▏▎▍▌▋▊▉░]{16} \d+ % · 1\/28 · pretrain resampler-84-84, seed 2 0\/6 · 30 s/,
     );
     assert.is([...liveLine(live, 40)].length, 40);
     yield* heard(live, { kind: "waiting", job: others[0]!, holder: "process 7" });
@@ -332,7 +390,7 @@ shows("the live line has what is done, what runs and how far, within its width",
     yield* heard(live, { kind: "failed", job: others[1]!, error: lost(others[1]!) });
   })));
   assert.is(said.filter((line) => line.includes("waits for process 7")).length, 1, "said once");
-  assert.ok(said.some((line) => line.startsWith("2/28 pretrain resampler-336-336, seed 2 · 30 s")));
+  assert.ok(said.some((line) => line.startsWith("2/28 pretrain resampler-84-84, seed 2 · 30 s")));
   assert.match(said.at(-1)!, /failed: make: got nothing/);
 });
 
@@ -344,7 +402,7 @@ shows("tables have means with intervals, and a star where a difference leaves ou
     bridge: "resampler",
     tokens: { pretrain: 20, finetune: 84 },
     resolution: { pretrain: 112, finetune: 224 },
-    pretrainSteps: 6,
+    steps: { pretrain: 6, finetune: 4 },
     time: { measured: 1, predicted: 1, seconds: 3 },
     loss: { pretrain: 2, finetune: 1.23456 },
     scores: { a: between(0.5, 0.4, 0.6) },
@@ -355,7 +413,8 @@ shows("tables have means with intervals, and a star where a difference leaves ou
     ...more,
   });
   const summary: AblationSummary = {
-    format: 1,
+    format: 2,
+    name: "main-smoke",
     family: "main",
     preset: "smoke",
     seeds: [1, 2],
@@ -390,7 +449,8 @@ shows("tables have means with intervals, and a star where a difference leaves ou
     ["better", "+10.0 [+2.0, +20.0] *"],
     ["alike", "-1.0 [-5.0, +2.0]"],
   ]);
-  assert.match(summaryText(summary), /not done: finetune other: why$/);
+  assert.match(summaryText(summary), /^The preset smoke .* learns nothing[^]*not done: finetune other: why$/);
+  assert.not.match(summaryText({ ...summary, preset: "small" }), /learns nothing/);
   assert.equal(
     E.toUnion(summaryCodec().decode(JSON.parse(JSON.stringify(summary)))),
     summary,
@@ -403,7 +463,7 @@ graphs(
   "what comes with the library and decides artefacts is pinned to the format of their keys",
   async () => {
     const { hash } = await Effect.runPromise(loadVision(shippedWeights()));
-    const [job] = graphOf(ablationOf("main", "smoke"));
+    const [job] = graphOf(ablation("main", "smoke"));
     assert.equal(
       {
         format: (job!.config as { readonly format: number }).format,

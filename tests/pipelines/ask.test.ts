@@ -15,7 +15,6 @@ import { loadPhoto } from "../../pipelines/ask/photo.ts";
 import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
 import { right } from "../support/either.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import { quickstart } from "../../pipelines/quickstart/run.ts";
 import { imageAt } from "../../pipelines/images/picture_set.ts";
 import { renderDataset } from "../../pipelines/scenes/workers.ts";
 import { openAnswerer } from "../../pipelines/stages/answer.ts";
@@ -23,9 +22,9 @@ import { featuresOf } from "../../pipelines/train/features.ts";
 import { pixelsOfPicture } from "../../pipelines/images/pixels.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
 import { load, save } from "../../pipelines/weights/checkpoint.ts";
-import { tinyQuickstart } from "../support/tiny_quickstart.ts";
+import { runInto, tinyExperiment } from "../support/tiny_experiment.ts";
 
-const test = suite("ask"), config = tinyQuickstart;
+const test = suite("ask"), config = tinyExperiment;
 
 const folder = Deno.makeTempDirSync(), run = `${folder}/run`, photo = `${folder}/photo.jpg`;
 const caches = { scenes: `${folder}/scenes`, features: `${folder}/features` };
@@ -35,7 +34,7 @@ const onCpu = <A, E>(effect: Effect.Effect<A, E, Device>): Promise<A> =>
 test.before(async () => {
   const noise = Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (i * 7919) % 251);
   await sharp(noise, { raw: { width: 90, height: 60, channels: 3 } }).jpeg({ quality: 95 }).toFile(photo);
-  await onCpu(quickstart(config, { out: run, fresh: false, version: "test" }));
+  await onCpu(runInto(config, run));
 });
 
 const command = async (...args: readonly string[]) => {
@@ -65,7 +64,7 @@ test("the command answers, streams what it answers, and draws where it looked", 
   assert.match(said.err, /tiny, \d+ visual tokens, on CPU/);
   const json = await command(
     "--checkpoint",
-    `${run}/checkpoints/tiny-finetune.safetensors`,
+    `${run}/checkpoints/finetune.safetensors`,
     "--image",
     photo,
     "--question",
@@ -85,7 +84,7 @@ test("the command answers, streams what it answers, and draws where it looked", 
 
 test("the run keeps its predictions, and today's rules give the scores that were kept", async () => {
   const [file, ...others] = await Effect.runPromise(keptPredictions(run));
-  assert.equal([file, others], [`${run}/predictions/tiny-evaluate.jsonl`, []]);
+  assert.equal([file, others], [`${run}/predictions/evaluate.jsonl`, []]);
   const kept = await Effect.runPromise(readPredictions(file!)), { head, predictions } = kept;
   assert.equal(Object.keys(head.scores).toSorted(), ["scene-count", "scene-presence", "scene-refer"]);
   for (const { record, answers: { seen, blind, shuffled } } of predictions) {
@@ -94,11 +93,11 @@ test("the run keeps its predictions, and today's rules give the scores that were
   }
   const again = rescored(kept, benchmarkFor(head.boxes));
   assert.equal(again, E.right({ predictions: kept, changed: {} }));
-  const { kinds } = JSON.parse(Deno.readTextFileSync(`${run}/samples/tiny-evaluate.json`));
+  const { kinds } = JSON.parse(Deno.readTextFileSync(`${run}/samples/evaluate.json`));
   assert.equal(head.scores["scene-presence"]!.seen, kinds.presence.report);
   // packed as results keep them, they are the same
   await Effect.runPromise(packPredictions(run, `${folder}/packed`));
-  const packed = `${folder}/packed/predictions/tiny-evaluate.jsonl.gz`;
+  const packed = `${folder}/packed/predictions/evaluate.jsonl.gz`;
   assert.equal(await Effect.runPromise(readPredictions(packed)), kept);
   assert.ok(Deno.statSync(packed).size * 4 < Deno.statSync(file!).size);
 });
@@ -128,7 +127,7 @@ test("a benchmark's prompt is asked, and what its score reads is said", async ()
 
 test("an answer is what evaluation would write about the same picture", async () => {
   const set = await Effect.runPromise(
-    renderDataset(config.data, "eval", 1, { sides: [224], cache: caches.scenes }),
+    renderDataset(config.world!.data, "eval", 1, { sides: [224], cache: caches.scenes }),
   );
   const bytes = imageAt(set, 224, 0);
   const scene = await sharp(bytes, { raw: { width: 224, height: 224, channels: 3 } }).png().toBuffer();
@@ -136,7 +135,7 @@ test("an answer is what evaluation would write about the same picture", async ()
   await onCpu(Effect.scoped(Effect.gen(function* () {
     const read = yield* loadPhoto(`${folder}/scene.png`, 224, 224);
     assert.equal(read.bytes, bytes, "a picture of the right side is left as it is");
-    const { bridge, parts, writer } = yield* loadTrained(run), tokenizer = tokenizerFor(config);
+    const { bridge, parts, writer } = yield* loadTrained(run), tokenizer = tokenizerFor(config.world!);
     const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
     const answer = yield* openAnswerer({
       model: parts,
@@ -330,7 +329,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
 });
 
 test("a damaged or unfinished checkpoint is refused", async () => {
-  const copy = `${folder}/copy`, file = `${copy}/checkpoints/tiny-finetune.safetensors`;
+  const copy = `${folder}/copy`, file = `${copy}/checkpoints/finetune.safetensors`;
   Deno.mkdirSync(`${copy}/checkpoints`, { recursive: true });
   for (const name of ["manifest.json", "experiment.json"]) {
     Deno.copyFileSync(`${run}/${name}`, `${copy}/${name}`);
@@ -338,11 +337,11 @@ test("a damaged or unfinished checkpoint is refused", async () => {
   const said = (): Promise<string> =>
     Effect.runPromise(Effect.flip(Effect.scoped(loadTrained(copy)))).then((e) => (e as Error).message);
   assert.match(await said(), /nothing is trained yet/);
-  const bytes = Deno.readFileSync(`${run}/checkpoints/tiny-finetune.safetensors`);
+  const bytes = Deno.readFileSync(`${run}/checkpoints/finetune.safetensors`);
   bytes[bytes.length - 9]! ^= 8;
   Deno.writeFileSync(file, bytes);
   assert.match(await said(), /sha-256/);
-  const { tensors, metadata } = await Effect.runPromise(load(`${run}/checkpoints/tiny-finetune.safetensors`));
+  const { tensors, metadata } = await Effect.runPromise(load(`${run}/checkpoints/finetune.safetensors`));
   const name = "state.params.model.norm.weight", array = tensors[name]!;
   const data = Float32Array.from(array.data);
   data[2] = NaN;

@@ -11,12 +11,14 @@ import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { experimentOn, resolvedOn } from "../../pipelines/ablations/base.ts";
-import { presets, quickstartArms } from "../../pipelines/ablations/quickstart_presets.ts";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import { shippedHash, shippedTokenizer } from "../../pipelines/decoder/shipped.ts";
 import { experimentCodec, trainsOf } from "../../pipelines/engine/experiment.ts";
 import { bridgeAfter, jobsOf } from "../../pipelines/engine/jobs.ts";
+import type { Resolved } from "../../pipelines/engine/resolve.ts";
+import { ablationOf } from "../../pipelines/ablations/ablation.ts";
+import { ablation, armIn, drawn } from "../support/ablations.ts";
+import { left } from "../support/either.ts";
 import { startingModel } from "../../pipelines/engine/models.ts";
 import { quantise } from "../../pipelines/records/grid.ts";
 import { sampleScenes } from "../../pipelines/scenes/scene.ts";
@@ -27,8 +29,9 @@ import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
 import { optimiserOf, trainedBy } from "../../pipelines/stages/language_config.ts";
 import { modelOf } from "../../pipelines/stages/model.ts";
 
-const { data } = presets.software;
-const [, few] = quickstartArms;
+const quick = ablation("quickstart", "small"), { world } = quick.base, { data } = world!;
+const few = (kind?: "fresh" | "frozen", seed = 3) =>
+  armIn(quick, ["cos-20-84", kind].filter((part) => part !== undefined).join("-"), seed);
 const layouts: readonly (readonly [Layout, number])[] = [
   [layoutOf(112, 14, [8, 2], [4, 1]), 20],
   [layoutOf(224, 14, [16, 8, 2], [4, 4, 1]), 84],
@@ -103,14 +106,14 @@ test("batches of the language stage are functions of the step, in every layout",
   assert.is(training.others!.length, defaultDecoder.layouts.length - 1);
 });
 
-const started = (resolved: ReturnType<typeof resolvedOn>) => Effect.runPromise(startingModel(resolved));
+const started = (resolved: Resolved) => Effect.runPromise(startingModel(resolved));
 const flat = ({ params }: { readonly params: Tree<NdArray> }) => arrayTrees.flatten(params);
 
 test("models start from the shipped decoder, whose encoding is theirs; arms may start from nothing", async () => {
-  assert.is(tokenizerFor(presets.software).size, shippedTokenizer.size);
+  assert.is(tokenizerFor(world!).size, shippedTokenizer.size);
   const [shipped, nothing] = await Promise.all([
-    started(resolvedOn(presets.software, few!, 3)),
-    started(resolvedOn(presets.software, { ...few!, decoder: "fresh" }, 3)),
+    started(few()),
+    started(few("fresh")),
   ]);
   assert.not.equal(shipped!.identity, nothing!.identity);
   const fresh = flat(nothing!);
@@ -121,21 +124,20 @@ test("models start from the shipped decoder, whose encoding is theirs; arms may 
   }
 });
 
-test("a decoder of other sizes than the shipped one is refused by its field", () => {
-  const deeper = { ...presets.software, model: { ...presets.software.model, layers: 3 } };
-  assert.throws(() => experimentOn(deeper, few!, 3), (error: unknown) => /model\.layers/.test(String(error)));
-  assert.is(experimentOn(deeper, { ...few!, decoder: "fresh" }, 3).model.decoder.from, "fresh");
+test("sizes of the shipped decoder are not chosen", () => {
+  const { message } = left(ablationOf("quickstart", "small", { settings: ["model.decoder.layers=3"] }));
+  assert.match(message, /model\.decoder\.layers/);
 });
 
 test("an experiment from the shipped decoder has its vocabulary", () => {
-  const experiment = experimentOn(presets.software, few!, 3), { world } = experiment;
+  const { experiment } = few();
   assert.ok(E.isRight(experimentCodec().decode(experiment)));
   const other = { ...experiment, world: { ...world, vocabulary: 512 } };
   assert.ok(E.isLeft(experimentCodec().decode(other)));
 });
 
 test("a frozen decoder is not trained, and groups that name it go with it", () => {
-  const resolved = resolvedOn(presets.software, { ...few!, decoder: "frozen" }, 3);
+  const resolved = few("frozen");
   for (const [stage, { name: _, data: __, ...config }] of trainsOf(resolved.experiment).entries()) {
     const bridge = bridgeAfter(resolved, stage * 2), specs = modelOf(resolved.parts, bridge).specs;
     optimiserOf(config, specs as Tree<ParameterSpec>);
@@ -147,14 +149,14 @@ test("a frozen decoder is not trained, and groups that name it go with it", () =
 
 test("what the decoder starts from and whether it is frozen are part of the keys of trainings", () => {
   const code = { scenes: "", vision: "", features: "", train: "", expand: "", evaluate: "", store: "" };
-  const jobOf = (arm: object, base = presets.software) =>
-    jobsOf(resolvedOn(base, { ...few!, ...arm }, 1), { device: "cpu", code: code as never })
-      .find(({ name }) => name === "pretrain")!;
+  const jobOf = (resolved: Resolved) =>
+    jobsOf(resolved, { device: "cpu", code: code as never }).find(({ name }) => name === "pretrain")!;
+  const { experiment } = few("fresh", 1);
   const jobs = [
-    jobOf({}),
-    jobOf({ decoder: "fresh" }),
-    jobOf({ decoder: "frozen" }),
-    jobOf({}, { ...presets.software, vocabulary: 512 }),
+    jobOf(few(undefined, 1)),
+    jobOf(few("fresh", 1)),
+    jobOf(few("frozen", 1)),
+    jobOf(drawn({ ...experiment, world: { ...world!, vocabulary: 512 } })),
   ];
   assert.is(new Set(jobs.map(({ key }) => key)).size, 4);
   assert.match(JSON.stringify(jobs[0]!.config), shippedHash);

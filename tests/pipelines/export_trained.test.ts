@@ -7,9 +7,8 @@ import * as assert from "uvu/assert";
 import { exportTrained } from "../../pipelines/ask/export_trained.ts";
 import { loadExported } from "../../pipelines/ask/exported.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import { quickstart } from "../../pipelines/quickstart/run.ts";
 import { ran } from "../bench/command.ts";
-import { tinyQuickstart } from "../support/tiny_quickstart.ts";
+import { runInto, tinyExperiment } from "../support/tiny_experiment.ts";
 
 const test = suite("export of a trained model");
 const folder = await Deno.makeTempDir(), store = await Deno.makeTempDir(), run = `${folder}/run`;
@@ -18,8 +17,7 @@ test.after(async () => {
 });
 
 test("decoder, encoder and bridge hold the numbers of the checkpoint", async () => {
-  const made = quickstart(tinyQuickstart, { out: run, store, fresh: false, version: "test" });
-  await Effect.runPromise(Effect.provide(made, cpu({ threads: 2 })));
+  await Effect.runPromise(Effect.provide(runInto(tinyExperiment, run, store), cpu({ threads: 2 })));
   const trained = await Effect.runPromise(Effect.scoped(loadTrained(run))), out = `${folder}/out`;
   await Effect.runPromise(exportTrained(out, trained));
   const read = await Effect.runPromise(loadExported(out));

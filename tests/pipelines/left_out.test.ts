@@ -10,20 +10,15 @@ import {
 } from "@chain-of-sight/core";
 import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import * as t from "io-ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { experimentOn } from "../../pipelines/ablations/base.ts";
 import { exportTrained } from "../../pipelines/ask/export_trained.ts";
 import { loadExported } from "../../pipelines/ask/exported.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import type { Json } from "../../pipelines/base/hash.ts";
 import type { Experiment } from "../../pipelines/engine/experiment.ts";
-import { resolve } from "../../pipelines/engine/resolve.ts";
-import { runExperiments } from "../../pipelines/engine/run.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
-import { tinyQuickstart } from "../support/tiny_quickstart.ts";
+import { runInto, tinyExperiment as base } from "../support/tiny_experiment.ts";
 
 const test = suite("parameters that checkpoints leave out");
 const folder = await Deno.makeTempDir();
@@ -41,7 +36,6 @@ test("a run with adapters on a frozen decoder of another project", async () => {
   };
   const params = initialise([7, 1], llamaSpecs(decoder) as Tree<ParameterSpec>) as Tree<NdArray>;
   await Effect.runPromise(exportDecoder(`${folder}/decoder`, { config: decoder, params: params as never }));
-  const base = experimentOn(tinyQuickstart, tinyQuickstart.arms[0]!, 1);
   const experiment: Experiment = {
     ...base,
     model: {
@@ -54,23 +48,7 @@ test("a run with adapters on a frozen decoder of another project", async () => {
     ),
   };
   const run = `${folder}/run`;
-  await Effect.runPromise(Effect.provide(
-    Effect.gen(function* () {
-      const resolved = yield* resolve(experiment, `${folder}/cache`);
-      yield* runExperiments([{ resolved }], {
-        out: run,
-        store: `${folder}/store`,
-        cache: `${folder}/cache`,
-        version: "test",
-        name: "left-out",
-        config: experiment as unknown as Json,
-        seeds: { model: 1 },
-        summary: t.UnknownRecord,
-        summarise: () => Effect.succeed({}),
-      });
-    }),
-    cpu({ threads: 2 }),
-  ));
+  await Effect.runPromise(Effect.provide(runInto(experiment, run, `${folder}/store`), cpu({ threads: 2 })));
   const saved = [...Deno.readDirSync(`${run}/checkpoints`)].map(({ name }) => name);
   const trained = saved.filter((name) => /pretrain|finetune/.test(name));
   assert.ok(trained.length >= 2, saved.join(" "));

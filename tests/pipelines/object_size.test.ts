@@ -2,11 +2,10 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { experimentsOf } from "../../pipelines/ablations/config.ts";
-import { resolvedOn } from "../../pipelines/ablations/base.ts";
 import { bridgeAfter, jobGraph, jobsOf } from "../../pipelines/engine/jobs.ts";
 import { sizesWorld } from "../../pipelines/ablations/object_size.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { type SceneRows, trainsOf } from "../../pipelines/engine/experiment.ts";
+import { ablation, armIn, experimentsIn } from "../support/ablations.ts";
 import {
   type ArmSizes,
   sizeAccuracy,
@@ -23,11 +22,11 @@ import { property } from "../support/property.ts";
 import { madeBy } from "../support/made_by.ts";
 
 const test = suite("object size");
-const config = ablationOf("object-size", "micro");
-const text = config.text.finetune;
+const config = ablation("object-size", "small", { seeds: [1] });
+const text = trainsOf(config.base).at(-1)!.data as SceneRows;
 
 test("four arms share one pre-training; either resolution has its pictures, and the control is evaluated", () => {
-  const jobs = jobGraph(experimentsOf({ ...config, seeds: [1] }), madeBy("a device"));
+  const jobs = jobGraph(experimentsIn(config), madeBy("a device"));
   const count = (stage: string): number => jobs.filter((job) => job.name === stage).length;
   assert.equal(["pretrain", "expand", "finetune", "evaluate"].map(count), [1, 4, 4, 4]);
   const seen = jobs.flatMap(({ kind, pictures: p }) => kind === "features" ? [`${p!.split} ${p!.side}`] : []);
@@ -42,23 +41,23 @@ test("four arms share one pre-training; either resolution has its pictures, and 
 });
 
 test("what is set decides artefacts, and nothing is said of what is not", () => {
-  const { pretrainData: _, largeObjects: __, ...plain } = config;
-  const jobs = (base: typeof plain) => jobsOf(resolvedOn(base, base.arms[0]!, 1), madeBy("a device"));
-  const ofStage = (base: typeof plain, name: string) => jobs(base).find((job) => job.name === name)!;
+  const keyOf = (settings: readonly string[], name: string): string => {
+    const one = ablation("object-size", "small", { settings });
+    return jobsOf(armIn(one, one.baseline), madeBy("a device")).find((job) => job.name === name)!.key;
+  };
   for (
-    const more of [{ resolution: 224 }, { pretrainData: { ...sizesWorld, seed: 2 } }, { largeObjects: 9 }]
+    const setting of ["model.resolution=224", "pretrain.data.data.seed=2", "evaluate.controls.0.count=9"]
   ) {
-    const set = { ...plain, ...more }, [name] = Object.keys(more);
-    assert.is(ofStage(set, "pretrain").key === ofStage(plain, "pretrain").key, name === "largeObjects");
-    assert.not.equal(ofStage(set, "evaluate").key, ofStage(plain, "evaluate").key);
+    const asked = setting.startsWith("evaluate");
+    assert.is(keyOf([setting], "pretrain") === keyOf([], "pretrain"), asked, setting);
+    assert.not.equal(keyOf([setting], "evaluate"), keyOf([], "evaluate"));
   }
 });
 
 test("a resolution of pre-training is doubled as that of the encoder is", () => {
-  const scaling = ablationOf("token-scaling", "micro", 1);
-  const [small, large] = scaling.arms.map((arm) => [
-    ...new Set([undefined, 224].flatMap((resolution) => {
-      const at = resolvedOn(resolution === undefined ? scaling : { ...scaling, resolution }, arm, 1);
+  const [small, large] = ["cos-20-20-at-112", "cos-20-20"].map((name) => [
+    ...new Set([[], ["model.resolution=224"]].flatMap((settings) => {
+      const at = armIn(ablation("token-scaling", "small", { settings }), name);
       return [bridgeAfter(at, 0), bridgeAfter(at, 2)].map((bridge) => bridge.resolution);
     })),
   ]);

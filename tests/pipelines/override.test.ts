@@ -4,8 +4,10 @@ import * as fc from "fast-check";
 import * as t from "io-ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ablationCodec } from "../../pipelines/ablations/config.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
+import { presets } from "../../pipelines/ablations/presets.ts";
+import { experimentCodec } from "../../pipelines/engine/experiment.ts";
+import { changedBy } from "../../pipelines/engine/load.ts";
+import { right } from "../support/either.ts";
 import { fieldPaths, nearestField, override, settingsOf } from "../../pipelines/configs/override.ts";
 import { property } from "../support/property.ts";
 
@@ -75,10 +77,9 @@ property(test, "settings between two configurations make one of the other", [fc.
 
 test("settings are the fields in which two configurations differ", () => {
   assert.equal(settingsOf(base, base), []);
-  const one = ablationOf("main", "micro"),
-    two = { ...one, pretrain: { ...one.pretrain, steps: 7 }, seeds: [4] };
-  assert.equal(settingsOf(one, two), ["pretrain.steps=7", "seeds=[4]"]);
-  assert.equal(override(ablationCodec(), "ablation")(one, settingsOf(one, two)), E.right(two));
+  const { base: one } = presets.small, two = right(changedBy(one, ["pretrain.steps=7", "seed=4"]));
+  assert.equal(settingsOf(one, two), ["seed=4", "stages.0.train.steps=7"]);
+  assert.equal(override(experimentCodec(), "experiment")(one, settingsOf(one, two)), E.right(two));
 });
 
 test("the nearest field is the one that is written most alike", () => {

@@ -2,14 +2,11 @@
 import { arrayTrees, type NdArray, type Tree } from "@chain-of-sight/core";
 import { deviceNamed } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
-import { ablationCodec } from "../../pipelines/ablations/config.ts";
-import { families } from "../../pipelines/ablations/families.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
-import { override } from "../../pipelines/configs/override.ts";
+import { setting } from "../../pipelines/ablations/config.ts";
+import { ablation } from "../support/ablations.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { trainedPlace } from "../../pipelines/ask/trained_place.ts";
 import { PARAMS } from "../../pipelines/train/saved_state.ts";
@@ -20,18 +17,15 @@ const test = suite("where a model is found");
 const folder = Deno.makeTempDirSync(), run = `${folder}/ablation`, store = `${folder}/store`;
 test.after(() => Deno.remove(folder, { recursive: true }));
 
-const made = override(ablationCodec(), "ablation")(ablationOf("main", "smoke"), [
-  "seeds=[3,4]",
-  "vision.steps=1",
-  "pretrain.steps=2",
-  "finetune.steps=2",
-  'baseline="cos-80-336"',
-  `arms=${
-    JSON.stringify(families.main.arms.filter(({ name }) => name === "cos-80-336" || name === "cos-80-80"))
-  }`,
-]);
-if (E.isLeft(made)) throw made.left;
-const config = made.right;
+const config = ablation("main", "smoke", {
+  seeds: [3, 4],
+  arms: ["cos-20-84", "cos-20-20"],
+  settings: [
+    setting("model.vision", { from: "fresh", steps: 1, batch: [4, 2], scenes: 16 }),
+    "pretrain.steps=2",
+    "finetune.steps=2",
+  ],
+});
 const sink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
 
 interface Recorded {
@@ -48,20 +42,20 @@ const artefact = (arm: string, seed: number, stage = "finetune"): string =>
   recorded().runs.find((one) => one.arm === arm && one.seed === seed)!.artefacts[stage]!;
 
 test.before(async () => {
-  const options = { config, settings: [], out: run, store, version: "test", sink };
-  await Effect.runPromise(ablateHere(options, "cpu").pipe(Effect.provide(deviceNamed("cpu"))));
+  const options = { config, command: "again", out: run, store, version: "test", sink };
+  await Effect.runPromise(ablateHere(options).pipe(Effect.provide(deviceNamed("cpu"))));
 });
 
 const flat = (tree: unknown): Readonly<Record<string, NdArray>> => arrayTrees.flatten(tree as Tree<NdArray>);
 
 test("by arm, by artefact and by checkpoint it is one model: that of its checkpoint behind its own encoder", async () => {
   await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
-    const name = artefact("cos-80-336", 3), there = `${store}/${name}`;
-    const byArm = yield* loadTrained(run, "cos-80-336"), byDefault = yield* loadTrained(`${run}/`);
+    const name = artefact("cos-20-84", 3), there = `${store}/${name}`;
+    const byArm = yield* loadTrained(run, "cos-20-84"), byDefault = yield* loadTrained(`${run}/`);
     const byArtefact = yield* loadTrained(there);
     const byFile = yield* loadTrained(`${there}/checkpoints/finetune.safetensors`);
-    assert.equal([byArm.arm, byDefault.arm], ["cos-80-336", config.arms[0]!.name]);
-    assert.equal([byArtefact.arm, byFile.arm], ["cos-80-336", "cos-80-336"]);
+    assert.equal([byArm.arm, byDefault.arm], ["cos-20-84", config.arms[0]!.name]);
+    assert.equal([byArtefact.arm, byFile.arm], ["cos-20-84", "cos-20-84"]);
     assert.equal(byArtefact.bridge, byArm.bridge);
     const { vision, ...params } = byArm.writer.params as Readonly<Record<string, unknown>>;
     const { tensors } = yield* load(`${there}/checkpoints/finetune.safetensors`);
@@ -82,17 +76,17 @@ const said = (path: string, name?: string): Promise<string> =>
 test("the commands ask it and export it", async () => {
   const asked = await ran(
     "pipelines/cli/cos.ts",
-    ...["ask", "--device", "cpu", "--checkpoint", run, "--arm", "cos-80-336", "--json", "--max-tokens", "2"],
-    ...["--image", `${store}/${artefact("cos-80-336", 3, "evaluate")}/samples/sheet.png`],
+    ...["ask", "--device", "cpu", "--checkpoint", run, "--arm", "cos-20-84", "--json", "--max-tokens", "2"],
+    ...["--image", `${store}/${artefact("cos-20-84", 3, "evaluate")}/samples/sheet.png`],
     ...["--question", "is there a cow"],
   );
   assert.is(asked.code, 0, asked.err);
-  assert.is((JSON.parse(asked.out) as { readonly arm: string }).arm, "cos-80-336");
+  assert.is((JSON.parse(asked.out) as { readonly arm: string }).arm, "cos-20-84");
   const written = await ran(
     "pipelines/cli/cos.ts",
     ...[
       "export",
-      `${store}/${artefact("cos-80-80", 4)}`,
+      `${store}/${artefact("cos-20-20", 4)}`,
       "--format",
       "huggingface",
       "--out",
@@ -104,13 +98,13 @@ test("the commands ask it and export it", async () => {
 });
 
 test("what is none, is not there or not finished is said; another seed stands in for one that is not", async () => {
-  const pretrained = `${store}/${artefact("cos-80-336", 3, "pretrain")}`;
-  assert.match(await said(run, "cos-1"), /no trained arm cos-1; expected one of cos-80-80, cos-80-336/);
+  const pretrained = `${store}/${artefact("cos-20-84", 3, "pretrain")}`;
+  assert.match(await said(run, "cos-1"), /no trained arm cos-1; expected one of cos-20-20, cos-20-84/);
   const early = await Effect.runPromise(trainedPlace(`${pretrained}/checkpoints/pretrain.safetensors`));
   assert.equal([early.stage, (await Effect.runPromise(trainedPlace(pretrained))).stage], [0, 0]);
-  const first = artefact("cos-80-336", 3), second = artefact("cos-80-336", 4);
+  const first = artefact("cos-20-84", 3), second = artefact("cos-20-84", 4);
   Deno.removeSync(`${store}/${first}/result.json`);
-  assert.is((await Effect.runPromise(trainedPlace(run, "cos-80-336"))).run, `${store}/${second}`);
+  assert.is((await Effect.runPromise(trainedPlace(run, "cos-20-84"))).run, `${store}/${second}`);
   Deno.removeSync(`${store}/${first}/checkpoints/finetune.safetensors`);
   assert.match(await said(`${store}/${first}`), /nothing is trained yet/);
 });

@@ -35,7 +35,7 @@ const armOf = (name: string, score: number): AblationSummary["arms"][number] => 
   bridge: "resampler",
   tokens: { pretrain: 84, finetune: 84 },
   resolution: { pretrain: 112, finetune: 224 },
-  pretrainSteps: 9,
+  steps: { pretrain: 9, finetune: 4 },
   time: { measured: 0.42, predicted: 0.44, seconds: 3 },
   loss: { pretrain: 2, finetune: 1 },
   scores: { presenceF1: interval(score) },
@@ -46,7 +46,8 @@ const armOf = (name: string, score: number): AblationSummary["arms"][number] => 
 });
 
 const summary: AblationSummary = {
-  format: 1,
+  format: 2,
+  name: "main-smoke",
   family: "main",
   preset: "smoke",
   seeds: [1, 2],
@@ -62,11 +63,10 @@ const summary: AblationSummary = {
 };
 
 const record: AblationRecord = {
-  format: 1,
-  settings: [],
+  format: 2,
+  command: "again",
   store: "../store",
   device: "CPU",
-  deviceName: "cpu",
   workers: 2,
   jobs: stages.flatMap((stage) =>
     ["a", "b"].flatMap((arm) =>
@@ -80,6 +80,7 @@ const record: AblationRecord = {
     )
   ),
   runs: [],
+  arms: [],
 };
 
 const ablation = async (path: string): Promise<void> => {

@@ -1,15 +1,12 @@
 /** RESULTS.md is what the committed records give, and the records are small, whole and true to what they were kept from. */
 import { deviceNamed } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
-import { ablationCodec, type AblationConfig } from "../../pipelines/ablations/config.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { summarise } from "../../pipelines/ablations/summary.ts";
 import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts";
-import { override } from "../../pipelines/configs/override.ts";
+import { ablation } from "../support/ablations.ts";
 import { ARTEFACTS, isKeptLine, keepAblation } from "../../pipelines/report/results/keep.ts";
 import { resultsPage } from "../../pipelines/report/results/page.ts";
 import { timePaired } from "../../pipelines/report/results/paired.ts";
@@ -67,8 +64,8 @@ committed("every run that a number names is there, with the hashes that are name
           assert.is(manifest.dataHash, dataHash);
           assert.is(artefact.split("-")[1], configHash.slice(0, 16));
         }
-        assert.is(evaluations.get(origin.evaluate.artefact)!.dataHash, origin.evaluate.dataHash);
-        assert.not.match(origin.evaluate.command, "--store");
+        assert.is(evaluations.get(origin.evaluate!.artefact)!.dataHash, origin.evaluate!.dataHash);
+        assert.not.match(origin.evaluate!.command, "--store");
       }
     }
   }
@@ -106,22 +103,15 @@ const keeping = suite("keeping an ablation");
 const folder = Deno.makeTempDirSync();
 keeping.after(() => Deno.remove(folder, { recursive: true }));
 
-const tiny = ((): AblationConfig => {
-  const made = override(ablationCodec(), "ablation")(ablationOf("main", "smoke"), [
-    "seeds=[1]",
-    "pretrain.steps=2",
-    "finetune.steps=2",
-  ]);
-  if (E.isLeft(made)) throw made.left;
-  return made.right;
-})();
+const tiny = ablation("main", "smoke", { seeds: [1], settings: ["pretrain.steps=2", "finetune.steps=2"] });
 
 keeping("keeps the numbers and their origin, and no weights; the same again changes no byte", async () => {
   const out = `${folder}/runs/main`, kept = `${folder}/kept`;
   const sink = { isTerminal: () => false, width: () => 100, write: () => {}, now: () => 0 };
-  const options = { config: tiny, settings: [], out, store: `${folder}/store`, version: "test", sink };
+  const command = "deno task cos ablate --family main --preset smoke --seeds 1 --device cpu --store s";
+  const options = { config: tiny, command, out, store: `${folder}/store`, version: "test", sink };
   const { summary } = await Effect.runPromise(
-    ablateHere(options, "cpu").pipe(Effect.provide(deviceNamed("cpu"))),
+    ablateHere(options).pipe(Effect.provide(deviceNamed("cpu"))),
   );
   const keep = () =>
     Effect.runPromise(
@@ -130,8 +120,8 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
   const found = await keep();
   assert.equal(found.arms.map(({ scores }) => scores), summary.arms.map(({ scores }) => scores));
   assert.equal(found.arms.map(({ time }) => time), summary.arms.map(({ time }) => time));
-  assert.match(summary.arms[0]!.seeds[0]!.origin.evaluate.command, "--store");
-  assert.not.match(found.arms[0]!.seeds[0]!.origin.evaluate.command, "--store");
+  assert.match(summary.arms[0]!.seeds[0]!.origin.evaluate!.command, "--store");
+  assert.not.match(found.arms[0]!.seeds[0]!.origin.evaluate!.command, "--store");
   const files = filesIn(kept), bytes = files.map((file) => Deno.readTextFileSync(file));
   assert.equal(files.filter((file) => /safetensors|\.png$|lock$/.test(file)), []);
   await keep();
@@ -145,9 +135,9 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
 
   const records = await Effect.runPromise(readResults(kept)), page = resultsPage(records);
   assert.match(page, "A crowded machine.");
-  for (const { seeds } of found.arms) assert.ok(page.includes(seeds[0]!.origin.evaluate.artefact));
+  for (const { seeds } of found.arms) assert.ok(page.includes(seeds[0]!.origin.evaluate!.artefact));
 
-  const { artefact } = found.arms[0]!.seeds[0]!.origin.evaluate,
+  const { artefact } = found.arms[0]!.seeds[0]!.origin.evaluate!,
     file = `${kept}/${ARTEFACTS}/${artefact}/result.json`;
   const result = JSON.parse(Deno.readTextFileSync(file));
   result.outcomes.seen.presenceF1.sums = result.outcomes.seen.presenceF1.sums.map(() => [3, 0, 0]);
@@ -164,13 +154,13 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
 keeping("arms are timed side by side, in turn, and the page takes that for the time", async () => {
   const path = `${folder}/kept/main`, { configHash } = await Effect.runPromise(readManifest(path));
   const times = await Effect.runPromise(
-    timePaired({ config: tiny, configHash, arms: ["cos-80-336"], steps: 1, rounds: 4, command: "again" })
+    timePaired({ config: tiny, configHash, arms: ["cos-20-84"], steps: 1, rounds: 4, command: "again" })
       .pipe(
         Effect.provide(deviceNamed("cpu")),
       ),
   );
-  assert.equal(times.arms.map(({ arm, tokens }) => [arm, tokens]), [["resampler-336-336", 84], [
-    "cos-80-336",
+  assert.equal(times.arms.map(({ arm, tokens }) => [arm, tokens]), [["resampler-84-84", 84], [
+    "cos-20-84",
     20,
   ]]);
   assert.equal(times.arms[0]!.ratio, { value: 1, low: 1, high: 1 });

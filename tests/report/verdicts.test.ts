@@ -4,6 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Outcome } from "../../pipelines/engine/outcomes.ts";
 import { families } from "../../pipelines/ablations/families.ts";
+import { presets } from "../../pipelines/ablations/presets.ts";
+import type { Json } from "../../pipelines/base/hash.ts";
 import { metricInfos } from "../../pipelines/engine/outcomes.ts";
 import { claims } from "../../pipelines/report/results/claims.ts";
 import type { Claim } from "../../pipelines/report/results/claim.ts";
@@ -81,7 +83,7 @@ rule.run();
 
 const known = suite("claims from known answers");
 
-const [more, few] = ["cos-80-336", "cos-80-80"];
+const [more, few] = ["cos-20-84", "cos-20-20"];
 const scenes = 40;
 
 /** An arm that answers a share of two questions a scene rightly, the same scenes with every seed. */
@@ -104,7 +106,7 @@ const recordOf = (name: string, { score, shares, control = 0 }: Answers): KeptAb
       bridge: "chain-of-sight",
       tokens: { pretrain: 20, finetune: 84 },
       resolution: { pretrain: 112, finetune: 224 },
-      pretrainSteps: 10,
+      steps: { pretrain: 10 },
       time: { measured: 0.5, predicted: 0.4, seconds: 1 },
       loss: { pretrain: 1, finetune: 1 },
       scores: { [score]: { value, low: value - 0.1, high: value + 0.1 } },
@@ -149,25 +151,23 @@ const recordOf = (name: string, { score, shares, control = 0 }: Answers): KeptAb
       started: "2026-01-01T00:00:00.000Z",
       stages: [],
       config: {
-        model: { layers: 1, width: 8 },
-        pretrain: { steps: 10, batch: 2 },
-        finetune: { steps: 10, batch: 2 },
-        scenes: { pretrain: 4, finetune: 4, eval: scenes },
-        text: { pretrain: { length: 9, turns: {} }, finetune: { length: 9, turns: {} } },
+        base: presets.smoke.base as unknown as Json,
       },
     },
     record: {
-      format: 1,
-      settings: [],
+      format: 2,
+      command: "deno task cos ablate",
       store: "../artefacts",
       device: "CPU",
-      deviceName: "cpu",
       workers: 1,
       jobs: [],
       runs: [],
+      arms: [],
     },
     summary: {
       ...base,
+      format: 2,
+      name,
       family: "main",
       preset: "smoke",
       seeds: [1, 2, 3],
@@ -181,7 +181,7 @@ const recordOf = (name: string, { score, shares, control = 0 }: Answers): KeptAb
     evaluations: new Map(
       arms.flatMap((arm) =>
         arm.seeds.map(({ scores, origin }) =>
-          [origin.evaluate.artefact, {
+          [origin.evaluate!.artefact, {
             format: 1,
             key: "k",
             dataHash: "d".repeat(64),
@@ -266,7 +266,7 @@ known("the page says the verdict, the numbers, and which runs they are of", () =
   );
   assert.match(
     page,
-    /\[cos-80-336\]\(#r-cos-80-336\) − \[cos-80-80\]\(#r-cos-80-80\) \| presence F1 \| \+1\.4 \(POPE\)/,
+    /\[cos-20-84\]\(#r-cos-20-84\) − \[cos-20-20\]\(#r-cos-20-20\) \| presence F1 \| \+1\.4 \(POPE\)/,
   );
   for (const seed of [1, 2, 3]) {
     assert.match(
@@ -284,13 +284,15 @@ known(
     for (const { id, comparisons, times } of claims) {
       assert.ok(comparisons.some(({ decides }) => decides) || times.some(({ decides }) => decides), id);
       for (const { family, terms } of comparisons) {
-        const arms = families[family].arms.map(({ name }) => name);
+        const arms = families[family].arms(presets.small.base).map(({ name }) => name);
         for (const { arm, score } of terms) {
           assert.ok(arms.includes(arm), `${id}: ${arm} in ${family}`);
           assert.ok(scores.has(score), `${id}: ${score}`);
         }
       }
-      for (const { arm } of times) assert.ok(families.main.arms.some(({ name }) => name === arm), arm);
+      for (const { arm } of times) {
+        assert.ok(families.main.arms(presets.small.base).some(({ name }) => name === arm), arm);
+      }
     }
     assert.is(new Set(claims.map(({ id }) => id)).size, claims.length);
   },

@@ -2,9 +2,7 @@
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { experimentsOf } from "../../pipelines/ablations/config.ts";
 import { jobsOf } from "../../pipelines/engine/jobs.ts";
-import { ablationOf } from "../../pipelines/ablations/presets.ts";
 import { commitOf } from "../../pipelines/runs/commit.ts";
 import { newManifest } from "../../pipelines/runs/manifest.ts";
 import { openOrCreateRun, RunError } from "../../pipelines/runs/run_directory.ts";
@@ -17,7 +15,8 @@ import { stageRun } from "../../pipelines/stages/stage.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
 import { scan } from "../architecture/scanner.ts";
 import { madeBy } from "../support/made_by.ts";
-import { tinyQuickstart } from "../support/tiny_quickstart.ts";
+import { by, cos } from "../../pipelines/configs/entry.ts";
+import { ablation, experimentsIn } from "../support/ablations.ts";
 
 const test = suite("code");
 const root = new URL("../..", import.meta.url).pathname;
@@ -106,7 +105,7 @@ test("all that makes artefacts is among the sources of a stage, or calls them", 
 });
 
 test("other code of a stage makes other artefacts of it and of all that need it, and of no others", () => {
-  const [e] = experimentsOf(ablationOf("main", "smoke")), by = madeBy("a device");
+  const [e] = experimentsIn(ablation("main", "smoke")), by = madeBy("a device");
   const keys = (code: Partial<typeof by.code>) =>
     jobsOf(e!, { ...by, code: { ...by.code, ...code } }).map(({ name, key }) => [name, key] as const);
   const before = keys({});
@@ -181,11 +180,12 @@ test("a run is gone on with on its own device, with its own data, configuration 
 });
 
 test("an expansion writes over no checkpoint of another", async () => {
-  const { model, arms: [arm] } = tinyQuickstart, path = `${Deno.makeTempDirSync()}/run`;
-  const given = freshArm(arm!, model, 16, 1);
+  const model = { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.09 };
+  const arm = { bridge: cos([8, 4], [2, 1]), expansion: by({ resolution: 2, global: 2, local: 1 }) };
+  const path = `${Deno.makeTempDirSync()}/run`, given = freshArm(arm, model, 16, 1);
   await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
     const run = stageRun(yield* openOrCreateRun(path, begun()));
-    const stage = { name: "expand", expansion: arm!.expansion, model: partsOf(model, 16), seed: 1 };
+    const stage = { name: "expand", expansion: arm.expansion, model: partsOf(model, 16), seed: 1 };
     const made = yield* expand(run, stage)(given), file = `${path}/checkpoints/expand.safetensors`;
     const before = Deno.readFileSync(file);
     assert.equal(yield* expand(run, stage)(given), made, "the same again reads it");

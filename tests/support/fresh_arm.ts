@@ -1,5 +1,5 @@
 /** Arms as models before any training, for tests of single stages. */
-import type { Arm } from "../../pipelines/ablations/base.ts";
+import type { BridgeDescription, Expansion } from "@chain-of-sight/core";
 import {
   grownBridge,
   type ModelConfig,
@@ -10,9 +10,17 @@ import {
 } from "../../pipelines/stages/model.ts";
 import { freshModel } from "../../pipelines/stages/train.ts";
 
+/** A bridge, and how it grows. */
+export interface Growing {
+  /** The bridge of pre-training. */
+  readonly bridge: BridgeDescription;
+  /** How it grows; null where it stays. */
+  readonly expansion: Expansion | null;
+}
+
 /** The model of an arm with the shipped encoder. */
 export const freshArm = (
-  { bridge }: Pick<Arm, "bridge">,
+  { bridge }: Pick<Growing, "bridge">,
   config: ModelConfig,
   vocabulary: number,
   seed: number,
@@ -23,7 +31,7 @@ export const freshArm = (
 
 /** The bridge of an arm after its expansion. */
 export const grownArm = (
-  { bridge, expansion }: Pick<Arm, "bridge" | "expansion">,
+  { bridge, expansion }: Growing,
   config: ModelConfig,
 ): PlacedBridge => {
   const parts = partsOf(config, 64);

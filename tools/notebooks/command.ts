@@ -5,18 +5,17 @@
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
-import { presetNames } from "../../pipelines/ablations/config.ts";
 import { runNotebooks } from "./run.ts";
 import { notice, print } from "../../pipelines/terminal/output.ts";
-import { ablationFlags, deviceAsked } from "../../pipelines/cli/ablation_flags.ts";
-import { choiceFlag, textFlag } from "../../pipelines/cli/flags.ts";
+import { ablationFlags, deviceAsked } from "../../pipelines/cli/experiment_flags.ts";
+import { textFlag } from "../../pipelines/cli/flags.ts";
 
 const flags = {
   only: Flag.String("only").pipe(
     Flag.atLeast(0),
     Flag.withDescription("beginning of the name of one to run, such as 03; may be given more than once"),
   ),
-  preset: choiceFlag("preset", presetNames, "micro", "the size of their experiments"),
+  preset: ablationFlags.preset,
   device: ablationFlags.device,
   html: textFlag("html", "runs/notebooks", "folder of executed copies and pages of HTML"),
   folder: textFlag("folder", "notebooks", "folder of notebooks"),

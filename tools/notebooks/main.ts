@@ -15,7 +15,7 @@ const described = command.pipe(
   Command.withExamples([
     { command: "deno task notebooks --preset smoke --device cpu", description: "all of them in minutes" },
     {
-      command: "deno task notebooks --only 03 --preset lab --html pages",
+      command: "deno task notebooks --only 03 --preset gpu --html pages",
       description: "one of them on a GPU, rendered to pages/",
     },
   ]),

@@ -1,7 +1,7 @@
 /** Runs the notebooks of a folder: type-checked, executed, their executed copies and pages written. */
 import type { DeviceName } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { PresetName } from "../../pipelines/ablations/config.ts";
+import type { PresetName } from "../../pipelines/configs/preset.ts";
 import type { DecodeError } from "../../pipelines/base/bridge.ts";
 import { atomicWrite, type DiskError, onDisk } from "../../pipelines/base/disk.ts";
 import { checkNotebooks, type NamedNotebook } from "./check.ts";

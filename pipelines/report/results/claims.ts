@@ -1,7 +1,7 @@
 /**
  * The claims of arXiv 2407.15819 that the families can test, and the questions that it leaves open, each with what
  * decides it. What decides, and with which bound, was written before the records were looked at. Arms have the names of
- * the paper's rows; their tokens are a quarter. Pure.
+ * the paper's rows with the tokens that they have, a quarter. Pure.
  */
 import type { FamilyName } from "../../ablations/config.ts";
 import { EQUAL_COMPUTE } from "../../ablations/families.ts";
@@ -52,7 +52,7 @@ const saved = (tokens: number, finetune: number): number => row("CoS", tokens, f
 
 const asMuch = (arm: string) => `${arm}${EQUAL_COMPUTE}`;
 
-const referGain = more("main", "referAccuracy", "cos-80-336", "cos-80-80");
+const referGain = more("main", "referAccuracy", "cos-20-84", "cos-20-20");
 
 /** All claims, in the order of the page. */
 export const claims: readonly Claim[] = [
@@ -64,7 +64,7 @@ export const claims: readonly Claim[] = [
       "Features of the frozen encoder are computed once and are in no step; the paper's times may hold the " +
       "encoder.",
     comparisons: [],
-    times: [time("cos-80-336", 1), time("cos-32-528", 1), time("linear-256-256-at-224", 1, false)],
+    times: [time("cos-20-84", 1), time("cos-8-132", 1), time("linear-64-64-at-112", 1, false)],
   },
   {
     id: "time-as-much",
@@ -74,7 +74,7 @@ export const claims: readonly Claim[] = [
       "much of a step does not depend on them; the prediction by operations says how much. " +
       "`deno task cos plan cos-80-336` predicts the times of the paper's own models.",
     comparisons: [],
-    times: [time("cos-80-336", saved(80, 336)), time("cos-32-528", saved(32, 528))],
+    times: [time("cos-20-84", saved(80, 336)), time("cos-8-132", saved(32, 528))],
   },
   {
     id: "scores",
@@ -86,16 +86,16 @@ export const claims: readonly Claim[] = [
     here:
       "Equal is up to one point below. The baseline with its 84 queries over one window learns slowest of all " +
       "arms here, which is part of the difference; a linear layer is the stronger rival. That both the bridge and " +
-      "the schedule differ from the baseline is as in the paper; cos-336-336, which differs by the schedule " +
-      "alone, is an arm of the lab preset.",
+      "the schedule differ from the baseline is as in the paper; cos-84-84, which differs by the schedule " +
+      "alone, is an arm of the preset `gpu`.",
     comparisons: [
-      more("main", "presenceF1", "cos-80-336", "resampler-336-336", { bound: EQUAL }),
-      more("main", "countAccuracy", "cos-80-336", "resampler-336-336", { bound: EQUAL }),
-      more("main", "presenceF1", "cos-32-528", "resampler-336-336", equalBeside),
-      more("main", "countAccuracy", "cos-32-528", "resampler-336-336", equalBeside),
-      more("main", "presenceF1", "cos-80-336", "cos-336-336", equalBeside),
-      more("main", "presenceF1", "cos-80-336", "linear-256-256-at-224", equalBeside),
-      more("main", "referAccuracy", "cos-80-336", "resampler-336-336", equalBeside),
+      more("main", "presenceF1", "cos-20-84", "resampler-84-84", { bound: EQUAL }),
+      more("main", "countAccuracy", "cos-20-84", "resampler-84-84", { bound: EQUAL }),
+      more("main", "presenceF1", "cos-8-132", "resampler-84-84", equalBeside),
+      more("main", "countAccuracy", "cos-8-132", "resampler-84-84", equalBeside),
+      more("main", "presenceF1", "cos-20-84", "cos-84-84", equalBeside),
+      more("main", "presenceF1", "cos-20-84", "linear-64-64-at-112", equalBeside),
+      more("main", "referAccuracy", "cos-20-84", "resampler-84-84", equalBeside),
     ],
     times: [],
   },
@@ -106,12 +106,12 @@ export const claims: readonly Claim[] = [
       `${mean("Resamp.", 80, 80)} (with a cell that may be a slip).`,
     here: "Both bridges read two levels of the encoder here, so that scales alone differ.",
     comparisons: [
-      more("main", "presenceF1", "cos-80-80", "resampler-80-80"),
-      more("main", "countAccuracy", "cos-80-80", "resampler-80-80", beside),
-      more("main", "referAccuracy", "cos-80-80", "resampler-80-80", beside),
-      more("main", "referIou", "cos-80-80", "resampler-80-80", beside),
-      more("referring", "referAccuracy", "cos-80-80", "resampler-80-80", beside),
-      more("referring", "referIou", "cos-80-80", "resampler-80-80", beside),
+      more("main", "presenceF1", "cos-20-20", "resampler-20-20"),
+      more("main", "countAccuracy", "cos-20-20", "resampler-20-20", beside),
+      more("main", "referAccuracy", "cos-20-20", "resampler-20-20", beside),
+      more("main", "referIou", "cos-20-20", "resampler-20-20", beside),
+      more("referring", "referAccuracy", "cos-20-20", "resampler-20-20", beside),
+      more("referring", "referIou", "cos-20-20", "resampler-20-20", beside),
     ],
     times: [],
   },
@@ -122,8 +122,8 @@ export const claims: readonly Claim[] = [
       `${mean("CoS", 80, 80)}.`,
     here: "Both arms share their pre-training.",
     comparisons: [
-      more("main", "presenceF1", "cos-80-336", "cos-80-80"),
-      more("main", "countAccuracy", "cos-80-336", "cos-80-80", beside),
+      more("main", "presenceF1", "cos-20-84", "cos-20-20"),
+      more("main", "countAccuracy", "cos-20-84", "cos-20-20", beside),
     ],
     times: [],
   },
@@ -141,18 +141,18 @@ export const claims: readonly Claim[] = [
       referGain,
       {
         ...referGain,
-        about: "gain of referring accuracy by tokens − gain of presence F1 (cos-80-336 − cos-80-80)",
+        about: "gain of referring accuracy by tokens − gain of presence F1 (cos-20-84 − cos-20-20)",
         terms: [
           ...referGain.terms,
-          { arm: "cos-80-336", score: "presenceF1", weight: -1 },
-          { arm: "cos-80-80", score: "presenceF1", weight: 1 },
+          { arm: "cos-20-84", score: "presenceF1", weight: -1 },
+          { arm: "cos-20-20", score: "presenceF1", weight: 1 },
         ],
       },
-      more("main", "referIou", "cos-80-336", "cos-80-80", beside),
-      more("referring", "referAccuracy", "cos-80-336", "cos-80-80", beside),
-      more("referring", "referIou", "cos-80-336", "cos-80-80", beside),
-      more("main", "referAccuracy", "resampler-336-336", "resampler-80-80", beside),
-      more("main", "referIou", "resampler-336-336", "resampler-80-80", beside),
+      more("main", "referIou", "cos-20-84", "cos-20-20", beside),
+      more("referring", "referAccuracy", "cos-20-84", "cos-20-20", beside),
+      more("referring", "referIou", "cos-20-84", "cos-20-20", beside),
+      more("main", "referAccuracy", "resampler-84-84", "resampler-20-20", beside),
+      more("main", "referIou", "resampler-84-84", "resampler-20-20", beside),
     ],
     times: [],
   },
@@ -162,13 +162,14 @@ export const claims: readonly Claim[] = [
     paper:
       "Token-scaling table, mean of TextCaps and TextVQA: 80 tokens at 224 px 84.5, 80 tokens at 448 px " +
       "97.4, 336 tokens at 224 px 86.4.",
-    here: "Needs signs to read, which the lab preset has and micro has not. Pictures of fine-tuning have " +
+    here:
+      "Needs signs to read, which the preset `gpu` has and `small` has not. Pictures of fine-tuning have " +
       "224 px here where the paper has 448, and 112 where it has 224.",
     comparisons: [
-      more("token-scaling", "readingAnls", "cos-80-80", "cos-80-80-at-224"),
-      more("token-scaling", "readingAnls", "cos-80-80", "cos-80-336-at-224"),
-      more("token-scaling", "presenceF1", "cos-80-80", "cos-80-80-at-224", beside),
-      more("token-scaling", "countAccuracy", "cos-80-80", "cos-80-80-at-224", beside),
+      more("token-scaling", "readingAnls", "cos-20-20", "cos-20-20-at-112"),
+      more("token-scaling", "readingAnls", "cos-20-20", "cos-20-84-at-112"),
+      more("token-scaling", "presenceF1", "cos-20-20", "cos-20-20-at-112", beside),
+      more("token-scaling", "countAccuracy", "cos-20-20", "cos-20-20-at-112", beside),
     ],
     times: [],
   },
@@ -180,9 +181,9 @@ export const claims: readonly Claim[] = [
       "VQA 67.4 and 67.0, text 100.4 and 97.7.",
     here: "As in the paper the local one has more tokens, so that number and lineage are not told apart.",
     comparisons: [
-      more("token-scaling", "presenceF1", "cos-80-272", "cos-80-144"),
-      more("token-scaling", "countAccuracy", "cos-80-272", "cos-80-144", beside),
-      more("token-scaling", "readingAnls", "cos-80-272", "cos-80-144", beside),
+      more("token-scaling", "presenceF1", "cos-20-68", "cos-20-36"),
+      more("token-scaling", "countAccuracy", "cos-20-68", "cos-20-36", beside),
+      more("token-scaling", "readingAnls", "cos-20-68", "cos-20-36", beside),
     ],
     times: [],
   },
@@ -192,9 +193,9 @@ export const claims: readonly Claim[] = [
     paper: "How it is done is described; a control is in none of the tables that could be read.",
     here: "In the arm -fresh the scales that grew start at random; those that keep their windows do not.",
     comparisons: [
-      more("inflation", "presenceF1", "cos-80-336", "cos-80-336-fresh"),
-      more("inflation", "countAccuracy", "cos-80-336", "cos-80-336-fresh", beside),
-      more("inflation", "presenceF1", "cos-80-1296", "cos-80-1296-fresh", beside),
+      more("inflation", "presenceF1", "cos-20-84", "cos-20-84-fresh"),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-fresh", beside),
+      more("inflation", "presenceF1", "cos-20-324", "cos-20-324-fresh", beside),
     ],
     times: [],
   },
@@ -204,8 +205,8 @@ export const claims: readonly Claim[] = [
     paper: "The order is given as a choice; no table that could be read compares it.",
     here: "The arm -reversed is pre-trained and fine-tuned with scales in the other order.",
     comparisons: [
-      more("inflation", "presenceF1", "cos-80-336", "cos-80-336-reversed"),
-      more("inflation", "countAccuracy", "cos-80-336", "cos-80-336-reversed", beside),
+      more("inflation", "presenceF1", "cos-20-84", "cos-20-84-reversed"),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-reversed", beside),
     ],
     times: [],
   },
@@ -215,8 +216,8 @@ export const claims: readonly Claim[] = [
     paper: "Two levels are in code of the authors' later work; no table that could be read compares them.",
     here: "The arm -one-level reads the deepest level alone, throughout.",
     comparisons: [
-      more("inflation", "presenceF1", "cos-80-336", "cos-80-336-one-level"),
-      more("inflation", "countAccuracy", "cos-80-336", "cos-80-336-one-level", beside),
+      more("inflation", "presenceF1", "cos-20-84", "cos-20-84-one-level"),
+      more("inflation", "countAccuracy", "cos-20-84", "cos-20-84-one-level", beside),
     ],
     times: [],
   },
@@ -224,10 +225,10 @@ export const claims: readonly Claim[] = [
     id: "equal-compute",
     text: "With as much work in pre-training as the baseline, few tokens score more than many.",
     paper: "Not in the tables that could be read: rows have equal samples, not equal time.",
-    here: "The arm -equal-compute is pre-trained for as many operations as resampler-336-336, thus longer.",
+    here: "The arm -equal-compute is pre-trained for as many operations as resampler-84-84, thus longer.",
     comparisons: [
-      more("bridges", "presenceF1", asMuch("cos-80-336"), "resampler-336-336"),
-      more("bridges", "countAccuracy", asMuch("cos-80-336"), "resampler-336-336", beside),
+      more("bridges", "presenceF1", asMuch("cos-20-84"), "resampler-84-84"),
+      more("bridges", "countAccuracy", asMuch("cos-20-84"), "resampler-84-84", beside),
     ],
     times: [],
   },
@@ -239,11 +240,11 @@ export const claims: readonly Claim[] = [
     here: "pool-then-grow averages neighbours and then fewer of them; token-packer has queries from pooled " +
       "pictures. At equal work and at equal steps.",
     comparisons: [
-      more("bridges", "presenceF1", asMuch("cos-80-336"), asMuch("pool-then-grow-64-256")),
-      more("bridges", "presenceF1", "cos-80-336", "token-packer-64-256"),
-      more("bridges", "presenceF1", "cos-80-336", "pool-then-grow-64-256", beside),
-      more("bridges", "countAccuracy", "cos-80-336", "pool-then-grow-64-256", beside),
-      more("bridges", "countAccuracy", "cos-80-336", "token-packer-64-256", beside),
+      more("bridges", "presenceF1", asMuch("cos-20-84"), asMuch("pool-then-grow-16-64")),
+      more("bridges", "presenceF1", "cos-20-84", "token-packer-16-64"),
+      more("bridges", "presenceF1", "cos-20-84", "pool-then-grow-16-64", beside),
+      more("bridges", "countAccuracy", "cos-20-84", "pool-then-grow-16-64", beside),
+      more("bridges", "countAccuracy", "cos-20-84", "token-packer-16-64", beside),
     ],
     times: [],
   },

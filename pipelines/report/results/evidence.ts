@@ -104,7 +104,7 @@ const seedsOf = (record: KeptAblation, terms: readonly ClaimTerm[]): readonly nu
 
 const outcomeOf = (record: KeptAblation, { arm, score }: ClaimTerm, seed: number): Outcome => {
   const { origin } = armOf(record, arm)!.seeds.find((one) => one.seed === seed)!;
-  return record.evaluations.get(origin.evaluate.artefact)!.outcomes!.seen[score]!;
+  return record.evaluations.get(origin.evaluate!.artefact)!.outcomes!.seen[score]!;
 };
 
 const known = new Map<string, Draws>();
@@ -147,7 +147,7 @@ const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeR
   const arm = armOf(record, comparison.arm), base = armOf(record, summary.baseline);
   if (summary.family !== "main" || arm === undefined || base === undefined) return [];
   const secondsOf = (of: ArmSummary): readonly number[] =>
-    of.seeds.map(({ secondsPerStep }) => secondsPerStep.pretrain * of.pretrainSteps);
+    of.seeds.map(({ secondsPerStep }) => secondsPerStep.pretrain! * of.steps.pretrain!);
   const mine = secondsOf(arm), theirs = secondsOf(base);
   const ofRuns = meanOf(mine) / meanOf(theirs);
   const paired = record.times?.arms.find((one) => one.arm === comparison.arm)?.ratio;

@@ -10,7 +10,6 @@
  */
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
-import { DEFAULT_STORE } from "../../ablations/commands.ts";
 import { timeFigure } from "../../ablations/figures.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
@@ -167,7 +166,7 @@ export const keepAblation = (
     yield* writeCompact(`${to}/record.json`, {
       ...record,
       store: `../${ARTEFACTS}`,
-      storeAsked: DEFAULT_STORE,
+      command: record.command.replace(/ --store (?:'[^']*'|\S+)/, ""),
     });
     const said = note ?? (yield* noteBefore(`${to}/kept.json`));
     yield* writeCompact(`${to}/kept.json`, { format: 1, note: said } satisfies Kept);

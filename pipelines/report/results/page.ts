@@ -189,8 +189,8 @@ export const resultsPage = (
       ...records.map(recordPart),
       folded(
         "adding a record",
-        "```sh\ndeno task cos ablate --family main --preset lab\n" +
-          "deno task cos results keep runs/main-lab --note 'one H100, nothing else on it'\n" +
+        "```sh\ndeno task cos ablate --family main --preset gpu\n" +
+          "deno task cos results keep runs/main-gpu --note 'one H100, nothing else on it'\n" +
           `${PAGE_COMMAND}\n\`\`\``,
       ),
     ].join("\n\n")

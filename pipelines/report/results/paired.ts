@@ -2,15 +2,16 @@
  * Steps of pre-training timed side by side: in every round each arm does some steps in turn, so that whatever else the
  * machine does falls on all. The step is the one that trains, on numbers in place of scenes.
  */
-import { ndarray, zerosArray } from "@chain-of-sight/core";
+import { type ConfigError, ndarray, zerosArray } from "@chain-of-sight/core";
 import { type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as t from "io-ts";
-import { type AblationConfig, experimentOf } from "../../ablations/config.ts";
+import { type AblationConfig, experimentsOf } from "../../ablations/config.ts";
 import { type SceneRows, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
 import { bridgeAfter } from "../../engine/jobs.ts";
-import type { Resolved } from "../../engine/resolve.ts";
+import { DEFAULT_CACHE } from "../../engine/context.ts";
+import type { Resolved, ResolveError } from "../../engine/resolve.ts";
 import { numbers } from "../../tune/step_work.ts";
 import { bootstrap } from "../../base/bootstrap.ts";
 import { languageTraining } from "../../stages/language.ts";
@@ -143,15 +144,16 @@ interface PairedOptions {
 
 const load = (): number => Deno.loadavg()[0]!;
 
-/** Times the arms of an ablation side by side on the device of the context. Throws ConfigError for an arm that does not fit. */
+/** Times the arms of an ablation side by side on the device of the context. */
 export const timePaired = (
   { config, configHash, arms, steps, rounds, command }: PairedOptions,
-): Effect.Effect<PairedTimes, StepError, Device> =>
+): Effect.Effect<PairedTimes, ConfigError | ResolveError | StepError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), before = load(), sides: Side[] = [];
+    const one = { ...config, seeds: config.seeds.slice(0, 1) };
+    const experiments = yield* experimentsOf(one, DEFAULT_CACHE);
     for (const name of [config.baseline, ...arms]) {
-      const arm = config.arms.find((one) => one.name === name)!;
-      sides.push(yield* sideOf(experimentOf(config, arm, config.seeds[0]!)));
+      sides.push(yield* sideOf(experiments.find(({ experiment }) => experiment.name === name)!));
     }
     for (const side of sides) yield* windowOf(side, steps);
     const seconds = sides.map((): number[] => []);

@@ -13,7 +13,7 @@ const columns: Readonly<Record<string, Partial<Record<PaperTable, string>>>> = {
 
 const reported = ({ arm, score }: ClaimTerm, tables: readonly PaperTable[]): number | undefined => {
   const config = configOfArm(arm);
-  if (config?.name !== arm) return undefined;
+  if (config === undefined) return undefined;
   for (const table of tables) {
     const column = columns[score]?.[table], row = config.rows.find((one) => one.table === table);
     if (column !== undefined && row !== undefined) return row.scores[column];

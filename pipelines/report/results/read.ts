@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { type ArtefactResult, readResult } from "../../engine/artefact.ts";
 import { readAblation, type StoredError } from "../../ablations/summary.ts";
+import { lastOf } from "../../ablations/table.ts";
 import { summaryCodec } from "../../ablations/summary_types.ts";
 import { existing, namesIn, onDisk } from "../../base/disk.ts";
 import { readJson } from "../../runs/run_directory.ts";
@@ -25,9 +26,11 @@ const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, 
     const { note } = yield* readJson(`${directory}/kept.json`, keptCodec);
     const summary = yield* readJson(`${directory}/summary.json`, summaryCodec());
     const evaluations = new Map<string, ArtefactResult>();
-    for (const { origin: { evaluate } } of summary.arms.flatMap(({ seeds }) => seeds)) {
-      const result = yield* readResult(`${store}/${evaluate.artefact}`);
-      if (result !== undefined) evaluations.set(evaluate.artefact, result);
+    for (
+      const { artefact } of summary.arms.flatMap(({ seeds }) => seeds.map(({ origin }) => lastOf(origin)))
+    ) {
+      const result = yield* readResult(`${store}/${artefact}`);
+      if (result !== undefined) evaluations.set(artefact, result);
     }
     const figures = yield* namesIn(`${directory}/figures`, ".svg");
     const timed = `${directory}/${TIMES}`;

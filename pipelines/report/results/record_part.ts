@@ -1,5 +1,7 @@
 /** The part of the results about one record: its size, its arms and seeds, its runs, hashes and commands. Pure. */
 import type { AblationConfig } from "../../ablations/config.ts";
+import { lastOf, tokensOf } from "../../ablations/table.ts";
+import { type Experiment, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
 import type { ArmSummary, SeedResult } from "../../ablations/summary_types.ts";
 import { controlOf, type KeptAblation } from "./evidence.ts";
 import { ARTEFACTS } from "./keep.ts";
@@ -19,21 +21,34 @@ const questions = ({ evaluations }: KeptAblation): string => {
     .join(", ");
 };
 
+const turns = (of: object): string =>
+  Object.entries(of).filter(([, n]) => n > 0).map(([kind, n]) => `${n} ${kind}`).join(", ");
+
+const decoderText = ({ model: { decoder } }: Experiment): string =>
+  decoder.from === "fresh"
+    ? `Decoder of ${decoder.layers} layers and width ${decoder.width}`
+    : `Decoder ${decoder.from}`;
+
+const trainingText = ({ name, steps, batch, data }: TrainSpec): string =>
+  `${name} ${steps} steps of ${batch} rows ` +
+  (typeof data === "string"
+    ? `of ${data}`
+    : `out of ${data.count} scenes, ${data.length} text tokens each (${turns(data.turns)} an image)`);
+
+const askedText = ({ stages }: Experiment): string =>
+  stages.flatMap((spec) =>
+    "evaluate" in spec && typeof spec.evaluate.data !== "string"
+      ? [`${spec.evaluate.data.count} held-out scenes`]
+      : []
+  ).join(", ");
+
 const sizeText = (record: KeptAblation): string => {
-  const { summary, manifest } = record, config = manifest.config as unknown as AblationConfig;
-  const { pretrain, finetune, scenes, model, text } = config;
-  const turns = (of: object): string =>
-    Object.entries(of).filter(([, n]) => n > 0).map(([kind, n]) => `${n} ${kind}`).join(", ");
+  const { summary, manifest } = record, { base } = manifest.config as unknown as AblationConfig;
   return [
     `Family \`${summary.family}\`, preset \`${summary.preset}\`, seeds ${summary.seeds.join(", ")}, on ` +
     `${summary.device}, ${summary.workers} ${summary.workers === 1 ? "job" : "jobs"} at a time, version ` +
-    `${summary.codeVersion}. Decoder of ${model.layers} layers and width ${model.width}; pre-training ` +
-    `${pretrain.steps} steps of ${pretrain.batch} pictures out of ${scenes.pretrain}, rows of ` +
-    `${text.pretrain.length} text tokens (${turns(text.pretrain.turns)} a picture); fine-tuning ` +
-    `${finetune.steps} steps of ${finetune.batch} out of ${scenes.finetune} (${
-      turns(text.finetune.turns)
-    }); ` +
-    `${scenes.eval} held-out scenes; questions: ${questions(record)}.`,
+    `${summary.codeVersion}. ${decoderText(base)}; ${trainsOf(base).map(trainingText).join("; ")}; ` +
+    `${askedText(base)}; questions: ${questions(record)}.`,
     ...(record.note === "" ? [] : [record.note]),
     `Configuration \`${short(summary.configHash)}\`, data \`${short(manifest.dataHash)}\`. All of it again:`,
     `\`\`\`sh\n${summary.command}\n\`\`\``,
@@ -46,8 +61,8 @@ const armTable = (record: KeptAblation): string => {
     ["arm", "tokens", "px", "time", "by FLOPs", ...metrics.map(({ label }) => label)],
     arms.map((arm: ArmSummary) => [
       `<a id="${anchorOf(record.name, arm.name)}"></a>${arm.name}`,
-      `${arm.tokens.pretrain} → ${arm.tokens.finetune}`,
-      String(arm.resolution.finetune),
+      tokensOf(arm, " → "),
+      String(lastOf(arm.resolution)),
       times(arm.time.measured),
       times(arm.time.predicted),
       ...metrics.map(({ name }) => {
@@ -99,13 +114,11 @@ const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
       seeds.map(({ seed, scores, secondsPerStep, loss, origin }: SeedResult) => [
         `${name}, ${seed}`,
         ...metrics.map((metric) => percent(scores[metric.name] ?? NaN)),
-        secondsPerStep.pretrain.toPrecision(3),
-        loss.finetune.toFixed(3),
-        keyLink(origin.pretrain.artefact),
-        keyLink(origin.finetune.artefact),
-        keyLink(origin.evaluate.artefact),
-        `\`${short(origin.evaluate.configHash)}\``,
-        `\`${short(origin.evaluate.dataHash)}\``,
+        (Object.values(secondsPerStep)[0] ?? NaN).toPrecision(3),
+        lastOf(loss).toFixed(3),
+        ...Object.values(origin).map(({ artefact }) => keyLink(artefact)),
+        `\`${short(lastOf(origin).configHash)}\``,
+        `\`${short(lastOf(origin).dataHash)}\``,
       ])
     ),
     ["pre-training", "fine-tuning", "evaluation", "config", "data"],
@@ -113,7 +126,7 @@ const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
 
 const commands = ({ summary: { arms } }: KeptAblation): string =>
   `\`\`\`sh\n${
-    arms.flatMap(({ seeds }) => seeds.map(({ origin }) => origin.evaluate.command)).join("\n")
+    arms.flatMap(({ seeds }) => seeds.map(({ origin }) => lastOf(origin).command)).join("\n")
   }\n\`\`\``;
 
 /** The part about a record. */

@@ -15,9 +15,8 @@ import { apart, withEncoder } from "../../../pipelines/stages/encoder.ts";
 import { expand } from "../../../pipelines/stages/expand.ts";
 import type { LanguageConfig } from "../../../pipelines/stages/language_config.ts";
 import { openMixtureFeatures, openMixturePictures } from "../../../pipelines/stages/mixture_source.ts";
-import { type Arm } from "../../../pipelines/ablations/base.ts";
 import { type ModelState, partsOf, viewsRead } from "../../../pipelines/stages/model.ts";
-import { freshArm } from "../../support/fresh_arm.ts";
+import { freshArm, type Growing } from "../../support/fresh_arm.ts";
 import { languageStage } from "../../../pipelines/stages/train.ts";
 import type { LanguageSource } from "../../../pipelines/stages/source.ts";
 import { followedBy, type StageRun } from "../../../pipelines/stages/stage.ts";
@@ -37,8 +36,7 @@ const run = <A, E>(effect: Effect.Effect<A, E, Device | Scope.Scope>): Promise<A
   Effect.runPromise(Effect.provide(Effect.scoped(effect), services));
 
 const model = { width: 32, layers: 1, heads: 2, ff: 64, bridgeHeads: 2, init: 0.09 };
-const arm: Arm = {
-  name: "tiles",
+const arm: Growing = {
   bridge: { kind: "resampler", queries: 8, levels: 2 },
   expansion: { kind: "tile", tiles: 2 },
 };
