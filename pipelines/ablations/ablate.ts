@@ -1,6 +1,6 @@
 /** Runs an ablation: its experiments as jobs, on worker processes or here, then its summary, table and figures. */
 import type { ConfigError } from "@chain-of-sight/core";
-import { type Device, type DeviceName, theDevice } from "@chain-of-sight/kernels";
+import { type Device, type DeviceName, deviceNamed, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { relative } from "node:path";
@@ -29,6 +29,7 @@ import {
 import type { LockError } from "../runs/run_lock.ts";
 import { type ProgressSink, stderrSink } from "../terminal/progress.ts";
 import { artefactPath, readResult } from "../engine/artefact.ts";
+import { trainsOf } from "../engine/experiment.ts";
 import { codeHash, type CodeVersions, codeVersions } from "../stages/code.ts";
 import { defaultDirectory } from "./ablation.ts";
 import { DEFAULT_STORE } from "./commands.ts";
@@ -41,11 +42,14 @@ import { heard, labelOf, startLive, stepsOf } from "../engine/live.ts";
 import { makeArtefact } from "../engine/make.ts";
 import { wireFault } from "../engine/messages.ts";
 import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
+import { timePaired, TIMES } from "./paired.ts";
+import { readAblation } from "./summary.ts";
 import { type AblationRecord, type AblationSummary, summaryCodec } from "./summary_types.ts";
 import { DEFAULT_CACHE, jobContext } from "../engine/context.ts";
 import { checkTrainable } from "../engine/models.ts";
 import type { Resolved, ResolveError } from "../engine/resolve.ts";
 import { setAside } from "../engine/run.ts";
+import type { StepError } from "../train/programs.ts";
 import { workOf } from "../engine/work.ts";
 import type { LiveLog } from "../runs/live.ts";
 import { writeAblation } from "./write.ts";
@@ -104,7 +108,8 @@ export type AblateError =
   | LockError
   | MetricsError
   | ResolveError
-  | RunError;
+  | RunError
+  | StepError;
 
 interface Team extends MadeBy {
   readonly slots: number;
@@ -200,12 +205,32 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
   };
 };
 
-/** The ablation with a team that is there. */
+/** Steps that an arm does in a round of {@link timeArms}, and rounds. */
+const TIMED = { steps: 2, rounds: 8 };
+
+/**
+ * Times the arms of a finished ablation side by side, on the device of the context, and writes its summary anew. Nothing
+ * is done where times are there, with one arm alone, and for trainings on mixtures.
+ */
+export const timeArms = (directory: string): Effect.Effect<AblationSummary, AblateError, Device> =>
+  Effect.gen(function* () {
+    const { config, manifest, record, times } = yield* readAblation(directory),
+      [first] = trainsOf(config.base);
+    if (times === undefined && config.arms.length > 1 && typeof first?.data === "object") {
+      const { configHash } = manifest, { command } = record;
+      const timed = yield* timePaired({ config, configHash, command, ...TIMED });
+      yield* writeJson(`${directory}/${TIMES}`, timed);
+    }
+    return yield* writeAblation(directory);
+  });
+
+/** The ablation with a team that is there; `finish` makes its summary once all is done. */
 const run = <R>(
   options: AblateOptions,
   experiments: readonly Resolved[],
   team: Team,
   make: MakeJob<R>,
+  finish: (directory: string) => Effect.Effect<AblationSummary, AblateError, R>,
 ): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
   Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;
@@ -252,8 +277,8 @@ const run = <R>(
       },
     }).pipe(Effect.onInterrupt(() => Effect.ignore(stop)));
     if (everywhere !== undefined) return yield* Effect.fail(everywhere);
-    const summary = yield* writeAblation(out);
     const [first] = failed;
+    const summary = yield* (first === undefined ? finish : writeAblation)(out);
     if (first === undefined) return { directory: out, summary };
     return yield* Effect.fail(
       new AblationError({
@@ -302,6 +327,7 @@ export const ablate = (
       experiments,
       { device, code, slots: workers },
       (slot, job, onWait) => makeOnWorker(clients[slot]!, job, onWait),
+      (directory) => timeArms(directory).pipe(Effect.provide(deviceNamed(deviceName))),
     );
   }));
 
@@ -323,5 +349,6 @@ export const ablateHere = (options: AblateOptions): Effect.Effect<AblationResult
             return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
           }),
         ),
+      timeArms,
     );
   }));

@@ -203,18 +203,30 @@ const bridgeAlone = (base: Experiment): readonly string[] =>
 
 const grows = armNamed("cos-20-84");
 const quickNames = ["resampler-84-84", "cos-20-84", "cos-8-132"];
-const decoderNames = ["cos-20-84-fresh", "cos-20-84-frozen"] as const;
+const decoderNames = ["cos-20-84-fresh", "cos-20-84-frozen", "cos-20-84-lora"] as const;
+
+/** Low-rank adapters of the decoder in place of its own weights, at the learning rate of the bridge. */
+const adapters = (base: Experiment): readonly string[] => [
+  setting("model.adapter", { rank: 8, alpha: 16 }),
+  ...trainsOf(base).flatMap(({ name, learningRate }) => [
+    setting(`${name}.trainable`, ["bridge", "lora"]),
+    ...(typeof learningRate === "number"
+      ? []
+      : [setting(`${name}.learningRate`, { bridge: learningRate.bridge, lora: learningRate.bridge })]),
+  ]),
+];
 
 const quick: Family = {
   name: "quickstart",
   about:
     "The resampler with many tokens, and Chain-of-Sight that grows from 20 and 8; from 20 again with a decoder that " +
-    "starts from nothing, and with one that is frozen.",
+    "starts from nothing, with one that is frozen, and with low-rank adapters of a frozen one.",
   table: null,
   arms: (base) => [
     ...quickNames.map(armNamed),
     { name: decoderNames[0], settings: [...grows.settings, ...freshDecoder(base)] },
     { name: decoderNames[1], settings: [...grows.settings, ...bridgeAlone(base)] },
+    { name: decoderNames[2], settings: [...grows.settings, ...adapters(base)] },
   ],
   baseline: quickNames[0]!,
   few: [...quickNames, ...decoderNames],

@@ -21,22 +21,24 @@ const TITLES: Readonly<Record<string, string>> = { pretrain: "Pre-training", fin
 /** A stage as figures title it. */
 export const stageTitle = (stage: string): string => own(TITLES, stage) ?? stage;
 
-/** A score against relative time of the first training, or its FLOPs, every arm a point with its interval. */
+/** A score against relative time of the first training, its FLOPs where arms are not timed side by side, every arm a point with its interval. */
 export const timeFigure = (
   { arms, baseline, seeds }: AblationSummary,
   metric: MetricInfo,
-  by: "measured" | "predicted" = "measured",
+  by: "measured" | "predicted" = arms.every(({ time }) => time.measured !== undefined)
+    ? "measured"
+    : "predicted",
 ): Figure =>
   timeScoreChart({
     title: `${metric.label} against pre-training ${by === "measured" ? "time" : "FLOPs"}`,
     subtitle: `means over ${seeds.length} seeds, 95 % intervals over seeds and scenes; ${baseline} = 1, ` +
-      (by === "measured" ? "as measured" : "by FLOPs"),
+      (by === "measured" ? "side by side" : "by FLOPs"),
     ...(by === "measured" ? {} : { xLabel: "FLOPs of pre-training relative to the baseline (×)" }),
     points: arms.map((arm) => {
       const { value, low, high } = arm.scores[metric.name]!;
       return {
         label: labelOf(arm),
-        time: arm.time[by],
+        time: by === "measured" ? arm.time.measured!.value : arm.time.predicted,
         score: 100 * value,
         low: 100 * low,
         high: 100 * high,

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect";
 import { isAbsolute, join } from "node:path";
 import { decode, type DecodeError, fromEither } from "../base/bridge.ts";
-import { meanOf } from "../base/bootstrap.ts";
-import type { DiskError } from "../base/disk.ts";
+import { type Interval, meanOf } from "../base/bootstrap.ts";
+import { type DiskError, existing } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
 import { type ArtefactResult, readResult } from "../engine/artefact.ts";
@@ -18,6 +18,7 @@ import {
 import { stageCommand } from "./commands.ts";
 import { ablationCodec, type AblationConfig, type Arm, experimentOf } from "./config.ts";
 import { configOfArm } from "./families.ts";
+import { pairedCodec, type PairedTimes, TIMES } from "./paired.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
 import {
   type AblationRecord,
@@ -42,6 +43,8 @@ export interface StoredAblation {
   readonly record: AblationRecord;
   /** The store, as a path from here. */
   readonly store: string;
+  /** Its arms side by side, once they are timed. */
+  readonly times?: PairedTimes;
 }
 
 /** Where a store lies, given the directory of an ablation and the path from there. */
@@ -57,7 +60,9 @@ export const readAblation = (directory: string): Effect.Effect<StoredAblation, S
     const manifest = yield* readManifest(directory);
     const config = yield* decode(ablationCodec(), `${directory}/manifest.json`)(manifest.config);
     const record = yield* readJson(`${directory}/record.json`, recordCodec());
-    return { directory, manifest, config, record, store: storeFrom(directory, record.store) };
+    const timed = `${directory}/${TIMES}`;
+    const times = (yield* existing(timed)) ? { times: yield* readJson(timed, pairedCodec) } : {};
+    return { directory, manifest, config, record, store: storeFrom(directory, record.store), ...times };
   });
 
 interface Finished {
@@ -128,15 +133,6 @@ const trainingsOf = ({ trainings }: Work): readonly string[] => Object.keys(trai
 const byTraining = <A>(work: Work, of: (stage: string) => A): Readonly<Record<string, A>> =>
   Object.fromEntries(trainingsOf(work).map((stage) => [stage, of(stage)]));
 
-/** Seconds of all steps of the first training. */
-const secondsOf = ({ results }: Finished, work: Work): number => {
-  const [first] = trainingsOf(work) as [string];
-  return (results[first]!.numbers.secondsPerStep ?? NaN) * work.trainings[first]!.steps;
-};
-
-const meanSeconds = ({ work, seeds }: FinishedArm): number =>
-  meanOf(seeds.map((finished) => secondsOf(finished, work)));
-
 const flopsOf = ({ work }: FinishedArm): number => {
   const { flops, steps } = work.trainings[trainingsOf(work)[0]!]!;
   return flops * steps;
@@ -168,6 +164,7 @@ const armSummary = (
   baseline: FinishedArm | undefined,
   metrics: readonly string[],
   draws: (seeds: number, scenes: number) => Draws,
+  measured: Interval | undefined,
 ): ArmSummary => {
   const { work, seeds } = arm;
   const drawsFor = (outcomes: readonly Outcome[]): Draws => draws(outcomes.length, outcomes[0]!.sums.length);
@@ -185,7 +182,6 @@ const armSummary = (
       const a = bySeed(mine, metric), b = bySeed(theirs, metric);
       return paired(a, b) ? [[metric, differenceWithInterval(a, b, drawsFor(a))] as const] : [];
     }));
-  const seconds = meanSeconds(arm);
   return {
     name: work.arm,
     bridge: work.bridge,
@@ -193,9 +189,8 @@ const armSummary = (
     resolution: byTraining(work, (stage) => work.trainings[stage]!.resolution),
     steps: byTraining(work, (stage) => work.trainings[stage]!.steps),
     time: {
-      measured: baseline === undefined ? NaN : seconds / meanSeconds(baseline),
       predicted: baseline === undefined ? NaN : flopsOf(arm) / flopsOf(baseline),
-      seconds,
+      ...(measured === undefined ? {} : { measured }),
     },
     loss: byTraining(
       work,
@@ -274,7 +269,10 @@ export const summaryOfStored = (stored: StoredAblation): Effect.Effect<AblationS
       configHash: manifest.configHash,
       command: record.command,
       metrics,
-      arms: arms.map((arm) => armSummary(arm, baseline, names, draws)),
+      arms: arms.map((arm) => {
+        const timed = stored.times?.arms.find((one) => one.arm === arm.work.arm);
+        return armSummary(arm, baseline, names, draws, timed?.ratio);
+      }),
       failures: failuresOf(stored),
     };
   });

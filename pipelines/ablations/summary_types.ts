@@ -7,6 +7,7 @@
  *                     their status, so that it shows how far a running ablation is
  *     record.json     {@link AblationRecord}: what was asked for, and the artefacts of every arm and seed
  *     summary.json    {@link AblationSummary}
+ *     times.json      steps of the first training of every arm, timed side by side (`paired.ts`)
  *     table.txt       the tables of the summary
  *     table.csv       the same, one line an arm and seed
  *     figures/        loss, time against score, and scores by arm, as SVG and PNG
@@ -134,10 +135,11 @@ export const armSummaryFields = object({
   /** Optimiser steps, by training. */
   steps: numbers,
   /**
-   * Time of the first training relative to the baseline: as measured, mean over seeds, and by FLOPs alone; NaN, null in
-   * JSON, until the baseline is finished. Seconds: of all its steps.
+   * Time of the first training relative to the baseline: by FLOPs, NaN, null in JSON, until the baseline is finished; and
+   * as measured, of its steps and the baseline's in turn, the median over rounds with its 95 % interval, once `times.json`
+   * is there.
    */
-  time: object({ measured: amount, predicted: amount, seconds: amount }),
+  time: object({ predicted: amount }, { measured: intervalCodec }),
   /** Means over seeds of the mean losses over the last tenth of the steps, by training. */
   loss: byStage,
   /** Mean scores over seeds, with 95 % bootstrap intervals over seeds and scenes. */

@@ -17,6 +17,10 @@ const percent = (x: number): string => Number.isFinite(x) ? (100 * x).toFixed(1)
 const signed = (x: number): string => `${x > 0 ? "+" : ""}${percent(x)}`;
 const times = (x: number): string => Number.isFinite(x) ? `${x.toFixed(2)}x` : "-";
 
+/** Time of steps beside the baseline's, with its interval; a dash where arms are not timed. */
+export const measuredText = ({ time: { measured } }: ArmSummary): string =>
+  measured === undefined ? "-" : `${times(measured.value)} [${times(measured.low)}, ${times(measured.high)}]`;
+
 /** Visual tokens of an arm by training, with a word or sign between: `20 -> 84`. */
 export const tokensOf = ({ tokens }: Pick<ArmSummary, "tokens">, between: string): string =>
   Object.values(tokens).join(between);
@@ -24,7 +28,7 @@ export const tokensOf = ({ tokens }: Pick<ArmSummary, "tokens">, between: string
 /** What the last training of an arm has: its loss, its tokens, its resolution. */
 export const lastOf = <A>(byTraining: Readonly<Record<string, A>>): A => Object.values(byTraining).at(-1)!;
 
-/** Arms with tokens, time as measured and as predicted, loss, and mean scores with intervals, in per cent. */
+/** Arms with tokens, time of pre-training steps side by side and by FLOPs, loss, and mean scores with intervals, in per cent. */
 export const tableOf = ({ arms, metrics, seeds }: AblationSummary): SummaryTable => ({
   title: `mean scores over ${seeds.length} ${
     seeds.length === 1 ? "seed" : "seeds"
@@ -34,7 +38,7 @@ export const tableOf = ({ arms, metrics, seeds }: AblationSummary): SummaryTable
     arm.name,
     tokensOf(arm, " -> "),
     String(lastOf(arm.resolution)),
-    times(arm.time.measured),
+    measuredText(arm),
     times(arm.time.predicted),
     lastOf(arm.loss).toFixed(3),
     ...metrics.map(({ name }) => {

@@ -10,7 +10,7 @@ import {
 } from "../ablations/summary_types.ts";
 import type { Figure } from "../figures/plot.ts";
 import { figuresOf, timeFigure } from "../ablations/figures.ts";
-import { lastOf, warningOf } from "../ablations/table.ts";
+import { lastOf, measuredText, warningOf } from "../ablations/table.ts";
 import { storeFrom } from "../ablations/summary.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../base/hash.ts";
@@ -56,8 +56,8 @@ const armTable = (summary: AblationSummary): ReportTable => {
       `Per cent, means over ${seeds.length} ${
         seeds.length === 1 ? "seed" : "seeds"
       } with 95 % intervals of seeds ` +
-      "and scenes drawn again. Time of the first training relative to the baseline: as measured, by FLOPs alone, and " +
-      "as the paper reports it for its row.",
+      "and scenes drawn again. Steps of the first training relative to the baseline's: timed side by side, by FLOPs, " +
+      "and as the paper reports it for its row.",
     columns: [
       "arm",
       ...trainings.map((stage) => `${stage} tokens`),
@@ -70,7 +70,7 @@ const armTable = (summary: AblationSummary): ReportTable => {
       values: [
         arm.name,
         ...trainings.map((stage) => arm.tokens[stage]),
-        short(arm.time.measured),
+        measuredText(arm),
         short(arm.time.predicted),
         arm.paper[0]?.relativeTime ?? undefined,
         ...metrics.map(({ name }) => per(arm.scores[name])),
@@ -99,7 +99,7 @@ const seedTable = (summary: AblationSummary): ReportTable => {
     columns: [
       "arm",
       "seed",
-      ...trainings.flatMap((stage) => [`${stage} loss`, `${stage} s/step`]),
+      ...trainings.map((stage) => `${stage} loss`),
       ...metrics.map(({ label }) => label),
     ],
     rows: arms.flatMap((arm) =>
@@ -107,7 +107,7 @@ const seedTable = (summary: AblationSummary): ReportTable => {
         values: [
           arm.name,
           seed.seed,
-          ...trainings.flatMap((stage) => [seed.loss[stage], short(seed.secondsPerStep[stage] ?? NaN)]),
+          ...trainings.map((stage) => seed.loss[stage]),
           ...metrics.map(({ name }) => {
             const score = seed.scores[name];
             return score === undefined ? undefined : Number((100 * score).toFixed(1));
@@ -208,9 +208,7 @@ export const ablationReport = (
         `${warning === undefined ? "" : `${warning} `}${summary.arms.length} arms, seeds ${
           summary.seeds.join(", ")
         }, on ${summary.device}` +
-        (summary.workers > 1
-          ? `; ${summary.workers} jobs at a time, so that times are of a shared machine`
-          : "") +
+        (summary.workers > 1 ? `, ${summary.workers} jobs at a time` : "") +
         `. Made by: ${summary.command}`,
       tables: [
         armTable(summary),

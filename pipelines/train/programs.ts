@@ -16,7 +16,10 @@ import { type StepSource, stepSource } from "./step_source.ts";
 import { sumOverRanks } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
 
-/** What a step can fail with. */
+/**
+ * What a step can fail with.
+ * @internal
+ */
 export type StepError = DeviceError | RanksError | TreeError;
 
 /** A step on batches of one shape. */

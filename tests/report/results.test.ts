@@ -9,8 +9,8 @@ import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts
 import { ablation } from "../support/ablations.ts";
 import { ARTEFACTS, isKeptLine, keepAblation } from "../../pipelines/report/results/keep.ts";
 import { resultsPage } from "../../pipelines/report/results/page.ts";
-import { timePaired } from "../../pipelines/report/results/paired.ts";
-import { readResults, TIMES } from "../../pipelines/report/results/read.ts";
+import { timePaired, TIMES } from "../../pipelines/ablations/paired.ts";
+import { readResults } from "../../pipelines/report/results/read.ts";
 import { readManifest, writeJson } from "../../pipelines/runs/run_directory.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -120,6 +120,11 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
   const found = await keep();
   assert.equal(found.arms.map(({ scores }) => scores), summary.arms.map(({ scores }) => scores));
   assert.equal(found.arms.map(({ time }) => time), summary.arms.map(({ time }) => time));
+  assert.equal(summary.arms.find(({ name }) => name === summary.baseline)!.time, {
+    predicted: 1,
+    measured: { value: 1, low: 1, high: 1 },
+  });
+  assert.ok(summary.arms.every(({ time }) => time.measured !== undefined), "arms are timed side by side");
   assert.match(summary.arms[0]!.seeds[0]!.origin.evaluate!.command, "--store");
   assert.not.match(found.arms[0]!.seeds[0]!.origin.evaluate!.command, "--store");
   const files = filesIn(kept), bytes = files.map((file) => Deno.readTextFileSync(file));
@@ -168,7 +173,7 @@ keeping("arms are timed side by side, in turn, and the page takes that for the t
   assert.ok(seconds > 0 && low > 0 && low <= value && value <= high);
   await Effect.runPromise(writeJson(`${path}/${TIMES}`, times));
   const page = resultsPage(await Effect.runPromise(readResults(`${folder}/kept`)));
-  assert.match(page, `${value.toFixed(2)}x | [${low.toFixed(2)}x, ${high.toFixed(2)}x] side by side`);
+  assert.match(page, `${value.toFixed(2)}x | [${low.toFixed(2)}x, ${high.toFixed(2)}x]`);
 });
 
 keeping("of metrics the first and the last line are kept, and some between", () => {

@@ -3,10 +3,10 @@ import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../abla
 import type { ArtefactResult } from "../../engine/artefact.ts";
 import type { Outcome } from "../../engine/outcomes.ts";
 import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
-import { type Interval, meanOf } from "../../base/bootstrap.ts";
+import type { Interval } from "../../base/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";
 import type { Claim, ClaimTerm, Comparison, TimeComparison } from "./claim.ts";
-import type { PairedTimes } from "./paired.ts";
+import type { PairedTimes } from "../../ablations/paired.ts";
 import { judge, type Judged, judgeTime, verdictOf } from "./verdict.ts";
 
 /** An ablation as it is kept among the results. */
@@ -53,15 +53,8 @@ export interface TimeRow extends Judged {
   readonly record: string;
   /** The arm that is 1. */
   readonly baseline: string;
-  /**
-   * Side by side, the median ratio with its interval over rounds; else, of the runs, that of means over seeds with the
-   * least and the greatest of any two seeds.
-   */
+  /** Side by side: the median ratio with its interval over rounds. */
   readonly measured: Interval;
-  /** Whether it was measured side by side. */
-  readonly paired: boolean;
-  /** Of the runs: ratio of means over seeds. */
-  readonly ofRuns: number;
   /** By operations alone. */
   readonly predicted: number;
 }
@@ -143,26 +136,14 @@ const compared = (record: KeptAblation, comparison: Comparison, level: number): 
 };
 
 const timed = (record: KeptAblation, comparison: TimeComparison): readonly TimeRow[] => {
-  const { summary } = record;
-  const arm = armOf(record, comparison.arm), base = armOf(record, summary.baseline);
-  if (summary.family !== "main" || arm === undefined || base === undefined) return [];
-  const secondsOf = (of: ArmSummary): readonly number[] =>
-    of.seeds.map(({ secondsPerStep }) => secondsPerStep.pretrain! * of.steps.pretrain!);
-  const mine = secondsOf(arm), theirs = secondsOf(base);
-  const ofRuns = meanOf(mine) / meanOf(theirs);
-  const paired = record.times?.arms.find((one) => one.arm === comparison.arm)?.ratio;
-  const measured = paired ?? {
-    value: ofRuns,
-    low: Math.min(...mine) / Math.max(...theirs),
-    high: Math.max(...mine) / Math.min(...theirs),
-  };
+  const { summary } = record, arm = armOf(record, comparison.arm);
+  const measured = record.times?.arms.find((one) => one.arm === comparison.arm)?.ratio;
+  if (summary.family !== "main" || arm === undefined || measured === undefined) return [];
   return [{
     comparison,
     record: record.name,
     baseline: summary.baseline,
     measured,
-    paired: paired !== undefined,
-    ofRuns,
     predicted: arm.time.predicted,
     ...judgeTime(measured, comparison.bound),
   }];

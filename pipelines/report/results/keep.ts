@@ -11,6 +11,7 @@
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import { timeFigure } from "../../ablations/figures.ts";
+import { TIMES } from "../../ablations/paired.ts";
 import { readAblation, type StoredError, summarise } from "../../ablations/summary.ts";
 import { type AblationSummary, summaryCodec } from "../../ablations/summary_types.ts";
 import { readJson } from "../../runs/run_directory.ts";
@@ -168,6 +169,9 @@ export const keepAblation = (
       store: `../${ARTEFACTS}`,
       command: record.command.replace(/ --store (?:'[^']*'|\S+)/, ""),
     });
+    if (yield* existing(`${directory}/${TIMES}`)) {
+      yield* compactCopy(`${directory}/${TIMES}`, `${to}/${TIMES}`);
+    }
     const said = note ?? (yield* noteBefore(`${to}/kept.json`));
     yield* writeCompact(`${to}/kept.json`, { format: 1, note: said } satisfies Kept);
     const summary = yield* summarise(to);

@@ -54,12 +54,11 @@ const scoreRow = (row: ComparisonRow): readonly string[] => {
 };
 
 const timeRow = (row: TimeRow): readonly string[] => {
-  const { comparison: { arm, bound, decides }, record, baseline, measured, paired, ofRuns, predicted } = row;
+  const { comparison: { arm, bound, decides }, record, baseline, measured, predicted } = row;
   return [
     `${decides ? "" : "beside: "}${armLink(record, arm)} / ${armLink(record, baseline)}`,
     times(measured.value),
-    `[${times(measured.low)}, ${times(measured.high)}] ${paired ? "side by side" : "of seeds"}`,
-    times(ofRuns),
+    `[${times(measured.low)}, ${times(measured.high)}]`,
     times(predicted),
     times(bound),
     record,
@@ -93,7 +92,6 @@ const claimPart = (result: ClaimResult): string => {
         "time of pre-training",
         "measured",
         "range",
-        "of the runs",
         "by FLOPs",
         "at most",
         "record",
@@ -154,10 +152,9 @@ const reading = [
   "arm scores beyond its controls (the average picture, and the picture of another scene), in which case a " +
   "difference is not of seeing. A claim with several deciding rows holds if all do and falls with any. Claims, " +
   "bounds and deciding scores are in `pipelines/report/results/claims.ts`.",
-  "**Times** are of steps of pre-training. Where a record has them side by side, each arm did some steps in turn in " +
-  "every round, so that other work on the machine fell on all; the ratio is the median over rounds with its 95 % " +
-  "interval. Else they are those of the runs, which lie minutes apart, and the range is the least and the greatest " +
-  "ratio of any two seeds.",
+  "**Times** are of steps of pre-training. Each arm did some steps in turn in every round, so that other work on " +
+  "the machine fell on all; the ratio is the median over rounds with its 95 % interval. Runs lie minutes apart: their " +
+  "own times are compared nowhere.",
 ];
 
 const tracing = (records: readonly KeptAblation[]): string =>

@@ -8,10 +8,6 @@ import { existing, namesIn, onDisk } from "../../base/disk.ts";
 import { readJson } from "../../runs/run_directory.ts";
 import type { KeptAblation } from "./evidence.ts";
 import { keptCodec } from "./keep.ts";
-import { pairedCodec } from "./paired.ts";
-
-/** Name of the file of times side by side in a record. */
-export const TIMES = "times.json";
 
 const foldersIn = async (folder: string): Promise<readonly string[]> => {
   const names: string[] = [];
@@ -22,7 +18,7 @@ const foldersIn = async (folder: string): Promise<readonly string[]> => {
 /** One record by its directory. */
 const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, StoredError> =>
   Effect.gen(function* () {
-    const { manifest, record, store } = yield* readAblation(directory);
+    const { manifest, record, store, times } = yield* readAblation(directory);
     const { note } = yield* readJson(`${directory}/kept.json`, keptCodec);
     const summary = yield* readJson(`${directory}/summary.json`, summaryCodec());
     const evaluations = new Map<string, ArtefactResult>();
@@ -33,9 +29,8 @@ const readKept = (directory: string, name: string): Effect.Effect<KeptAblation, 
       if (result !== undefined) evaluations.set(artefact, result);
     }
     const figures = yield* namesIn(`${directory}/figures`, ".svg");
-    const timed = `${directory}/${TIMES}`;
-    const times = (yield* existing(timed)) ? { times: yield* readJson(timed, pairedCodec) } : {};
-    return { name, note, manifest, record, summary, evaluations, figures, ...times };
+    const timed = times === undefined ? {} : { times };
+    return { name, note, manifest, record, summary, evaluations, figures, ...timed };
   });
 
 /** All records of a folder, by name. */

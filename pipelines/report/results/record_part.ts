@@ -58,12 +58,11 @@ const sizeText = (record: KeptAblation): string => {
 const armTable = (record: KeptAblation): string => {
   const { summary: { arms, metrics } } = record;
   return tableOf(
-    ["arm", "tokens", "px", "time", "by FLOPs", ...metrics.map(({ label }) => label)],
+    ["arm", "tokens", "px", "by FLOPs", ...metrics.map(({ label }) => label)],
     arms.map((arm: ArmSummary) => [
       `<a id="${anchorOf(record.name, arm.name)}"></a>${arm.name}`,
       tokensOf(arm, " → "),
       String(lastOf(arm.resolution)),
-      times(arm.time.measured),
       times(arm.time.predicted),
       ...metrics.map(({ name }) => {
         const { value, low, high } = arm.scores[name]!;
@@ -102,7 +101,6 @@ const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
     [
       "arm, seed",
       ...metrics.map(({ label }) => label),
-      "s a step",
       "loss",
       "pre-training",
       "fine-tuning",
@@ -111,10 +109,9 @@ const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
       "data",
     ],
     arms.flatMap(({ name, seeds }) =>
-      seeds.map(({ seed, scores, secondsPerStep, loss, origin }: SeedResult) => [
+      seeds.map(({ seed, scores, loss, origin }: SeedResult) => [
         `${name}, ${seed}`,
         ...metrics.map((metric) => percent(scores[metric.name] ?? NaN)),
-        (Object.values(secondsPerStep)[0] ?? NaN).toPrecision(3),
         lastOf(loss).toFixed(3),
         ...Object.values(origin).map(({ artefact }) => keyLink(artefact)),
         `\`${short(lastOf(origin).configHash)}\``,

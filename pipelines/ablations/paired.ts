@@ -7,25 +7,28 @@ import { type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import * as t from "io-ts";
-import { type AblationConfig, experimentsOf } from "../../ablations/config.ts";
-import { type SceneRows, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
-import { bridgeAfter } from "../../engine/jobs.ts";
-import { DEFAULT_CACHE } from "../../engine/context.ts";
-import type { Resolved, ResolveError } from "../../engine/resolve.ts";
-import { numbers } from "../../tune/step_work.ts";
-import { bootstrap } from "../../base/bootstrap.ts";
-import { languageTraining } from "../../stages/language.ts";
-import { viewsRead } from "../../stages/model.ts";
-import { freshModel } from "../../stages/train.ts";
-import type { LanguageSource } from "../../stages/source.ts";
-import { loadPrograms, type StepError } from "../../train/programs.ts";
-import { median } from "../../base/quantile.ts";
-import { RING } from "../../train/step_source.ts";
-import { cellsOf } from "../../vision/tower.ts";
-import type { TypeOf } from "../../base/bridge.ts";
-import { intervalCodec } from "../../base/bootstrap.ts";
+import { type AblationConfig, experimentsOf } from "./config.ts";
+import { type SceneRows, trainsOf, type TrainSpec } from "../engine/experiment.ts";
+import { bridgeAfter } from "../engine/jobs.ts";
+import { DEFAULT_CACHE } from "../engine/context.ts";
+import type { Resolved, ResolveError } from "../engine/resolve.ts";
+import { numbers } from "../tune/step_work.ts";
+import { bootstrap } from "../base/bootstrap.ts";
+import { languageTraining } from "../stages/language.ts";
+import { viewsRead } from "../stages/model.ts";
+import { freshModel } from "../stages/train.ts";
+import type { LanguageSource } from "../stages/source.ts";
+import { loadPrograms, type StepError } from "../train/programs.ts";
+import { median } from "../base/quantile.ts";
+import { RING } from "../train/step_source.ts";
+import { cellsOf } from "../vision/tower.ts";
+import type { TypeOf } from "../base/bridge.ts";
+import { intervalCodec } from "../base/bootstrap.ts";
 
-/** `times.json` of a record: its arms side by side. */
+/**
+ * `times.json` of an ablation: its arms side by side.
+ * @internal
+ */
 export interface PairedTimes extends TypeOf<typeof pairedCodec> {}
 
 const armType = t.strict({
@@ -59,6 +62,9 @@ export const pairedCodec = t.strict({
   /** The arms, the baseline first. */
   arms: t.readonlyArray(armType),
 });
+
+/** The file of {@link PairedTimes} in the directory of an ablation. */
+export const TIMES = "times.json";
 
 const pretrainOf = ({ experiment }: Resolved): TrainSpec => trainsOf(experiment)[0]!;
 
@@ -132,8 +138,8 @@ interface PairedOptions {
   readonly config: AblationConfig;
   /** Hash of its configuration. */
   readonly configHash: string;
-  /** Names of the arms beside the baseline. */
-  readonly arms: readonly string[];
+  /** Names of the arms beside the baseline; all of them if absent. */
+  readonly arms?: readonly string[];
   /** Steps of an arm in a round. */
   readonly steps: number;
   /** Rounds. */
@@ -146,13 +152,13 @@ const load = (): number => Deno.loadavg()[0]!;
 
 /** Times the arms of an ablation side by side on the device of the context. */
 export const timePaired = (
-  { config, configHash, arms, steps, rounds, command }: PairedOptions,
+  { config, configHash, arms = config.arms.map(({ name }) => name), steps, rounds, command }: PairedOptions,
 ): Effect.Effect<PairedTimes, ConfigError | ResolveError | StepError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), before = load(), sides: Side[] = [];
     const one = { ...config, seeds: config.seeds.slice(0, 1) };
     const experiments = yield* experimentsOf(one, DEFAULT_CACHE);
-    for (const name of [config.baseline, ...arms]) {
+    for (const name of new Set([config.baseline, ...arms])) {
       sides.push(yield* sideOf(experiments.find(({ experiment }) => experiment.name === name)!));
     }
     for (const side of sides) yield* windowOf(side, steps);
