@@ -3,7 +3,7 @@
  *
  *     deno task cos ask --image photo.jpg --question "is there a cow"
  *         [--checkpoint runs/quickstart-small-1] [--arm NAME] [--device auto|webgpu|dawn|cpu] [--max-tokens N] [--temperature T] [--top-p P] [--top-k K] [--seed N]
- *         [--beams N] [--json] [--show out.png] [--benchmark NAME]
+ *         [--beams N] [--download] [--json] [--show out.png] [--benchmark NAME]
  *
  * The answer is written to standard output as it comes, everything else to standard error.
  */
@@ -20,7 +20,8 @@ import { type Answer, ask } from "../ask/ask.ts";
 import { shippedModel } from "../ask/shipped.ts";
 import { askedOf } from "../text/record_turns.ts";
 import { notice, print, printPart } from "../terminal/output.ts";
-import { choiceFlag, intFlag, switchFlag } from "./flags.ts";
+import { withDownloads } from "../weights/huggingface/hub.ts";
+import { choiceFlag, downloadFlag, intFlag, switchFlag } from "./flags.ts";
 
 const optional = <A>(flag: Flag.Flag<A>, what: string) =>
   flag.pipe(Flag.optional, Flag.withDescription(what));
@@ -60,6 +61,7 @@ const flags = {
     Flag.Literals("benchmark", benchmarks.map(({ name }) => name) as [string, ...string[]]),
     "ask in the prompt of this benchmark, and say what its score reads in the answer",
   ),
+  download: downloadFlag,
   json: switchFlag("json", "write the answer and what it was made with as one line of JSON"),
   show: optional(
     Flag.String("show"),
@@ -167,6 +169,7 @@ export const command = Command.make(
       seed,
       benchmark,
       question,
+      download,
       ...rest
     },
   ) =>
@@ -189,5 +192,5 @@ export const command = Command.make(
       print(json ? JSON.stringify(answer) : "");
       for (const line of [...notesOn(answer.answer), ...notes(answer)]) notice(line);
       if (Option.isSome(show)) notice(`where it looked: ${show.value}`);
-    }).pipe(Effect.provide(deviceNamed(device))),
+    }).pipe((run) => download ? withDownloads(run) : run, Effect.provide(deviceNamed(device))),
 );

@@ -2,7 +2,7 @@
  * Runs for other programs.
  *
  *     deno task cos export <dir> --format huggingface|csv|parquet|tensorboard|html [--out folder] [--arm NAME]
- *         [--floats F32|F16|BF16] [--weights trained|ema] [--checkpoint last|best] [--json]
+ *         [--floats F32|F16|BF16] [--weights trained|ema] [--checkpoint last|best] [--download] [--json]
  */
 import { Command, Flag } from "effect/cli";
 import * as Effect from "effect/Effect";
@@ -15,7 +15,8 @@ import { indexRuns } from "../runs/index.ts";
 import { isArtefact } from "../runs/run_scores.ts";
 import { notice, print } from "../terminal/output.ts";
 import { oneLine } from "../terminal/visible.ts";
-import { choiceFlag, directoryArgument, jsonFlag, optionalText, switchFlag } from "./flags.ts";
+import { withDownloads } from "../weights/huggingface/hub.ts";
+import { choiceFlag, directoryArgument, downloadFlag, jsonFlag, optionalText, switchFlag } from "./flags.ts";
 
 const parts = {
   directory: directoryArgument(
@@ -51,6 +52,7 @@ const parts = {
       "huggingface: the last checkpoint or the best by validation; as the training says by default",
     ),
   ),
+  download: downloadFlag,
   all: switchFlag("all", "tables and TensorBoard: also the artefacts of stores, which runs share"),
   json: jsonFlag,
 };
@@ -59,7 +61,7 @@ const parts = {
 export const command = Command.make(
   "export",
   parts,
-  ({ directory: path, format, out, arm, floats, weights, checkpoint, all, json }) =>
+  ({ directory: path, format, out, arm, floats, weights, checkpoint, download, all, json }) =>
     Effect.gen(function* () {
       const folder = Option.getOrElse(out, () => `${path}/export/${format}`);
       const write = Effect.gen(function* () {
@@ -93,5 +95,5 @@ export const command = Command.make(
       });
       const files = yield* write;
       print(json ? JSON.stringify({ format, files }, null, 2) : files.join("\n"));
-    }),
+    }).pipe((run) => download ? withDownloads(run) : run),
 );

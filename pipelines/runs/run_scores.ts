@@ -41,7 +41,16 @@ export const scoresOfResult = (result: unknown): RunScores => ({
   arms: {},
 });
 
-/** Scores of a run, from its `summary.json`: of every arm, and the best arm's of each name. */
+/** What the evaluations of a run found: the numbers of its stages that are no trainings, which have a loss. */
+const evaluatedIn = (stages: unknown): Scores =>
+  Object.assign(
+    {},
+    ...Object.values(hasFields(stages) ? stages : {}).map(numbersIn).filter((of) =>
+      !Object.hasOwn(of, "loss")
+    ),
+  ) as Scores;
+
+/** Scores of a run, from its `summary.json`: of its evaluations, or of every arm and the best arm's of each name. */
 export const scoresOfSummary = (summary: unknown): RunScores => {
   const listed = hasFields(summary) ? own(summary, "arms") : undefined;
   const arms = Object.fromEntries(
@@ -52,7 +61,9 @@ export const scoresOfSummary = (summary: unknown): RunScores => {
         : [];
     }),
   );
-  const best: Record<string, number> = {};
+  const best: Record<string, number> = {
+    ...evaluatedIn(hasFields(summary) ? own(summary, "stages") : undefined),
+  };
   for (const scores of Object.values(arms)) {
     for (const [name, value] of Object.entries(scores)) best[name] = Math.max(best[name] ?? -Infinity, value);
   }

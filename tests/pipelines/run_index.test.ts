@@ -134,6 +134,8 @@ test("a run with arms has the scores of each, and the best of them; intervals co
       resampler: { presenceF1: 0.75, countAccuracy: 0.5 },
     },
   });
+  const stages = { pretrain: { loss: 2, firstLoss: 6 }, evaluate: { presenceF1: 0.7, countAccuracy: 0.5 } };
+  assert.equal(scoresOfSummary({ stages }), { scores: { presenceF1: 0.7, countAccuracy: 0.5 }, arms: {} });
   const run = { ...named("c"), ...found };
   const of = (where: string) => E.toUnion(queryRuns([run], { where: [where] }));
   assert.equal(of("scores.presenceF1>0.7"), [run]);
