@@ -1,6 +1,6 @@
 /** One case after the other: results are compared first, then whoever agrees is timed in rounds. */
 import { type TreeError, zerosArray } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { BenchCase } from "./cases.ts";
@@ -36,7 +36,7 @@ const losses = (program: Program, compared: readonly string[]) =>
 /** A case as a loaded program. Its memory is given back with the scope. */
 const prepareOurs = (c: BenchCase) =>
   Effect.gen(function* () {
-    const device = yield* theDevice(), program = yield* device.load(compile(c.source, device.profile));
+    const device = yield* theDevice(), program = yield* device.load(compileFor(device, c.source));
     // the optimiser's memory begins as zeros
     for (const [path, { dtype, shape }] of Object.entries(program.plan.inputs)) {
       yield* program.write({ [path]: c.values[path] ?? zerosArray(dtype, shape) });

@@ -17,7 +17,14 @@ import {
   type Tree,
   type TreeError,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Program, theDevice } from "@chain-of-sight/kernels";
+import {
+  compileFor,
+  type Device,
+  type DeviceError,
+  type Program,
+  type Source,
+  theDevice,
+} from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { loadBoth, promptRows, writeKnown } from "../pipelines/generate/generator.ts";
 import {
@@ -71,11 +78,11 @@ const WIDTH = 1024;
 const movers = (bytes: number) =>
   Effect.gen(function* () {
     const device = yield* theDevice(), rows = Math.ceil(bytes / (4 * WIDTH)), half = Math.ceil(rows / 2);
-    const load = (name: string, n: number, outputs: Parameters<typeof compile>[0]["outputs"]) =>
+    const load = (name: string, n: number, outputs: Source["outputs"]) =>
       Effect.gen(function* () {
         // a small input, so that a wait reads one number
         const source = { outputs, inputs: [input("tick", [1])] };
-        const program = yield* device.load(compile(source, device.profile));
+        const program = yield* device.load(compileFor(device, source));
         yield* program.write({
           [name]: ndarray("f32", [n, WIDTH], new Float32Array(n * WIDTH).fill(1)),
           tick: ndarray("f32", [1], Float32Array.of(0)),

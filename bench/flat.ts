@@ -25,7 +25,7 @@ import {
   type TreeError,
   warmupCosine,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, type Source, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, type Source, theDevice } from "@chain-of-sight/kernels";
 import { pipe } from "fp-ts/lib/function.js";
 import * as Effect from "effect/Effect";
 import v8 from "node:v8";
@@ -124,7 +124,7 @@ export const runFlat = (
   count: number,
 ): Effect.Effect<FlatReport, DeviceError | TreeError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const device = yield* theDevice(), plan = compile(flatSource(), device.profile);
+    const device = yield* theDevice(), plan = compileFor(device, flatSource());
     const program = yield* device.load(plan);
     yield* program.write(flatStart());
     const samples: FlatSample[] = [],

@@ -15,7 +15,7 @@ import {
 } from "@chain-of-sight/core";
 import {
   type Ceilings,
-  compile,
+  compileFor,
   type Device,
   type DeviceService,
   dispatchesOf,
@@ -71,9 +71,9 @@ interface Timing {
 }
 
 /** The best time of a description's kernels under the schedules of a service. */
-const timed = (outputs: Readonly<Record<string, Tensor>>, { profile, load }: DeviceService) =>
+const timed = (outputs: Readonly<Record<string, Tensor>>, service: DeviceService) =>
   Effect.scoped(Effect.gen(function* () {
-    const plan = compile({ outputs }, profile), program = yield* load(plan);
+    const { profile, load } = service, plan = compileFor(service, { outputs }), program = yield* load(plan);
     const times: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
       times.push((yield* program.profile(1)).reduce((n, k) => n + k.seconds, 0));
@@ -121,10 +121,7 @@ export const measureGpu = (
   Effect.gen(function* () {
     const plain = yield* theDevice(), { software, f16 } = plain.profile, lines: GpuLine[] = [];
     let known = given.known;
-    const service = (): DeviceService => ({
-      ...plain,
-      profile: { ...plain.profile, schedules: schedulesOf(known) },
-    });
+    const service = (): DeviceService => ({ ...plain, schedules: schedulesOf(known) });
     const say = (line: Omit<GpuLine, "met" | "provider">): void => {
       const judged = lineOf({ ...line, provider }, !software);
       lines.push(judged);

@@ -1,7 +1,7 @@
 /** Times a whole training step: many steps between two waits for the device, since a wait alone costs 11 ms. */
 import { bindingsOf, startScale, TreeError, zerosArray } from "@chain-of-sight/core";
 import {
-  compile,
+  compileFor,
   type Device,
   type DeviceError,
   explain,
@@ -66,7 +66,7 @@ const build = (options: StepOptions) =>
       catch: (e) => e as BenchError,
     });
     const described = performance.now();
-    const plan = compile(work.source, device.profile), planned = performance.now();
+    const plan = compileFor(device, work.source), planned = performance.now();
     const program = yield* device.load(plan);
     const time = {
       describe: described - began,

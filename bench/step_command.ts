@@ -2,7 +2,7 @@
  * Times a whole Chain-of-Sight training step, the same work as the PyTorch yardstick.
  *
  *     deno task bench step --preset gpu|full --tokens 32,80,336 [--precision f32|mixed]
- *       [--device deno|dawn|cpu] [--unchecked] [--half-sums] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
+ *       [--device deno|dawn|cpu] [--half-sums] [--batch N] [--remat] [--steps N] [--windows N] [--untuned]
  *       [--profile] [--svg FILE] [--json]
  */
 import { theDevice } from "@chain-of-sight/kernels";
@@ -40,10 +40,6 @@ const flags = {
   ),
   precision: choiceFlag("precision", precisions, "f32", "element types of the step"),
   device: benchDeviceFlag,
-  unchecked: switchFlag(
-    "unchecked",
-    "leave out the bounds checks of dawn, if every access is proved in range",
-  ),
   halfSums: halfSumsFlag,
   batch: Flag.optional(wholeFlag("batch", "sequences of a step; the preset's by default")),
   remat: switchFlag("remat", "compute decoder blocks again in the backward pass"),

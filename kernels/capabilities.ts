@@ -41,8 +41,6 @@ export interface Capabilities {
    * of the root mean square of the results, where sums in f32 have 1e-6 (BENCHMARKS.md).
    */
   readonly halfSums: boolean;
-  /** Whether the device keeps every access inside its buffer; without, programs must be proved before they run. */
-  readonly clamped: boolean;
 }
 
 /** A device without any special unit. */
@@ -53,5 +51,4 @@ export const noCapabilities: Capabilities = {
   matrices: [],
   halfProducts: false,
   halfSums: false,
-  clamped: true,
 };

@@ -1,12 +1,11 @@
 /** All that the compiler knows of a device. */
 import { type Capabilities, noCapabilities } from "./capabilities.ts";
-import type { Schedules } from "./schedule/chosen.ts";
 
 /** Capabilities and sizes that schedules and renderers depend on. */
 export interface DeviceProfile extends Capabilities {
   /** What the adapter calls itself. */
   readonly name: string;
-  /** Software devices run lanes in CPU vectors: no workgroup memory, few large tiles. */
+  /** Whether it is a software adapter, which runs lanes in CPU vectors. */
   readonly software: boolean;
   /** Most storage buffers in one kernel. */
   readonly maxBindings: number;
@@ -34,8 +33,6 @@ export interface DeviceProfile extends Capabilities {
   readonly longestSum: number;
   /** Turns of loops in one invocation after which the device stops it, silently. */
   readonly maxTurns: number;
-  /** Schedules that were measured to be better on this device than the default ones, by the form of their kernel. */
-  readonly schedules?: Schedules;
 }
 
 /** Most positions of kernels in WGSL: 2^32, less what the last tiles and the last workgroups may reach beyond. */

@@ -14,7 +14,6 @@ export const browserProvider = (): Provider => ({
   name: "browser",
   gpu: globalThis.navigator?.gpu,
   more: [],
-  clamped: true,
   mend: "use a browser with WebGPU over https or on localhost, or compute on the CPU",
 });
 

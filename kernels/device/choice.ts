@@ -18,8 +18,6 @@ export const deviceNames: readonly DeviceName[] = ["auto", "webgpu", "dawn", "cp
 export interface NamedDeviceOptions {
   /** Threads of the CPU; the machine's by default. */
   readonly threads?: number;
-  /** Dawn without its bounds checks: it then refuses programs with an access that is not proved in range. */
-  readonly unchecked?: boolean;
   /** Large products of f16 add up in f16 within 16 steps; in f32 by default. */
   readonly halfSums?: boolean;
 }
@@ -41,27 +39,18 @@ const withHalfSums = (device: Layer.Layer<Device, DeviceError>): Layer.Layer<Dev
 
 /**
  * The device of a name. `auto` takes a GPU through Deno's WebGPU, the CPU back end otherwise; never Dawn, and a software
- * adapter only where the CPU back end does not run. Fails with a DeviceError where bounds
- * checks shall be left out of a device that has no such switch, and where a device without f16 shall sum in f16.
+ * adapter only where the CPU back end does not run. Fails with a DeviceError where a device without f16 shall sum
+ * in f16.
  */
 export const deviceNamed = (
   name: DeviceName,
-  { threads, unchecked = false, halfSums = false }: NamedDeviceOptions = {},
+  { threads, halfSums = false }: NamedDeviceOptions = {},
 ): Layer.Layer<Device, DeviceError> => {
-  if (unchecked && name !== "dawn") {
-    return Layer.unwrap(Effect.fail(
-      new DeviceError({
-        fault: "refused",
-        got: `device ${name} without bounds checks`,
-        mend: "leave out --unchecked, or choose --device dawn, whose checks can be left out",
-      }),
-    ));
-  }
   const ours = cpu(threads === undefined ? {} : { threads }), as = halfSums ? { halfSums } : {};
   const devices: { readonly [N in DeviceName]: () => Layer.Layer<Device, DeviceError> } = {
     cpu: () => ours,
     webgpu: () => webGpu(as),
-    dawn: () => dawn(as, { unchecked }),
+    dawn: () => dawn(as),
     auto: () => gpuOrCpu(webGpu(as), ours),
   };
   return halfSums ? withHalfSums(devices[name]()) : devices[name]();

@@ -13,8 +13,6 @@ import { MATRICES, type Provider } from "./provider.ts";
 
 /** Settings of Dawn. */
 export interface DawnOptions {
-  /** Without the device's own bounds checks; programs with an access that is not proved in range are refused. */
-  readonly unchecked?: boolean;
   /** Dawn's back end; the platform's own by default. `null` computes nothing and checks every text. */
   readonly backend?: string;
 }
@@ -27,8 +25,8 @@ interface Module {
 const TOGGLES = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia"];
 
 /** What `create` is called with. */
-export const dawnArguments = ({ unchecked = false, backend }: DawnOptions): readonly string[] => [
-  `enable-dawn-features=${[...TOGGLES, ...(unchecked ? ["disable_robustness"] : [])].join(",")}`,
+const dawnArguments = ({ backend }: DawnOptions): readonly string[] => [
+  `enable-dawn-features=${TOGGLES.join(",")}`,
   ...(backend === undefined ? [] : [`backend=${backend}`]),
 ];
 
@@ -52,7 +50,6 @@ export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider,
         name: "dawn" as const,
         gpu: { requestAdapter: (wanted) => withoutStderr(() => root.requestAdapter(wanted)) },
         more: [MATRICES],
-        clamped: !(options.unchecked ?? false),
         mend:
           "install the GPU's Vulkan driver and libvulkan1; for a software device extract vk_swiftshader_icd.json and " +
           "libvk_swiftshader.so of Debian's chromium-common and point VK_DRIVER_FILES at the first (Dawn refuses " +

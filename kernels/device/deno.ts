@@ -22,7 +22,6 @@ export const denoProvider = (): Provider => {
       },
     },
     more: [],
-    clamped: true,
     mend:
       "install a Vulkan driver: the GPU vendor's, or Debian's mesa-vulkan-drivers and libvulkan1 for a software device",
   };

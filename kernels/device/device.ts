@@ -3,7 +3,8 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { type DeviceProfile, WGSL_POSITIONS } from "../device_profile.ts";
-import type { Plan } from "../plan/plan.ts";
+import { compile, type CompileOptions, type Plan, type Source } from "../plan/plan.ts";
+import type { Schedules } from "../schedule/schedule.ts";
 import type { DeviceError } from "./errors.ts";
 import { Health } from "./health.ts";
 import type { PipelineCache } from "./pipeline.ts";
@@ -14,6 +15,8 @@ import { matrixConfigs, type Opened, openGpu, type Provider } from "./provider.t
 export interface DeviceService {
   /** What the compiler may know of it. */
   readonly profile: DeviceProfile;
+  /** Schedules that measurements found to be better on it than the default ones. */
+  readonly schedules?: Schedules;
   /**
    * Puts a compiled plan on the device; its buffers live as long as the scope. Inputs that a program of `beside` has
    * under the same path are shared with it: written once, and state of the one is state of the other.
@@ -31,6 +34,13 @@ const key = Context.Service<Device, DeviceService>("chain-of-sight/Device");
 
 /** The device service: `yield* theDevice()` where a program needs one. */
 export const theDevice = (): Context.Service<Device, DeviceService> => key;
+
+/** Compiles for a device, under the schedules that measurements found for it. */
+export const compileFor = (
+  { profile, schedules = {} }: Pick<DeviceService, "profile" | "schedules">,
+  source: Source,
+  options: CompileOptions = {},
+): Plan => compile(source, profile, { schedules, ...options });
 
 /** The profile of an opened device. */
 export const profileOf = (opened: Opened): DeviceProfile => {
@@ -53,7 +63,6 @@ export const profileOf = (opened: Opened): DeviceProfile => {
     matrices: matrixConfigs(opened),
     halfProducts: false,
     halfSums: false,
-    clamped: provider.clamped,
     software,
     maxBindings: Math.min(32, device.limits.maxStorageBuffersPerShaderStage),
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,

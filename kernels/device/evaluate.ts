@@ -8,8 +8,8 @@ import {
   topological,
   type TreeError,
 } from "@chain-of-sight/core";
-import { compile, type CompileOptions } from "../plan/plan.ts";
-import { type Device, theDevice } from "./device.ts";
+import type { CompileOptions } from "../plan/plan.ts";
+import { compileFor, type Device, theDevice } from "./device.ts";
 import type { DeviceError } from "./errors.ts";
 
 /** Values of the roots. */
@@ -21,7 +21,7 @@ export const evaluate = (
   Effect.scoped(Effect.gen(function* () {
     const device = yield* theDevice();
     const outputs = Object.fromEntries(roots.map((t, i) => [`root ${i}`, t]));
-    const program = yield* device.load(compile({ outputs }, device.profile, options));
+    const program = yield* device.load(compileFor(device, { outputs }, options));
     const read = new Set(
       topological(roots).filter((t) => is("input", t)).map((t) => (t as Tensor<"input">).attributes.path),
     );

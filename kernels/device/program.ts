@@ -3,13 +3,12 @@ import type { NdArray, TreeError } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { DeviceProfile } from "../device_profile.ts";
-import { type Plan, profileFor } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { greatest, madeBy } from "../plan/blame.ts";
-import { unproved } from "../proof/unproved.ts";
 import { bytesText } from "../plan/explain.ts";
 import { without } from "../plan/memory.ts";
 import { type Homes, homesOf } from "../wgsl/module.ts";
-import { turnsOf } from "../schedule/turns.ts";
+import { iterationsOf } from "../schedule/choose.ts";
 import { dispatchesOf, type KernelDispatch } from "../wgsl/render.ts";
 import { DeviceError } from "./errors.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
@@ -155,28 +154,13 @@ export const loadProgram = (
         );
       }
     }
-    const outside = profile.clamped ? [] : unproved(plan, profileFor(plan, profile), dispatches);
-    const [first] = outside;
-    if (first !== undefined) {
-      return yield* Effect.fail(
-        new DeviceError({
-          fault: "refused",
-          got: `${outside.length} accesses not proved in range on an unchecked device: ${
-            outside.slice(0, 4).map((u) => `${u.access} (${u.label})`).join("; ")
-          }`,
-          mend: "open the device without `unchecked`",
-          kernel: first.label,
-          made: madeBy(plan, [first.kernel]),
-        }),
-      );
-    }
-    const turns = (d: KernelDispatch): number => turnsOf(d.kernel, profileFor(plan, profile));
-    const endless = dispatches.find((d) => turns(d) > profile.maxTurns);
+    const iterations = (d: KernelDispatch): number => iterationsOf(d.kernel, plan.schedules);
+    const endless = dispatches.find((d) => iterations(d) > profile.maxTurns);
     if (endless !== undefined) {
       return yield* Effect.fail(
         new DeviceError({
           fault: "refused",
-          got: `a kernel whose loops take ${turns(endless)} turns`,
+          got: `a kernel whose loops take ${iterations(endless)} turns`,
           mend: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
           kernel: endless.label,
           made: madeBy(plan, [endless.kernel]),

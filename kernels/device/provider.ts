@@ -12,8 +12,6 @@ export interface Provider {
   readonly gpu: Pick<GPU, "requestAdapter"> | undefined;
   /** Features asked for beside the usual ones. */
   readonly more: readonly string[];
-  /** Whether accesses are kept inside buffers. */
-  readonly clamped: boolean;
   /** What to do where it has no adapter. */
   readonly mend: string;
 }

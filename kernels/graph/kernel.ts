@@ -1,5 +1,5 @@
 /** Kernels: what one dispatch computes, as scalar expressions over loops. Both code generators start from these. */
-import type { AttentionOp, ReduceOp, Tensor } from "@chain-of-sight/core";
+import { type AttentionOp, type ReduceOp, show, type Tensor } from "@chain-of-sight/core";
 import type { Index } from "../ir/index_expr.ts";
 import type { Place } from "./repeat.ts";
 import type { Value } from "../ir/value.ts";
@@ -211,3 +211,31 @@ export const readsOf = (kernel: Kernel): Tensor[] => {
 /** Memory that a kernel needs while it runs, beside what it reads and writes. */
 export const workspaceOf = (kernel: Kernel): readonly Tensor[] =>
   kernel.kind === "repeat" ? kernel.workspace : kernel.kind === "scatter" ? [kernel.links] : [];
+
+/** What a kernel computes, for people. */
+export const kernelLabel = (kernel: PlainKernel): string => {
+  const results = (ops: readonly string[]) => [...new Set(ops)].join("+");
+  switch (kernel.kind) {
+    case "loop":
+      return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
+        kernel.title ?? results([
+          ...kernel.reductions.map((r) => r.op),
+          ...kernel.outputs.map((o) => o.tensor.op),
+        ])
+      }`;
+    case "contraction": {
+      const { batch, m, n, k } = kernel.size;
+      const extra = kernel.outputs.map((o) => o.tensor.op).filter((op) => op !== "matmul");
+      return `matmul ${batch}x${m}x${n}x${k}${extra.length > 0 ? ` +${results(extra)}` : ""}`;
+    }
+    case "attention": {
+      const { batch, heads, queries, keys, width } = kernel.size;
+      const ops = results(kernel.outputs.map((o) => o.tensor.op));
+      return `${ops} ${batch}x${heads}x${queries}x${keys}x${width}`;
+    }
+    case "scatter":
+      return `scatterAdd ${kernel.positions} rows of ${kernel.width} into ${
+        show(kernel.outputs[0]!.tensor.shape)
+      }`;
+  }
+};

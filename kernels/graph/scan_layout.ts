@@ -68,6 +68,14 @@ export const layOutScans = (outputs: readonly Tensor[], alignment: number): Tens
   return outputs.map((t) => becomes.get(t)!);
 };
 
+/** Whether the slices of all scans lie at multiples of `alignment` bytes. */
+export const isLaidOut = (roots: readonly Tensor[], alignment: number): boolean =>
+  alignment <= 4 ||
+  topological(roots).filter((t) => is("scan", t)).every(({ attributes: { body, length } }) =>
+    body.slices.every((slice) => paddingOf(slice, length, alignment) === undefined) &&
+    isLaidOut(body.results, alignment)
+  );
+
 /** A scan whose slices are padded; `stacks` holds what other scans have padded already. */
 const aligned = (
   given: Tensor<"scan">,

@@ -1,14 +1,16 @@
 /** Explains a plan: its kernels with their work, its memory, its totals. Pure. */
-import { show } from "@chain-of-sight/core";
-import type { PlainKernel } from "../graph/kernel.ts";
+import { kernelLabel } from "../graph/kernel.ts";
+import { scheduleText } from "../schedule/schedule.ts";
 import { kernelCost } from "./cost.ts";
 import { stepsOf } from "./steps.ts";
 import type { Plan } from "./plan.ts";
 
-/** One line of an explanation: kernels of equal form and sizes together. */
+/** One line of an explanation: kernels of equal label together. */
 export interface ExplainedKernel {
   /** What it computes. */
   readonly label: string;
+  /** Its schedules, for people: empty where the device tiles by itself. */
+  readonly tiles: string;
   /** How often it occurs in one run. */
   readonly count: number;
   /** Floating-point operations of all occurrences. */
@@ -35,42 +37,18 @@ export interface Explanation {
   readonly buffers: number;
 }
 
-/** What a kernel computes, for people. */
-export const kernelLabel = (kernel: PlainKernel): string => {
-  const results = (ops: readonly string[]) => [...new Set(ops)].join("+");
-  switch (kernel.kind) {
-    case "loop":
-      return `${kernel.reductions.length > 0 ? "rows" : "map"} ${kernel.rows}x${kernel.columns} ${
-        kernel.title ?? results([
-          ...kernel.reductions.map((r) => r.op),
-          ...kernel.outputs.map((o) => o.tensor.op),
-        ])
-      }`;
-    case "contraction": {
-      const { batch, m, n, k } = kernel.size;
-      const extra = kernel.outputs.map((o) => o.tensor.op).filter((op) => op !== "matmul");
-      return `matmul ${batch}x${m}x${n}x${k}${extra.length > 0 ? ` +${results(extra)}` : ""}`;
-    }
-    case "attention": {
-      const { batch, heads, queries, keys, width } = kernel.size;
-      const ops = results(kernel.outputs.map((o) => o.tensor.op));
-      return `${ops} ${batch}x${heads}x${queries}x${keys}x${width}`;
-    }
-    case "scatter":
-      return `scatterAdd ${kernel.positions} rows of ${kernel.width} into ${
-        show(kernel.outputs[0]!.tensor.shape)
-      }`;
-  }
-};
-
 /** Explains a plan in numbers. */
 export const explain = (plan: Plan): Explanation => {
   const groups = new Map<string, ExplainedKernel>(), steps = stepsOf(plan);
+  const tilesOf = new Map<string, Set<string>>();
   for (const { kernel: k } of steps) {
-    const label = kernelLabel(k), { flops, bytes } = kernelCost(k);
+    const label = kernelLabel(k), { flops, bytes } = kernelCost(k), schedule = plan.schedules.get(k);
     const before = groups.get(label) ?? { label, count: 0, flops: 0, bytes: 0 };
+    const tiles = tilesOf.get(label) ?? new Set();
+    tilesOf.set(label, schedule === undefined ? tiles : tiles.add(scheduleText(schedule)));
     groups.set(label, {
       label,
+      tiles: [...tiles].join("; "),
       count: before.count + 1,
       flops: before.flops + flops,
       bytes: before.bytes + bytes,
@@ -105,10 +83,11 @@ export const bytesText = (n: number): string => unit(n, 1024, ["B", "KiB", "MiB"
 /** An explanation as text: totals, then the `most` lines that work hardest. */
 export const explainText = (plan: Plan, most = 30): string => {
   const e = explain(plan), lines = e.kernels.slice(0, most);
-  const rows = lines.map((k) => [String(k.count), k.label, flopsText(k.flops), bytesText(k.bytes)]);
-  const widths = [0, 1, 2, 3].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
+  const rows = lines.map((k) => [String(k.count), k.label, flopsText(k.flops), bytesText(k.bytes), k.tiles]);
+  const widths = [0, 1, 2, 3, 4].map((c) => Math.max(...rows.map((r) => r[c]!.length), 0));
   const text = rows.map((r) =>
-    r.map((cell, c) => c === 1 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ")
+    r.map((cell, c) => c === 1 || c === 4 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)).join("  ")
+      .trimEnd()
   );
   return [
     `${e.count} kernels in one submit, ${flopsText(e.flops)}, ${bytesText(e.bytes)} moved`,

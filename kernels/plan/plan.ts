@@ -1,28 +1,15 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
-import {
-  inlined,
-  is,
-  refuseLeaks,
-  show,
-  simplify,
-  type Tensor,
-  topological,
-  TreeError,
-} from "@chain-of-sight/core";
+import { is, refuseLeaks, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import { pairGradients } from "../graph/attention_pairs.ts";
-import { attentionOnly, decompose, fewQueries } from "../graph/decompose.ts";
+import { unpacked } from "../graph/foreach.ts";
 import { fuse } from "../graph/fuse.ts";
-import { refuseHalf } from "../graph/half.ts";
 import type { Kernel } from "../graph/kernel.ts";
-import { shortened } from "../graph/long_sums.ts";
-import { piecedProducts } from "../graph/product_pieces.ts";
-import { layOutScans } from "../graph/scan_layout.ts";
-import type { Schedules } from "../schedule/chosen.ts";
-import { packedOnce, tooLong, unpacked } from "../graph/foreach.ts";
-import { thinned } from "../graph/thin.ts";
+import { type KernelSchedules, schedulesFor } from "../schedule/choose.ts";
+import type { Schedules } from "../schedule/schedule.ts";
 import { insideWith } from "./inside.ts";
 import { type MemoryPlan, planMemory } from "./memory.ts";
+import { lowered } from "./passes.ts";
 import { checkPositions } from "./positions.ts";
 import { Remembered } from "./remember.ts";
 import { resultsOf } from "./results.ts";
@@ -47,7 +34,7 @@ export interface CompileOptions {
   readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
   readonly simplify?: boolean;
-  /** Schedules by the form of kernels, where they are not the default ones. Default: those of the profile. */
+  /** Schedules by the form of kernels, as measurements found them; the default ones elsewhere. */
   readonly schedules?: Schedules;
 }
 
@@ -65,16 +52,9 @@ export interface Plan {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Output name -> input path, as asked. */
   readonly donate: Readonly<Record<string, string>>;
-  /** Schedules that it was compiled with, beside the default ones. */
-  readonly schedules?: Schedules;
+  /** How each kernel is tiled; empty where the device tiles by itself. */
+  readonly schedules: KernelSchedules;
 }
-
-const scheduled = (profile: DeviceProfile, schedules: Schedules | undefined): DeviceProfile =>
-  schedules === undefined ? profile : { ...profile, schedules };
-
-/** A profile with the schedules of a plan: what its kernels are to be rendered with. */
-export const profileFor = (plan: Plan, profile: DeviceProfile): DeviceProfile =>
-  scheduled(profile, plan.schedules);
 
 const plans = new Remembered<Plan>();
 
@@ -85,25 +65,19 @@ export const compile = (source: Source, profile: DeviceProfile, options: Compile
   return plans.take(Object.values(outputs), rest, () => compileAnew(source, profile, options));
 };
 
-const compileAnew = (source: Source, device: DeviceProfile, options: CompileOptions): Plan => {
-  const schedules = options.schedules ?? device.schedules, profile = scheduled(device, schedules);
+const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOptions): Plan => {
   const names = Object.keys(source.outputs), donate = source.donate ?? {};
   const described = Object.values(source.outputs);
   refuseLeaks("compile", described);
-  const asked = inlined(described);
-  refuseHalf(asked, profile);
-  const fewest = options.attention === true ? 0 : profile.fewestQueries;
-  const simple = options.attention ?? profile.attention ? fewQueries(fewest) : attentionOnly;
-  const merge = options.fuse ?? true, batch = options.batch ?? merge;
-  const longest = Math.min(profile.maxBindingBytes, profile.maxBufferBytes);
-  const given = unpacked(batch ? tooLong(longest) : () => true)(decompose(asked, simple));
-  const simpler = options.simplify ?? true ? simplify(given) : given;
-  // a software device has few lanes, which tiles keep busy; without fusion the terms of sums would lie in memory
-  const shaped = options.fuse === false
-    ? simpler
-    : piecedProducts(profile)(profile.software ? simpler : thinned(simpler));
-  const short = shortened(profile.longestSum)(packedOnce(shaped));
-  const laidOut = layOutScans(short, profile.bindingAlignment);
+  const merge = options.fuse ?? true, batch = options.batch ?? merge, schedules = options.schedules ?? {};
+  const laidOut = lowered(described, {
+    profile,
+    fuse: merge,
+    batch,
+    attention: options.attention,
+    simplify: options.simplify ?? true,
+    schedules,
+  });
   const inputs: Record<string, Tensor> = {};
   const read = topological(described).filter((t) => is("input", t));
   for (const t of [...read, ...source.inputs ?? []]) {
@@ -134,6 +108,13 @@ const compileAnew = (source: Source, device: DeviceProfile, options: CompileOpti
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);
   const needed = read.map((t) => t.attributes.path);
-  const plan = { kernels, memory, inputs, needed, outputs: named, donate };
-  return schedules === undefined ? plan : { ...plan, schedules };
+  return {
+    kernels,
+    memory,
+    inputs,
+    needed,
+    outputs: named,
+    donate,
+    schedules: schedulesFor(kernels, profile, schedules),
+  };
 };

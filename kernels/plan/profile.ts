@@ -1,6 +1,6 @@
 /** Profiles: the time of every kernel beside its work, against what the device was measured to reach. Pure. */
-import type { PlainKernel } from "../graph/kernel.ts";
-import { bytesText, explain, flopsText, kernelLabel } from "./explain.ts";
+import { kernelLabel, type PlainKernel } from "../graph/kernel.ts";
+import { bytesText, explain, flopsText } from "./explain.ts";
 import type { Plan } from "./plan.ts";
 
 /** Time and work of the kernels of one label in one run. */

@@ -2,26 +2,8 @@
 import type { AttentionOp } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
-import { halfOperand, type MatrixSchedule, matrixUnits, PADDING } from "./matrix.ts";
-
-/**
- * Subgroups own queries (or keys, for their gradients) and walk with their workgroup over blocks of the others. Products
- * are of f16 with sums in f32; scores pass through workgroup memory, where lanes make weights of them.
- */
-export interface MatrixAttention {
-  /** Discriminates schedules. */
-  readonly kind: "matrices";
-  /** Queries, or keys, of a workgroup; a multiple of those of a subgroup. */
-  readonly rows: number;
-  /** Queries, or keys, of a subgroup: a multiple of the unit's rows that divides the lanes. */
-  readonly each: number;
-  /** Keys, or queries, of one block: a multiple of what the unit takes as columns and as steps. */
-  readonly block: number;
-  /** Lanes of a subgroup. */
-  readonly lanes: number;
-  /** The product that the unit computes at once. */
-  readonly unit: MatrixSchedule["unit"];
-}
+import { halfOperand, matrixUnits, PADDING } from "./matrix.ts";
+import type { MatrixAttention, Unit } from "./schedule.ts";
 
 /** What the three kernels hold: operands whose rows are owned, scores, weights made of them, and results. */
 export const heldBy: {
@@ -62,7 +44,7 @@ export interface MatrixAttentionLayout {
 const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
 
 /** What both a number of columns and a number of steps of the unit divide. */
-const common = ({ N, K }: MatrixSchedule["unit"]): number => N * K / gcd(N, K);
+const common = ({ N, K }: Unit): number => N * K / gcd(N, K);
 
 /** The layout of a tile of heads of `width` channels. */
 export const matrixAttentionLayout = (

@@ -1,9 +1,8 @@
 /** The form of a kernel: a name that two kernels share exactly when the same schedules do the same to both. */
 import { show, type Tensor } from "@chain-of-sight/core";
-import { type PlainKernel, valuesOf } from "../graph/kernel.ts";
+import { kernelLabel, type PlainKernel, valuesOf } from "../graph/kernel.ts";
 import type { Index } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
-import { kernelLabel } from "../plan/explain.ts";
 
 /** 53 bits of a text: two sums of 32 bits, each mixed by multiplication. */
 const digest = (text: string): string => {

@@ -4,19 +4,19 @@
  */
 import type { DeviceProfile } from "../device_profile.ts";
 import type { AttentionKernel, ContractionKernel, LoopKernel, PlainKernel } from "../graph/kernel.ts";
-import type { Schedule } from "./chosen.ts";
-import {
-  type ContractionSchedule,
-  type DirectSchedule,
-  scheduleContraction,
-  type SpreadSchedule,
-  type StagedSchedule,
-} from "./contraction.ts";
-import { attentionFits, type AttentionTiles, defaultAttention, plainAttention } from "./attention.ts";
-import { contractionFits, loopFits } from "./fits.ts";
-import { lanesOf } from "./lanes.ts";
-import { matrixFits, type MatrixSchedule, matrixSchedule, matrixUnits } from "./matrix.ts";
-import { type LoopSchedule, scheduleLoop } from "./loop.ts";
+import { contractionFits, stagedTile } from "./contraction.ts";
+import { stagedAttention } from "./attention.ts";
+import { defaultSchedule, scheduleFits } from "./choose.ts";
+import { matrixUnits } from "./matrix.ts";
+import type {
+  AttentionSchedule,
+  ContractionSchedule,
+  DirectSchedule,
+  LoopSchedule,
+  MatrixSchedule,
+  Schedule,
+  StagedSchedule,
+} from "./schedule.ts";
 
 /** A search space. */
 export interface Space {
@@ -43,13 +43,17 @@ type Patches<S> = Readonly<Record<string, readonly Partial<S>[]>>;
 
 const sidesOfTiles = [32, 64, 128, 256], sidesOfWorkers = [4, 8, 16];
 
+const PREFETCHES = (["none", "registers", "double buffer"] as const).map((prefetch) => ({ prefetch }));
+
+const BANDS = [1, 4, 8, 16].map((band) => ({ band }));
+
 const stagedPatches: Patches<StagedSchedule> = {
   tile: pairs(sidesOfTiles, sidesOfTiles).map(([rows, columns]) => ({ rows, columns })),
   each: pairs(sidesOfWorkers, sidesOfWorkers).map(([rows, columns]) => ({ each: { rows, columns } })),
-  ahead: (["nothing", "registers", "halves"] as const).map((ahead) => ({ ahead })),
-  apart: [false, true].map((apart) => ({ apart })),
+  prefetch: PREFETCHES,
+  interleaved: [false, true].map((interleaved) => ({ interleaved })),
   depth: [8, 16, 32].map((depth) => ({ depth })),
-  band: [1, 4, 8, 16].map((band) => ({ band })),
+  band: BANDS,
 };
 
 const directPatches: Patches<DirectSchedule> = {
@@ -57,10 +61,6 @@ const directPatches: Patches<DirectSchedule> = {
   workers: pairs([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16]).map(([across, down]) => ({ across, down })),
   products: [1, 2, 4, 8, 16, 32, 64].map((products) => ({ products })),
 };
-
-const spreadPatches = (lanes: number): Patches<SpreadSchedule> => ({
-  each: pairs([1, 2, 4], [1, 2, 4]).map(([times, quads]) => ({ rows: times * lanes, quads })),
-});
 
 const loopPatches: Patches<LoopSchedule> = {
   workers: pairs([1, 2, 4, 8, 16, 32, 64, 128, 256], [1, 2, 4, 8, 16, 32, 64, 128, 256])
@@ -84,33 +84,21 @@ const axesOf = <S extends Schedule>(
 const FEWEST = 32, MOST = 512;
 
 const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Space => {
-  const { m, n } = kernel.size, untuned = untunedOf(profile), matrices = matrixSchedule(kernel, untuned);
-  if (matrices !== undefined) return matrixSpace(matrices, kernel.size, profile);
-  const standard = scheduleContraction(kernel, untuned);
+  const { m, n } = kernel.size, standard = defaultSchedule(kernel, profile)!;
+  if (standard.kind === "matrices") return matrixSpace(standard, kernel, profile);
   const fits = (s: ContractionSchedule): boolean => {
-    if (!contractionFits(s, kernel, profile)) return false;
-    if (s.kind === "spread") return true;
+    if (s.kind === "matrices" || !contractionFits(s, kernel, profile)) return false;
     if (s.kind === "direct") {
       const { rows, quads, across, down, products } = s, workers = across * down * products;
       // no more than twice as many results as there are
-      return workers <= MOST && workers >= (profile.software ? 1 : FEWEST) &&
-        rows * down < 2 * Math.max(4, m) &&
+      return workers <= MOST && workers >= FEWEST && rows * down < 2 * Math.max(4, m) &&
         4 * quads * across < 2 * Math.max(4, n);
     }
     const workers = (s.rows / s.each.rows) * (s.columns / s.each.columns);
     return workers >= FEWEST && workers <= MOST && s.rows < 2 * m && s.columns < 2 * n;
   };
-  const staged: StagedSchedule = {
-    kind: "staged",
-    rows: 64,
-    columns: 64,
-    each: { rows: 8, columns: 8 },
-    depth: 16,
-    sums: kernel.core.dtype === "f16" && profile.halfSums ? "f16 in blocks" : "f32",
-    ahead: "nothing",
-    apart: false,
-    band: 1,
-  };
+  const staged = (rows: number, columns: number): StagedSchedule =>
+    stagedTile(kernel, profile, rows, columns);
   const direct: DirectSchedule = {
     kind: "direct",
     rows: 4,
@@ -120,39 +108,30 @@ const contractionSpace = (kernel: ContractionKernel, profile: DeviceProfile): Sp
     products: 1,
   };
   const starts: readonly ContractionSchedule[] = [
-    // software devices pay for every barrier: none there
-    ...(profile.software ? [] : [
-      staged,
-      { ...staged, rows: 128, columns: 128 },
-      { ...staged, rows: 128, columns: 64, ahead: "halves" as const },
-      { ...staged, rows: 64, columns: 128, ahead: "registers" as const },
-      { ...staged, rows: 32, columns: 32, each: { rows: 4, columns: 4 } },
-    ]),
+    staged(64, 64),
+    staged(128, 128),
+    { ...staged(128, 64), prefetch: "double buffer" },
+    { ...staged(64, 128), prefetch: "registers" },
+    { ...staged(32, 32), each: { rows: 4, columns: 4 } },
     direct,
     ...[2, 4, 8, 16, 32].map((products) => ({ ...direct, products })),
   ];
   return {
     standard,
     starts: starts.filter(fits).filter((s) => JSON.stringify(s) !== JSON.stringify(standard)),
-    axes: [
-      ...axesOf("staged", stagedPatches, fits),
-      ...axesOf("direct", directPatches, fits),
-      ...axesOf("spread", spreadPatches(lanesOf(profile)), fits),
-    ],
+    axes: [...axesOf("staged", stagedPatches, fits), ...axesOf("direct", directPatches, fits)],
   };
 };
 
 const loopSpace = (kernel: LoopKernel, profile: DeviceProfile): Space => {
-  const standard = scheduleLoop(kernel, untunedOf(profile));
   const fits = (s: LoopSchedule): boolean =>
-    loopFits(s, kernel, profile) && s.rows * s.splits >= (profile.software ? 1 : FEWEST) &&
+    scheduleFits(s, kernel, profile) && s.rows * s.splits >= FEWEST &&
     s.rows < 2 * Math.max(FEWEST, kernel.rows) &&
     (kernel.reductions.length > 0 || s.splits === 1 || kernel.columns > 1);
-  return { standard, starts: [], axes: axesOf("loop", loopPatches, fits) };
+  return { standard: defaultSchedule(kernel, profile)!, starts: [], axes: axesOf("loop", loopPatches, fits) };
 };
 
-const attentionPatches = (profile: DeviceProfile): Patches<AttentionTiles> => ({
-  single: [16, 32, 64, 128].map((workers) => ({ tiles: { kind: "single", workers } })),
+const attentionPatches = (profile: DeviceProfile): Patches<AttentionSchedule> => ({
   staged: pairs(pairs([32, 64, 128], [1, 2]), pairs([8, 16, 32, 64], [2, 4, 8]))
     .map(([[workers, own], [block, together]]) => ({
       tiles: { kind: "staged", workers, own, block, together },
@@ -171,39 +150,40 @@ const attentionPatches = (profile: DeviceProfile): Patches<AttentionTiles> => ({
   ),
 });
 
-/** Software devices have a way of their own, with nothing to choose. */
-const attentionSpace = (kernel: AttentionKernel, profile: DeviceProfile): Space | undefined => {
-  const tiles = defaultAttention(kernel, profile), plain = plainAttention(kernel, profile);
-  if (tiles.kind === "spread" || plain.kind === "spread") return undefined;
+const attentionSpace = (kernel: AttentionKernel, profile: DeviceProfile): Space => {
+  const standard = defaultSchedule(kernel, profile) as AttentionSchedule;
   // no more than twice as many lines as there are
   const { keys, queries } = kernel.size, longest = 2 * Math.max(32, keys, queries);
-  const fits = (s: AttentionTiles): boolean =>
-    attentionFits(s, kernel, profile) &&
+  const fits = (s: AttentionSchedule): boolean =>
+    scheduleFits(s, kernel, profile) &&
     (s.tiles.kind !== "matrices" || s.tiles.rows < longest && s.tiles.block < longest);
   return {
-    standard: { kind: "attention", tiles },
-    starts: tiles.kind === "matrices" ? [{ kind: "attention", tiles: plain }] : [],
+    standard,
+    starts: standard.tiles.kind === "matrices"
+      ? [{ kind: "attention", tiles: stagedAttention(kernel, profile) }]
+      : [],
     axes: axesOf("attention", attentionPatches(profile), fits),
   };
 };
 
 const matrixSpace = (
   standard: MatrixSchedule,
-  { m, n }: ContractionKernel["size"],
+  kernel: ContractionKernel,
   profile: DeviceProfile,
 ): Space => {
-  const fits = (s: MatrixSchedule): boolean => matrixFits(s, profile) && s.rows < 2 * m && s.columns < 2 * n;
+  const { m, n } = kernel.size;
+  const fits = (s: MatrixSchedule): boolean =>
+    scheduleFits(s, kernel, profile) && s.rows < 2 * m && s.columns < 2 * n;
   const patches: Patches<MatrixSchedule> = {
     tile: pairs(pairs([32, 64, 128, 256], [32, 64, 128, 256]), pairs([32, 64], [32, 64]))
       .map(([[rows, columns], [r, c]]) => ({ rows, columns, each: { rows: r, columns: c } })),
     depth: [16, 32, 64].map((depth) => ({ depth })),
     unit: matrixUnits(profile).map((unit) => ({ unit })),
+    prefetch: PREFETCHES,
+    band: BANDS,
   };
   return { standard, starts: [], axes: axesOf("matrices", patches, fits) };
 };
-
-/** A profile as it is before anything is measured. */
-export const untunedOf = ({ schedules: _, ...profile }: DeviceProfile): DeviceProfile => profile;
 
 /** The space of a kernel; `undefined` for families that have one way alone. */
 export const spaceOf = (kernel: PlainKernel, profile: DeviceProfile): Space | undefined => {

@@ -3,7 +3,7 @@
  * it beats what runs untuned in a paired comparison. Knows no device: how long a schedule takes is given.
  */
 import * as Effect from "effect/Effect";
-import type { Schedule } from "../schedule/chosen.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 import type { Space } from "../schedule/space.ts";
 
 /** A measurement that was made before. */

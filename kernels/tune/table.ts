@@ -2,15 +2,14 @@
 import { isRight } from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import type { DeviceProfile } from "../device_profile.ts";
-import type { Schedule, Schedules } from "../schedule/chosen.ts";
-import { untunedOf } from "../schedule/space.ts";
+import type { Schedule, Schedules } from "../schedule/schedule.ts";
 
 /** Raised with every change of what kernels are rendered as, since old measurements say nothing of new text. */
-export const RENDERERS = 3;
+export const RENDERERS = 4;
 
 /** What measurements depend on beside the form of a kernel. */
 export interface TuningIdentity {
-  /** The device with its features and limits: its profile without schedules. */
+  /** The device with its features and limits: its profile. */
   readonly device: Readonly<Record<string, unknown>>;
   /** What its driver says of itself, where that can be known. */
   readonly driver: string;
@@ -45,7 +44,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 /** What measurements on a device depend on. */
 export const identityOf = (profile: DeviceProfile, driver: string, runtime: string): TuningIdentity => ({
   // an infinite limit has no JSON; null stands for it, and undefined fields are left out
-  device: plain(untunedOf(profile)) as Readonly<Record<string, unknown>>,
+  device: plain(profile) as Readonly<Record<string, unknown>>,
   driver,
   runtime,
   renderers: RENDERERS,
@@ -86,6 +85,8 @@ export const withEntries = (table: TuningTable, entries: TuningTable["entries"])
   entries: { ...table.entries, ...entries },
 });
 
+const prefetch = t.union([t.literal("none"), t.literal("registers"), t.literal("double buffer")]);
+
 const scheduleType = t.union([
   t.strict({
     kind: t.literal("direct"),
@@ -102,8 +103,8 @@ const scheduleType = t.union([
     each: t.strict({ rows: t.Int, columns: t.Int }),
     depth: t.Int,
     sums: t.union([t.literal("f32"), t.literal("f16 in blocks")]),
-    ahead: t.union([t.literal("nothing"), t.literal("registers"), t.literal("halves")]),
-    apart: t.boolean,
+    prefetch,
+    interleaved: t.boolean,
     band: t.Int,
   }),
   t.strict({
@@ -114,11 +115,12 @@ const scheduleType = t.union([
     depth: t.Int,
     lanes: t.Int,
     unit: t.strict({ M: t.Int, N: t.Int, K: t.Int }),
+    prefetch,
+    band: t.Int,
   }),
   t.strict({
     kind: t.literal("attention"),
     tiles: t.union([
-      t.strict({ kind: t.literal("single"), workers: t.Int }),
       t.strict({ kind: t.literal("staged"), workers: t.Int, own: t.Int, block: t.Int, together: t.Int }),
       t.strict({
         kind: t.literal("matrices"),
@@ -130,14 +132,13 @@ const scheduleType = t.union([
       }),
     ]),
   }),
-  t.strict({ kind: t.literal("spread"), rows: t.Int, quads: t.Int, lanes: t.Int }),
   t.strict({
     kind: t.literal("loop"),
     rows: t.Int,
     splits: t.Int,
     join: t.union([t.literal("halves"), t.literal("subgroups")]),
   }),
-  t.strict({ kind: t.literal("pieces"), pieces: t.Int }),
+  t.strict({ kind: t.literal("split-K"), parts: t.Int }),
 ]);
 
 const tableType = t.strict({

@@ -1,16 +1,15 @@
 /** Tuning on a device: every form of kernel of a program, those that take most of its time first, within a budget. */
-import type { NdArray, TreeError } from "@chain-of-sight/core";
-import { i32, ndarray, sizeOf, type Tensor } from "@chain-of-sight/core";
+import { i32, type NdArray, ndarray, sizeOf, type Tensor, type TreeError } from "@chain-of-sight/core";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { type Device, theDevice } from "../device/device.ts";
 import type { DeviceError } from "../device/errors.ts";
 import type { Program } from "../device/program.ts";
-import type { PlainKernel } from "../graph/kernel.ts";
-import { explain, kernelLabel } from "../plan/explain.ts";
+import { kernelLabel, type PlainKernel } from "../graph/kernel.ts";
+import { explain } from "../plan/explain.ts";
 import { compile, type CompileOptions, type Plan, type Source } from "../plan/plan.ts";
 import { stepsOf } from "../plan/steps.ts";
-import { kernelSubject, piecesSubject, type Subject } from "./alone.ts";
+import { kernelSubject, splitKSubject, type Subject } from "./alone.ts";
 import { type Measurements, searchSpace } from "./search.ts";
 import { schedulesOf, type Tuned, type TuningTable } from "./table.ts";
 
@@ -181,7 +180,7 @@ const weighed = (
   });
 
 /**
- * Tunes a program on the device of the context. First the pieces of products, then every kernel of what they become.
+ * Tunes a program on the device of the context. First split-K of products, then every kernel of what they become.
  * Each gets time in proportion to what it takes of a run.
  */
 export const tune = (
@@ -195,7 +194,7 @@ export const tune = (
     const stages = [
       {
         share: 0.2,
-        subjectOf: (k: PlainKernel) => k.kind === "contraction" ? piecesSubject(k, profile) : undefined,
+        subjectOf: (k: PlainKernel) => k.kind === "contraction" ? splitKSubject(k, profile) : undefined,
       },
       { share: 1, subjectOf: (k: PlainKernel) => kernelSubject(k, profile) },
     ];

@@ -2,8 +2,7 @@
  * Renders attention without the square of scores in memory (Dao et al. 2022, arXiv 2205.14135): a unit owns a tile of
  * queries of one head and walks over tiles of keys. The scores of a tile lie in the thread's own memory.
  */
-import type { AttentionKernel } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
+import { type AttentionKernel, kernelLabel } from "../graph/kernel.ts";
 import { Attention, splat } from "./attention_parts.ts";
 import { renderAttentionGradient } from "./attention_gradient.ts";
 import type { Phase } from "./function.ts";

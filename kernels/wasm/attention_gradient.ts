@@ -4,8 +4,7 @@
  * one head of keys with all that look at it.
  */
 import type { AttentionOp, Tensor } from "@chain-of-sight/core";
-import type { AttentionKernel } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
+import { type AttentionKernel, kernelLabel } from "../graph/kernel.ts";
 import type { Lines } from "./attention_lines.ts";
 import { Attention, splat } from "./attention_parts.ts";
 import type { Phase } from "./function.ts";

@@ -13,22 +13,31 @@ import { tileNamed } from "./tile.ts";
 export { type Dialect, madd } from "./inline.ts";
 
 /**
- * Numbers that the functions read from memory: one instruction, where a constant in the code takes three. They lie in
- * the memory's first page, at the same place for every module.
+ * The constant pool: numbers that the functions read from memory, in one instruction where a constant in the code takes
+ * three. It lies in the memory's first page, at the same place for every module: all functions fill it, once, before the
+ * first of them is written.
  */
 const pool: number[] = [], pooled = new Map<string, number>();
 const POOL = 1024;
+let state: "empty" | "filling" | "full" = "empty";
+
+const fill = (): void => {
+  if (state !== "empty") return;
+  state = "filling";
+  for (const make of Object.values(functions)) [true, false].forEach((relaxed) => make({ relaxed }));
+  state = "full";
+};
 
 const place = (key: string, words: () => readonly number[]): number => {
+  fill();
   const known = pooled.get(key);
   if (known !== undefined) return known;
-  if (sealed) throw new Error(`the number ${key} is not in the pool`);
+  if (state === "full") throw new Error(`the number ${key} is not in the pool`);
   const at = POOL + 4 * pool.length;
   pool.push(...words());
   pooled.set(key, at);
   return at;
 };
-let sealed = false;
 
 const bits = (x: number): number => new Int32Array(Float32Array.of(x).buffer)[0]!;
 const f = (x: number): string =>
@@ -363,15 +372,12 @@ const perLane = (name: string, shape: string, one: (a: string, b: string) => str
   })`;
 };
 
-for (const make of Object.values(functions)) [true, false].forEach((relaxed) => make({ relaxed }));
-sealed = true;
-
-/** The numbers that the functions read, as a segment of the module. */
-export const poolText: string = `(data (i32.const ${POOL}) "${
-  [...new Uint8Array(Int32Array.from(pool).buffer)].map((b) => `\\${b.toString(16).padStart(2, "0")}`).join(
-    "",
-  )
-}")`;
+/** The constant pool as a segment of a module: the same for every one, as modules share their memory. */
+export const poolText = (): string => {
+  fill();
+  const bytes = [...new Uint8Array(Int32Array.from(pool).buffer)];
+  return `(data (i32.const ${POOL}) "${bytes.map((b) => `\\${b.toString(16).padStart(2, "0")}`).join("")}")`;
+};
 
 /** The text of a function by its name, if it is one of ours. */
 const textOf = (name: string, dialect: Dialect): string | undefined =>

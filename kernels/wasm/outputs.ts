@@ -1,6 +1,5 @@
 /** Results of loop kernels, and the phases that compute them. */
-import type { LoopKernel, Output } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
+import { kernelLabel, type LoopKernel, type Output } from "../graph/kernel.ts";
 import type { Func, Phase } from "./function.ts";
 import type { Scope } from "./scope.ts";
 

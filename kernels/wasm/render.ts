@@ -83,7 +83,7 @@ const renderedOnce = oncePerPair((plan: Plan, dialect: Dialect): WasmModule => {
     text: [
       "(module",
       `(import "cos" "memory" (memory 1 ${MOST_PAGES} shared))`,
-      poolText,
+      poolText(),
       ...preludeOf(body, dialect),
       COPY,
       body,

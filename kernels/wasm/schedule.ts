@@ -1,6 +1,5 @@
 /** Which loop of a kernel runs in vector lanes, and how loops are split. Chosen by counting instructions. */
-import type { LoopKernel, Output } from "../graph/kernel.ts";
-import { columnName, walkValues } from "../graph/kernel.ts";
+import { columnName, type LoopKernel, type Output, walkValues } from "../graph/kernel.ts";
 import { type Index, separate } from "../ir/index_expr.ts";
 import { type Value, ValueBuilder } from "../ir/value.ts";
 import { boundaries, cutsOf, type Rewriter, splitting, unsplit } from "./split.ts";

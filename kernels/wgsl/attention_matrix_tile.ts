@@ -8,12 +8,8 @@ import type { AttentionOp } from "@chain-of-sight/core";
 import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
-import {
-  heldBy,
-  type MatrixAttention,
-  type MatrixAttentionLayout,
-  matrixAttentionLayout,
-} from "../schedule/attention_matrices.ts";
+import { heldBy, type MatrixAttentionLayout, matrixAttentionLayout } from "../schedule/attention_matrices.ts";
+import type { MatrixAttention } from "../schedule/schedule.ts";
 import { type AttentionWriter, range, scaleText, seenText } from "./attention_parts.ts";
 import { EIGHT, eightHalves, widest } from "./halves.ts";
 import { when } from "./module.ts";

@@ -5,16 +5,13 @@
  * units (`subgroup_matrix.ts`).
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
+import { type ContractionKernel, kernelLabel, type LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
-import { kernelLabel } from "../plan/explain.ts";
-import { scheduleContraction } from "../schedule/contraction.ts";
-import { matrixSchedule } from "../schedule/matrix.ts";
+import type { ContractionSchedule } from "../schedule/schedule.ts";
 import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { type Access, accessOf, pointers } from "./operand.ts";
 import { Scope } from "./scope.ts";
-import { renderSpread } from "./spread.ts";
 import { renderStaged } from "./staged.ts";
 import { renderMatrices } from "./subgroup_matrix.ts";
 import { storeTile, tileGrid, tileNames } from "./tile.ts";
@@ -22,15 +19,13 @@ import { storeTile, tileGrid, tileNames } from "./tile.ts";
 /** Renders a contraction kernel. */
 export const renderContraction = (
   kernel: ContractionKernel,
+  schedule: ContractionSchedule,
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
   const { batch, m, n, k } = kernel.size;
-  const matrices = matrixSchedule(kernel, profile);
-  if (matrices !== undefined) return renderMatrices(kernel, matrices, homes, profile);
-  const schedule = scheduleContraction(kernel, profile);
+  if (schedule.kind === "matrices") return renderMatrices(kernel, schedule, homes, profile);
   if (schedule.kind === "staged") return renderStaged(kernel, schedule, homes, profile);
-  if (schedule.kind === "spread") return renderSpread(kernel, schedule, homes, profile);
   const { rows, quads, across, down, products } = schedule;
   const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const access = {

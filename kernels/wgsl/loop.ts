@@ -1,9 +1,8 @@
 /** Renders loop kernels: maps, reductions and whole rows of them (softmax, normalisation) as WGSL. */
 import { type DType, isFloat, type Tensor } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import { columnName, type LoopKernel, type Reduction } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
-import { scheduleLoop } from "../schedule/loop.ts";
+import { columnName, kernelLabel, type LoopKernel, type Reduction } from "../graph/kernel.ts";
+import type { LoopSchedule } from "../schedule/schedule.ts";
 import { literal, maxText, typeOf } from "./dialect.ts";
 import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText, when } from "./module.ts";
@@ -23,10 +22,10 @@ const beats = (a: string, b: string, dtype: DType): string =>
 /** Renders a loop kernel. */
 export const renderLoop = (
   kernel: LoopKernel,
+  { rows: side, splits, join }: LoopSchedule,
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
-  const { rows: side, splits, join } = scheduleLoop(kernel, profile);
   const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const groups = Math.ceil(kernel.rows / side), globals: string[] = [];
   const result = (v: { readonly of: Tensor }) => `r${kernel.reductions.findIndex((r) => r.tensor === v.of)}`;

@@ -1,10 +1,11 @@
 /** Renders any kernel as WGSL dispatches. */
 import { sizeOf } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import type { PlainKernel } from "../graph/kernel.ts";
-import { type Plan, profileFor } from "../plan/plan.ts";
+import { kernelLabel, type PlainKernel } from "../graph/kernel.ts";
+import type { Plan } from "../plan/plan.ts";
 import { oncePerPair } from "../plan/remember.ts";
 import { stepsOf } from "../plan/steps.ts";
+import type { KernelSchedule } from "../schedule/schedule.ts";
 import { renderAttention } from "./attention.ts";
 import { renderContraction } from "./contraction.ts";
 import { renderLoop } from "./loop.ts";
@@ -21,16 +22,16 @@ export interface KernelDispatch extends Dispatch {
 /** The dispatches of a plan, in order. `homes` says where tensors lie if it is not as planned. */
 export const dispatchesOf = (
   plan: Plan,
-  device: DeviceProfile,
+  profile: DeviceProfile,
   homes?: Homes,
-): readonly KernelDispatch[] => homes === undefined ? asPlanned(plan, device) : placed(plan, device, homes);
+): readonly KernelDispatch[] => homes === undefined ? asPlanned(plan, profile) : placed(plan, profile, homes);
 
-const asPlanned = oncePerPair((plan: Plan, device: DeviceProfile) =>
-  placed(plan, device, homesOf(plan.memory))
+const asPlanned = oncePerPair((plan: Plan, profile: DeviceProfile) =>
+  placed(plan, profile, homesOf(plan.memory))
 );
 
-const placed = (plan: Plan, device: DeviceProfile, homes: Homes): readonly KernelDispatch[] => {
-  const profile = profileFor(plan, device), texts = new Map<string, string>();
+const placed = (plan: Plan, profile: DeviceProfile, homes: Homes): readonly KernelDispatch[] => {
+  const texts = new Map<string, string>();
   // equal texts are kept once
   const once = (code: string): string => texts.get(code) ?? (texts.set(code, code), code);
   const steps = stepsOf(plan), inside = turnHomes(steps.map((s) => s.frame), homes);
@@ -38,7 +39,7 @@ const placed = (plan: Plan, device: DeviceProfile, homes: Homes): readonly Kerne
   return steps.flatMap(({ kernel, frame }) => {
     const here = frame.scan === undefined ? homes : inside.get(frame.scan)!;
     const before = known.get(here) ?? new Map<PlainKernel, readonly KernelDispatch[]>();
-    const rendered = before.get(kernel) ?? renderWgsl(kernel, here, profile)
+    const rendered = before.get(kernel) ?? renderWgsl(kernel, plan.schedules.get(kernel), here, profile)
       .map((d) => ({ ...d, code: once(d.code), kernel }));
     known.set(here, before.set(kernel, rendered));
     return frame.scan === undefined ? rendered : rendered.map((d) => ({
@@ -51,21 +52,24 @@ const placed = (plan: Plan, device: DeviceProfile, homes: Homes): readonly Kerne
   });
 };
 
-/** The dispatches of a kernel; none where every result is empty. */
+/** The dispatches of a kernel under a schedule; none where every result is empty. */
 export const renderWgsl = (
   kernel: PlainKernel,
+  schedule: KernelSchedule | undefined,
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch[] => {
   if (kernel.outputs.every((o) => sizeOf(o.tensor.shape) === 0)) return [];
-  switch (kernel.kind) {
-    case "loop":
-      return [renderLoop(kernel, homes, profile)];
-    case "contraction":
-      return [renderContraction(kernel, homes, profile)];
-    case "attention":
-      return [renderAttention(kernel, homes, profile)];
-    case "scatter":
-      return renderScatter(kernel, homes, profile);
+  if (kernel.kind === "scatter") return renderScatter(kernel, homes, profile);
+  if (kernel.kind === "loop" && schedule?.kind === "loop") {
+    return [renderLoop(kernel, schedule, homes, profile)];
   }
+  if (kernel.kind === "attention" && schedule?.kind === "attention") {
+    return [renderAttention(kernel, schedule, homes, profile)];
+  }
+  if (
+    kernel.kind === "contraction" && schedule !== undefined && schedule.kind !== "loop" &&
+    schedule.kind !== "attention"
+  ) return [renderContraction(kernel, schedule, homes, profile)];
+  throw new Error(`${kernelLabel(kernel)} has no schedule of its kind`);
 };

@@ -4,8 +4,7 @@
  * write one row and the result does not depend on timing. Work grows with positions and rows, not with their square.
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { ScatterKernel } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
+import { kernelLabel, type ScatterKernel } from "../graph/kernel.ts";
 import { blockedSums } from "./blocked.ts";
 import { Bindings, type Dispatch, grid, groupIndex, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
@@ -18,7 +17,7 @@ const forEach = (
   body: readonly string[],
   profile: DeviceProfile,
 ): Dispatch => {
-  const width = profile.software ? 64 : 256, groups = Math.ceil(workers / width);
+  const width = 256, groups = Math.ceil(workers / width);
   return {
     label,
     code: moduleText(bindings, [width, 1], [
@@ -84,7 +83,7 @@ const link = (kernel: ScatterKernel, homes: Homes, profile: DeviceProfile): Disp
 const sums = (kernel: ScatterKernel, homes: Homes, profile: DeviceProfile): Dispatch => {
   const { positions, width, links, tableRows } = kernel, table = kernel.outputs[0]!.tensor;
   // a worker takes several columns, so that fewer follow the links
-  const each = Math.min(width, profile.software ? 16 : 4), blocks = Math.ceil(width / each);
+  const each = Math.min(width, 4), blocks = Math.ceil(width / each);
   const bindings = new Bindings(homes, [table]), ragged = width % each !== 0;
   const top = new Scope(bindings.spelling(() => ""), ["row"]);
   top.lines.push(

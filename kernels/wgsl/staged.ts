@@ -1,14 +1,13 @@
 /**
  * Renders large contractions for GPUs: a workgroup copies blocks of both operands into workgroup memory
  * (`staged_copy.ts`), then every worker accumulates its rows and columns with unrolled multiply-adds on 4-vectors of
- * both. The schedule says whether the next block is read meanwhile. Halves of workgroup memory that take turns are
- * written out one after the other: an index that chooses the half would be checked at every access.
+ * both. The schedule says whether the next block is read meanwhile (`blocks.ts`).
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { ContractionKernel } from "../graph/kernel.ts";
-import { kernelLabel } from "../plan/explain.ts";
-import type { StagedSchedule } from "../schedule/contraction.ts";
+import { type ContractionKernel, kernelLabel } from "../graph/kernel.ts";
+import type { StagedSchedule } from "../schedule/schedule.ts";
 import { blockedSums } from "./blocked.ts";
+import { buffersOf, overBlocks } from "./blocks.ts";
 import { Bindings, type Dispatch, type Homes, moduleText } from "./module.ts";
 import { Scope } from "./scope.ts";
 import { blockCopy } from "./staged_copy.ts";
@@ -22,7 +21,10 @@ const LONG = 4096;
 const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 
 /** Multiply-adds over one block of both operands. */
-const multiply = ({ rows, columns, each, depth, sums, apart }: StagedSchedule, half: number): string[] => {
+const multiply = (
+  { rows, columns, each, depth, sums, interleaved }: StagedSchedule,
+  half: number,
+): string[] => {
   const block16 = sums === "f16 in blocks", vector = block16 ? "vec4<f16>" : "vec4f";
   const across = columns / each.columns, down = rows / each.rows;
   // position of a worker's group of four among those of the block, at a step
@@ -30,7 +32,9 @@ const multiply = ({ rows, columns, each, depth, sums, apart }: StagedSchedule, h
     const [wide, count, mine] = side === "y"
       ? [rows / 4, down, each.rows / 4]
       : [columns / 4, across, each.columns / 4];
-    return apart ? `${u * wide + q * count}u + lane.${side}` : `${u * wide + q}u + lane.${side} * ${mine}u`;
+    return interleaved
+      ? `${u * wide + q * count}u + lane.${side}`
+      : `${u * wide + q}u + lane.${side} * ${mine}u`;
   };
   const tile = (line: (i: number, q: number) => string): string[] =>
     upTo(each.rows).flatMap((i) => upTo(each.columns / 4).map((q) => line(i, q)));
@@ -57,7 +61,7 @@ export const renderStaged = (
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
-  const { rows, columns, each, depth, sums, ahead, apart, band } = schedule;
+  const { rows, columns, each, depth, sums, interleaved, band } = schedule;
   const { batch, m, n, k } = kernel.size,
     bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor));
   const across = columns / each.columns, down = rows / each.rows;
@@ -68,64 +72,22 @@ export const renderStaged = (
     `let tile_row = ${origin.tileRow} * ${rows}u;`,
     `let tile_col = ${origin.tileColumn} * ${columns}u;`,
     `let worker = lane.y * ${across}u + lane.x;`,
-    `let row0 = tile_row + lane.y * ${apart ? 4 : each.rows}u;`,
-    `let col0 = tile_col + lane.x * ${apart ? 4 : each.columns}u;`,
+    `let row0 = tile_row + lane.y * ${interleaved ? 4 : each.rows}u;`,
+    `let col0 = tile_col + lane.x * ${interleaved ? 4 : each.columns}u;`,
   );
   const names = tileNames(each.rows, each.columns / 4),
     blocked = blockedSums(k, names, "vec4f", { long: LONG });
   top.lines.push(...names.map((name) => `var ${name} = vec4f();`), ...blocked.before);
-  const copy = blockCopy(kernel, schedule, bindings), blocks = Math.ceil(k / depth);
-  const barrier = "workgroupBarrier();";
-  top.lines.push(...copy.before);
-  switch (ahead) {
-    case "nothing":
-      top.lines.push(
-        `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
-        ...blocked.within("k0", depth),
-        ...copy.read("k0"),
-        ...copy.put(0),
-        barrier,
-        ...multiply(schedule, 0),
-        barrier,
-        "}",
-      );
-      break;
-    case "registers":
-      top.lines.push(
-        ...copy.read("0u"),
-        `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
-        ...blocked.within("k0", depth),
-        ...copy.put(0),
-        barrier,
-        `if (k0 + ${depth}u < ${k}u) {`,
-        ...copy.read(`(k0 + ${depth}u)`),
-        "}",
-        ...multiply(schedule, 0),
-        barrier,
-        "}",
-      );
-      break;
-    case "halves":
-      top.lines.push(...copy.read("0u"), ...copy.put(0), barrier);
-      if (blocks > 1) {
-        top.lines.push(
-          `for (var k0 = 0u; k0 < ${Math.floor(blocks / 2) * 2 * depth}u; k0 += ${2 * depth}u) {`,
-          ...blocked.within("k0", 2 * depth),
-          ...copy.read(`(k0 + ${depth}u)`),
-          ...multiply(schedule, 0),
-          ...copy.put(1),
-          barrier,
-          `if (k0 + ${2 * depth}u < ${k}u) {`,
-          ...copy.read(`(k0 + ${2 * depth}u)`),
-          "}",
-          ...multiply(schedule, 1),
-          ...copy.put(0),
-          barrier,
-          "}",
-        );
-      }
-      if (blocks % 2 === 1) top.lines.push(...multiply(schedule, 0));
-  }
+  const copy = blockCopy(kernel, schedule, bindings);
+  top.lines.push(
+    ...copy.before,
+    ...overBlocks(k, schedule, {
+      within: (steps) => blocked.within("k0", steps),
+      read: copy.read,
+      put: copy.put,
+      multiply: (buffer) => multiply(schedule, buffer),
+    }),
+  );
   top.lines.push(...blocked.after);
   storeTile(
     top,
@@ -133,16 +95,16 @@ export const renderStaged = (
     each.rows,
     each.columns,
     m % rows !== 0 || n % columns !== 0,
-    apart ? { rows: 4 * down, columns: 4 * across } : undefined,
+    interleaved ? { rows: 4 * down, columns: 4 * across } : undefined,
   );
-  const vector = sums === "f32" ? "vec4f" : "vec4<f16>", halves = ahead === "halves" ? [0, 1] : [0];
+  const vector = sums === "f32" ? "vec4f" : "vec4<f16>";
   return {
     label: kernelLabel(kernel),
     code: moduleText(
       bindings,
       [across, down],
       top.lines,
-      halves.flatMap((half) => [
+      buffersOf(schedule).flatMap((half) => [
         `var<workgroup> left_block_${half}: array<${vector}, ${rows * depth / 4}>;`,
         `var<workgroup> right_block_${half}: array<${vector}, ${columns * depth / 4}>;`,
       ]),

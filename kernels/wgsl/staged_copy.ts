@@ -5,7 +5,7 @@
  */
 import type { ContractionKernel, LoadValue } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
-import type { StagedSchedule } from "../schedule/contraction.ts";
+import type { StagedSchedule } from "../schedule/schedule.ts";
 import type { Bindings } from "./module.ts";
 import { type Access, accessOf } from "./operand.ts";
 import { indexOnly, Scope } from "./scope.ts";

@@ -5,10 +5,11 @@
  * where each lane finishes elements as in other contractions.
  */
 import type { DeviceProfile } from "../device_profile.ts";
-import type { ContractionKernel } from "../graph/kernel.ts";
+import { type ContractionKernel, kernelLabel } from "../graph/kernel.ts";
 import { separate } from "../ir/index_expr.ts";
-import { kernelLabel } from "../plan/explain.ts";
-import { matrixBytes, type MatrixSchedule } from "../schedule/matrix.ts";
+import { matrixBytes } from "../schedule/matrix.ts";
+import type { MatrixSchedule } from "../schedule/schedule.ts";
+import { buffersOf, overBlocks } from "./blocks.ts";
 import { EIGHT } from "./halves.ts";
 import { Bindings, type Dispatch, type Homes, moduleText, when } from "./module.ts";
 import { Scope } from "./scope.ts";
@@ -34,12 +35,25 @@ export const renderMatrices = (
   const bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor), true);
   const across = columns / each.columns, subgroups = (rows / each.rows) * across, workers = subgroups * lanes;
   const down = each.rows / unit.M, wide = each.columns / unit.N;
-  const origin = tileGrid(batch, Math.ceil(m / rows), Math.ceil(n / columns), profile);
+  const origin = tileGrid(batch, Math.ceil(m / rows), Math.ceil(n / columns), profile, {
+    band: schedule.band,
+  });
   const top = new Scope(bindings.spelling(() => "acc"), ["batch"]);
   const left = stagedOperand(kernel.left, "row", { lines: m, width: rows, depth, k, workers, bindings });
   const right = stagedOperand(kernel.right, "col", { lines: n, width: columns, depth, k, workers, bindings });
   const each2 = (line: (i: number, j: number) => string): string[] =>
     range(down).flatMap((i) => range(wide).map((j) => line(i, j)));
+  const multiply = (step: number, buffer: number): string[] => [
+    "{",
+    ...range(down).map((i) =>
+      `let a${i} = ${matrixLoad("left", `${unit.K}, ${unit.M}`, left, buffer, i * unit.M, step)};`
+    ),
+    ...range(wide).map((j) =>
+      `let b${j} = ${matrixLoad("right", `${unit.N}, ${unit.K}`, right, buffer, j * unit.N, step)};`
+    ),
+    ...each2((i, j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, c${i}_${j});`),
+    "}",
+  ];
   top.lines.push(
     ...origin.lines,
     `let tile_row = ${origin.tileRow} * ${rows}u;`,
@@ -50,23 +64,15 @@ export const renderMatrices = (
     `let left_first = (subgroup / ${across}u) * ${each.rows / EIGHT * left.next}u;`,
     `let right_first = (subgroup % ${across}u) * ${each.columns / EIGHT * right.next}u;`,
     ...each2((i, j) => `var c${i}_${j}: subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>;`),
-    `for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {`,
-    ...left.copy,
-    ...right.copy,
-    "workgroupBarrier();",
-    ...range(depth / unit.K).flatMap((step) => [
-      "{",
-      ...range(down).map((i) =>
-        `let a${i} = ${matrixLoad("left", `${unit.K}, ${unit.M}`, left, i * unit.M, step * unit.K)};`
-      ),
-      ...range(wide).map((j) =>
-        `let b${j} = ${matrixLoad("right", `${unit.N}, ${unit.K}`, right, j * unit.N, step * unit.K)};`
-      ),
-      ...each2((i, j) => `c${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, b${j}, c${i}_${j});`),
-      "}",
-    ]),
-    "workgroupBarrier();",
-    "}",
+    ...(schedule.prefetch === "none"
+      ? []
+      : [...left.registers, ...right.registers].map((name) => `var ${name} = vec4<u32>();`)),
+    ...overBlocks(k, schedule, {
+      copy: (at) => [...left.copy(at), ...right.copy(at)],
+      read: (at) => [...left.read(at), ...right.read(at)],
+      put: (buffer) => [...left.put(buffer), ...right.put(buffer)],
+      multiply: (buffer) => range(depth / unit.K).flatMap((step) => multiply(step * unit.K, buffer)),
+    }),
   );
   const straight = storedStraight(top, kernel, bindings, m % rows === 0 && n % columns === 0);
   const band = matrixBytes(schedule, wide) <= profile.workgroupBytes ? wide : 1;
@@ -77,7 +83,10 @@ export const renderMatrices = (
     bindings,
     [workers, 1],
     top.lines,
-    [left.declaration, right.declaration, ...(straight === undefined ? [results] : [])],
+    [
+      ...buffersOf(schedule).flatMap((buffer) => [left.declaration(buffer), right.declaration(buffer)]),
+      ...(straight === undefined ? [results] : []),
+    ],
     MATRIX_EXTENSIONS,
   );
   return {
@@ -89,12 +98,19 @@ export const renderMatrices = (
 };
 
 /** Reads a matrix of an operand's block: some lines and steps after the first of the subgroup. */
-const matrixLoad = (side: "left" | "right", shape: string, s: Staged, line: number, step: number): string => {
+const matrixLoad = (
+  side: "left" | "right",
+  shape: string,
+  s: Staged,
+  buffer: number,
+  line: number,
+  step: number,
+): string => {
   // a left operand has lines as rows, a right one has them as columns
   const layout = (side === "left") === s.linesOutside ? "row_major" : "col_major";
   const at = s.linesOutside ? line * s.stride + step : step * s.stride + line;
   const type = `subgroup_matrix_${side}<f16, ${shape}>`;
-  return `subgroupMatrixLoad<${type}, ${layout}>(&${s.name}, ${side}_first + ${at / EIGHT}u, ${
+  return `subgroupMatrixLoad<${type}, ${layout}>(&${s.name(buffer)}, ${side}_first + ${at / EIGHT}u, ${
     s.stride / EIGHT
   }u)`;
 };

@@ -3,7 +3,7 @@ import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import { PADDING } from "../schedule/matrix.ts";
 import { EIGHT, type Eight, eightHalves, widest } from "./halves.ts";
-import type { Bindings } from "./module.ts";
+import { type Bindings, when } from "./module.ts";
 import { accessOf } from "./operand.ts";
 import { indexOnly, Scope } from "./scope.ts";
 
@@ -25,18 +25,24 @@ export interface StageSize {
 
 /** A block of an operand in workgroup memory. */
 export interface Staged {
-  /** Name of the array. */
-  readonly name: string;
+  /** Name of the array of a buffer. */
+  readonly name: (buffer: number) => string;
   /** Its declaration: eight elements to one of the array. */
-  readonly declaration: string;
+  readonly declaration: (buffer: number) => string;
   /** Whether steps of one line lie side by side; otherwise lines of one step do. */
   readonly linesOutside: boolean;
   /** Elements from one line, or one step, to the next. */
   readonly stride: number;
   /** Elements from one line to the next. */
   readonly next: number;
-  /** Statements that copy the block of steps from `k0` on. */
-  readonly copy: readonly string[];
+  /** Statements that copy the block of steps from `at` on into the first buffer. */
+  readonly copy: (at: string) => readonly string[];
+  /** Registers that hold a block on its way, eight elements in each. */
+  readonly registers: readonly string[];
+  /** Statements that read the block of steps from `at` on into these. */
+  readonly read: (at: string) => readonly string[];
+  /** Statements that put them into a buffer. */
+  readonly put: (buffer: number) => readonly string[];
 }
 
 /** How an operand is staged: eight elements a turn along its own memory, 0 beyond its edges. */
@@ -79,26 +85,45 @@ export const stagedOperand = (
     when: whole.steps ? undefined : `outer < ${k}u`,
   };
   const clamped = (length: number, exact: boolean): string => exact ? "outer" : `min(outer, ${length - 1}u)`;
+  const array = (buffer: number): string => `${name}${buffer === 0 ? "" : `_${buffer}`}`;
+  const count = outside * eights, side = axis === "row" ? "left" : "right";
+  const registers = Array.from({ length: Math.ceil(count / workers) }, (_, t) => `${side}_${t}`);
+  /** Statements that read the eight elements of a turn into `v`. */
+  const eight = (at: string): string[] => [
+    `let line = turn / ${eights}u;`,
+    `let eight = turn % ${eights}u;`,
+    `let outer = ${linesOutside ? base : at} + line;`,
+    `let inner = ${linesOutside ? at : base} + eight * ${EIGHT}u;`,
+    linesOutside ? `let ${axis} = ${clamped(lines, whole.lines)};` : `let step = ${clamped(k, whole.steps)};`,
+    ...scope.lines,
+    `let start = ${start};`,
+    ...eightHalves("v", linesOutside ? inLine : inStep),
+  ];
+  const turns = (statements: (register: string) => readonly string[]): string[] =>
+    registers.flatMap((register, t) => [
+      "{",
+      `let turn = lane.x + ${t * workers}u;`,
+      ...when((t + 1) * workers > count ? [`turn < ${count}u`] : [], statements(register)),
+      "}",
+    ]);
   return {
-    name,
-    declaration: `var<workgroup> ${name}: array<vec4<u32>, ${outside * stride / EIGHT}>;`,
+    name: array,
+    declaration: (buffer) =>
+      `var<workgroup> ${array(buffer)}: array<vec4<u32>, ${outside * stride / EIGHT}>;`,
     linesOutside,
     stride,
     next: linesOutside ? stride : 1,
-    copy: [
-      `for (var turn = lane.x; turn < ${outside * eights}u; turn += ${workers}u) {`,
-      `let line = turn / ${eights}u;`,
-      `let eight = turn % ${eights}u;`,
-      `let outer = ${linesOutside ? base : "k0"} + line;`,
-      `let inner = ${linesOutside ? "k0" : base} + eight * ${EIGHT}u;`,
-      linesOutside
-        ? `let ${axis} = ${clamped(lines, whole.lines)};`
-        : `let step = ${clamped(k, whole.steps)};`,
-      ...scope.lines,
-      `let start = ${start};`,
-      ...eightHalves("v", linesOutside ? inLine : inStep),
-      `${name}[line * ${stride / EIGHT}u + eight] = v;`,
+    copy: (at) => [
+      `for (var turn = lane.x; turn < ${count}u; turn += ${workers}u) {`,
+      ...eight(at),
+      `${array(0)}[line * ${stride / EIGHT}u + eight] = v;`,
       "}",
     ],
+    registers,
+    read: (at) => turns((register) => [...eight(at), `${register} = v;`]),
+    put: (buffer) =>
+      turns((register) => [
+        `${array(buffer)}[turn / ${eights}u * ${stride / EIGHT}u + turn % ${eights}u] = ${register};`,
+      ]),
   };
 };

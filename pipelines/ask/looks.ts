@@ -32,7 +32,7 @@ import {
   type VisionTower,
   windowsPerSide,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
@@ -178,7 +178,7 @@ export const looksAt = (
       const { logits_bv } = prefill(writer.decoder)(llama, whole, length);
       const towards = towardsOf(logits_bv, visual, at, n + prompt.length - 2, answer.length);
       const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
-      return compile({ outputs: { towards, ...Object.fromEntries(scales) } }, device.profile);
+      return compileFor(device, { outputs: { towards, ...Object.fromEntries(scales) } });
     });
     const program = yield* device.load(plan);
     yield* writeKnown(program, bindingsOf("params", writer.params));

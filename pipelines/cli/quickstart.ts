@@ -1,7 +1,7 @@
 /**
  * The whole of the project from one command: the shortest family, with one seed, in this process.
  *
- *     deno task cos quickstart [--preset smoke|small|medium|gpu|full] [--device auto|webgpu|dawn|cpu] [--unchecked]
+ *     deno task cos quickstart [--preset smoke|small|medium|gpu|full] [--device auto|webgpu|dawn|cpu]
  *         [--half-sums] [--seed N] [--arms a,b] [--out folder] [--set field=value ...] [--sweep field=a,b,c ...]
  *         [--log tensorboard,mlflow] [--fresh] [--json]
  *
@@ -43,10 +43,6 @@ const flags = {
     Flag.withDescription("size of everything; by default small, and gpu where a GPU computes"),
   ),
   device: computeFlag,
-  unchecked: switchFlag(
-    "unchecked",
-    "leave out the bounds checks of dawn, which then takes proved programs alone",
-  ),
   halfSums: halfSumsFlag,
   seed: intFlag("seed", 1, "seed of initial weights and of the order of examples"),
   arms: armsFlag,
@@ -76,7 +72,6 @@ export const command = Command.make(
     {
       preset: given,
       device: name,
-      unchecked,
       halfSums,
       seed,
       set,
@@ -124,7 +119,7 @@ export const command = Command.make(
         yield* compared(shown(log, here), folder, json);
         notice(duration((performance.now() - began) / 1000));
       });
-    const computing = tuned(deviceNamed(name, { unchecked, halfSums }));
+    const computing = tuned(deviceNamed(name, { halfSums }));
     const done = (preset: PresetName, config: AblationConfig) =>
       Effect.gen(function* () {
         if (Option.isSome(print)) return yield* printArm(config, print.value);

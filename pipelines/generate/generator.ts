@@ -10,7 +10,7 @@ import {
   zerosArray,
 } from "@chain-of-sight/core";
 import {
-  compile,
+  compileFor,
   type Device,
   type DeviceError,
   type Program,
@@ -152,8 +152,8 @@ export const loadBoth = (
 > =>
   Effect.gen(function* () {
     const device = yield* theDevice();
-    const plan = yield* described(() => compile(stepOf(), device.profile));
-    const before = yield* described(() => compile(prefixOf(), device.profile, { batch: false }));
+    const plan = yield* described(() => compileFor(device, stepOf()));
+    const before = yield* described(() => compileFor(device, prefixOf(), { batch: false }));
     const step = yield* device.load(plan), prefix = yield* device.load(before, [step]);
     for (const [path, { dtype, shape }] of Object.entries(plan.inputs)) {
       if (path.startsWith("cache.tail.")) yield* step.write({ [path]: zerosArray(dtype, shape) });

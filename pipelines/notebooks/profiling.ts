@@ -3,7 +3,7 @@ import { type Tensor, type TreeError, zerosArray } from "@chain-of-sight/core";
 import {
   against,
   type Ceilings,
-  compile,
+  compileFor,
   type Device,
   type DeviceError,
   measureCeilings,
@@ -25,7 +25,7 @@ export interface MeasuredPlan {
 export const planHere = (
   outputs: Readonly<Record<string, Tensor>>,
 ): Effect.Effect<Plan, DeviceError, Device> =>
-  Effect.map(theDevice(), ({ profile }) => compile({ outputs }, profile));
+  Effect.map(theDevice(), (device) => compileFor(device, { outputs }));
 
 /** Runs a plan on zeros `repeats` times, and sets the times of its kernels against what the device reaches. */
 export const profileHere = (

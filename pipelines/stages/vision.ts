@@ -18,7 +18,7 @@ import {
   vitSpecs,
   warmupCosine,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { DataError } from "../base/data_error.ts";
 import type { SceneSet } from "../images/picture_set.ts";
@@ -164,7 +164,7 @@ export const scoreVision = (
         >;
         const { contrast, place, right, count } = scoreView(held, inputs)[1]!;
         const program = yield* device.load(
-          compile({ outputs: { contrast, place, right, count } }, device.profile),
+          compileFor(device, { outputs: { contrast, place, right, count } }),
         );
         const flat = bindingsOf("params", params as Tree<NdArray>);
         yield* program.write(

@@ -11,7 +11,7 @@ import {
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
-import { compile, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { encodedViews, type EncoderViews } from "../vision/tower.ts";
@@ -36,7 +36,7 @@ export const openEncoder = (
     const states = encodedViews(weights.tower, views)(params as VitParams<Tensor>, images);
     const names = states.map((_, i) => `level${i}`);
     const outputs = Object.fromEntries(states.map((t, i) => [names[i]!, t]));
-    const program = yield* device.load(compile({ outputs }, device.profile));
+    const program = yield* device.load(compileFor(device, { outputs }));
     const known = program.plan.inputs;
     const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
     yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));

@@ -1,7 +1,7 @@
 /** The programs of a training: for each shape of its batches, all over one state on the device. */
 import type { TreeError } from "@chain-of-sight/core";
 import {
-  compile,
+  compileFor,
   type Device,
   type DeviceError,
   type Program,
@@ -46,16 +46,14 @@ type Loaded = Effect.Effect<Program, DeviceError | TreeError, Device | Scope.Sco
 
 /** Loads the program that others share memory with. */
 const loadMain = (source: Source): Loaded =>
-  Effect.flatMap(theDevice(), (device) => device.load(compile(source, device.profile)));
+  Effect.flatMap(theDevice(), (device) => device.load(compileFor(device, source)));
 
 /** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
 export const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const load = (apart: boolean) =>
-      Effect.suspend(() =>
-        device.load(compile(source, device.profile, apart ? { batch: false } : {}), beside)
-      );
+      Effect.suspend(() => device.load(compileFor(device, source, apart ? { batch: false } : {}), beside));
     return yield* load(false).pipe(Effect.catchTag("TreeError", () => load(true)));
   });
 

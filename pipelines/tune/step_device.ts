@@ -21,14 +21,12 @@ export type StepDevice = "deno" | "dawn" | "cpu";
 export const stepDevices: readonly StepDevice[] = ["deno", "dawn", "cpu"];
 
 /**
- * The device of a name. `unchecked` leaves out the bounds checks of Dawn, for programs that are proved in range;
- * `halfSums` adds up large products of f16 in f16 within 16 steps.
+ * The device of a name. `halfSums` adds up large products of f16 in f16 within 16 steps.
  */
 export const stepDevice = (
   name: StepDevice,
-  { unchecked = false, halfSums = false }: Pick<NamedDeviceOptions, "unchecked" | "halfSums"> = {},
-): Layer.Layer<Device, DeviceError> =>
-  deviceNamed(name === "deno" ? "webgpu" : name, { unchecked, halfSums });
+  { halfSums = false }: Pick<NamedDeviceOptions, "halfSums"> = {},
+): Layer.Layer<Device, DeviceError> => deviceNamed(name === "deno" ? "webgpu" : name, { halfSums });
 
 /** Fails with BenchError where a device cannot do a precision. */
 export const canStep = (

@@ -105,7 +105,7 @@ export interface TuningFolders {
 }
 
 /**
- * A device whose profile has the schedules that are known for it: shipped ones, then those measured here. The CPU has
+ * A device with the schedules that are known for it: shipped ones, then those measured here. The CPU has
  * none.
  */
 export const tuned = (
@@ -120,8 +120,6 @@ export const tuned = (
       const identity = yield* identityHere(service.profile);
       const tables = [...yield* readShipped(identity, shipped), yield* readTuning(identity, measured)];
       const schedules = schedulesOf(...tables);
-      return Object.keys(schedules).length === 0
-        ? service
-        : { ...service, profile: { ...service.profile, schedules } };
+      return Object.keys(schedules).length === 0 ? service : { ...service, schedules };
     }),
   ).pipe(Layer.provide(device));

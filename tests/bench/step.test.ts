@@ -165,7 +165,6 @@ const refusals: readonly (readonly [args: readonly string[], said: RegExp])[] = 
   [["--presett", "smoke"], /--presett/],
   [["--preset", "huge"], /huge/],
   [["--preset", "smoke", "--precision", "mixed"], /mixed[^]*shader-f16/],
-  [["--preset", "smoke", "--unchecked"], /device cpu without bounds checks[^]*dawn/],
 ];
 
 for (const [args, said] of refusals) {

@@ -6,21 +6,16 @@ import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { scheduleAttention } from "../../kernels/schedule/attention.ts";
 import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
 import { closeDevice, servicesAs } from "../support/webgpu.ts";
 
 const test = suite("attention on WebGPU");
 
-type Kind = ReturnType<typeof scheduleAttention>["kind"];
-
-/** What the compiler is told, and the schedule that large sizes then have. */
-const devices: readonly (readonly [name: string, as: Partial<DeviceProfile>, kind: Kind])[] = [
-  ["lanes of a subgroup", {}, "spread"],
-  ["workgroup memory", { software: false }, "staged"],
-  ["little workgroup memory", { software: false, workgroupBytes: 4096 }, "staged"],
-  ["lanes of unknown number", { subgroups: { least: 4, most: 64 } }, "single"],
+/** What the compiler is told. */
+const devices: readonly (readonly [name: string, as: Partial<DeviceProfile>])[] = [
+  ["usual workgroup memory", {}],
+  ["little workgroup memory", { workgroupBytes: 2048 }],
 ];
 
 /** Batch, heads, heads of keys, queries, keys, channels. */
@@ -60,7 +55,7 @@ const run = async (as: Partial<DeviceProfile>, plan: Plan, bindings: Readonly<Re
 
 const names = ["values", "normaliser", "query gradient", "key gradient", "value gradient"];
 
-for (const [how, as, kind] of devices) {
+for (const [how, as] of devices) {
   for (const size of sizes) {
     for (const causal of [false, true]) {
       test(`${how}, ${size.join(" x ")}${causal ? ", causal" : ""}`, async () => {
@@ -68,7 +63,6 @@ for (const [how, as, kind] of devices) {
         const { roots, bindings } = described(size, causal), plan = planned(roots, profile);
         const kernels = plan.kernels.filter((k) => k.kind === "attention");
         assert.is(kernels.length, 3, "each in a kernel of its own");
-        if (size[3] > 16) assert.is(scheduleAttention(kernels[0]!, profile).kind, kind);
         const got = await run(as, plan, bindings), want = cs.interpret(roots, bindings);
         roots.forEach((_, i) => near(names[i]!, got[`y${i}`]!, want[i]!, { rtol: 2e-4, atol: 2e-5 }));
         const again = await run(as, plan, bindings);
@@ -92,19 +86,27 @@ for (const [how, as, kind] of devices) {
   }
 }
 
-test("tiles of GPUs go through workgroup memory within its size, those of software devices do without", async () => {
-  for (const [, as, kind] of devices) {
+test("tiles lie within workgroup memory, and heads that are too wide for it are made of products", async () => {
+  for (const [, as] of devices) {
     const { profile } = Context.get(await servicesAs(as), theDevice());
-    const { roots } = described([1, 3, 1, 50, 71, 4], true), plan = planned(roots, profile);
-    const attention = plan.kernels.filter((k) => k.kind === "attention");
-    const texts = dispatchesOf(plan, profile).filter((d) => d.kernel.kind === "attention").map((d) => d.code);
-    assert.ok(texts.every((t) => t.includes("var<workgroup>") === (kind === "staged")));
-    assert.ok(texts.every((t) => t.includes("subgroup") === (kind === "spread")));
-    for (const kernel of attention) {
-      const schedule = scheduleAttention(kernel, profile);
-      if (schedule.kind !== "staged") continue;
-      assert.is(schedule.block % schedule.together, 0);
-      assert.ok(schedule.block * (2 * 4 * 4 + 8) <= profile.workgroupBytes);
+    const plan = planned(described([1, 3, 1, 50, 71, 4], true).roots, profile);
+    const dispatches = dispatchesOf(plan, profile).filter((d) => d.kernel.kind === "attention");
+    assert.is(dispatches.length, 3);
+    for (const { code, kernel } of dispatches) {
+      const schedule = plan.schedules.get(kernel)!;
+      assert.ok(schedule.kind === "attention" && schedule.tiles.kind === "staged");
+      const arrays = [...code.matchAll(/var<workgroup> \w+: array<(vec4f|f32|i32|u32), (\d+)>/g)];
+      const bytes = arrays.reduce(
+        (n, [, type, length]) => n + (type === "vec4f" ? 16 : 4) * Number(length),
+        0,
+      );
+      assert.ok(bytes > 0 && bytes <= profile.workgroupBytes, `${bytes} bytes`);
+    }
+    const widest = profile.workgroupBytes === 2048 ? 252 : 512;
+    for (const [width, kinds] of [[widest, 1], [widest + 4, 0]] as const) {
+      const q = cs.input("q", [1, 1, 3, width]);
+      const { kernels } = planned([cs.attention(q, q, q, {})], profile);
+      assert.is(kernels.filter((k) => k.kind === "attention").length, kinds, `${width} channels`);
     }
   }
 });

@@ -33,9 +33,8 @@ const devices: readonly (readonly [name: string, evaluate: Evaluate])[] = [
   ["CPU, one thread", onCpu({ attention: true }, 1)],
   ["CPU, more threads than heads", onCpu({ attention: true }, 5)],
   ["CPU, from products", onCpu({ attention: false })],
-  ["WebGPU, lanes of a subgroup", onWebGpu({ attention: true })],
-  ["WebGPU, workgroup memory", onWebGpu({ attention: true }, { software: false })],
-  ["WebGPU, lanes of unknown number", onWebGpu({ attention: true }, { subgroups: { least: 4, most: 64 } })],
+  ["WebGPU", onWebGpu({ attention: true })],
+  ["WebGPU, little workgroup memory", onWebGpu({ attention: true }, { workgroupBytes: 2048 })],
 ];
 
 /** Lengths of segments one after the other; negative ones are padding. */

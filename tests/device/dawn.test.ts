@@ -3,7 +3,7 @@
  * device-generic suite and a whole training. `.ci/run` sets SWIFTSHADER_ICD, which makes it an error if it is not.
  */
 import { add, input, ndarray } from "@chain-of-sight/core";
-import { compile, dawn, dawnArguments, type DeviceError, paced, theDevice } from "@chain-of-sight/kernels";
+import { compile, dawn, type DeviceError, paced, theDevice } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -13,14 +13,6 @@ import { trajectorySuite } from "../trajectory/suite.ts";
 import { deviceSuite } from "./suite.ts";
 
 const test = suite("Dawn");
-
-test("unchecked devices are asked for as such, and no others", () => {
-  assert.not.match(dawnArguments({}).join(" "), /disable_robustness|backend/);
-  assert.match(
-    dawnArguments({ unchecked: true, backend: "null" }).join(" "),
-    /disable_robustness backend=null$/,
-  );
-});
 
 test("a missing adapter says what to do", async () => {
   const open = Effect.scoped(Effect.provide(theDevice(), dawn({}, { backend: "opengl" })));

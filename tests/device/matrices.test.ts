@@ -10,15 +10,18 @@ import {
   type DeviceProfile,
   type DeviceService,
   dispatchesOf,
+  formOf,
+  type MatrixSchedule,
   type Plan,
   portableProfile,
+  type Schedule,
   theDevice,
 } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
+import { complaintsOf, dawnServices, endWithTests, swiftShader } from "../support/dawn.ts";
 import { emulate } from "../support/matrix_emulation.ts";
 import { near } from "../support/near.ts";
 import { floats } from "../support/random.ts";
@@ -85,8 +88,18 @@ const check = (load: DeviceService["load"], profile: DeviceProfile, d: Described
   });
 
 /** Runs a description with the units emulated, and gives the text of its kernel. */
-const checkEmulated = (profile: DeviceProfile, lanes: number, d: Described): string => {
-  const plan = compile({ outputs: d.outputs }, profile), { slotOf, slots } = plan.memory;
+const checkEmulated = (
+  profile: DeviceProfile,
+  lanes: number,
+  d: Described,
+  change: Partial<MatrixSchedule> = {},
+): string => {
+  const untuned = compile({ outputs: d.outputs }, profile);
+  const schedules = Object.fromEntries(
+    [...untuned.schedules].map(([kernel, s]) => [formOf(kernel), { ...s, ...change } as Schedule]),
+  );
+  const plan = compile({ outputs: d.outputs }, profile, { schedules }), { slotOf, slots } = plan.memory;
+  for (const s of plan.schedules.values()) assert.equal(s, { ...s, ...change }, "the schedule is taken");
   const halves = new Set([...slotOf].flatMap(([t, slot]) => t.dtype === "f16" ? [slot] : []));
   const memory = new Map(
     slots.map(({ id, bytes }) => [id, new Float64Array(bytes / (halves.has(id) ? 2 : 4))]),
@@ -124,6 +137,24 @@ for (const [i, size] of sizes.entries()) {
       assert.is(!code.includes("results"), whole, "plain products of whole tiles are stored straight");
     });
   }
+}
+
+/** Blocks of 32 and 16 steps: one, an odd and an even number of them, and a last one that is not whole. */
+const variants: readonly (readonly [Size, Partial<MatrixSchedule>])[] = [
+  [[1, 70, 130, 20, false, true], { prefetch: "registers" }],
+  [[1, 70, 130, 100, true, false], { prefetch: "registers", band: 2 }],
+  [[1, 64, 64, 20, false, false], { prefetch: "double buffer" }],
+  [[1, 64, 130, 90, false, true], { prefetch: "double buffer", depth: 16 }],
+  [[2, 200, 66, 128, true, true], { prefetch: "double buffer", band: 4 }],
+  [[1, 330, 200, 33, false, false], { band: 4, depth: 16 }],
+];
+for (const [size, change] of variants) {
+  test(`emulated, ${size.join(" ")}, ${JSON.stringify(change)}`, async () => {
+    const profile = { ...portableProfile, workgroupBytes: 49152, ...withUnits(LANES) };
+    const code = checkEmulated(profile, LANES, described(size, true), change);
+    assert.is(code.includes("left_block_1"), change.prefetch === "double buffer");
+    assert.equal(await complaintsOf(code), []);
+  });
 }
 
 test("results that do not fit side by side pass one by one", () => {

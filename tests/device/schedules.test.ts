@@ -7,12 +7,12 @@ import {
   type DeviceProfile,
   dispatchesOf,
   formOf,
-  loopFits,
   type LoopSchedule,
   type PlainKernel,
   portableProfile,
   productForm,
   type Schedule,
+  scheduleFits,
   spaceOf,
   type StagedSchedule,
   theDevice,
@@ -76,18 +76,18 @@ const staged: StagedSchedule = {
   each: { rows: 4, columns: 8 },
   depth: 8,
   sums: "f32",
-  ahead: "nothing",
-  apart: false,
+  prefetch: "none",
+  interleaved: false,
   band: 1,
 };
 
 const stagedVariants: readonly StagedSchedule[] = [
   staged,
-  { ...staged, ahead: "registers", apart: true },
-  { ...staged, ahead: "halves" },
-  { ...staged, ahead: "halves", apart: true, band: 4, depth: 4 },
+  { ...staged, prefetch: "registers", interleaved: true },
+  { ...staged, prefetch: "double buffer" },
+  { ...staged, prefetch: "double buffer", interleaved: true, band: 4, depth: 4 },
   { ...staged, band: 2, depth: 16, each: { rows: 8, columns: 4 } },
-  { ...staged, rows: 64, columns: 32, each: { rows: 4, columns: 4 }, ahead: "registers", depth: 12 },
+  { ...staged, rows: 64, columns: 32, each: { rows: 4, columns: 4 }, prefetch: "registers", depth: 12 },
 ];
 
 /** Odd sizes, every layout, sums that end inside a block; few blocks and many. */
@@ -100,10 +100,10 @@ const products: readonly Case[] = [
 ];
 
 for (const s of stagedVariants) {
-  test(`staged ${s.ahead}, apart ${s.apart}, band ${s.band}, depth ${s.depth}`, async () => {
+  test(`staged ${s.prefetch}, interleaved ${s.interleaved}, band ${s.band}, depth ${s.depth}`, async () => {
     for (const c of products) {
       const schedules = { [formOf(kernelOf(c))]: s }, text = textUnder(c, schedules);
-      assert.is(text.includes("right_block_1"), s.ahead === "halves", "the schedule is taken");
+      assert.is(text.includes("right_block_1"), s.prefetch === "double buffer", "the schedule is taken");
       near(`${c.y.shape}`, await under(c, schedules), cs.interpret([c.y], c.bindings)[0]!, close);
     }
   });
@@ -120,27 +120,27 @@ test("several products share a workgroup, more than there are included", async (
   }
 });
 
-test("a product in pieces is added in order, the same every time", async () => {
+test("split-K: a product in parts is added in order, the same every time", async () => {
   const c = product(1, 12, 20, 1024, true, false),
     form = productForm({ batch: 1, m: 12, n: 20, k: 1024 }, "f32");
-  const schedules = { [form]: { kind: "pieces", pieces: 4 } as const };
+  const schedules = { [form]: { kind: "split-K", parts: 4 } as const };
   assert.ok(compile({ outputs: { y: c.y } }, profile, { schedules }).kernels.length > 1);
   const first = await under(c, schedules), again = await under(c, schedules);
   assert.equal(first.data, again.data);
   near("pieces", first, cs.interpret([c.y], c.bindings)[0]!, { rtol: 1e-5, atol: 2e-5 });
 });
 
-test("products with few results and long sums are cut by default on GPUs, batched ones and ragged ones too", async () => {
+test("products with few results and long sums are split by default on GPUs, batched ones and ragged ones too", async () => {
   const cut = (m: number, n: number, k: number): number =>
     compile({ outputs: { y: product(1, m, n, k).y } }, portableProfile).kernels.length;
   assert.equal([cut(64, 64, 8192), cut(64, 64, 8190), cut(1024, 1024, 8192), cut(64, 64, 512)], [2, 1, 1, 1]);
   const c = product(3, 5, 7, 1024, false, true), form = productForm({ batch: 3, m: 5, n: 7, k: 1024 }, "f32");
   for (const pieces of [2, 8]) {
-    const found = await under(c, { [form]: { kind: "pieces", pieces } });
+    const found = await under(c, { [form]: { kind: "split-K", parts: pieces } });
     near(`${pieces}`, found, cs.interpret([c.y], c.bindings)[0]!, { rtol: 1e-5, atol: 2e-5 });
   }
   // pieces of unequal length are no schedule
-  assert.is(textUnder(c, { [form]: { kind: "pieces", pieces: 3 } }), textUnder(c, {}));
+  assert.is(textUnder(c, { [form]: { kind: "split-K", parts: 3 } }), textUnder(c, {}));
 });
 
 const rowCases: readonly Case[] = [
@@ -166,7 +166,7 @@ test("rows under many numbers of workers, joined by halves and in subgroups", as
     if (kernel.kind !== "loop") throw new Error(`a ${kernel.kind}`);
     const all = workers.flatMap(([rows, splits]) =>
       (["halves", "subgroups"] as const).map((join): LoopSchedule => ({ kind: "loop", rows, splits, join }))
-    ).filter((s) => loopFits(s, kernel, profile));
+    ).filter((s) => scheduleFits(s, kernel, profile));
     assert.ok(all.length >= 6);
     for (const s of all) {
       const schedules = { [formOf(kernel)]: s };

@@ -3,6 +3,7 @@ import * as cs from "@chain-of-sight/core";
 import {
   akin,
   compile,
+  compileFor,
   type DeviceProfile,
   formOf,
   identityOf,
@@ -152,8 +153,6 @@ test("what is measured holds for one device, driver, runtime and renderer alone"
   ];
   assert.is(new Set([here, ...others].map(identityText)).size, 7);
   assert.is(new Set([here, ...others].map((i) => tablePath(i))).size, 7);
-  const tunedAlready = { ...portableProfile, schedules: { a: loop(1, 1) } };
-  assert.is(identityText(identityOf(tunedAlready, "driver 1", "Deno 1")), identityText(here));
   assert.equal(others.map((o) => akin(o, here)), [false, true, true, true, true, false]);
   const soft = identityOf({ ...portableProfile, software: true }, "driver 1", "Deno 1");
   assert.not.ok(akin(soft, soft), "another machine may have another processor");
@@ -175,7 +174,7 @@ test("tables are written whole, read back, joined, and passed over when damaged"
         spaceOf(kernelsOf(source(), profile)[0]!, { ...profile, software: false, workgroupBytes: 49152 })!,
         1,
       ),
-      { kind: "pieces", pieces: 4 } as const,
+      { kind: "split-K", parts: 4 } as const,
     ];
     const table: TuningTable = {
       identity,
@@ -266,8 +265,8 @@ test("a device is tuned for real, within a budget, and computes the same with wh
     );
     const found = await Effect.runPromise(
       Effect.scoped(Effect.gen(function* () {
-        const service = yield* theDevice(), schedules = service.profile.schedules;
-        const program = yield* service.load(compile(source(), service.profile));
+        const service = yield* theDevice(), { schedules } = service;
+        const program = yield* service.load(compileFor(service, source()));
         yield* program.write(bindings);
         yield* program.run;
         return { schedules, y: (yield* program.read(["y"])).y! };

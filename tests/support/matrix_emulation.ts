@@ -215,7 +215,7 @@ const translated = (line: string): string => {
       (_, v: string, part: string) => `${v}.at(${"xyzw".indexOf(part)})`,
     )
     // whole numbers divide toward zero
-    .replace(/([\w.]+|\([^()]*\)) \/ (\d+)u\b/g, "Math.floor($1 / $2)")
+    .replace(/([\w.]+|\([^()]*\)) \/ (\d+u|high)\b/g, "Math.floor($1 / $2)")
     .replace(/\b(\d+(?:\.\d+)?(?:e[-+]?\d+)?)[ufhi]\b/g, "$1");
   return reads(plain);
 };
