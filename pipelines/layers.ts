@@ -9,6 +9,7 @@ export const layers: Readonly<Record<string, string>> = {
   threads: "one pool of worker threads",
   terminal: "tables, progress bars and what is printed",
   ranks: "processes that train together: Open MPI, and the order of their sums",
+  slurm: "batch jobs: scripts, the queue, following",
   runs: "run directories: manifests, metrics, locks, queries, exports",
   images: "decoding, resizing, CLIP's preprocessing, images in memory",
   records: "questions, answers and boxes: the types that data and benchmarks share",

@@ -26,6 +26,15 @@ export const rankFlags = {
   watchdog: countFlag("watchdog", 300, "seconds without an answer after which ranks end, with exit code 75"),
 };
 
+/** Refuses a number of ranks that the micro-batches of a training cannot be shared by. */
+export const checkTrainings = (experiment: Experiment, size: number): Effect.Effect<void, TrainingError> =>
+  Effect.forEach(trainsOf(experiment), ({ name: stage, micro: count = 1 }) =>
+    Effect.provideService(
+      checkShares({ stage, micro: { count, weight: "" } }),
+      theRanks,
+      { ...oneRank, size },
+    ), { discard: true });
+
 /**
  * The ranks that `--ranks` asks for: this process where mpirun or srun started it as one of them. Otherwise it starts them, and
  * ends with their exit code.
@@ -37,10 +46,7 @@ export const ranksAsked = (
 ): Effect.Effect<Ranks, ExitCode | RanksError | TrainingError, Scope.Scope> =>
   Effect.gen(function* () {
     if (Option.isNone(ranks)) return oneRank;
-    for (const { name: stage, micro: count = 1 } of trainsOf(experiment)) {
-      const shares = checkShares({ stage, micro: { count, weight: "" } });
-      yield* Effect.provideService(shares, theRanks, { ...oneRank, size: ranks.value });
-    }
+    yield* checkTrainings(experiment, ranks.value);
     if (!startedAsRank()) return yield* Effect.fail(new ExitCode({ code: yield* launch(ranks.value) }));
     const opened = yield* openMpi(watchdog);
     if (opened.size === ranks.value) return opened;

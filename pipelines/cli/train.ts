@@ -3,7 +3,7 @@
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
  *         [--set field=value ...] [--sweep field=a,b,c ...] [--seeds N] [--log tensorboard,mlflow] [--extend run]
- *         [--ranks N] [--watchdog seconds] [--check] [--json]
+ *         [--ranks N] [--watchdog seconds] [--slurm nodes=2,... [--dry-run] [--requeues N]] [--check] [--json]
  *     deno task cos train --init folder
  *
  * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
@@ -43,6 +43,8 @@ import { withDownloads } from "../weights/huggingface/hub.ts";
 import { notice, print } from "../terminal/output.ts";
 import { bare, computeFlag, downloadFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
 import { compared, seedsFlag, storeFlag, sweepFlag } from "./experiment_flags.ts";
+import { readJson } from "../runs/run_directory.ts";
+import { asSlurmJob, slurmFlags } from "./slurm.ts";
 import { onRanks, rankFlags, ranksAsked, threadsOf } from "./ranks.ts";
 import { UsageError } from "./usage.ts";
 
@@ -83,6 +85,7 @@ const parts = {
   ),
   download: downloadFlag,
   ...rankFlags,
+  ...slurmFlags,
   json: jsonFlag,
 };
 
@@ -209,10 +212,10 @@ const noFile = (): UsageError =>
 
 const oneTraining = (): UsageError =>
   new UsageError({
-    op: "train --ranks",
-    got: "--check, --sweep or --seeds with several ranks",
+    op: "train --ranks or --slurm",
+    got: "--check, --sweep or --seeds beside it",
     expected: "one experiment that is trained",
-    mend: "leave --ranks out, or run the arms of the sweep one by one",
+    mend: "leave it out, or run the arms of the sweep one by one",
   });
 
 /** The command. */
@@ -237,6 +240,9 @@ export const command = Command.make(
       download,
       ranks: count,
       watchdog,
+      slurm,
+      dryRun,
+      requeues,
       json,
     },
   ) =>
@@ -248,10 +254,19 @@ export const command = Command.make(
       }
       if (Option.isNone(file)) return yield* Effect.fail(noFile());
       const path = file.value;
-      if (Option.isSome(count) && (check || sweep.length > 0 || Option.isSome(seeds))) {
+      const several = Option.isSome(count) || Option.isSome(slurm);
+      if (several && (check || sweep.length > 0 || Option.isSome(seeds))) {
         return yield* Effect.fail(oneTraining());
       }
       const experiment = yield* loadExperiment(path, set);
+      const directory = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
+      if (Option.isSome(slurm)) {
+        if (yield* asSlurmJob(slurm.value, experiment, { out: directory, dryRun, requeues })) {
+          const summary = yield* readJson(`${directory}/summary.json`, runSummaryCodec());
+          print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
+        }
+        return;
+      }
       const ranks = yield* ranksAsked(experiment, count, watchdog);
       const resolved = yield* resolve(experiment, cache);
       if (check) {
@@ -282,8 +297,7 @@ export const command = Command.make(
           tuned(deviceNamed(device, { halfSums })),
         );
       }
-      const folder = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
-      const places = { out: folder, store, cache, version: member.version };
+      const places = { out: directory, store, cache, version: member.version };
       const run = runExperiment(resolved, {
         ...places,
         summary: runSummaryCodec(),

@@ -84,7 +84,7 @@ export const artefactName = ({ name, key }: Pick<Job, "name" | "key">): string =
   `${name}-${key.slice(0, 16)}`;
 
 /** Part of every key, beside the code: raised when artefacts of before cannot be read any more. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** The bridge in and after a stage of an experiment, by number. Throws ConfigError for one that does not fit. */
 export const bridgeAfter = (

@@ -40,7 +40,9 @@ export interface Ask {
   readonly drift?: boolean;
 }
 
-const ask = JSON.parse(Deno.args[0]!) as Ask, { folder, micro, steps, every, fault } = ask;
+const ask = JSON.parse(Deno.args[0]!) as Ask, { folder, micro, steps, every } = ask;
+// what Slurm begins again goes well
+const fault = (Deno.env.get("SLURM_RESTART_COUNT") ?? "0") === "0" ? ask.fault : undefined;
 const config = {
   ...{ steps, every, micro, batch: 4, learningRate: 0.01, warmup: 2, weightDecay: 0.01, maxNorm: 1 },
   trainable: ["model", "bridge", "lm_head"],

@@ -1,0 +1,73 @@
+/** Commands as Slurm's jobs. */
+import { Flag } from "effect/cli";
+import * as Effect from "effect/Effect";
+import { fromEither } from "../base/bridge.ts";
+import { existing } from "../base/disk.ts";
+import { hashOf } from "../base/hash.ts";
+import { thisCommand } from "../ranks/launch.ts";
+import { followJob, isOpen, queue, submit } from "../slurm/client.ts";
+import { batchScript, resourcesOf, tasksOf } from "../slurm/script.ts";
+import { notice, print } from "../terminal/output.ts";
+import type { Experiment } from "../engine/experiment.ts";
+import { optionalText, switchFlag } from "./flags.ts";
+import { checkTrainings } from "./ranks.ts";
+
+/** What Slurm is asked for. */
+export const slurmFlags = {
+  slurm: optionalText(
+    "slurm",
+    "run as a job of Slurm with these options of sbatch, such as nodes=2,ntasks-per-node=4,gres=gpu:4,time=4:00:00; " +
+      "every task is a rank",
+  ),
+  dryRun: switchFlag("dry-run", "print the batch script that --slurm would submit, and submit nothing"),
+  requeues: Flag.Int("requeues").pipe(
+    Flag.withDefault(10),
+    Flag.withDescription("how often a job that may go on is begun again"),
+  ),
+};
+
+/** Words of a command line without what is for Slurm alone. */
+export const withoutSlurm = (words: readonly string[]): readonly string[] => {
+  const kept: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (["--slurm", "--requeues", "--ranks"].includes(word)) i++;
+    else if (word !== "--dry-run" && !/^--(slurm|requeues|ranks)=/.test(word)) kept.push(word);
+  }
+  return kept;
+};
+
+/** Runs this command as a job whose result is a run directory; gives whether it was submitted or followed to its end. */
+export const asSlurmJob = (
+  options: string,
+  experiment: Experiment,
+  { out, dryRun, requeues }: { readonly out: string; readonly dryRun: boolean; readonly requeues: number },
+) =>
+  Effect.gen(function* () {
+    const resources = yield* fromEither(resourcesOf(options)),
+      tasks = tasksOf(resources),
+      folder = Deno.cwd();
+    yield* checkTrainings(experiment, tasks);
+    const batch = {
+      name: `cos-${experiment.name}-${hashOf({ out, folder }).slice(0, 8)}`,
+      resources,
+      folder,
+      log: `${out.startsWith("/") ? out : `${folder}/${out}`}-slurm-%j.log`,
+      command: [...withoutSlurm(thisCommand()), ...(tasks > 1 ? ["--ranks", String(tasks)] : [])],
+      requeues,
+    };
+    const script = batchScript(batch);
+    if (dryRun) {
+      print(script.trimEnd());
+      return false;
+    }
+    const before = (yield* queue).find((job) => job.name === batch.name && isOpen(job));
+    const id = before?.id ?? (yield* submit(script));
+    notice(
+      `Slurm's job ${id} ${
+        before === undefined ? "is submitted" : "is there already"
+      }; it says what it does in ${batch.log.replace("%j", id)}`,
+    );
+    yield* followJob(id, batch.log, existing(`${out}/summary.json`));
+    return true;
+  });
