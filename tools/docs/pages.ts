@@ -32,7 +32,7 @@ export const sections: readonly Section[] = [
     title: "Guides",
     pages: [
       page("docs/runs.md", "Runs, board, reports"),
-    page("docs/clusters.md", "Several processes and clusters"),
+      page("docs/clusters.md", "Several processes and clusters"),
       page("docs/ablations.md", "Ablations and notebooks"),
       page("docs/configurations.md", "Configurations and plans"),
       page("docs/data.md", "Your own data"),
