@@ -309,8 +309,8 @@ export const command = Command.make(
       );
       if (Option.isNone(found)) return;
       const summary = found.value;
-      yield* ensureReportPage(folder);
+      yield* ensureReportPage(directory);
       print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
-      notice(`${folder}: report.html, summary.json, metrics, checkpoints, predictions`);
+      notice(`${directory}: report.html, summary.json, metrics, checkpoints, predictions`);
     })).pipe((run) => download ? withDownloads(run) : run),
 );
