@@ -115,12 +115,13 @@ export interface OpAttributes {
   readonly gather: Empty;
   /** Sum of rows into a table of `rows` zeros: the transpose of gather. */
   readonly scatterAdd: { readonly rows: number };
-  /** `softmax(q k^T scale) v` with the logarithm of the normaliser as one more channel. */
+  /** `softmax(q k^T scale) v`, and the logarithm of each query's normaliser. */
   readonly attention: { readonly causal: boolean; readonly scale: number };
-  /** Cotangent of attention's queries from (q, k, v, cotangent, log normaliser, delta). */
-  readonly attentionGradQuery: { readonly causal: boolean; readonly scale: number };
-  /** Cotangents of attention's keys and values, side by side, from the same. */
-  readonly attentionGradKeyValue: { readonly causal: boolean; readonly scale: number };
+  /**
+   * Cotangents of attention's queries, keys and values from (q, k, v, cotangent, log normaliser, delta). Keys are dealt to
+   * `splits` parts, each of which has a share of the queries' cotangent: what sums over keys is then computed side by side.
+   */
+  readonly attentionGrad: { readonly causal: boolean; readonly scale: number; readonly splits: number };
   /** The argument as a node of its own, with memory of its own. */
   readonly copy: { readonly name: string };
   /** The argument, as a constant to derivatives. */
@@ -168,7 +169,7 @@ export type Empty = Readonly<Record<never, never>>;
 export type OpName = keyof OpAttributes;
 
 /** Primitives with several results, each of which a `result` node names. */
-export type TupleOp = "call" | "scan" | "foreach";
+export type TupleOp = "call" | "scan" | "foreach" | "attention" | "attentionGrad";
 
 /** Shape and element type of a result. */
 export interface Form {

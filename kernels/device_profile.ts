@@ -25,8 +25,8 @@ export interface DeviceProfile extends Capabilities {
   readonly attention: boolean;
   /** Fewest queries for which those kernels are worth it: for fewer, scores take no more memory than keys. */
   readonly fewestQueries: number;
-  /** Heads that run side by side in a kernel that computes both gradients of attention; 0 where there is no such kernel. */
-  readonly attentionThreads: number;
+  /** Units of work that attention's gradient should have at least: heads of keys, or parts of them where there are fewer. */
+  readonly attentionUnits: number;
   /** Most workgroups along one axis. */
   readonly maxWorkgroups: number;
   /** Longest sum that one workgroup computes when there are few: longer ones are summed in pieces. */
@@ -52,7 +52,7 @@ export const portableProfile: DeviceProfile = {
   workgroupBytes: 16384,
   attention: true,
   fewestQueries: 0,
-  attentionThreads: 0,
+  attentionUnits: 64,
   maxWorkgroups: 65535,
   longestSum: 2 ** 15,
   maxTurns: Infinity,

@@ -1,8 +1,8 @@
 /**
  * Attention as a primitive, so that devices can compute it without the square of scores in memory (Rabe and Staats
- * 2021, arXiv 2112.05682; Dao et al. 2022, arXiv 2205.14135). Its derivative is two more primitives, which compute
- * the scores again from the logarithm of each query's normaliser.
- * Queries, keys and values may be f16; scores, probabilities and the result are f32, cotangents of them f16.
+ * 2021, arXiv 2112.05682; Dao et al. 2022, arXiv 2205.14135). Its derivative is one more primitive, which recomputes the
+ * scores once for all three cotangents, from the logarithm of each query's normaliser.
+ * Queries, keys and values may be f16; scores, probabilities and results are f32, cotangents of keys and values f16.
  * Packed rows name the segment of every position (`segments.ts`): a query then sees keys of its own segment alone.
  * Numbers that are not finite may reach other segments of their row.
  * Shapes: b batch, h heads, g key-value heads, q queries, s keys, d channels of a head.
@@ -13,25 +13,39 @@ import { ShapeError } from "../errors.ts";
 import { equals, show, sizeOf } from "../shape.ts";
 import type { OpAttributes, OpName, Tensor } from "../tensor.ts";
 import { matmul } from "./contraction.ts";
-import { add, and, cast, div, equal, exp, less, lessEqual, log, mul, select, sub } from "./elementwise.ts";
+import {
+  add,
+  and,
+  cast,
+  div,
+  equal,
+  exp,
+  less,
+  lessEqual,
+  log,
+  mul,
+  select,
+  sub,
+  zerosLike,
+} from "./elementwise.ts";
+import { resultAt } from "./call.ts";
 import { expectDType, make, sameDType } from "./make.ts";
-import { concat, reshape, sliceAxis, transpose } from "./movement.ts";
-import type { OpRecord } from "./record.ts";
+import { pad, reshape, transpose } from "./movement.ts";
+import type { TupleRecord } from "./record.ts";
 import { max, sum } from "./reduce.ts";
 import { checkSegments, idsOf, segmentTable } from "./segments.ts";
 import { iota } from "./source.ts";
 
 /** Names of the attention primitives. */
-export type AttentionOp = "attention" | "attentionGradQuery" | "attentionGradKeyValue";
+export type AttentionOp = "attention" | "attentionGrad";
 
-/** What all three carry: query i sees keys up to `i + (s - q)` if causal; scores are multiplied by `scale`. */
+/** What both carry: query i sees keys up to `i + (s - q)` if causal; scores are multiplied by `scale`. */
 export type AttentionAttributes = OpAttributes["attention"];
 
 /** Number of operands of each, without the segments. */
 const operands: Readonly<Record<AttentionOp, number>> = {
   attention: 3,
-  attentionGradQuery: 6,
-  attentionGradKeyValue: 6,
+  attentionGrad: 6,
 };
 
 /** The segments among the arguments of a node, as `segmentTable` has them; undefined where rows are whole. */
@@ -171,47 +185,47 @@ const pairs = (node: Tensor<AttentionOp>): readonly [Tensor, Tensor] => {
 };
 
 /** The attention records. */
-export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
+export const attentionRecords: { readonly [P in AttentionOp]: TupleRecord<P> } = {
   attention: {
     name: "attention",
     family: "attention",
     arity: 3,
     optional: 1,
-    summary: "softmax(q k^T scale) v, and log of the normaliser as one more channel",
+    summary: "softmax(q k^T scale) v, and the logarithm of each query's normaliser",
     infer: (args) => {
       checkOperands("attention", args);
-      const [b, h, q, d] = args[0]!.shape as [number, number, number, number];
-      return { shape: [b, h, q, d + 1], dtype: "f32" };
+      const { shape } = args[0]!;
+      return [{ shape, dtype: "f32" }, { shape: shape.slice(0, 3), dtype: "f32" }];
     },
     reference: (args, node) => {
-      const [q, k, v] = args as [NdArray, NdArray, NdArray], { d } = sizesOf(q, k);
-      const out = new Float64Array(sizeOf(node.shape)), { scale } = node.attributes;
+      const [q, k, v] = args as [NdArray, NdArray, NdArray],
+        { d } = sizesOf(q, k),
+        { scale } = node.attributes;
+      const values = new Float64Array(sizeOf(q.shape)), lse = new Float64Array(sizeOf(q.shape.slice(0, 3)));
       eachQuery(args, node, (row, keys) => {
         const scores = keys.map((key) => dot(q.data, row * d, k.data, key * d, d) * scale);
-        const top = scores.reduce((a, x) => Math.max(a, x), -Infinity), to = row * (d + 1);
+        const top = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const total = scores.reduce((a, x) => a + Math.exp(x - top), 0);
         keys.forEach((key, j) => {
           const p = Math.exp(scores[j]! - top) / total;
-          for (let c = 0; c < d; c++) out[to + c]! += p * v.data[key * d + c]!;
+          for (let c = 0; c < d; c++) values[row * d + c]! += p * v.data[key * d + c]!;
         });
-        out[to + d] = top + Math.log(total);
+        lse[row] = top + Math.log(total);
       });
-      return ndarray("f32", node.shape, out);
+      return [ndarray("f32", q.shape, values), ndarray("f32", q.shape.slice(0, 3), lse)];
     },
-    vjp: (node, ct) => {
-      const [q, k, v] = node.args as [Tensor, Tensor, Tensor], d = q.shape[3]!;
-      const part = (t: Tensor, from: number, to: number) => sliceAxis(-1, from, to)(t);
-      const flat = reshape(q.shape.slice(0, 3));
-      const ctOut = part(ct, 0, d), lse = flat(part(node, d, d + 1));
+    vjp: (node, [ctValues, ctLse]) => {
+      const [q, k, v] = node.args as [Tensor, Tensor, Tensor], values = resultAt(node, 0);
+      const ct = ctValues ?? zerosLike(values), along = sum({ axes: [-1] })(mul(ct, values));
       // the normaliser's own cotangent lifts every score of its query alike
-      const delta = sub(sum({ axes: [-1] })(mul(ctOut, part(node, 0, d))), flat(part(ct, d, d + 1)));
+      const delta = ctLse === undefined ? along : sub(along, ctLse), table = segmentsOf(node);
       // cotangents of products of f16 are kept as those are
-      const table = segmentsOf(node), args = [q, k, v, cast(q.dtype)(ctOut), lse, delta, ...given(table)];
-      const both = make(attentionRecords.attentionGradKeyValue, args, node.attributes);
+      const args = [q, k, v, cast(q.dtype)(ct), resultAt(node, 1), delta, ...given(table)];
+      const back = attentionGradOf(args, { ...node.attributes, splits: 1 });
       return [
-        make(attentionRecords.attentionGradQuery, args, node.attributes),
-        part(both, 0, d),
-        part(both, d, 2 * d),
+        cast(q.dtype)(reshape(q.shape)(resultAt(back, 0))),
+        resultAt(back, 1),
+        resultAt(back, 2),
         ...(table === undefined ? [] : [undefined]),
       ];
     },
@@ -221,75 +235,57 @@ export const attentionRecords: { readonly [P in AttentionOp]: OpRecord<P> } = {
       const top = max({ axes: [-1], keep: true })(scores), e = exp(sub(scores, top));
       const total = sum({ axes: [-1], keep: true })(e), blind = blindOf(node);
       const values = div(matmul(keys(v))(e), total), lse = add(top, log(total));
-      const both = concat(
-        blind === undefined ? [values, lse] : [select(blind, 0, values), select(blind, -Infinity, lse)],
-        -1,
-      );
-      return reshape(node.shape)(both);
+      return [
+        reshape(q.shape)(blind === undefined ? values : select(blind, 0, values)),
+        reshape(q.shape.slice(0, 3))(blind === undefined ? lse : select(blind, -Infinity, lse)),
+      ];
     },
     flops: flops(2),
     laws: [],
   },
-  attentionGradQuery: {
-    name: "attentionGradQuery",
+  attentionGrad: {
+    name: "attentionGrad",
     family: "attention",
     arity: 6,
     optional: 1,
-    summary: "cotangent of attention's queries",
-    infer: (args) => {
-      checkOperands("attentionGradQuery", args);
-      return { shape: args[0]!.shape, dtype: args[0]!.dtype };
+    summary: "cotangents of attention's queries, in parts to be summed, of its keys and of its values",
+    infer: (args, { splits }) => {
+      checkOperands("attentionGrad", args);
+      const [b, ...rest] = args[0]!.shape, { shape, dtype } = args[1]!;
+      return [{ shape: [b!, splits, ...rest], dtype: "f32" }, { shape, dtype }, { shape, dtype }];
     },
+    // all of the queries' cotangent is in the first part
     reference: (args, node) => {
-      const [q, k] = args as [NdArray, NdArray], { d } = sizesOf(q, k);
-      const out = new Float64Array(sizeOf(node.shape));
+      const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], { b, h, q: n, d } = sizesOf(q, k);
+      const { splits } = node.attributes, dq = new Float64Array(sizeOf(q.shape) * splits);
+      const dk = new Float64Array(sizeOf(k.shape)), dv = new Float64Array(dk.length);
       eachQuery(args, node, (row, keys) =>
         keys.forEach((key) => {
-          const [, ds] = pair(args, node.attributes, d, row, key);
-          for (let c = 0; c < d; c++) out[row * d + c]! += ds * k.data[key * d + c]!;
-        }));
-      return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
-    },
-    decompose: (node) => {
-      const [, ds] = pairs(node), [q, k] = wide(node) as [Tensor, Tensor];
-      return cast(node.dtype)(reshape(node.shape)(matmul(grouped(q, k).keys(k))(ds)));
-    },
-    flops: flops(3),
-    laws: [],
-  },
-  attentionGradKeyValue: {
-    name: "attentionGradKeyValue",
-    family: "attention",
-    arity: 6,
-    optional: 1,
-    summary: "cotangents of attention's keys, then of its values, side by side",
-    infer: (args) => {
-      checkOperands("attentionGradKeyValue", args);
-      const [b, g, s, d] = args[1]!.shape as [number, number, number, number];
-      return { shape: [b, g, s, 2 * d], dtype: args[1]!.dtype };
-    },
-    reference: (args, node) => {
-      const [q, k, , ct] = args as [NdArray, NdArray, NdArray, NdArray], { d } = sizesOf(q, k);
-      const out = new Float64Array(sizeOf(node.shape));
-      eachQuery(args, node, (row, keys) =>
-        keys.forEach((key) => {
-          const [p, ds] = pair(args, node.attributes, d, row, key), to = key * 2 * d;
+          const [p, ds] = pair(args, node.attributes, d, row, key);
+          const to = (Math.floor(row / (h * n)) * splits * h * n + row % (h * n)) * d;
           for (let c = 0; c < d; c++) {
-            out[to + c]! += ds * q.data[row * d + c]!;
-            out[to + d + c]! += p * ct.data[row * d + c]!;
+            dq[to + c]! += ds * k.data[key * d + c]!;
+            dk[key * d + c]! += ds * q.data[row * d + c]!;
+            dv[key * d + c]! += p * ct.data[row * d + c]!;
           }
         }));
-      return ndarray(node.dtype, node.shape, referenceData(node.dtype, out));
+      return [
+        ndarray("f32", [b, splits, h, n, d], dq),
+        ...[dk, dv].map((x) => ndarray(k.dtype, k.shape, referenceData(k.dtype, x))),
+      ];
     },
     decompose: (node) => {
       const [p, ds] = pairs(node), [q, k, , ct] = wide(node) as [Tensor, Tensor, Tensor, Tensor];
-      const { z, queries } = grouped(q, k);
+      const { z, queries, keys } = grouped(q, k), { splits } = node.attributes;
       // heads of a group see the same keys: their cotangents add up
       const gather = (w: Tensor, t: Tensor): Tensor =>
-        reshape([z.b, z.g, z.s, z.d])(sum({ axes: [2] })(matmul(queries(t))(transpose(w))));
-      return cast(node.dtype)(concat([gather(ds, q), gather(p, ct)], -1));
+        cast(node.args[1]!.dtype)(
+          reshape([z.b, z.g, z.s, z.d])(sum({ axes: [2] })(matmul(queries(t))(transpose(w)))),
+        );
+      const dq = reshape([z.b, 1, z.h, z.q, z.d])(matmul(keys(k))(ds));
+      return [pad([0, 0, 0, 0, 0], [0, splits - 1, 0, 0, 0])(dq), gather(ds, q), gather(p, ct)];
     },
-    flops: flops(4),
+    flops: flops(5),
     laws: [],
   },
 };
@@ -313,13 +309,16 @@ export const attend = (
   attributes: AttentionAttributes,
   segments?: Tensor,
 ): Attended => {
-  const table = segments === undefined ? undefined : segmentTable(segments), d = q.shape[3]!;
-  const both = make(attentionRecords.attention, [q, k, v, ...given(table)], attributes);
-  return {
-    values: sliceAxis(-1, 0, d)(both),
-    logNormaliser: reshape(q.shape.slice(0, 3))(sliceAxis(-1, d, d + 1)(both)),
-  };
+  const table = segments === undefined ? undefined : segmentTable(segments);
+  const node = make(attentionRecords.attention, [q, k, v, ...given(table)], attributes);
+  return { values: resultAt(node, 0), logNormaliser: resultAt(node, 1) };
 };
+
+/** Attention's cotangents over the arguments of a node of them, with others of its attributes. */
+export const attentionGradOf = (
+  args: readonly Tensor[],
+  attributes: OpAttributes["attentionGrad"],
+): Tensor<"attentionGrad"> => make(attentionRecords.attentionGrad, args, attributes);
 
 /** Whether a primitive is one of attention. */
 export const isAttention = (op: OpName): op is AttentionOp => op in attentionRecords;

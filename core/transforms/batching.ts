@@ -4,6 +4,8 @@
 import { add, and, type BinaryOp, less, mul, select, type UnaryOp } from "../ops/elementwise.ts";
 import { make } from "../ops/make.ts";
 import { broadcastTo, concat, flip, pad, permute, reshape, slice, sliceAxis } from "../ops/movement.ts";
+import type { AttentionOp } from "../ops/attention.ts";
+import { resultsOf } from "../ops/call.ts";
 import { after } from "../ops/mark.ts";
 import { gather, scatterAdd } from "../ops/index.ts";
 import { iota } from "../ops/source.ts";
@@ -36,10 +38,14 @@ const behind = (axes: readonly number[]): number[] => axes.map((a) => a + 1);
 const reduce = (node: Tensor<"sum" | "max" | "argmax">, [x]: readonly Batched[]): Tensor =>
   again(node, [x!.x], { axes: behind(node.attributes.axes) });
 
-/** The new axis joins the first, which all arguments have. */
-const joined = (node: Tensor, args: readonly Batched[], n: number): Tensor => {
+/** Results of attention: the new axis joins the first, which all arguments and results have. */
+export const attentionBatched = (
+  node: Tensor<AttentionOp>,
+  args: readonly Batched[],
+  n: number,
+): readonly Tensor[] => {
   const merged = args.map(wide(n)).map((x) => reshape([n * x.shape[1]!, ...x.shape.slice(2)])(x));
-  return reshape([n, ...node.shape])(again(node, merged));
+  return resultsOf(again(node, merged)).map((t, i) => reshape([n, ...node.results![i]!.shape])(t));
 };
 
 /** Ids `[n, ...]` into n tables of `rows` rows one after the other; ids outside their table stay outside all. */
@@ -95,9 +101,6 @@ const rules: {
     const sums = each.flatMap((x) => Array.from({ length: n }, (_, i) => sliceAxis(0, i, i + 1)(x)));
     return permute([1, 0])(reshape([args.length, n])(again(node, sums)));
   },
-  attention: joined,
-  attentionGradQuery: joined,
-  attentionGradKeyValue: joined,
   after: (_, args, n) => {
     const [x, token] = args as [Batched, Batched];
     return after(token.x)(wide(n)(x));

@@ -107,9 +107,6 @@ const rules: { readonly [P in Exclude<OpName, Pointwise | TupleOp | "result">]: 
   // ids have no tangent
   gather: bilinear,
   scatterAdd: bilinear,
-  attention: throughDecomposition,
-  attentionGradQuery: throughDecomposition,
-  attentionGradKeyValue: throughDecomposition,
   foreachSum: throughDecomposition,
   copy: linear,
   stopGradient: none,

@@ -8,7 +8,7 @@ import { cast } from "../ops/elementwise.ts";
 import { callOf } from "../ops/call.ts";
 import { type ClosedFunction, functionOf } from "../ops/closed.ts";
 import { make } from "../ops/make.ts";
-import { recordOf } from "../ops/table.ts";
+import { recordOf, tupleRecordOf } from "../ops/table.ts";
 import { is, isTensor, type Tensor, topological } from "../tensor.ts";
 import { type PathPredicate, type Tree, treeOf } from "../tree.ts";
 import type { Traceable } from "./remat.ts";
@@ -39,7 +39,11 @@ const halved = (roots: readonly Tensor[], kept: ReadonlySet<Tensor>): Tensor[] =
         return whole(make(recordOf("matmul"), args.map(half), t.attributes));
       }
       if (is("attention", t) && !keeps.includes(true)) {
-        return make(recordOf("attention"), args.map((a) => a.dtype === "f32" ? half(a) : a), t.attributes);
+        return make(
+          tupleRecordOf(t),
+          args.map((a) => a.dtype === "f32" ? half(a) : a),
+          t.attributes,
+        );
       }
       const same = args.every((a, i) => a === t.args[i]);
       const node = same ? t : make(recordOf(t.op), args, t.attributes);

@@ -8,7 +8,7 @@ import { callBatched } from "./call_transforms.ts";
 import { axisOf, show } from "../shape.ts";
 import { is, isTensor, type Tensor, topological, type TupleOp } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
-import { type Batched, batchRuleOf } from "./batching.ts";
+import { attentionBatched, type Batched, batchRuleOf } from "./batching.ts";
 import { callOfParts } from "./parts.ts";
 import { scanBatched } from "./scan_vmap.ts";
 import { mapTensors, refuseContainers, tensorsIn, tracing } from "./trace.ts";
@@ -44,6 +44,8 @@ export const batched = (
 const batchedTuple = (t: Tensor<TupleOp>, args: readonly Batched[], n: number): readonly Tensor[] =>
   is("scan", t)
     ? scanBatched(mappedOnly, t, args, n)
+    : is("attention", t) || is("attentionGrad", t)
+    ? attentionBatched(t, args, n)
     : callBatched(mappedOnly, is("call", t) ? t : callOfParts(t)!, args, n);
 
 /** The same, but undefined where an output depends on none of the mapped nodes. */

@@ -33,15 +33,6 @@ export interface BrowserCpuOptions extends CpuOptions {
 export const mayShareMemory = (): boolean =>
   (globalThis as { readonly crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 
-/**
- * Heads of attention for which kernels are made, whatever the number of threads: the text of a kernel does not depend on
- * the visitor's cores then, and modules can be assembled before.
- */
-const ATTENTION_THREADS = 4;
-
-/** What the profile of a page's CPU has in place of the default. */
-export const browserCpuProfile: Partial<DeviceProfile> = { attentionThreads: ATTENTION_THREADS };
-
 /** Opens the CPU in a page for the length of a scope: web workers where memory may be shared, the calling thread otherwise. */
 export const browserCpu = (
   { script, modules, threads, fused }: BrowserCpuOptions,
@@ -67,6 +58,5 @@ export const browserCpu = (
   return cpuOn(
     { spawn: parallel ? webThreads(script) : callingThread, assembler },
     options,
-    browserCpuProfile,
   );
 };

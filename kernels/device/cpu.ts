@@ -39,7 +39,7 @@ export const cpuProfile = (threads: number): DeviceProfile => ({
   workgroupBytes: 32768,
   attention: true,
   fewestQueries: 6,
-  attentionThreads: threads,
+  attentionUnits: 8,
   maxWorkgroups: 65535,
   longestSum: Infinity,
   maxTurns: Infinity,
@@ -85,7 +85,6 @@ const open = (
 export const cpuOn = (
   runtime: CpuRuntime,
   options: CpuOptions = {},
-  as: Partial<DeviceProfile> = {},
 ): Layer.Layer<Device, DeviceError> => {
   const threads = Math.max(1, Math.floor(options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1));
   return Layer.effect(
@@ -95,7 +94,7 @@ export const cpuOn = (
       (opened) => Effect.promise(() => opened.pool.close()),
     ).pipe(
       Effect.map((opened) => ({
-        profile: { ...cpuProfile(threads), ...as },
+        profile: cpuProfile(threads),
         load: (plan, beside) => loadCpuProgram(opened, plan, beside),
       })),
     ),

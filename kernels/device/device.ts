@@ -73,7 +73,7 @@ export const profileOf = (opened: Opened): DeviceProfile => {
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     attention: true,
     fewestQueries: 0,
-    attentionThreads: 0,
+    attentionUnits: software ? 1 : 64,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
     longestSum: 2 ** 15,
     // Mesa's LLVM code generator counts the turns of all loops of an invocation together

@@ -6,6 +6,7 @@ import {
   isReduce,
   parameterOf,
   type ReduceOp,
+  resultsOf,
   type ScanBody,
   segmentsOf,
   sizeOf,
@@ -51,11 +52,12 @@ export const buildKernel = (
   inside: (body: ScanBody) => Inside,
 ): Kernel | undefined => {
   try {
-    if (group.members.some((t) => is("result", t))) return repeat(group, inside);
+    const tuple = group.members.find((t) => is("result", t))?.args[0];
+    if (tuple !== undefined && is("scan", tuple)) return repeat(group, inside);
     const kernel = group.members.some((t) => is("matmul", t))
       ? contraction(group, roots)
-      : group.members.some((t) => isAttention(t.op))
-      ? attention(group, roots)
+      : tuple !== undefined && isAttention(tuple.op)
+      ? attention(tuple as Tensor<AttentionOp>, roots)
       : group.members.some((t) => is("scatterAdd", t))
       ? scatter(group, roots)
       : loop(group, roots);
@@ -179,9 +181,8 @@ const segmentValues = (
   };
 };
 
-const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
-  const node = members[0]! as Tensor<AttentionOp>, build = new ValueBuilder();
-  if (members.length !== 1) refuse("attention stands alone");
+const attention = (node: Tensor<AttentionOp>, roots: Roots): AttentionKernel => {
+  const build = new ValueBuilder();
   const lower = lowering(build, (t, at) => roots.load(build, t, at));
   const read = (t: Tensor, axis: "row" | "key") => {
     const value = lower(t, attentionIndex(t, axis));
@@ -204,7 +205,12 @@ const attention = ({ members }: Members, roots: Roots): AttentionKernel => {
       ? undefined
       : { cotangent: read(ct, "row"), lse: lower(lse!, at), delta: lower(delta!, at) },
     segments: table === undefined ? undefined : segmentValues(table, lower, build),
-    outputs: [{ tensor: node, value: build.literal(0, "f32"), at: int(0), perRow: false }],
+    outputs: resultsOf(node).map((tensor) => ({
+      tensor,
+      value: build.literal(0, "f32"),
+      at: int(0),
+      perRow: false,
+    })),
   };
 };
 

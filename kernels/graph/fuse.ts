@@ -5,7 +5,6 @@
 import {
   byHeight,
   is,
-  isAttention,
   isGiven,
   isReduce,
   operandsOf,
@@ -174,7 +173,10 @@ const fusedKernels = (
       return [];
     }
     // what stands alone and still binds too much is refused by the device, which can say so
-    const kernel = kernelOf(members, members.length === 1 ? Infinity : limits.maxBindings);
+    const kernel = kernelOf(
+      members,
+      members.length === 1 || wholes.has(members[0]!.args[0]!) ? Infinity : limits.maxBindings,
+    );
     if (kernel === undefined) throw new Error(`no kernel for ${members.map((t) => t.op).join(", ")}`);
     return [kernel];
   });
@@ -211,7 +213,7 @@ const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
   return all.length <= MOST_MEMBERS &&
-    !all.some((t) => is("scatterAdd", t) || is("result", t) || is("foreachSum", t) || isAttention(t.op)) &&
+    !all.some((t) => is("scatterAdd", t) || is("result", t) || is("foreachSum", t)) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };

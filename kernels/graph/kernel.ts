@@ -100,11 +100,11 @@ export interface SegmentValues {
   readonly to: Value;
 }
 
-/** Attention or one of its gradients, without the square of scores in memory. */
+/** Attention or its gradient, without the square of scores in memory. */
 export interface AttentionKernel {
   /** Discriminates kernels. */
   readonly kind: "attention";
-  /** Which of the three, with its attributes. */
+  /** Which of the two, with its attributes. */
   readonly node: Tensor<AttentionOp>;
   /** Batch, query heads, key-value heads, queries, keys, channels of a head. */
   readonly size: {
@@ -121,11 +121,11 @@ export interface AttentionKernel {
   readonly key: LoadValue;
   /** Values at the same. */
   readonly value: LoadValue;
-  /** Of the gradients: the cotangent at (`batch`, `head`, `row`, `d`), log normaliser and delta at (`batch`, `head`, `row`). */
+  /** Of the gradient: the cotangent at (`batch`, `head`, `row`, `d`), log normaliser and delta at (`batch`, `head`, `row`). */
   readonly back: { readonly cotangent: LoadValue; readonly lse: Value; readonly delta: Value } | undefined;
   /** Of packed rows: who sees whom. */
   readonly segments: SegmentValues | undefined;
-  /** The result; of a kernel that computes both gradients, that of `node` first. */
+  /** The results of the node, in order. */
   readonly outputs: readonly Output[];
 }
 
@@ -230,8 +230,7 @@ export const kernelLabel = (kernel: PlainKernel): string => {
     }
     case "attention": {
       const { batch, heads, queries, keys, width } = kernel.size;
-      const ops = results(kernel.outputs.map((o) => o.tensor.op));
-      return `${ops} ${batch}x${heads}x${queries}x${keys}x${width}`;
+      return `${kernel.node.op} ${batch}x${heads}x${queries}x${keys}x${width}`;
     }
     case "scatter":
       return `scatterAdd ${kernel.positions} rows of ${kernel.width} into ${

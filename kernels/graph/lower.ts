@@ -2,7 +2,7 @@
  * Lowering: the scalar expression of one element of a description. Movement turns into index arithmetic on the way
  * down; it never becomes a copy unless someone materialises it.
  */
-import { is, isAttention, isElementwise, isMark, isReduce, type Tensor } from "@chain-of-sight/core";
+import { is, isElementwise, isMark, isReduce, type Tensor } from "@chain-of-sight/core";
 import { fromValue, type Index, int, linear, plus, scale, unravel } from "../ir/index_expr.ts";
 import type { Value, ValueBuilder } from "../ir/value.ts";
 
@@ -100,4 +100,4 @@ export const isView = (t: Tensor): boolean =>
 
 /** Whether a node sums or compares many elements. */
 export const isHeavy = (t: Tensor): boolean =>
-  isReduce(t.op) || is("matmul", t) || is("result", t) || is("scatterAdd", t) || isAttention(t.op);
+  isReduce(t.op) || is("matmul", t) || is("result", t) || is("scatterAdd", t);

@@ -160,6 +160,9 @@ export const chooseRoots = (
       t.args.filter((a) => a.shape.length === 4).forEach((a) => operand(a, attentionIndex(a, "row"), "d"));
       const table = segmentsOf(t as Tensor<AttentionOp>);
       if (table !== undefined && !roots.has(baseOf(table))) root(table);
+      cost.set(t, 0);
+      reads.set(t, new Set());
+      continue;
     }
     if (is("expand", t)) {
       const base = baseOf(t), repeated = sizeOf(t.shape) >= MANY * sizeOf(base.shape);

@@ -3,6 +3,7 @@
  * what it computes better in another way.
  */
 import {
+  attentionGradOf,
   cast,
   is,
   isAttention,
@@ -11,26 +12,58 @@ import {
   operandsOf,
   pad,
   permute,
-  recordOf,
   reshape,
+  resultAt,
   type Rule,
   sizeOf,
   sum,
   type Tensor,
   transpose,
+  tupleRecordOf,
 } from "@chain-of-sight/core";
 import type { Schedules } from "../schedule/schedule.ts";
 import { splitK } from "./split_k.ts";
 
+/** What attention has kernels for. */
+export interface AttentionLimits {
+  /** Fewest queries. */
+  readonly fewest: number;
+  /** Most channels of a head. */
+  readonly widest: number;
+  /** Most tensors that a kernel reads and writes. */
+  readonly bindings: number;
+}
+
 /** Attention of fewer queries than some, of nothing at all, or of heads too wide for kernels, is made of products. */
-export const attentionRules = (fewest: number, widest: number): readonly Rule[] => [{
+export const attentionRules = ({ fewest, widest, bindings }: AttentionLimits): readonly Rule[] => [{
   name: "attention -> softmax(q k^T) v",
   reason: "the device has no kernel for it, or the scores of few queries take no more memory than the keys",
   rewrite: (t) => {
-    const [query] = t.args;
-    const products = isAttention(t.op) &&
-      (query!.shape[2]! < fewest || query!.shape[3]! > widest || sizeOf(query!.shape) === 0);
-    return products ? recordOf(t.op).decompose?.(t) : undefined;
+    const of = is("result", t) ? t.args[0]! : undefined, [query] = of?.args ?? [];
+    if (of === undefined || !isAttention(of.op)) return undefined;
+    return query!.shape[2]! < fewest || query!.shape[3]! > widest || sizeOf(query!.shape) === 0 ||
+        of.args.length + of.results!.length > bindings
+      ? tupleRecordOf(of).decompose!(of)[(t as Tensor<"result">).attributes.index]
+      : undefined;
+  },
+}];
+
+/** Fewest keys of a part of attention's gradient. */
+const SPLIT_KEYS = 128;
+
+/** Attention's gradient on a device that works on `units` heads side by side, or parts of them. */
+export const splitKeys = (units: number): readonly Rule[] => [{
+  name: "attentionGrad -> the same over parts of the keys, then the sum of the queries' cotangents",
+  reason: "fewer heads than a device works on would leave it idle",
+  rewrite: (t) => {
+    const of = is("result", t) ? t.args[0]! : undefined;
+    if (of === undefined || !is("attentionGrad", of) || of.attributes.splits > 1) return undefined;
+    const [b, g, s] = of.args[1]!.shape as [number, number, number];
+    const splits = Math.min(Math.ceil(units / (b * g)), Math.ceil(s / SPLIT_KEYS));
+    if (splits <= 1) return undefined;
+    const { index } = (t as Tensor<"result">).attributes;
+    const result = resultAt(attentionGradOf(of.args, { ...of.attributes, splits }), index);
+    return index === 0 ? reshape(t.shape)(sum({ axes: [1] })(result)) : result;
   },
 }];
 

@@ -33,10 +33,7 @@ const flopsOf = (kernel: PlainKernel): number => {
     }
     case "attention": {
       const { batch, heads, queries, keys, width } = kernel.size;
-      // both gradients together share the scores and the products of cotangents and values
-      const products = kernel.outputs.length > 1
-        ? 5
-        : { attention: 2, attentionGradQuery: 3, attentionGradKeyValue: 4 }[kernel.node.op];
+      const products = { attention: 2, attentionGrad: 5 }[kernel.node.op];
       return products * 2 * batch * heads * queries * keys * width *
         (kernel.node.attributes.causal ? 0.5 : 1);
     }

@@ -6,7 +6,7 @@ import { inlined, is, type Rule, rules, simplify, type Tensor, topological } fro
 import type { DeviceProfile } from "../device_profile.ts";
 import { packedOnce, tooLong, unpacked } from "../graph/foreach.ts";
 import { refuseHalf } from "../graph/half.ts";
-import { attentionRules, productRules, reductionRules } from "../graph/rules.ts";
+import { attentionRules, productRules, reductionRules, splitKeys } from "../graph/rules.ts";
 import { isLaidOut, layOutScans } from "../graph/scan_layout.ts";
 import { widestHead } from "../schedule/attention.ts";
 import type { Schedules } from "../schedule/schedule.ts";
@@ -45,11 +45,19 @@ export interface Pass {
 const nodesOf = (roots: readonly Tensor[]): readonly Tensor[] =>
   topological(roots).flatMap((t) => is("scan", t) ? [t, ...nodesOf(t.attributes.body.results)] : [t]);
 
-/** The attention that is made of products on a device. */
-const decompositions = ({ profile, attention }: PassContext): readonly Rule[] =>
-  attention ?? profile.attention
-    ? attentionRules(attention === true ? 0 : profile.fewestQueries, widestHead(profile))
-    : attentionRules(Infinity, 0);
+/** The attention that is made of products on a device, or split over its keys. */
+const attentionFor = ({ profile, attention }: PassContext): readonly Rule[] => [
+  ...attentionRules(
+    attention ?? profile.attention
+      ? {
+        fewest: attention === true ? 0 : profile.fewestQueries,
+        widest: widestHead(profile),
+        bindings: profile.maxBindings,
+      }
+      : { fewest: Infinity, widest: 0, bindings: 0 },
+  ),
+  ...splitKeys(profile.attentionUnits),
+];
 
 const mostBytes = ({ maxBindingBytes, maxBufferBytes }: DeviceProfile): number =>
   Math.min(maxBindingBytes, maxBufferBytes);
@@ -80,8 +88,8 @@ export const passes: readonly Pass[] = [
     name: "decompose",
     assumes: "no calls",
     establishes: "no attention but what the device has kernels for",
-    holds: (roots, context) => none(decompositions(context), roots),
-    run: (roots, context) => simplify(roots, decompositions(context)),
+    holds: (roots, context) => none(attentionFor(context), roots),
+    run: (roots, context) => simplify(roots, attentionFor(context)),
   },
   {
     name: "multi-tensor nodes",

@@ -1,7 +1,6 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
 import { is, refuseLeaks, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import { pairGradients } from "../graph/attention_pairs.ts";
 import { unpacked } from "../graph/foreach.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
@@ -96,14 +95,11 @@ const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOpt
   const results = Object.fromEntries(names.map((name, i) => [name, laidOut[i]!]));
   const { named, donated } = resultsOf(results, donate, inputs), outputs = Object.values(named);
   const limits = { ...profile, fuse: merge };
-  const paired = (kernels: readonly Kernel[]): readonly Kernel[] =>
-    merge && profile.attentionThreads > 0 ? pairGradients(kernels, profile.attentionThreads) : kernels;
   const inside = insideWith(
-    (some) => paired(fuse(unpacked(() => true)(some), { ...limits, inside }).kernels),
+    (some) => fuse(unpacked(() => true)(some), { ...limits, inside }).kernels,
     profile,
   );
-  const { kernels: fused, packs, tables } = fuse(outputs, { ...limits, inside }, donated);
-  const kernels = paired(fused);
+  const { kernels, packs, tables } = fuse(outputs, { ...limits, inside }, donated);
   checkPositions(kernels, profile);
   const needs = { kernels, inputs: Object.values(inputs), outputs, donated, packs, tables };
   const memory = planMemory(needs, profile);

@@ -7,36 +7,57 @@ import type { StagedAttention } from "./schedule.ts";
 /** Bytes of workgroup memory of one line of a block: two rows and three numbers. */
 const lineBytes = (width: number): number => 2 * 16 * Math.ceil(width / 4) + 12;
 
+/** Bytes of workgroup memory: of a block, and for the gradient of own keys and of a score gradient for each pair. */
+const bytesOf = (
+  { workers, own, block }: StagedAttention,
+  { size: { width }, node }: AttentionKernel,
+): number => {
+  const keys = node.op === "attentionGrad" ? workers * own : 0;
+  return block * (lineBytes(width) + 4 * keys) + 16 * Math.ceil(width / 4) * keys + 8;
+};
+
 /** Channels of a head of which a worker keeps rows in registers. */
 const MOST_CHANNELS = 512;
 
-/** The widest heads for which there are kernels: with room in workgroup memory for a block of one line. */
+/** Fewest workers of a workgroup. */
+const FEWEST_WORKERS = 8;
+
+/** The widest heads for which there are kernels: with room in workgroup memory for the fewest keys and a block of one. */
 export const widestHead = ({ workgroupBytes }: DeviceProfile): number =>
-  Math.min(MOST_CHANNELS, 4 * Math.floor((workgroupBytes - 20) / 32));
+  Math.min(MOST_CHANNELS, 4 * Math.floor((workgroupBytes - 52) / (32 + 16 * FEWEST_WORKERS)));
 
 /** Whether tiles are well formed and within the limits of the device. */
 export const stagedAttentionFits = (
-  { workers, own, block, together }: StagedAttention,
-  { size }: AttentionKernel,
+  tiles: StagedAttention,
+  kernel: AttentionKernel,
   { maxInvocations, workgroupBytes }: DeviceProfile,
-): boolean =>
-  whole(workers, own, block, together) && workers <= maxInvocations && block % together === 0 &&
-  block * lineBytes(size.width) + 8 <= workgroupBytes;
+): boolean => {
+  const { workers, own, block, together } = tiles;
+  return whole(workers, own, block, together) && workers <= maxInvocations && block % together === 0 &&
+    bytesOf(tiles, kernel) <= workgroupBytes;
+};
 
-/** The default tiles: the largest block that fits, up to 64 lines and to what holds all others. */
+/**
+ * The default tiles: for the most workers with room for a block of eight lines or more, the largest block up to 64 lines
+ * and to what holds all others.
+ */
 export const stagedAttention = (
-  { size: { queries, keys, width }, node: { op } }: AttentionKernel,
+  kernel: AttentionKernel,
   { software, workgroupBytes }: DeviceProfile,
 ): StagedAttention => {
-  const [lines, others] = op === "attentionGradKeyValue" ? [keys, queries] : [queries, keys];
-  const room = Math.floor((workgroupBytes - 8) / lineBytes(width));
-  const block = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(64, room, 2 * others - 1))));
-  return {
-    kind: "staged",
-    // a software adapter pays for every barrier, less where a workgroup is one vector of its lanes
-    workers: software ? 8 : lines > 32 ? 64 : 32,
-    own: op === "attention" && width <= 32 && lines >= 128 ? 2 : 1,
-    block,
-    together: Math.min(4, block),
-  };
+  const { size: { queries, keys, width }, node: { op } } = kernel,
+    [lines, others] = op === "attentionGrad" ? [keys, queries] : [queries, keys];
+  const own = op === "attention" && width <= 32 && lines >= 128 ? 2 : 1;
+  // a software adapter pays for every barrier, less where a workgroup is one vector of its lanes
+  const most = software ? FEWEST_WORKERS : lines > 32 ? 64 : 32;
+  const tiles = [64, 32, 16, FEWEST_WORKERS].filter((n) => n <= most).flatMap((workers) =>
+    [64, 32, 16, 8, 4, 2, 1].filter((block) => block < 2 * others).map((block): StagedAttention => ({
+      kind: "staged",
+      workers,
+      own,
+      block,
+      together: Math.min(4, block),
+    }))
+  ).filter((t) => bytesOf(t, kernel) <= workgroupBytes);
+  return tiles.find(({ block }) => block >= Math.min(8, others)) ?? tiles[0]!;
 };

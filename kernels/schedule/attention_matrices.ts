@@ -10,12 +10,11 @@ export const heldBy: {
   readonly [P in AttentionOp]: Readonly<Record<"own" | "scores" | "weights" | "sums", 1 | 2>>;
 } = {
   attention: { own: 1, scores: 1, weights: 1, sums: 1 },
-  attentionGradQuery: { own: 2, scores: 2, weights: 1, sums: 1 },
-  attentionGradKeyValue: { own: 2, scores: 2, weights: 2, sums: 2 },
+  attentionGrad: { own: 2, scores: 2, weights: 2, sums: 2 },
 };
 
 /** Elements that a row of scores is longer than its content, so that neighbours lie in different banks. */
-const SCORE_PADDING = 4;
+export const SCORE_PADDING = 4;
 
 /** How a tile lies in workgroup memory; all numbers are elements. */
 export interface MatrixAttentionLayout {
@@ -83,10 +82,13 @@ const bytesOf = (
   s: MatrixAttention,
   { node: { op }, size: { width }, segments }: AttentionKernel,
 ): number => {
-  const { staged, weights, scores } = matrixAttentionLayout(s, op, width), subgroups = s.rows / s.each;
-  const numbers = op === "attention" ? s.rows + subgroups : op === "attentionGradKeyValue" ? 2 * s.block : 0;
+  const { staged, weights, scores, stride } = matrixAttentionLayout(s, op, width),
+    subgroups = s.rows / s.each;
+  const numbers = op === "attention" ? s.rows + subgroups : 2 * s.block;
   const ids = segments === undefined ? 0 : s.block + 2;
-  return 2 * (staged + subgroups * weights) + 4 * (subgroups * scores + numbers + ids);
+  // own keys stay, for the cotangent of queries
+  const kept = op === "attentionGrad" ? s.rows * stride : 0;
+  return 2 * (staged + kept + subgroups * weights) + 4 * (subgroups * scores + numbers + ids);
 };
 
 /** Registers of a lane that hold own operands and results. */
@@ -124,6 +126,7 @@ export const matrixAttentionFits = (
     divides(unit.M, each) && divides(each, rows) && divides(each, lanes) &&
     Math.log2(lanes / each) % 1 === 0 &&
     divides(8 * lanes / each, block) && divides(common(unit), block) &&
+    (op === "attention" || divides(unit.K, each)) &&
     rows / each * lanes <= maxInvocations && registersOf(s, op, width) <= MOST_REGISTERS &&
     matrixAttentionLayout(s, op, width).band > 0 && bytesOf(s, kernel) <= workgroupBytes;
 };
@@ -143,7 +146,7 @@ export const matrixAttention = (
 ): MatrixAttention | undefined => {
   const { size: { queries, keys, width }, node: { op } } = kernel, unit = matrixUnits(profile)[0];
   if (unit === undefined) return undefined;
-  const [lines, others] = op === "attentionGradKeyValue" ? [keys, queries] : [queries, keys];
+  const [lines, others] = op === "attentionGrad" ? [keys, queries] : [queries, keys];
   if (2 * width < unit.K) return undefined;
   const lanes = profile.subgroups?.most ?? 0, fewest = unit.M;
   const candidates = [32, 16, 8].filter((each) => each >= fewest && (each === fewest || each / 2 < lines))

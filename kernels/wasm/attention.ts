@@ -2,6 +2,7 @@
  * Renders attention without the square of scores in memory (Dao et al. 2022, arXiv 2205.14135): a unit owns a tile of
  * queries of one head and walks over tiles of keys. The scores of a tile lie in the thread's own memory.
  */
+import type { Tensor } from "@chain-of-sight/core";
 import { type AttentionKernel, kernelLabel } from "../graph/kernel.ts";
 import { Attention, splat } from "./attention_parts.ts";
 import { renderAttentionGradient } from "./attention_gradient.ts";
@@ -18,7 +19,8 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
   const { size, node } = kernel, { locals } = func, { queryTiles } = tiles;
   const panels = room.take(a.turnedBytes), scores = room.take(tiles.keys * a.scoreLine);
   // rows of whole groups of four channels are summed up where they belong
-  const { width } = size, whole = width % 4 === 0, line = 4 * (width + 1);
+  const [ofValues, ofNormalisers] = kernel.outputs.map((o) => o.tensor) as [Tensor, Tensor];
+  const { width } = size, whole = width % 4 === 0, line = 4 * width;
   const own = whole ? 0 : room.take(tiles.queries * channelLine),
     gap = 4 * tiles.queries,
     state = room.take(3 * gap);
@@ -34,7 +36,7 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
     set("kv", `(i32.div_u ${get("head")} ${i32(size.heads / size.groups)})`),
     ...a.keySegments(),
     ...a.queryTile(`(i32.rem_u ${get("unit")} ${i32(queryTiles)})`),
-    set("out", `(i32.add ${func.buffer(node)} (i32.mul ${rowOf} ${i32(line)}))`),
+    set("out", `(i32.add ${func.buffer(ofValues)} (i32.mul ${rowOf} ${i32(line)}))`),
   );
   const q = a.queryLines("q", kernel.query, false);
   unit.lines.push(
@@ -93,15 +95,15 @@ const forward = (kernel: AttentionKernel, dialect: Dialect): Phase => {
         i32(line)
       } ${one})`,
     ]),
-    `(call $putrows ${a.own(state)} ${i32(4)} ${get("rows")} ${i32(1)} ${add(get("out"), i32(4 * width))} ${
-      i32(line)
-    } ${one})`,
+    `(call $putrows ${a.own(state)} ${i32(4)} ${get("rows")} ${i32(1)} ${
+      add(func.buffer(ofNormalisers), times(rowOf, 4))
+    } ${i32(4)} ${one})`,
   );
   return {
     label: kernelLabel(kernel),
     text: func.text(a.top.lines, unit.lines),
     tensors: func.tensors(),
-    writes: [node],
+    writes: [ofValues, ofNormalisers],
     shared: 0,
     scratch: room.bytes,
     units: size.batch * size.heads * queryTiles,

@@ -1,34 +1,31 @@
 /**
- * Renders the gradients of attention. Probabilities come again from the scores and the logarithms of their normalisers.
- * A unit owns what it adds up: the tile of queries, the tile of keys, or, where both gradients are computed together,
- * one head of keys with all that look at it.
+ * Renders the gradient of attention. Probabilities are recomputed once from the scores and the logarithms of their
+ * normalisers. A unit owns one part of the keys of a head, with all queries that see them.
  */
-import type { AttentionOp, Tensor } from "@chain-of-sight/core";
+import type { OpAttributes, Tensor } from "@chain-of-sight/core";
 import { type AttentionKernel, kernelLabel } from "../graph/kernel.ts";
 import type { Lines } from "./attention_lines.ts";
 import { Attention, splat } from "./attention_parts.ts";
 import type { Phase } from "./function.ts";
 import type { Dialect } from "./inline.ts";
 import { laneLoop } from "./loops.ts";
-import { add, get, i32, repeat, set, times } from "./text.ts";
+import { add, get, i32, least, repeat, set, times } from "./text.ts";
 
 /** Where sums are kept, and statements that bring them to the result where that is elsewhere. */
 interface Sums extends Lines {
   readonly put: readonly string[];
 }
 
-/** Renders one gradient, or both. */
+/** Renders the gradient. */
 export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialect): Phase => {
-  const results = kernel.outputs.map((o) => o.tensor as Tensor<AttentionOp>);
-  const ofQuery = results.find((t) => t.op === "attentionGradQuery");
-  const ofKey = results.find((t) => t.op === "attentionGradKeyValue");
+  const [ofQuery, ofKey, ofValue] = kernel.outputs.map((o) => o.tensor) as [Tensor, Tensor, Tensor];
   const a = new Attention(kernel, dialect), { func, unit, tiles, room } = a, { locals } = func;
-  const { size, node: { attributes: { scale } } } = kernel, { queryTiles, keyTiles } = tiles;
+  const { size } = kernel, { scale, splits } = kernel.node.attributes as OpAttributes["attentionGrad"];
+  const { queryTiles, keyTiles } = tiles, each = Math.ceil(keyTiles / splits) * tiles.keys;
   const panels = room.take(a.turnedBytes), panelsBack = room.take(a.turnedBytes);
   const p = room.take(tiles.keys * a.scoreLine), ds = room.take(tiles.keys * a.scoreLine);
   const gap = 4 * tiles.queries, state = room.take(2 * gap), share = size.heads / size.groups;
-  const byKey = ofKey !== undefined && ofQuery === undefined;
-  a.locals(["heads", "tile", "queryat", "keyat"]);
+  a.locals(["heads", "tile", "queryat", "keyat", "valueat", "from0", "to0"]);
 
   const near = { queries: tiles.keys >= 12, keys: tiles.queries >= 12 };
   const q = a.queryLines("q", kernel.query, near.queries);
@@ -38,36 +35,39 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
 
   // rows of whole groups of four channels are summed up where they belong
   const { width } = size, whole = width % 4 === 0, row = 4 * width;
-  const sums = (at: string, line: number, rows: number, count: string): Sums => {
-    if (whole) return { at, line, put: [] };
-    const own = a.own(room.take(rows * a.channelLine)), from = { at: own, line: a.channelLine };
-    const call = `(call $putrows ${own} ${i32(a.channelLine)} ${count} ${i32(width)} ${at} ${i32(line)} ${
+  const sums = (at: string, rows: number, count: string): Sums => {
+    if (whole) return { at, line: row, put: [] };
+    const own = a.own(room.take(rows * a.channelLine));
+    const call = `(call $putrows ${own} ${i32(a.channelLine)} ${count} ${i32(width)} ${at} ${i32(row)} ${
       splat(1)
     })`;
-    return { ...from, put: [call] };
+    return { at: own, line: a.channelLine, put: [call] };
   };
-  const kept = ofKey === undefined ? 0 : byKey ? tiles.keys : size.keys,
-    count = byKey ? get("have") : i32(size.keys);
-  const dq = sums(get("queryat"), row, tiles.queries, get("rows"));
-  const dk = sums(get("keyat"), 2 * row, kept, count),
-    dv = sums(add(get("keyat"), i32(row)), 2 * row, kept, count);
-  const here = ({ at, line }: Lines): Lines => ({ at: byKey ? at : add(at, times(get("key0"), line)), line });
+  // keys of the part, from its first on
+  const most = Math.min(each, size.keys), count = `(i32.sub ${get("to0")} ${get("from0")})`;
+  const dq = sums(get("queryat"), tiles.queries, get("rows"));
+  const dk = sums(get("keyat"), most, count), dv = sums(get("valueat"), most, count);
+  const here = ({ at, line }: Lines): Lines => ({
+    at: add(at, times(`(i32.sub ${get("key0")} ${get("from0")})`, line)),
+    line,
+  });
 
+  const zeroQueries = splits > 1 || a.ids !== undefined || a.causal && a.behind < 0;
   const startQueries = [
-    ...(ofQuery === undefined ? [] : [set(
+    set(
       "queryat",
-      `(i32.add ${func.buffer(ofQuery)} (i32.mul (i32.add (i32.mul (i32.add (i32.mul ${get("batch")} ${
-        i32(size.heads)
-      }) ${get("head")}) ${i32(size.queries)}) ${get("row0")}) ${i32(row)}))`,
-    )]),
+      `(i32.add ${func.buffer(ofQuery)} (i32.mul (i32.add (i32.mul (i32.add (i32.mul (i32.add (i32.mul ${
+        get("batch")
+      } ${i32(splits)}) (i32.rem_u ${get("unit")} ${i32(splits)})) ${i32(size.heads)}) ${get("head")}) ${
+        i32(size.queries)
+      }) ${get("row0")}) ${i32(row)}))`,
+    ),
     ...q.text,
     ...ct.text,
     ...a.turned(q.lines, panels, scale),
     ...a.turned(ct.lines, panelsBack, 1),
     ...states(a, state, gap),
-    ...(ofQuery !== undefined && (a.ids !== undefined || a.causal && a.behind < 0)
-      ? a.clear(dq, get("rows"))
-      : []),
+    ...(zeroQueries ? a.clear(dq, get("rows")) : []),
   ];
   // keys that are met once, or all of them by the first queries, need no zeros to start from
   const once = queryTiles * share === 1, zeros = a.ids !== undefined || a.causal && !once;
@@ -79,96 +79,49 @@ export const renderAttentionGradient = (kernel: AttentionKernel, dialect: Dialec
   const pairs = [
     ...k.text,
     ...v.text,
-    ...a.strangeIn([
-      ...(ofQuery === undefined ? [] : [[k.lines, get("keys")]] as const),
-      ...(ofKey === undefined ? [] : [[q.lines, get("rows")], [ct.lines, get("rows")]] as const),
-    ]),
+    ...a.strangeIn([[k.lines, get("keys")], [q.lines, get("rows")], [ct.lines, get("rows")]]),
     ...a.scores(k.lines, panels, p),
     ...a.scores(v.lines, panelsBack, ds),
     ...a.eachQuad("pairquad", [p, ds], state, gap, [splat(scale)]),
-    ...(ofQuery === undefined ? [] : a.perQuery(ds, k.lines, dq, keyTiles === 1 ? i32(0) : a.later)),
-    ...(ofKey === undefined
-      ? []
-      : [...a.perKey(p, ct.lines, here(dv), moreKeys), ...a.perKey(ds, q.lines, here(dk), moreKeys)]),
+    ...a.perQuery(ds, k.lines, dq, splits > 1 ? i32(1) : keyTiles === 1 ? i32(0) : a.later),
+    ...a.perKey(p, ct.lines, here(dv), moreKeys),
+    ...a.perKey(ds, q.lines, here(dk), moreKeys),
   ];
-  const startKeys = ofKey === undefined ? [] : [
-    set(
-      "keyat",
-      `(i32.add ${func.buffer(ofKey)} (i32.mul ${
-        add(
-          `(i32.mul (i32.add (i32.mul ${get("batch")} ${i32(size.groups)}) ${get("kv")}) ${i32(size.keys)})`,
-          byKey ? get("key0") : i32(0),
-        )
-      } ${i32(2 * row)}))`,
-    ),
+  const keyLine = `(i32.mul (i32.add (i32.mul (i32.add (i32.mul ${get("batch")} ${i32(size.groups)}) ${
+    get("kv")
+  }) ${i32(size.keys)}) ${get("from0")}) ${i32(row)})`;
+  unit.lines.push(
+    set("batch", `(i32.div_u ${get("unit")} ${i32(size.groups * splits)})`),
+    set("kv", `(i32.rem_u (i32.div_u ${get("unit")} ${i32(splits)}) ${i32(size.groups)})`),
+    set("from0", least(times(`(i32.rem_u ${get("unit")} ${i32(splits)})`, each), size.keys)),
+    set("to0", least(add(get("from0"), i32(each)), size.keys)),
+    ...a.keySegments(),
+    set("keyat", add(func.buffer(ofKey), keyLine)),
+    set("valueat", add(func.buffer(ofValue), keyLine)),
     ...(zeros ? [...a.clear(dk, count), ...a.clear(dv, count)] : []),
-  ];
-  const eachHead = (body: readonly string[]): string[] => [
     set("head", `(i32.mul ${get("kv")} ${i32(share)})`),
     set("heads", add(get("head"), i32(share))),
     ...repeat(locals.unique("l"), `(i32.lt_s ${get("head")} ${get("heads")})`, [
       set("tile", i32(0)),
       ...repeat(locals.unique("l"), `(i32.lt_s ${get("tile")} ${i32(queryTiles)})`, [
         ...a.queryTile(get("tile")),
-        ...body,
+        ...startQueries,
+        ...a.eachKeyTile(pairs, splits > 1 ? { begin: get("from0"), end: get("to0") } : undefined),
+        ...dq.put,
         set("tile", add(get("tile"), i32(1))),
       ], true),
       set("head", add(get("head"), i32(1))),
     ], true),
-  ];
-  const unitOf = (name: string, heads: number, each: number): string[] => [
-    set("batch", `(i32.div_u ${get("unit")} ${i32(heads * each)})`),
-    set(
-      name,
-      `(i32.rem_u ${each === 1 ? get("unit") : `(i32.div_u ${get("unit")} ${i32(each)})`} ${i32(heads)})`,
-    ),
-  ];
-  if (ofKey === undefined) {
-    unit.lines.push(
-      ...unitOf("head", size.heads, queryTiles),
-      set("kv", `(i32.div_u ${get("head")} ${i32(share)})`),
-      ...a.keySegments(),
-      ...a.queryTile(`(i32.rem_u ${get("unit")} ${i32(queryTiles)})`),
-      ...startQueries,
-      ...a.eachKeyTile(pairs),
-      ...dq.put,
-    );
-  } else if (!byKey) {
-    unit.lines.push(
-      ...unitOf("kv", size.groups, 1),
-      ...a.keySegments(),
-      ...startKeys,
-      ...eachHead([...startQueries, ...a.eachKeyTile(pairs), ...dq.put]),
-      ...dk.put,
-      ...dv.put,
-    );
-  } else {
-    unit.lines.push(
-      ...unitOf("kv", size.groups, keyTiles),
-      ...a.keySegments(),
-      set("key0", times(`(i32.rem_u ${get("unit")} ${i32(keyTiles)})`, tiles.keys)),
-      set("have", `(i32.sub ${i32(size.keys)} ${get("key0")})`),
-      set("have", `(select ${get("have")} ${i32(tiles.keys)} (i32.lt_s ${get("have")} ${i32(tiles.keys)}))`),
-      ...startKeys,
-      ...eachHead([
-        ...a.keyTile(),
-        `(if ${a.meets} (then`,
-        ...startQueries,
-        ...pairs,
-        "))",
-      ]),
-      ...dk.put,
-      ...dv.put,
-    );
-  }
-  const units = size.batch *
-    (ofKey === undefined ? size.heads * queryTiles : size.groups * (byKey ? keyTiles : 1));
+    ...dk.put,
+    ...dv.put,
+  );
+  const units = size.batch * size.groups * splits;
   const work = size.batch * size.heads * size.queries * size.keys * (width + 16);
   return {
     label: kernelLabel(kernel),
     text: func.text(a.top.lines, unit.lines),
     tensors: func.tensors(),
-    writes: results,
+    writes: [ofQuery, ofKey, ofValue],
     shared: 0,
     scratch: room.bytes,
     units,

@@ -271,16 +271,6 @@ export class Attention {
       : `(i32.ne ${get("key0")} ${get("start")})`;
   }
 
-  /** Whether the current tile of keys holds any that the tile of queries may see. */
-  get meets(): string {
-    const some = `(i32.gt_s ${get("keys")} ${i32(0)})`;
-    return this.ids === undefined
-      ? some
-      : `(i32.and ${some} (i32.and (i32.ge_s ${get("key0")} ${get("start")}) (i32.lt_s ${get("key0")} ${
-        get("limit")
-      })))`;
-  }
-
   /** Statements that set the tile of queries from its number. */
   queryTile(number: string): string[] {
     const { queries, queryTiles } = this.tiles, { size } = this.kernel;
@@ -313,17 +303,24 @@ export class Attention {
     ];
   }
 
-  /** Statements for each tile of keys that the tile of queries sees. */
-  eachKeyTile(body: readonly string[]): string[] {
+  /** Statements for each tile of keys that the tile of queries sees, of those in a range of whole tiles. */
+  eachKeyTile(
+    body: readonly string[],
+    range?: { readonly begin: string; readonly end: string },
+  ): string[] {
     const { keys } = this.tiles;
-    const whole = this.ids === undefined;
+    const whole = this.ids === undefined, first = whole ? i32(0) : get("start");
+    const [from, to] = range === undefined ? [first, get("limit")] : [
+      `(select ${first} ${range.begin} (i32.gt_s ${first} ${range.begin}))`,
+      `(select ${get("limit")} ${range.end} (i32.lt_s ${get("limit")} ${range.end}))`,
+    ];
     return [
-      set("key0", whole ? i32(0) : get("start")),
-      ...repeat(this.func.locals.unique("l"), `(i32.lt_s ${get("key0")} ${get("limit")})`, [
+      set("key0", from),
+      ...repeat(this.func.locals.unique("l"), `(i32.lt_s ${get("key0")} ${to})`, [
         ...this.keyTile(),
         ...body,
         set("key0", add(get("key0"), i32(keys))),
-      ], whole && !this.causal),
+      ], whole && !this.causal && range === undefined),
     ];
   }
 

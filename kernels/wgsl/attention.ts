@@ -20,8 +20,8 @@ export const renderAttention = (
   homes: Homes,
   profile: DeviceProfile,
 ): Dispatch => {
-  const { size, node } = kernel, perKey = node.op === "attentionGradKeyValue";
-  const heads = perKey ? size.groups : size.heads, lines = perKey ? size.keys : size.queries;
+  const { size, node } = kernel, perKey = node.op === "attentionGrad";
+  const heads = perKey ? size.groups : size.heads;
 
   const units = tiles.kind === "matrices",
     own = perKey ? ["batch", "kv", "key"] : ["batch", "head", "kv", "row"];
@@ -29,7 +29,7 @@ export const renderAttention = (
   const workers = units ? tiles.rows / tiles.each * tiles.lanes : tiles.workers;
   const side = units ? tiles.rows : workers * tiles.own;
   const { workgroups, lines: first, at: [block, , pair] } = groupBox(
-    [Math.ceil(lines / side), 1, size.batch * heads],
+    [perKey ? w.splits : Math.ceil(size.queries / side), 1, size.batch * heads],
     profile,
   );
   w.top.lines.push(
@@ -38,7 +38,7 @@ export const renderAttention = (
     `let batch = pair_index / ${heads}u;`,
     `let ${perKey ? "kv" : "head"} = pair_index % ${heads}u;`,
     ...(perKey ? [] : [`let kv = head / ${size.heads / size.groups}u;`]),
-    `let line_first = ${block} * ${side}u;`,
+    perKey ? `let split = ${block};` : `let line_first = ${block} * ${side}u;`,
   );
   const tile = units ? new MatrixTile(w, tiles) : new Staged(w, tiles);
   if (tile instanceof MatrixTile) writeMatrixTile(tile);

@@ -98,10 +98,8 @@ const forward = (t: MatrixTile): string[] => {
   const normaliser = `select(fma(most, ${Math.fround(Math.LN2)}f, log(sum)), ${
     literal(NaN, "f32")
   }, sum == 0f)`;
-  const at = `((batch * ${size.heads}u + head) * ${size.queries}u + row) * ${
-    size.width + 1
-  }u + ${size.width}u`;
-  const store = bindings.store(node, at, unless(normaliser, literal(-Infinity, "f32")));
+  const at = `(batch * ${size.heads}u + head) * ${size.queries}u + row`;
+  const store = bindings.store(t.w.result(1), at, unless(normaliser, literal(-Infinity, "f32")));
   const copy = t.others(t.w.top);
   return [
     ...t.zeros(),
@@ -122,51 +120,27 @@ const forward = (t: MatrixTile): string[] => {
   ];
 };
 
-/** Weights of a gradient from scores and from products of cotangents and values. */
+/** Weights of the gradient from scores and from products of cotangents and values. */
 const pairs = (t: MatrixTile, lse: (i: number) => string, delta: (i: number) => string): string[] => {
-  const { node } = t.w.kernel, factor = literal(Math.fround(node.attributes.scale * Math.LOG2E), "f32");
+  const { node, size: { keys } } = t.w.kernel;
+  const factor = literal(Math.fround(node.attributes.scale * Math.LOG2E), "f32");
   return [
     ...t.read(0),
     ...t.read(1),
     ...range(t.share()).map((i) => `var p${i} = exp2(fma(${t.score(i)}, ${factor}, -${lse(i)}));`),
     ...t.mask("p", "0f"),
-    ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
-    ...(t.perKey ? t.weigh((i) => `p${i}`, 1) : []),
-    "workgroupBarrier();",
-  ];
-};
-
-const gradQuery = (t: MatrixTile): string[] => {
-  const { kernel: { size, back }, top } = t.w, { rows } = t.s;
-  const scope = top.inner(["row"]), copy = t.others(top);
-  const lse = scope.value(back!.lse), delta = scope.value(back!.delta);
-  return [
-    ...t.zeros(),
-    "var lse: f32;",
-    "var delta: f32;",
-    "{",
-    ...(size.queries % rows === 0
+    // lines beyond the last key add nothing to the queries
+    ...(keys % t.s.rows === 0
       ? []
-      : [`let row = min(line_first + subgroup * ${t.s.each}u + own_line, ${size.queries - 1}u);`]),
-    ...scope.lines,
-    `lse = ${lse} * ${Math.fround(Math.LOG2E)}f;`,
-    `delta = ${delta};`,
-    "}",
-    ...t.span(),
-    `let seen = ${seenText(t.w.kernel)};`,
-    ...t.end(),
-    ...blocks(
-      t,
-      t.ids === undefined ? "0u" : "span_block",
-      "end",
-      copy,
-      pairs(t, () => "lse", () => "delta"),
-    ),
-    ...t.finish(),
+      : range(t.share()).map((i) => `p${i} = select(0f, p${i}, key < ${keys}u);`)),
+    ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
+    ...t.weigh((i) => `p${i}`, 1),
+    "workgroupBarrier();",
+    ...t.addQueries(),
   ];
 };
 
-const gradKeyValue = (t: MatrixTile): string[] => {
+const gradient = (t: MatrixTile): string[] => {
   const { kernel: { size, back, node }, top } = t.w, { block } = t.s;
   const share = size.heads / size.groups, ahead = size.keys - size.queries, whole = t.ids === undefined;
   const within = top.inner(["head"]), others = t.others(within);
@@ -217,6 +191,7 @@ const gradKeyValue = (t: MatrixTile): string[] => {
     `for (var head = kv * ${share}u; head < (kv + 1u) * ${share}u; head++) {`,
     ...within.lines,
     ...blocks(t, "begin", whole ? `${size.queries}u` : "span_end", copy, weights),
+    "storageBarrier();",
     "}",
     ...t.finish(),
   ];
@@ -224,12 +199,13 @@ const gradKeyValue = (t: MatrixTile): string[] => {
 
 /** Writes the whole body after the place of the workgroup. */
 export const writeMatrixTile = (t: MatrixTile): void => {
-  const { top, kernel: { node } } = t.w;
-  const own = t.own();
-  const body = node.op === "attention"
-    ? forward(t)
-    : node.op === "attentionGradQuery"
-    ? gradQuery(t)
-    : gradKeyValue(t);
-  top.lines.push(...t.places(), ...own, ...body);
+  const { w, s, workers } = t;
+  if (w.kernel.node.op === "attention") {
+    const own = t.own();
+    w.top.lines.push(...t.places(), ...own, ...forward(t));
+    return;
+  }
+  const before = w.top.lines.splice(0), kept = t.keepKeys(), own = t.own();
+  const body = [...t.places(), ...kept, ...own, ...gradient(t)], tile = [...w.top.lines.splice(0), ...body];
+  w.top.lines.push(...before, ...w.eachTile(s.rows, workers, tile));
 };

@@ -8,7 +8,12 @@ import type { AttentionOp } from "@chain-of-sight/core";
 import type { LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
-import { heldBy, type MatrixAttentionLayout, matrixAttentionLayout } from "../schedule/attention_matrices.ts";
+import {
+  heldBy,
+  type MatrixAttentionLayout,
+  matrixAttentionLayout,
+  SCORE_PADDING,
+} from "../schedule/attention_matrices.ts";
 import type { MatrixAttention } from "../schedule/schedule.ts";
 import { type AttentionWriter, range, scaleText, seenText } from "./attention_parts.ts";
 import { EIGHT, eightHalves, widest } from "./halves.ts";
@@ -69,7 +74,7 @@ export class MatrixTile {
     this.at = matrixAttentionLayout(s, op, width);
     this.parts = s.lanes / s.each;
     this.workers = s.rows / s.each * s.lanes;
-    this.perKey = op === "attentionGradKeyValue";
+    this.perKey = op === "attentionGrad";
   }
 
   /** Declarations of workgroup memory. */
@@ -86,7 +91,12 @@ export class MatrixTile {
           `var<workgroup> grown: array<u32, ${subgroups}>;`,
         ]
         : []),
-      ...(this.perKey ? [`var<workgroup> numbers: array<vec4f, ${block / 2}>;`] : []),
+      ...(this.perKey
+        ? [
+          `var<workgroup> numbers: array<vec4f, ${block / 2}>;`,
+          `var<workgroup> kept: array<vec4<u32>, ${rows * this.at.stride / EIGHT}>;`,
+        ]
+        : []),
       ...(this.ids === undefined ? [] : [`var<workgroup> ids: array<vec4<i32>, ${block / 4}>;`]),
     ];
   }
@@ -127,8 +137,7 @@ export class MatrixTile {
     const share = (line: string) => ` * shares[subgroup * ${this.s.each}u + ${line}]`;
     const sums: { readonly [P in AttentionOp]: readonly Sum[] } = {
       attention: [{ name: "y", weights: 0, other: 1, factor: share }],
-      attentionGradQuery: [{ name: "dq", weights: 0, other: 0, factor: scale }],
-      attentionGradKeyValue: [
+      attentionGrad: [
         { name: "dk", weights: 0, other: 0, factor: scale },
         { name: "dv", weights: 1, other: 1, factor: () => "" },
       ],
@@ -146,7 +155,8 @@ export class MatrixTile {
       readonly length: number;
       readonly exact: boolean;
     },
-    { first, channels, to, stride }: {
+    { first, channels, to, stride, into = "staged" }: {
+      readonly into?: "staged" | "kept";
       readonly first: number;
       readonly channels: number;
       readonly to: number;
@@ -175,9 +185,78 @@ export class MatrixTile {
         wide: widest((lanes) => by === 1 && width % lanes === 0 && divisible(rest, lanes)),
         when: exact ? undefined : `place < ${length}u`,
       }),
-      `staged[line * ${stride / EIGHT}u + eight${to === 0 ? "" : ` + ${to / EIGHT}u`}] = v;`,
+      `${into}[line * ${stride / EIGHT}u + eight${to === 0 ? "" : ` + ${to / EIGHT}u`}] = v;`,
       "}",
     ];
+  }
+
+  /** Copies own keys to where they stay. */
+  keepKeys(): string[] {
+    const { rows } = this.s, { channels, stride } = this.at, { own, mine, lines } = this.sides;
+    return this.stage(
+      own[0]!,
+      { variable: mine, from: "line_first", count: rows, length: lines, exact: lines % rows === 0 },
+      { first: 0, channels, to: 0, stride, into: "kept" },
+      this.w.top,
+    );
+  }
+
+  /**
+   * Adds the score gradients of a block, times own keys, to the cotangent of its queries: subgroups share its matrices,
+   * and each number of it has one lane.
+   */
+  addQueries(): string[] {
+    const { rows, each, block, lanes, unit } = this.s, { channels, stride, weights, weightStride } = this.at;
+    const { size: { queries, width }, node: { attributes } } = this.w.kernel, { bindings } = this.w;
+    const subgroups = rows / each, across = channels / unit.N, count = block / unit.M * across;
+    const left = `subgroup_matrix_left<f16, ${unit.K}, ${unit.M}>`,
+      right = `subgroup_matrix_right<f16, ${unit.N}, ${unit.K}>`,
+      sum = `subgroup_matrix_result<f32, ${unit.N}, ${unit.M}>`;
+    const line = unit.N + SCORE_PADDING, lines = weightStride / EIGHT, result = this.w.result(0);
+    const at = `${this.w.queryGradient("head")} + row * ${width}u + channel`;
+    return range(Math.ceil(count / subgroups)).flatMap((turn) => {
+      const last = (turn + 1) * subgroups >= count,
+        ragged = (turn + 1) * subgroups > count,
+        mine = `subgroup + ${turn * subgroups}u`;
+      const guards = [
+        ...(ragged ? [`${mine} < ${count}u`] : []),
+        ...(queries % block === 0 ? [] : [`row < ${queries}u`]),
+        ...(channels === width ? [] : [`channel < ${width}u`]),
+      ];
+      const scale = scaleText(attributes.scale);
+      const added = `${bindings.load(result, at)} + ${scale} * scores[score_base + line * ${
+        line / 4
+      }u + column / 4u][column % 4u]`;
+      return [
+        "{",
+        `let matrix = ${ragged ? `min(${mine}, ${count - 1}u)` : mine};`,
+        `let down = (matrix / ${across}u) * ${unit.M}u;`,
+        `let across = (matrix % ${across}u) * ${unit.N}u;`,
+        `var dq = ${sum}();`,
+        ...range(rows / unit.K).flatMap((t) => {
+          const owner = Math.floor(t * unit.K / each), key = t * unit.K % each;
+          const from = (owner * weights + key * weightStride) / EIGHT;
+          return [
+            `let a${t} = subgroupMatrixLoad<${left}, col_major>(&weights, ${from}u + down / ${EIGHT}u, ${lines}u);`,
+            `let b${t} = subgroupMatrixLoad<${right}, row_major>(&kept, ${
+              t * unit.K * stride / EIGHT
+            }u + across / ${EIGHT}u, ${stride / EIGHT}u);`,
+            `dq = subgroupMatrixMultiplyAccumulate(a${t}, b${t}, dq);`,
+          ];
+        }),
+        `subgroupMatrixStore<row_major>(&scores, score_base, dq, ${line / 4}u);`,
+        "workgroupBarrier();",
+        `for (var e = subgroup_lane; e < ${unit.M * unit.N}u; e += ${lanes}u) {`,
+        `let line = e / ${unit.N}u;`,
+        `let column = e % ${unit.N}u;`,
+        "let row = first + down + line;",
+        "let channel = across + column;",
+        ...when(guards, [bindings.store(result, at, added)]),
+        "}",
+        ...(last ? [] : ["workgroupBarrier();"]),
+        "}",
+      ];
+    });
   }
 
   /** Reads own rows into matrices `own{operand}_{rows}_{channels}`, as many channels at once as there is room for. */
@@ -317,18 +396,16 @@ export class MatrixTile {
   /** Stores results times their factors: through the memory of scores, so that neighbours store side by side. */
   finish(): string[] {
     const { each, lanes, rows } = this.s, { band, bandStride } = this.at;
-    const { kernel: { node, size }, bindings } = this.w, { mine, lines } = this.sides;
+    const { kernel: { size }, bindings } = this.w, { mine, lines } = this.sides;
     const { width, heads, groups } = size, bands = range(Math.ceil(width / band));
     const pair = this.perKey ? `batch * ${groups}u + kv` : `batch * ${heads}u + head`;
-    const long = node.op === "attention" ? width + 1 : this.perKey ? 2 * width : width;
     return this.sums.flatMap(({ name, factor }, n) =>
       bands.flatMap((part) => {
         const guards = [
           ...(lines % rows === 0 ? [] : [`${mine} < ${lines}u`]),
           ...((part + 1) * band <= width ? [] : [`channel < ${width}u`]),
         ];
-        const offset = n === 0 ? "" : ` + ${n * width}u`;
-        const at = `((${pair}) * ${lines}u + ${mine}) * ${long}u + channel${offset}`;
+        const at = `((${pair}) * ${lines}u + ${mine}) * ${width}u + channel`;
         const value = `scores[score_base + line * ${bandStride / 4}u + column / 4u][column % 4u]`;
         return [
           ...this.banded(name, part).map(([matrix, to]) =>
@@ -340,7 +417,9 @@ export class MatrixTile {
           `let column = e % ${band}u;`,
           `let channel = column${part === 0 ? "" : ` + ${part * band}u`};`,
           `let ${mine} = line_first + subgroup * ${each}u + line;`,
-          ...when(guards, [bindings.store(node, at, `${value}${factor("line")}`)]),
+          ...when(guards, [
+            bindings.store(this.w.result(this.perKey ? n + 1 : n), at, `${value}${factor("line")}`),
+          ]),
           "}",
           ...(n + 1 < this.sums.length || part + 1 < bands.length ? ["workgroupBarrier();"] : []),
         ];

@@ -1,4 +1,5 @@
 /** What attention kernels share: how rows of operands are read, and results stored. */
+import type { Tensor } from "@chain-of-sight/core";
 import type { AttentionKernel, LoadValue } from "../graph/kernel.ts";
 import { divisible, separate } from "../ir/index_expr.ts";
 import type { Value } from "../ir/value.ts";
@@ -22,7 +23,7 @@ export class AttentionWriter {
   /** Text of a kernel whose body knows some variables; `sized` where its arrays say how long they are. */
   constructor(kernel: AttentionKernel, homes: Homes, variables: readonly string[], sized = false) {
     this.kernel = kernel;
-    this.bindings = new Bindings(homes, [kernel.node], sized);
+    this.bindings = new Bindings(homes, kernel.outputs.map((o) => o.tensor), sized);
     this.top = new Scope(this.bindings.spelling(() => ""), variables);
     this.chunks = Math.ceil(kernel.size.width / 4);
   }
@@ -87,15 +88,52 @@ export class AttentionWriter {
     ];
   }
 
-  /** Stores a row of accumulators from element `from` of a result row with `stride` elements. */
-  store(row: string, stride: number, from: number, value: (c: number) => string): string[] {
-    return range(this.kernel.size.width).map((i) =>
+  /** A result of the node. */
+  result(index: number): Tensor {
+    return this.kernel.outputs[index]!.tensor;
+  }
+
+  /** Stores a row of accumulators of a result. */
+  store(result: number, row: string, value: (c: number) => string): string[] {
+    const { width } = this.kernel.size;
+    return range(width).map((i) =>
       this.bindings.store(
-        this.kernel.node,
-        `${row} * ${stride}u + ${from + i}u`,
+        this.result(result),
+        `${row} * ${width}u + ${i}u`,
         `${value(i >> 2)}.${"xyzw"[i & 3]}`,
       )
     );
+  }
+
+  /** Text of the first element of the queries' cotangent in `batch`, the part `split`, and the head `head`. */
+  queryGradient(head: string): string {
+    const { heads, queries, width } = this.kernel.size;
+    return `((batch * ${this.splits}u + split) * ${heads}u + ${head}) * ${queries * width}u`;
+  }
+
+  /** Parts of the keys of a head. */
+  get splits(): number {
+    const { node } = this.kernel;
+    return node.op === "attentionGrad" ? (node as Tensor<"attentionGrad">).attributes.splits : 1;
+  }
+
+  /**
+   * Statements around those of a tile of `side` keys from `line_first` on: for every tile of the part, after zeros for
+   * the queries' cotangent, to which every tile adds. One workgroup alone adds to it.
+   */
+  eachTile(side: number, workers: number, body: readonly string[]): string[] {
+    const { keys, heads, groups, queries, width } = this.kernel.size, share = heads / groups;
+    const each = Math.ceil(Math.ceil(keys / side) / this.splits) * side, size = share * queries * width;
+    return [
+      `for (var at = lane.x; at < ${size}u; at += ${workers}u) {`,
+      this.bindings.store(this.result(0), `${this.queryGradient(`kv * ${share}u`)} + at`, "0f"),
+      "}",
+      "storageBarrier();",
+      `let line_end = min(${keys}u, (split + 1u) * ${each}u);`,
+      `for (var line_first = split * ${each}u; line_first < line_end; line_first += ${side}u) {`,
+      ...body,
+      "}",
+    ];
   }
 }
 

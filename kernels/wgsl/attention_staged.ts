@@ -43,6 +43,8 @@ interface Walk {
   readonly fast: (js: readonly number[]) => string[];
   /** Statements for the other `first + turn`; undefined where there are whole groups alone. */
   readonly slow: readonly string[] | undefined;
+  /** Statements of a worker before those of a block, and of the workgroup after them. */
+  readonly around?: { readonly before: readonly string[]; readonly after: readonly string[] };
 }
 
 /** Text of one kernel. */
@@ -127,15 +129,13 @@ export class Staged {
   /** Numbers of own lines that every kernel needs: their segments, where there are some. */
   get mine(): Readonly<Record<string, Value>> {
     const { segments, node: { op } } = this.w.kernel;
-    return segments === undefined
-      ? {}
-      : { mine: op === "attentionGradKeyValue" ? segments.key : segments.row };
+    return segments === undefined ? {} : { mine: op === "attentionGrad" ? segments.key : segments.row };
   }
 
   /** Numbers of other lines that every kernel needs. */
   get theirs(): Readonly<Record<string, Value>> {
     const { segments, node: { op } } = this.w.kernel;
-    return segments === undefined ? {} : { id: op === "attentionGradKeyValue" ? segments.row : segments.key };
+    return segments === undefined ? {} : { id: op === "attentionGrad" ? segments.row : segments.key };
   }
 
   /** Statements that say which own lines see another: by where it is, if it goes alone, and by its segment. */
@@ -165,7 +165,7 @@ export class Staged {
   }
 
   /** Loops over blocks that the workgroup copies, and in each over what all own lines see and the rest. */
-  walk({ variable, length, from, low, high, to, rows, values, fast, slow }: Walk): string[] {
+  walk({ variable, length, from, low, high, to, rows, values, fast, slow, around }: Walk): string[] {
     const { workers, block, together } = this.s, { chunks } = this.w;
     Object.keys(rows).forEach((name) =>
       this.globals.push(`var<workgroup> ${name}_block: array<vec4f, ${block * chunks}>;`)
@@ -188,6 +188,7 @@ export class Staged {
       ...Object.keys(values).map((name) => `${name}_block[at] = ${name};`),
       "}",
       "workgroupBarrier();",
+      ...around?.before ?? [],
       `let low_end = ${below(low)};`,
       `let high_end = ${below(high)};`,
       // all of a turn lie in the block: there are whole turns alone
@@ -205,6 +206,7 @@ export class Staged {
         "}",
       ]),
       "workgroupBarrier();",
+      ...around === undefined ? [] : [...around.after, "workgroupBarrier();"],
       "}",
     ];
   }

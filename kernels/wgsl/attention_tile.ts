@@ -116,7 +116,6 @@ const forward = (a: Staged): void => {
     fast: (js) => [...scores(js), ...softmax(js), ...values(js)],
     slow: ragged ? one : undefined,
   }));
-  const stride = size.width + 1;
   const whole = w.kernel.segments === undefined;
   const blind = !whole || node.attributes.causal && size.keys < size.queries;
   a.own.forEach((i) => {
@@ -132,10 +131,10 @@ const forward = (a: Staged): void => {
         };`
       ),
       ...(size.queries % (a.s.workers * a.s.own) === 0 ? ["{"] : [`if (line${i} < ${size.queries}u) {`]),
-      ...w.store(at, stride, 0, (c) => `y${i}_${c}`),
+      ...w.store(0, at, (c) => `y${i}_${c}`),
       w.bindings.store(
-        node,
-        `${at} * ${stride}u + ${size.width}u`,
+        w.result(1),
+        at,
         blind ? `select(${normaliser}, ${literal(-Infinity, "f32")}, ${none})` : normaliser,
       ),
       "}",
@@ -167,56 +166,48 @@ const pair = (
   ];
 };
 
-/** Writes the gradient of queries. */
-const gradQuery = (a: Staged): void => {
-  const { w } = a, { top, kernel: { size, query, key, value } } = w, back = w.kernel.back!;
-  a.load("row", "line_first", size.queries, { q: query, t: back.cotangent }, {
-    lse: back.lse,
-    delta: back.delta,
-    ...a.mine,
-  });
-  top.lines.push(...a.each((i, c) => `var g${i}_${c} = vec4f();`));
-  const { from, common, last, sees, ragged } = horizon(a);
-  const one = (j: number | undefined) => {
-    const { lines, other } = a.other(j, ["k", "v"], Object.keys(a.theirs), a.seeing(j));
-    return [
-      ...lines,
-      ...a.sight(other, j === undefined ? sees : undefined),
-      ...pair(a, other, ["q", "t"], ["k", "v"], (i) => `lse${i}`, (i) => `delta${i}`),
-      ...a.add("g", other, "k", (i) => `d${i}${other.tag}`),
-    ];
-  };
-  top.lines.push(...a.walk({
-    variable: "key",
-    length: size.keys,
-    from,
-    low: from,
-    high: common,
-    to: last,
-    rows: { k: key, v: value },
-    values: a.theirs,
-    fast: (js) => js.flatMap(one),
-    slow: ragged ? one(undefined) : undefined,
-  }));
-  a.own.forEach((i) => {
-    const at = `((batch * ${size.heads}u + head) * ${size.queries}u + line${i})`;
-    top.lines.push(
-      ...(size.queries % (a.s.workers * a.s.own) === 0 ? ["{"] : [`if (line${i} < ${size.queries}u) {`]),
-      ...w.store(at, size.width, 0, (c) => `g${i}_${c}`),
-      "}",
-    );
-  });
+/** Statements of a workgroup that add the score gradients of a block, times own keys, to the cotangent of its queries. */
+const addQueries = ({ w, s }: Staged, end: string): readonly string[] => {
+  const { queries, width } = w.kernel.size, lines = s.own * s.workers, { chunks } = w;
+  const at = `${w.queryGradient("head")} + row * ${width}u + c * 4u`;
+  return [
+    `for (var e = lane.x; e < ${s.block * chunks}u; e += ${s.workers}u) {`,
+    `let turn = e / ${chunks}u;`,
+    `let c = e % ${chunks}u;`,
+    "let row = first + turn;",
+    `if (row < min(${end}, ${queries}u)) {`,
+    "var sum = vec4f();",
+    `for (var line = 0u; line < ${lines}u; line++) {`,
+    `let ds = ds_block[turn * ${lines}u + line];`,
+    // pairs that do not see each other have none, whatever the key is
+    `if (ds != 0f) { sum = fma(own_keys[line * ${chunks}u + c], vec4f(ds), sum); }`,
+    "}",
+    `let at = ${at};`,
+    ...[0, 1, 2, 3].map((i) => {
+      const place = `at + ${i}u`, x = w.result(0);
+      const add = w.bindings.store(x, place, `${w.bindings.load(x, place)} + sum.${"xyzw"[i]}`);
+      return width % 4 === 0 ? add : `if (c * 4u + ${i}u < ${width}u) { ${add} }`;
+    }),
+    "}",
+    "}",
+  ];
 };
 
-/** Writes the gradients of keys and values. */
-const gradKeyValue = (a: Staged): void => {
+/** Writes the gradient of a tile of keys: of these, of their values, and their share of that of queries. */
+const gradient = (a: Staged): void => {
   const { w, s } = a, { top, kernel: { size, node, query, key, value } } = w, back = w.kernel.back!;
+  const tile = s.own * s.workers;
+  a.globals.push(
+    `var<workgroup> own_keys: array<vec4f, ${tile * w.chunks}>;`,
+    `var<workgroup> ds_block: array<f32, ${s.block * tile}>;`,
+  );
   const causal = node.attributes.causal, behind = size.keys - size.queries;
   const whole = w.kernel.segments === undefined;
   a.load("key", "line_first", size.keys, { k: key, v: value }, a.mine);
   top.lines.push(
     ...a.each((i, c) => `var f${i}_${c} = vec4f();`),
     ...a.each((i, c) => `var g${i}_${c} = vec4f();`),
+    ...a.each((i, c) => `own_keys[(${i * s.workers}u + lane.x) * ${w.chunks}u + ${c}u] = k${i}_${c};`),
   );
   // queries from `start` on see some of the tile's keys, from `all` to below `stop` whole groups see all
   const least = (key: string) => `u32(clamp(i32(${key}) - ${behind}i, 0i, ${size.queries}i))`;
@@ -252,6 +243,11 @@ const gradKeyValue = (a: Staged): void => {
       ...pair(a, other, ["k", "v"], ["q", "t"], () => other.scalar("lse"), () => other.scalar("delta")),
       ...a.add("f", other, "q", (i) => `d${i}${other.tag}`),
       ...a.add("g", other, "t", (i) => `p${i}${other.tag}`),
+      ...a.own.map((i) => {
+        const ds = `d${i}${other.tag}`,
+          there = size.keys % tile === 0 ? ds : `select(0f, ${ds}, line${i} < ${size.keys}u)`;
+        return `ds_block[(turn + ${j ?? 0}u) * ${tile}u + ${i * s.workers}u + lane.x] = ${there};`;
+      }),
     ];
   };
   const blocks = `${Math.floor(size.queries / s.together) * s.together}u`, share = size.heads / size.groups;
@@ -269,23 +265,35 @@ const gradKeyValue = (a: Staged): void => {
       values: { lse: back.lse, delta: back.delta, ...a.theirs },
       fast: (js) => js.flatMap(one),
       slow: causal || !whole || size.queries % s.together !== 0 ? one(undefined) : undefined,
+      around: {
+        before: [
+          `for (var turn = 0u; turn < ${s.block}u; turn++) {`,
+          ...a.own.map((i) => `ds_block[turn * ${tile}u + ${i * s.workers}u + lane.x] = 0f;`),
+          "}",
+        ],
+        after: addQueries(a, end),
+      },
     }),
+    "storageBarrier();",
     "}",
   );
   a.own.forEach((i) => {
     const at = `((batch * ${size.groups}u + kv) * ${size.keys}u + line${i})`;
     top.lines.push(
       ...(size.keys % (s.workers * s.own) === 0 ? ["{"] : [`if (line${i} < ${size.keys}u) {`]),
-      ...w.store(at, 2 * size.width, 0, (c) => `f${i}_${c}`),
-      ...w.store(at, 2 * size.width, size.width, (c) => `g${i}_${c}`),
+      ...w.store(1, at, (c) => `f${i}_${c}`),
+      ...w.store(2, at, (c) => `g${i}_${c}`),
       "}",
     );
   });
 };
 
-/** Writes the body of a kernel whose tile starts at the line `line_first` of `batch` and `head` (or `kv`). */
+/** Writes the body of a kernel: of a tile of queries from `line_first` on, or of all tiles of keys of a part. */
 export const writeTile = (a: Staged): void => {
-  if (a.w.kernel.node.op === "attention") forward(a);
-  else if (a.w.kernel.node.op === "attentionGradQuery") gradQuery(a);
-  else gradKeyValue(a);
+  const { w, s } = a;
+  if (w.kernel.node.op === "attention") return forward(a);
+  const before = w.top.lines.splice(0);
+  gradient(a);
+  const tile = w.top.lines.splice(0);
+  w.top.lines.push(...before, ...w.eachTile(s.own * s.workers, s.workers, tile));
 };

@@ -62,7 +62,7 @@ for (const [how, as] of devices) {
         const { profile } = Context.get(await servicesAs(as), theDevice());
         const { roots, bindings } = described(size, causal), plan = planned(roots, profile);
         const kernels = plan.kernels.filter((k) => k.kind === "attention");
-        assert.is(kernels.length, 3, "each in a kernel of its own");
+        assert.is(kernels.length, 2, "attention and its gradient");
         const got = await run(as, plan, bindings), want = cs.interpret(roots, bindings);
         roots.forEach((_, i) => near(names[i]!, got[`y${i}`]!, want[i]!, { rtol: 2e-4, atol: 2e-5 }));
         const again = await run(as, plan, bindings);
@@ -91,7 +91,7 @@ test("tiles lie within workgroup memory, and heads that are too wide for it are 
     const { profile } = Context.get(await servicesAs(as), theDevice());
     const plan = planned(described([1, 3, 1, 50, 71, 4], true).roots, profile);
     const dispatches = dispatchesOf(plan, profile).filter((d) => d.kernel.kind === "attention");
-    assert.is(dispatches.length, 3);
+    assert.is(dispatches.length, 2);
     for (const { code, kernel } of dispatches) {
       const schedule = plan.schedules.get(kernel)!;
       assert.ok(schedule.kind === "attention" && schedule.tiles.kind === "staged");
@@ -102,7 +102,7 @@ test("tiles lie within workgroup memory, and heads that are too wide for it are 
       );
       assert.ok(bytes > 0 && bytes <= profile.workgroupBytes, `${bytes} bytes`);
     }
-    const widest = profile.workgroupBytes === 2048 ? 252 : 512;
+    const widest = profile.workgroupBytes === 2048 ? 48 : 512;
     for (const [width, kinds] of [[widest, 1], [widest + 4, 0]] as const) {
       const q = cs.input("q", [1, 1, 3, width]);
       const { kernels } = planned([cs.attention(q, q, q, {})], profile);

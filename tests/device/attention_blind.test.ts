@@ -16,8 +16,11 @@ const decomposed: Evaluate = (roots, bindings) => {
   const rebuilt = (t: Tensor): Tensor => {
     const known = becomes.get(t);
     if (known !== undefined) return known;
-    const args = t.args.map(rebuilt), node = cs.intern(t.op, args, t.attributes, t.shape, t.dtype);
-    const made = cs.isAttention(t.op) ? rebuilt(cs.recordOf(t.op).decompose!(node)) : node;
+    const args = t.args.map(rebuilt), node = cs.remade(cs.recordOf(t.op), t, args);
+    const of = cs.is("result", node) ? node.args[0]! : undefined;
+    const made = of !== undefined && cs.isAttention(of.op)
+      ? rebuilt(cs.tupleRecordOf(of).decompose!(of)[(node as Tensor<"result">).attributes.index]!)
+      : node;
     becomes.set(t, made);
     return made;
   };

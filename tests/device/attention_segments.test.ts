@@ -18,8 +18,11 @@ const decomposed: Evaluate = (roots, bindings) => {
   const rebuilt = (t: Tensor): Tensor => {
     const known = becomes.get(t);
     if (known !== undefined) return known;
-    const args = t.args.map(rebuilt), node = cs.intern(t.op, args, t.attributes, t.shape, t.dtype);
-    const made = cs.isAttention(t.op) ? rebuilt(cs.recordOf(t.op).decompose!(node)) : node;
+    const args = t.args.map(rebuilt), node = cs.remade(cs.recordOf(t.op), t, args);
+    const of = cs.is("result", node) ? node.args[0]! : undefined;
+    const made = of !== undefined && cs.isAttention(of.op)
+      ? rebuilt(cs.tupleRecordOf(of).decompose!(of)[(node as Tensor<"result">).attributes.index]!)
+      : node;
     becomes.set(t, made);
     return made;
   };
@@ -29,7 +32,6 @@ const decomposed: Evaluate = (roots, bindings) => {
 /** The last ones are told something else than is true, which decides the schedule alone. */
 const devices: readonly (readonly [name: string, evaluate: Evaluate])[] = [
   ["from products", decomposed],
-  // as many heads as threads have both gradients in one kernel
   ["CPU, one thread", onCpu({ attention: true }, 1)],
   ["CPU, more threads than heads", onCpu({ attention: true }, 5)],
   ["CPU, from products", onCpu({ attention: false })],

@@ -467,7 +467,7 @@ export const attentionCases: readonly DeviceCase[] = ([
   [1, 1, 1, 70, 33, 16, false],
 ] as const).map(([b, h, g, q, s, d, causal]) =>
   made(
-    ["attention", "attentionGradQuery", "attentionGradKeyValue"],
+    ["attention", "attentionGrad"],
     `attention ${b}x${h}/${g}x${q}x${s}x${d}${causal ? " causal" : ""}`,
     [
       floats("q", [b, h, q, d]),

@@ -1,4 +1,4 @@
-/** Attention on the CPU: every mode and layout on ragged sizes, alone and with both gradients together. */
+/** Attention on the CPU: every mode and layout on ragged sizes, whole and with split keys. */
 import * as cs from "@chain-of-sight/core";
 import type { NdArray, Tensor } from "@chain-of-sight/core";
 import { compile, explain, theDevice } from "@chain-of-sight/kernels";
@@ -15,13 +15,13 @@ const test = suite("attention on the CPU");
 
 type Bindings = Readonly<Record<string, NdArray>>;
 
-/** How the gradients are computed: both in one kernel, each in its own, or from products and a softmax. */
-type Way = "together" | "apart" | "decomposed";
+/** How the gradient is computed: a head of keys at a time, in parts of its keys, or from products and a softmax. */
+type Way = "whole" | "split" | "decomposed";
 
 const planFor = (roots: readonly Tensor[], device: Effect.Success<ReturnType<typeof theDevice>>, way: Way) =>
   compile(
     { outputs: Object.fromEntries(roots.map((t, i) => [`y${i}`, t])) },
-    { ...device.profile, attentionThreads: way === "together" ? 1 : 0 },
+    { ...device.profile, attentionUnits: way === "whole" ? 1 : 64 },
     { attention: way !== "decomposed" },
   );
 
@@ -123,15 +123,16 @@ for (const [b, h, g, q, s, d] of sizes) {
     test(`${name}: near the reference, the same bits on any number of threads`, async () => {
       const { roots, bindings } = described({ b, h, g, q, s, d }, causal),
         want = cs.interpret(roots, bindings);
-      const first = await run(roots, bindings, "together", 1);
-      compare("together", first, want);
       // sums are taken in one order however the work is shared out
-      const others = [["together", 2], ["together", 3], ["together", 2], ["apart", 1], ["apart", 3]] as const;
-      for (const [way, threads] of others) {
-        const again = await run(roots, bindings, way, threads);
-        again.forEach((y, i) =>
-          assert.equal(bits(y), bits(first[i]!), `${way} on ${threads} threads: ${names[i]}`)
-        );
+      for (const [way, threads] of [["whole", [2, 3, 2]], ["split", [3]]] as const) {
+        const first = await run(roots, bindings, way, 1);
+        compare(way, first, want);
+        for (const n of threads) {
+          const again = await run(roots, bindings, way, n);
+          again.forEach((y, i) =>
+            assert.equal(bits(y), bits(first[i]!), `${way} on ${n} threads: ${names[i]}`)
+          );
+        }
       }
       // without the primitive, queries that see no key are not defined
       if (!causal || q <= s) compare("decomposed", await run(roots, bindings, "decomposed"), want);
@@ -150,8 +151,8 @@ for (const [name, layout] of Object.entries(layouts)) {
         ];
         const { roots, bindings } = described({ b: 3, h: 2, g: 2, q, s: 23, d: 6 }, causal, stored);
         const want = cs.interpret(roots, bindings), label = `operand ${position} ${name}`;
-        compare(label, await run(roots, bindings, "together"), want);
-        compare(`${label}, apart`, await run(roots, bindings, "apart"), want);
+        compare(label, await run(roots, bindings, "whole"), want);
+        compare(`${label}, split`, await run(roots, bindings, "split"), want);
       }
     }
   });
@@ -161,7 +162,7 @@ test("no buffer has the size of the square of positions", async () => {
   const device = await deviceOf(2);
   for (const [b, h, t, d] of [[2, 2, 512, 16], [1, 4, 1024, 32]] as const) {
     const { roots } = described({ b, h, g: h, q: t, s: t, d }, true), square = 4 * b * h * t * t;
-    for (const way of ["together", "apart"] as const) {
+    for (const way of ["whole", "split"] as const) {
       const plan = planFor(roots, device, way);
       const largest = Math.max(
         ...plan.kernels.flatMap((k) => k.outputs).map((o) => cs.sizeOf(o.tensor.shape)),
@@ -191,7 +192,7 @@ test("huge scores choose one key, tiny ones choose all alike", async () => {
     const scaled = (x: NdArray) => cs.ndarray("f32", x.shape, Float32Array.from(x.data, (v) => v * factor));
     const values = { ...bindings, x0: scaled(bindings.x0!), x1: scaled(bindings.x1!) };
     const [want] = cs.interpret(roots, values);
-    for (const way of ["together", "apart"] as const) {
+    for (const way of ["whole", "split"] as const) {
       const got = await run(roots, values, way);
       near(`values at ${factor}`, wide(got[0]!), want!, { rtol: 1e-5, atol: 1e-5 });
       got.forEach((y, i) => assert.ok(y.data.every(Number.isFinite), `${names[i]} at ${factor}`));
@@ -219,7 +220,7 @@ test("NaN and infinities act where the reference says", async () => {
     for (const [n, spoil] of cases.entries()) {
       const values = spoil(bindings),
         want = cs.interpret(roots, values).map((y) => Array.from(y.data, Number.isNaN));
-      for (const way of ["together", "apart"] as const) {
+      for (const way of ["whole", "split"] as const) {
         const got = (await run(roots, values, way)).map((y) => Array.from(y.data, Number.isNaN));
         got.forEach((y, i) =>
           assert.equal(y, want[i], `${causal ? "causal, " : ""}case ${n}, ${way}: ${names[i]}`)
@@ -242,21 +243,21 @@ test("a score of -Infinity has weight 0 beside any number, and is NaN alone", as
     ct: floats("ct", [1, 1, 6, 2]),
     lct: floats("lct", [1, 1, 6]),
   };
-  const want = cs.interpret(roots, bindings), got = await run(roots, bindings, "together");
+  const want = cs.interpret(roots, bindings), got = await run(roots, bindings, "whole");
   compare("some", got.slice(0, 2), want.slice(0, 2));
   const none = { ...bindings, x1: cs.ndarray("f32", [1, 1, 9, 2], new Float32Array(18).fill(-Infinity)) };
-  for (const y of (await run(roots, none, "together")).slice(0, 2)) assert.ok(y.data.every(Number.isNaN));
+  for (const y of (await run(roots, none, "whole")).slice(0, 2)) assert.ok(y.data.every(Number.isNaN));
 });
 
 test("what is not seen leaves no trace", async () => {
   const size = { b: 1, h: 1, g: 1, q: 100, s: 130, d: 8 };
-  const { roots, bindings } = described(size, true), plain = await run(roots, bindings, "together");
+  const { roots, bindings } = described(size, true), plain = await run(roots, bindings, "whole");
   const spoilt = {
     ...bindings,
     x1: change(bindings.x1!, (i) => i >= 8 * 129 ? NaN : undefined),
     x2: change(bindings.x2!, (i) => i >= 8 * 129 ? Infinity : undefined),
   };
-  for (const way of ["together", "apart"] as const) {
+  for (const way of ["whole", "split"] as const) {
     const got = await run(roots, spoilt, way);
     // the last key is seen by the last query alone
     for (const [i, row] of [[0, 8], [1, 1], [2, 8]] as const) {
@@ -286,7 +287,7 @@ test("few queries are made of products and a softmax", async () => {
 test("attention of nothing gives no values, and keys no cotangents", async () => {
   for (const [b, q, d] of [[2, 0, 4], [0, 5, 4], [2, 5, 0]] as const) {
     const { roots, bindings } = described({ b, h: 2, g: 2, q, s: 3, d }, false);
-    compare(`${b} x ${q} x ${d}`, await run(roots, bindings, "together"), cs.interpret(roots, bindings));
+    compare(`${b} x ${q} x ${d}`, await run(roots, bindings, "whole"), cs.interpret(roots, bindings));
   }
 });
 

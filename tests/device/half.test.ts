@@ -47,12 +47,19 @@ const halved = (c: DeviceCase): Pick<DeviceCase, "roots" | "bindings"> | undefin
     else if (cs.is("constant", t)) by.set(t, cs.constant(Math.f16round(t.attributes.value), "f16"));
     else if (cs.is("cast", t) && t.dtype === "f32") by.set(t, cs.cast("f16")(by.get(t.args[0]!)!));
     else {
-      const half = (a: cs.Tensor) => by.get(a)!.dtype === "f32" ? cs.cast("f16")(by.get(a)!) : by.get(a)!;
+      const half = (a: cs.Tensor) =>
+        by.get(a)!.dtype === "f32" && !cs.isTuple(a) ? cs.cast("f16")(by.get(a)!) : by.get(a)!;
       const args = t.args.map(half);
       // the normaliser and delta stay f32
-      if (t.op.startsWith("attentionGrad")) args.splice(4, 2, ...args.slice(4).map(cs.cast("f32")));
-      const { shape, dtype } = cs.recordOf(t.op).infer(args, t.attributes);
-      by.set(t, cs.intern(t.op, args, t.attributes, shape, dtype));
+      if (cs.is("attentionGrad", t)) args.splice(4, 2, ...args.slice(4).map(cs.cast("f32")));
+      if (cs.isTuple(t)) {
+        const results = cs.tupleRecordOf(t).infer(args, t.attributes);
+        by.set(t, cs.intern(t.op, args, t.attributes, t.shape, t.dtype, false, results));
+      } else if (cs.is("result", t)) by.set(t, cs.resultAt(by.get(t.args[0]!)!, t.attributes.index));
+      else {
+        const { shape, dtype } = cs.recordOf(t.op).infer(args, t.attributes);
+        by.set(t, cs.intern(t.op, args, t.attributes, shape, dtype));
+      }
     }
   }
   const half = (a: cs.NdArray): cs.NdArray => a.dtype === "f32" ? cs.f16(a.shape, a.data) : a;

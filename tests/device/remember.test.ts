@@ -9,7 +9,7 @@ import { flatSource } from "../../bench/flat.ts";
 
 const test = suite("remembered plans");
 
-const gpu: DeviceProfile = { ...cpuProfile(2), provider: "deno", attentionThreads: 0 };
+const gpu: DeviceProfile = { ...cpuProfile(2), provider: "deno", attentionUnits: 64 };
 
 test("a description that is described again has its plan and its texts already", () => {
   const source = flatSource(), plan = compile(source, cpuProfile(2)), dialect = { relaxed: true };

@@ -94,7 +94,7 @@ const samples: readonly Sample[] = [
     (q, k, v) => cs.attend(q!, k!, v!, { causal: true, scale: 0.5 }).values,
   ),
   sample(
-    ["attentionGradQuery", "attentionGradKeyValue"],
+    "attentionGrad",
     [[1, 2, 3, 4], [1, 1, 5, 4], [1, 1, 5, 4]],
     (q, k, v) => {
       const { values } = cs.attend(q!, k!, v!, { causal: false, scale: 0.5 });

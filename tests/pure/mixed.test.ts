@@ -28,7 +28,8 @@ test("products and attention read f16; what is asked for keeps its type; sums st
     new Set(["f16"]),
   );
   const [attention] = below([value], "attention");
-  assert.equal([attention!.dtype, ...attention!.args.map((t) => t.dtype)], ["f32", "f16", "f16", "f16"]);
+  const forms = [...attention!.results!, ...attention!.args];
+  assert.equal(forms.map((t) => t.dtype), ["f32", "f32", "f16", "f16", "f16"]);
   for (const op of ["sum", "tanh"] as const) {
     assert.ok(below([value], op).every((t) => t.dtype === "f32"), op);
   }

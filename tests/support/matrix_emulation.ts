@@ -170,7 +170,7 @@ const statements: readonly Rule[] = [
     /^subgroupMatrixStore<(\w+)>\(&(\w+), (.+), (\w+), (\w+)\);$/,
     'if (first_lane) store("$1", $2, $3, $4, $5);',
   ],
-  [/^workgroupBarrier\(\);$/, 'yield "barrier";'],
+  [/^(?:workgroup|storage)Barrier\(\);$/, 'yield "barrier";'],
   // what a subgroup does together separates no one's memory
   [
     /^let (\w+) = subgroupShuffleXor\((\w+), (\d+)u\);$/,

@@ -3,10 +3,11 @@ enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 enable f16;
 var<private> nan_bits: u32 = 0x7fc00000u;
-@group(0) @binding(0) var<storage, read_write> x0: array<vec4<u32>, 7200>;
-@group(0) @binding(1) var<storage, read_write> x1: array<f32, 58400>;
-@group(0) @binding(2) var<storage, read_write> x2: array<vec4<u32>, 3600>;
-@group(0) @binding(3) var<storage, read_write> x3: array<vec4<u32>, 3600>;
+@group(0) @binding(0) var<storage, read> x0: array<vec4<u32>, 7200>;
+@group(0) @binding(1) var<storage, read_write> x1: array<f32, 800>;
+@group(0) @binding(2) var<storage, read> x2: array<vec4<u32>, 3600>;
+@group(0) @binding(3) var<storage, read> x3: array<vec4<u32>, 3600>;
+@group(0) @binding(4) var<storage, read_write> x4: array<f32, 57600>;
 var<workgroup> staged: array<vec4<u32>, 704>;
 var<workgroup> weights: array<vec4<u32>, 640>;
 var<workgroup> scores: array<vec4f, 1152>;
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let place = line_first + line;
     let channel = eight * 8u;
     let row = min(place, 99u);
-    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let start = (batch * 28800u + head * 72u + row * 288u);
     let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
     staged[line * 3u + eight] = v;
   }
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let place = line_first + line;
     let channel = eight * 8u + 16u;
     let row = min(place, 99u);
-    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let start = (batch * 28800u + head * 72u + row * 288u);
     let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
     staged[line * 3u + eight] = v;
   }
@@ -60,7 +61,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let place = line_first + line;
     let channel = eight * 8u + 32u;
     let row = min(place, 99u);
-    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let start = (batch * 28800u + head * 72u + row * 288u);
     let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
     staged[line * 3u + eight] = v;
   }
@@ -74,7 +75,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let place = line_first + line;
     let channel = eight * 8u + 48u;
     let row = min(place, 99u);
-    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let start = (batch * 28800u + head * 72u + row * 288u);
     let v = select(vec4<u32>(), x0[(start + channel) >> 3u], place < 100u);
     staged[line * 3u + eight] = v;
   }
@@ -88,7 +89,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let place = line_first + line;
     let channel = eight * 8u + 64u;
     let row = min(place, 99u);
-    let start = (batch * 28800u + head * 7200u + row * 72u);
+    let start = (batch * 28800u + head * 72u + row * 288u);
     let v = select(vec4<u32>(), x0[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
     staged[line * 3u + eight] = v;
   }
@@ -119,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let place = first + line;
       let channel = eight * 8u;
       let key = min(place, 99u);
-      let start = (batch * 14400u + key * 72u + kv * 7200u);
+      let start = (batch * 14400u + key * 144u + kv * 72u);
       let v = select(vec4<u32>(), x2[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
       staged[line * 11u + eight] = v;
     }
@@ -129,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       let place = first + line;
       let channel = eight * 8u;
       let key = min(place, 99u);
-      let start = (batch * 14400u + key * 72u + kv * 7200u);
+      let start = (batch * 14400u + key * 144u + kv * 72u);
       let v = select(vec4<u32>(), x3[(start + min(channel, 64u)) >> 3u], place < 100u && channel < 72u);
       staged[line * 11u + eight + 352u] = v;
     }
@@ -412,7 +413,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   var sum = total;
   shares[subgroup * 32u + own_line] = 1f / sum;
   if (row < 100u) {
-    x1[((batch * 4u + head) * 100u + row) * 73u + 72u] = select(fma(most, 0.6931471824645996f, log(sum)), bitcast<f32>(nan_bits), sum == 0f);
+    x1[(batch * 4u + head) * 100u + row] = select(fma(most, 0.6931471824645996f, log(sum)), bitcast<f32>(nan_bits), sum == 0f);
   }
   subgroupMatrixStore<row_major>(&scores, score_base + 0u, y0_0, 5u);
   subgroupMatrixStore<row_major>(&scores, score_base + 80u, y1_0, 5u);
@@ -423,7 +424,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
+      x4[((batch * 4u + head) * 100u + row) * 72u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
@@ -436,7 +437,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 16u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
+      x4[((batch * 4u + head) * 100u + row) * 72u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
@@ -449,7 +450,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 32u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
+      x4[((batch * 4u + head) * 100u + row) * 72u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
@@ -462,7 +463,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 48u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
+      x4[((batch * 4u + head) * 100u + row) * 72u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
   workgroupBarrier();
@@ -475,7 +476,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     let channel = column + 64u;
     let row = line_first + subgroup * 32u + line;
     if (row < 100u && channel < 72u) {
-      x1[((batch * 4u + head) * 100u + row) * 73u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
+      x4[((batch * 4u + head) * 100u + row) * 72u + channel] = scores[score_base + line * 5u + column / 4u][column % 4u] * shares[subgroup * 32u + line];
     }
   }
 }
