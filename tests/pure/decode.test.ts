@@ -27,7 +27,6 @@ import {
   repeatHeads,
   resultAt,
   sample,
-  sliceAxis,
   sum,
   type Tree,
 } from "@chain-of-sight/core";
