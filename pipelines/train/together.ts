@@ -138,8 +138,7 @@ export const beginTogether = (
   Effect.gen(function* () {
     const { size, broadcast } = yield* theRanks;
     if (size === 1) return;
-    // numbers do not depend on the number of threads
-    const { profile: { name: device, attentionThreads: _, ...settings } } = yield* theDevice();
+    const { profile: { name: device, ...settings } } = yield* theDevice();
     yield* checkAlike(`train ${stage} on ${size} ranks`, {
       identity,
       device,
