@@ -3,30 +3,18 @@
  * so that no decoder of one row can be faster than its memory. Both are timed in the same rounds.
  */
 import {
-  bindingsOf,
-  type ConfigError,
   countParameters,
-  initialise,
   input,
   llamaSpecs,
   mul,
-  type NdArray,
   ndarray,
   type ParameterSpec,
   sum,
   type Tree,
-  type TreeError,
 } from "@chain-of-sight/core";
-import {
-  compileFor,
-  type Device,
-  type DeviceError,
-  type Program,
-  type Source,
-  theDevice,
-} from "@chain-of-sight/kernels";
+import { compileFor, type Device, type Program, type Source, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { loadBoth, promptRows, writeKnown } from "../pipelines/generate/generator.ts";
+import { loadBoth, promptRows } from "../pipelines/generate/generator.ts";
 import {
   nextSource,
   prefixOf,
@@ -37,6 +25,7 @@ import {
 import { presets, type StepPreset } from "../pipelines/tune/presets.ts";
 import { timeRounds } from "./rounds.ts";
 import type { Spread } from "./spread.ts";
+import { randomArrays, type UploadError, uploadLazies } from "../pipelines/weights/lazy.ts";
 
 /** What is timed. */
 interface DecodeBench {
@@ -100,19 +89,19 @@ const movers = (bytes: number) =>
 /** Times the steps of a writer of random weights. */
 export const timeDecode = (
   bench: DecodeBench,
-): Effect.Effect<DecodeReport, ConfigError | DeviceError | TreeError, Device> =>
+): Effect.Effect<DecodeReport, UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { width, layers, heads, ff, vocabulary } = presets[bench.preset];
     const decoder = { vocabulary, width, layers, heads, ff },
       specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
-    const writer: Writer = { decoder, specs, params: initialise([1, 2], specs) as Tree<NdArray> };
+    const writer: Writer = { decoder, specs, params: randomArrays([1, 2], specs) };
     const room: Room = { rows: bench.rows, prompt: bench.prefix, tokens: bench.tokens };
     const marks = { ends: [], pad: 0 };
     const { prefix, step } = yield* loadBoth(
       () => prefixSource(writer, room, marks, "greedy"),
       () => nextSource(writer, room, marks, "greedy"),
     );
-    yield* writeKnown(prefix, bindingsOf("params", writer.params));
+    yield* uploadLazies(prefix, "params", writer.params);
     const prompt = Array.from({ length: bench.prefix }, (_, i) => (i * 37) % vocabulary);
     yield* prefix.write(promptRows(writer, room, [prompt], 0));
     yield* prefix.run;

@@ -2,14 +2,9 @@
 import { type LlamaConfig, type NdArray, sizeOf } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type DiskError, onDisk } from "../pipelines/base/disk.ts";
-import {
-  type LoadError,
-  openDecoder,
-  type OpenModel,
-  streamCheckpoint,
-} from "../pipelines/weights/huggingface/load.ts";
+import { type LoadError, openDecoder, type OpenModel } from "../pipelines/weights/huggingface/load.ts";
 import type { UnsupportedError } from "../pipelines/weights/huggingface/unsupported.ts";
-import { streamPieces } from "../pipelines/weights/stream.ts";
+import { lazyTrees, readLazy } from "../pipelines/weights/lazy.ts";
 import { firstWord, writeSynthetic } from "./checkpoint.ts";
 import { BenchError } from "../pipelines/tune/bench_fault.ts";
 
@@ -94,16 +89,15 @@ export const measureLoad = (
         };
         const opened = yield* openDecoder(folder, { scan: destination === "stream" }),
           start = beginning(opened);
-        yield* destination === "stream"
-          ? streamPieces(
-            opened.placements,
-            (path, at, data) => Effect.sync(() => check(start(path, at), data)),
-          )
-          : streamCheckpoint(opened, (path, array) =>
-            Effect.sync(() => {
-              check(path, array.data as Float32Array);
-              kept.push(array);
-            }));
+        for (const [path, array] of lazyTrees.entries(opened.params)) {
+          if (destination === "stream") {
+            yield* array.stream((at, data) => Effect.sync(() => check(start(path, at), data)));
+            continue;
+          }
+          const read = yield* readLazy(array);
+          check(path, read.data as Float32Array);
+          kept.push(read);
+        }
         const seconds = (performance.now() - began) / 1000, residentPeak = statusBytes("VmHWM");
         if (bad !== undefined) {
           return yield* Effect.fail(

@@ -345,7 +345,17 @@ export {
   openDecoder as openLlama,
   openVisionTower as openClipVision,
 } from "./weights/huggingface/load.ts";
-export { uploadCheckpoint } from "./weights/huggingface/upload.ts";
+export {
+  type ArrayOrigin,
+  type LazyArray,
+  lazyArray,
+  lazyArrays,
+  type LazyError,
+  randomArrays,
+  readLazies,
+  type UploadError,
+  uploadLazies,
+} from "./weights/lazy.ts";
 export { mergeAdapters, unmergeAdapters } from "./weights/merge.ts";
 export { MisfitError, type Misfits, type Misshapen } from "./weights/misfit.ts";
 export {

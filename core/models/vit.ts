@@ -63,6 +63,11 @@ export interface VitConfig {
   readonly preNorm?: boolean;
   /** Whether the patch embedding has a bias, as in SigLIP; false by default. */
   readonly patchBias?: boolean;
+  /**
+   * Whether positions of another resolution than its own are interpolated with the corners of both grids aligned, true by
+   * default; `interpolate_pos_encoding` of transformers does not align them.
+   */
+  readonly alignCorners?: boolean;
   /** Normalisation of the pixels that it was trained on; `clipColours` by default. Images always come in that. */
   readonly normalisation?: Colours;
 }
@@ -150,10 +155,15 @@ export const vitSpecs = (config: VitConfig): VitParams<ParameterSpec> => {
 };
 
 /**
- * The position table for a grid of `to` patches per side, `[t, d]`: patch rows are interpolated, bicubic with
- * aligned corners; the row of the class token stays.
+ * The position table for a grid of `to` patches per side, `[t, d]`: patch rows are interpolated, bicubic, with
+ * aligned corners unless said; the row of the class token stays.
  */
-export const positionTable = (table_td: Tensor, to: number, classToken: boolean): Tensor => {
+export const positionTable = (
+  table_td: Tensor,
+  to: number,
+  classToken: boolean,
+  alignCorners = true,
+): Tensor => {
   const lead = classToken ? 1 : 0, [rows, d] = table_td.shape as [number, number];
   const from = Math.round(Math.sqrt(rows - lead));
   if (from === to) return table_td;
@@ -161,7 +171,7 @@ export const positionTable = (table_td: Tensor, to: number, classToken: boolean)
     table_td,
     sliceAxis(0, lead, rows),
     reshape([from, from, d]),
-    resize([to, to], { mode: "bicubic", alignCorners: true }),
+    resize([to, to], { mode: "bicubic", alignCorners }),
     reshape([to * to, d]),
   );
   return classToken ? concat([sliceAxis(0, 0, 1)(table_td), patches], 0) : patches;
@@ -229,6 +239,7 @@ export const vitStates =
         position_embedding.weight,
         image_bhwc.shape[1]! / config.patch,
         class_embedding !== undefined,
+        config.alignCorners,
       );
       const embedded = add(tokens_btd, table_td), norm = params.pre_layrnorm;
       const first = norm === undefined ? embedded : layerNorm(norm, config.eps)(embedded);

@@ -2,7 +2,7 @@
  * Steps of pre-training timed side by side: in every round each arm does some steps in turn, so that whatever else the
  * machine does falls on all. The step is the one that trains, on numbers in place of scenes.
  */
-import { type ConfigError, ndarray, zerosArray } from "@chain-of-sight/core";
+import { ndarray } from "@chain-of-sight/core";
 import { type Device, type Program, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -20,10 +20,12 @@ import { freshModel } from "../stages/train.ts";
 import type { LanguageSource } from "../stages/source.ts";
 import { loadPrograms, type StepError } from "../train/programs.ts";
 import { median } from "../base/quantile.ts";
-import { RING } from "../train/step_source.ts";
 import { cellsOf } from "../vision/tower.ts";
 import type { TypeOf } from "../base/bridge.ts";
 import { intervalCodec } from "../base/bootstrap.ts";
+import { writeState } from "../train/start.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import type { UploadError } from "../weights/lazy.ts";
 
 /**
  * `times.json` of an ablation: its arms side by side.
@@ -106,20 +108,22 @@ interface Side {
   readonly step: Effect.Effect<void, StepError>;
 }
 
-const sideOf = (resolved: Resolved): Effect.Effect<Side, StepError, Device | Scope.Scope> =>
+const sideOf = (
+  resolved: Resolved,
+): Effect.Effect<Side, CheckpointError | StepError | UploadError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { experiment: { name, seed }, parts: model } = resolved, source = sourceOf(resolved);
     const { name: stage, data: _, ...config } = pretrainOf(resolved);
     const given = freshModel(bridgeAfter(resolved, 0), model, seed);
     const nowhere = { checkpoint: "", metrics: "", every: config.every };
     const training = languageTraining({ name: stage, config, model, source, seed }, given, nowhere);
-    const { step, main, of } = yield* loadPrograms(training), batch = yield* training.batchAt(0);
-    yield* main.write({ ...step.bind(step.start), [RING]: zerosArray("f32", step.ring.spec.shape) });
+    const programs = yield* loadPrograms(training), batch = yield* training.batchAt(0);
+    yield* writeState(programs, training.initial);
     return {
       arm: name,
       tokens: training.work.amount / config.batch - source.length,
-      main,
-      step: of(batch).step(batch),
+      main: programs.main,
+      step: programs.of(batch).step(batch),
     };
   });
 
@@ -153,7 +157,7 @@ const load = (): number => Deno.loadavg()[0]!;
 /** Times the arms of an ablation side by side on the device of the context. */
 export const timePaired = (
   { config, configHash, arms = config.arms.map(({ name }) => name), steps, rounds, command }: PairedOptions,
-): Effect.Effect<PairedTimes, ConfigError | ResolveError | StepError, Device> =>
+): Effect.Effect<PairedTimes, CheckpointError | ResolveError | StepError | UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { profile } = yield* theDevice(), before = load(), sides: Side[] = [];
     const one = { ...config, seeds: config.seeds.slice(0, 1) };

@@ -1,8 +1,9 @@
 /** A trained model for other programs, in the layouts of {@link exportWhole}. */
+import type { Tree } from "@chain-of-sight/core";
 import type * as Effect from "effect/Effect";
-import { baseOf } from "../engine/models.ts";
 import { levelsRead } from "../stages/model.ts";
 import type { ExportError, ExportOptions } from "../weights/huggingface/export.ts";
+import { type LazyArray, lazyTrees } from "../weights/lazy.ts";
 import { exportWhole } from "./exported.ts";
 import type { TrainedModel } from "./trained.ts";
 
@@ -13,8 +14,12 @@ export const exportTrained = (
   options: ExportOptions = {},
 ): Effect.Effect<readonly string[], ExportError> => {
   const { writer, bridge, language, parts } = trained, { tower, adapter, bridgeHeads } = parts;
-  const { model: { decoder } } = trained.experiment, frozen = baseOf(trained.experiment) !== undefined;
-  const base = decoder.from === "huggingface" && frozen ? decoder.folder : undefined;
+  const { vision: _, bridge: _bridge, lora: _lora, ...decoder } = writer.params as Record<
+    string,
+    Tree<LazyArray>
+  >;
+  const sources = new Set(lazyTrees.leaves(decoder).map(({ origin }) => origin?.source));
+  const base = sources.size === 1 ? [...sources][0] : undefined;
   return exportWhole(folder, {
     tower: { config: tower.config, levels: levelsRead(parts, bridge).map((i) => tower.levels[i]!) },
     bridge: { ...bridge, heads: bridgeHeads },

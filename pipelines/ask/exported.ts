@@ -15,14 +15,12 @@ import {
   bridgeOf,
   type BridgeSite,
   type LlamaConfig,
-  type LlamaParams,
   llamaSpecs,
   type NdArray,
   type ParameterSpec,
   type Tree,
   unstackLayers,
   type VisionTower,
-  type VitParams,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as t from "io-ts";
@@ -41,14 +39,9 @@ import {
   exportVisionTower,
   writeTensors,
 } from "../weights/huggingface/export.ts";
-import {
-  loadDecoder,
-  type LoadError,
-  loadOwn,
-  loadVisionTower,
-  openDecoder,
-} from "../weights/huggingface/load.ts";
+import { type LoadError, openDecoder, openOwn, openVisionTower } from "../weights/huggingface/load.ts";
 import { exportPeft, loadPeft } from "../weights/huggingface/peft.ts";
+import { type LazyArray, lazyArrays, readLazies } from "../weights/lazy.ts";
 import { readJsonFile } from "../weights/ranged.ts";
 
 /** A bridge as data, with the heads of its attention. */
@@ -66,7 +59,7 @@ export interface WholeModel {
   /** The decoder. */
   readonly decoder: LlamaConfig;
   /** `vision.*`, `bridge.*`, the decoder's own, and with an adapter `lora.*`. */
-  readonly params: Tree<NdArray>;
+  readonly params: Tree<LazyArray>;
   /** Low-rank adapters of the decoder; none if absent. */
   readonly adapter?: {
     /** Additions are scaled by `alpha / rank`. */
@@ -104,7 +97,7 @@ const siteOf = (
   heads: bridge.heads,
 });
 
-type Parts = Readonly<Record<string, Tree<NdArray>>>;
+type Parts = Readonly<Record<string, Tree<LazyArray>>>;
 
 // adapters of stacked blocks as those of a list, which PEFT has
 const listed = ({ decoder }: Pick<WholeModel, "decoder">, lora: Tree<NdArray>): Adapters<NdArray> => {
@@ -122,20 +115,13 @@ export const exportWhole = (
     const { tower, bridge, decoder, adapter, language } = model;
     const { vision, bridge: bridgeParams, lora, ...own } = model.params as Parts;
     const at = (name: string): string => `${folder}/${name}`, base = adapter?.base;
-    yield* exportVisionTower(at("vision"), {
-      config: tower.config,
-      params: vision as unknown as VitParams<NdArray>,
-    }, options);
-    yield* writeTensors(at("bridge.safetensors"), arrayTrees.flatten(bridgeParams!), options.floats);
-    if (base === undefined) {
-      yield* exportDecoder(at("decoder"), {
-        config: decoder,
-        params: own as unknown as LlamaParams<NdArray>,
-      }, options);
-    }
+    yield* exportVisionTower(at("vision"), { config: tower.config, params: vision! }, options);
+    const bridgeArrays = arrayTrees.flatten(yield* readLazies(bridgeParams!));
+    yield* writeTensors(at("bridge.safetensors"), bridgeArrays, options.floats);
+    if (base === undefined) yield* exportDecoder(at("decoder"), { config: decoder, params: own }, options);
     if (adapter !== undefined && lora !== undefined) {
       const specs = llamaSpecs({ ...decoder, scan: false }) as Tree<ParameterSpec>;
-      const adapters = { adapters: listed(model, lora), alpha: adapter.alpha };
+      const adapters = { adapters: listed(model, yield* readLazies(lora)), alpha: adapter.alpha };
       yield* exportPeft(at("adapter"), specs, adapters, options.floats, base);
     }
     const beside = base === undefined ? "decoder" : "adapter";
@@ -182,28 +168,26 @@ export const loadExported = (
     const path = `${folder}/config.json`, json = yield* readJsonFile(path);
     const fields = yield* fromEither(decodeEither(codec, path)(json));
     const base = "base" in fields.decoder ? fields.decoder.base : undefined;
-    const vision = yield* loadVisionTower(`${folder}/vision`);
-    const where = base ?? `${folder}/decoder`, own = yield* loadDecoder(where);
+    const vision = yield* openVisionTower(`${folder}/vision`);
+    const where = base ?? `${folder}/decoder`, own = yield* openDecoder(where);
     const { bridge } = fields, tower = { config: vision.config, levels: fields.vision.levels };
     const site = siteOf({ tower, bridge, decoder: own.config });
-    const bridgeParams = yield* loadOwn(
+    const bridgeParams = yield* openOwn(
       `${folder}/bridge.safetensors`,
       "the bridge of config.json",
       bridgeOf(bridge.description, site).specs as Tree<ParameterSpec>,
     );
     const { adapter } = fields;
-    const low = adapter == null
-      ? undefined
-      : yield* loadPeft(`${folder}/adapter`, (yield* openDecoder(where)).specs);
+    const low = adapter == null ? undefined : yield* loadPeft(`${folder}/adapter`, own.specs);
     return {
       tower,
       bridge,
       decoder: own.config,
       params: {
-        vision: vision.params as unknown as Tree<NdArray>,
+        vision: vision.params,
         bridge: bridgeParams,
-        ...own.params as unknown as Parts,
-        ...(low === undefined ? {} : { lora: low.adapters as Tree<NdArray> }),
+        ...own.params as Parts,
+        ...(low === undefined ? {} : { lora: lazyArrays(low.adapters as Tree<NdArray>) }),
       },
       ...(low === undefined
         ? {}

@@ -9,7 +9,6 @@ import {
   add,
   attentionsOf,
   attentionWeights,
-  bindingsOf,
   broadcastTo,
   concat,
   ConfigError,
@@ -28,16 +27,16 @@ import {
   type Scale,
   sliceAxis,
   type Tensor,
-  type TreeError,
   type VisionTower,
   windowsPerSide,
 } from "@chain-of-sight/core";
-import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
 import { described, writeKnown } from "../generate/generator.ts";
 import { heldParams, type Writer } from "../generate/programs.ts";
+import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 
 /** Where one token of an answer looked at one scale. */
 export interface Look {
@@ -164,7 +163,7 @@ export const looksAt = (
   writer: Writer,
   layout: Layout,
   { prompt, answer, given }: Exchange,
-): Effect.Effect<Looks, ConfigError | DeviceError | TreeError, Device> =>
+): Effect.Effect<Looks, UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const device = yield* theDevice();
     // the last token is chosen at the one before it
@@ -181,7 +180,7 @@ export const looksAt = (
       return compileFor(device, { outputs: { towards, ...Object.fromEntries(scales) } });
     });
     const program = yield* device.load(plan);
-    yield* writeKnown(program, bindingsOf("params", writer.params));
+    yield* uploadLazies(program, "params", writer.params);
     yield* writeKnown(program, { ...given, ids: i32([1, ids.length], ids) });
     yield* program.run;
     const read = yield* program.read(Object.keys(plan.outputs));

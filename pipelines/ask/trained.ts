@@ -1,8 +1,6 @@
 /** A trained model, ready to be asked. */
 import {
-  arrayTrees,
   input,
-  type NdArray,
   type ParameterSpec,
   type Tensor,
   type Tree,
@@ -18,9 +16,10 @@ import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../records/box.ts";
 import { fromEither } from "../base/bridge.ts";
 import { mixturesOf } from "../engine/experiment.ts";
-import { encoderFrom } from "../engine/inputs.ts";
-import { savedModel } from "../engine/models.ts";
-import { experimentLanguage, openParts, type ResolveError } from "../engine/resolve.ts";
+import { encoderFrom, savedModel } from "../engine/models.ts";
+import { DEFAULT_CACHE } from "../engine/context.ts";
+import { experimentLanguage, modelHash, openParts, type ResolveError } from "../engine/resolve.ts";
+import { GenerateError } from "../generate/fault.ts";
 import type { Writer } from "../generate/programs.ts";
 import { boxFormats, loadMixture } from "../mixtures/mixture_config.ts";
 import { parseBox } from "../records/grid.ts";
@@ -38,7 +37,9 @@ import { namedTemplates } from "../text/templates.ts";
 import type { TrainingError } from "../train/fault.ts";
 import type { TrainingResult } from "../train/training.ts";
 import { encodedViews, type EncoderViews } from "../vision/tower.ts";
-import { type CheckpointError, nonFinite } from "../weights/checkpoint.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import type { LoadError } from "../weights/huggingface/load.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
 
 /** What loading a model can fail with. */
@@ -86,7 +87,7 @@ const seeing = (
   { tower }: ModelParts,
   model: VisionLanguage,
   views: EncoderViews,
-  encoder: Tree<NdArray>,
+  encoder: Tree<LazyArray>,
 ): Writer => ({
   ...writer,
   specs: { vision: vitSpecs(tower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
@@ -144,26 +145,46 @@ const ofMixture = (
     return { speech, language: { tokenizer: language.json, template: namedTemplates[text.template] } };
   });
 
+/** Refuses a model whose tower or decoder of another project is no more what it was trained with. */
+const checkModels = (
+  { experiment: { model: { vision, decoder } }, hashes, checkpoint }: TrainedPlace,
+  cache: string,
+): Effect.Effect<void, LoadError | GenerateError> =>
+  Effect.forEach(
+    [vision, decoder].flatMap((of) => of.from === "huggingface" ? [of.folder] : []),
+    (folder) =>
+      Effect.flatMap(modelHash(folder, cache), (hash) =>
+        hash === hashes[folder] ? Effect.void : Effect.fail(
+          new GenerateError({
+            op: `open ${checkpoint}`,
+            got: `${folder}, whose config.json or weights have changed since the training`,
+            expected: `content with the hash ${hashes[folder]}, which the training read there`,
+            mend: "put the files of that time back, or train again with these",
+          }),
+        )),
+    { discard: true },
+  );
+
 /**
  * Loads the model that a path names, for as long as the scope lives: the directory of a run, an ablation or an artefact, in
  * which `name` chooses the arm, or a checkpoint in one. `want` asks for another checkpoint or other weights than those
- * that its training says are its result.
+ * that its training says are its result; hashes of other projects' files are remembered in `cache`.
  */
 export const loadTrained = (
   path: string,
   name?: string,
   want: TrainingResult = {},
+  cache: string = DEFAULT_CACHE,
 ): Effect.Effect<TrainedModel, TrainedError, Scope.Scope> =>
   Effect.gen(function* () {
     const place = yield* trainedPlace(path, name), { experiment, hashes, stage, checkpoint } = place;
+    yield* checkModels(place, cache);
     const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
     const language = yield* experimentLanguage(experiment);
     const speaking = language === undefined
       ? ofWorld(place)
       : yield* ofMixture(mixturesOf(experiment)[0]!, language);
     const whole = yield* savedModel(checkpoint, resolved, stage, want);
-    const bad = nonFinite(checkpoint, arrayTrees.flatten(whole.params));
-    if (bad !== undefined) return yield* Effect.fail(bad);
     const { model: { bridge, params }, encoder } = seesPictures(whole)
       ? yield* fromEither(apart(whole, parts.tower))
       : { model: whole, encoder: yield* encoderFrom(resolved, place.encoder) };
@@ -173,7 +194,7 @@ export const loadTrained = (
       parts,
       modelOf(parts, bridge),
       viewsRead(bridge),
-      encoder.params as Tree<NdArray>,
+      encoder.params,
     );
     return { ...place, parts, bridge, ...speaking, writer: looking };
   });

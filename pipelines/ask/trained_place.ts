@@ -8,6 +8,7 @@ import { type HeldExperiment, readExperiments } from "../engine/record.ts";
 import { stageName } from "../engine/experiment.ts";
 import { GenerateError } from "../generate/fault.ts";
 import { readManifest, type RunError } from "../runs/run_directory.ts";
+import { checkpointFile } from "../weights/shards.ts";
 
 /** A trained model on disk, and what it takes to read it. */
 export interface TrainedPlace extends Pick<HeldExperiment, "experiment" | "hashes"> {
@@ -57,7 +58,7 @@ const placesIn = (
     for (const { arm: own, experiment, hashes, checkpoints, encoder } of held) {
       for (const [name, file] of Object.entries(checkpoints).reverse()) {
         const checkpoint = `${run}/${file}`;
-        if ((yield* kindOf(checkpoint)) !== "file") continue;
+        if ((yield* kindOf(yield* checkpointFile(checkpoint))) !== "file") continue;
         there.push({
           run,
           arm: arm ?? own ?? experiment.name,
@@ -127,7 +128,7 @@ const inFolder = (run: string): Effect.Effect<readonly TrainedPlace[], PlaceErro
     return yield* Effect.fail(refuse(`open ${run}`, `${manifest.name}, which holds no model`, WANTED, MADE));
   });
 
-const FILE = /^(.*?)\/?(checkpoints\/[^/]+\.safetensors)$/;
+const FILE = /^(.*?)\/?(checkpoints\/[^/]+\.safetensors)(?:\.index\.json)?$/;
 
 /**
  * The model that a path names: the directory of a run, an ablation or an artefact, in which `name` chooses the arm, or a
@@ -135,7 +136,8 @@ const FILE = /^(.*?)\/?(checkpoints\/[^/]+\.safetensors)$/;
  */
 export const trainedPlace = (path: string, name?: string): Effect.Effect<TrainedPlace, PlaceError> =>
   Effect.gen(function* () {
-    const bare = path.replace(/(?<=.)\/+$/, ""), op = `open ${path}`, kind = yield* kindOf(bare);
+    const bare = path.replace(/(?<=.)\/+$/, ""), op = `open ${path}`;
+    const kind = yield* kindOf(yield* checkpointFile(bare));
     if (kind === undefined) {
       return yield* Effect.fail(refuse(op, "no such folder or file", WANTED, MADE));
     }

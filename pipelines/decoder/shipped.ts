@@ -3,10 +3,8 @@
  * the manifest of the training that made them. `deno task cos language` makes them again.
  */
 import {
-  bindingsOf,
   type LlamaConfig,
   llamaSpecs,
-  type NdArray,
   type ParameterSpec,
   type Tree,
   type TreeError,
@@ -18,15 +16,16 @@ import type { Json } from "../base/hash.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import type { TokenizerJson } from "../text/bpe.ts";
 import { type Tokenizer, tokenizerOf } from "../text/tokenizer.ts";
-import { type CheckpointError, inMemory, load, saveFrom } from "../weights/checkpoint.ts";
-import { paramsIn } from "../weights/params.ts";
+import { type CheckpointError, open, saveFrom } from "../weights/checkpoint.ts";
+import { type LazyArray, type LazyError, lazyParams, lazyTrees } from "../weights/lazy.ts";
+import { storedLazies } from "../weights/write.ts";
 import tokenizer from "./weights/tokenizer.json" with { type: "json" };
 import manifest from "./weights/decoder.json" with { type: "json" };
 
 /** A decoder that knows an encoding. */
 export interface ShippedDecoder {
   /** The decoder's parameters, f32, by the names of `transformers`. */
-  readonly params: Readonly<Record<string, Tree<NdArray>>>;
+  readonly params: Readonly<Record<string, Tree<LazyArray>>>;
   /** The sha-256 of their file's content. */
   readonly identity: string;
 }
@@ -48,22 +47,22 @@ export const shippedTokenizer: Tokenizer = tokenizerOf(tokenizer as unknown as T
 export const loadShipped = (
   config: LlamaConfig,
 ): Effect.Effect<ShippedDecoder, CheckpointError | TreeError> =>
-  Effect.gen(function* () {
-    const { tensors, hash } = yield* load(shippedFile("decoder.safetensors"));
-    const params = yield* paramsIn(tensors, llamaSpecs(config) as Tree<ParameterSpec>);
-    return { params: params as ShippedDecoder["params"], identity: hash };
-  });
+  Effect.scoped(Effect.gen(function* () {
+    const { arrays, hash } = yield* open(shippedFile("decoder.safetensors"));
+    const params = yield* lazyParams(arrays, llamaSpecs(config) as Tree<ParameterSpec>);
+    return { params: params as ShippedDecoder["params"], identity: hash! };
+  }));
 
 /** Writes a decoder, its encoding and the manifest of its training to a folder, as they are shipped. */
 export const saveDecoder = (
   folder: string,
-  params: Tree<NdArray>,
+  params: Tree<LazyArray>,
   encoding: Tokenizer,
   about: Readonly<Record<string, Json>>,
-): Effect.Effect<string, CheckpointError | DiskError> =>
+): Effect.Effect<string, CheckpointError | DiskError | LazyError> =>
   Effect.gen(function* () {
     const path = `${folder}/decoder.safetensors`,
-      { forms, read } = yield* inMemory(path, bindingsOf("", params));
+      { forms, read } = storedLazies(lazyTrees.flatten(params));
     const half = Object.fromEntries(
       Object.entries(forms).map(([name, form]) => [name, { ...form, type: "F16" as const }]),
     );

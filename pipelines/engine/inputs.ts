@@ -16,14 +16,14 @@ import type { LanguageData } from "../stages/scene_source.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureError, type FeatureSet, featuresOf } from "../train/features.ts";
 import type { FillError } from "../train/fill_features.ts";
-import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
-import { type CheckpointError, load } from "../weights/checkpoint.ts";
-import { type LoadError, loadVisionTower } from "../weights/huggingface/load.ts";
+import type { VisionWeights } from "../vision/weights.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import type { LoadError } from "../weights/huggingface/load.ts";
 import { artefactPath } from "./artefact.ts";
 import { type JobContext, keeping } from "./context.ts";
 import type { Experiment } from "./experiment.ts";
 import { type Job, jobsOf, rowsOf, type SeenScenes } from "./jobs.ts";
-import { encoderParams } from "./models.ts";
+import { encoderFrom } from "./models.ts";
 import type { Resolved } from "./resolve.ts";
 
 /** The artefact of the scenes, or of the features, that some images are. */
@@ -47,23 +47,7 @@ export const scenesOf = (context: JobContext, job: Job): Effect.Effect<SceneSet,
   });
 };
 
-/** The encoder of an experiment: the shipped one, one of another project, or the one in the checkpoint of its training. */
-export const encoderFrom = (
-  { experiment: { model: { vision } }, parts: { tower }, hashes }: Resolved,
-  trained: string | undefined,
-): Effect.Effect<VisionWeights, CheckpointError | LoadError | TreeError> =>
-  Effect.gen(function* () {
-    if (vision.from === "shipped") return yield* loadVision(shippedWeights());
-    if (vision.from === "fresh") {
-      const { tensors, hash } = yield* load(trained!);
-      return { tower, params: yield* encoderParams(tensors), hash };
-    }
-    const { folder, blocks } = vision;
-    const { params } = yield* loadVisionTower(folder, blocks === undefined ? {} : { blocks });
-    return { tower, params, hash: hashOf({ model: hashes[folder], blocks: blocks ?? null }) };
-  });
-
-/** The encoder of an experiment, kept in memory. */
+/** The encoder of an experiment; its numbers are read when they are needed. */
 export const encoderOf = (
   context: JobContext,
   resolved: Resolved,

@@ -55,7 +55,7 @@ import {
 import { artefactName, type Job, jobsOf, neededFor, scenesRead, type SeenScenes } from "./jobs.ts";
 import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.ts";
 import { mixtureSummary } from "./mixture_summary.ts";
-import { baseOf, modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
+import { modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
 import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 import { onAllRanks } from "./rank_tasks.ts";
 import { writeRecord } from "./record.ts";
@@ -158,7 +158,6 @@ const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec):
     const held = yield* heldOutOf(context, job, run, spec, given, source);
     const { experiment, parts } = job.resolved;
     const seed = experiment.seed + trainsOf(experiment).findIndex((one) => one.name === name);
-    const base = baseOf(experiment);
     const { metrics } = yield* languageStage<MakeError, Device>(run, {
       name,
       config,
@@ -166,7 +165,6 @@ const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec):
       source,
       seed,
       ...held,
-      ...(base === undefined ? {} : { leftOut: base }),
     })(given);
     // others than rank 0 have no metrics
     if ((yield* theRanks).rank > 0) return { numbers: {} };

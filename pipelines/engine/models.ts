@@ -1,43 +1,49 @@
 /** Models of an experiment: before its first stage, and as earlier jobs left them. */
 import {
-  arrayTrees,
   ConfigError,
-  type NdArray,
   type ParameterSpec,
-  type PathPredicate,
   specTrees,
   type Tree,
   type TreeError,
   under,
-  type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
+import { hashOf } from "../base/hash.ts";
 import { modelOf, type ModelState, seeingModelOf } from "../stages/model.ts";
 import { freshModel, type LoadedParams } from "../stages/train.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { PARAMS, trainedWeights } from "../train/saved_state.ts";
 import type { TrainingResult } from "../train/training.ts";
 import { visionTower } from "../vision/tower.ts";
-import { type CheckpointError, load } from "../weights/checkpoint.ts";
-import { loadDecoder, type LoadError } from "../weights/huggingface/load.ts";
-import { paramsIn } from "../weights/params.ts";
+import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
+import { type CheckpointError, open } from "../weights/checkpoint.ts";
+import { type LoadError, openDecoder, openVisionTower } from "../weights/huggingface/load.ts";
+import { fromOrigin, type LazyArray, lazyParams, lazyTrees } from "../weights/lazy.ts";
 import { loadShipped } from "../decoder/shipped.ts";
 import { artefactPath } from "./artefact.ts";
 import type { JobContext } from "./context.ts";
-import { type Experiment, stageName, trainsOf } from "./experiment.ts";
+import { type Experiment, stageName } from "./experiment.ts";
 import { bridgeAfter, jobNamed } from "./jobs.ts";
 import type { Resolved } from "./resolve.ts";
 
-/** The encoder in the checkpoint of its training. */
-export const encoderParams = (
-  tensors: Readonly<Record<string, NdArray>>,
-): Effect.Effect<VitParams<NdArray>, TreeError> =>
-  paramsIn(tensors, vitSpecs(visionTower.config) as Tree<ParameterSpec>, `${PARAMS}vit.`) as Effect.Effect<
-    VitParams<NdArray>,
-    TreeError
-  >;
+/** The encoder of an experiment: the shipped one, one of another project, or the one in the checkpoint of its training. */
+export const encoderFrom = (
+  { experiment: { model: { vision } }, parts: { tower }, hashes }: Resolved,
+  trained: string | undefined,
+): Effect.Effect<VisionWeights, CheckpointError | LoadError | TreeError> =>
+  Effect.scoped(Effect.gen(function* () {
+    if (vision.from === "shipped") return yield* loadVision(shippedWeights());
+    if (vision.from === "fresh") {
+      const { arrays, hash } = yield* open(trained!);
+      const specs = vitSpecs(visionTower.config) as Tree<ParameterSpec>;
+      return { tower, params: yield* lazyParams(arrays, specs, `${PARAMS}vit.`), hash: hash! };
+    }
+    const { folder, blocks } = vision, hash = hashOf({ model: hashes[folder], blocks: blocks ?? null });
+    const { params } = yield* openVisionTower(folder, blocks === undefined ? {} : { blocks });
+    return { tower, params: fromOrigin(params, { source: folder, hash: hashes[folder]! }), hash };
+  }));
 
 /** Whether some training up to a stage trains the vision encoder, which then reads images instead of stored features. */
 export const seesAt = ({ stages }: Pick<Experiment, "stages">, stage: number): boolean =>
@@ -75,19 +81,12 @@ export const checkTrainable = (resolved: Resolved): void => {
   });
 };
 
-/**
- * The parameters of another project's decoder that no training of an experiment changes: checkpoints leave them out. None of
- * other decoders, or of one that is trained or starts warm.
- */
-export const baseOf = (
-  experiment: Pick<Experiment, "stages" | "model">,
-): PathPredicate | undefined => {
-  const own = under("model", "lm_head");
-  const changed = trainsOf(experiment).some(({ trainable, warmStart }) =>
-    warmStart !== undefined || trainable.some((path) => own(path))
-  );
-  return experiment.model.decoder.from === "huggingface" && !changed ? own : undefined;
-};
+/** A decoder of another project. */
+const outsideDecoder = (source: string, hash: string): Effect.Effect<LoadedParams, LoadError> =>
+  Effect.map(openDecoder(source), ({ params }) => ({
+    params: fromOrigin(params, { source, hash }) as LoadedParams["params"],
+    identity: hash,
+  }));
 
 /** The model of an experiment before its first stage. */
 export const startingModel = (
@@ -95,14 +94,11 @@ export const startingModel = (
 ): Effect.Effect<ModelState, CheckpointError | ConfigError | LoadError | TreeError> =>
   Effect.gen(function* () {
     const { experiment: { seed, model: { decoder } }, parts, hashes } = resolved;
-    const loaded: LoadedParams | undefined = decoder.from === "shipped"
+    const loaded = decoder.from === "shipped"
       ? yield* loadShipped(parts.decoder)
       : decoder.from === "fresh"
       ? undefined
-      : {
-        params: (yield* loadDecoder(decoder.folder)).params,
-        identity: hashes[decoder.folder]!,
-      };
+      : yield* outsideDecoder(decoder.folder, hashes[decoder.folder]!);
     return yield* tried(() => freshModel(bridgeAfter(resolved, -1), parts, seed, loaded));
   });
 
@@ -120,22 +116,9 @@ export const modelAfter = (
   );
 };
 
-/** The folder or id of the decoder that a checkpoint leaves out, if it does. */
-const leftOut = (
-  { experiment }: Resolved,
-  specs: Tree<ParameterSpec>,
-  weights: Readonly<Record<string, NdArray>>,
-): string | undefined => {
-  const { decoder } = experiment.model, base = baseOf(experiment);
-  const lacks = specTrees.entries(specs).some(([path]) =>
-    weights[path] === undefined && base?.(path) === true
-  );
-  return decoder.from === "huggingface" && lacks ? decoder.folder : undefined;
-};
-
 /**
  * The model of an experiment after a stage, from its checkpoint: the weights that its training says, unless `want` asks
- * for others.
+ * for others. What the checkpoint leaves out comes from the files of other projects.
  */
 export const savedModel = (
   checkpoint: string,
@@ -146,12 +129,16 @@ export const savedModel = (
   Effect.gen(function* () {
     const bridge = bridgeAfter(resolved, stage), specs = specsAfter(resolved, stage);
     const { weights, metadata } = "expand" in resolved.experiment.stages[stage]!
-      ? yield* Effect.map(load(checkpoint), ({ tensors, metadata }) => ({ weights: tensors, metadata }))
+      ? yield* Effect.scoped(
+        Effect.map(open(checkpoint), ({ arrays, metadata }) => ({ weights: arrays, metadata })),
+      )
       : yield* trainedWeights(checkpoint, want);
-    const left = leftOut(resolved, specs, weights);
-    const own = left === undefined
-      ? {}
-      : arrayTrees.flatten((yield* loadDecoder(left)).params as Tree<NdArray>);
-    const params = yield* paramsIn({ ...own, ...weights }, specs);
+    const { vision } = resolved.experiment.model, start = yield* startingModel(resolved);
+    const encoder = vision.from === "huggingface" && seesAt(resolved.experiment, stage)
+      ? { vision: (yield* encoderFrom(resolved, undefined)).params }
+      : {};
+    const outside = lazyTrees.entries({ ...start.params as object, ...encoder } as Tree<LazyArray>)
+      .filter(([, { origin }]) => origin !== undefined);
+    const params = yield* lazyParams({ ...Object.fromEntries(outside), ...weights }, specs);
     return { bridge, params, identity: metadata.identity ?? "" };
   });

@@ -134,7 +134,7 @@ export const openParts = (experiment: Experiment): Effect.Effect<ModelParts, Res
   );
 
 /** Hash of a model's configuration and weights, by content; those that did not change are not read again. */
-const modelHash = (where: string, cache: string): Effect.Effect<string, LoadError> =>
+export const modelHash = (where: string, cache: string): Effect.Effect<string, LoadError> =>
   Effect.gen(function* () {
     const folder = yield* modelFolder(where), { tensors } = yield* openSource(folder);
     const paths = [`${folder}/config.json`, ...new Set(tensors.map(({ file }) => file))];

@@ -14,6 +14,7 @@ import { newManifest } from "../runs/manifest.ts";
 import { finishedRun, openOrCreateRun, type RunDirectory } from "../runs/run_directory.ts";
 import { acquireLock, type LockError } from "../runs/run_lock.ts";
 import { alsoNamed } from "../runs/second_name.ts";
+import { checkpointAlsoNamed } from "../weights/shards.ts";
 import { codeHash } from "../stages/code.ts";
 import { predictionsPath } from "../stages/predictions.ts";
 import { noted, stageRun } from "../stages/stage.ts";
@@ -107,7 +108,7 @@ const showing = <A, E, R>(
   names: readonly (readonly [file: string, name: string])[],
   make: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | DiskError, R> => {
-  const all = Effect.forEach(names, ([file, name]) => alsoNamed(file, name), { discard: true });
+  const all = Effect.forEach(names, ([file, name]) => checkpointAlsoNamed(file, name), { discard: true });
   const growing = Effect.forEach(
     names.filter(([file]) => file.endsWith(".jsonl")),
     ([file, name]) => Effect.ignore(alsoNamed(file, name)),

@@ -6,9 +6,7 @@
  */
 import {
   argmax,
-  bindingsOf,
   concat,
-  type ConfigError,
   type Decoded,
   decodeStep,
   equal,
@@ -26,21 +24,14 @@ import {
   type Tensor,
   tensors,
   type Tree,
-  type TreeError,
 } from "@chain-of-sight/core";
-import type { Device, DeviceError, Source } from "@chain-of-sight/kernels";
+import type { Device, Source } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type Beams, type Candidate, extend, noBeams, winner } from "./beams.ts";
+import { uploadLazies } from "../weights/lazy.ts";
 import { GenerateError } from "./fault.ts";
-import {
-  type GenerationError,
-  loadBoth,
-  promptRows,
-  refusal,
-  writeKnown,
-  type WriteRequest,
-} from "./generator.ts";
+import { type GenerationError, loadBoth, promptRows, refusal, type WriteRequest } from "./generator.ts";
 import { describePrefix, heldCaches, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
 
 /** What of a request a search reads. */
@@ -133,7 +124,7 @@ export const openSearch = (
   room: Room,
   marks: Marks,
   beams: number,
-): Effect.Effect<Search, ConfigError | DeviceError | GenerateError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<Search, GenerationError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     if (!Number.isInteger(beams) || beams < 1 || beams > 64) {
       return yield* Effect.fail(
@@ -151,7 +142,7 @@ export const openSearch = (
       () => prefixSource(writer, wide, k),
       () => nextSource(writer, wide, k),
     );
-    yield* writeKnown(prefix, bindingsOf("params", writer.params));
+    yield* uploadLazies(prefix, "params", writer.params);
 
     return (request) =>
       Effect.gen(function* () {

@@ -1,6 +1,5 @@
 /** Writing on a device: programs loaded once, then texts as streams of tokens. */
 import {
-  bindingsOf,
   type ConfigError,
   f32,
   i32,
@@ -25,10 +24,11 @@ import { fromEither } from "../base/bridge.ts";
 import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.ts";
 import { GenerateError } from "./fault.ts";
 import { type Marks, nextSource, placesOf, prefixSource, type Room, type Writer } from "./programs.ts";
+import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 import { type ArrangedRow, arrangementOf, needOf, rowOfTokens } from "../text/rows.ts";
 
 /** What a generation can fail with. */
-export type GenerationError = DeviceError | GenerateError | TreeError;
+export type GenerationError = GenerateError | UploadError;
 
 /** What is asked of a writer at once. */
 export interface WriteRequest {
@@ -187,13 +187,13 @@ export const openGenerator = (
   room: Room,
   marks: Marks,
   kind: Decoding["kind"] = "greedy",
-): Effect.Effect<Generator, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<Generator, UploadError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { prefix, step } = yield* loadBoth(
       () => prefixSource(writer, room, marks, kind),
       () => nextSource(writer, room, marks, kind),
     );
-    yield* writeKnown(prefix, bindingsOf("params", writer.params));
+    yield* uploadLazies(prefix, "params", writer.params);
     let turn = 0;
 
     const stream: Generator["stream"] = (request) =>

@@ -27,7 +27,6 @@ import {
   type LlamaParams,
   llamaSpecs,
   mixRows,
-  type NdArray,
   or,
   type ParameterSpec,
   placeholders,
@@ -41,6 +40,7 @@ import {
   type Tree,
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels";
+import type { LazyArray } from "../weights/lazy.ts";
 import type { Decoding } from "./decoding.ts";
 
 /** The images that prompts may speak of. */
@@ -58,7 +58,7 @@ export interface Writer {
   /** Specifications of all its parameters, the decoder's under their own names. */
   readonly specs: Tree<ParameterSpec>;
   /** The parameters. */
-  readonly params: Tree<NdArray>;
+  readonly params: Tree<LazyArray>;
   /** Scale of adapters among the parameters, under `lora`; none by default. */
   readonly alpha?: number;
   /** The images of its prompts; text alone by default. */

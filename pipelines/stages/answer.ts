@@ -1,6 +1,6 @@
 /** Answers of a model to batches of questions about stored features. */
-import { type ConfigError, input, type NdArray, type Tree, type TreeError } from "@chain-of-sight/core";
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import { input, type NdArray, type Tree } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
@@ -10,6 +10,7 @@ import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
 import { cellsOf } from "../vision/tower.ts";
+import type { LazyArray, UploadError } from "../weights/lazy.ts";
 import { levelsRead, modelOf, type ModelParts, type PlacedBridge, viewsRead } from "./model.ts";
 
 /** A question to be answered about a picture. */
@@ -38,7 +39,7 @@ export interface AnswererOptions {
   /** Its bridge. */
   readonly bridge: PlacedBridge;
   /** Parameters of the model. */
-  readonly params: Tree<NdArray>;
+  readonly params: Tree<LazyArray>;
   /** The encoding. */
   readonly tokenizer: Tokenizer;
   /** Questions per submit. */
@@ -80,7 +81,7 @@ export const featureInputs = (
 /** Puts a model on the device for as long as the scope lives. */
 export const openAnswerer = (
   options: AnswererOptions,
-): Effect.Effect<Answerer, ConfigError | DeviceError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<Answerer, UploadError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const { tokenizer, batch, prompt, tokens } = options;
     const levels = levelsRead(options.model, options.bridge);

@@ -6,7 +6,6 @@
 import {
   type Bridge,
   fit,
-  initialise,
   input,
   layerNorm,
   type LayerNormParams,
@@ -39,6 +38,7 @@ import type { BatchError } from "../text/batch.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { questionBatch, trainingRow, turnsCodec } from "../train/rows.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
+import { randomArrays } from "../weights/lazy.ts";
 import { described, wordChannels } from "./description.ts";
 import { decidingFields, languageCodec, optimiserOf, trainedBy } from "./language_config.ts";
 import { modelCodec, partsOf } from "./model.ts";
@@ -195,7 +195,7 @@ export const decoderTraining = (
       vocabulary: tokenizer.json,
     }),
     specs,
-    initial: initialise([seed, 2], spread(specs, config.model.init)) as Tree<NdArray>,
+    initial: randomArrays([seed, 2], spread(specs, config.model.init)),
     batch: inputs(first!),
     others: others.map((shape) => ({ batch: inputs(shape), amount: work(shape.tokens) })),
     loss: (params, given) => {

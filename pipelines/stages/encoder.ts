@@ -1,16 +1,17 @@
 /** The encoder as part of a model's state, for stages that train it on pictures. */
-import { type NdArray, type Tree, TreeError, type VisionTower, type VitParams } from "@chain-of-sight/core";
+import { type Tree, TreeError, type VisionTower } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { hashOf } from "../base/hash.ts";
 import type { VisionWeights } from "../vision/weights.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 import type { ModelState } from "./model.ts";
 
-type Parts = Readonly<Record<string, Tree<NdArray>>>;
+type Parts = Readonly<Record<string, Tree<LazyArray>>>;
 
 /** A model with an encoder before it, whose parameters are those under `vision`; an older one is replaced. */
 export const withEncoder = (state: ModelState, weights: VisionWeights): ModelState => ({
   ...state,
-  params: { ...state.params as Parts, vision: weights.params as Tree<NdArray> },
+  params: { ...state.params as Parts, vision: weights.params },
   identity: hashOf({ encoder: weights.hash, before: state.identity }),
 });
 
@@ -31,7 +32,7 @@ export const apart = (
     )
     : E.right({
       model: { ...state, params, identity: hashOf({ apart: state.identity }) },
-      encoder: { tower, params: vision as VitParams<NdArray>, hash: hashOf({ encoderOf: state.identity }) },
+      encoder: { tower, params: vision, hash: hashOf({ encoderOf: state.identity }) },
     });
 };
 

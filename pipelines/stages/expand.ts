@@ -1,20 +1,28 @@
 /** Expansion: the bridge grows, each part starting as what it comes from. */
 import {
-  bindingsOf,
   type ConfigError,
   type Expansion,
   initialise,
   type NdArray,
   type ParameterSpec,
   type Tree,
-  TreeError,
+  type TreeError,
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { TrainingError } from "../train/fault.ts";
-import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
-import { paramsIn } from "../weights/params.ts";
+import { openIfThere, originsSaid, withoutOrigin } from "../train/saved_state.ts";
+import { type CheckpointError, saveFrom } from "../weights/checkpoint.ts";
+import {
+  type LazyArray,
+  lazyArrays,
+  type LazyError,
+  lazyParams,
+  lazyTrees,
+  readLazies,
+} from "../weights/lazy.ts";
+import { storedLazies } from "../weights/write.ts";
 import { seesPictures } from "./encoder.ts";
 import {
   bridgeAt,
@@ -40,40 +48,47 @@ export interface ExpandStage {
   readonly seed: number;
 }
 
-/** Parameters of the grown model. Throws a ConfigError or TreeError where the model has another bridge. */
+/** Parameters of the grown model; the bridge alone is read. Fails where the model has another bridge. */
 export const expanded = (
   { expansion, model, seed }: Pick<ExpandStage, "expansion" | "model" | "seed">,
   given: ModelState,
-): Tree<NdArray> => {
-  const { inherit, ...grown } = expandedBridge(expansion, model, given.bridge);
-  const fresh = (): Tree<NdArray> => {
-    const specs = bridgeAt(model, grown).specs as Tree<ParameterSpec>;
-    return initialise([seed, 3], spread(specs, model.init)) as Tree<NdArray>;
-  };
-  const params = given.params as { readonly bridge: Tree<NdArray> };
-  return { ...params, bridge: inherit(params.bridge, fresh) };
-};
+): Effect.Effect<Tree<LazyArray>, LazyError | TreeError> =>
+  Effect.gen(function* () {
+    const params = given.params as { readonly bridge: Tree<LazyArray> };
+    const before = yield* readLazies(params.bridge);
+    const bridge = yield* Effect.try({
+      try: () => {
+        const { inherit, ...grown } = expandedBridge(expansion, model, given.bridge);
+        const fresh = (): Tree<NdArray> => {
+          const specs = bridgeAt(model, grown).specs as Tree<ParameterSpec>;
+          return initialise([seed, 3], spread(specs, model.init)) as Tree<NdArray>;
+        };
+        return inherit(before, fresh);
+      },
+      catch: (cause) => cause as ConfigError | TreeError,
+    });
+    return { ...params, bridge: lazyArrays(bridge) };
+  });
 
-/** Expansion as a stage; it writes the parameters of the grown model as a checkpoint. */
+/**
+ * Expansion as a stage; it writes the parameters of the grown model as a checkpoint, but for those that come from files
+ * outside of the run.
+ */
 export const expand = (
   run: StageRun,
   stage: ExpandStage,
-): Stage<ModelState, ModelState, CheckpointError | ConfigError | TrainingError | TreeError> =>
+): Stage<ModelState, ModelState, CheckpointError | LazyError | TrainingError | TreeError> =>
 (given) =>
   Effect.gen(function* () {
     const { name, expansion, model, seed } = stage;
     const bridge = yield* tried(() => grownBridge(expansion, model, given.bridge));
     const identity = hashOf({ expand: given.identity, expansion, bridge, seed });
     const path = stagePlaces(run, name).checkpoint;
-    const before = yield* load(path).pipe(
-      Effect.catch((error): Effect.Effect<undefined, CheckpointError> =>
-        error.reason === "missing" ? Effect.succeed(undefined) : Effect.fail(error)
-      ),
-    );
+    const before = yield* Effect.scoped(openIfThere(path));
     if (before?.metadata.identity === identity) {
       const whole = seesPictures(given) ? seeingModelOf : modelOf;
-      const params = yield* paramsIn(before.tensors, whole(model, bridge).specs);
-      return { bridge, params, identity };
+      const arrays = { ...lazyTrees.flatten(given.params), ...before.arrays };
+      return { bridge, params: yield* lazyParams(arrays, whole(model, bridge).specs), identity };
     }
     if (before !== undefined) {
       return yield* Effect.fail(
@@ -87,10 +102,7 @@ export const expand = (
         }),
       );
     }
-    const params = yield* Effect.try({
-      try: () => expanded(stage, given),
-      catch: (cause) => cause as ConfigError | TreeError,
-    });
-    yield* save(path, bindingsOf("", params), { identity, stage: name });
+    const params = yield* expanded(stage, given), own = withoutOrigin(lazyTrees.entries(params));
+    yield* saveFrom(path, storedLazies(own), { identity, stage: name, ...originsSaid(params) });
     return { bridge, params, identity };
   });

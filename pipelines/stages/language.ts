@@ -6,10 +6,8 @@ import {
   div,
   equal,
   maximum,
-  type NdArray,
   or,
   type ParameterSpec,
-  type PathPredicate,
   select,
   sum,
   type Tensor,
@@ -22,6 +20,7 @@ import type * as Effect from "effect/Effect";
 import { hashOf } from "../base/hash.ts";
 import { blocksOf } from "../train/precision.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 import { decidingFields, type LanguageConfig, optimiserOf, trainedBy } from "./language_config.ts";
 import { modelOf, type ModelParts, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
@@ -51,8 +50,6 @@ export interface LanguageStage<E = never, R = never> {
   readonly validation?: LanguageSource<E, R>;
   /** Scores of a model, for validations that ask for them. */
   readonly scores?: ModelScores<E, R>;
-  /** Frozen parameters that checkpoints leave out, as the model before has them; none by default. */
-  readonly leftOut?: PathPredicate;
 }
 
 const identityOf = <E, R>(
@@ -114,7 +111,7 @@ const validationOf = <E, R>(
       ...(patience === undefined ? {} : { patience }),
       ...(validation.scores === true
         ? {
-          scores: (params: Tree<NdArray>, step: number) =>
+          scores: (params: Tree<LazyArray>, step: number) =>
             scores!({ bridge, params, identity: hashOf({ training: identity, step }) }, step),
         }
         : {}),
@@ -179,7 +176,6 @@ export const languageTraining = <E, R>(
     maxNorm: config.maxNorm,
     ...(config.precision === undefined ? {} : { precision: config.precision }),
     ...(config.storeF32 === undefined ? {} : { half: (path) => !under(...config.storeF32!)(path) }),
-    ...(stage.leftOut === undefined ? {} : { leftOut: stage.leftOut }),
     ...(config.remat === undefined ? {} : { remat: blocksOf(config.remat) }),
     ...(config.onNonFinite === undefined ? {} : { onNonFinite: config.onNonFinite }),
     ...(micro === 1 ? {} : { micro: { count: micro, weight: "tokens" } }),

@@ -11,7 +11,6 @@ import {
   expandedSite,
   type Expansion,
   type LlamaConfig,
-  type NdArray,
   type PathPredicate,
   type Tree,
   type VisionLanguage,
@@ -24,6 +23,7 @@ import type { TypeOf } from "../base/bridge.ts";
 import { object } from "../base/codecs.ts";
 import { fraction, natural, positive } from "../base/numbers.ts";
 import { type EncoderViews, visionTower } from "../vision/tower.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 
 /** @internal */
 export const modelType = t.strict({
@@ -187,7 +187,7 @@ export interface ModelState {
   /** Its bridge. */
   readonly bridge: PlacedBridge;
   /** Its parameters. */
-  readonly params: Tree<NdArray>;
+  readonly params: Tree<LazyArray>;
   /** Hash of all that it came from. */
   readonly identity: string;
 }

@@ -1,11 +1,5 @@
 /** Training as a stage: pre-training with few visual tokens at low resolution, fine-tuning on the grown bridge. */
-import {
-  type ConfigError,
-  initialise,
-  type NdArray,
-  type ParameterSpec,
-  type Tree,
-} from "@chain-of-sight/core";
+import type { ConfigError, ParameterSpec, Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { tried } from "../base/bridge.ts";
@@ -16,6 +10,7 @@ import { train, type TrainError } from "../train/trainer.ts";
 import { type LanguageStage, languageTraining } from "./language.ts";
 import { modelOf, type ModelParts, type ModelState, type PlacedBridge } from "./model.ts";
 import { spread } from "../configs/spread.ts";
+import { type LazyArray, randomArrays } from "../weights/lazy.ts";
 import { warmStarted } from "./warm_start.ts";
 import { note, type Stage, stagePlaces, type StageRun } from "./stage.ts";
 
@@ -28,7 +23,7 @@ export interface TrainedState extends ModelState {
 /** Parameters that are read instead of initialised, and what they are known by. */
 export interface LoadedParams {
   /** Parameters by their first names, such as `model` and `lm_head`. */
-  readonly params: Readonly<Record<string, Tree<NdArray>>>;
+  readonly params: Readonly<Record<string, Tree<LazyArray>>>;
   /** Hash of where they come from. */
   readonly identity: string;
 }
@@ -47,10 +42,10 @@ export const freshModel = (
   loaded?: LoadedParams,
 ): ModelState => {
   const { specs } = modelOf(parts, bridge);
-  const fresh = initialise(
+  const fresh = randomArrays(
     [seed, 2],
     spread(loaded === undefined ? specs : withoutLoaded(specs, loaded), parts.init),
-  ) as Readonly<Record<string, Tree<NdArray>>>;
+  ) as Readonly<Record<string, Tree<LazyArray>>>;
   return {
     bridge,
     params: { ...fresh, ...loaded?.params },

@@ -4,7 +4,6 @@ import {
   add,
   bindingsOf,
   decayed,
-  initialise,
   mul,
   type NdArray,
   type ParameterSpec,
@@ -28,6 +27,7 @@ import { batchAt } from "../text/batch.ts";
 import { train, type Trained, type TrainError } from "../train/trainer.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
 import { visionTower } from "../vision/tower.ts";
+import { randomArrays, readLazies } from "../weights/lazy.ts";
 import { type RegionHead, regionHeadSpecs, type RegionScore, regionScore } from "./region_contrast.ts";
 import type { VisionConfig } from "./vision_config.ts";
 import { visionBindings, type VisionInputs, visionInputs, type VisionView } from "./vision_data.ts";
@@ -117,7 +117,7 @@ export const visionTraining = (
     stage: "vision",
     identity: hashOf({ stage: "vision", config: deciding, data: set.hash }),
     specs,
-    initial: initialise([config.seed, 1], specs),
+    initial: randomArrays([config.seed, 1], specs),
     batch: views.map(visionInputs),
     loss: visionLoss(config),
     batchAt: (step) =>
@@ -213,7 +213,7 @@ export const runVision = (
   Effect.gen(function* () {
     const scenes = yield* visionScenes(config, cache);
     const trained = yield* train(visionTraining(config, scenes.train, places));
-    const params = trained.params as VisionParams<NdArray>;
+    const params = (yield* readLazies(trained.params)) as VisionParams<NdArray>;
     const heldOut = yield* scoreVision(config, params, scenes.heldOut);
     return { params, trained, dataHash: scenes.train.hash, heldOut };
   });

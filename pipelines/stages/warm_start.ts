@@ -1,11 +1,11 @@
 /** Warm start: a model takes over the parameters of a training, and nothing else of it. */
-import { arrayTrees, type NdArray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { hashOf } from "../base/hash.ts";
 import { notice } from "../terminal/output.ts";
 import { TrainingError } from "../train/fault.ts";
 import { trainedWeights } from "../train/saved_state.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
+import { type ArrayOrigin, type LazyArray, lazyTrees } from "../weights/lazy.ts";
 import type { LanguageConfig } from "./language_config.ts";
 import type { ModelState } from "./model.ts";
 
@@ -29,8 +29,13 @@ export const warmStarted = (
 ): Effect.Effect<ModelState, CheckpointError | TrainingError> =>
   Effect.gen(function* () {
     const found = yield* trainedWeights(checkpoint, weights === undefined ? {} : { weights });
-    const own = arrayTrees.entries(given.params), paths = new Set(own.map(([path]) => path));
-    const missing = own.flatMap(([path]) => Object.hasOwn(found.weights, path) ? [] : [path]);
+    const own = lazyTrees.entries(given.params), paths = new Set(own.map(([path]) => path));
+    // what the checkpoint leaves out is there where both have it from the same files
+    const isSame = (path: string, origin: ArrayOrigin | undefined): boolean =>
+      origin !== undefined && found.origins[path.split(".")[0]!]?.hash === origin.hash;
+    const missing = own.flatMap(([path, { origin }]) =>
+      Object.hasOwn(found.weights, path) || isSame(path, origin) ? [] : [path]
+    );
     const unexpected = Object.keys(found.weights).filter((path) => !paths.has(path));
     const misshaped = own.flatMap(([path, { shape }]) => {
       const there = found.weights[path]?.shape;
@@ -56,7 +61,7 @@ export const warmStarted = (
     if (differences.length > 0) notice(`${stage} starts from ${checkpoint}: ${differences.join("; ")}`);
     return {
       ...given,
-      params: arrayTrees.map(given.params, (value, path): NdArray => found.weights[path] ?? value),
+      params: lazyTrees.map(given.params, (value, path): LazyArray => found.weights[path] ?? value),
       identity: hashOf({ warmStart: found.hash, weights: found.which, before: given.identity }),
     };
   });

@@ -1,6 +1,5 @@
 /** The frozen encoder as a program: pictures in, feature levels out. */
 import {
-  bindingsOf,
   input,
   type NdArray,
   type ParameterSpec,
@@ -16,6 +15,7 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { encodedViews, type EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
+import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 
 /**
  * Normalised pictures `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first.
@@ -28,7 +28,7 @@ export const openEncoder = (
   weights: VisionWeights,
   views: EncoderViews,
   batch: number,
-): Effect.Effect<EncodeImages, DeviceError | TreeError, Device | Scope.Scope> =>
+): Effect.Effect<EncodeImages, UploadError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const device = yield* theDevice();
     const images = input("images", [batch, views.side, views.side, 3]);
@@ -37,9 +37,7 @@ export const openEncoder = (
     const names = states.map((_, i) => `level${i}`);
     const outputs = Object.fromEntries(states.map((t, i) => [names[i]!, t]));
     const program = yield* device.load(compileFor(device, { outputs }));
-    const known = program.plan.inputs;
-    const given = Object.entries(bindingsOf("vit", weights.params as Tree<NdArray>));
-    yield* program.write(Object.fromEntries(given.filter(([path]) => path in known)));
+    yield* uploadLazies(program, "vit", weights.params);
     return (images) =>
       Effect.gen(function* () {
         yield* program.write({ images });

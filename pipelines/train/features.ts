@@ -1,6 +1,6 @@
 /** Features of the frozen encoder: computed once per set, resolution and weights, kept on disk, gathered per batch. */
-import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import { type NdArray, ndarray } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { countAt, type PictureSet } from "../images/picture_set.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
@@ -9,6 +9,7 @@ import { reportProgress, startProgress } from "../terminal/progress.ts";
 import { cellsOf } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
+import type { UploadError } from "../weights/lazy.ts";
 import { openEncoder } from "./encoder.ts";
 import { pixelsOf } from "../images/pixels.ts";
 
@@ -51,7 +52,7 @@ const compute = (
   set: PictureSet,
   weights: VisionWeights,
   { side, tiles = 1, batch, label }: FeatureOptions,
-): Effect.Effect<readonly NdArray[], DeviceError | TreeError, Device> =>
+): Effect.Effect<readonly NdArray[], UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { config: tower, levels } = weights.tower, cells = cellsOf(weights.tower, { side, tiles });
     const count = countAt(set, side), size = Math.min(batch, count);
@@ -70,7 +71,7 @@ const compute = (
   }));
 
 /** What computing features can fail with. */
-export type FeatureError = CheckpointError | DeviceError | DiskError | TreeError;
+export type FeatureError = CheckpointError | DiskError | UploadError;
 
 /** Features of a set at one resolution, from the cache where they are. A damaged file is computed again. */
 export const featuresOf = (

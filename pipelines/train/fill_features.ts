@@ -1,6 +1,6 @@
 /** Features of pictures that a store does not have yet: files are decoded in workers while the device encodes. */
-import type { NdArray, TreeError } from "@chain-of-sight/core";
-import type { Device, DeviceError } from "@chain-of-sight/kernels";
+import type { NdArray } from "@chain-of-sight/core";
+import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import type { DataError } from "../base/data_error.ts";
@@ -17,6 +17,7 @@ import { theRanks } from "../ranks/ranks.ts";
 import type { NewRow, PictureRefusal } from "./feature_rows.ts";
 import type { FeatureStore } from "./feature_store.ts";
 import { stackedPixels } from "../images/pixels.ts";
+import type { UploadError } from "../weights/lazy.ts";
 
 /** How a store is filled. */
 export interface FillOptions {
@@ -41,7 +42,7 @@ export interface FillReport {
 }
 
 /** What filling can fail with. */
-export type FillError = DataError | DeviceError | DiskError | ImageError | TreeError;
+export type FillError = DataError | DiskError | ImageError | UploadError;
 
 type Decoded = { readonly content: string; readonly rgb: Uint8Array } | PictureRefusal;
 

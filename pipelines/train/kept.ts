@@ -4,9 +4,9 @@
  * so that it costs no second writing and is whole whenever it is there.
  */
 import * as Effect from "effect/Effect";
-import { alsoNamed } from "../runs/second_name.ts";
-import { type DiskError, namesIn, onDisk } from "../base/disk.ts";
+import type { DiskError } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
+import { checkpointAlsoNamed, checkpointsIn, removeCheckpoint } from "../weights/shards.ts";
 import type { History } from "./history.ts";
 import type { Training } from "./training.ts";
 
@@ -19,7 +19,7 @@ export const keptPath = (checkpoint: string, as: "best" | "stable" | `step-${num
 /** Steps whose checkpoints are kept beside one, the last first. */
 export const keptSteps = (checkpoint: string): Effect.Effect<readonly number[], DiskError> => {
   const name = checkpoint.slice(checkpoint.lastIndexOf("/") + 1, -END.length);
-  return Effect.map(namesIn(folderOf(checkpoint), END), (names) =>
+  return Effect.map(checkpointsIn(folderOf(checkpoint)), (names) =>
     names.flatMap((one) => {
       const step = one.startsWith(`${name}.step-`) ? /^(0|[1-9]\d*)$/.exec(one.slice(name.length + 6)) : null;
       return step === null ? [] : [Number(step[1])];
@@ -39,14 +39,17 @@ export const keepCheckpoint = <B, E, R>(
   Effect.gen(function* () {
     const { places: { checkpoint }, keep = {}, schedule } = training, { last = 1, stable = false } = keep;
     if (best?.step === step && keepsBest(training)) {
-      yield* alsoNamed(checkpoint, keptPath(checkpoint, "best"));
+      yield* checkpointAlsoNamed(checkpoint, keptPath(checkpoint, "best"));
     }
-    if (stable && step === schedule.stableUntil) yield* alsoNamed(checkpoint, keptPath(checkpoint, "stable"));
-    if (last < 2) return;
-    yield* alsoNamed(checkpoint, keptPath(checkpoint, `step-${step}`));
+    if (stable && step === schedule.stableUntil) {
+      yield* checkpointAlsoNamed(checkpoint, keptPath(checkpoint, "stable"));
+    }
+    if (last < 2) {
+      return;
+    }
+    yield* checkpointAlsoNamed(checkpoint, keptPath(checkpoint, `step-${step}`));
     const before = (yield* keptSteps(checkpoint)).filter((one) => one <= step).slice(last);
     for (const one of before) {
-      const path = keptPath(checkpoint, `step-${one}`);
-      yield* onDisk("remove", path, () => Deno.remove(path));
+      yield* removeCheckpoint(keptPath(checkpoint, `step-${one}`), checkpoint);
     }
   });

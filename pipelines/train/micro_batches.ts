@@ -77,7 +77,7 @@ export const microSources = <B, E, R>(training: Training<B, E, R>): MicroSources
   const held = (level: number): Gradients<Tensor> => under(`held.${level}`, grad);
   const inputs = tensors.leaves(grad as Tree<Tensor>);
   return {
-    update: stateSource(training, all, updateOf<B>(settings)(state, grad), inputs),
+    update: stateSource(all, updateOf<B>(settings)(state, grad), inputs),
     gradient: (batch) =>
       writing(named("grad", gradient(state, batch)), [...inputs, ...tensors.leaves(batch as Tree<Tensor>)]),
     hold: (level) =>

@@ -1,32 +1,25 @@
-/** The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. */
-import {
-  arrayTrees,
-  bindingsOf,
-  type DType,
-  type NdArray,
-  type Tree,
-  type TreeError,
-  unflatten,
-} from "@chain-of-sight/core";
+/**
+ * The state of a training on disk: parameters, the optimiser's memory and the step in one checkpoint. It holds what the run
+ * made; frozen parameters from files outside of it are named there by source and hash.
+ */
+import type { DType, PathPredicate, Tree, TreeError } from "@chain-of-sight/core";
 import type { DeviceError, Program } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import * as E from "fp-ts/lib/Either.js";
+import { pipe } from "fp-ts/lib/function.js";
+import * as t from "io-ts";
+import { decodeEither, parseJson } from "../base/bridge.ts";
 import { sweepTemps } from "../base/disk.ts";
 import { oneRank, type Ranks, theRanks } from "../ranks/ranks.ts";
-import {
-  type CheckpointError,
-  inMemory,
-  open,
-  type OpenedCheckpoint,
-  save,
-  saveFrom,
-} from "../weights/checkpoint.ts";
+import { type CheckpointError, open, type OpenedCheckpoint, save, saveFrom } from "../weights/checkpoint.ts";
 import type { StoredType } from "../weights/stored.ts";
-import type { StoredArrays } from "../weights/write.ts";
+import { type ArrayOrigin, type LazyArray, type LazyError, lazyTrees } from "../weights/lazy.ts";
+import { type StoredArrays, storedLazies } from "../weights/write.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath } from "./kept.ts";
 import { batchesHere } from "./together.ts";
-import type { Bindings, Training, TrainingResult } from "./training.ts";
+import type { Training, TrainingResult } from "./training.ts";
 
 /** Prefix of a parameter's name in a checkpoint. */
 export const PARAMS = "state.params.";
@@ -69,35 +62,54 @@ export const openState = <B, E, R>(
     );
   });
 
-/** Frozen parameters that a checkpoint holds: all but those that are left out, which `initial` gives again. */
-const frozenOf = <B, E, R>(
-  { initial, leftOut }: Training<B, E, R>,
-  changed: StoredArrays<unknown>,
-): Bindings =>
-  Object.fromEntries(
-    Object.entries(bindingsOf("state.params", initial)).filter(([path]) =>
-      changed.forms[path] === undefined && leftOut?.(path.slice(PARAMS.length)) !== true
-    ),
+const ORIGINS = "frozen";
+
+const originsType = t.record(t.string, t.strict({ source: t.string, hash: t.string }));
+
+/** Of arrays by path, those that a checkpoint of a run holds: what comes from files outside of it is left out. */
+export const withoutOrigin = (
+  arrays: readonly (readonly [path: string, array: LazyArray])[],
+): Readonly<Record<string, LazyArray>> =>
+  Object.fromEntries(arrays.filter(([, { origin }]) => origin === undefined));
+
+/** What a checkpoint says of the parameters that it leaves out: files and hashes by the first name of their paths. */
+export const originsSaid = (
+  params: Tree<LazyArray>,
+  isChanged: PathPredicate = () => false,
+): Record<string, string> => {
+  const left = lazyTrees.entries(params).flatMap(([path, { origin }]) =>
+    origin === undefined || isChanged(path) ? [] : [[path.split(".")[0]!, origin] as const]
+  );
+  return left.length === 0 ? {} : { [ORIGINS]: JSON.stringify(Object.fromEntries(left)) };
+};
+
+const savedOrigins = (metadata: Readonly<Record<string, string>>): LoadedWeights["origins"] =>
+  pipe(
+    parseJson(ORIGINS)(metadata[ORIGINS] ?? "{}"),
+    E.chainW((json) => decodeEither(originsType, ORIGINS)(json)),
+    E.getOrElse((): LoadedWeights["origins"] => ({})),
   );
 
 /**
- * Saves the whole state after `step` steps, the state that changes as it is read: frozen parameters as they were given, not
- * as a device stores them. Equal states give equal files.
+ * Saves the whole state after `step` steps, as it is read: what changes from the device, and the frozen parameters of the
+ * run itself from where they are. Those of files outside of it are named by source and hash. Equal states give equal files.
  */
 export const saveState = <B, E, R, X>(
   training: Training<B, E, R>,
   changed: StoredArrays<X>,
   step: number,
-): Effect.Effect<void, CheckpointError | X> =>
+): Effect.Effect<void, CheckpointError | LazyError | X> =>
   Effect.gen(function* () {
-    const { stage, identity, lineage, schedule, places, result } = training;
-    const frozen = yield* inMemory(places.checkpoint, frozenOf(training, changed));
-    const state: StoredArrays<X> = {
+    const { stage, identity, lineage, schedule, places, result, initial } = training;
+    const isChanged = (path: string): boolean => changed.forms[path] !== undefined;
+    const unchanged = lazyTrees.entries({ state: { params: initial } }).filter(([path]) => !isChanged(path));
+    const frozen = storedLazies(withoutOrigin(unchanged));
+    const state: StoredArrays<LazyError | X> = {
       forms: { ...frozen.forms, ...changed.forms },
       read: (names) =>
         Effect.zipWith(
-          frozen.read(names.filter((name) => changed.forms[name] === undefined)),
-          changed.read(names.filter((name) => changed.forms[name] !== undefined)),
+          frozen.read(names.filter((name) => !isChanged(name))),
+          changed.read(names.filter(isChanged)),
           (kept, read) => ({ ...kept, ...read }),
         ),
     };
@@ -105,6 +117,7 @@ export const saveState = <B, E, R, X>(
       stage,
       identity,
       step: String(step),
+      ...originsSaid(initial, (path) => isChanged(`${PARAMS}${path}`)),
       ...(lineage === undefined ? {} : { lineage, stableUntil: String(schedule.stableUntil) }),
       ...(result?.checkpoint === "best" ? { result: "best" } : {}),
       ...(result?.weights === "ema" ? { weights: "ema" } : {}),
@@ -133,43 +146,33 @@ export const stateOf = (
   read: (names) => names.length === 0 ? Effect.succeed({}) : read(names),
 });
 
-/** The tensors of a checkpoint by path of the parameter: as trained, or with their averages in place of those. */
+/** The arrays of a state by path of the parameter: as trained, or with their averages in place of those. */
 const weightsIn = (
-  tensors: Bindings,
+  arrays: Readonly<Record<string, LazyArray>>,
   weights: TrainingResult["weights"],
-): Readonly<Record<string, NdArray>> => {
+): Readonly<Record<string, LazyArray>> => {
   const under = (prefix: string) =>
-    Object.entries(tensors).flatMap(([path, value]) =>
+    Object.entries(arrays).flatMap(([path, value]) =>
       path.startsWith(prefix) ? [[path.slice(prefix.length), value] as const] : []
     );
   return Object.fromEntries([...under(PARAMS), ...(weights === "ema" ? under(EMA) : [])]);
 };
 
-/** The parameters in a saved state, as the tree that `like` is, whose values those have that the state lacks. */
+/** The parameters of a state; those that it lacks are as they were before the training. */
 export const paramsOf = (
-  state: Bindings,
-  like: Tree<NdArray>,
-  weights?: TrainingResult["weights"],
-): Tree<NdArray> =>
-  unflatten(arrayTrees, like, weightsIn({ ...bindingsOf("state.params", like), ...state }, weights)) as Tree<
-    NdArray
-  >;
-
-/** The parameters in a checkpoint, those that it leaves out from the tree that `like` is. */
-export const savedParams = (
-  { forms, read }: OpenedCheckpoint,
-  like: Tree<NdArray>,
-  weights?: TrainingResult["weights"],
-): Effect.Effect<Tree<NdArray>, CheckpointError> =>
-  Effect.map(
-    read(Object.keys(forms).filter((path) => path.startsWith(PARAMS) || path.startsWith(EMA))),
-    (state) => paramsOf(state, like, weights),
-  );
+  state: Readonly<Record<string, LazyArray>>,
+  { initial, result }: Pick<Training<unknown>, "initial" | "result">,
+): Tree<LazyArray> => {
+  const own = weightsIn(state, result?.weights);
+  return lazyTrees.map(initial, (array, path): LazyArray => own[path] ?? array);
+};
 
 /** What a training left for later stages. */
 export interface LoadedWeights {
-  /** Its parameters by path. */
-  readonly weights: Readonly<Record<string, NdArray>>;
+  /** Its parameters by path, but for those that its checkpoint leaves out. */
+  readonly weights: Readonly<Record<string, LazyArray>>;
+  /** Where those come from, by the first name of their paths. */
+  readonly origins: Readonly<Record<string, ArrayOrigin>>;
   /** Whether they are as trained, or averages. */
   readonly which: string;
   /** `stage`, `identity`, `step` and what else the checkpoint says. */
@@ -188,10 +191,8 @@ export const trainedWeights = (
 ): Effect.Effect<LoadedWeights, CheckpointError | TrainingError> =>
   Effect.scoped(Effect.gen(function* () {
     const last = yield* open(path), { checkpoint = last.metadata.result } = want;
-    const { forms, read, metadata, hash } = checkpoint === "best"
-      ? yield* open(keptPath(path, "best"))
-      : last;
-    const which = want.weights ?? metadata.weights ?? "trained", names = Object.keys(forms);
+    const { arrays, metadata, hash } = checkpoint === "best" ? yield* open(keptPath(path, "best")) : last;
+    const which = want.weights ?? metadata.weights ?? "trained", names = Object.keys(arrays);
     const has = (prefix: string): boolean => names.some((name) => name.startsWith(prefix));
     if (!has(PARAMS) || (which === "ema" && !has(EMA))) {
       return yield* Effect.fail(
@@ -209,13 +210,8 @@ export const trainedWeights = (
         }),
       );
     }
-    const averaged = (name: string): boolean =>
-      which === "ema" && forms[`${EMA}${name.slice(PARAMS.length)}`] !== undefined;
-    const wanted = names.filter((name) =>
-      name.startsWith(PARAMS) ? !averaged(name) : which === "ema" && name.startsWith(EMA)
-    );
-    const weights = weightsIn(yield* read(wanted), which as TrainingResult["weights"]);
-    return { weights, which, metadata, hash: hash! };
+    const weights = weightsIn(arrays, which as TrainingResult["weights"]);
+    return { weights, origins: savedOrigins(metadata), which, metadata, hash: hash! };
   }));
 
 /** The file beside a checkpoint that holds the batch at which its training stopped, or a rank's part of it. */

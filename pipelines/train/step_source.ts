@@ -1,13 +1,11 @@
 /** The whole step of a training as one compiled source with donated state. */
 import {
-  bindingsOf,
   input,
   type MetricRing,
   metricRing,
-  type NdArray,
+  type ParameterSpec,
   placeholders,
-  startTraining,
-  type StatePrecision,
+  specTrees,
   type StepResult,
   type Tensor,
   tensors,
@@ -20,7 +18,7 @@ import {
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels";
 import { mixedOf } from "./precision.ts";
-import type { Bindings, Training } from "./training.ts";
+import type { Training } from "./training.ts";
 
 /** Rows of the ring: the most steps between two readings. */
 export const RING_ROWS = 64;
@@ -33,10 +31,8 @@ export interface StepSource {
   readonly ring: MetricRing;
   /** Input paths of the state that changes, `step` included: all but frozen parameters. */
   readonly changing: readonly string[];
-  /** Bindings of a whole state. */
-  readonly bind: (state: TrainState<NdArray>) => Bindings;
-  /** The state before the first step. */
-  readonly start: TrainState<NdArray>;
+  /** Specifications of the whole state by input path. */
+  readonly specs: Readonly<Record<string, ParameterSpec>>;
 }
 
 /** Input path of the ring. */
@@ -46,8 +42,8 @@ export const RING = "ring";
 export interface Described<B> {
   /** What the step is made of. */
   readonly settings: TrainStepConfig<B>;
-  /** How its state is stored and its loss scaled; undefined for f32 without a scale. */
-  readonly stored: StatePrecision | undefined;
+  /** Specifications of its state by input path. */
+  readonly specs: StepSource["specs"];
   /** The state as inputs. */
   readonly state: TrainState<Tensor>;
 }
@@ -60,7 +56,7 @@ export const described = <B, E, R>(training: Training<B, E, R>): Described<B> =>
   const skips = half.mixed === undefined && training.onNonFinite === "skip"
     ? { scaling: unscaled }
     : undefined;
-  const stored = half.mixed ?? skips;
+  const whole = trainStateSpecs(optimiser, specs, trainable, half.mixed ?? skips, ema !== undefined);
   return {
     settings: {
       loss,
@@ -74,18 +70,14 @@ export const described = <B, E, R>(training: Training<B, E, R>): Described<B> =>
       ...(micro === undefined ? {} : { weight: micro.weight }),
       ...(ema === undefined ? {} : { ema }),
     },
-    stored,
-    state: placeholders(
-      "state",
-      trainStateSpecs(optimiser, specs, trainable, stored, ema !== undefined),
-    ) as TrainState<Tensor>,
+    specs: specTrees.flatten({ state: whole } as Tree<ParameterSpec>),
+    state: placeholders("state", whole) as TrainState<Tensor>,
   };
 };
 
 /** The source that writes the state and the ring after a step; `inputs` are what it reads beside the state. */
-export const stateSource = <B, E, R>(
-  training: Training<B, E, R>,
-  { state, stored }: Described<B>,
+export const stateSource = <B>(
+  { state, specs }: Described<B>,
   result: StepResult,
   inputs: readonly Tensor[],
 ): StepSource => {
@@ -104,14 +96,7 @@ export const stateSource = <B, E, R>(
     source: { outputs, donate: donated(outputs), inputs: [...Object.values(old), ...inputs] },
     ring,
     changing: changed.map(([path]) => path),
-    bind: (values) => bindingsOf("state", values as Tree<NdArray>),
-    start: startTraining(
-      training.optimiser,
-      training.initial,
-      training.trainable,
-      stored,
-      training.ema !== undefined,
-    ),
+    specs,
   };
 };
 
@@ -129,5 +114,5 @@ export const stepSource = <B, E, R>(
 ): StepSource => {
   const all = described(training);
   const result = trainStep<B>(all.settings)(all.state, batch);
-  return stateSource(training, all, result, tensors.leaves(batch as Tree<Tensor>));
+  return stateSource(all, result, tensors.leaves(batch as Tree<Tensor>));
 };

@@ -3,7 +3,7 @@
  * that hold everything. What a step computes is a function of the state and the step's number, so that a resumed
  * training is the uninterrupted one, bit for bit.
  */
-import { type NdArray, type Tree, type TreeError, zerosArray } from "@chain-of-sight/core";
+import { type Tree, type TreeError } from "@chain-of-sight/core";
 import { type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -21,23 +21,15 @@ import { type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type LiveTail, openLiveTail } from "../runs/live.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
-import { type CheckpointError, open, type OpenedCheckpoint } from "../weights/checkpoint.ts";
-import { eachGroup } from "../weights/write.ts";
+import { type CheckpointError, open } from "../weights/checkpoint.ts";
+import { type LazyArray, lazyArrays, type UploadError } from "../weights/lazy.ts";
 import { openShorter } from "./extend.ts";
+import { writeState } from "./start.ts";
 import { TrainingError } from "./fault.ts";
 import { type History, noHistory, stopReason, withRecord } from "./history.ts";
 import { keepCheckpoint, keepsBest, keptPath } from "./kept.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
-import {
-  EMA,
-  openState,
-  PARAMS,
-  paramsOf,
-  saveBadBatch,
-  savedParams,
-  saveState,
-  stateOf,
-} from "./saved_state.ts";
+import { EMA, openState, PARAMS, paramsOf, saveBadBatch, saveState, stateOf } from "./saved_state.ts";
 import { RING } from "./step_source.ts";
 import { agree, batchesHere, beginTogether, checkShares, compareStates } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
@@ -47,17 +39,16 @@ import { batchBytes, windowOf } from "./window.ts";
 /** What a training can fail with, beside what its batches fail with. */
 export type TrainError =
   | CheckpointError
-  | DeviceError
   | DiskError
   | MetricsError
   | RanksError
   | TrainingError
-  | TreeError;
+  | UploadError;
 
 /** A finished training. */
 export interface Trained {
-  /** Parameters after the last step. */
-  readonly params: Tree<NdArray>;
+  /** Parameters after the last step, in its checkpoint or where they came from. */
+  readonly params: Tree<LazyArray>;
   /** Optimiser steps that were done. */
   readonly steps: number;
   /** Why it ended before its last step, where validation ended it. */
@@ -178,19 +169,6 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
     at.done = 0;
   }));
 
-/** Writes a whole state: what changes from a checkpoint if there is one, the rest as the training starts. */
-const writeState = (
-  { step: { bind, start, changing }, main }: StepPrograms,
-  saved: OpenedCheckpoint | undefined,
-): Effect.Effect<void, TrainError> =>
-  Effect.gen(function* () {
-    const first = bind(start), changes = new Set(saved === undefined ? [] : changing);
-    yield* main.write(Object.fromEntries(Object.entries(first).filter(([path]) => !changes.has(path))));
-    if (saved === undefined) return;
-    const there = changing.filter((path) => saved.forms[path] !== undefined);
-    yield* eachGroup(saved, there, (arrays) => main.write(arrays));
-  });
-
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
@@ -205,14 +183,18 @@ const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =
     yield* keepCheckpoint(run.training, run.history, run.at.known);
   });
 
-/** Parameters on the device: as they are, or their averages. */
+/** The parameters at this step: those that change are read from the device. */
 const paramsNow = <B, E, R>(
   { result, initial }: Training<B, E, R>,
   { main, step }: StepPrograms,
-): Effect.Effect<Tree<NdArray>, DeviceError | TreeError> =>
+): Effect.Effect<Tree<LazyArray>, DeviceError | TreeError> =>
   Effect.map(
     main.read(step.changing.filter((path) => path.startsWith(PARAMS) || path.startsWith(EMA))),
-    (changed) => paramsOf(changed, initial, result?.weights),
+    (changed) =>
+      paramsOf(lazyArrays(changed) as Readonly<Record<string, LazyArray>>, {
+        initial,
+        ...(result === undefined ? {} : { result }),
+      }),
   );
 
 const isDue = <B, E, R>({ validation, total }: Training<B, E, R>, step: number): boolean =>
@@ -309,8 +291,7 @@ const follow = <B, E, R>(
     if ((yield* agree()).order.kind === "end") return;
     const programs = yield* openToSignals(loadPrograms(training)),
       { step: { ring, changing }, main } = programs;
-    yield* writeState(programs, undefined);
-    yield* main.write({ [RING]: zerosArray("f32", ring.spec.shape) });
+    yield* writeState(programs, training.initial);
     yield* beginTogether(training, main, changing);
     const batchAt = batchesHere(training);
     let at = (yield* main.read(["state.step"]))["state.step"]!.data[0]!;
@@ -369,21 +350,13 @@ export const train = <B, E, R>(
     }
     const from = Number(saved?.metadata.step ?? 0);
     if (saved !== undefined) yield* keepCheckpoint(training, history, from);
-    const done = (
-      last: Tree<NdArray>,
-      steps: number,
-    ): Effect.Effect<Trained, TrainError, Scope.Scope> =>
+    const done = (steps: number): Effect.Effect<Trained, TrainError, Scope.Scope> =>
       Effect.gen(function* () {
         const { best } = history, stopped = endsEarly(training, history);
-        const params = training.result?.checkpoint !== "best" || best === undefined || best.step === steps
-          ? last
-          : yield* savedParams(
-            yield* open(keptPath(places.checkpoint, "best")),
-            training.initial,
-            training.result.weights,
-          );
+        const isLast = training.result?.checkpoint !== "best" || best === undefined || best.step === steps;
+        const { arrays } = yield* open(isLast ? places.checkpoint : keptPath(places.checkpoint, "best"));
         return {
-          params,
+          params: paramsOf(arrays, training),
           steps,
           ...(stopped === undefined || steps === total ? {} : { stopped }),
           metrics: places.metrics,
@@ -393,7 +366,7 @@ export const train = <B, E, R>(
     const validated = !isDue(training, from) || history.validated >= from;
     if (saved !== undefined && validated && (from >= total || endsEarly(training, history) !== undefined)) {
       yield* agree({ kind: "end" });
-      return yield* done(yield* savedParams(saved, training.initial, training.result?.weights), from);
+      return yield* done(from);
     }
     const device = yield* theDevice();
     if (training.precision === "mixed" && !device.profile.f16) {
@@ -401,12 +374,11 @@ export const train = <B, E, R>(
     }
     yield* agree({ kind: "begin" });
     // compiling takes seconds, and there is nothing to save yet
-    const programs = yield* openToSignals(loadPrograms(training)), { step, main } = programs;
+    const programs = yield* openToSignals(loadPrograms(training));
     const loaded = validation &&
-      (yield* openToSignals(loadValidation(training, validation, main)));
-    yield* writeState(programs, saved);
-    yield* main.write({ [RING]: zerosArray("f32", step.ring.spec.shape) });
-    yield* beginTogether(training, main, step.changing);
+      (yield* openToSignals(loadValidation(training, validation, programs.main)));
+    yield* writeState(programs, training.initial, saved);
+    yield* beginTogether(training, programs.main, programs.step.changing);
     const live = yield* openLiveTail(places.metrics);
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };
@@ -433,5 +405,5 @@ export const train = <B, E, R>(
     yield* agree({ kind: "end" });
     if (stopped) return yield* Effect.interrupt;
     history = run.history;
-    return yield* done(yield* paramsNow(training, programs), at.known);
+    return yield* done(at.known);
   }));

@@ -10,6 +10,7 @@ import type {
 } from "@chain-of-sight/core";
 import type * as Effect from "effect/Effect";
 import type { ProgressSink } from "../terminal/progress.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 import type { Precision } from "./precision.ts";
 
 /**
@@ -48,7 +49,7 @@ export type BatchAt<E, R> = (step: number, part?: BatchPart) => Effect.Effect<Bi
  * @internal
  */
 export type ScoresAt<E, R> = (
-  params: Tree<NdArray>,
+  params: Tree<LazyArray>,
   step: number,
 ) => Effect.Effect<Readonly<Record<string, number>>, E, R>;
 
@@ -136,8 +137,11 @@ export interface Training<B, E = never, R = never> {
   readonly lineage?: string;
   /** The parameters. */
   readonly specs: Tree<ParameterSpec>;
-  /** Their values before the first step. */
-  readonly initial: Tree<NdArray>;
+  /**
+   * Their values before the first step, read one after another. Those that come from files outside of the run and are not
+   * trained are left out of its checkpoints, which name the files.
+   */
+  readonly initial: Tree<LazyArray>;
   /** The batch as inputs; with `micro` one micro-batch. */
   readonly batch: B;
   /** Gradient accumulation; none by default, and a step is one program. */
@@ -163,11 +167,6 @@ export interface Training<B, E = never, R = never> {
   readonly precision?: Precision;
   /** Frozen parameters that mixed precision stores as f16, by path; all by default. */
   readonly half?: PathPredicate;
-  /**
-   * Frozen parameters that checkpoints leave out, as the model before the training has them: beside adapters, a base model
-   * of many gigabytes. None by default.
-   */
-  readonly leftOut?: PathPredicate;
   /** Regions that the backward pass recomputes, by name; none by default. */
   readonly remat?: PathPredicate;
   /** What becomes of a step whose loss or gradients are not finite; `stop` by default. */

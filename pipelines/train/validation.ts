@@ -6,7 +6,6 @@ import {
   input,
   lossOf,
   mul,
-  type NdArray,
   type Tensor,
   tensors,
   type Tree,
@@ -17,6 +16,7 @@ import type { Device, DeviceError, Program, Source } from "@chain-of-sight/kerne
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { MetricRecord } from "../runs/metrics.ts";
+import type { LazyArray } from "../weights/lazy.ts";
 import { TrainingError } from "./fault.ts";
 import { loadBeside } from "./programs.ts";
 import { described, donated } from "./step_source.ts";
@@ -87,7 +87,7 @@ export const loadValidation = <B, E, R>(
 export const validationRecord = <B, E, R>(
   { stage, validation }: Pick<Training<B, E, R>, "stage"> & { readonly validation: Validation<E, R> },
   losses: LoadedValidation<E, R>["losses"],
-  params: Effect.Effect<Tree<NdArray>, DeviceError | TreeError>,
+  params: Effect.Effect<Tree<LazyArray>, DeviceError | TreeError>,
   step: number,
 ): Effect.Effect<MetricRecord, DeviceError | TreeError | TrainingError | E, R> =>
   Effect.gen(function* () {

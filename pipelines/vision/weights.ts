@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import type { DiskError } from "../base/disk.ts";
 import type { Json } from "../base/hash.ts";
 import { writeJson } from "../runs/run_directory.ts";
-import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
-import { paramsIn } from "../weights/params.ts";
+import { type CheckpointError, open, save } from "../weights/checkpoint.ts";
+import { type LazyArray, lazyParams } from "../weights/lazy.ts";
 import { visionTower } from "./tower.ts";
 
 /** An encoder's weights. */
@@ -15,7 +15,7 @@ export interface VisionWeights {
   /** The encoder, and the blocks whose features are read. */
   readonly tower: VisionTower;
   /** The parameters. */
-  readonly params: VitParams<NdArray>;
+  readonly params: Tree<LazyArray>;
   /** The sha-256 of their file's content, by which features are cached. */
   readonly hash: string;
 }
@@ -26,18 +26,18 @@ export const shippedWeights = (): string =>
 
 /** Reads an encoder; a file of another encoder is a TreeError. */
 export const loadVision = (path: string): Effect.Effect<VisionWeights, CheckpointError | TreeError> =>
-  Effect.gen(function* () {
-    const { tensors, hash } = yield* load(path);
-    const params = yield* paramsIn(tensors, vitSpecs(visionTower.config) as Tree<ParameterSpec>);
-    return { tower: visionTower, params: params as unknown as VitParams<NdArray>, hash };
-  });
+  Effect.scoped(Effect.gen(function* () {
+    const { arrays, hash } = yield* open(path);
+    const params = yield* lazyParams(arrays, vitSpecs(visionTower.config) as Tree<ParameterSpec>);
+    return { tower: visionTower, params, hash: hash! };
+  }));
 
 /** Writes an encoder as `vit.safetensors` and the manifest of its training as `vit.json` beside it. */
 export const saveVision = (
   folder: string,
   params: VitParams<NdArray>,
   manifest: Json,
-): Effect.Effect<VisionWeights, CheckpointError | DiskError> =>
+): Effect.Effect<void, CheckpointError | DiskError> =>
   Effect.gen(function* () {
     const saved = yield* save(`${folder}/vit.safetensors`, bindingsOf("", params as Tree<NdArray>), {
       model: "vit",
@@ -46,5 +46,4 @@ export const saveVision = (
       ...manifest as object,
       weights: { hash: saved.hash, bytes: saved.bytes },
     });
-    return { tower: visionTower, params, hash: saved.hash };
   });

@@ -1,18 +1,36 @@
-/** Checkpoints: safetensors files with a hash of their content, replaced atomically. */
+/**
+ * Checkpoints: safetensors files with a hash of their content, replaced atomically; from a size on in shards with an index,
+ * as Hugging Face lays them out.
+ */
 import type { NdArray } from "@chain-of-sight/core";
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { pipe } from "fp-ts/lib/function.js";
 import { fromEither } from "../base/bridge.ts";
-import { DiskError, sweepTemps } from "../base/disk.ts";
+import { DiskError, existing, ifThere, onDisk, sweepTemps } from "../base/disk.ts";
 import { TaggedFault } from "../base/fault.ts";
-import { type Check, refuse, SafetensorsError } from "./fault.ts";
+import { hashOf } from "../base/hash.ts";
+import { folderOf } from "../base/paths.ts";
+import { writeJson } from "../runs/run_directory.ts";
+import { type Check, inFile, refuse, SafetensorsError } from "./fault.ts";
 import type { Header } from "./header.ts";
+import type { LazyArray } from "./lazy.ts";
 import { openOwnRanged, openRanged, type RangedFile, readRange } from "./ranged.ts";
 import { formsOf, planFile, type Safetensors, type Tensors } from "./safetensors.ts";
-import { headerIn } from "./source.ts";
-import { firstNonFinite, fromStored } from "./stored.ts";
+import {
+  type Forms,
+  indexOf,
+  indexPath,
+  SHARD_BYTES,
+  shardNames,
+  shardsOf,
+  shardStem,
+  sweepShards,
+} from "./shards.ts";
+import { headerIn, openShards } from "./source.ts";
+import { fromStored, isFloatType } from "./stored.ts";
+import { storedArrays } from "./stream.ts";
 import { CONTENT_HASH, hashAt, readFrom, type StoredArrays, writePlanned, ZEROS } from "./write.ts";
 
 /** Why a checkpoint could not be saved or loaded. */
@@ -50,25 +68,6 @@ const ofFormat =
       path,
       check: error.check,
     });
-
-/** The error of arrays with a number that is NaN or infinite, by the name of the first; undefined if all are finite. */
-export const nonFinite = (path: string, tensors: Tensors): CheckpointError | undefined => {
-  for (const [name, { data }] of Object.entries(tensors)) {
-    const at = data instanceof Float32Array ? firstNonFinite(data) : -1;
-    if (at >= 0) {
-      return new CheckpointError({
-        op: `load ${path}`,
-        got: `${name} with ${data[at]} at element ${at}`,
-        expected: "finite numbers",
-        mend: "the training that wrote it diverged: take a checkpoint from before, or train again",
-        reason: "tensors",
-        path,
-        check: "value",
-      });
-    }
-  }
-  return undefined;
-};
 
 /** What {@link save} wrote. */
 export interface Saved {
@@ -112,32 +111,78 @@ export const inMemory = (path: string, tensors: Tensors): Effect.Effect<StoredAr
     Effect.map((forms) => ({ forms, read: readFrom(tensors) })),
   );
 
+/** Writes one file of a checkpoint, whole or not at all. */
+const saveFile = <E, R>(
+  path: string,
+  { forms, read }: StoredArrays<E, R>,
+  metadata: Readonly<Record<string, string>>,
+): Effect.Effect<Saved, DiskError | SafetensorsError | E, R> =>
+  Effect.gen(function* () {
+    const plan = yield* fromEither(planFile(forms, { ...metadata, [CONTENT_HASH]: ZEROS }));
+    const hash = yield* writePlanned(path, plan, read, hashAt(plan.header));
+    return { path, hash, bytes: plan.header.byteLength + plan.dataBytes };
+  });
+
+/** The hash of a checkpoint of several files. */
+const indexHash = (
+  metadata: Readonly<Record<string, string>>,
+  shards: Readonly<Record<string, string>>,
+): string => hashOf({ metadata, shards });
+
+/** Writes the index of shards that are written: from then on they are the checkpoint. */
+const saveIndex = (
+  path: string,
+  shards: readonly Forms[],
+  saved: readonly Saved[],
+  metadata: Readonly<Record<string, string>>,
+): Effect.Effect<Saved, DiskError> =>
+  Effect.gen(function* () {
+    const names = saved.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
+    const { total, weight_map } = indexOf(shards, names);
+    const hash = indexHash(metadata, Object.fromEntries(saved.map(({ hash }, i) => [names[i]!, hash])));
+    yield* writeJson(indexPath(path), {
+      metadata: { ...metadata, [CONTENT_HASH]: hash, total_size: total },
+      weight_map,
+    });
+    return { path: indexPath(path), hash, bytes: saved.reduce((n, { bytes }) => n + bytes, 0) };
+  });
+
 /**
  * Saves a checkpoint whose arrays are read as they are written, some megabytes at a time, as from a device: the host never
- * holds all of them. Otherwise as {@link save}.
+ * holds all of them. One of more than `shardBytes` is written as shards of names of their own, then the index that makes them
+ * the checkpoint. Otherwise as {@link save}.
  */
 export const saveFrom = <E = never, R = never>(
   path: string,
   { forms, read }: StoredArrays<E, R>,
   metadata: Readonly<Record<string, string>> = {},
+  shardBytes: number = SHARD_BYTES,
 ): Effect.Effect<Saved, CheckpointError | E, R> =>
   Effect.gen(function* () {
-    const op = `save ${path}`, inTensors = ofFormat(op, path, "tensors");
-    const plan = yield* Effect.mapError(
-      fromEither(planFile(forms, { ...metadata, [CONTENT_HASH]: ZEROS })),
-      inTensors,
-    );
-    const hash = yield* writePlanned(path, plan, read, hashAt(plan.header)).pipe(
-      Effect.mapError((error) =>
-        error instanceof DiskError
-          ? ofDisk(op, path)(error)
-          : error instanceof SafetensorsError
-          ? inTensors(error)
-          : error
-      ),
-    );
-    return { path, hash, bytes: plan.header.byteLength + plan.dataBytes };
-  });
+    const shards = shardsOf(forms, shardBytes);
+    if (shards.length === 1) {
+      const saved = yield* saveFile(path, { forms, read }, metadata);
+      yield* onDisk("remove", path, () => ifThere(Deno.remove(indexPath(path))));
+      yield* sweepShards(path);
+      return saved;
+    }
+    const names = shardNames(shardStem(path, hashOf(metadata)), shards.length), saved: Saved[] = [];
+    for (const [i, shard] of shards.entries()) {
+      saved.push(yield* saveFile(`${folderOf(path)}/${names[i]}`, { forms: shard, read }, {}));
+    }
+    const whole = yield* saveIndex(path, shards, saved, metadata);
+    yield* onDisk("remove", path, () => ifThere(Deno.remove(path)));
+    yield* sweepShards(path);
+    return whole;
+  }).pipe(
+    Effect.mapError((error) =>
+      error instanceof DiskError
+        ? ofDisk(`save ${path}`, path)(error)
+        : error instanceof SafetensorsError
+        ? ofFormat(`save ${path}`, path, "tensors")(error)
+        : error
+    ),
+  );
 
 /** Bytes that are hashed at a time. */
 const HASHED = 2 ** 22;
@@ -161,16 +206,35 @@ const verified = (path: string, file: RangedFile, header: Header, lead: Uint8Arr
     );
   });
 
-const tensorIn = (
+/** A file whose layout and content hash are checked. */
+interface CheckedFile {
+  readonly path: string;
+  readonly file: RangedFile;
+  readonly header: Header;
+  readonly hash: string | undefined;
+}
+
+const checkedFile = (
   path: string,
-  file: RangedFile,
-  { dataStart }: Header,
-  [name, { dtype, shape, data_offsets: [begin, end] }]: Header["tensors"][number],
-): Effect.Effect<NdArray, DiskError | SafetensorsError> =>
+  opened: Effect.Effect<RangedFile, DiskError, Scope.Scope>,
+): Effect.Effect<CheckedFile, DiskError | SafetensorsError, Scope.Scope> =>
   Effect.gen(function* () {
-    const bytes = new Uint8Array(end - begin);
-    yield* readRange(path, file, dataStart + begin, bytes);
-    return yield* fromEither(fromStored(name, dtype, shape, bytes, "keep"));
+    const file = yield* opened, { header, lead } = yield* headerIn(path, file);
+    return { path, file, header, hash: yield* verified(path, file, header, lead) };
+  });
+
+/** A file of a checkpoint, opened again: it is the one that was verified. */
+const sameFile = (hash: string | undefined) => (path: string) =>
+  Effect.gen(function* () {
+    const file = yield* openOwnRanged(path), { header } = yield* headerIn(path, file);
+    return header.metadata[CONTENT_HASH] === hash ? file : yield* Effect.fail(
+      inFile(path)(refuse(
+        "hash",
+        "another checkpoint than the one that was opened",
+        `the one with sha-256 ${hash}`,
+        "repeat the command: the training that goes on has replaced it",
+      )),
+    );
   });
 
 /** A checkpoint whose layout and content hash are checked, and of which no array is read yet. */
@@ -179,38 +243,68 @@ export interface OpenedCheckpoint extends StoredArrays<CheckpointError> {
   readonly metadata: Readonly<Record<string, string>>;
   /** The sha-256 of the content, hexadecimal; undefined for a file of another program, which says none. */
   readonly hash: string | undefined;
+  /** Its arrays of floats, which can be read after the scope. */
+  readonly arrays: Readonly<Record<string, LazyArray>>;
 }
 
-const openedIn = (
-  path: string,
-  file: RangedFile,
-): Effect.Effect<OpenedCheckpoint, CheckpointError> => {
-  const op = `load ${path}`;
-  const refused = Effect.mapError((error: DiskError | SafetensorsError) =>
-    error instanceof DiskError ? ofDisk(op, path)(error) : ofFormat(op, path, "corrupt")(error)
+const openedFrom = (
+  files: readonly CheckedFile[],
+  about: Pick<OpenedCheckpoint, "metadata" | "hash">,
+  refused: (
+    reading: Effect.Effect<Record<string, NdArray>, DiskError | SafetensorsError>,
+  ) => Effect.Effect<Record<string, NdArray>, CheckpointError>,
+): OpenedCheckpoint => {
+  const places = new Map(
+    files.flatMap((of) =>
+      of.header.tensors.map(([name, { dtype, shape, data_offsets: [begin, end] }]) => {
+        const { path, header: { dataStart } } = of;
+        const from = { name, type: dtype, shape, file: path, at: dataStart + begin, bytes: end - begin };
+        return [name, { of, from }] as const;
+      })
+    ),
   );
-  return refused(Effect.gen(function* () {
-    const { header, lead } = yield* headerIn(path, file);
-    const hash = yield* verified(path, file, header, lead);
-    const { [CONTENT_HASH]: _, ...metadata } = header.metadata, entries = new Map(header.tensors);
-    return {
-      forms: Object.fromEntries(
-        header.tensors.map(([name, { dtype, shape }]) => [name, { type: dtype, shape }]),
+  return {
+    ...about,
+    forms: Object.fromEntries(
+      [...places].map(([name, { from: { type, shape } }]) => [name, { type, shape }]),
+    ),
+    arrays: Object.assign(
+      {},
+      ...[...places].filter(([, { from }]) => isFloatType(from.type)).map(([path, { of, from }]) =>
+        storedArrays([{ path, shape: from.shape, transposed: false, from }], sameFile(of.hash))
       ),
-      metadata,
-      hash,
-      read: (names) =>
-        refused(Effect.gen(function* () {
-          const out: Record<string, NdArray> = {};
-          for (const name of names) {
-            const entry = entries.get(name);
-            if (entry !== undefined) out[name] = yield* tensorIn(path, file, header, [name, entry]);
-          }
-          return out;
-        })),
-    };
-  }));
+    ),
+    read: (names) =>
+      refused(Effect.gen(function* () {
+        const out: Record<string, NdArray> = {};
+        for (const name of names) {
+          const place = places.get(name);
+          if (place === undefined) continue;
+          const { of, from } = place, bytes = new Uint8Array(from.bytes);
+          yield* readRange(of.path, of.file, from.at, bytes);
+          out[name] = yield* fromEither(fromStored(name, from.type, from.shape, bytes, "keep"));
+        }
+        return out;
+      })),
+  };
 };
+
+const refusing = (path: string) =>
+  Effect.mapError((error: DiskError | SafetensorsError): CheckpointError =>
+    error instanceof DiskError
+      ? ofDisk(`load ${path}`, path)(error)
+      : ofFormat(`load ${path}`, path, "corrupt")(error)
+  );
+
+/** Opens the one file of a checkpoint. */
+const openFile = (
+  path: string,
+  opened: Effect.Effect<RangedFile, DiskError, Scope.Scope>,
+): Effect.Effect<OpenedCheckpoint, CheckpointError, Scope.Scope> =>
+  Effect.map(refusing(path)(checkedFile(path, opened)), (one) => {
+    const { [CONTENT_HASH]: _, ...metadata } = one.header.metadata;
+    return openedFrom([one], { metadata, hash: one.hash }, refusing(path));
+  });
 
 /**
  * Reads a safetensors file from anywhere, checking its layout, and its content hash where it has one.
@@ -218,19 +312,36 @@ const openedIn = (
  */
 export const read = (path: string): Effect.Effect<Safetensors, CheckpointError> =>
   Effect.scoped(Effect.gen(function* () {
-    const file = yield* Effect.mapError(openRanged(path), ofDisk(`load ${path}`, path));
-    const { forms, metadata, read } = yield* openedIn(path, file);
+    const { forms, metadata, read } = yield* openFile(path, openRanged(path));
     return { tensors: yield* read(Object.keys(forms)), metadata };
   }));
 
+/** Opens the shards of a checkpoint; its hash is that of its metadata and of theirs. */
+const openSharded = (path: string) =>
+  Effect.gen(function* () {
+    const { tensors, metadata: { [CONTENT_HASH]: said, ...metadata } } = yield* openShards(indexPath(path));
+    const files = yield* Effect.forEach(
+      [...new Set(tensors.map(({ file }) => file))],
+      (file) => checkedFile(file, openOwnRanged(file)),
+    );
+    const shards = files.map(({ path, hash = "" }) => [path.slice(path.lastIndexOf("/") + 1), hash] as const);
+    const hash = indexHash(metadata, Object.fromEntries(shards));
+    return hash === said ? { files, about: { metadata, hash } } : yield* Effect.fail(
+      refuse("hash", `metadata and shards with sha-256 ${hash}`, `sha-256 ${said}, as the index says`),
+    );
+  });
+
 /**
- * Opens a checkpoint that {@link save} wrote, for as long as the scope lives, and verifies its content hash, so that any
- * changed bit is found. Links and files without a hash are refused; {@link read} takes those.
+ * Opens a checkpoint that {@link save} wrote, in one file or in shards, for as long as the scope lives, and verifies its
+ * content hash, so that any changed bit is found. Links and files without a hash are refused; {@link read} takes those.
  */
 export const open = (path: string): Effect.Effect<OpenedCheckpoint, CheckpointError, Scope.Scope> =>
   Effect.gen(function* () {
-    const file = yield* Effect.mapError(openOwnRanged(path), ofDisk(`load ${path}`, path));
-    const opened = yield* openedIn(path, file);
+    if (yield* refusing(path)(existing(indexPath(path)))) {
+      const { files, about } = yield* refusing(indexPath(path))(openSharded(path));
+      return openedFrom(files, about, refusing(path));
+    }
+    const opened = yield* openFile(path, openOwnRanged(path));
     return opened.hash !== undefined ? opened : yield* Effect.fail(
       ofFormat(`load ${path}`, path, "corrupt")(
         refuse("hash", "a file without a content hash", `a ${CONTENT_HASH} entry`),

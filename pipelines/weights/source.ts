@@ -5,6 +5,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, fromEither, parseJson } from "../base/bridge.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
+import { folderOf } from "../base/paths.ts";
 import { inFile, refuse, type SafetensorsError } from "./fault.ts";
 import {
   dataStartOf,
@@ -77,15 +78,22 @@ const tensorsOf = (file: string) => ({ tensors, dataStart }: Header): readonly S
     bytes: end - begin,
   }));
 
-const indexCodec = t.type({ weight_map: t.UnknownRecord });
+const indexCodec = t.intersection([
+  t.type({ weight_map: t.UnknownRecord }),
+  t.partial({ metadata: t.UnknownRecord }),
+]);
 
 const indexFault = (got: string, expected: string): SafetensorsError =>
   refuse("index", got, expected, "get the index and its shards again from where they came from");
 
-// a name of a file beside the index: whatever could lead out of the folder is refused
-const isPlainName = (name: string): boolean => /^[\w][\w.\- ]*\.safetensors$/.test(name);
+/** Whether a name is that of a file beside an index: whatever could lead out of the folder is not. */
+export const isPlainName = (name: string): boolean => /^[\w][\w.\- ]*\.safetensors$/.test(name);
 
-type Index = Readonly<Record<string, string>>;
+/** Shards by name of their tensors, and what an index says beside them. */
+interface Index {
+  readonly map: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 const notDeep = (text: string): E.Either<SafetensorsError, string> =>
   nestsDeeper(text, MAX_DEPTH)
@@ -104,15 +112,24 @@ const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
         : pipe(
           decodeEither(indexCodec, "index")(json),
           E.mapLeft((error) => indexFault(error.got, error.expected)),
-          E.chain(({ weight_map }) =>
+          E.chain(({ weight_map, metadata = {} }) =>
             pipe(
               fieldsOf(t.string, weight_map),
               E.mapLeft((error) => indexFault(`weight_map.${error.got}`, error.expected)),
+              E.map((map): Index => ({
+                map,
+                metadata: Object.fromEntries(
+                  Object.entries(metadata).filter((entry): entry is [string, string] =>
+                    typeof entry[1] === "string"
+                  ),
+                ),
+              })),
             )
           ),
         );
     }),
-    E.chain((map) => {
+    E.chain((index) => {
+      const { map } = index;
       const outside = Object.values(map).find((file) => !isPlainName(file));
       const reserved = Object.keys(map).find((name) => RESERVED.includes(name));
       return outside !== undefined
@@ -121,7 +138,7 @@ const parseIndex = (text: string): E.Either<SafetensorsError, Index> =>
         )
         : reserved !== undefined
         ? E.left(indexFault(`a tensor named ${reserved}`, "another name"))
-        : E.right(map);
+        : E.right(index);
     }),
   );
 
@@ -129,7 +146,7 @@ const list = (names: readonly string[]): string =>
   names.slice(0, 4).join(", ") + (names.length > 4 ? ` and ${names.length - 4} more` : "");
 
 const agrees = (
-  index: Index,
+  index: Index["map"],
   tensors: readonly StoredTensor[],
   folder: string,
 ): SafetensorsError | undefined => {
@@ -148,17 +165,24 @@ const agrees = (
   );
 };
 
-const openShards = (folder: string, indexPath: string): Effect.Effect<WeightSource, SourceError> =>
+/** The tensors of shards, and what the index says beside them. */
+export interface ShardedSource extends WeightSource {
+  /** Texts of its metadata by name. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Opens the shards that an index names, which lie beside it. */
+export const openShards = (indexPath: string): Effect.Effect<ShardedSource, SourceError> =>
   Effect.gen(function* () {
-    const refused = Effect.mapError(inFile(indexPath));
+    const refused = Effect.mapError(inFile(indexPath)), folder = folderOf(indexPath);
     const text = yield* readText(indexPath, MAX_HEADER_BYTES);
-    const index = yield* refused(fromEither(parseIndex(text)));
-    const files = [...new Set(Object.values(index))].toSorted().map((file) => `${folder}/${file}`);
+    const { map, metadata } = yield* refused(fromEither(parseIndex(text)));
+    const files = [...new Set(Object.values(map))].toSorted().map((file) => `${folder}/${file}`);
     const tensors: StoredTensor[] = [];
     for (const file of files) tensors.push(...tensorsOf(file)(yield* headerOf(file)));
-    const fault = agrees(index, tensors, folder);
+    const fault = agrees(map, tensors, folder);
     if (fault !== undefined) return yield* refused(Effect.fail(fault));
-    return { path: folder, tensors };
+    return { path: folder, tensors, metadata };
   });
 
 /** Weights of formats that are not read: pickles, which can run code, and those of other libraries. */
@@ -198,6 +222,6 @@ export const openSource = (path: string, base = "model"): Effect.Effect<WeightSo
     if (names.includes(single)) {
       return { path, tensors: tensorsOf(`${path}/${single}`)(yield* headerOf(`${path}/${single}`)) };
     }
-    if (names.includes(index)) return yield* openShards(path, `${path}/${index}`);
+    if (names.includes(index)) return yield* openShards(`${path}/${index}`);
     return yield* Effect.fail(inFile(path)(withoutSafetensors(names, base)));
   });

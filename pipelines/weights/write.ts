@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { atomicStream, type DiskError } from "../base/disk.ts";
 import type { SafetensorsError } from "./fault.ts";
+import { type LazyArray, type LazyError, readLazy } from "./lazy.ts";
 import {
   bytesOf,
   dataOf,
@@ -41,6 +42,18 @@ export const eachGroup = <E, R, E2, R2>(
     (group) => Effect.flatMap(read(group.map(({ name }) => name)), use),
     { discard: true },
   );
+
+/** Lazy arrays, each read whole when it is asked for. */
+export const storedLazies = (arrays: Readonly<Record<string, LazyArray>>): StoredArrays<LazyError> => ({
+  forms: Object.fromEntries(
+    Object.entries(arrays).map(([name, { shape }]) => [name, { type: "F32", shape }]),
+  ),
+  read: (names) =>
+    Effect.map(
+      Effect.forEach(names, (name) => Effect.map(readLazy(arrays[name]!), (array) => [name, array] as const)),
+      Object.fromEntries,
+    ),
+});
 
 /** Arrays that are in memory. */
 export const readFrom = (tensors: Tensors): ReadTensors => (names) =>

@@ -44,6 +44,7 @@ import { type Marks, nextSource, type Room, type Writer } from "../../pipelines/
 import { IMAGE_ID } from "../../pipelines/text/image_mark.ts";
 import { arrangementOf, needOf, rowOfTokens } from "../../pipelines/text/rows.ts";
 import { golden } from "../support/fixtures.ts";
+import { lazyArrays } from "../../pipelines/weights/lazy.ts";
 
 const tiny: LlamaConfig = { vocabulary: 40, width: 16, layers: 2, heads: 4, kvHeads: 2, ff: 24 };
 
@@ -57,19 +58,23 @@ const lively = (specs: Tree<ParameterSpec>, seed: number): Tree<NdArray> =>
     (a, path) => path.includes("norm") ? a : ndarray("f32", a.shape, a.data.map((x) => x * 10)),
   ) as Tree<NdArray>;
 
-const textWriter = (decoder: LlamaConfig, seed: number): Writer => {
-  const specs = llamaSpecs(decoder) as Tree<ParameterSpec>;
-  return { decoder, specs, params: lively(specs, seed) };
+interface TextWriter extends Writer {
+  readonly arrays: Tree<NdArray>;
+}
+
+const textWriter = (decoder: LlamaConfig, seed: number): TextWriter => {
+  const specs = llamaSpecs(decoder) as Tree<ParameterSpec>, arrays = lively(specs, seed);
+  return { decoder, specs, params: lazyArrays(arrays), arrays };
 };
 
 /** Logits of the next token, computed from the whole text: the way that needs no cache. */
 type NextLogits = (ids: readonly number[]) => ArrayLike<number>;
 
-const fromScratch = (writer: Writer): NextLogits => (ids) => {
+const fromScratch = (writer: TextWriter): NextLogits => (ids) => {
   const params = placeholders("params", llamaSpecs(writer.decoder)), t = ids.length;
   const states = llamaStates(writer.decoder)(params, llamaEmbed(params, input("ids", [1, t], "i32")));
   const [logits] = interpret([llamaLogits(params, states)], {
-    ...bindingsOf("params", writer.params),
+    ...bindingsOf("params", writer.arrays),
     ids: i32([1, t], ids),
   });
   return logits!.data.slice((t - 1) * writer.decoder.vocabulary);
@@ -114,7 +119,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
     const tokens = whole.length - prompt.length;
     const room = { rows: 1, prompt: 8, tokens };
     const ids = await opened(
-      { decoder, specs, params },
+      { decoder, specs, params: lazyArrays(params) },
       room,
       { ends: [], pad: 0 },
       "greedy",
@@ -190,7 +195,7 @@ export const generateSuite = (name: string, services: Promise<Context.Context<De
       const writer: Writer = {
         decoder: tiny,
         specs,
-        params,
+        params: lazyArrays(params),
         images: {
           tokens: bridge.tokens,
           describe: (held, n) => model.visual(held, { features: features(n) }),

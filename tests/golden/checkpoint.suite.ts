@@ -28,7 +28,7 @@ import { suite } from "uvu";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
 import { loadDecoder, openVisionTower, openDecoder } from "../../pipelines/weights/huggingface/load.ts";
 import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.ts";
-import { uploadCheckpoint } from "../../pipelines/weights/huggingface/upload.ts";
+import { uploadLazies } from "../../pipelines/weights/lazy.ts";
 import { mergeAdapters, unmergeAdapters } from "../../pipelines/weights/merge.ts";
 import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
 import { golden } from "../support/fixtures.ts";
@@ -53,7 +53,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
         const levels = vitFeatures(checkpoint.config, [1, 2])(params, image);
         const outputs = { first: states[0]!, shallow: states[2]!, a: levels[0]!, b: levels[1]! };
         const program = yield* device.load(compile({ outputs }, device.profile));
-        yield* uploadCheckpoint(checkpoint, program, "w");
+        yield* uploadLazies(program, "w", checkpoint.params);
         yield* program.write({ image: file.get("io.pixel_values") });
         yield* program.run;
         const values = yield* program.read(Object.keys(outputs));
@@ -68,7 +68,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       await writeModel(folder, savedModel("llama"));
       const device = await opened, file = golden("llama");
       await run(Effect.scoped(Effect.gen(function* () {
-        const { config, specs, ...rest } = yield* openDecoder(folder);
+        const checkpoint = yield* openDecoder(folder), { config, specs } = checkpoint;
         const low = loraSpecs(specs, { rank: 4, alpha: 8, when: (map) => file.has(`io.lora.${map}.lora_A`) });
         const stored = Object.fromEntries(Object.keys(low).map((map) => [map, {
           lora_A: file.get(`io.lora.${map}.lora_A`),
@@ -84,7 +84,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
         const adapted = attachLora(params as unknown as Tree<Tensor>, factors, alpha);
         const outputs = { plain: logits(params), adapted: logits(adapted as unknown as LlamaParams<Tensor>) };
         const program = yield* device.load(compile({ outputs }, device.profile));
-        yield* uploadCheckpoint({ config, specs, ...rest }, program, "w");
+        yield* uploadLazies(program, "w", checkpoint.params);
         yield* program.write({
           ids: file.get("io.input_ids"),
           ...bindingsOf("low", adapters as Tree<NdArray>),
@@ -108,7 +108,7 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
         const program = yield* device.load(
           compile({ outputs: { logits: llamaLogits(params, states) } }, device.profile),
         );
-        yield* uploadCheckpoint(checkpoint, program, "w");
+        yield* uploadLazies(program, "w", checkpoint.params);
         yield* program.write({ ids: file.get("io.input_ids") });
         yield* program.run;
         near("logits", (yield* program.read(["logits"]))["logits"]!, file.get("io.logits"), CLIP);

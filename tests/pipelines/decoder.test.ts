@@ -1,12 +1,5 @@
 /** The language stage: descriptions in words, the shipped decoder, and what starts from it. */
-import {
-  arrayTrees,
-  type Layout,
-  layoutOf,
-  type NdArray,
-  type ParameterSpec,
-  type Tree,
-} from "@chain-of-sight/core";
+import { type Layout, layoutOf, type ParameterSpec, type Tree } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { test } from "uvu";
@@ -28,6 +21,7 @@ import { described, wordChannels } from "../../pipelines/stages/description.ts";
 import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
 import { optimiserOf, trainedBy } from "../../pipelines/stages/language_config.ts";
 import { modelOf } from "../../pipelines/stages/model.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const quick = ablation("quickstart", "small"), { world } = quick.base, { data } = world!;
 const few = (kind?: "fresh" | "frozen", seed = 3) =>
@@ -107,7 +101,6 @@ test("batches of the language stage are functions of the step, in every layout",
 });
 
 const started = (resolved: Resolved) => Effect.runPromise(startingModel(resolved));
-const flat = ({ params }: { readonly params: Tree<NdArray> }) => arrayTrees.flatten(params);
 
 test("models start from the shipped decoder, whose encoding is theirs; arms may start from nothing", async () => {
   assert.is(tokenizerFor(world!).size, shippedTokenizer.size);
@@ -116,8 +109,8 @@ test("models start from the shipped decoder, whose encoding is theirs; arms may 
     started(few("fresh")),
   ]);
   assert.not.equal(shipped!.identity, nothing!.identity);
-  const fresh = flat(nothing!);
-  for (const [path, array] of Object.entries(flat(shipped!))) {
+  const fresh = await arraysOf(nothing!.params);
+  for (const [path, array] of Object.entries(await arraysOf(shipped!.params))) {
     const same = String(array.data) === String(fresh[path]!.data);
     assert.equal(array.shape, fresh[path]!.shape);
     assert.is(same, path.startsWith("bridge."), path);

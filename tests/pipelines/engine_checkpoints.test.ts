@@ -3,7 +3,6 @@
  * texts with accumulated gradients, killed and resumed bit for bit, asked, exported and read back to the same logits.
  */
 import {
-  arrayTrees,
   bindingsOf,
   bridgeOf,
   initialise,
@@ -26,8 +25,10 @@ import { exportTrained } from "../../pipelines/ask/export_trained.ts";
 import { loadExported } from "../../pipelines/ask/exported.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { adaptedBy } from "../../pipelines/stages/model.ts";
+import { load } from "../../pipelines/weights/checkpoint.ts";
 import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
 import { writeValue, writeWorld } from "../data/mixtures/world.ts";
+import { lazyTrees, readLazies } from "../../pipelines/weights/lazy.ts";
 import { numbers } from "../../pipelines/tune/step_work.ts";
 
 const test = suite("checkpoints in the engine");
@@ -155,21 +156,22 @@ test("it answers, and what is exported has the same logits when it is read back"
       yield* exportTrained(out, trained);
       const read = yield* loadExported(out);
       const ids = input("ids", [1, 5], "i32"), images = input("images", [1, 112, 112, 3]);
-      const logits = (
+      const logits = Effect.fnUntraced(function* (
         { tower, decoder, bridge, params }: Pick<typeof read, "tower" | "decoder" | "bridge" | "params">,
-      ) => {
+      ) {
         const { description, resolution, heads } = bridge, { patch, width } = tower.config;
         const site = { resolution, patch, width, to: decoder.width, heads };
         const plain = visionLanguage({ bridge: bridgeOf(description, site), decoder, vision: tower });
         const model = withLora(plain, { rank: 4, alpha: 8, when: adaptedBy({ rank: 4, alpha: 8 }) });
         const held = placeholders("p", model.specs as Tree<ParameterSpec>) as never;
         const given: Record<string, NdArray> = {
-          ...bindingsOf("p", params),
+          ...bindingsOf("p", yield* readLazies(params)),
           ids: { dtype: "i32", shape: [1, 5], data: Int32Array.of(3, 1, 4, 1, 5) },
           images: numbers([1, 112, 112, 3], 7),
         };
-        return Effect.map(evaluate([model.logits(held, { images }, ids)], given), ([array]) => array!.data);
-      };
+        const [array] = yield* evaluate([model.logits(held, { images }, ids)], given);
+        return array!.data;
+      });
       const own = {
         tower: parts.tower,
         decoder: parts.decoder,
@@ -177,10 +179,28 @@ test("it answers, and what is exported has the same logits when it is read back"
         params: writer.params,
       };
       assert.ok("lora" in (read.params as object), "adapters are part of it");
+      assert.is(read.adapter?.base, `${folder}/llama`);
       assert.equal(yield* logits(read), yield* logits(own));
-      assert.ok(Object.keys(arrayTrees.flatten(read.params)).length > 40);
+      assert.ok(Object.keys(lazyTrees.flatten(read.params)).length > 40);
     })).pipe(Effect.provide(cpu({ threads: 2 }))),
   );
+});
+
+test("checkpoints name the frozen decoder and do not hold it; one that has changed since is not asked", async () => {
+  for (const stage of ["pretrain", "expand", "finetune"]) {
+    const path = `${folder}/whole/checkpoints/${stage}.safetensors`;
+    const { tensors, metadata } = await Effect.runPromise(load(path));
+    const own = Object.keys(tensors).filter((name) => /(^|\.)(model\.layers|model\.norm|lm_head)/.test(name));
+    assert.ok(own.every((name) => name.includes("lora")), `${stage}: ${own.join(" ")}`);
+    const { model, lm_head } = JSON.parse(metadata.frozen!);
+    assert.equal([model.source, lm_head.source], [`${folder}/llama`, `${folder}/llama`]);
+  }
+  const weights = `${folder}/llama/model.safetensors`, bytes = Deno.readFileSync(weights);
+  bytes[bytes.length - 2]! ^= 1;
+  Deno.writeFileSync(weights, bytes);
+  const opened = loadTrained(`${folder}/whole`, undefined, {}, `${folder}/cache`);
+  const error = await Effect.runPromise(Effect.flip(Effect.scoped(opened)));
+  assert.match(error.message, /llama, whose config\.json or weights have changed since the training/);
 });
 
 test("a trainable path that the model does not have is refused with those that it has", async () => {

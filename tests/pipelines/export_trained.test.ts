@@ -1,5 +1,4 @@
 /** A trained model for other programs: every number comes back from what is written. */
-import { arrayTrees } from "@chain-of-sight/core";
 import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -9,6 +8,7 @@ import { loadExported } from "../../pipelines/ask/exported.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { ran } from "../bench/command.ts";
 import { runInto, tinyExperiment } from "../support/tiny_experiment.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("export of a trained model");
 const folder = await Deno.makeTempDir(), store = await Deno.makeTempDir(), run = `${folder}/run`;
@@ -23,8 +23,8 @@ test("decoder, encoder and bridge hold the numbers of the checkpoint", async () 
   const read = await Effect.runPromise(loadExported(out));
   assert.equal({ ...read.decoder, ...trained.writer.decoder }, read.decoder);
   assert.equal(
-    arrayTrees.flatten(read.params),
-    arrayTrees.flatten(trained.writer.params),
+    await arraysOf(read.params),
+    await arraysOf(trained.writer.params),
   );
   assert.equal(read.language.tokenizer, trained.language.tokenizer);
   const { heads: _, ...bridge } = read.bridge;

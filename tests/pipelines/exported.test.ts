@@ -4,7 +4,6 @@ import {
   type BridgeDescription,
   bridgeOf,
   decoderMaps,
-  initialise,
   input,
   type LlamaConfig,
   type NdArray,
@@ -27,6 +26,8 @@ import { namedTemplates } from "../../pipelines/text/templates.ts";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
 import { inFolder } from "../support/checkpoint.ts";
 import { reference } from "../support/evaluate.ts";
+import { randomArrays } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const run = Effect.runPromise;
 const RANK = 2;
@@ -105,7 +106,7 @@ const made = (
   const template = { ...namedTemplates.vicuna, special: { pad_token: "<unk>" } };
   return {
     ...parts,
-    params: initialise([3, 7], specs) as Tree<NdArray>,
+    params: randomArrays([3, 7], specs),
     language: { tokenizer: { version: "1.0", model: { vocab: { a: 0 } } }, template },
   };
 };
@@ -115,7 +116,7 @@ const logitsOf = async (whole: WholeModel): Promise<NdArray> => {
   const images = input("images", [2, 56, 56, 3]), ids = input("ids", [2, 4], "i32");
   const pixels = Float32Array.from({ length: 2 * 56 * 56 * 3 }, (_, i) => Math.sin(i * 0.37));
   const [logits] = await reference([model.logits(params, { images }, ids)], {
-    ...bindingsOf("w", whole.params),
+    ...bindingsOf("w", await arraysOf(whole.params)),
     images: { dtype: "f32", shape: [2, 56, 56, 3], data: pixels },
     ids: { dtype: "i32", shape: [2, 4], data: Int32Array.of(1, 5, 3, 10, 0, 2, 2, 7) },
   });

@@ -66,6 +66,7 @@ reading("a CLIPVisionModel as saved by transformers 5, number by number", () =>
       activation: "quickGelu",
       eps: 1e-5,
       pooled: true,
+      alignCorners: false,
     });
     sameArrays(flat(params), clipTensors);
   }));
@@ -371,6 +372,9 @@ writing("an encoder without its last normalisation, and what is no CLIP", () =>
     await run(exportVisionTower(folder, { config, params }));
     const whole = await run(loadVisionTower(folder));
     assert.equal([...whole.params.post_layernorm!.weight.data], [1, 1, 1, 1]);
+    assert.is(whole.config.alignCorners, true, "as a tower from here interpolates its positions");
+    await run(exportVisionTower(folder, { config: { ...config, alignCorners: false }, params }));
+    assert.is((await run(loadVisionTower(folder))).config.alignCorners, false, "as transformers does");
     sameArrays(flat((await run(loadVisionTower(folder, { blocks: 3 }))).params), flat(params));
     for (const bare of [{ classToken: false, patchBias: true }, { classToken: false }, { preNorm: false }]) {
       const own: VitConfig = { ...config, ...bare }, params = madeOf(vitSpecs(own)) as never;

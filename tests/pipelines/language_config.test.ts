@@ -1,5 +1,5 @@
 /** Stages as configurations say them: groups of learning rates and decays, schedules, refusals by name. */
-import { arrayTrees, type ConfigError, i32, input, interpret, under } from "@chain-of-sight/core";
+import { type ConfigError, i32, input, interpret, under } from "@chain-of-sight/core";
 import { compile, kernelLabel, portableProfile } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -17,6 +17,7 @@ import { stepSource } from "../../pipelines/train/step_source.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
 import { tinyLanguage } from "../support/tiny_language.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("language configuration");
 test.after(closeCpu);
@@ -150,8 +151,8 @@ test("a stage validates on data of its own, with scores of its evaluation, and r
   };
   const seen: number[] = [];
   const scores = ({ params }: ModelState, step: number) =>
-    Effect.sync(() => {
-      seen.push(arrayTrees.flatten(params)["lm_head.weight"]!.data[0]!);
+    Effect.promise(async () => {
+      seen.push((await arraysOf(params))["lm_head.weight"]!.data[0]!);
       return { step };
     });
   const training = tinyLanguage.training(asked, folder, source(), { validation: source(), scores });
@@ -162,7 +163,7 @@ test("a stage validates on data of its own, with scores of its evaluation, and r
   for (const name of ["loss", "accuracy", "presence"]) {
     assert.type(validated[0]![`validation/${name}`], "number");
   }
-  assert.is(seen.at(-1), arrayTrees.flatten(params)["lm_head.weight"]!.data[0], "averages are scored");
+  assert.is(seen.at(-1), (await arraysOf(params))["lm_head.weight"]!.data[0], "averages are scored");
   assert.throws(() => tinyLanguage.training(asked, folder), /tiny\.validation: got no data to validate on/);
   assert.throws(
     () => tinyLanguage.training(asked, folder, source(), { validation: source() }),

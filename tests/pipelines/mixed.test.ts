@@ -15,6 +15,8 @@ import type { Precision } from "../../pipelines/train/precision.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
+import { lazyArrays, randomArrays } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("train, mixed precision");
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
@@ -45,7 +47,7 @@ const training = <E = never>(
   stage: "tiny",
   identity: `tiny ${precision}`,
   specs,
-  initial: cs.initialise([1, 2], specs) as Tree<NdArray>,
+  initial: randomArrays([1, 2], specs),
   batch: { x: cs.input("x", [4, 3]), y: cs.input("y", [4, 1]) },
   loss: (params, { x, y }) => {
     // deno-lint-ignore no-explicit-any
@@ -114,15 +116,15 @@ const frozen = <E = never>(
   batchAt: (step: number) => Effect.Effect<Bindings, E>,
   first?: number,
 ): Training<Batch, E> => {
-  const made = training(folder, batchAt), given = cs.arrayTrees.flatten(made.initial);
-  if (first !== undefined) given["first.weight"]!.data[0] = first;
-  return { ...made, identity: "frozen", trainable: cs.under("last") };
+  const made = training(folder, batchAt), given = cs.initialise([1, 2], specs) as Tree<NdArray>;
+  if (first !== undefined) cs.arrayTrees.flatten(given)["first.weight"]!.data[0] = first;
+  return { ...made, initial: lazyArrays(given), identity: "frozen", trainable: cs.under("last") };
 };
 
 test("frozen parameters are f16 on the device alone: checkpoints and results have them as they were given", async () => {
   const folder = temp(), stopped = temp(), small = (step: number) => Effect.succeed(wave(step));
   const { params } = await run(train(frozen(folder, small))), given = cs.initialise([1, 2], specs);
-  const after = cs.arrayTrees.flatten(params), before = cs.arrayTrees.flatten(given as Tree<NdArray>);
+  const after = await arraysOf(params), before = cs.arrayTrees.flatten(given as Tree<NdArray>);
   assert.equal(after["first.weight"], before["first.weight"]);
   assert.not.equal(after["last.weight"]!.data, before["last.weight"]!.data);
   const { tensors } = await Effect.runPromise(load(`${folder}/c.safetensors`));

@@ -16,13 +16,13 @@ import { decoderOf, firstWord, writeSynthetic } from "../../bench/checkpoint.ts"
 import { SafetensorsError } from "../../pipelines/weights/fault.ts";
 import { MAX_HEADER_BYTES } from "../../pipelines/weights/header.ts";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
-import { loadDecoder, openDecoder, streamCheckpoint } from "../../pipelines/weights/huggingface/load.ts";
+import { loadDecoder, openDecoder } from "../../pipelines/weights/huggingface/load.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { denoRanged, type RangedDisk, withRangedDisk } from "../../pipelines/weights/ranged.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
-import { uploadCheckpoint } from "../../pipelines/weights/huggingface/upload.ts";
+import { lazyTrees, readLazies, readLazy, RUN, uploadLazies } from "../../pipelines/weights/lazy.ts";
 import { narrow, widen } from "../../pipelines/weights/stored.ts";
-import { PIECE_BYTES, streamTo } from "../../pipelines/weights/stream.ts";
+import { PIECE_BYTES, storedArrays } from "../../pipelines/weights/stream.ts";
 import { type LlamaConfig, llamaSpecs, stackLayers } from "@chain-of-sight/core";
 import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
 import { property } from "../support/property.ts";
@@ -60,7 +60,7 @@ const filled = (specs: Tree<ParameterSpec>): Tree<NdArray> =>
 const memory = suite("weights by range");
 
 memory(
-  "40 MB in shards are read once, in pieces, with one parameter at a time",
+  "40 MB in shards are read once, in runs of a few megabytes",
   () =>
     inFolder(async (folder) => {
       const config: LlamaConfig = { vocabulary: 9000, width: 512, layers: 4, heads: 8, ff: 1376 };
@@ -78,29 +78,32 @@ memory(
         Effect.gen(function* () {
           const opened = yield* openDecoder(folder);
           assert.ok(counted.total < 1e5, "opening reads headers alone");
-          yield* streamCheckpoint(opened, (path, array) =>
-            Effect.sync(() => {
-              most = Math.max(most, array.data.byteLength);
-              const want = path.length % 255 / 256;
-              assert.is(array.data[0], want, path);
-              assert.is(
-                array.data[array.data.length - 1],
-                ((array.data.length - 1) * 7 + path.length) % 255 / 256,
-              );
-            }));
+          for (const [path, array] of lazyTrees.entries(opened.params)) {
+            yield* array.stream((at, values) =>
+              Effect.sync(() => {
+                most = Math.max(most, values.length);
+                const wanted = (i: number): number => (i * 7 + path.length) % 255 / 256;
+                assert.is(values[0], wanted(at), path);
+                assert.is(values.at(-1), wanted(at + values.length - 1));
+              })
+            );
+          }
         }),
       ));
       assert.ok(counted.longest <= PIECE_BYTES, `a read of ${counted.longest} bytes`);
       assert.ok(counted.total < onDisk + 2e5, `${counted.total} bytes read of ${onDisk}`);
-      assert.is(most, 9000 * 512 * 4);
+      assert.is(most, RUN);
     }),
 );
 
 /** A program that keeps what is written to it, whose inputs have given element types. */
-const noting = (inputs: Readonly<Record<string, "f32" | "f16">>) => {
+const noting = (specs: Tree<ParameterSpec>, input: (path: string) => readonly [string, "f32" | "f16"]) => {
   const written = new Map<string, number[]>(), longest = { elements: 0 };
+  const inputs = Object.fromEntries(specTrees.entries(specs).map(([path]) => input(path)));
   const plan = {
-    inputs: Object.fromEntries(Object.entries(inputs).map(([path, dtype]) => [path, { dtype }])),
+    inputs: Object.fromEntries(
+      specTrees.entries(specs).map(([path, { shape }]) => [input(path)[0], { dtype: input(path)[1], shape }]),
+    ),
   };
   const writePart: Program["writePart"] = (path, at, { dtype, data }) =>
     Effect.sync(() => {
@@ -134,11 +137,12 @@ memory(
       const opened = await run(openDecoder(folder, { scan: true }));
       const paths = Object.keys(specTrees.flatten(opened.specs));
       // slices of five elements cannot be written one by one as f16
-      const dtypes = Object.fromEntries(
-        paths.map((path) => [`w.${path}`, /mlp|embed|norm/.test(path) ? "f16" as const : "f32" as const]),
+      const { program, written, longest } = noting(
+        opened.specs,
+        (path) => [`w.${path}`, /mlp|embed|norm/.test(path) ? "f16" : "f32"],
       );
-      const { program, written, longest } = noting(dtypes), counted: Counted = { longest: 0, total: 0 };
-      await run(withRangedDisk(counting(counted), uploadCheckpoint(opened, program, "w")));
+      const counted: Counted = { longest: 0, total: 0 };
+      await run(withRangedDisk(counting(counted), uploadLazies(program, "w", opened.params)));
       assert.ok(longest.elements * 4 <= PIECE_BYTES && counted.longest <= PIECE_BYTES);
       const want = stackLayers("model.layers")(arrayTrees.flatten(params));
       assert.equal([...written.keys()].toSorted(), paths.map((path) => `w.${path}`).toSorted());
@@ -154,13 +158,11 @@ memory("a number beyond f16 is refused by the parameter's name", () =>
     const specs = llamaSpecs(config) as Tree<ParameterSpec>, params = filled(specs);
     arrayTrees.flatten(params)["model.norm.weight"]!.data[2] = 70000;
     await run(exportDecoder(folder, { config, params: params as never }, { floats: "BF16" }));
-    const paths = Object.keys(specTrees.flatten(specs)), opened = await run(openDecoder(folder));
-    const halves = noting(Object.fromEntries(paths.map((path) => [path, "f16" as const])));
-    const error = await run(Effect.flip(uploadCheckpoint(opened, halves.program, "")));
+    const opened = await run(openDecoder(folder));
+    const halves = noting(opened.specs, (path) => [`w.${path}`, "f16"]);
+    const error = await run(Effect.flip(uploadLazies(halves.program, "w", opened.params)));
     assert.match(error.message, /70144 in model\.norm\.weight.*65504/);
-    await run(
-      uploadCheckpoint(opened, noting(Object.fromEntries(paths.map((path) => [path, "f32"]))).program, ""),
-    );
+    await run(uploadLazies(noting(opened.specs, (path) => [`w.${path}`, "f32"]).program, "w", opened.params));
   }));
 
 memory(
@@ -193,13 +195,12 @@ memory("transposed tensors of any type, cut into pieces anywhere", () =>
         path = `${folder}/${type}`;
       await Deno.writeFile(path, bytes);
       const from = { name: "x", type, shape: [rows, 3], file: path, at: 0, bytes: values.length * size };
-      await run(streamTo([{ path: "x", shape: [3, rows], transposed: true, from }], (_, { shape, data }) =>
-        Effect.sync(() => {
-          assert.equal(shape, [3, rows]);
-          for (let i = 0; i < values.length; i += 1009) {
-            assert.is(data[(i % 3) * rows + Math.floor(i / 3)], values[i], `${type} ${i}`);
-          }
-        })));
+      const { x } = storedArrays([{ path: "x", shape: [3, rows], transposed: true, from }]);
+      const { shape, data } = await run(readLazy(x!));
+      assert.equal(shape, [3, rows]);
+      for (let i = 0; i < values.length; i += 1009) {
+        assert.is(data[(i % 3) * rows + Math.floor(i / 3)], values[i], `${type} ${i}`);
+      }
     }
   }));
 
@@ -372,7 +373,7 @@ hostile(
       const path = `${folder}/model.safetensors`, whole = await Deno.readFile(path);
       const opened = await run(openDecoder(folder));
       await Deno.truncate(path, whole.length - 1);
-      const error = await run(Effect.flip(streamCheckpoint(opened, () => Effect.void)));
+      const error = await run(Effect.flip(readLazies(opened.params)));
       assert.match(error.message, new RegExp(`an end at byte ${whole.length - 1}`));
     }),
 );

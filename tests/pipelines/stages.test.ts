@@ -1,11 +1,12 @@
 /** Stages: expansion, answers, scores and controls, region contrast, and the order in which stages run. */
 import {
-  arrayTrees,
   f32,
   i32,
   input,
   type NdArray,
+  ndarray,
   placeholders,
+  sizeOf,
   specTrees,
   type Tensor,
   type Tree,
@@ -34,6 +35,8 @@ import { tokenizerOf } from "../../pipelines/text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures, meanFeatures } from "../../pipelines/train/features.ts";
 import { trainingRow, turnsOf } from "../../pipelines/train/rows.ts";
 import { cellsOf } from "../../pipelines/vision/tower.ts";
+import { type LazyArray, lazyArray, lazyTrees, readLazies } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("stages");
 const data = { ...defaultData, concepts: 8 };
@@ -80,24 +83,26 @@ test("the arms of the quickstart have a quarter of the paper's tokens", () => {
   ]);
 });
 
-test("arms of one seed start with the same decoder", () => {
-  const [a, b] = arms.slice(0, 2).map((arm) => freshArm(arm, small, 64, 7).params) as [
-    Tree<NdArray>,
-    never,
-  ];
-  const decoder = (p: Tree<NdArray>) => (p as { readonly model: Tree<NdArray> }).model;
-  assert.equal(decoder(a), decoder(b));
-  assert.not.equal(decoder(a), decoder(freshArm(arms[0]!, small, 64, 8).params));
+test("arms of one seed start with the same decoder", async () => {
+  const decoder = (arm: number, seed: number) =>
+    arraysOf(
+      (freshArm(arms[arm]!, small, 64, seed).params as { readonly model: Tree<LazyArray> }).model,
+    );
+  const first = await decoder(0, 7);
+  assert.equal(await decoder(1, 7), first);
+  assert.not.equal(await decoder(0, 8), first);
 });
 
-test("expansion copies weights and gives each child window its parent's queries", () => {
+test("expansion copies weights and gives each child window its parent's queries", async () => {
   const arm = arms[1]!, model = freshArm(arm, small, 64, 1);
-  const grown = expanded({ expansion: arm.expansion, model: parts, seed: 1 }, model);
-  // deno-lint-ignore no-explicit-any
-  const before = (model.params as any).bridge.scales, after = (grown as any).bridge.scales;
+  const stage = { expansion: arm.expansion, model: parts, seed: 1 };
+  const [before, after] = (await Effect.runPromise(Effect.gen(function* () {
+    return [yield* readLazies(model.params), yield* readLazies(yield* expanded(stage, model))];
+    // deno-lint-ignore no-explicit-any
+  }))).map((params: any) => params.bridge.scales);
   assert.is(after.length, 3);
-  assert.is(after[1].blocks, before[0].blocks);
-  assert.is(after[2].blocks, before[1].blocks);
+  assert.equal(after[1].blocks, before[0].blocks);
+  assert.equal(after[2].blocks, before[1].blocks);
   assert.equal(after[2].queries.shape, [1, 64, 128]);
   const row = (a: NdArray, i: number) => [...a.data.subarray(i * 128, (i + 1) * 128)];
   assert.equal(row(after[2].queries, 9), row(before[1].queries, 0), "window (1, 1) comes from window (0, 0)");
@@ -120,10 +125,11 @@ test("an arm may have any bridge, in each growth that it has", () => {
   ] as const;
   const tokens = growing.map(({ bridge, expansion }): number => {
     const arm = { name: "rival", bridge, expansion }, given = freshArm(arm, small, 64, 1);
-    const params = expanded({ expansion, model: parts, seed: 1 }, given), grown = grownArm(arm, small);
+    const params = Effect.runSync(expanded({ expansion, model: parts, seed: 1 }, given)),
+      grown = grownArm(arm, small);
     const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
     assert.equal(
-      arrayTrees.entries(params).map(([path]) => path),
+      lazyTrees.entries(params).map(([path]) => path),
       specTrees.entries(model.specs).map(([path]) => path),
     );
     assert.equal(model.visual(held, { features }).shape, [2, model.visualTokens, 16]);
@@ -132,7 +138,7 @@ test("an arm may have any bridge, in each growth that it has", () => {
   assert.equal(tokens, [256, 8, 64, 84]);
 });
 
-test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion stays as it is", () => {
+test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion stays as it is", async () => {
   const resampler = { kind: "resampler", queries: 20, levels: 1 } as const;
   const tiled = { name: "tiled", bridge: resampler, expansion: { kind: "tile", tiles: 2 } } as const;
   const given = freshArm(tiled, small, 64, 1), grown = grownArm(tiled, small);
@@ -141,11 +147,15 @@ test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion s
   const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
   const features = [0, 1].map((l) => input(`f${l}`, [2, cellsOf(parts.tower, viewsRead(grown)), 128]));
   assert.equal(model.visual(held, { features }).shape, [2, 100, 16]);
-  assert.equal(expanded({ expansion: tiled.expansion, model: parts, seed: 1 }, given), given.params);
+  const stays = async (expansion: Arm["expansion"]) => {
+    const after = await Effect.runPromise(expanded({ expansion, model: parts, seed: 1 }, given));
+    assert.equal(await arraysOf(after), await arraysOf(given.params));
+  };
+  await stays(tiled.expansion);
 
   const still = { name: "still", bridge: resampler, expansion: null };
   assert.equal(grownArm(still, small), smallBridge(still.bridge, parts));
-  assert.equal(expanded({ expansion: still.expansion, model: parts, seed: 1 }, given), given.params);
+  await stays(still.expansion);
 });
 
 test("stages compose from left to right", async () => {
@@ -230,10 +240,20 @@ for (
 ) {
   test(`answers of a ${arm.bridge.kind} at ${bridge.resolution} px on a device do not depend on how questions are grouped`, async () => {
     const vocabulary = vocabularyOf(tokenizer), cells = cellsOf(parts.tower, viewsRead(bridge));
-    const { params } = freshArm(arm, small, vocabulary, 3);
     // Wide random output weights, so that answers differ from question to question.
-    const wide = params as unknown as { readonly lm_head: { readonly weight: NdArray } };
-    wide.lm_head.weight.data.forEach((_, i) => wide.lm_head.weight.data[i] = Math.sin(i * 12.9898) * 3);
+    const params = lazyTrees.map(
+      freshArm(arm, small, vocabulary, 3).params,
+      (array, path): LazyArray =>
+        path === "lm_head.weight"
+          ? lazyArray(
+            ndarray(
+              "f32",
+              array.shape,
+              Float32Array.from({ length: sizeOf(array.shape) }, (_, i) => Math.sin(i * 12.9898) * 3),
+            ),
+          )
+          : array,
+    ) as Tree<LazyArray>;
     const features = featuresFor(4, cells, 128);
     const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
       [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))

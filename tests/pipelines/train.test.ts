@@ -34,6 +34,8 @@ import { batchBytes, windowOf } from "../../pipelines/train/window.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { CheckpointError, load } from "../../pipelines/weights/checkpoint.ts";
+import { type LazyArray, lazyTrees, randomArrays } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("train");
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
@@ -62,7 +64,7 @@ const training = <E = never>(
   stage: "tiny",
   identity,
   specs,
-  initial: initialise([1, 2], specs) as Tree<NdArray>,
+  initial: randomArrays([1, 2], specs),
   batch: { x: input("x", [4, 3]), y: input("y", [4, 1]) },
   loss: (params, { x, y }) => {
     // deno-lint-ignore no-explicit-any
@@ -139,22 +141,43 @@ test("a training that stopped anywhere and resumed is the uninterrupted one, bit
   assert.equal(bits(folder), bits(whole));
 });
 
-test("a checkpoint leaves frozen parameters out where the model before has them; what is trained is the same", async () => {
-  const folder = temp(), without = (of: Training<Batch, string>) => ({ ...of, leftOut: under("frozen") });
+/** A training whose frozen parameters come from a file; reading two arrays at once, or an array twice, fails. */
+const outside = (of: Training<Batch, string>, read: string[] = []): Training<Batch, string> => {
+  let now = 0;
+  const watched = lazyTrees.map(of.initial, ({ shape, stream }, path): LazyArray => ({
+    shape,
+    stream: (sink) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => assert.is(now++, 0, `${path} while another is read`)),
+        () => stream(sink),
+        () => Effect.sync(() => read.push(path) && now--),
+      ),
+    ...(under("frozen")(path) ? { origin: { source: "a/folder", hash: "its hash" } } : {}),
+  }));
+  return { ...of, initial: watched as Tree<LazyArray> };
+};
+
+test("parameters start one after another; frozen ones of other files are named in checkpoints, not held", async () => {
+  const folder = temp(), read: string[] = [];
   const stop = (step: number) => step === 12 ? Effect.fail("power cut") : Effect.succeed(wave(step));
-  assert.is(await failed(train(without(training(folder, stop)))), "power cut");
-  const trained = await run(train(without(training(folder))));
-  const { tensors } = await Effect.runPromise(load(`${folder}/c.safetensors`));
+  assert.is(await failed(train(outside(training(folder, stop), read))), "power cut");
+  const paths = lazyTrees.entries(training(folder).initial).map(([path]) => path);
+  assert.equal(read, paths, "each once, and none for the checkpoints");
+  read.length = 0;
+  const trained = await run(train(outside(training(folder), read)));
+  assert.equal(read, paths.filter(under("frozen")), "of a resumed training the frozen ones alone");
+  const { tensors, metadata } = await Effect.runPromise(load(`${folder}/c.safetensors`));
+  assert.equal(JSON.parse(metadata.frozen!), { frozen: { source: "a/folder", hash: "its hash" } });
   const all = (await Effect.runPromise(load(`${whole}/c.safetensors`))).tensors;
   const lost = Object.keys(all).filter((name) => tensors[name] === undefined);
   assert.equal(lost.toSorted(), ["state.params.frozen.bias", "state.params.frozen.weight"]);
   for (const [name, { data }] of Object.entries(tensors)) assert.equal(data, all[name]!.data, name);
-  // deno-lint-ignore no-explicit-any
-  const { frozen, first } = trained.params as any, before = initialise([1, 2], specs) as any;
-  assert.equal(frozen.weight.data, before.frozen.weight.data);
-  assert.equal(first.weight.data, all["state.params.first.weight"]!.data);
-  const again = await run(train(without(training(folder))));
-  assert.equal(again.params, trained.params, "a finished training has them too");
+  const params = await arraysOf(trained.params),
+    before = arrayTrees.flatten(initialise([1, 2], specs) as Tree<NdArray>);
+  assert.equal(params["frozen.weight"], before["frozen.weight"]);
+  assert.equal(params["first.weight"]!.data, all["state.params.first.weight"]!.data);
+  const again = await run(train(outside(training(folder))));
+  assert.equal(await arraysOf(again.params), params, "a finished training has them too");
 });
 
 test("an interruption keeps a checkpoint, and the next start ends as if nothing had been", async () => {
@@ -210,15 +233,17 @@ test("skipped steps change nothing and are counted; a training without any is th
   const records = recordsIn({ metrics });
   assert.is(records.at(-1)!.skipped, 1);
   assert.equal(records.filter((r) => !Number.isFinite(r.loss)).map((r) => r.step), [8]);
-  for (const [path, { data }] of arrayTrees.entries(params)) assert.ok(data.every(Number.isFinite), path);
+  for (const [path, { data }] of Object.entries(await arraysOf(params))) {
+    assert.ok(data.every(Number.isFinite), path);
+  }
   // what comes after the skipped step starts from what was before it
   const before = temp(), upTo = { ...training(before, poisoned), ...skipping, total: 7 };
   const kept = await run(train(upTo)), next = temp();
   const skipped = await run(train({ ...training(next, poisoned), ...skipping, total: 8 }));
-  assert.equal(arrayTrees.flatten(skipped.params), arrayTrees.flatten(kept.params));
+  assert.equal(await arraysOf(skipped.params), await arraysOf(kept.params));
   const same = await run(train({ ...training(clean), ...skipping }));
   const usual = await run(train(training(whole)));
-  assert.equal(arrayTrees.flatten(same.params), arrayTrees.flatten(usual.params));
+  assert.equal(await arraysOf(same.params), await arraysOf(usual.params));
   assert.is(recordsIn(same).at(-1)!.skipped, 0);
 });
 

@@ -31,6 +31,8 @@ import { stepSource } from "../../pipelines/train/step_source.ts";
 import type { Bindings, Training } from "../../pipelines/train/training.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
 import { recordsIn } from "../support/metrics.ts";
+import { lazyArrays } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("buckets");
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
@@ -228,7 +230,9 @@ test("a program that would lay parameters out in another way updates them apart,
     stage: "apart",
     identity: "apart",
     specs: Object.fromEntries(names.map((name) => [name, parameter([8], onesInit)])),
-    initial: Object.fromEntries(names.map((name, i) => [name, f32([8], Array(8).fill(start(i)))])),
+    initial: lazyArrays(
+      Object.fromEntries(names.map((name, i) => [name, f32([8], Array(8).fill(start(i)))])),
+    ),
     batch: { x: input("x", [8]) },
     others: [{ batch: { x: input("x.short", [1]) }, amount: 1 }],
     loss: (params, { x }) => {
@@ -265,9 +269,9 @@ test("a program that would lay parameters out in another way updates them apart,
   }
   for (const run of [onCpu, onGpu]) {
     assert.match(String(await run(alone)), "apart from each other");
-    const { params } = await run(train(training));
+    const params = await arraysOf((await run(train(training))).params);
     names.forEach((name, i) => {
-      for (const v of (params as Readonly<Record<string, NdArray>>)[name]!.data) {
+      for (const v of params[name]!.data) {
         assert.ok(near(v, p[i], 1e-5));
       }
     });

@@ -5,11 +5,9 @@ import {
   f32,
   fit,
   i32,
-  initialise,
   input,
   linear,
   linearSpecs,
-  type NdArray,
   type ParameterSpec,
   tanh,
   type Tensor,
@@ -25,6 +23,7 @@ import type { ProgressSink } from "../../pipelines/terminal/progress.ts";
 import { train, type Trained } from "../../pipelines/train/trainer.ts";
 import type { Bindings, MicroBatches, Training } from "../../pipelines/train/training.ts";
 import { recordsIn } from "../support/metrics.ts";
+import { randomArrays } from "../../pipelines/weights/lazy.ts";
 
 const quiet: ProgressSink = { isTerminal: () => false, width: () => 80, write: () => {}, now: () => 0 };
 const ROWS = 8, STEPS = 6;
@@ -57,7 +56,7 @@ const training = <E = never>(
     stage: "tiny",
     identity: `micro ${micro?.count}`,
     specs: specs as unknown as Tree<ParameterSpec>,
-    initial: initialise([1, 2], specs as unknown as Tree<ParameterSpec>) as Tree<NdArray>,
+    initial: randomArrays([1, 2], specs as unknown as Tree<ParameterSpec>),
     batch: { x: input("x", [rows, 3]), labels: input("labels", [rows], "i32") },
     loss: (params, { x, labels }) => {
       const p = fit("tiny", specs, params);

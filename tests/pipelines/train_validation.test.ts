@@ -1,16 +1,13 @@
 /** Trainings with validation, moving averages, kept checkpoints, early stops and extensions, killed anywhere. */
 import {
   adamw,
-  arrayTrees,
   crossEntropy,
   f32,
   fit,
   i32,
-  initialise,
   input,
   linear,
   linearSpecs,
-  type NdArray,
   type ParameterSpec,
   tanh,
   type Tensor,
@@ -35,6 +32,8 @@ import type { Bindings, Training, Validation } from "../../pipelines/train/train
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
 import { quiet } from "../support/tiny_language.ts";
+import { type LazyArray, lazyTrees, randomArrays } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("validation");
 test.after(closeCpu);
@@ -75,7 +74,7 @@ const training = (folder: string, more: Partial<Training<Batch, string>> = {}): 
     identity: `tiny ${JSON.stringify(more.result ?? {})} ${more.total ?? STEPS}`,
     lineage: "tiny",
     specs: specs as unknown as Tree<ParameterSpec>,
-    initial: initialise([1, 2], specs as unknown as Tree<ParameterSpec>) as Tree<NdArray>,
+    initial: randomArrays([1, 2], specs as unknown as Tree<ParameterSpec>),
     batch: { x: input("x", [rows, 3]), labels: input("labels", [rows], "i32") },
     loss: (params, { x, labels }) => {
       const p = fit("tiny", specs, params);
@@ -117,7 +116,7 @@ const all = async (folder: string): Promise<readonly unknown[]> => [
 ];
 
 // a validation loss that falls, then grows: the best is in the middle
-const scores = (_: Tree<NdArray>, step: number) => Effect.succeed({ turn: -Math.abs(step - 6) });
+const scores = (_: unknown, step: number) => Effect.succeed({ turn: -Math.abs(step - 6) });
 const rich: Partial<Training<Batch, string>> = {
   ema: 0.9,
   validation: validation({ scores, metric: "scores/turn", mode: "max", patience: 3 }),
@@ -153,7 +152,7 @@ test("validation changes no step; its loss is that of all its batches, weighed b
     ...training(joined, { validation: validation({ batches: 1, batchAt: () => Effect.succeed(both) }) }),
     batch: { x: input("x", [16, 3]), labels: input("labels", [16], "i32") },
     batchAt: (step) => Effect.succeed(rowsAt(step, 16)),
-    initial: unflatten(arrayTrees, training(joined).initial, trained) as Tree<NdArray>,
+    initial: unflatten(lazyTrees, training(joined).initial, trained) as Tree<LazyArray>,
     schedule: warmupCosine({ peak: 0, warmup: 0, total: 3 }),
     total: 3,
   }));
@@ -184,7 +183,7 @@ test("killed after any step, averages, best, kept checkpoints and the early stop
     if (at === 6) Deno.removeSync(`${folder}/c.best.safetensors`);
     const again = await onCpu(train(training(folder, rich)));
     assert.equal(await all(folder), await all(whole), `cut at ${at}`);
-    assert.equal(arrayTrees.flatten(again.params), arrayTrees.flatten(ended.params));
+    assert.equal(await arraysOf(again.params), await arraysOf(ended.params));
   }
 });
 
@@ -195,7 +194,7 @@ test("killed or interrupted within a validation, it validates again and is the u
     const folder = temp(), held = rich.validation!;
     const cut = {
       ...held,
-      scores: (_: Tree<NdArray>, step: number) => step === at ? Effect.fail("cut") : scores(_, step),
+      scores: (_: unknown, step: number) => step === at ? Effect.fail("cut") : scores(_, step),
     };
     assert.is(await onCpu(Effect.flip(train(training(folder, { ...rich, validation: cut })))), "cut");
     await onCpu(train(training(folder, rich)));
@@ -203,7 +202,7 @@ test("killed or interrupted within a validation, it validates again and is the u
     const other = temp();
     await onCpu(Effect.gen(function* () {
       let reached = false;
-      const waiting = (_: Tree<NdArray>, step: number) =>
+      const waiting = (_: unknown, step: number) =>
         step === at
           ? Effect.andThen(
             Effect.sync(() => {
@@ -232,10 +231,10 @@ test("the result is the best checkpoint, its averages; files say so to whoever r
   const folder = temp(), { params } = await onCpu(train(training(folder, rich)));
   const main = `${folder}/c.safetensors`, best = await Effect.runPromise(load(keptPath(main, "best")));
   assert.is(best.metadata.step, "6");
-  const flat = arrayTrees.flatten(params);
+  const flat = await arraysOf(params);
   assert.equal(flat["first.weight"]!.data, best.tensors["state.ema.first.weight"]!.data);
   assert.equal(flat["frozen.weight"]!.data, best.tensors["state.params.frozen.weight"]!.data);
-  const read = async (want = {}) => (await Effect.runPromise(trainedWeights(main, want))).weights;
+  const read = async (want = {}) => arraysOf((await Effect.runPromise(trainedWeights(main, want))).weights);
   assert.equal(await read(), flat);
   const { tensors } = await Effect.runPromise(load(main));
   const last = await read({ checkpoint: "last", weights: "trained" });
@@ -262,7 +261,7 @@ test("a training without better validations ends early, says why, and is not gon
   );
   assert.equal([again.steps, again.stopped], [ended.steps, ended.stopped]);
   assert.equal(await all(folder), before);
-  assert.equal(arrayTrees.flatten(again.params), arrayTrees.flatten(ended.params));
+  assert.equal(await arraysOf(again.params), await arraysOf(ended.params));
 });
 
 test("history: equal values are no better, and one that is no number never is", () => {

@@ -1,5 +1,5 @@
 /** Stages that start from a run's parameters; what a run's manifest says of a stage that ended early. */
-import { arrayTrees, type NdArray, type Tree } from "@chain-of-sight/core";
+import { type Tree } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -16,6 +16,8 @@ import { train } from "../../pipelines/train/trainer.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { closeCpu, cpuServices } from "../support/cpu.ts";
 import { tinyLanguage } from "../support/tiny_language.ts";
+import { type LazyArray, lazyTrees } from "../../pipelines/weights/lazy.ts";
+import { arraysOf } from "../support/lazy.ts";
 
 const test = suite("warm start");
 test.after(closeCpu);
@@ -33,7 +35,7 @@ const config: LanguageConfig = {
 };
 const folder = Deno.makeTempDirSync({ prefix: "warm" }), checkpoint = `${folder}/c.safetensors`;
 const fresh = freshArm(arm, model, vocabulary, 7);
-const flat = (params: Tree<NdArray>): Readonly<Record<string, NdArray>> => arrayTrees.flatten(params);
+const flat = arraysOf;
 const start = (given: typeof fresh, from: LanguageConfig["warmStart"] & object) =>
   Effect.runPromise(warmStarted("tiny", given, from));
 const refused = async (given: typeof fresh, from: LanguageConfig["warmStart"] & object): Promise<string> =>
@@ -61,9 +63,9 @@ const manifestOf = (name: string) =>
 test("a model takes over the weights of a training, or their averages, and is known by what they are", async () => {
   const { tensors } = await Effect.runPromise(load(checkpoint)), name = "lm_head.weight";
   const trained = await start(fresh, { checkpoint });
-  assert.equal(flat(trained.params)[name]!.data, tensors[`state.params.${name}`]!.data);
+  assert.equal((await flat(trained.params))[name]!.data, tensors[`state.params.${name}`]!.data);
   const averaged = await start(fresh, { checkpoint, weights: "ema" });
-  assert.equal(flat(averaged.params)[name]!.data, tensors[`state.ema.${name}`]!.data);
+  assert.equal((await flat(averaged.params))[name]!.data, tensors[`state.ema.${name}`]!.data);
   assert.is(new Set([fresh, trained, averaged].map(({ identity }) => identity)).size, 3);
   const copy = `${folder}/copy.safetensors`;
   Deno.copyFileSync(checkpoint, copy);
@@ -71,8 +73,9 @@ test("a model takes over the weights of a training, or their averages, and is kn
 });
 
 test("names that are missing or unexpected are listed and refused, or passed over; other shapes are refused", async () => {
-  const { bridge: _, ...parts } = fresh.params as Readonly<Record<string, Tree<NdArray>>>;
-  const other = { ...fresh, params: { ...parts, adapter: { a: flat(fresh.params)["lm_head.weight"]! } } };
+  const { bridge: _, ...parts } = fresh.params as Readonly<Record<string, Tree<LazyArray>>>;
+  const a = lazyTrees.flatten(fresh.params)["lm_head.weight"]!;
+  const other = { ...fresh, params: { ...parts, adapter: { a } } };
   const said = await refused(other, { checkpoint });
   assert.match(
     said,
@@ -80,8 +83,11 @@ test("names that are missing or unexpected are listed and refused, or passed ove
   );
   assert.match(said, /set warmStart\.strict to false/);
   const loose = await start(other, { checkpoint, strict: false });
-  assert.equal(flat(loose.params)["adapter.a"]!.data, other.params.adapter!.a.data);
-  assert.not.equal(flat(loose.params)["lm_head.weight"]!.data, flat(fresh.params)["lm_head.weight"]!.data);
+  assert.is(lazyTrees.flatten(loose.params)["adapter.a"], a);
+  assert.not.equal(
+    (await flat(loose.params))["lm_head.weight"]!.data,
+    (await flat(fresh.params))["lm_head.weight"]!.data,
+  );
   const wider = freshArm(arm, { ...model, width: 24 }, vocabulary, 7);
   assert.match(
     await refused(wider, { checkpoint, strict: false }),
@@ -127,7 +133,7 @@ test("a stage starts warm, and its manifest says that it ended early, also when 
   const written = Deno.readTextFileSync(`${directory}/manifest.json`);
   const again = await Effect.runPromise(Effect.provide(once, services));
   assert.is(Deno.readTextFileSync(`${directory}/manifest.json`), written);
-  assert.equal(flat(again.params), flat(first.params));
+  assert.equal(await flat(again.params), await flat(first.params));
 });
 
 test("a stage goes on from that of another run where the steps alone differ, and from step 0 where more does", async () => {
@@ -157,7 +163,7 @@ test("a stage goes on from that of another run where the steps alone differ, and
   const long = await run("long", { ...constant, steps: 7 });
   const longer = await run("longer", { ...constant, steps: 7 }, "short");
   assert.is(seen[0], 3);
-  assert.equal(flat(longer.params), flat(long.params));
+  assert.equal(await flat(longer.params), await flat(long.params));
   assert.equal(
     Deno.readFileSync(`${root}/longer/checkpoints/pretrain.safetensors`),
     Deno.readFileSync(`${root}/long/checkpoints/pretrain.safetensors`),

@@ -23,6 +23,7 @@ import {
   matmul,
   type NdArray,
   placeholders,
+  positionTable,
   resize,
   rope,
   ropeTables,
@@ -89,6 +90,45 @@ test("interpolation weights sum to one and keep what is already there", () => {
   const x = input("x", [4, 4, 2]);
   assert.is(resize([4, 4], { mode: "bicubic", alignCorners: true })(x), x);
   refuses(() => resize([0, 4], { mode: "bicubic", alignCorners: true })(x), ShapeError);
+});
+
+test("positions of a tower at another resolution: aligned corners, or those of transformers", () => {
+  // cubic convolution with a = -0.75 at (o + 0.5) from / to - 0.5, borders repeated (interpolate_pos_encoding)
+  const from = 4,
+    to = 7,
+    d = 2,
+    table = Array.from({ length: (1 + from * from) * d }, (_, i) => Math.sin(i * 1.7));
+  const cubic = (x: number): number => {
+    const t = Math.abs(x), a = -0.75;
+    return t <= 1
+      ? (a + 2) * t ** 3 - (a + 3) * t ** 2 + 1
+      : t < 2
+      ? a * t ** 3 - 5 * a * t ** 2 + 8 * a * t - 4 * a
+      : 0;
+  };
+  const taps = (o: number, aligned: boolean): readonly (readonly [number, number])[] => {
+    const at = aligned ? o * (from - 1) / (to - 1) : (o + 0.5) * from / to - 0.5, first = Math.floor(at) - 1;
+    return [0, 1, 2, 3].map((k) =>
+      [Math.min(from - 1, Math.max(0, first + k)), cubic(at - first - k)] as const
+    );
+  };
+  for (const aligned of [true, false]) {
+    const [got] = interpret([positionTable(input("table", [1 + from * from, d]), to, true, aligned)], {
+      table: f32([1 + from * from, d], table),
+    });
+    assert.equal(
+      [...got!.data.subarray(0, d)],
+      [...Float32Array.from(table.slice(0, d))],
+      "the class token's row",
+    );
+    for (let o = 0; o < to * to; o++) {
+      let want = 0;
+      for (const [y, v] of taps(Math.floor(o / to), aligned)) {
+        for (const [x, w] of taps(o % to, aligned)) want += v * w * table[(1 + y * from + x) * d]!;
+      }
+      assert.ok(Math.abs(got!.data[(1 + o) * d]! - want) < 1e-5, `${aligned} ${o}`);
+    }
+  }
 });
 
 test("softmax and cross entropy stay finite for large logits", () => {

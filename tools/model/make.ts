@@ -4,7 +4,6 @@
  *
  *     deno run -A tools/model/make.ts runs/store/finetune-… runs/store/evaluate-… "deno task cos …"
  */
-import { bindingsOf, type NdArray } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { cardText, type ModelCard } from "../../pipelines/ask/card.ts";
 import { shippedModel } from "../../pipelines/ask/shipped.ts";
@@ -19,7 +18,9 @@ import { questionKinds, questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { evaluationCodec } from "../../pipelines/stages/evaluate.ts";
 import type { Scores } from "../../pipelines/stages/scores.ts";
 import { PARAMS, trainedWeights } from "../../pipelines/train/saved_state.ts";
-import { inMemory, saveFrom } from "../../pipelines/weights/checkpoint.ts";
+import { saveFrom } from "../../pipelines/weights/checkpoint.ts";
+import type { LazyArray } from "../../pipelines/weights/lazy.ts";
+import { storedLazies } from "../../pipelines/weights/write.ts";
 
 const names: readonly (readonly [
   string,
@@ -45,8 +46,9 @@ const worldOf = ({ world }: Experiment) => {
   return world;
 };
 
-const sizeOf = (weights: Readonly<Record<string, NdArray>>, holds: (path: string) => boolean): number =>
-  Object.entries(weights).filter(([path]) => holds(path)).reduce((n, [, { data }]) => n + data.length, 0);
+const sizeOf = (weights: Readonly<Record<string, LazyArray>>, holds: (path: string) => boolean): number =>
+  Object.entries(weights).filter(([path]) => holds(path))
+    .reduce((n, [, { shape }]) => n + shape.reduce((a, b) => a * b, 1), 0);
 
 /** A question of every kind that is trained. */
 const examplesOf = (data: DataConfig, rows: TrainSpec["data"]): readonly string[] => {
@@ -65,7 +67,9 @@ const program = (finetuned: string, evaluated: string, command: string) =>
       { stage = "", identity = "" } = trained.metadata;
     const path = `${shippedModel}/${file}`;
     yield* onDisk("make", shippedModel, () => Deno.mkdir(`${shippedModel}/checkpoints`, { recursive: true }));
-    const { forms, read } = yield* inMemory(path, bindingsOf(PARAMS.replace(/\.$/, ""), trained.weights));
+    const { forms, read } = storedLazies(
+      Object.fromEntries(Object.entries(trained.weights).map(([name, array]) => [`${PARAMS}${name}`, array])),
+    );
     const half = Object.fromEntries(
       Object.entries(forms).map(([name, form]) => [name, { ...form, type: "F16" as const }]),
     );

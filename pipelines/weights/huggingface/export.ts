@@ -1,10 +1,8 @@
 /** Models written in the layouts of Hugging Face: config.json and safetensors, in shards above a size. */
 import {
-  arrayTrees,
   type LlamaConfig,
   type LlamaParams,
   type NdArray,
-  type Shape,
   show,
   sizeOf,
   specTrees,
@@ -20,16 +18,11 @@ import type { Json } from "../../base/hash.ts";
 import { writeJson } from "../../runs/run_directory.ts";
 import { inFile, SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";
-import {
-  bytesOf,
-  type FloatFormat,
-  formsOf,
-  planFile,
-  type TensorForm,
-  type Tensors,
-} from "../safetensors.ts";
+import { filledArray, type LazyArray, lazyArrays, type LazyError, lazyTrees } from "../lazy.ts";
+import { type FloatFormat, formsOf, planFile, type Tensors } from "../safetensors.ts";
+import { type Forms, indexOf, SHARD_BYTES, shardNames, shardsOf } from "../shards.ts";
 import { type Named, namesOf, storedShape } from "../table.ts";
-import { readFrom, type ReadTensors, writePlanned } from "../write.ts";
+import { readFrom, type ReadTensors, storedLazies, writePlanned } from "../write.ts";
 import type { Architecture } from "./architecture.ts";
 import { decoderArchitectures } from "./decoders.ts";
 import type { UnsupportedError } from "./unsupported.ts";
@@ -46,9 +39,8 @@ export interface ExportOptions {
 }
 
 /** Why a model could not be written. */
-export type ExportError = DiskError | SafetensorsError | UnsupportedError | MisfitError;
+export type ExportError = DiskError | LazyError | UnsupportedError | MisfitError;
 
-const SHARD_BYTES = 5e9;
 const torchNames: Readonly<Record<FloatFormat, string>> = {
   F32: "float32",
   F16: "float16",
@@ -69,24 +61,6 @@ const stored = (named: Named, array: NdArray): NdArray => {
     shape: storedShape(named),
     data: named.transposed ? turned(named.shape, data) : data,
   };
-};
-
-type Forms = Readonly<Record<string, TensorForm>>;
-
-/** Tensors in consecutive groups of at most some bytes. */
-const shardsOf = (forms: Forms, most: number): readonly Forms[] => {
-  const shards: Record<string, TensorForm>[] = [];
-  let room = 0;
-  for (const [name, form] of Object.entries(forms)) {
-    const bytes = bytesOf(form);
-    if (shards.length === 0 || bytes > room) {
-      shards.push({});
-      room = most;
-    }
-    shards.at(-1)![name] = form;
-    room -= bytes;
-  }
-  return shards;
 };
 
 const WEIGHTS = /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
@@ -126,57 +100,34 @@ export const writeTensors = (
 const writeShards = <X, R>(folder: string, forms: Forms, read: ReadTensors<X, R>, shardBytes: number) =>
   Effect.gen(function* () {
     const shards = shardsOf(forms, shardBytes), many = shards.length > 1;
-    const digits = (n: number) => String(n).padStart(5, "0");
-    const names = shards.map((_, i) =>
-      many ? `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors` : "model.safetensors"
-    );
+    const names = many ? shardNames("model", shards.length) : ["model.safetensors"];
     for (const [i, shard] of shards.entries()) yield* writeForms(`${folder}/${names[i]!}`, shard, read);
     if (!many) return names;
-    yield* writeJson(`${folder}/model.safetensors.index.json`, {
-      metadata: { total_size: Object.values(forms).reduce((n, form) => n + bytesOf(form), 0) },
-      weight_map: Object.fromEntries(
-        shards.flatMap((shard, i) => Object.keys(shard).map((name) => [name, names[i]!] as const)),
-      ),
-    });
-    return [...names, "model.safetensors.index.json"];
+    const { total, weight_map } = indexOf(shards, names), index = "model.safetensors.index.json";
+    yield* writeJson(`${folder}/${index}`, { metadata: { total_size: total }, weight_map });
+    return [...names, index];
   });
-
-/** Parameters that are read as they are written, from memory, a checkpoint or a device. */
-export interface ParameterSource<X = never, R = never> {
-  /** Lengths of the axes of every parameter, by path. */
-  readonly shapes: Readonly<Record<string, Shape>>;
-  /** Reads some of them, f32. */
-  readonly read: ReadTensors<X, R>;
-}
-
-/** Parameters that are in memory. */
-const inMemory = (params: Tree<NdArray>): ParameterSource => {
-  const flat = arrayTrees.flatten(params);
-  return {
-    shapes: Object.fromEntries(Object.entries(flat).map(([path, { shape }]) => [path, shape])),
-    read: readFrom(flat),
-  };
-};
 
 /**
  * Writes a model into a folder, which is made if need be; weights of an earlier export there are replaced. Every file is
  * written whole or not at all, config.json last.
  */
-export const exportModel = <C, X = never, R = never>(
+export const exportModel = <C>(
   folder: string,
   architecture: Architecture<C>,
   config: C,
-  { shapes, read }: ParameterSource<X, R>,
+  params: Tree<LazyArray>,
   { floats = "F32", shardBytes = SHARD_BYTES, fields: more = {} }: ExportOptions = {},
-): Effect.Effect<void, ExportError | X, R> =>
+): Effect.Effect<void, ExportError> =>
   Effect.gen(function* () {
     const fields = yield* fromEither(architecture.write(config)), table = architecture.names(config);
     const specs = architecture.specs(config), wanted = specTrees.flatten(specs);
+    const given = lazyTrees.flatten(params);
     const wrong = misfit(`export ${folder}`, table.model, {
-      missing: Object.keys(wanted).filter((path) => shapes[path] === undefined),
-      surplus: Object.keys(shapes).filter((path) => wanted[path] === undefined),
+      missing: Object.keys(wanted).filter((path) => given[path] === undefined),
+      surplus: Object.keys(given).filter((path) => wanted[path] === undefined),
       misshapen: Object.entries(wanted).flatMap(([path, { shape }]) => {
-        const got = shapes[path];
+        const got = given[path]?.shape;
         return got === undefined || show(got) === show(shape)
           ? []
           : [{ name: path, got: show(got), expected: show(shape) }];
@@ -187,14 +138,15 @@ export const exportModel = <C, X = never, R = never>(
     const forms = Object.fromEntries(
       [...named].map(([name, n]) => [name, { type: floats, shape: storedShape(n) }]),
     );
-    const readNamed: ReadTensors<X, R> = (names) => {
-      const paths = [...new Set(names.map((name) => named.get(name)!.path))];
-      return Effect.map(read(paths), (arrays) =>
-        Object.fromEntries(names.map((name) => {
-          const n = named.get(name)!;
-          return [name, stored(n, arrays[n.path]!)];
-        })));
-    };
+    const readNamed: ReadTensors<LazyError> = (names) =>
+      Effect.map(
+        storedLazies(given).read([...new Set(names.map((name) => named.get(name)!.path))]),
+        (arrays) =>
+          Object.fromEntries(names.map((name) => {
+            const n = named.get(name)!;
+            return [name, stored(n, arrays[n.path]!)];
+          })),
+      );
     yield* onDisk("make", folder, () => Deno.mkdir(folder, { recursive: true }));
     const written = yield* writeShards(folder, forms, readNamed, shardBytes);
     yield* removeOthers(folder, written);
@@ -209,8 +161,8 @@ export const exportModel = <C, X = never, R = never>(
 export interface ExportedModel<C, P> {
   /** Its configuration. */
   readonly config: C;
-  /** Its parameters, f32. */
-  readonly params: P;
+  /** Its parameters, in memory or read as they are written. */
+  readonly params: P | Tree<LazyArray>;
   /** The family in whose layout it is written, as `model_type` names it; the first that has all of it by default. */
   readonly modelType?: string;
 }
@@ -235,15 +187,9 @@ export const exportDecoder = (
     folder,
     writable(config, decoderArchitectures(), modelType),
     config,
-    inMemory(params as Tree<NdArray>),
+    lazyArrays(params as Tree<LazyArray>),
     options,
   );
-
-const constantRow = (width: number, value: number): NdArray => ({
-  dtype: "f32",
-  shape: [width],
-  data: new Float32Array(width).fill(value),
-});
 
 /**
  * Writes an encoder as a `CLIPVisionModel` or a `SiglipVisionModel`, or by its own fields where it is neither. One of those
@@ -256,15 +202,17 @@ export const exportVisionTower = (
   options: ExportOptions = {},
 ): Effect.Effect<void, ExportError> => {
   const { width } = config, architecture = writable(config, visionArchitectures(), modelType);
-  const post_layernorm = params.post_layernorm ??
-    { weight: constantRow(width, 1), bias: constantRow(width, 0) };
+  const given = lazyArrays(params as Tree<LazyArray>);
+  const last = {
+    post_layernorm: { weight: filledArray([width], 1), bias: filledArray([width], 0) },
+  };
   return architecture.plain === true
-    ? exportModel(folder, architecture, config, inMemory(params as Tree<NdArray>), options)
+    ? exportModel(folder, architecture, config, given, options)
     : exportModel(
       folder,
       architecture,
       { ...config, pooled: true },
-      inMemory({ ...params, post_layernorm } as Tree<NdArray>),
+      { ...last, ...given as object } as Tree<LazyArray>,
       options,
     );
 };

@@ -12,10 +12,11 @@ import {
 } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import { type DecodeError, fromEither } from "../../base/bridge.ts";
+import { type LazyArray, type LazyError, readLazies } from "../lazy.ts";
 import type { MisfitError } from "../misfit.ts";
 import { readJsonFile } from "../ranged.ts";
 import { openSource, type SourceError } from "../source.ts";
-import { type Sink, streamTo } from "../stream.ts";
+import { storedArrays } from "../stream.ts";
 import { ownNames, place, type Placement } from "../table.ts";
 import { type Architecture, architectureOf } from "./architecture.ts";
 import { decoderArchitectures, type DecoderOptions } from "./decoders.ts";
@@ -25,7 +26,7 @@ import type { UnsupportedError } from "./unsupported.ts";
 import { visionArchitectures, type VisionTowerOptions } from "./vision_towers.ts";
 
 /** Why a checkpoint could not be loaded. */
-export type LoadError = SourceError | DecodeError | UnsupportedError | MisfitError | HubError;
+export type LoadError = LazyError | DecodeError | UnsupportedError | MisfitError | HubError;
 
 /** A checkpoint whose configuration and headers are checked, and of which no weight is read yet. */
 export interface OpenCheckpoint<C> {
@@ -35,6 +36,8 @@ export interface OpenCheckpoint<C> {
   readonly specs: Tree<ParameterSpec>;
   /** Where each of them lies. */
   readonly placements: readonly Placement[];
+  /** Each as f32, read when it is needed. */
+  readonly params: Tree<LazyArray>;
 }
 
 /** A checkpoint with where it is and how it is laid out. */
@@ -45,6 +48,9 @@ export interface OpenModel<C> extends OpenCheckpoint<C> {
   readonly modelType: string;
 }
 
+const placed = (specs: Tree<ParameterSpec>, placements: readonly Placement[]): Tree<LazyArray> =>
+  unflatten(specTrees, specs, storedArrays(placements)) as Tree<LazyArray>;
+
 const opened = <C>(
   folder: string,
   architecture: Architecture<C>,
@@ -53,7 +59,8 @@ const opened = <C>(
   Effect.gen(function* () {
     const specs = architecture.specs(config), source = yield* openSource(folder);
     const placements = yield* fromEither(place(architecture.names(config), specs, source));
-    return { folder, modelType: architecture.kinds.families[0], config, specs, placements };
+    const params = placed(specs, placements);
+    return { folder, modelType: architecture.kinds.families[0], config, specs, placements, params };
   });
 
 const openAny = <C>(
@@ -67,15 +74,6 @@ const openAny = <C>(
     const config = yield* fromEither(architecture.read(json));
     return yield* opened(folder, architecture, yield* complete(config, folder));
   });
-
-/**
- * Gives every parameter of an opened checkpoint to a sink as f32, one after another, so that the host need not hold the
- * model.
- */
-export const streamCheckpoint = <C, X, R>(
-  { placements }: OpenCheckpoint<C>,
-  sink: Sink<X, R>,
-): Effect.Effect<void, SourceError | X, R> => streamTo(placements, sink);
 
 /** Opens a decoder, named by folder or hub id: LLaMA, Mistral, Qwen2 or Qwen3 by its config.json. */
 export const openDecoder = (
@@ -103,33 +101,23 @@ export interface LoadedModel<C, P> {
   readonly modelType: string;
 }
 
-const arraysOf = (
-  specs: Tree<ParameterSpec>,
-  placements: readonly Placement[],
-): Effect.Effect<Tree<NdArray>, SourceError> =>
-  Effect.gen(function* () {
-    const arrays: Record<string, NdArray> = {};
-    yield* streamTo(placements, (path, array) => Effect.sync(() => void (arrays[path] = array)));
-    return unflatten(specTrees, specs, arrays) as Tree<NdArray>;
-  });
-
-/** Loads the parameters of a model from a file that names them by their paths. */
-export const loadOwn = (
+/** Opens the parameters of a model in a file that names them by their paths. */
+export const openOwn = (
   path: string,
   model: string,
   specs: Tree<ParameterSpec>,
-): Effect.Effect<Tree<NdArray>, SourceError | MisfitError> =>
+): Effect.Effect<Tree<LazyArray>, SourceError | MisfitError> =>
   Effect.gen(function* () {
     const source = yield* openSource(path);
-    return yield* arraysOf(specs, yield* fromEither(place(ownNames(model, specs), specs, source)));
+    return placed(specs, yield* fromEither(place(ownNames(model, specs), specs, source)));
   });
 
 const load = <C, P>(
   opening: Effect.Effect<OpenModel<C>, LoadError>,
 ): Effect.Effect<LoadedModel<C, P>, LoadError> =>
   Effect.gen(function* () {
-    const { config, specs, placements, modelType } = yield* opening;
-    return { config, params: (yield* arraysOf(specs, placements)) as unknown as P, modelType };
+    const { config, params, modelType } = yield* opening;
+    return { config, params: (yield* readLazies(params)) as unknown as P, modelType };
   });
 
 /** Loads a decoder whole; {@link openDecoder} says which. */

@@ -18,9 +18,10 @@ import type { SafetensorsError } from "../fault.ts";
 import { misfit, type MisfitError } from "../misfit.ts";
 import type { FloatFormat } from "../safetensors.ts";
 import { readJsonFile } from "../ranged.ts";
+import { readLazy } from "../lazy.ts";
 import { openSource, type StoredTensor } from "../source.ts";
 import { isFloatType } from "../stored.ts";
-import { streamTo } from "../stream.ts";
+import { storedArrays } from "../stream.ts";
 import { writeTensors } from "./export.ts";
 import type { LoadError } from "./load.ts";
 import { type AdapterRules, adapterRules } from "./peft_config.ts";
@@ -123,19 +124,10 @@ export const loadPeft = (
     const factors = yield* fromEither(check(folder, specs, tensors, rules));
     const alpha = yield* fromEither(alphaOf(factors, rules));
     const adapters: Record<string, { lora_A?: NdArray; lora_B?: NdArray }> = {};
-    yield* streamTo(
-      factors.map(({ map, side, from }) => ({
-        path: `${map}\n${side}`,
-        shape: from.shape,
-        transposed: false,
-        from,
-      })),
-      (path, array) =>
-        Effect.sync(() => {
-          const [map, side] = path.split("\n") as [string, Factor["side"]];
-          (adapters[map] ??= {})[side] = array;
-        }),
-    );
+    for (const { map, side, from } of factors) {
+      const { [map]: array } = storedArrays([{ path: map, shape: from.shape, transposed: false, from }]);
+      (adapters[map] ??= {})[side] = yield* readLazy(array!);
+    }
     return { adapters: adapters as Adapters<NdArray>, alpha };
   });
 

@@ -22,6 +22,8 @@ const tower = t.partial({
   patch_size: lengthCount,
   hidden_act: t.string,
   layer_norm_eps: positive,
+  // a field of exports from here: positions of another resolution are interpolated as the training here did
+  align_corners: t.boolean,
 });
 
 const codec = t.intersection([kindFields, tower, t.partial({ vision_config: tower })]);
@@ -133,6 +135,7 @@ const read =
             activation,
             eps: given.layer_norm_eps ?? defaults.eps,
             pooled: family.pooled,
+            alignCorners: given.align_corners ?? false,
             ...form,
           })),
           E.chain((whole) => {
@@ -170,6 +173,7 @@ const write = (family: Family): Architecture<VitConfig>["write"] => (config) => 
     hidden_act: writeActivation(activation),
     layer_norm_eps: eps,
     attention_dropout: 0,
+    ...(config.alignCorners === false ? {} : { align_corners: true }),
     ...family.fields,
   });
 };
@@ -233,7 +237,7 @@ const plainType = t.intersection([
     preNorm: t.boolean,
     patchBias: t.boolean,
   }),
-  t.partial({ normalisation: colours }),
+  t.partial({ normalisation: colours, alignCorners: t.boolean }),
 ]);
 
 const plainKinds: Kinds = { classes: ["ChainOfSightVisionModel"], families: ["chain_of_sight_vision"] };
@@ -248,9 +252,9 @@ const plainArchitecture = ({ blocks }: VisionTowerOptions): Architecture<VitConf
       json,
       decodeEither(t.intersection([kindFields, plainType]), "config.json"),
       E.chainW(({ architectures: _, model_type: __, quantization_config: ___, ...rest }) => {
-        const { normalisation, ...fields } = rest, wrong = shapeFault(fields, blocks);
+        const { normalisation, alignCorners = true, ...fields } = rest, wrong = shapeFault(fields, blocks);
         if (wrong !== undefined) return E.left(wrong);
-        const config = { ...fields, ...(normalisation === undefined ? {} : { normalisation }) };
+        const config = { ...fields, alignCorners, ...(normalisation === undefined ? {} : { normalisation }) };
         return E.right(blocks === undefined ? config : { ...config, layers: blocks, pooled: false });
       }),
     ),
@@ -271,6 +275,7 @@ const plainArchitecture = ({ blocks }: VisionTowerOptions): Architecture<VitConf
       pooled: config.pooled ?? false,
       preNorm: config.preNorm ?? true,
       patchBias: config.patchBias ?? false,
+      alignCorners: config.alignCorners ?? true,
       ...(config.normalisation === undefined
         ? {}
         : { normalisation: { mean: config.normalisation.mean, std: config.normalisation.std } }),
