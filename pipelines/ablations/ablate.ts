@@ -53,6 +53,8 @@ import type { StepError } from "../train/programs.ts";
 import { workOf } from "../engine/work.ts";
 import type { LiveLog } from "../runs/live.ts";
 import { writeAblation } from "./write.ts";
+import type { CheckpointError } from "../weights/checkpoint.ts";
+import type { UploadError } from "../weights/lazy.ts";
 
 /** What is run, where to, and on what. */
 export interface AblateOptions {
@@ -109,7 +111,9 @@ export type AblateError =
   | MetricsError
   | ResolveError
   | RunError
-  | StepError;
+  | StepError
+  | CheckpointError
+  | UploadError;
 
 interface Team extends MadeBy {
   readonly slots: number;

@@ -1,5 +1,6 @@
 /** Stages: expansion, answers, scores and controls, region contrast, and the order in which stages run. */
 import {
+  type Expansion,
   f32,
   i32,
   input,
@@ -147,7 +148,7 @@ test("a tiled bridge reads a thumbnail and its tiles; an arm without expansion s
   const model = modelOf(parts, grown), held = placeholders("w", model.specs) as Tree<Tensor>;
   const features = [0, 1].map((l) => input(`f${l}`, [2, cellsOf(parts.tower, viewsRead(grown)), 128]));
   assert.equal(model.visual(held, { features }).shape, [2, 100, 16]);
-  const stays = async (expansion: Arm["expansion"]) => {
+  const stays = async (expansion: Expansion | null) => {
     const after = await Effect.runPromise(expanded({ expansion, model: parts, seed: 1 }, given));
     assert.equal(await arraysOf(after), await arraysOf(given.params));
   };
