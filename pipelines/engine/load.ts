@@ -1,12 +1,13 @@
 /** Experiments from files: JSON, with comments if need be, whose paths are relative to the file. */
+import { closest } from "fastest-levenshtein";
 import * as Effect from "effect/Effect";
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
-import type * as E from "fp-ts/lib/Either.js";
+import * as E from "fp-ts/lib/Either.js";
 import { resolve } from "node:path";
 import { decode, DecodeError, fromEither } from "../base/bridge.ts";
 import { type DiskError, existing, onDisk } from "../base/disk.ts";
 import { folderOf } from "../base/paths.ts";
-import { override } from "../configs/override.ts";
+import { fieldPaths, override } from "../configs/override.ts";
 import {
   type Experiment,
   experimentCodec,
@@ -40,12 +41,31 @@ const byPlace = ({ stages }: Experiment, setting: string): string => {
   return at < 0 ? setting : `stages.${at}.${stageKind(stages[at]!)}${setting.slice(name.length)}`;
 };
 
+/** What is wrong with a setting, with stages by their names, and the nearest of the fields so named. */
+const byNames = (experiment: Experiment, { op, got, expected, mend, refusals }: DecodeError): DecodeError => {
+  const named = (text: string): string =>
+    text.replace(/\bstages\.(\d+)\.(train|expand|evaluate)\b/g, (place, at: string) => {
+      const spec = experiment.stages[Number(at)];
+      return spec === undefined ? place : stageName(spec);
+    });
+  const field = named(refusals[0]?.path ?? ""), near = mend.startsWith("the nearest field is ");
+  return new DecodeError({
+    op,
+    got: named(got),
+    expected: named(expected),
+    mend: near ? `the nearest field is ${closest(field, fieldPaths(experiment).map(named))}` : named(mend),
+    refusals,
+  });
+};
+
 /** An experiment with some of its fields changed: `stages.0.train.steps=10`, or by a stage's name, `pretrain.steps=10`. */
 export const changedBy = (
   experiment: Experiment,
   settings: readonly string[],
 ): E.Either<DecodeError, Experiment> =>
-  override(experimentCodec(), experiment.name)(experiment, settings.map((one) => byPlace(experiment, one)));
+  E.mapLeft((error: DecodeError) => byNames(experiment, error))(
+    override(experimentCodec(), experiment.name)(experiment, settings.map((one) => byPlace(experiment, one))),
+  );
 
 const withPaths = (
   experiment: Experiment,

@@ -20,14 +20,14 @@ const test = suite("board");
 test.before(async () => {
   await writeRun(`${root}/done`, {
     name: "done",
-    config: { pretrain: { steps: 8 }, seed: 3 },
+    config: { pretrain: { steps: 8 }, stages: [{ train: { name: "a-pretrain", steps: 8 } }], seed: 3 },
     stages: ["a-pretrain"],
     done: 1,
     metrics: { "a-pretrain": linesOf(records(1, 8)) },
   });
   await writeRun(`${root}/store/going`, {
     name: "going",
-    config: { pretrain: { steps: 8 }, seed: 4 },
+    config: { pretrain: { steps: 8 }, stages: [{ train: { name: "a-pretrain", steps: 8 } }], seed: 4 },
     stages: ["a-pretrain", "a-finetune"],
     metrics: { "a-pretrain": linesOf(records(1, 2)) },
     pid: Deno.pid,

@@ -29,7 +29,7 @@ test("the command says what is wrong in one paragraph, writes nothing and exits 
   const out = `${folder}/nothing`;
   const wrong = await quickstart("--preset", "smoke", "--out", out, "--set", "pretrain.rates=1");
   assert.is(wrong.code, 1);
-  assert.match(wrong.err, /^error: .*\n {2}got: {6}.*stages\.0\.train\.rates/m);
+  assert.match(wrong.err, /^error: .*\n {2}got: {6}.*pretrain\.rates/m);
   assert.not.match(wrong.err, /at file:/);
   const growth = await quickstart(
     ...["--preset", "smoke", "--device", "cpu", "--out", out, "--arms", "resampler-84-84"],
