@@ -47,7 +47,7 @@ test("the command writes every format, and says what it wrote", async () => {
     "pipelines/cli/cos.ts",
     "runs",
     "query",
-    "pretrain.steps=3",
+    "seed=3",
     "--runs",
     folder,
     "--json",
