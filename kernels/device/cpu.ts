@@ -23,7 +23,7 @@ export interface CpuOptions {
 }
 
 /** The profile of the CPU. */
-export const cpuProfile = (threads: number): DeviceProfile => ({
+export const cpuProfile = (_threads: number): DeviceProfile => ({
   ...noCapabilities,
   provider: "cpu",
   // not the number of threads: results do not depend on it
