@@ -190,7 +190,7 @@ test("NaN and infinities pass through maxima in subgroups", async () => {
   assert.equal([...found.data], [-Infinity, NaN, Infinity]);
 });
 
-test("attention and its gradients under many tiles", async () => {
+test("attention and its gradient under many tiles", async () => {
   const [b, h, q, k, d] = [2, 2, 33, 41, 12];
   const inputs = [
     cs.input("q", [b, h, q, d]),
@@ -207,7 +207,7 @@ test("attention and its gradients under many tiles", async () => {
   const kernels = compile({ outputs }, profile, { attention: true }).kernels.filter((x) =>
     x.kind === "attention"
   );
-  assert.is(kernels.length, 3);
+  assert.is(kernels.length, 2);
   const spaces = kernels.map((x) => [formOf(x), within(spaceOf(x, profile)!, 1)] as const);
   assert.ok(spaces.every(([, all]) => all.length > 20 && all.every((s) => s.kind === "attention")));
   for (const share of [0.2, 0.5, 0.7, 0.9]) {
