@@ -290,7 +290,7 @@ test("without an adapter the CPU is chosen, and one line says why", async () => 
   const named = Effect.map(theDevice(), (d) => d.profile.name).pipe(
     Effect.provide(deviceNamed("cpu", { threads: 3 })),
   );
-  assert.match(await Effect.runPromise(named), /3 threads/);
+  assert.is(await Effect.runPromise(named), name);
 });
 
 test("a software adapter is closed and the CPU computes; a GPU computes without a word", async () => {

@@ -29,7 +29,7 @@ test("whatever a plan depends on gives another", () => {
     compile({ outputs: { z, y } }, profile),
     compile({ outputs: { y, z }, donate: { y: "x" } }, profile),
     compile({ outputs: { y, z }, inputs: [input("w", [2])] }, profile),
-    compile({ outputs: { y, z } }, cpuProfile(3)),
+    compile({ outputs: { y, z } }, { ...profile, attentionUnits: 4 }),
     compile({ outputs: { y, z } }, { ...profile, longestSum: 4 }),
     compile({ outputs: { y, z } }, profile, { fuse: false }),
   ];
