@@ -23,7 +23,7 @@ export interface CpuOptions {
 }
 
 /** The profile of the CPU. */
-export const cpuProfile = (_threads: number): DeviceProfile => ({
+export const cpuProfile: DeviceProfile = {
   ...noCapabilities,
   provider: "cpu",
   // not the number of threads: results do not depend on it
@@ -43,7 +43,7 @@ export const cpuProfile = (_threads: number): DeviceProfile => ({
   maxWorkgroups: 65535,
   longestSum: Infinity,
   maxTurns: Infinity,
-});
+};
 
 /** What the CPU device needs of the runtime that it is in. */
 export interface CpuRuntime {
@@ -94,7 +94,7 @@ export const cpuOn = (
       (opened) => Effect.promise(() => opened.pool.close()),
     ).pipe(
       Effect.map((opened) => ({
-        profile: cpuProfile(threads),
+        profile: cpuProfile,
         load: (plan, beside) => loadCpuProgram(opened, plan, beside),
       })),
     ),

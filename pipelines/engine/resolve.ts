@@ -1,5 +1,5 @@
 /** An experiment with the files that it names looked at: the parts of its model, and the content of all that it reads. */
-import { ConfigError, type LlamaConfig, type VisionTower } from "@chain-of-sight/core";
+import { type LlamaConfig, type VisionTower } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { DataError } from "../base/data_error.ts";
@@ -65,24 +65,6 @@ const worldVocabulary = (world: NonNullable<Experiment["world"]>): number => {
   const key = hashOf(world), known = vocabularies.get(key) ?? vocabularyOf(tokenizerFor(world));
   vocabularies.set(key, known);
   return known;
-};
-
-/**
- * An experiment on the drawn world with the encoder and a decoder of this repository, which names no files.
- * @throws {ConfigError} for any other.
- */
-export const resolveDrawn = (experiment: Experiment): Resolved => {
-  const { world, model: { vision } } = experiment;
-  const decoder = world && smallDecoder(experiment, worldVocabulary(world));
-  if (decoder === undefined || vision.from === "huggingface" || mixturesOf(experiment).length > 0) {
-    throw new ConfigError({
-      op: experiment.name,
-      got: "an experiment that names files",
-      expected: "one on the drawn world, with an encoder and a decoder of this repository",
-      mend: "run it with `deno task cos train`",
-    });
-  }
-  return { experiment, parts: partsWith(experiment, visionTower, decoder), hashes: {}, lengths: {} };
 };
 
 const towerOf = ({ model: { vision } }: Experiment): Effect.Effect<VisionTower, LoadError> => {

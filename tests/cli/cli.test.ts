@@ -69,7 +69,7 @@ test("what is wrong goes to standard error in a few lines, with the nearest word
     ],
     [
       ["ablate", "--set", "pretrain.steps=many"],
-      /pretrain\.steps: "many"[^]*pretrain\.steps is 500 unless set/,
+      /pretrain\.steps: "many"[^]*pretrain\.steps is 480 unless set/,
     ],
     [["finetune", "--arm", "cos-20-8", "--device", "cpu"], /cos-20-8[^]*the nearest is cos-20-8/],
     [["report", `${folder}/none`], /no such file or folder/],

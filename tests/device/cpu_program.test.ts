@@ -309,7 +309,7 @@ test("text: equal kernels share a function, loops are of lanes, products call a 
   const x = cs.input("x", [256, 64]), w = cs.input("w", [64, 64]), u = cs.input("u", [64, 64]);
   const plan = compile(
     { outputs: { y: cs.matmul(u)(cs.matmul(w)(x)), z: cs.softmax(-1)(x) } },
-    cpuProfile(2),
+    cpuProfile,
   );
   const relaxed = renderModule(plan, { relaxed: true }), plain = renderModule(plan, { relaxed: false });
   const products = relaxed.phases.filter(({ phase }) => phase.label.startsWith("matmul"));

@@ -189,7 +189,7 @@ test("cpu: refused text names the ops of the kernel", async () => {
   const x = cs.input("x", [6]);
   const y = cs.sqrt(x), line = here();
   const z = cs.matmul(cs.input("b", [3, 3]))(cs.input("a", [3, 3]));
-  const plan = compile({ outputs: { y, z } }, cpuProfile(2));
+  const plan = compile({ outputs: { y, z } }, cpuProfile);
   // one that the assembler refuses, one that it takes and the machine refuses
   for (const wrong of ["f32x4.sqroot", "i32x4.neg (i32.const 1) drop f32x4.sqrt"]) {
     const device = await cpuByHand((text) => text.replaceAll("f32x4.sqrt", wrong));
@@ -202,7 +202,7 @@ test("cpu: refused text names the ops of the kernel", async () => {
 test("cpu: a thread that traps, and one that dies, name what ran; closing is clean", async () => {
   const x = cs.input("x", [9]);
   const y = cs.sqrt(x), line = here();
-  const plan = compile({ outputs: { y } }, cpuProfile(2));
+  const plan = compile({ outputs: { y } }, cpuProfile);
   const traps = await cpuByHand((text) =>
     text.replace(/\(func \$k0 .*\n.*/, (head) => `${head}\n unreachable`)
   );

@@ -101,7 +101,7 @@ test("cpu: 500 steps take no more of the device's memory, and learn", async () =
     inTurn: turns(),
     nextId: () => 0,
   };
-  const plan = compile(flatSource(), cpuProfile(2));
+  const plan = compile(flatSource(), cpuProfile);
   const program = await Effect.runPromise(Scope.provide(loadCpuProgram(device, plan), scope));
   await Effect.runPromise(program.write(flatStart()));
   const used = arena.used(), size = arena.memory.buffer.byteLength, losses: number[] = [];

@@ -200,7 +200,7 @@ test("slices of loops, and tensors in several windows", async () => {
 test("the CPU refuses f16 when a description is compiled, by name and with what to do", () => {
   const x = cs.input("x", [3]), y = cs.cast("f32")(cs.mul(cs.cast("f16")(x), 2));
   assert.throws(
-    () => compile({ outputs: { y } }, cpuProfile(1)),
+    () => compile({ outputs: { y } }, cpuProfile),
     (e: Error) =>
       e instanceof cs.DTypeError && /CPU/.test(e.message) && /precision "f32".*shader-f16/.test(e.message) &&
       /half\.test\.ts/.test(e.message),

@@ -21,7 +21,7 @@ const test = suite("passes");
 
 const profiles: Readonly<Record<string, DeviceProfile>> = {
   "any GPU": portableProfile,
-  "a CPU": cpuProfile(2),
+  "a CPU": cpuProfile,
   "short sums, no attention": { ...portableProfile, longestSum: 16, attention: false },
 };
 
@@ -79,7 +79,7 @@ test("a plan holds the tiles of its kernels, and tells them", () => {
   for (const { kernel } of stepsOf(plan)) assert.ok(plan.schedules.has(kernel));
   assert.match(explainText(plan), /matmul 1x256x256x96 .*staged 64x64x16 of 8x8/);
   assert.ok(explain(plan).kernels.every((k) => k.tiles.length > 0));
-  const { schedules } = compile({ outputs }, cpuProfile(2));
+  const { schedules } = compile({ outputs }, cpuProfile);
   assert.is(schedules.size, 0, "the CPU back end tiles by itself");
 });
 

@@ -88,7 +88,7 @@ test("a stack of loops may be longer, as every turn counts in its own part", () 
 });
 
 test("the CPU: tensors beyond its memory", () => {
-  const cpu = cpuProfile(1);
+  const cpu = cpuProfile;
   refused(
     cpu,
     cs.exp(cs.input("x", [2 ** 15, 2 ** 15])),

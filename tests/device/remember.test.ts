@@ -9,11 +9,11 @@ import { flatSource } from "../../bench/flat.ts";
 
 const test = suite("remembered plans");
 
-const gpu: DeviceProfile = { ...cpuProfile(2), provider: "deno", attentionUnits: 64 };
+const gpu: DeviceProfile = { ...cpuProfile, provider: "deno", attentionUnits: 64 };
 
 test("a description that is described again has its plan and its texts already", () => {
-  const source = flatSource(), plan = compile(source, cpuProfile(2)), dialect = { relaxed: true };
-  assert.is(compile(flatSource(), cpuProfile(2)), plan);
+  const source = flatSource(), plan = compile(source, cpuProfile), dialect = { relaxed: true };
+  assert.is(compile(flatSource(), cpuProfile), plan);
   assert.is(renderModule(plan, dialect), renderModule(plan, dialect));
   const there = compile(source, gpu);
   assert.is(dispatchesOf(there, gpu), dispatchesOf(there, gpu));
@@ -21,7 +21,7 @@ test("a description that is described again has its plan and its texts already",
 });
 
 test("whatever a plan depends on gives another", () => {
-  const x = input("x", [4, 8]), y = mul(x, x), z = sum({ axes: [1] })(y), profile = cpuProfile(2);
+  const x = input("x", [4, 8]), y = mul(x, x), z = sum({ axes: [1] })(y), profile = cpuProfile;
   const plan = compile({ outputs: { y, z } }, profile);
   assert.is(compile({ outputs: { y, z } }, profile), plan);
   const others = [
@@ -45,7 +45,7 @@ test("a plan goes with its description", async () => {
   v8.setFlagsFromString("--expose-gc");
   const collect = vm.runInNewContext("gc") as () => void, dialect = { relaxed: true };
   const made = (width: number): WeakRef<object> => {
-    const x = input("x", [width, 4]), plan = compile({ outputs: { y: mul(x, x) } }, cpuProfile(2));
+    const x = input("x", [width, 4]), plan = compile({ outputs: { y: mul(x, x) } }, cpuProfile);
     renderModule(plan, dialect);
     return new WeakRef(plan);
   };

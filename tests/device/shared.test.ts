@@ -122,7 +122,7 @@ donation("one input for two results is refused", () => {
   const a = input("a", [4]), x = input("x", [4]);
   const source = { outputs: { first: mul(x, 2), second: add(x, a) }, donate: { first: "a", second: "a" } };
   assert.throws(
-    () => compile(source, cpuProfile(1)),
+    () => compile(source, cpuProfile),
     /outputs first and second for the input a.*leave second/,
   );
 });

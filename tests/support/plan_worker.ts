@@ -73,7 +73,7 @@ export interface PlanAnswer {
 self.onmessage = ({ data: after }: MessageEvent<boolean>): void => {
   const before = new Set(after ? reversed() : []),
     source = stepOf("state"),
-    plan = compile(source, cpuProfile(2));
+    plan = compile(source, cpuProfile);
   const results = Object.values(source.outputs);
   const answer: PlanAnswer = {
     text: `${renderModule(plan, { relaxed: true }).text}${JSON.stringify(plan.memory.slots)}`,

@@ -49,7 +49,7 @@ if (import.meta.main) {
   const form = { precision: "f32", images: Number(images), remat, micro: 1 } as const;
   const training = plannedTraining(smallConfig(name, Number(images)), stage, form);
   const bytes = what === "taken"
-    ? await taken(compile(stepSource(training).source, cpuProfile(THREADS)))
+    ? await taken(compile(stepSource(training).source, cpuProfile))
     : estimateOf(training, planDevices["h100-f32"]).memory.peak;
   console.log(bytes);
 }

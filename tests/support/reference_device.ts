@@ -101,5 +101,5 @@ const load: DeviceService["load"] = (plan, beside = []) =>
 
 /** The services of the reference device. */
 export const referenceServices: Promise<Context.Context<Device>> = Promise.resolve(
-  Context.make(theDevice(), { profile: { ...cpuProfile(1), name: "reference" }, load }),
+  Context.make(theDevice(), { profile: { ...cpuProfile, name: "reference" }, load }),
 );
