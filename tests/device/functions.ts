@@ -56,6 +56,18 @@ export const functionCases: readonly DeviceCase[] = [
     [unit("x", 5, 7)],
     (x) => cs.add(clipped(x!), cs.mul(x!, cs.stopGradient(cs.sin(x!)))),
   ),
+  made(
+    "one rule for tensors of several shapes, with a number that they share, and sums of their squares",
+    ["foreach", "foreachSum"],
+    [unit("a", 5, 7), unit("b", 3), unit("c", 2, 3, 4), unit("rate")],
+    (a, b, c, rate) => {
+      const tensors = [a!, b!, c!];
+      const moved = cs.foreach(
+        tensors.map((x) => ({ args: [x], rule: (t: Tensor) => [cs.sub(t, cs.mul(rate!, cs.tanh(t)))] })),
+      ).map(([y]) => y!);
+      return cs.concat([...moved, ...cs.squaredNorms(tensors)].map((y) => cs.reshape([-1])(y)), 0);
+    },
+  ),
   made("a copy", ["copy"], [unit("x", 4, 6)], (x) => cs.mul(cs.copy("it")(cs.exp(x!)), x!)),
   // the step is data: one program draws anew in every step
   ...[0, 1, 1e6].map((n) =>
