@@ -31,6 +31,8 @@ export const layers: Readonly<Record<string, string>> = {
   engine: "experiments as jobs by content in a store, run here, by workers, or one after the other",
   ablations: "families of arms, their summaries and figures",
   ask: "questions to a trained model, attention maps, export",
+  web: "pages that run in a browser: modules without Deno or Node",
+  site: "a trained model as a site of static files, and its server",
   report: "reports and results",
   board: "runs in a browser",
   notebooks: "what the notebooks call",

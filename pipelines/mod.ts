@@ -249,6 +249,7 @@ export * from "./stages/source.ts";
 export * from "./configs/spread.ts";
 export * from "./stages/stage.ts";
 export * from "./stages/vision.ts";
+export * from "./stages/writer.ts";
 export * from "./stages/vision_config.ts";
 export * from "./stages/vision_data.ts";
 export * from "./terminal/progress.ts";

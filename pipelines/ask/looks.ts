@@ -30,7 +30,7 @@ import {
   type VisionTower,
   windowsPerSide,
 } from "@chain-of-sight/core";
-import { compileFor, type Device, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type Source, theDevice } from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import type { PlacedBridge } from "../stages/model.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
@@ -134,16 +134,16 @@ const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
 };
 
 /**
- * The decoder's attention of every token of the answer, chosen from position `first` on, to the visual tokens from
- * position `at` on, `[answer, n]`: mean over heads and blocks.
+ * The decoder's attention of `count` positions from `first` on to the visual tokens from position `at` on, `[count, n]`:
+ * mean over heads and blocks.
  */
-const towardsOf = (logits: Tensor, visual: Tensor, at: number, first: number, answer: number): Tensor => {
+const towardsOf = (logits: Tensor, visual: Tensor, at: number, first: number, count: number): Tensor => {
   const before = new Set(attentionsOf([visual]));
   const blocks = attentionsOf([logits]).filter((node) => !before.has(node));
   const rows = blocks.map((node) => {
     const [, s] = node.args[1]!.shape.slice(1) as [number, number];
     const weights = reshape([node.args[0]!.shape[2]!, s])(overHeads(node));
-    return sliceAxis(1, at, at + visual.shape[1]!)(sliceAxis(0, first, first + answer)(weights));
+    return sliceAxis(1, at, at + visual.shape[1]!)(sliceAxis(0, first, first + count)(weights));
   });
   return mul(rows.reduce((a, b) => add(a, b)), 1 / rows.length);
 };
@@ -158,6 +158,24 @@ export interface Exchange {
   readonly given: Readonly<Record<string, NdArray>>;
 }
 
+/** Text lengths share a program up to multiples of this many tokens; what follows a text changes nothing before it. */
+const LENGTHS = 16;
+
+/**
+ * The attention of every text position behind the image to the visual tokens, `towards` of `[positions, n]`, and of the
+ * bridge, `scale.0` and so on; the image is at position `at`, and there are `length` tokens of text.
+ */
+const looksSource = (writer: Writer, layout: Layout, at: number, length: number): Source => {
+  const { all, llama } = heldParams(writer), visual = writer.images!.describe(all, 1);
+  const n = writer.images!.tokens, text = llamaEmbed(llama, input("ids", [1, length], "i32"));
+  const whole = concat([sliceAxis(1, 0, at)(text), visual, sliceAxis(1, at, length)(text)], 1);
+  const lengths = broadcastTo([1])(constant(n + length, "i32"));
+  const { logits_bv } = prefill(writer.decoder)(llama, whole, lengths);
+  const first = at + n - 1, towards = towardsOf(logits_bv, visual, at, first, n + length - first);
+  const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
+  return { outputs: { towards, ...Object.fromEntries(scales) } };
+};
+
 /** Where every token of an answer looked, from one more pass over the whole text. */
 export const looksAt = (
   writer: Writer,
@@ -169,23 +187,17 @@ export const looksAt = (
     // the last token is chosen at the one before it
     const all = [...prompt, ...answer].slice(0, -1), ids = all.filter((id) => id !== IMAGE_ID);
     const n = writer.images?.tokens ?? 0, at = all.indexOf(IMAGE_ID);
-    const plan = yield* described(() => {
-      const { all, llama } = heldParams(writer), visual = writer.images!.describe(all, 1);
-      const text = llamaEmbed(llama, input("ids", [1, ids.length], "i32"));
-      const whole = concat([sliceAxis(1, 0, at)(text), visual, sliceAxis(1, at, ids.length)(text)], 1);
-      const length = broadcastTo([1])(constant(n + ids.length, "i32"));
-      const { logits_bv } = prefill(writer.decoder)(llama, whole, length);
-      const towards = towardsOf(logits_bv, visual, at, n + prompt.length - 2, answer.length);
-      const scales = bridgeWeights(visual, layout).map((w, s) => [`scale.${s}`, w] as const);
-      return compileFor(device, { outputs: { towards, ...Object.fromEntries(scales) } });
-    });
+    const length = Math.ceil(ids.length / LENGTHS) * LENGTHS;
+    const plan = yield* described(() => compileFor(device, looksSource(writer, layout, at, length)));
     const program = yield* device.load(plan);
     yield* uploadLazies(program, "params", writer.params);
-    yield* writeKnown(program, { ...given, ids: i32([1, ids.length], ids) });
+    const padded = [...ids, ...Array.from({ length: length - ids.length }, () => ids[0]!)];
+    yield* writeKnown(program, { ...given, ids: i32([1, length], padded) });
     yield* program.run;
     const read = yield* program.read(Object.keys(plan.outputs));
     const bridge = layout.scales.map((_, s) => read[`scale.${s}`]!);
+    const first = prompt.length - 1 - at;
     return answer.map((_, t) =>
-      looksOf(layout, Array.from(read.towards!.data.slice(t * n, (t + 1) * n)), bridge)
+      looksOf(layout, Array.from(read.towards!.data.slice((first + t) * n, (first + t + 1) * n)), bridge)
     );
   }));

@@ -16,6 +16,7 @@ import { isArtefact } from "../runs/run_scores.ts";
 import { notice, print } from "../terminal/output.ts";
 import { oneLine } from "../terminal/visible.ts";
 import { withDownloads } from "../weights/huggingface/hub.ts";
+import { exportWeb } from "./export_web.ts";
 import { choiceFlag, directoryArgument, downloadFlag, jsonFlag, optionalText, switchFlag } from "./flags.ts";
 
 const parts = {
@@ -57,8 +58,7 @@ const parts = {
   json: jsonFlag,
 };
 
-/** The command. */
-export const command = Command.make(
+const runs = Command.make(
   "export",
   parts,
   ({ directory: path, format, out, arm, floats, weights, checkpoint, download, all, json }) =>
@@ -97,3 +97,6 @@ export const command = Command.make(
       print(json ? JSON.stringify({ format, files }, null, 2) : files.join("\n"));
     }).pipe((run) => download ? withDownloads(run) : run),
 );
+
+/** The command. */
+export const command = runs.pipe(Command.withSubcommands([exportWeb]));

@@ -115,6 +115,12 @@ export const groups: readonly Group[] = [
         load: () => import("./ask.ts"),
       },
       {
+        name: "web",
+        about: "Serves the pages of a trained model, which run in a browser, on this machine.",
+        examples: [["--site site", "what cos export web wrote"]],
+        load: () => import("./web.ts"),
+      },
+      {
         name: "configs",
         about: "Lists the configurations of the paper's tables, of rivals and controls.",
         examples: [["", "all of them in a table"], ["cos-80-1296", "one in full"]],
@@ -197,6 +203,10 @@ export const groups: readonly Group[] = [
             "decoder, tokenizer, encoder and bridge",
           ],
           ["runs --format tensorboard --out events", "every training below a folder"],
+          [
+            "web --out site",
+            "pages that ask the shipped model in a browser, for any static host",
+          ],
         ],
         load: () => import("./export.ts"),
       },

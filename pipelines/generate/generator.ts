@@ -15,7 +15,7 @@ import {
   type Program,
   type Source,
   theDevice,
-} from "@chain-of-sight/kernels";
+} from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";

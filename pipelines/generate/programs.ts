@@ -39,7 +39,7 @@ import {
   tensors,
   type Tree,
 } from "@chain-of-sight/core";
-import type { Source } from "@chain-of-sight/kernels";
+import type { Source } from "@chain-of-sight/kernels/portable";
 import type { LazyArray } from "../weights/lazy.ts";
 import type { Decoding } from "./decoding.ts";
 

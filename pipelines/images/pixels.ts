@@ -1,6 +1,5 @@
 /** Pixels as the encoder reads them. */
 import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
-import { imageAt, type PictureSet } from "./picture_set.ts";
 
 // 256 values per colour: normalising is a look-up.
 const table = Float32Array.from(
@@ -29,7 +28,3 @@ export const stackedPixels = (
   for (let i = 0; i < batch; i++) normalise(pictures[Math.min(i, pictures.length - 1)]!, out, i * size);
   return ndarray("f32", [batch, side, side, 3], out);
 };
-
-/** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
-export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray =>
-  stackedPixels(indices.map((index) => imageAt(set, side, index)), side);

@@ -1,17 +1,15 @@
 /** Answers of a model to batches of questions about stored features. */
-import { input, type NdArray, type Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
-import type { Writer } from "../generate/programs.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FeatureSet, gatherFeatures } from "../train/features.ts";
-import { cellsOf } from "../vision/tower.ts";
-import type { LazyArray, UploadError } from "../weights/lazy.ts";
-import { levelsRead, modelOf, type ModelParts, type PlacedBridge, viewsRead } from "./model.ts";
+import type { UploadError } from "../weights/lazy.ts";
+import { levelsRead } from "./model.ts";
+import { featureInputs, type ModelWeights, writerOf } from "./writer.ts";
 
 /** A question to be answered about a picture. */
 export interface Asking {
@@ -33,13 +31,7 @@ export type Answerer = (
 ) => Effect.Effect<readonly string[], GenerationError>;
 
 /** What an answerer needs to know. */
-export interface AnswererOptions {
-  /** The model around the bridge. */
-  readonly model: ModelParts;
-  /** Its bridge. */
-  readonly bridge: PlacedBridge;
-  /** Parameters of the model. */
-  readonly params: Tree<LazyArray>;
+export interface AnswererOptions extends ModelWeights {
   /** The encoding. */
   readonly tokenizer: Tokenizer;
   /** Questions per submit. */
@@ -49,34 +41,6 @@ export interface AnswererOptions {
   /** Most tokens of an answer. */
   readonly tokens: number;
 }
-
-/** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
-export const writerOf = (
-  { model: parts, bridge, params }: Pick<AnswererOptions, "model" | "bridge" | "params">,
-): Writer => {
-  const { tower, decoder } = parts, model = modelOf(parts, bridge);
-  const cells = cellsOf(tower, viewsRead(bridge)), { width } = tower.config;
-  return {
-    decoder,
-    specs: model.specs,
-    params,
-    ...(parts.adapter === undefined ? {} : { alpha: parts.adapter.alpha }),
-    images: {
-      tokens: model.visualTokens,
-      describe: (held, rows) =>
-        model.visual(held, {
-          features: tower.levels.map((_, i) => input(`features.${i}`, [rows, cells, width])),
-        }),
-    },
-  };
-};
-
-/** Of the features of some pictures, the levels that a bridge reads, as the inputs of {@link writerOf}. */
-export const featureInputs = (
-  features: readonly NdArray[],
-  levels: readonly number[],
-): Readonly<Record<string, NdArray>> =>
-  Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
 
 /** Puts a model on the device for as long as the scope lives. */
 export const openAnswerer = (

@@ -16,7 +16,7 @@ import { needOf } from "../text/rows.ts";
 import type { TemplateError } from "../text/template.ts";
 import type { FeatureStoreError } from "../train/feature_rows.ts";
 import type { FeatureStore } from "../train/feature_store.ts";
-import { featureInputs, writerOf } from "./answer.ts";
+import { featureInputs, writerOf } from "./writer.ts";
 import { levelsRead, type ModelParts, type ModelState } from "./model.ts";
 
 /** A question and the image that it is asked about. */

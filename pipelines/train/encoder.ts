@@ -10,7 +10,7 @@ import {
   type VitParams,
   vitSpecs,
 } from "@chain-of-sight/core";
-import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
+import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { encodedViews, type EncoderViews } from "../vision/tower.ts";

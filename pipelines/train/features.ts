@@ -2,7 +2,7 @@
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { countAt, type PictureSet } from "../images/picture_set.ts";
+import { countAt, type PictureSet, pixelsOf } from "../images/picture_set.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
@@ -11,7 +11,6 @@ import type { VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, load, save } from "../weights/checkpoint.ts";
 import type { UploadError } from "../weights/lazy.ts";
 import { openEncoder } from "./encoder.ts";
-import { pixelsOf } from "../images/pixels.ts";
 
 /** Features of a set, in the order of its scenes. */
 export interface FeatureSet {

@@ -15,7 +15,7 @@ import {
   type Tree,
   updateOf,
 } from "@chain-of-sight/core";
-import type { Source } from "@chain-of-sight/kernels";
+import type { Source } from "@chain-of-sight/kernels/portable";
 import { described, donated, stateSource, type StepSource } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
 

@@ -7,7 +7,7 @@ import {
   type Program,
   type Source,
   theDevice,
-} from "@chain-of-sight/kernels";
+} from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { additionsOf, microBatchesOf, microSources } from "./micro_batches.ts";

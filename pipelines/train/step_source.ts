@@ -16,7 +16,7 @@ import {
   type Tree,
   unscaled,
 } from "@chain-of-sight/core";
-import type { Source } from "@chain-of-sight/kernels";
+import type { Source } from "@chain-of-sight/kernels/portable";
 import { mixedOf } from "./precision.ts";
 import type { Training } from "./training.ts";
 

@@ -5,12 +5,6 @@ import * as assert from "uvu/assert";
 
 const root = new URL("../../", import.meta.url);
 
-interface Module {
-  readonly specifier: string;
-  readonly local?: string;
-  readonly dependencies?: readonly { readonly specifier: string }[];
-}
-
 const deno = async (args: readonly string[], cwd: URL = root): Promise<string> => {
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -22,10 +16,40 @@ const deno = async (args: readonly string[], cwd: URL = root): Promise<string> =
   return new TextDecoder().decode(stdout);
 };
 
-/** Modules of this repository in the closure of a file, types left out. */
-const closureOf = async (entry: string): Promise<readonly Module[]> => {
-  const { modules } = JSON.parse(await deno(["info", "--json", entry])) as { readonly modules: Module[] };
-  return modules.filter(({ specifier }) => specifier.startsWith(root.href));
+const packages: Readonly<Record<string, string>> = {
+  "@chain-of-sight/core": "core/mod.ts",
+  "@chain-of-sight/kernels": "kernels/mod.ts",
+  "@chain-of-sight/kernels/portable": "kernels/portable.ts",
+  "@chain-of-sight/kernels/assemble": "kernels/device/cpu_assemble.ts",
+  "@chain-of-sight/kernels/thread": "kernels/device/cpu_worker_web.ts",
+};
+
+/** Specifiers that a source takes values from: statements of types alone, whole or by name, are left out. */
+const valuesFrom = (source: string): readonly string[] => [
+  ...[...source.matchAll(/^(?:import|export)\s+(type\s)?(?:(\{[^}]*\}|\*[^;]*?|\w+)\s+from\s+)?"([^"]+)"/gm)]
+    .filter(([, type, names]) =>
+      type === undefined && (names === undefined || !names.startsWith("{") ||
+        names.slice(1, -1).split(",").some((name) => name.trim() !== "" && !name.trim().startsWith("type ")))
+    ).map(([, , , specifier]) => specifier!),
+  ...[...source.matchAll(/import\("([^"]+)"\)/g)].map(([, specifier]) => specifier!),
+];
+
+/** Modules of this repository whose values reach some entries. */
+const closureOf = (entries: readonly string[]): ReadonlyMap<string, string> => {
+  const found = new Map<string, string>(), waiting = [...entries];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (found.has(path) || !path.endsWith(".ts")) continue;
+    const source = Deno.readTextFileSync(new URL(path, root));
+    found.set(path, source);
+    for (const specifier of valuesFrom(source)) {
+      const known = packages[specifier];
+      if (known !== undefined) waiting.push(known);
+      if (specifier.startsWith(".")) {
+        waiting.push(new URL(specifier, new URL(path, root)).href.slice(root.href.length));
+      }
+    }
+  }
+  return found;
 };
 
 /** What a module has that no page has: an import, or the name of Deno's namespace outside comments and strings. */
@@ -39,17 +63,16 @@ const missingInPages = (source: string): readonly string[] => [
 const pages = suite("pages");
 
 pages(
-  "the portable face of kernels needs neither Deno nor Node",
-  async () => {
+  "the portable face of kernels, and every module of pipelines/web, needs neither Deno nor Node",
+  () => {
     const entries = ["kernels/web.ts", "kernels/device/cpu_worker_web.ts"];
-    const list = `${await Deno.makeTempDir()}/all.ts`;
-    await Deno.writeTextFile(list, entries.map((path) => `import "${new URL(path, root)}";`).join("\n"));
-    const closure = await closureOf(list);
-    assert.ok(closure.length > 120, `${closure.length} modules`);
-    const found = closure.filter(({ specifier }) => specifier.endsWith(".ts")).flatMap(({ specifier }) =>
-      missingInPages(Deno.readTextFileSync(new URL(specifier))).map((name) =>
-        `${specifier.slice(root.href.length)}: ${name}`
-      )
+    for (const { name } of Deno.readDirSync(new URL("pipelines/web", root))) {
+      if (name.endsWith(".ts")) entries.push(`pipelines/web/${name}`);
+    }
+    const closure = closureOf(entries);
+    assert.ok(closure.size > 180, `${closure.size} modules`);
+    const found = [...closure].flatMap(([path, source]) =>
+      missingInPages(source).map((name) => `${path}: ${name}`)
     );
     assert.equal(found, []);
   },

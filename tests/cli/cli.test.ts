@@ -48,6 +48,7 @@ test("every task of deno.json but those of the tests is a short name of one of t
         bench: "bench/main.ts",
         notebooks: "tools/notebooks/main.ts",
         docs: "tools/docs/main.ts",
+        package: "tools/package/make.ts",
       };
       assert.is(entry, own[task.split(":")[0] as keyof typeof own], task);
       assert.is(task.split(":")[1], name, task);

@@ -26,6 +26,7 @@ export const sections: readonly Section[] = [
       page("README.md", "Overview"),
       page("docs/quickstart.md", "Quickstart"),
       page("docs/ask.md", "Ask a model"),
+      page("docs/browser.md", "In a browser"),
     ],
   },
   {

@@ -1,0 +1,74 @@
+/** A trained model as what writes: on features of images, or on images. Pure. */
+import {
+  input,
+  type NdArray,
+  type ParameterSpec,
+  type Tensor,
+  type Tree,
+  type VitParams,
+  vitSpecs,
+} from "@chain-of-sight/core";
+import type { Writer } from "../generate/programs.ts";
+import type { LazyArray } from "../weights/lazy.ts";
+import { cellsOf, encodedViews } from "../vision/tower.ts";
+import { modelOf, type ModelParts, type PlacedBridge, viewsRead } from "./model.ts";
+
+/** A model and its numbers. */
+export interface ModelWeights {
+  /** The model around the bridge. */
+  readonly model: ModelParts;
+  /** Its bridge. */
+  readonly bridge: PlacedBridge;
+  /** Its parameters, without those of the encoder. */
+  readonly params: Tree<LazyArray>;
+}
+
+/** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
+export const writerOf = (
+  { model: parts, bridge, params }: ModelWeights,
+): Writer => {
+  const { tower, decoder } = parts, model = modelOf(parts, bridge);
+  const cells = cellsOf(tower, viewsRead(bridge)), { width } = tower.config;
+  return {
+    decoder,
+    specs: model.specs,
+    params,
+    ...(parts.adapter === undefined ? {} : { alpha: parts.adapter.alpha }),
+    images: {
+      tokens: model.visualTokens,
+      describe: (held, rows) =>
+        model.visual(held, {
+          features: tower.levels.map((_, i) => input(`features.${i}`, [rows, cells, width])),
+        }),
+    },
+  };
+};
+
+/** Of the features of some pictures, the levels that a bridge reads, as the inputs of {@link writerOf}. */
+export const featureInputs = (
+  features: readonly NdArray[],
+  levels: readonly number[],
+): Readonly<Record<string, NdArray>> =>
+  Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
+
+const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
+  tree as Readonly<Record<string, Tree<A>>>;
+
+/** The same model with its encoder before it, so that it reads images: the input `images`, `[rows, side, side, 3]`. */
+export const imageWriter = (weights: ModelWeights, encoder: Tree<LazyArray>): Writer => {
+  const { model: parts, bridge } = weights, { tower } = parts;
+  const writer = writerOf(weights), model = modelOf(parts, bridge), views = viewsRead(bridge);
+  return {
+    ...writer,
+    specs: { vision: vitSpecs(tower.config) as Tree<ParameterSpec>, ...named(writer.specs) },
+    params: { vision: encoder, ...named(writer.params) },
+    images: {
+      tokens: model.visualTokens,
+      describe: (held, rows) => {
+        const { vision, ...rest } = named(held), images = input("images", [rows, views.side, views.side, 3]);
+        const features = encodedViews(tower, views)(vision as unknown as VitParams<Tensor>, images);
+        return model.visual(rest, { features });
+      },
+    },
+  };
+};

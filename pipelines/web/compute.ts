@@ -1,0 +1,2 @@
+/** Script of the threads of the CPU device. */
+import "@chain-of-sight/kernels/thread";
