@@ -5,6 +5,7 @@
  * those that the causal mask keeps from them: 0 times such a number is no number.
  */
 import { type MatrixTile } from "./attention_matrix_tile.ts";
+import { addQueries } from "./attention_matrix_queries.ts";
 import { range, seenText } from "./attention_parts.ts";
 import { literal } from "./dialect.ts";
 import { when } from "./module.ts";
@@ -136,7 +137,7 @@ const pairs = (t: MatrixTile, lse: (i: number) => string, delta: (i: number) => 
     ...t.weigh((i) => `p${i} * (${t.score(i, 1)} - ${delta(i)})`),
     ...t.weigh((i) => `p${i}`, 1),
     "workgroupBarrier();",
-    ...t.addQueries(),
+    ...addQueries(t),
   ];
 };
 
