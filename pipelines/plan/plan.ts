@@ -1,4 +1,5 @@
 /** The plan of a configuration: parameters, work, memory and time of both stages, from descriptions alone. Pure. */
+import { together } from "@chain-of-sight/core";
 import { compile } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
@@ -152,6 +153,7 @@ const stageRow = (
   stage: StageName,
   remat: StepForm["remat"],
   { device, gpus, utilisation }: PlanSettings,
+  near?: number,
 ): StageRow => {
   const { batch, steps } = one[stage], { memory, precision } = device;
   const known = new Map<number, Estimate>();
@@ -162,7 +164,7 @@ const stageRow = (
     return found;
   };
   const holds = (images: number): boolean => memory === null || at(images).memory.peak <= memory;
-  const images = mostThatHold(divisors(batch), holds, (from) => {
+  const images = mostThatHold(divisors(batch), near, holds, (from) => {
     const { peak, activations, data } = at(from).memory, each = (activations + data) / from;
     return ((memory ?? Infinity) - (peak - activations - data)) / each;
   });
@@ -182,14 +184,15 @@ const stageRow = (
 
 /**
  * The greatest of some numbers, given greatest first, that holds; the last where none does. Each trial says what it
- * expects to hold, so that few are tried.
+ * expects to hold, so that few are tried, from one on where that is `near` already.
  */
 const mostThatHold = (
   numbers: readonly number[],
+  near: number | undefined,
   holds: (n: number) => boolean,
   expected: (from: number) => number,
 ): number => {
-  let i = 0;
+  let i = near === undefined ? 0 : numbers.indexOf(near);
   while (i < numbers.length - 1 && !holds(numbers[i]!)) {
     const likely = numbers.findIndex((n) => n <= expected(numbers[i]!));
     i = Math.max(i + 1, likely < 0 ? numbers.length - 1 : likely);
@@ -219,7 +222,11 @@ const stagePlan = (config: NamedConfig, name: StageName, settings: PlanSettings)
   const { specs, visualTokens } = modelOfStage(config, name);
   const trainable = parameterCounts(specs, trainedInStage(config, name));
   const flops = stepFlops(config, name),
-    rows = rematsOf(one, name).map((remat) => stageRow(one, name, remat, settings));
+    // whatever recomputes more holds about as many images at least
+    rows = rematsOf(one, name).reduce<readonly StageRow[]>(
+      (rows, remat) => [...rows, stageRow(one, name, remat, settings, rows.at(-1)?.images)],
+      [],
+    );
   return {
     resolution,
     tokens: { visual: visualTokens, text: textTokens },
@@ -256,25 +263,28 @@ export const plannedTimes = (config: NamedConfig, device: PlanDevice): RelativeT
 
 /** The plan of a configuration. Throws ConfigError for a configuration whose parts do not fit. */
 export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<PlanError, ConfigPlan> =>
-  E.map((config: NamedConfig): ConfigPlan => {
-    const { device, gpus, utilisation } = settings;
-    const [pretrain, finetune] = stageNames.map((name) => stagePlan(config, name, settings)) as [
-      StagePlan,
-      StagePlan,
-    ];
-    return {
-      name: config.name,
-      geometry: config.geometry,
-      trainableParameters: finetune.trainableParameters,
-      device,
-      gpus,
-      utilisation,
-      stages: { pretrain, finetune },
-      gpuHours: hoursOf({ pretrain, finetune }),
-      pretrainingTime: plannedTimes(onOne(config, gpus), device),
-      assumptions: [...assumptions, ...config.assumptions],
-    };
-  })(checked(given, settings));
+  // hundreds of thousands of descriptions, whose places in the program nobody reads
+  E.map((config: NamedConfig): ConfigPlan =>
+    together(() => {
+      const { device, gpus, utilisation } = settings;
+      const [pretrain, finetune] = stageNames.map((name) => stagePlan(config, name, settings)) as [
+        StagePlan,
+        StagePlan,
+      ];
+      return {
+        name: config.name,
+        geometry: config.geometry,
+        trainableParameters: finetune.trainableParameters,
+        device,
+        gpus,
+        utilisation,
+        stages: { pretrain, finetune },
+        gpuHours: hoursOf({ pretrain, finetune }),
+        pretrainingTime: plannedTimes(onOne(config, gpus), device),
+        assumptions: [...assumptions, ...config.assumptions],
+      };
+    })
+  )(checked(given, settings));
 
 /**
  * The plan of a configuration with the cheapest step of each stage compiled for the device. A step that turns out to need
