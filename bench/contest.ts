@@ -169,7 +169,7 @@ export const contest = (
           op: `bench ${c.name}`,
           got: firstLine(e),
           expected: "a run to the end",
-          mend: "choose smaller sizes, or leave the case out with --only",
+          hint: "choose smaller sizes, or leave the case out with --only",
         }),
     });
     return yield* reported;

@@ -105,7 +105,7 @@ export const measureLoad = (
               op: "bench:load",
               got: `other numbers for ${bad}`,
               expected: "those that were written",
-              mend: "report this",
+              hint: "report this",
             }),
           );
         }

@@ -36,7 +36,7 @@ export const command = Command.make(
             op: "--seeds",
             got: seeds.join(","),
             expected: "two seeds or more: their spread is what differences are compared with",
-            mend: "give three",
+            hint: "give three",
           }),
         );
       }

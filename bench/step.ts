@@ -114,7 +114,7 @@ const finite = (loss: number): Effect.Effect<void, BenchError> =>
       op: "bench:step",
       got: `a loss of ${loss}`,
       expected: "a finite number",
-      mend: "the time of a broken step says nothing: report the device and the preset",
+      hint: "the time of a broken step says nothing: report the device and the preset",
     }),
   );
 

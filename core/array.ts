@@ -20,13 +20,13 @@ export const arrayFault = ({ dtype, shape, data }: NdArray): Omit<Fault, "op"> |
     return {
       got: `${kind ?? typeof data} for ${dtype} ${show(shape)}`,
       expected: held.join(" or "),
-      mend: `hold the elements in a ${held[0]}`,
+      hint: `hold the elements in a ${held[0]}`,
     };
   }
   return data.length === sizeOf(shape) ? undefined : {
     got: `${data.length} elements for shape ${show(shape)}`,
     expected: `${sizeOf(shape)} elements`,
-    mend: "pass data whose length is the product of the shape",
+    hint: "pass data whose length is the product of the shape",
   };
 };
 
@@ -70,7 +70,7 @@ export const halved = (name: string, { dtype, shape, data }: NdArray): NdArray =
     op: "f16",
     got: `${data[over]} in ${name}`,
     expected: "numbers up to 65504 in magnitude, the range of f16",
-    mend: "store this parameter as f32, or train in f32",
+    hint: "store this parameter as f32, or train in f32",
   });
 };
 

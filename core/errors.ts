@@ -1,4 +1,4 @@
-/** Typed errors of the language: what was got, what was expected, how to mend it, and the user's line. */
+/** Typed errors of the language: what was got, what was expected, how to fix it, and the user's line. */
 import { originNow } from "./origin.ts";
 
 /** The parts of a language error. */
@@ -10,7 +10,7 @@ export interface Fault {
   /** What was expected. */
   readonly expected: string;
   /** What to do. */
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /** Common shape of the language's errors; match on `_tag`. */
@@ -25,7 +25,7 @@ export abstract class LanguageError extends Error {
   constructor(fault: Fault) {
     const { at } = originNow();
     super(
-      `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}${
+      `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.hint}${
         at === undefined ? "" : ` (${at})`
       }`,
     );

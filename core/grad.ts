@@ -117,11 +117,11 @@ const scalarOf = <Aux>(result: Tensor | readonly [Tensor, Aux]): readonly [Tenso
       op: "grad",
       got,
       expected: "a scalar tensor, shape []",
-      mend: isTensor(value) ? "reduce it with sum() or mean()" : "return the loss, or [loss, aux]",
+      hint: isTensor(value) ? "reduce it with sum() or mean()" : "return the loss, or [loss, aux]",
     });
   }
   if (value.dtype !== "f32") {
-    throw new DTypeError({ op: "grad", got: value.dtype, expected: "f32", mend: "cast the result" });
+    throw new DTypeError({ op: "grad", got: value.dtype, expected: "f32", hint: "cast the result" });
   }
   return [value, aux];
 };
@@ -141,7 +141,7 @@ export const valueAndGrad = <T extends Tree<Tensor>, A extends readonly unknown[
       op: "grad",
       got: `${dtype}${path === "" ? "" : ` at ${path}`} in the first argument`,
       expected: "f32, as that is what is differentiated for",
-      mend: "pass integers and masks as further arguments",
+      hint: "pass integers and masks as further arguments",
     });
   }
   return tracing("grad", entries.map(([, t]) => t), (parameters) => {

@@ -21,7 +21,7 @@ const bind = (node: Tensor<"input">, bindings: Bindings): NdArray => {
         value === undefined ? "nothing" : `${value.dtype} ${show(value.shape)}`
       } for input ${node.attributes.path}`,
       expected: `${node.dtype} ${show(node.shape)}`,
-      mend: "bind every input with its shape and element type",
+      hint: "bind every input with its shape and element type",
     });
   }
   const fault = arrayFault(value);

@@ -65,7 +65,7 @@ export const adaptersOf = <A>(flat: Readonly<Record<string, A>>): Adapters<A> =>
         op: "adaptersOf",
         got: path,
         expected: `${map}.lora_A and ${map}.lora_B`,
-        mend: "give the leaves of adapters alone, both factors of each",
+        hint: "give the leaves of adapters alone, both factors of each",
       });
     }
     out[map] = { lora_A, lora_B };
@@ -95,7 +95,7 @@ const checkConfig = ({ rank, alpha }: Pick<LoraConfig, "rank" | "alpha">): void 
       op: "lora",
       got: `rank ${rank}, alpha ${alpha}`,
       expected: "a whole rank of at least 1 and a finite alpha",
-      mend: "start with rank 64 and alpha 64",
+      hint: "start with rank 64 and alpha 64",
     });
   }
 };
@@ -115,7 +115,7 @@ export const loraSpecs = (specs: Tree<ParameterSpec>, config: LoraConfig): Adapt
       expected: `some of ${maps.slice(0, 3).join(", ")}${
         maps.length > 3 ? ` and ${maps.length - 3} more` : ""
       }`,
-      mend: "choose by the path of the map, without its .weight",
+      hint: "choose by the path of the map, without its .weight",
     });
   }
   return Object.fromEntries(chosen.map((map) => {
@@ -143,7 +143,7 @@ const weightOf = (params: Readonly<Record<string, Tensor>>, map: string, low: Lo
       got: `A ${show(lora_A.shape)} and B ${show(lora_B.shape)} for ${map}, whose weight is ` +
         (weight === undefined ? "not there" : show(weight.shape)),
       expected: "A [rank, in] and B [out, rank] for a weight [out, in]",
-      mend: "make the adapters from the specifications of this model",
+      hint: "make the adapters from the specifications of this model",
     });
   }
   return weight;

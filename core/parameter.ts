@@ -100,7 +100,7 @@ const draw = (key: Key, { shape, dtype, init }: ParameterSpec): NdArray => {
         op: "initialise",
         got: `truncated normal with std ${init.std}, cut ${init.cut}, ${dtype}`,
         expected: "positive std and cut, f32",
-        mend: "use zerosInit for a parameter that starts at 0",
+        hint: "use zerosInit for a parameter that starts at 0",
       });
     }
     fillNormal(data, key, init.std, init.cut);
@@ -160,7 +160,7 @@ export const fit = <T extends Tree<ParameterSpec>>(
       op: model,
       got: bad.slice(0, 4).join("; ") + (bad.length > 4 ? `; and ${bad.length - 4} more` : ""),
       expected: "a tensor of the right shape for every parameter",
-      mend: "build the parameters from the specifications of this model",
+      hint: "build the parameters from the specifications of this model",
     });
   }
   const fitted = specTrees.map(specs, (_, path) => given[path]!);

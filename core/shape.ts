@@ -32,7 +32,7 @@ export const axisOf = (op: string, axis: number, rank: number): number => {
       op,
       got: `axis ${axis} of a tensor with ${rank} axes`,
       expected: `an integer from ${-rank} to ${rank - 1}`,
-      mend: "name an axis that the tensor has",
+      hint: "name an axis that the tensor has",
     });
   }
   return at;
@@ -48,7 +48,7 @@ export const broadcast = (op: string, a: Shape, b: Shape): Shape => {
         op,
         got: `shapes ${show(a)} and ${show(b)}`,
         expected: "axes that are equal or 1, aligned at the last",
-        mend: "reshape or broadcast one of them first",
+        hint: "reshape or broadcast one of them first",
       });
     }
     return m === 1 ? n : m;

@@ -26,7 +26,7 @@ export const layerAt = <T extends Tree<Tensor>>(stacked: T, i: number): Mapped<T
   tensors.map(stacked, (x) => reshape(x.shape.slice(1))(sliceAxis(0, i, i + 1)(x)));
 
 const refuse = (op: string, got: string, expected: string): never => {
-  throw new TreeError({ op, got, expected, mend: "check that the arrays belong to this model" });
+  throw new TreeError({ op, got, expected, hint: "check that the arrays belong to this model" });
 };
 
 /** `before.list.3.after` as its parts, for the path of a list; paths may have anything before the list. */

@@ -27,8 +27,8 @@ export interface Layout {
   readonly scales: readonly Scale[];
 }
 
-const refuse = (got: string, expected: string, mend: string): never => {
-  throw new ConfigError({ op: "layout", got, expected, mend });
+const refuse = (got: string, expected: string, hint: string): never => {
+  throw new ConfigError({ op: "layout", got, expected, hint });
 };
 
 const natural = (n: number): boolean => Number.isInteger(n) && n >= 1;
@@ -208,7 +208,7 @@ export const inflate = (
       op: "inflate",
       got: `parameters of ${params.scales.length} scales`,
       expected: `${source.scales.length}, as the source layout has`,
-      mend: "pass the layout with which the parameters were trained",
+      hint: "pass the layout with which the parameters were trained",
     });
   }
   const scales = target.scales.map((to, t) => {
@@ -230,7 +230,7 @@ export const inflate = (
         op: "inflate",
         got: `${sizeOf(block.queries.shape.slice(0, -1))} queries in scale ${s}`,
         expected: `${g * g * from.queries}`,
-        mend: "pass the layout with which the parameters were trained",
+        hint: "pass the layout with which the parameters were trained",
       });
     }
     return { ...block, queries: repeatQueries(block.queries, g, from.queries, ratio) };

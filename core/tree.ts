@@ -19,7 +19,7 @@ const children = (node: unknown): [string, unknown][] => {
       op: "tree",
       got: `a ${node.constructor.name}`,
       expected: "records and lists",
-      mend: node instanceof Map ? "use Object.fromEntries(map)" : "use [...set]",
+      hint: node instanceof Map ? "use Object.fromEntries(map)" : "use [...set]",
     });
   }
   return Array.isArray(node) ? node.map((v, i) => [String(i), v]) : Object.entries(node as object);
@@ -79,7 +79,7 @@ const checkPaths = (entries: readonly (readonly [string, unknown])[]): void => {
     op: "flatten",
     got: `two leaves at ${twice[0]}`,
     expected: "a path of its own for every leaf",
-    mend: 'use names without dots: `{ a: { b } }` and `{ "a.b" }` have one path',
+    hint: 'use names without dots: `{ a: { b } }` and `{ "a.b" }` have one path',
   });
 };
 
@@ -102,7 +102,7 @@ export const unflatten = <T extends Tree<A>, A, B>(
         missing.length > 8 ? ` and ${missing.length - 8} more` : ""
       }`,
       expected: "a value for every path of the tree",
-      mend: "check that the file or record belongs to this model",
+      hint: "check that the file or record belongs to this model",
     });
   }
   return ops.map(like, (_, path) => flat[path]!);

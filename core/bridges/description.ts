@@ -204,7 +204,7 @@ export const gridOfSite = (op: string, { resolution, patch }: BridgeSite): numbe
     op,
     got: `${resolution} px in patches of ${patch} px`,
     expected: "a whole number of patches per side",
-    mend: `use a multiple of ${patch} px`,
+    hint: `use a multiple of ${patch} px`,
   });
 };
 

@@ -31,7 +31,7 @@ export const expectFeatures = (op: string, { levels, grid, width }: ExpectedFeat
     op,
     got: `features ${features.map((f) => show(f.shape)).join(", ")}`,
     expected: `${levels} level${levels === 1 ? "" : "s"} of shape [b, ${cells}, ${width}]`,
-    mend: "drop the class token, and use a layout of the encoder's resolution",
+    hint: "drop the class token, and use a layout of the encoder's resolution",
   });
 };
 

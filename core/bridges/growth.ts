@@ -3,12 +3,12 @@ import { ConfigError } from "../errors.ts";
 import type { Growth } from "../token_scaling.ts";
 
 /** Refuses a growth that a kind of bridge does not have. */
-export const refuseGrowth = (op: string, growth: Growth, expected: string, mend: string): never => {
+export const refuseGrowth = (op: string, growth: Growth, expected: string, hint: string): never => {
   throw new ConfigError({
     op,
     got: `growth of resolution ${growth.resolution}, global ${growth.global}, local ${growth.local}`,
     expected,
-    mend,
+    hint,
   });
 };
 

@@ -13,6 +13,6 @@ export const growing = (op: string, counts: readonly number[]): readonly number[
     op,
     got: `[${counts}]`,
     expected: "one whole number above 0 or more, each greater than the one before",
-    mend: "sort them from small to large",
+    hint: "sort them from small to large",
   });
 };

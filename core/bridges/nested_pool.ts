@@ -24,7 +24,7 @@ export const nestedPoolRule: BridgeRule<NestedPoolDescription> = {
           op: "nested-pool",
           got: `${side} tokens per side on a ${grid} x ${grid} grid`,
           expected: "a number that divides the grid, so that counts are nested",
-          mend: `choose a divisor of ${grid}`,
+          hint: `choose a divisor of ${grid}`,
         });
       }
       return {

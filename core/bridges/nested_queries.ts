@@ -38,7 +38,7 @@ export const nestedQueriesRule: BridgeRule<NestedQueriesDescription> = {
         op: "nested-queries",
         got: `the first ${counts.at(-1)} of ${most} queries`,
         expected: `at most ${most}`,
-        mend: "use fewer, or make more",
+        hint: "use fewer, or make more",
       });
     }
     const all = counts.map(at);

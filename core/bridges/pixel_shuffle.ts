@@ -20,7 +20,7 @@ export const pixelShuffleRule: BridgeRule<PixelShuffleDescription> = {
         op: "pixel-shuffle",
         got: `squares of ${ratio} patches on a ${grid} x ${grid} grid`,
         expected: "squares that tile the grid",
-        mend: `choose a divisor of ${grid}`,
+        hint: `choose a divisor of ${grid}`,
       });
     }
     const wide = ratio ** 2 * width, specs = { ln: layerNormSpecs(wide), mlp: perceptronSpecs(wide, to) };

@@ -13,7 +13,7 @@ export const sideOn = (op: string, side: number, grid: number): number => {
     op,
     got: `${side} tokens per side on a ${grid} x ${grid} grid`,
     expected: `1 to ${grid}`,
-    mend: "pool to fewer tokens, or raise the resolution",
+    hint: "pool to fewer tokens, or raise the resolution",
   });
 };
 

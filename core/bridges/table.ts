@@ -78,7 +78,7 @@ export const expandBridge = (
         op: "expandBridge",
         got: `start ${start} for ${description.kind}`,
         expected: "source: its parameters do not depend on the number of tokens",
-        mend: "start from the source",
+        hint: "start from the source",
       });
     }
     return ruleOf(description).grow(description, growth, site, start);
@@ -88,7 +88,7 @@ export const expandBridge = (
       op: "expandBridge",
       got: "tiles of tiles",
       expected: "a bridge that sees one picture",
-      mend: "use more tiles at once",
+      hint: "use more tiles at once",
     });
   }
   return {

@@ -22,7 +22,7 @@ export const viewsOf = (tiles: number): (image_bhwc: Tensor) => Tensor => (image
       op: "viewsOf",
       got: `${show(image_bhwc.shape)} in ${tiles} x ${tiles} tiles`,
       expected: `[b, h, w, c] with sides divided by ${tiles}`,
-      mend: "resize the image",
+      hint: "resize the image",
     });
   }
   const parts = pipe(
@@ -45,7 +45,7 @@ export const tiled = (bridge: Bridge, tiles: number): Bridge => {
       op: "tiled",
       got: `${tiles} x ${tiles} tiles of ${bridge.name}`,
       expected: "two or more tiles per side, of a bridge that sees one picture",
-      mend: "tile once",
+      hint: "tile once",
     });
   }
   const count = 1 + tiles * tiles, cells = bridge.grid ** 2, { members, ...one } = bridge;
@@ -63,7 +63,7 @@ export const tiled = (bridge: Bridge, tiles: number): Bridge => {
           op: "tiled",
           got: `features ${show(f.shape)}`,
           expected: `[b, ${count * cells}, d]: ${count} views of ${cells} patches`,
-          mend: "encode the thumbnail and every tile",
+          hint: "encode the thumbnail and every tile",
         });
       });
       const tokens = bridge.apply(params, views), [bv, n, h] = tokens.shape as [number, number, number];

@@ -107,7 +107,7 @@ export const tokenPackerRule: BridgeRule<TokenPackerDescription> = {
         op: "token-packer",
         got: `regions of ${region} on a ${grid} x ${grid} grid`,
         expected: "regions that tile the grid",
-        mend: `choose a divisor of ${grid}`,
+        hint: `choose a divisor of ${grid}`,
       });
     }
     const specs = specsOf(width, levels, to),

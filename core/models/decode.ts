@@ -99,7 +99,7 @@ export const prefill = (
       op: "prefill",
       got: `embeddings ${show(x_btd.shape)}, lengths ${show(lengths_b.shape)}`,
       expected: "embeddings [b, t, d], lengths [b]",
-      mend: "give every row its length",
+      hint: "give every row its length",
     });
   }
   const block = llamaBlock(config, llamaTables(config, t), (q, key, value) => [

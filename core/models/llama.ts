@@ -142,7 +142,7 @@ export const llamaSpecs = (config: LlamaConfig): LlamaParams<ParameterSpec> => {
       op: "llama",
       got: `width ${width}, ${heads} heads, ${kvHeads} key-value heads`,
       expected: "key-value heads that divide heads, and an even number of channels per head",
-      mend: "change the width or the heads",
+      hint: "change the width or the heads",
     });
   }
   return {

@@ -61,7 +61,7 @@ export const mixRows = (text_btd: Tensor, visual: Tensor, after: Tensor): MixedR
         show(after.shape)
       }`,
       expected: "text [b, t, d], images after [b, m], visual tokens [b m, n, d]",
-      mend: "give every row as many places for images",
+      hint: "give every row as many places for images",
     });
   }
   const s = t + m * n, at = iota([1, s, 1], 1), here = iota([1, s], 1);

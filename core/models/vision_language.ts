@@ -99,7 +99,7 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
       op: "visionLanguage",
       got: `${vision.levels.length} feature levels for ${bridge.name}`,
       expected: String(bridge.levels),
-      mend: "name as many blocks as the bridge has levels",
+      hint: "name as many blocks as the bridge has levels",
     });
   }
   const decoderSpecs = llamaSpecs(decoder);
@@ -111,7 +111,7 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
         op: "visionLanguage",
         got: "images",
         expected: "features, as the model has no vision tower",
-        mend: "give the model a tower, or encode the images first",
+        hint: "give the model a tower, or encode the images first",
       });
     }
     const { views } = bridge, encode = vitFeatures(vision.config, vision.levels);
@@ -138,7 +138,7 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
         op: "visionLanguage",
         got: `ids ${show(ids_bt.shape)} beside visual tokens ${show(visual_bnd.shape)}`,
         expected: "ids [b, t] with one row per image",
-        mend: "give every image its text",
+        hint: "give every image its text",
       });
     }
     const [b] = ids_bt.shape as [number, number], { turns } = sight;

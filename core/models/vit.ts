@@ -138,7 +138,7 @@ export const vitSpecs = (config: VitConfig): VitParams<ParameterSpec> => {
       op: "vit",
       got: `${resolution} px in patches of ${patch} px`,
       expected: "a whole number of patches per side",
-      mend: `use a multiple of ${patch} px`,
+      hint: `use a multiple of ${patch} px`,
     });
   }
   const rows = (resolution / patch) ** 2 + (classToken ? 1 : 0);
@@ -229,7 +229,7 @@ export const vitStates =
           op: "vit",
           got: `images of ${image_bhwc.shape[1]} x ${image_bhwc.shape[2]} px`,
           expected: "square images",
-          mend: "resize them to squares, as the paper does",
+          hint: "resize them to squares, as the paper does",
         });
       }
       const tokens_btd = class_embedding === undefined
@@ -263,7 +263,7 @@ export const vitFeatures = (
       op: "vitFeatures",
       got: `levels [${levels}] of ${config.layers} blocks`,
       expected: `block indices from 0 to ${config.layers - 1}`,
-      mend: "count blocks from 0",
+      hint: "count blocks from 0",
     });
   }
   const states = vitStates(config)(params, image_bhwc, Math.max(...levels) + 1);

@@ -38,7 +38,7 @@ export const splitHeads = (heads: number): (x_btc: Tensor) => Tensor => (x_btc: 
         op: "splitHeads",
         got: `${heads} heads of ${c} channels`,
         expected: "a number of heads that divides the channels",
-        mend: "change heads or the width",
+        hint: "change heads or the width",
       });
     }
     const n = lead.length;
@@ -67,7 +67,7 @@ export const repeatHeads = (heads: number): (x_bksd: Tensor) => Tensor => (x_bks
       op: "repeatHeads",
       got: `${heads} heads over ${k} key-value heads`,
       expected: "a whole number of heads per key-value head",
-      mend: "change one of the two",
+      hint: "change one of the two",
     });
   }
   return pipe(

@@ -62,7 +62,7 @@ export const conv2d = (
       op: "conv2d",
       got: `images ${show(x_bhwc.shape)} with weights ${show(weight.shape)} in ${g} groups`,
       expected: "[b, h, w, c] with [d, c / groups, p, q] and groups that divide d",
-      mend: "put the image's channels last and the weight's second",
+      hint: "put the image's channels last and the weight's second",
     });
   }
   const [sy, sx] = sidesOf(stride), [ty, tx] = sidesOf(dilation);
@@ -113,7 +113,7 @@ export const convTranspose2d = (
       op: "convTranspose2d",
       got: `images ${show(x_byxc.shape)} with weights ${show(weight.shape)}`,
       expected: "[b, y, x, c] with [c, d / groups, p, q]",
-      mend: "put the image's channels last and the weight's first",
+      hint: "put the image's channels last and the weight's first",
     });
   }
   const border = borderOf(padding).map(([before, after]) => before + after);

@@ -58,7 +58,7 @@ export const dropout = (key: Tensor, rate: number): (x: Tensor) => Tensor => (x:
       op: "dropout",
       got: `a rate of ${rate}`,
       expected: "0 to 1, the probability that an element is dropped",
-      mend: "0.1 drops a tenth of them",
+      hint: "0.1 drops a tenth of them",
     });
   }
   const kept = less(uniform(x.shape)(key), 1 - rate);

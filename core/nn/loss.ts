@@ -42,7 +42,7 @@ export const crossEntropy = (logits: Tensor, labels: Tensor, ignore: number = IG
         op: "crossEntropy",
         got: `logits ${show(logits.shape)} with labels ${show(labels.shape)}`,
         expected: "labels with the leading axes of the logits",
-        mend: "pass one label per row of logits",
+        hint: "pass one label per row of logits",
       });
     }
     const classes = iota([...lead.map(() => 1), v], lead.length);

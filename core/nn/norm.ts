@@ -63,7 +63,7 @@ export const groupNorm =
         op: "groupNorm",
         got: `${groups} groups of ${c} channels`,
         expected: "a number of groups that divides the channels",
-        mend: "change one of the two",
+        hint: "change one of the two",
       });
     }
     const over = { axes: [1, 3], keep: true } as const, x_bngc = reshape([b, -1, groups, c / groups])(x);

@@ -39,7 +39,7 @@ export const tiles = (p: number): (x_bhwc: Tensor) => Tensor => (x_bhwc: Tensor)
       op: "tiles",
       got: `${show(x_bhwc.shape)} in tiles of ${p}`,
       expected: "[b, h, w, c] with sides that are whole numbers of tiles",
-      mend: "resize the image or change the patch",
+      hint: "resize the image or change the patch",
     });
   }
   return pipe(
@@ -68,7 +68,7 @@ export const windows = (w: number): (x_bnd: Tensor) => Tensor => (x_bnd: Tensor)
       op: "windows",
       got: `${show(x_bnd.shape)} in windows of side ${w}`,
       expected: "[b, g g, d] with a side g that is a whole number of windows",
-      mend: "drop the class token, or change the window",
+      hint: "drop the class token, or change the window",
     });
   }
   return g === w ? reshape([b, 1, n, d])(x_bnd) : together(() =>

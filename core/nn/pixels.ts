@@ -13,7 +13,7 @@ type Image = readonly [number, number, number, number];
 const imageOf = (op: string, x: Tensor, fits: (image: Image) => boolean, expected: string): Image => {
   const image = x.shape as unknown as Image;
   if (x.shape.length === 4 && fits(image)) return image;
-  throw new ShapeError({ op, got: show(x.shape), expected, mend: "put channels last, or pad the image" });
+  throw new ShapeError({ op, got: show(x.shape), expected, hint: "put channels last, or pad the image" });
 };
 
 const whole = (op: string, r: number, x: Tensor): Image =>

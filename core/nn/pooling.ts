@@ -83,7 +83,7 @@ const adaptive = (op: string, fold: Fold) => (size: Sides) => (x_bhwc: Tensor): 
       op,
       got: `${show(x_bhwc.shape)} to ${y} x ${x}`,
       expected: "[b, h, w, c] with sides of at least 1, and two positive sides",
-      mend: "put channels last",
+      hint: "put channels last",
     });
   }
   return pipe(

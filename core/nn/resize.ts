@@ -69,7 +69,7 @@ export const resize =
         op: "resize",
         got: `${show(x_bhwc.shape)} to ${show(size)}`,
         expected: "[..., h, w, c] and two positive sides",
-        mend: "put channels last",
+        hint: "put channels last",
       });
     }
     const [y, x] = size;

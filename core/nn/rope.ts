@@ -106,7 +106,7 @@ const lengthOf = (t: number, { scaling, length, offset = 0 }: RopeOptions): numb
     op: "rope",
     got: "dynamic scaling at a position that is known only at run time",
     expected: "the length of the whole text",
-    mend: "give the tables a length, such as that of the cache",
+    hint: "give the tables a length, such as that of the cache",
   });
 };
 
@@ -123,7 +123,7 @@ export const ropeTables = (t: number, d: number, options: RopeOptions = {}): Rop
         op: "rope",
         got: `${d} channels per head`,
         expected: "an even number",
-        mend: "change the width or the number of heads",
+        hint: "change the width or the number of heads",
       });
     }
     const position = cast("f32")(add(iota([t, 1], 0), offset));

@@ -52,7 +52,7 @@ export const slide = (axis: number, { size, stride = 1, dilation = 1 }: Window):
       op: "slide",
       got: `window ${size}, stride ${stride}, dilation ${dilation} along axis ${a} of ${show(x.shape)}`,
       expected: `positive integers, and an axis of at least ${reach}`,
-      mend: "pad the image or shrink the window",
+      hint: "pad the image or shrink the window",
     });
   }
   const before = x.shape.slice(0, a), after = x.shape.slice(a + 1);

@@ -20,7 +20,7 @@ export const squeeze = (axes?: readonly number[]): (x: Tensor) => Tensor => (x: 
       op: "squeeze",
       got: `axes ${axes} of ${show(x.shape)}`,
       expected: "axes of length 1",
-      mend: "sum or slice the others",
+      hint: "sum or slice the others",
     });
   }
   return reshape(x.shape.filter((n, i) => named === undefined ? n !== 1 : !named.includes(i)))(x);
@@ -39,7 +39,7 @@ export const tile = (times: readonly number[]): (x: Tensor) => Tensor => (x: Ten
       op: "tile",
       got: `${show(times)} times ${show(x.shape)}`,
       expected: "one whole number per axis",
-      mend: "give 1 for axes that stay",
+      hint: "give 1 for axes that stay",
     });
   }
   const apart = reshape(x.shape.flatMap((n) => [1, n]))(x);
@@ -65,7 +65,7 @@ export const split = (lengths: readonly number[], axis = -1): (x: Tensor) => rea
       op: "split",
       got: `lengths ${show(lengths)} of axis ${a} of ${show(x.shape)}`,
       expected: `lengths that add up to ${x.shape[a]}`,
-      mend: "name every part",
+      hint: "name every part",
     });
   }
   let at = 0;
@@ -87,7 +87,7 @@ export const padWith =
         op: "padWith",
         got: `borders ${show(low)} and ${show(high)} of ${show(x.shape)}`,
         expected: mode === "edge" ? "one per axis, not below 0" : "one per axis, shorter than it",
-        mend: "use pad() for a constant border",
+        hint: "use pad() for a constant border",
       });
     }
     const one = (t: Tensor, a: number, from: number, to: number, length: number): Tensor =>

@@ -66,7 +66,7 @@ const checkOperands = (op: AttentionOp, args: readonly Tensor[]): void => {
       op,
       got: `queries ${show(q!.shape)}, keys ${show(k!.shape)}, values ${show(v!.shape)}`,
       expected: "[b, h, q, d] with [b, g, s, d] twice, h a multiple of g, at least one key",
-      mend: "split heads first, and give every batch its keys",
+      hint: "split heads first, and give every batch its keys",
     });
   }
   if (table !== undefined) checkSegments(op, table, q!.shape, k!.shape);

@@ -29,7 +29,7 @@ export interface CustomRule {
 }
 
 const refuse = (got: string, expected: string): never => {
-  throw new ShapeError({ op: "call", got, expected, mend: "give every parameter an argument of its form" });
+  throw new ShapeError({ op: "call", got, expected, hint: "give every parameter an argument of its form" });
 };
 
 /** The record of calls. Its values and derivatives concern all results at once: the transforms treat it by name. */

@@ -53,7 +53,7 @@ export const oneFunction = <F extends ClosedFunction>(
       op: "function",
       got: `a body that reads ${free.op} ${JSON.stringify(free.attributes)}`,
       expected: "a body that reads its parameters alone",
-      mend: "make a parameter of it",
+      hint: "make a parameter of it",
     });
   }
   const made = make(functions++);

@@ -23,7 +23,7 @@ export const matmulRecord: OpRecord<"matmul"> = {
         op: "matmul",
         got: `${show(p)} x ${show(q)}`,
         expected: "[..., M, K] x [..., K, N] with equal K",
-        mend: p.length >= 2 && q.length >= 2 && p.at(-1) === q.at(-1)
+        hint: p.length >= 2 && q.length >= 2 && p.at(-1) === q.at(-1)
           ? "transpose the second operand"
           : "check the inner axes",
       });

@@ -15,7 +15,7 @@ interface Named {
 }
 
 const refuse = (pattern: string, got: string, expected: string): never => {
-  throw new ShapeError({ op: `einsum ${pattern}`, got, expected, mend: "correct the pattern or the shapes" });
+  throw new ShapeError({ op: `einsum ${pattern}`, got, expected, hint: "correct the pattern or the shapes" });
 };
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)];

@@ -318,7 +318,7 @@ const anchor = (op: string, ...xs: readonly Operand[]): Tensor => {
     op,
     got: "numbers only",
     expected: "at least one tensor",
-    mend: "wrap one with constant()",
+    hint: "wrap one with constant()",
   });
 };
 

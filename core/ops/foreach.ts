@@ -23,7 +23,7 @@ const recordOf = ({ op }: Tensor): OpRecord<OpName> =>
   pointwise[op as ElementwiseOp] as unknown as OpRecord<OpName>;
 
 const refuse = (op: ForeachOp, got: string, expected: string): never => {
-  throw new ShapeError({ op, got, expected, mend: "build it with foreach() or sumsOf()" });
+  throw new ShapeError({ op, got, expected, hint: "build it with foreach() or sumsOf()" });
 };
 
 const checkBody = (op: ForeachOp, { parameters, results }: ClosedFunction): void => {

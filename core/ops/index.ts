@@ -26,7 +26,7 @@ export const indexRecords: { readonly [P in IndexOp]: OpRecord<P> } = {
           op: "gather",
           got: "a scalar table",
           expected: "[rows, ...]",
-          mend: "reshape the table",
+          hint: "reshape the table",
         });
       }
       return { shape: [...ids!.shape, ...table!.shape.slice(1)], dtype: table!.dtype };
@@ -64,7 +64,7 @@ export const indexRecords: { readonly [P in IndexOp]: OpRecord<P> } = {
           op: "scatterAdd",
           got: `ids ${show(ids!.shape)} with updates ${show(updates!.shape)}`,
           expected: "updates that begin with the axes of ids",
-          mend: "reshape one of them",
+          hint: "reshape one of them",
         });
       }
       return { shape: [rows, ...updates!.shape.slice(ids!.shape.length)], dtype: "f32" };

@@ -16,7 +16,7 @@ export const make = <P extends OpName>(
       op: record.name,
       got: `${args.length} arguments`,
       expected: arity < 0 ? "at least one" : optional === 0 ? String(arity) : `${arity} to ${most}`,
-      mend: "pass as many tensors as the op takes",
+      hint: "pass as many tensors as the op takes",
     });
   }
   args.forEach((a, i) => {
@@ -25,7 +25,7 @@ export const make = <P extends OpName>(
         op: record.name,
         got: `${typeof a} as argument ${i}`,
         expected: "a tensor description",
-        mend: "wrap numbers with constant()",
+        hint: "wrap numbers with constant()",
       });
     }
   });
@@ -56,7 +56,7 @@ export const expectDType = (op: string, t: Tensor, allowed: readonly DType[]): v
       op,
       got: `a ${t.dtype} tensor`,
       expected: allowed.join(" or "),
-      mend: "convert it with cast()",
+      hint: "convert it with cast()",
     });
   }
 };
@@ -68,7 +68,7 @@ export const sameDType = (op: string, a: Tensor, b: Tensor): void => {
       op,
       got: `${a.dtype} and ${b.dtype}`,
       expected: "equal element types",
-      mend: "convert one with cast()",
+      hint: "convert one with cast()",
     });
   }
 };
@@ -81,7 +81,7 @@ export const literalOf = (op: string, value: number, dtype: DType): number => {
       op,
       got: `the number ${value} for ${dtype} elements`,
       expected,
-      mend: isFloat(dtype)
+      hint: isFloat(dtype)
         ? "use a number in range, or convert with cast()"
         : 'convert with cast("f32") first',
     });
@@ -100,6 +100,6 @@ export const expectFloat = (op: string, t: Tensor): void => {
     op,
     got: `a ${t.dtype} tensor`,
     expected: "f32 or f16, as the result is not a whole number",
-    mend: 'convert it with cast("f32") first',
+    hint: 'convert it with cast("f32") first',
   });
 };

@@ -23,8 +23,8 @@ const collect = (node: Tensor, like: NdArray, at: (index: readonly number[]) => 
 
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((s, x, i) => s + x * b[i]!, 0);
 
-const fail = (op: string, got: string, expected: string, mend: string): never => {
-  throw new ShapeError({ op, got, expected, mend });
+const fail = (op: string, got: string, expected: string, hint: string): never => {
+  throw new ShapeError({ op, got, expected, hint });
 };
 
 const record = <P extends MovementOp>(

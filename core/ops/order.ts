@@ -84,7 +84,7 @@ export const topK =
         op: "topK",
         got: `k = ${k} of axis ${axis} of ${show(x.shape)}`,
         expected: `an integer from 0 to ${n}`,
-        mend: "ask for fewer",
+        hint: "ask for fewer",
       });
     }
     const pick = atRanks(ranks(last, descending), k), back = fromLast(axis);

@@ -23,7 +23,7 @@ export const takeAlong = (index: Tensor, axis = -1): (x: Tensor) => Tensor => (x
       op: "takeAlong",
       got: `indices ${show(index.shape)} into ${show(x.shape)} along axis ${a}`,
       expected: "as many axes, none but that one longer",
-      mend: "broadcast or cut the indices",
+      hint: "broadcast or cut the indices",
     });
   }
   const read = slice(x.shape.map(() => 0), x.shape.map((n, d) => d === a ? n : index.shape[d]!))(x);

@@ -18,7 +18,7 @@ const checkKey = (fits: boolean, key: Tensor): void => {
     op: "randomBits",
     got: `a key of shape ${show(key.shape)}`,
     expected: "[2]",
-    mend: "pass two u32 words; map over many keys with vmap()",
+    hint: "pass two u32 words; map over many keys with vmap()",
   });
 };
 

@@ -55,7 +55,7 @@ const record = <P extends ReduceOp>(
         op: name,
         got: "an empty axis",
         expected: "at least one element to choose from",
-        mend: "reduce a non-empty tensor",
+        hint: "reduce a non-empty tensor",
       });
     }
     return { shape: reduced(x!.shape, axes), dtype: result(x!) };

@@ -54,7 +54,7 @@ export const bodyOf = (parts: ScanParts): ScanBody => {
 };
 
 const refuse = (got: string, expected: string): never => {
-  throw new ShapeError({ op: "scan", got, expected, mend: "give every parameter an operand of its form" });
+  throw new ShapeError({ op: "scan", got, expected, hint: "give every parameter an operand of its form" });
 };
 
 /** The record of the loop. Its values and derivatives concern all results at once: the transforms treat it by name. */

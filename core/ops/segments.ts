@@ -20,7 +20,7 @@ export const checkSegments = (op: string, table: Tensor, q: Shape, k: Shape): vo
     op,
     got: `queries ${show(q)}, keys ${show(k)}, segments of ${show([table.shape[0]!, table.shape.at(-1)!])}`,
     expected: "as many queries as keys, and segments [batch, positions]",
-    mend: "give every position of every row its segment",
+    hint: "give every position of every row its segment",
   });
 };
 
@@ -35,7 +35,7 @@ export const segmentTable = (ids: Tensor): Tensor => {
       op: "segments",
       got: show(ids.shape),
       expected: "[batch, positions]",
-      mend: "give every position of every row its segment",
+      hint: "give every position of every row its segment",
     });
   }
   const [b, s] = ids.shape as [number, number];

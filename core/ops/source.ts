@@ -17,7 +17,7 @@ const checkShape = (op: string, shape: Shape): void => {
       op,
       got: show(shape),
       expected: "non-negative integers",
-      mend: "check the sizes",
+      hint: "check the sizes",
     });
   }
 };
@@ -36,7 +36,7 @@ const source = <P extends SourceOp>(
       op: name,
       got: "a call without shape",
       expected: "the constructor",
-      mend: `use ${name}() of the language`,
+      hint: `use ${name}() of the language`,
     });
   },
   reference,
@@ -52,7 +52,7 @@ export const sourceRecords: { readonly [P in SourceOp]: OpRecord<P> } = {
       op: "input",
       got: `no value for ${node.attributes.path}`,
       expected: `a ${node.dtype} array of shape ${show(node.shape)}`,
-      mend: "bind it when interpreting",
+      hint: "bind it when interpreting",
     });
   }),
   parameter: source("parameter", "a parameter of a function", (_, node) => {
@@ -60,7 +60,7 @@ export const sourceRecords: { readonly [P in SourceOp]: OpRecord<P> } = {
       op: "parameter",
       got: `no value for a ${node.dtype} parameter of shape ${show(node.shape)}`,
       expected: "a call of its function",
-      mend: "use what the function returns",
+      hint: "use what the function returns",
     });
   }),
   constant: source("constant", "one number", (_, node) => {
@@ -114,7 +114,7 @@ export const iota = (shape: Shape, axis = 0): Tensor => {
       op: "iota",
       got: `axis ${axis} of shape ${show(shape)}`,
       expected: "one of its axes",
-      mend: "count axes from 0",
+      hint: "count axes from 0",
     });
   }
   return intern("iota", [], { axis }, [...shape], "i32");

@@ -43,7 +43,7 @@ export const lossScalingOf = (given: LossScaling): Required<LossScaling> => {
       op: "lossScaling",
       got: `initial ${initial} between ${least} and ${most}, growing every ${growEvery} steps`,
       expected: "0 < least <= initial <= most, and a whole number of steps",
-      mend: "leave them out for the usual ones",
+      hint: "leave them out for the usual ones",
     });
   }
   return full;

@@ -34,7 +34,7 @@ export const metricRing = (names: readonly string[], rows: number): MetricRing =
       op: "metricRing",
       got: `${rows} rows of ${names.length} metrics`,
       expected: "at least one of each",
-      mend: "name the metrics to keep",
+      hint: "name the metrics to keep",
     });
   }
   const shape = [rows, names.length];
@@ -53,7 +53,7 @@ export const metricRing = (names: readonly string[], rows: number): MetricRing =
           op: "metricRing",
           got: `steps ${from} to ${to} of a ring of ${rows}`,
           expected: `at most ${rows} steps`,
-          mend: "read more often, or make the ring longer",
+          hint: "read more often, or make the ring longer",
         });
       }
       return Array.from({ length: to - from }, (_, i) => {

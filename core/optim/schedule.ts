@@ -44,7 +44,7 @@ export const warmupCosine = ({ peak, warmup, total, floor = 0 }: WarmupCosineCon
       op: "warmupCosine",
       got: `peak ${peak}, floor ${floor}, warm-up ${warmup} of ${total} steps`,
       expected: "a peak above the floor, and fewer warm-up steps than steps",
-      mend: "shorten the warm-up or train longer",
+      hint: "shorten the warm-up or train longer",
     });
   }
   const rise = rising({ peak, warmup, total }), span = total - warmup;
@@ -77,7 +77,7 @@ export const warmupStableDecay = (config: WarmupStableDecayConfig): Schedule => 
       op: "warmupStableDecay",
       got: `peak ${peak}, floor ${floor}, warm-up ${warmup} and decay ${decay} of ${total} steps`,
       expected: "a peak above the floor, and a warm-up and a decay that fit into the steps",
-      mend: "shorten the warm-up or the decay, or train longer",
+      hint: "shorten the warm-up or the decay, or train longer",
     });
   }
   const rise = rising(config), slope = 1 / Math.max(1, decay), fall = peak - floor;

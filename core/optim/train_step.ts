@@ -117,7 +117,7 @@ const scaleOf = ({ scaling }: Pick<TrainState<Tensor>, "scaling">): ScaleState<T
     op: "trainStep",
     got: "a state without scale",
     expected: "`scaling`, as the step scales its loss",
-    mend: "give the same `mixed` or `scaling` to trainStateSpecs and startTraining",
+    hint: "give the same `mixed` or `scaling` to trainStateSpecs and startTraining",
   });
 };
 
@@ -134,7 +134,7 @@ const weightOf = (name: string, aux: Readonly<Record<string, Tensor>>): Tensor =
     op: "gradientOf",
     got: `a loss with the further scalars ${Object.keys(aux).join(", ") || "(none)"}`,
     expected: `${name}, which weighs its batches`,
-    mend: "return it beside the loss, or name another in `weight`",
+    hint: "return it beside the loss, or name another in `weight`",
   });
 };
 
@@ -216,7 +216,7 @@ const averagesOf = ({ ema }: Pick<TrainState<Tensor>, "ema">): NonNullable<Train
     op: "trainStep",
     got: "a state without averages",
     expected: "`ema`, as the step averages its parameters",
-    mend: "ask trainStateSpecs and startTraining for them",
+    hint: "ask trainStateSpecs and startTraining for them",
   });
 };
 

@@ -18,8 +18,8 @@ import { dependents, mapBody } from "./scan_body.ts";
 import type { Vectorise } from "./scan_vmap.ts";
 import { parametersLike } from "./trace.ts";
 
-const refuse = (got: string, expected: string, mend: string): never => {
-  throw new TreeError({ op: "customVjp", got, expected, mend });
+const refuse = (got: string, expected: string, hint: string): never => {
+  throw new TreeError({ op: "customVjp", got, expected, hint });
 };
 
 /** The rule says nothing about what its functions close over: derivatives must not go there. */

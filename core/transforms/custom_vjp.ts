@@ -38,8 +38,8 @@ export interface VjpRule<A extends readonly unknown[], R, S> {
   readonly backward: (residuals: S, cotangent: R) => readonly unknown[];
 }
 
-const refuse = (got: string, expected: string, mend: string): never => {
-  throw new TreeError({ op: "customVjp", got, expected, mend });
+const refuse = (got: string, expected: string, hint: string): never => {
+  throw new TreeError({ op: "customVjp", got, expected, hint });
 };
 
 /** The cotangents of the tensors of arguments, in order; undefined where an argument has none. */
@@ -67,8 +67,8 @@ const fitting = (x: Tensor, ct: Tensor, argument: number): Tensor | undefined =>
   if (!isFloat(x.dtype)) return undefined;
   const name = `a cotangent ${ct.dtype} ${show(ct.shape)} for argument ${argument}`;
   const parts = { op: "customVjp", got: name, expected: `${x.dtype} ${show(x.shape)}` };
-  if (ct.dtype !== x.dtype) throw new DTypeError({ ...parts, mend: "cast it in the backward rule" });
-  if (!equals(ct.shape, x.shape)) throw new ShapeError({ ...parts, mend: "sum it over what was broadcast" });
+  if (ct.dtype !== x.dtype) throw new DTypeError({ ...parts, hint: "cast it in the backward rule" });
+  if (!equals(ct.shape, x.shape)) throw new ShapeError({ ...parts, hint: "sum it over what was broadcast" });
   return ct;
 };
 

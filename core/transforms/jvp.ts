@@ -157,7 +157,7 @@ const checkTangent = (path: string, x: Tensor, dx: Tensor | undefined): void => 
       op: "jvp",
       got: `${x.dtype} at ${at}`,
       expected: "f32 in the first argument",
-      mend: "pass what is not differentiated as a further argument",
+      hint: "pass what is not differentiated as a further argument",
     });
   }
   if (dx === undefined || dx.dtype !== "f32" || !equals(x.shape, dx.shape)) {
@@ -165,7 +165,7 @@ const checkTangent = (path: string, x: Tensor, dx: Tensor | undefined): void => 
       op: "jvp",
       got: `${dx === undefined ? "no tangent" : `a tangent ${dx.dtype} ${show(dx.shape)}`} for ${at}`,
       expected: `f32 ${show(x.shape)}`,
-      mend: "give every tensor of the first argument a tangent of its own form",
+      hint: "give every tensor of the first argument a tangent of its own form",
     });
   }
 };

@@ -52,7 +52,7 @@ const checkTree = (name: string, tree: unknown): [string, Tensor][] => {
       op: "scan",
       got: `${name} with something that is no tensor`,
       expected: "tensors in lists and records",
-      mend: "wrap numbers with constant(), and close over what is not a tensor",
+      hint: "wrap numbers with constant(), and close over what is not a tensor",
     });
   }
   return entriesOf(tree);
@@ -61,8 +61,8 @@ const checkTree = (name: string, tree: unknown): [string, Tensor][] => {
 const at = (path: string): string => path === "" ? "" : ` at ${path}`;
 
 const lengthOf = (xs: readonly [string, Tensor][], given: number | undefined): number => {
-  const refuse = (got: string, expected: string, mend: string): never => {
-    throw new ShapeError({ op: "scan", got, expected, mend });
+  const refuse = (got: string, expected: string, hint: string): never => {
+    throw new ShapeError({ op: "scan", got, expected, hint });
   };
   if (given !== undefined && !(Number.isInteger(given) && given >= 0)) {
     refuse(`a length of ${given}`, "a whole number of turns", "count them");
@@ -96,7 +96,7 @@ const stepOf = (result: unknown): readonly [unknown, unknown] => {
       ? `a body that returns a list of ${result.length}`
       : `a body that returns ${result === null ? "null" : typeof result}`,
     expected: "[carry, y], or [carry] where nothing is stacked",
-    mend: "return the next carry first",
+    hint: "return the next carry first",
   });
 };
 
@@ -109,7 +109,7 @@ const checkCarry = (before: readonly [string, Tensor][], after: readonly [string
       op: "scan",
       got: `a next carry of ${paths(after) || "nothing"}`,
       expected: paths(before) || "nothing, like the first carry",
-      mend: "return a carry of the same form, and what is to be stacked as y",
+      hint: "return a carry of the same form, and what is to be stacked as y",
     });
   }
   before.forEach(([path, a], i) => {
@@ -119,7 +119,7 @@ const checkCarry = (before: readonly [string, Tensor][], after: readonly [string
         op: "scan",
         got: `a next carry of ${b.dtype}${at(path)}`,
         expected: `${a.dtype}, as it came in`,
-        mend: "cast it, or start with a carry of that element type",
+        hint: "cast it, or start with a carry of that element type",
       });
     }
     if (!equals(a.shape, b.shape)) {
@@ -127,7 +127,7 @@ const checkCarry = (before: readonly [string, Tensor][], after: readonly [string
         op: "scan",
         got: `a next carry of shape ${show(b.shape)}${at(path)}`,
         expected: `${show(a.shape)}, as it came in`,
-        mend: "keep the carry's shape in every turn",
+        hint: "keep the carry's shape in every turn",
       });
     }
   });

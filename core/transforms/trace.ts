@@ -53,7 +53,7 @@ const refuseHidden = (op: string, result: unknown, trace: number): void => {
         op,
         got: `${container} with a ${tensor.op} of the arguments in a function's result`,
         expected: "tensors in lists and plain records",
-        mend: "return it as a record, so that it is found",
+        hint: "return it as a record, so that it is found",
       });
     });
   }
@@ -70,7 +70,7 @@ export const refuseContainers = (op: string, value: unknown): void => {
     op,
     got: `${hidden.container} with tensors`,
     expected: "tensors in lists and plain records",
-    mend: "pass a record of them",
+    hint: "pass a record of them",
   });
 };
 
@@ -161,7 +161,7 @@ export const refuseLeaks = (
         show(user.shape)
       }, made of a parameter${tracedAt(parameter)}`,
       expected: "descriptions of inputs and constants",
-      mend: "return the tensor from the function that is differentiated, mapped or looped over",
+      hint: "return the tensor from the function that is differentiated, mapped or looped over",
     });
   });
 };

@@ -75,7 +75,7 @@ const lengthOf = (axes: readonly (readonly [Tensor, number])[]): number => {
       ? "no mapped argument"
       : `${axes.map(([x, a]) => `${show(x.shape)} along axis ${a}`).join(", ")}`,
     expected: axes.length === 0 ? "at least one" : "one length for all",
-    mend: axes.length === 0 ? "map one argument" : "name the axes of every argument with `in`",
+    hint: axes.length === 0 ? "map one argument" : "name the axes of every argument with `in`",
   });
 };
 
@@ -103,7 +103,7 @@ export const vmap = <A extends readonly Tree<Tensor>[], R extends Tree<Tensor>>(
       op: "vmap",
       got: `${axes.length} entries of \`in\` for ${args.length} arguments`,
       expected: "one for each argument",
-      mend: "write null for an argument that is the same for all",
+      hint: "write null for an argument that is the same for all",
     });
   }
   const along = args.flatMap((arg, i) => {

@@ -57,7 +57,7 @@ export const assemblerOf = (bytesOf: ModuleBytes, dialect: Dialect = machineDial
         new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
-          mend: "report the program's WebAssembly text",
+          hint: "report the program's WebAssembly text",
         }),
     });
   return { assemble, dialect };

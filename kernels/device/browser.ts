@@ -14,7 +14,7 @@ export const browserProvider = (): Provider => ({
   name: "browser",
   gpu: globalThis.navigator?.gpu,
   more: [],
-  mend: "use a browser with WebGPU over https or on localhost, or compute on the CPU",
+  hint: "use a browser with WebGPU over https or on localhost, or compute on the CPU",
 });
 
 /** Opens the browser's WebGPU device for the length of a scope; `as` overrides what the compiler is told about it. */
@@ -45,7 +45,7 @@ export const browserCpu = (
         new DeviceError({
           fault: "refused",
           got: String(e),
-          mend: "reload the page; its scripts are incomplete",
+          hint: "reload the page; its scripts are incomplete",
         }),
     }),
     (bytesOf) => assemblerOf(bytesOf),

@@ -32,7 +32,7 @@ const withHalfSums = (device: Layer.Layer<Device, DeviceError>): Layer.Layer<Dev
       new DeviceError({
         fault: "refused",
         got: `sums of f16 on ${name}, which is not a GPU with 16-bit floating point`,
-        mend: "leave out --half-sums, or choose a GPU with the feature shader-f16",
+        hint: "leave out --half-sums, or choose a GPU with the feature shader-f16",
       }),
     );
   }));

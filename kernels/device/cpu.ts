@@ -76,7 +76,7 @@ const open = (
         new DeviceError({
           fault: "refused",
           got: String(e),
-          mend: "the CPU device needs worker threads, shared memory and WebAssembly SIMD",
+          hint: "the CPU device needs worker threads, shared memory and WebAssembly SIMD",
         }),
     });
   });

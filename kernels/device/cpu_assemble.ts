@@ -28,7 +28,7 @@ export const openAssembler: OpenAssembler = Effect.map(
   Effect.tryPromise({
     try: wabtModules,
     catch: (e) =>
-      new DeviceError({ fault: "refused", got: String(e), mend: "check that npm:wabt can be loaded" }),
+      new DeviceError({ fault: "refused", got: String(e), hint: "check that npm:wabt can be loaded" }),
   }),
   (bytesOf) => assemblerOf(bytesOf),
 );

@@ -49,7 +49,7 @@ export class Pool {
     const failure = this.#failure ??= new DeviceError({
       fault: "lost",
       got,
-      mend: "report it with the program's kernels, and open the device again",
+      hint: "report it with the program's kernels, and open the device again",
       ...about?.(job),
     });
     this.#settle((w) => w.reject(failure));
@@ -106,7 +106,7 @@ export class Pool {
 
   /** Ends the threads. */
   async close(): Promise<void> {
-    this.#failure ??= new DeviceError({ fault: "lost", got: "the device was closed", mend: "open it again" });
+    this.#failure ??= new DeviceError({ fault: "lost", got: "the device was closed", hint: "open it again" });
     await Promise.all(this.#workers.map((w) => w.end()));
   }
 }

@@ -52,7 +52,7 @@ export const turns = (): Cpu["inTurn"] => {
 const failed = (e: unknown): DeviceError =>
   e instanceof DeviceError
     ? e
-    : new DeviceError({ fault: "lost", got: String(e), mend: "report it with the program's kernels" });
+    : new DeviceError({ fault: "lost", got: String(e), hint: "report it with the program's kernels" });
 
 /** The kernel whose function the assembler or the machine refused, by the line or the name that it gives. */
 const refusedKernel = (
@@ -151,7 +151,7 @@ export const loadCpuProgram = (
         new DeviceError({
           fault: "rejected kernel",
           got: e instanceof Error ? e.message : String(e),
-          mend: "report the description that was compiled",
+          hint: "report the description that was compiled",
         }),
     });
     const module = yield* cpu.assembler.assemble(text).pipe(
@@ -159,7 +159,7 @@ export const loadCpuProgram = (
         new DeviceError({
           fault: e.fault,
           got: e.got,
-          mend: e.mend,
+          hint: e.hint,
           ...refusedKernel(plan, text, phases, e.got),
         })
       ),
@@ -186,7 +186,7 @@ export const loadCpuProgram = (
           new DeviceError({
             fault: "out of memory",
             got: `a program of ${bytesText(layout.bytes)} with ${bytesText(cpu.arena.used())} in use`,
-            mend: "this device holds 4 GiB in all: use a smaller batch or model; the greatest tensors are",
+            hint: "this device holds 4 GiB in all: use a smaller batch or model; the greatest tensors are",
             made: greatest(plan),
           }),
         );

@@ -50,7 +50,7 @@ export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider,
         name: "dawn" as const,
         gpu: { requestAdapter: (wanted) => withoutStderr(() => root.requestAdapter(wanted)) },
         more: [MATRICES],
-        mend:
+        hint:
           "install the GPU's Vulkan driver and libvulkan1; for a software device extract vk_swiftshader_icd.json and " +
           "libvk_swiftshader.so of Debian's chromium-common and point VK_DRIVER_FILES at the first (Dawn refuses " +
           "Debian's lavapipe), or use --device webgpu",
@@ -60,7 +60,7 @@ export const dawnProvider = (options: DawnOptions = {}): Effect.Effect<Provider,
       new DeviceError({
         fault: "no adapter",
         got: `Dawn cannot be loaded: ${e instanceof Error ? e.message : String(e)}`,
-        mend:
+        hint:
           "add `npm:webgpu@0.6.2` to the imports as `webgpu` and allow --allow-ffi, or use --device webgpu",
       }),
   });

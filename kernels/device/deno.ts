@@ -22,7 +22,7 @@ export const denoProvider = (): Provider => {
       },
     },
     more: [],
-    mend:
+    hint:
       "install a Vulkan driver: the GPU vendor's, or Debian's mesa-vulkan-drivers and libvulkan1 for a software device",
   };
 };

@@ -18,7 +18,7 @@ export interface DeviceFailure {
   /** What was got, from the driver where it spoke. */
   readonly got: string;
   /** What to do. */
-  readonly mend: string;
+  readonly hint: string;
   /** The kernel at fault, where it is known. */
   readonly kernel?: string;
   /** Operations concerned, with the lines they come from: of the kernel, or of what was running, or the greatest. */
@@ -30,11 +30,11 @@ export type DeviceErrorClass = new (failure: DeviceFailure) => Error & DeviceFai
 
 const MOST_LINES = 8;
 
-const sentence = ({ fault, got, mend, kernel, made = [] }: DeviceFailure): string => {
+const sentence = ({ fault, got, hint, kernel, made = [] }: DeviceFailure): string => {
   const lines = made.slice(0, MOST_LINES).map((m) => `\n  ${madeText(m)}`);
   const more = made.length > MOST_LINES ? `\n  and ${made.length - MOST_LINES} more lines` : "";
   const where = kernel === undefined ? "" : ` in kernel "${kernel}"`;
-  return `${fault}${where}: ${got}; ${mend}${lines.join("")}${more}`;
+  return `${fault}${where}: ${got}; ${hint}${lines.join("")}${more}`;
 };
 
 /** The base of {@link DeviceError}: a sentence for people, and a line for each operation concerned. */

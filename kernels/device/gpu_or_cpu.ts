@@ -23,10 +23,10 @@ export const gpuOrCpu = (
     const scope = yield* Effect.scope, trial = yield* Scope.fork(scope);
     const first = yield* Effect.result(Layer.buildWithScope(gpu, trial));
     if (Result.isFailure(first)) {
-      const { fault, got, mend } = first.failure;
+      const { fault, got, hint } = first.failure;
       if (fault !== "no adapter") return yield* Effect.fail(first.failure);
       const chosen = yield* Layer.buildWithScope(ours, scope);
-      yield* Effect.logInfo(`computing on the ${nameOf(chosen)}: ${got}. For WebGPU, ${mend}`);
+      yield* Effect.logInfo(`computing on the ${nameOf(chosen)}: ${got}. For WebGPU, ${hint}`);
       return chosen;
     }
     if (!Context.get(first.success, theDevice()).profile.software) return first.success;

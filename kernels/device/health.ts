@@ -18,7 +18,7 @@ export class Health {
       this.#failure ??= this.explain({
         fault: memory ? "out of memory" : "invalid work",
         got: error.message,
-        mend: memory ? "use a smaller batch or model" : "report it with the program's kernels",
+        hint: memory ? "use a smaller batch or model" : "report it with the program's kernels",
       });
     });
     device.lost.then((info) => this.#failure = this.lost(info.message || info.reason));
@@ -49,7 +49,7 @@ export class Health {
     return this.#failure?.fault === "lost" ? this.#failure : this.explain({
       fault: "lost",
       got,
-      mend: "open the device again: a training resumes from its last checkpoint",
+      hint: "open the device again: a training resumes from its last checkpoint",
     });
   }
 

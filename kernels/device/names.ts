@@ -17,7 +17,7 @@ export const checkInputs = (
             op: "write",
             got: `${value.dtype} ${show(value.shape)} for ${path}`,
             expected: t === undefined ? "a path that the program reads" : `${t.dtype} ${show(t.shape)}`,
-            mend: "check the names and shapes of the inputs",
+            hint: "check the names and shapes of the inputs",
           }),
         );
       }
@@ -43,7 +43,7 @@ export const checkPart = (
           op: "write",
           got: `${got} for ${path}`,
           expected,
-          mend: "check the names and shapes of the inputs",
+          hint: "check the names and shapes of the inputs",
         }),
       );
     if (t === undefined || t.dtype !== value.dtype) {
@@ -90,7 +90,7 @@ export const findNames = (
         op: "read",
         got: unknown.join(", "),
         expected: `outputs ${Object.keys(plan.outputs).join(", ")} or inputs`,
-        mend: "read what the program computes",
+        hint: "read what the program computes",
       }),
     );
   });

@@ -84,7 +84,7 @@ export const compilePipelines = (
       new DeviceError({
         fault: "rejected kernel",
         got,
-        mend: "report the kernel's text with the driver's version",
+        hint: "report the kernel's text with the driver's version",
         ...(dispatch === undefined ? {} : { kernel: dispatch.label, made: madeBy(plan, [dispatch.kernel]) }),
       }),
     );

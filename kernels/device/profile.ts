@@ -80,6 +80,6 @@ export const profileSteps = (
       new DeviceError({
         fault: "refused",
         got: String(e),
-        mend: "profile on a device with timestamp queries",
+        hint: "profile on a device with timestamp queries",
       }),
   });

@@ -83,7 +83,7 @@ export const loadProgram = (
           got: `a tensor that no kernel can bind, in ${profile.maxBindings} pieces of ${
             bytesText(profile.maxBindingBytes)
           }`,
-          mend: "use a smaller batch or model; the greatest tensors are",
+          hint: "use a smaller batch or model; the greatest tensors are",
           made: greatest(plan),
         }),
       );
@@ -110,7 +110,7 @@ export const loadProgram = (
             new DeviceError({
               fault: "out of memory",
               got: `${error.message} (the program needs ${bytesText(own)})`,
-              mend: "use a smaller batch or model; the greatest tensors are",
+              hint: "use a smaller batch or model; the greatest tensors are",
               made: greatest(plan),
             }),
           );
@@ -147,7 +147,7 @@ export const loadProgram = (
           new DeviceError({
             fault: "out of memory",
             got: `${dispatch.bindings.length} bindings of at most ${profile.maxBindingBytes} bytes`,
-            mend: `this device has ${profile.maxBindings} bindings: use a smaller batch or model`,
+            hint: `this device has ${profile.maxBindings} bindings: use a smaller batch or model`,
             kernel: dispatch.label,
             made: madeBy(plan, [dispatch.kernel]),
           }),
@@ -161,7 +161,7 @@ export const loadProgram = (
         new DeviceError({
           fault: "refused",
           got: `a kernel whose loops take ${iterations(endless)} turns`,
-          mend: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
+          hint: `this device stops after ${profile.maxTurns}, silently: compute it in parts, or on the CPU`,
           kernel: endless.label,
           made: madeBy(plan, [endless.kernel]),
         }),

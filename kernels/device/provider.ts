@@ -13,7 +13,7 @@ export interface Provider {
   /** Features asked for beside the usual ones. */
   readonly more: readonly string[];
   /** What to do where it has no adapter. */
-  readonly mend: string;
+  readonly hint: string;
 }
 
 /** An adapter and the device opened on it. */
@@ -44,7 +44,7 @@ const LIMITS = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-const adapterOf = ({ gpu, mend }: Provider): Effect.Effect<GPUAdapter, DeviceError> =>
+const adapterOf = ({ gpu, hint }: Provider): Effect.Effect<GPUAdapter, DeviceError> =>
   Effect.tryPromise({
     try: async () => {
       const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
@@ -52,7 +52,7 @@ const adapterOf = ({ gpu, mend }: Provider): Effect.Effect<GPUAdapter, DeviceErr
       return adapter;
     },
     catch: (e) =>
-      new DeviceError({ fault: "no adapter", got: e instanceof Error ? e.message : String(e), mend }),
+      new DeviceError({ fault: "no adapter", got: e instanceof Error ? e.message : String(e), hint }),
   });
 
 /** Features that a device may be opened with: asked one by one, since one refusal refuses them all. */
@@ -88,7 +88,7 @@ export const openGpu = (provider: Provider): Effect.Effect<Opened, DeviceError> 
         new DeviceError({
           fault: "refused",
           got: String(e),
-          mend: "update the driver, or choose another adapter",
+          hint: "update the driver, or choose another adapter",
         }),
     });
     return { provider, adapter, device, features };

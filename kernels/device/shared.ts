@@ -73,7 +73,7 @@ export const placesShared = <A>(
               op: "load",
               got: `${tensor.dtype} ${show(tensor.shape)} for the shared input ${path}`,
               expected: `${there.dtype} ${show(there.shape)}, as the other program has it`,
-              mend: "rename one of them, or describe both alike",
+              hint: "rename one of them, or describe both alike",
             }),
           );
         }
@@ -99,7 +99,7 @@ export const placesShared = <A>(
             op: "load",
             got: `the shared inputs ${path(first.id)} and ${path(apart[0]!.id)} apart from each other`,
             expected: "inputs side by side, as kernels of this program take them together",
-            mend: "load this program before the other, or compile it with `batch: false`",
+            hint: "load this program before the other, or compile it with `batch: false`",
           }),
         );
       }

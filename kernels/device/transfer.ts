@@ -40,7 +40,7 @@ export const partOf = (
   throw new DeviceError({
     fault: "out of memory",
     got: `a slice of ${part.bytes} bytes across the end of a buffer`,
-    mend: "this device's buffers are too small for the stack: scan over fewer layers at a time",
+    hint: "this device's buffers are too small for the stack: scan over fewer layers at a time",
   });
 };
 

@@ -48,7 +48,7 @@ export class Written {
           op: "write",
           got: `elements from ${at} on for ${path}`,
           expected: `those from ${next} on`,
-          mend: "write the runs of an input in order, from its first element on",
+          hint: "write the runs of an input in order, from its first element on",
         }),
       );
     });
@@ -83,7 +83,7 @@ export class Written {
             more > 0 ? ` and ${more} more` : ""
           }`,
           expected: "a value for every input that the results depend on",
-          mend: "write each of them before the first run",
+          hint: "write each of them before the first run",
         }),
       );
     });
@@ -102,7 +102,7 @@ export class Written {
           op: "read",
           got: `${empty.join(", ")}, which ${empty.length === 1 ? "holds" : "hold"} no value yet`,
           expected: "results of a run, or inputs that were written",
-          mend: "write the inputs and run the program first",
+          hint: "write the inputs and run the program first",
         }),
       );
     });

@@ -21,7 +21,7 @@ export const refuseHalf = (roots: readonly Tensor[], { f16, name }: DeviceProfil
       op: found.op,
       got: "f16 numbers",
       expected: `f32, as this device has no 16-bit floating point: ${name}`,
-      mend: 'choose precision "f32", or a GPU with the feature shader-f16',
+      hint: 'choose precision "f32", or a GPU with the feature shader-f16',
     });
   });
 };

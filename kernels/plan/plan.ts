@@ -87,7 +87,7 @@ const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOpt
         op: "compile",
         got: `two inputs named ${path}: ${known.dtype} ${show(known.shape)} and ${t.dtype} ${show(t.shape)}`,
         expected: "one description per path",
-        mend: "rename one of them",
+        hint: "rename one of them",
       });
     }
     inputs[path] = t;

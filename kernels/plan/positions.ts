@@ -25,7 +25,7 @@ const refuse = (t: Tensor, what: string, most: number, device: string): never =>
     op: "compile",
     got: `${named(t)}, with ${what}`,
     expected: `fewer than ${most}, as ${device} counts positions in words of 32 bits`,
-    mend: "split it along an axis, and compute the parts one after the other",
+    hint: "split it along an axis, and compute the parts one after the other",
   });
 };
 

@@ -29,7 +29,7 @@ const targetsOf = (
         op: "donate",
         got: `output ${name} (${described(o)}) for input ${path} (${described(target)})`,
         expected: "an output and an input of equal shape and element type",
-        mend: "donate state to its own update",
+        hint: "donate state to its own update",
       });
     }
     if (other !== undefined) {
@@ -37,7 +37,7 @@ const targetsOf = (
         op: "donate",
         got: `the outputs ${other} and ${name} for the input ${path}`,
         expected: "one output for each input that is taken over",
-        mend: `leave ${name} out of donate: it is then kept in memory of its own`,
+        hint: `leave ${name} out of donate: it is then kept in memory of its own`,
       });
     }
     first.set(path, name);

@@ -289,7 +289,7 @@ const run = <R>(
         op: `run the ablation in ${out}`,
         got: `${failed.length} failed ${failed.length === 1 ? "job" : "jobs"}, first ${first.message}`,
         expected: "every job to go through",
-        mend: "mend that and give the same command again: what is done is kept, and the summary has the rest",
+        hint: "hint that and give the same command again: what is done is kept, and the summary has the rest",
         path: out,
       }),
     );

@@ -27,8 +27,8 @@ export interface AblationAsked {
 /** The seeds from 1 to a number. */
 export const seedsUpTo = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i + 1);
 
-const refused = (op: string, got: string, expected: string, mend: string): E.Either<DecodeError, never> =>
-  E.left(new DecodeError({ op, got, expected, mend, refusals: [] }));
+const refused = (op: string, got: string, expected: string, hint: string): E.Either<DecodeError, never> =>
+  E.left(new DecodeError({ op, got, expected, hint, refusals: [] }));
 
 /** Refuses a setting of a field that every arm sets to a value of its own. */
 const withEffect = (settings: readonly string[], arms: readonly Arm[]): E.Either<DecodeError, void> => {

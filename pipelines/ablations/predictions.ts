@@ -22,7 +22,7 @@ export const keptPredictions = (run: string): Effect.Effect<readonly string[], S
         op: `score --run ${run}`,
         got: "no kept predictions",
         expected: "a run directory with a folder predictions, or an ablation whose evaluations have one",
-        mend: "name the run directory, or evaluate again: evaluations keep their predictions",
+        hint: "name the run directory, or evaluate again: evaluations keep their predictions",
         ids: [],
       }),
     );

@@ -66,8 +66,8 @@ export interface Answer {
   readonly seconds: number;
 }
 
-const refuse = (got: string, expected: string, mend: string): GenerateError =>
-  new GenerateError({ op: "ask", got, expected, mend });
+const refuse = (got: string, expected: string, hint: string): GenerateError =>
+  new GenerateError({ op: "ask", got, expected, hint });
 
 /** More than this no answer is long. */
 export const MOST_TOKENS = 4096;

@@ -99,7 +99,7 @@ export const windowsOf = (
     op: "looks",
     got: description.kind,
     expected: "a bridge whose queries look at windows, coarse to fine",
-    mend: "ask a model with a windowed bridge or a resampler",
+    hint: "ask a model with a windowed bridge or a resampler",
   });
 };
 
@@ -126,7 +126,7 @@ const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
         op: "looks",
         got: `${levels} attentions, none of ${count} windows of ${scale.window} x ${scale.window} patches`,
         expected: "a bridge whose queries look at windows",
-        mend: "ask a model with a windowed bridge or a resampler",
+        hint: "ask a model with a windowed bridge or a resampler",
       });
     }
     return overHeads(last.node);

@@ -39,7 +39,7 @@ export const loadPhoto = (
           op: `read ${path}`,
           got: `${size} bytes`,
           expected: `an image of at most ${MOST_ENCODED} bytes`,
-          mend: "make the image smaller",
+          hint: "make the image smaller",
           path,
         }),
       );
@@ -60,7 +60,7 @@ export const loadPhoto = (
           op: `read ${path}`,
           got: `${file.length} bytes that are no picture (${cause instanceof Error ? cause.message : cause})`,
           expected: "a whole JPEG, PNG, WebP, GIF, AVIF or TIFF file",
-          mend: "check the file, or convert it",
+          hint: "check the file, or convert it",
           path,
         }),
     });

@@ -80,7 +80,7 @@ const checkModels = (
             op: `open ${checkpoint}`,
             got: `${folder}, whose config.json or weights have changed since the training`,
             expected: `content with the hash ${hashes[folder]}, which the training read there`,
-            mend: "put the files of that time back, or train again with these",
+            hint: "put the files of that time back, or train again with these",
           }),
         )),
     { discard: true },

@@ -27,8 +27,8 @@ export interface TrainedPlace extends Pick<HeldExperiment, "experiment" | "hashe
 /** What finding a model can fail with. */
 export type PlaceError = DecodeError | DiskError | GenerateError | RunError;
 
-const refuse = (op: string, got: string, expected: string, mend: string): GenerateError =>
-  new GenerateError({ op, got, expected, mend });
+const refuse = (op: string, got: string, expected: string, hint: string): GenerateError =>
+  new GenerateError({ op, got, expected, hint });
 
 const WANTED = "the directory of a run, an ablation or an artefact";
 const MADE =

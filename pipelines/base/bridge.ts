@@ -85,7 +85,7 @@ const decodeError = (op: string, refusals: readonly Refusal[]): DecodeError => {
     op,
     got: list("got"),
     expected: list("expected"),
-    mend: meant.length > 0
+    hint: meant.length > 0
       ? `the nearest ${meant.length === 1 ? "field is" : "fields are"} ${meant.join(", ")}`
       : `correct ${refusals.length === 1 ? "that field" : "those fields"}`,
     refusals,
@@ -135,7 +135,7 @@ export const parseJson = (op: string): (text: string) => E.Either<DecodeError, u
       op,
       got,
       expected,
-      mend: "restore the file from a copy, or remove it and make it again",
+      hint: "restore the file from a copy, or remove it and make it again",
       refusals: [],
     });
   const nested = nestingOf(text);

@@ -22,7 +22,7 @@ const codeOf = (cause: unknown): string => {
   return typeof code === "string" ? code : cause.name;
 };
 
-const mends: Readonly<Record<string, string>> = {
+const hints: Readonly<Record<string, string>> = {
   ENOSPC: "free space on that file system, or point the run at another one",
   EDQUOT: "free some of your quota, or point the run at another file system",
   ENOENT: "check the path",
@@ -46,7 +46,7 @@ export const diskError = (op: string, path: string, cause: unknown): DiskError =
       ? cause.message
       : String(cause),
     expected: `to ${op} it`,
-    mend: mends[code] ?? "check the path and the disk",
+    hint: hints[code] ?? "check the path and the disk",
     path,
     code,
   });

@@ -1,10 +1,10 @@
-/** Faults of the outer room: tagged errors that say what was got, what was expected and how to mend it. */
+/** Faults of the outer room: tagged errors that say what was got, what was expected and how to fix it. */
 import * as Data from "effect/Data";
 import type { Fault } from "@chain-of-sight/core";
 
 /** The sentence of a fault. */
 export const sentence = (fault: Fault): string =>
-  `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.mend}`;
+  `${fault.op}: got ${fault.got}; expected ${fault.expected}; ${fault.hint}`;
 
 /** The constructor of an error whose fields are a fault and `Extra`, with the tag that it is matched by. */
 export type FaultErrorClass<Tag extends string> = new <Extra extends object = object>(

@@ -11,5 +11,5 @@ export const packageError = (op: string, expected: string): (cause: unknown) => 
     op,
     got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
     expected,
-    mend: "run once with the npm registry reachable, so that Deno caches the package",
+    hint: "run once with the npm registry reachable, so that Deno caches the package",
   });

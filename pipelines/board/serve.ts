@@ -239,7 +239,7 @@ export const serveBoard = (
         op: `board of ${folder}`,
         got,
         expected: "the folder of runs",
-        mend: "name it with --runs, or make a run first: deno task cos quickstart",
+        hint: "name it with --runs, or make a run first: deno task cos quickstart",
       })
     ));
     const stop = new AbortController();
@@ -251,7 +251,7 @@ export const serveBoard = (
             op: `board on port ${port}`,
             got: cause instanceof Error ? cause.message : String(cause),
             expected: "a free port",
-            mend: "name another with --port, or 0 for any that is free",
+            hint: "name another with --port, or 0 for any that is free",
           }),
       }),
       (server) =>

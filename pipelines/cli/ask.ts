@@ -97,7 +97,7 @@ const decodingOf = ({ temperature, topP, topK, seed }: Drawing): Effect.Effect<D
         op: "ask",
         got: "--top-p, --top-k or --seed with a temperature of 0",
         expected: "a temperature above 0, which makes tokens be drawn",
-        mend: "raise the temperature, or leave them out",
+        hint: "raise the temperature, or leave them out",
       }),
     )
     : Effect.succeed(greedily);
@@ -132,7 +132,7 @@ const recordOf = (
           op: "ask",
           got: `--benchmark ${name}, whose questions have choices`,
           expected: "a benchmark whose questions are words alone",
-          mend: "write the choices into --question, and leave out --benchmark",
+          hint: "write the choices into --question, and leave out --benchmark",
         }),
       );
   }

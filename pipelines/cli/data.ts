@@ -57,7 +57,7 @@ const nothingTaken = (format: string, files: readonly string[], report: ReadRepo
     op: files.join(", "),
     got: `${report.entries} entries, none of which is used`,
     expected: `entries of ${format}`,
-    mend: splits.length > 0
+    hint: splits.length > 0
       ? `name a split that the files have: ${splits.slice(0, 8).join(", ")}`
       : "check that these are the files of the format, in its order; `deno task cos data --help` lists all",
   });

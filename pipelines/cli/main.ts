@@ -17,20 +17,20 @@ interface FaultLike {
   readonly op: string;
   readonly got: string;
   readonly expected: string;
-  readonly mend: string;
+  readonly hint: string;
 }
 
 const isFault = (x: unknown): x is FaultLike =>
-  typeof x === "object" && x !== null && "op" in x && "got" in x && "expected" in x && "mend" in x;
+  typeof x === "object" && x !== null && "op" in x && "got" in x && "expected" in x && "hint" in x;
 
-/** A failure as a paragraph for people: what was got, what was expected, how to mend it, and at which line. */
+/** A failure as a paragraph for people: what was got, what was expected, how to fix it, and at which line. */
 export const paragraph = (error: unknown): string => {
   if (error instanceof LanguageError) {
     return `${paragraph(error.fault)}${error.at === undefined ? "" : `\n  at:       ${error.at}`}`;
   }
   if (isFault(error)) {
-    const { op, got, expected, mend } = error;
-    return `${op}\n  got:      ${got}\n  expected: ${expected}\n  mend:     ${mend}`;
+    const { op, got, expected, hint } = error;
+    return `${op}\n  got:      ${got}\n  expected: ${expected}\n  hint:     ${hint}`;
   }
   if (error instanceof Error) {
     return "_tag" in error ? error.message : `${error.message}\n${error.stack ?? ""}`;

@@ -76,7 +76,7 @@ const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanEr
         op: Option.isSome(ceilings) ? "--device-ceilings" : "--precision",
         got: Option.isSome(device) ? `it beside --device ${device.value}` : "it without --device-ceilings",
         expected: "a device by name, or ceilings with their precision",
-        mend: "leave one of them out",
+        hint: "leave one of them out",
       }),
     );
   }

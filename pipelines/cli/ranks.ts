@@ -55,7 +55,7 @@ export const ranksAsked = (
         op: "start ranks",
         got: `--ranks ${ranks.value} in one of ${opened.size} processes`,
         expected: "as many processes as ranks",
-        mend: "leave mpirun and srun out, or start as many processes",
+        hint: "leave mpirun and srun out, or start as many processes",
         rank: opened.rank,
       }),
     );

@@ -16,7 +16,7 @@ export const runIn = (directory: string): Effect.Effect<IndexedRun, DiskError | 
         op: `open ${path}`,
         got: unreadable.find((run) => run.path === path)?.reason ?? "a folder without manifest.json",
         expected: "the directory of a run",
-        mend: "deno task cos runs list names those of a folder",
+        hint: "deno task cos runs list names those of a folder",
       }),
     );
   });

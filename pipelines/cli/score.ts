@@ -118,7 +118,7 @@ const noOfficialFormat = ({ name }: Benchmark): EvalError =>
     op: `score --benchmark ${name} --source official`,
     got: "a benchmark without an official annotation format",
     expected: "one that has a reader in pipelines/formats",
-    mend: "give lines of records with --source records",
+    hint: "give lines of records with --source records",
     ids: [],
   });
 
@@ -192,7 +192,7 @@ const missing = new EvalError({
   op: "score",
   got: "not all of --benchmark, --annotations and --predictions, and no --run",
   expected: "a benchmark with annotations and predictions, or a run",
-  mend: "give the three of them, or --run and a run directory",
+  hint: "give the three of them, or --run and a run directory",
   ids: [],
 });
 

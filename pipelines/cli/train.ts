@@ -207,7 +207,7 @@ const noFile = (): UsageError =>
     op: "train",
     got: "no file",
     expected: "the file of an experiment, such as run.json",
-    mend: "write one with: deno task cos train --init my-run",
+    hint: "write one with: deno task cos train --init my-run",
   });
 
 const oneTraining = (): UsageError =>
@@ -215,7 +215,7 @@ const oneTraining = (): UsageError =>
     op: "train --ranks or --slurm",
     got: "--check, --sweep or --seeds beside it",
     expected: "one experiment that is trained",
-    mend: "leave it out, or run the arms of the sweep one by one",
+    hint: "leave it out, or run the arms of the sweep one by one",
   });
 
 /** The command. */

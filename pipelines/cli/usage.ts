@@ -24,6 +24,6 @@ export const unknownName = (
     op: flag,
     got,
     expected: `${what}: ${names.join(", ")}`,
-    mend: nearest === undefined ? "see --help" : `the nearest is ${nearest}`,
+    hint: nearest === undefined ? "see --help" : `the nearest is ${nearest}`,
   });
 };

@@ -67,7 +67,7 @@ export const configNamed = (
       expected: alike.length > 0
         ? `one of ${alike.join(", ")}`
         : `one of ${configNames.length} names, which begin with ${kinds.join(", ")}`,
-      mend: `nearest are ${nearest(lower).join(", ")}; list all with \`deno task configs\``,
+      hint: `nearest are ${nearest(lower).join(", ")}; list all with \`deno task configs\``,
     }),
   );
 };

@@ -31,7 +31,7 @@ const unknownField = (config: unknown, field: string, at: readonly string[]): De
     op: "--set",
     got: `the field ${field}`,
     expected,
-    mend: nearest === undefined ? "name a field of the configuration" : `the nearest field is ${nearest}`,
+    hint: nearest === undefined ? "name a field of the configuration" : `the nearest field is ${nearest}`,
     refusals: [{ path: field, got: "nothing", expected }],
   });
 };
@@ -53,7 +53,7 @@ const settingOf = (text: string): E.Either<DecodeError, Setting> => {
       op: "--set",
       got: text,
       expected: "field=value",
-      mend: "write for example --set pretrain.steps=100",
+      hint: "write for example --set pretrain.steps=100",
       refusals: [],
     }),
   );
@@ -90,7 +90,7 @@ const asItIs = (config: unknown, error: DecodeError): DecodeError => {
   const { op, got, expected, refusals } = error;
   return known.length === 0
     ? error
-    : new DecodeError({ op, got, expected, mend: known.join("; "), refusals });
+    : new DecodeError({ op, got, expected, hint: known.join("; "), refusals });
 };
 
 /**

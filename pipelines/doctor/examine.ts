@@ -91,8 +91,8 @@ export const examineDevice = (device: Examined, measure: boolean): Effect.Effect
     Effect.provide(layers[device]()),
     Effect.catch((e) => {
       const problem = e._tag === "DeviceError"
-        ? { got: e.got, mend: e.mend }
-        : { got: e.message, mend: "report it: the doctor's own programs should run everywhere" };
+        ? { got: e.got, hint: e.hint }
+        : { got: e.message, hint: "report it: the doctor's own programs should run everywhere" };
       return Effect.succeed({ device, adapter: null, problem, measured: null });
     }),
   );

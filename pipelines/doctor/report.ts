@@ -46,7 +46,7 @@ export interface DeviceReport {
   /** What was found. */
   readonly adapter: AdapterReport | null;
   /** Why nothing was found, and what to do. */
-  readonly problem: { readonly got: string; readonly mend: string } | null;
+  readonly problem: { readonly got: string; readonly hint: string } | null;
   /** What it reaches: memory, arithmetic, and milliseconds to the result of a small program. */
   readonly measured:
     | { readonly bytesPerSecond: number; readonly flopsPerSecond: number; readonly waitMs: number }
@@ -109,7 +109,7 @@ export const adviceOf = ({ devices, wasm, machine, drivers }: Findings): readonl
   const of = (name: Examined) => devices.find((d) => d.device === name), out: string[] = [];
   const web = of("webgpu"), dawn = of("dawn"), fastest = fastestOf(devices);
   for (const { device, problem } of devices) {
-    if (problem !== null) out.push(`${device}: ${problem.got}; ${problem.mend}`);
+    if (problem !== null) out.push(`${device}: ${problem.got}; ${problem.hint}`);
   }
   if (web?.adapter?.software) {
     out.push(

@@ -125,7 +125,7 @@ export const writeExample = (folder: string): Effect.Effect<string, DataError | 
           op: `write an example into ${folder}`,
           got: `a run.json that exists`,
           expected: "a new or empty folder",
-          mend: "name another folder, or run that one: deno task cos train " + path,
+          hint: "name another folder, or run that one: deno task cos train " + path,
         }),
       );
     }

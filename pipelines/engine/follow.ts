@@ -42,7 +42,7 @@ export const follow = (context: JobContext): Effect.Effect<void, MakeError | Ran
             op: "join rank 0",
             got: `no job with the key ${key.slice(0, 16)} on rank ${rank}`,
             expected: "the files that rank 0 reads",
-            mend: "put models and data where all ranks read the same files",
+            hint: "put models and data where all ranks read the same files",
             rank,
           }),
         );

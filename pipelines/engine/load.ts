@@ -29,7 +29,7 @@ const parseCommented = (path: string, text: string): Effect.Effect<unknown, Deco
         op: path,
         got: `${printParseErrorCode(first.error)} in line ${line}`,
         expected: "JSON, in which comments are allowed",
-        mend: `correct line ${line}`,
+        hint: `correct line ${line}`,
         refusals: [],
       }),
     );
@@ -42,18 +42,18 @@ const byPlace = ({ stages }: Experiment, setting: string): string => {
 };
 
 /** What is wrong with a setting, with stages by their names, and the nearest of the fields so named. */
-const byNames = (experiment: Experiment, { op, got, expected, mend, refusals }: DecodeError): DecodeError => {
+const byNames = (experiment: Experiment, { op, got, expected, hint, refusals }: DecodeError): DecodeError => {
   const named = (text: string): string =>
     text.replace(/\bstages\.(\d+)\.(train|expand|evaluate)\b/g, (place, at: string) => {
       const spec = experiment.stages[Number(at)];
       return spec === undefined ? place : stageName(spec);
     });
-  const field = named(refusals[0]?.path ?? ""), near = mend.startsWith("the nearest field is ");
+  const field = named(refusals[0]?.path ?? ""), near = hint.startsWith("the nearest field is ");
   return new DecodeError({
     op,
     got: named(got),
     expected: named(expected),
-    mend: near ? `the nearest field is ${closest(field, fieldPaths(experiment).map(named))}` : named(mend),
+    hint: near ? `the nearest field is ${closest(field, fieldPaths(experiment).map(named))}` : named(hint),
     refusals,
   });
 };

@@ -327,7 +327,7 @@ const needsOf = (
               op: `make ${artefactName(job)}`,
               got: `no finished ${artefactName(need)}`,
               expected: "everything that it needs in the store",
-              mend: "make that first; whole experiments do",
+              hint: "make that first; whole experiments do",
               path: context.store,
             }),
           )
@@ -400,7 +400,7 @@ export const makeStage = (
           op: `make ${name}`,
           got: `the experiment ${resolved.experiment.name}, which has no such stage`,
           expected: `one of ${[...new Set(jobs.map((job) => job.name))].join(", ")}`,
-          mend: "name one of its stages",
+          hint: "name one of its stages",
           path: context.store,
         }),
       );

@@ -21,7 +21,7 @@ const faultType = t.strict({
   op: t.string,
   got: t.string,
   expected: t.string,
-  mend: t.string,
+  hint: t.string,
   again: t.boolean,
   everywhere: t.boolean,
 });
@@ -71,7 +71,7 @@ interface Parts {
   readonly op?: unknown;
   readonly got?: unknown;
   readonly expected?: unknown;
-  readonly mend?: unknown;
+  readonly hint?: unknown;
 }
 
 const FULL = ["ENOSPC", "EDQUOT", "EROFS"];
@@ -90,7 +90,7 @@ export const wireFault = (error: unknown, op: string): WireFault => {
     op: textOr(inner.op, op),
     got,
     expected: textOr(inner.expected, "it to go through"),
-    mend: textOr(inner.mend, "see the worker's log"),
+    hint: textOr(inner.hint, "see the worker's log"),
     again: tag === "DeviceError" && ["lost", "out of memory", "invalid work"].includes(String(parts.fault)),
     everywhere: [parts.code, parts.check].some((code) => FULL.includes(String(code))) || FULL_WORDS.test(got),
   };

@@ -74,7 +74,7 @@ export const checkTrainable = (resolved: Resolved): void => {
       expected: `prefixes of parameters, which are under ${
         [...new Set(paths.map((path) => path.split(".")[0]!))].join(", ")
       }`,
-      mend: lost === "lora" || lost === "adapter"
+      hint: lost === "lora" || lost === "adapter"
         ? 'give the model an adapter, such as { "rank": 64, "alpha": 64 }, and name it lora'
         : "correct the prefix, or remove it",
     });

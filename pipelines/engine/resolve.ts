@@ -89,7 +89,7 @@ const tooFew = (vocabulary: number, size: number, folder: string): DataError =>
     op: `read ${folder}`,
     got: `a decoder with ${vocabulary} tokens`,
     expected: `the ${size} tokens of the mixtures' tokenizer, or more`,
-    mend: "name the tokenizer of that decoder in the mixtures",
+    hint: "name the tokenizer of that decoder in the mixtures",
   });
 
 /** The parts of the model of an experiment; `size` is the number of tokens of its mixtures' language. */
@@ -130,7 +130,7 @@ const sameLanguage = (mixtures: readonly OpenMixture[]): Effect.Effect<void, Dat
       op: "run on mixtures",
       got: "mixtures with different tokenizers or templates",
       expected: "one language in all stages",
-      mend: "name the same tokenizer and template in every mixture",
+      hint: "name the same tokenizer and template in every mixture",
     }),
   );
 
@@ -140,8 +140,8 @@ const checkQuestions = (
 ): Effect.Effect<void, ResolveError> =>
   Effect.gen(function* () {
     const { parts } = yield* loadMixture(data);
-    const refuse = (got: string, expected: string, mend: string) =>
-      Effect.fail(new DataError({ op: "run on mixtures", got, expected, mend }));
+    const refuse = (got: string, expected: string, hint: string) =>
+      Effect.fail(new DataError({ op: "run on mixtures", got, expected, hint }));
     for (const [name, benchmark] of Object.entries(wanted)) {
       const part = parts.find((one) => one.name === name);
       if (part === undefined) {

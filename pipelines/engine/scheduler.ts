@@ -65,7 +65,7 @@ const crashed = (job: Job, cause: Cause.Cause<JobError>): JobError => {
     op: `make ${artefactName(job)}`,
     got: error instanceof Error ? error.message : String(error),
     expected: "it to go through",
-    mend: "report it with the log of its worker",
+    hint: "report it with the log of its worker",
     artefact: artefactName(job),
     cause: "crash",
     again: false,

@@ -27,7 +27,7 @@ const wrong = (got: string): DecodeError =>
     op: "--sweep",
     got,
     expected: "a field and two values or more, all different: field=a,b,c",
-    mend: "write for example --sweep pretrain.learningRate=1e-3,3e-3",
+    hint: "write for example --sweep pretrain.learningRate=1e-3,3e-3",
     refusals: [],
   });
 

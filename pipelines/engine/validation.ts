@@ -122,7 +122,7 @@ const sameRows = (
       op: `${name}.heldOut`,
       got: `rows of ${rows(b)}`,
       expected: `those of its data, ${rows(a)}`,
-      mend: "give the mixtures the same length, buckets and number of images",
+      hint: "give the mixtures the same length, buckets and number of images",
     }),
   );
 };

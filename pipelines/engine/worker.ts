@@ -36,7 +36,7 @@ const otherCode = (key: string): RunError =>
     op: "make an artefact",
     got: `no job with the key ${key.slice(0, 16)}`,
     expected: "the code that the run began with",
-    mend: "the sources have changed since: give the same command again, which then makes all by the new code",
+    hint: "the sources have changed since: give the same command again, which then makes all by the new code",
     path: "",
   });
 

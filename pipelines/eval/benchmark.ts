@@ -67,7 +67,7 @@ const otherKind = (op: string, kind: RecordKind, records: readonly BenchmarkReco
     op,
     got: `records of kind ${got}: ${listed(ids)}`,
     expected: `records of kind ${kind}`,
-    mend: "name the benchmark that these records belong to",
+    hint: "name the benchmark that these records belong to",
     ids,
   });
 };
@@ -77,7 +77,7 @@ const none = (op: string): EvalError =>
     op,
     got: "no questions",
     expected: "one or more",
-    mend: "check that the annotations are those of the split",
+    hint: "check that the annotations are those of the split",
     ids: [],
   });
 
@@ -87,7 +87,7 @@ const hidden = (op: string, records: readonly BenchmarkRecord[]): EvalError => {
     op,
     got: `questions without an answer: ${listed(ids)}`,
     expected: "the answers of people",
-    mend: "send the result file to the benchmark's server if the split hides them",
+    hint: "send the result file to the benchmark's server if the split hides them",
     ids,
   });
 };

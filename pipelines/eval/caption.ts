@@ -36,7 +36,7 @@ export const scoreCaptions = (
         op: "captions",
         got: `no references: ${listed(ids)}`,
         expected: "one or more for each picture",
-        mend: "take the annotations of a split that has captions",
+        hint: "take the annotations of a split that has captions",
         ids,
       }),
     );

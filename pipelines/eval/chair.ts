@@ -75,7 +75,7 @@ export const scoreChair = (
         op: "chair",
         got: `no annotations of objects: ${listed(ids)}`,
         expected: "the names of the objects in each picture, none included",
-        mend: "add the categories of the picture's instances",
+        hint: "add the categories of the picture's instances",
         ids,
       }),
     );

@@ -48,7 +48,7 @@ export const shuffledImages = <R extends BenchmarkRecord>(
         op: "shuffled images",
         got: `one image, ${images[0]}`,
         expected: "two or more",
-        mend: "take questions about more images",
+        hint: "take questions about more images",
         ids: records.map(({ id }) => id),
       }),
     );

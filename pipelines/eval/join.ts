@@ -10,8 +10,8 @@ export const duplicates = (ids: readonly string[]): readonly string[] => {
   return [...twice];
 };
 
-const refuse = (got: string, expected: string, mend: string, ids: readonly string[]): EvalError =>
-  new EvalError({ op: "join", got: `${got}: ${listed(ids)}`, expected, mend, ids });
+const refuse = (got: string, expected: string, hint: string, ids: readonly string[]): EvalError =>
+  new EvalError({ op: "join", got: `${got}: ${listed(ids)}`, expected, hint, ids });
 
 /**
  * Every question with its answer, in the order of the questions.

@@ -70,9 +70,9 @@ export const scoreMme = (
 ): E.Either<EvalError, ScoreReport> => {
   const parts = groupBy(answered, ({ record }) => record.part);
   const known = [...mmePerception, ...mmeCognition];
-  const refuse = (items: readonly Answered<YesNoRecord>[], got: string, expected: string, mend: string) => {
+  const refuse = (items: readonly Answered<YesNoRecord>[], got: string, expected: string, hint: string) => {
     const ids = items.map(({ record }) => record.id);
-    return E.left(new EvalError({ op: "mme", got: `${got}: ${listed(ids)}`, expected, mend, ids }));
+    return E.left(new EvalError({ op: "mme", got: `${got}: ${listed(ids)}`, expected, hint, ids }));
   };
   const foreign = answered.filter(({ record }) => !known.includes(record.part));
   if (foreign.length > 0) {

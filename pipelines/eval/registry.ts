@@ -357,7 +357,7 @@ export const benchmarkNamed = (
       op: "benchmark",
       got: name,
       expected: among.map((b) => b.name).join(", "),
-      mend: "name one of them",
+      hint: "name one of them",
       ids: [],
     }),
   )(among.find((b) => b.name === name));

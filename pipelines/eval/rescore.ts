@@ -51,7 +51,7 @@ export const benchmarkFor = (boxes: string): FindBenchmark => {
           op: "predictions",
           got: `boxes written as ${boxes}`,
           expected: "thousand, tagged, location, decimals-N or grid-N",
-          mend: "score them with the version that wrote them",
+          hint: "score them with the version that wrote them",
           ids: [],
         }),
       );

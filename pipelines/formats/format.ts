@@ -138,7 +138,7 @@ export const errorOf = (format: string, { place, fields }: Refused): FormatError
     op: `${format} ${placeText(place)}`,
     got: list("got"),
     expected: list("expected"),
-    mend: "correct the record, or read with the policy skip, which counts it",
+    hint: "correct the record, or read with the policy skip, which counts it",
     file: place.file,
     record: place.record,
     fields: fields.map((f) => f.path),
@@ -150,6 +150,6 @@ export const brokenFile = (
   file: string,
   got: string,
   expected: string,
-  mend = "get the file again from where it came from",
+  hint = "get the file again from where it came from",
 ): FormatError =>
-  new FormatError({ op: `read ${file}`, got, expected, mend, file, record: "(file)", fields: [] });
+  new FormatError({ op: `read ${file}`, got, expected, hint, file, record: "(file)", fields: [] });

@@ -78,8 +78,8 @@ const planOf = async (source: FileSource): Promise<readonly GroupPlan[]> => {
   const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
   if (length > size - TAIL) throw notTable(`a footer of ${length} bytes in a file of ${size}`);
   if (length > MOST_FOOTER) {
-    const mend = "write the table again in fewer groups, or as several files";
-    throw brokenFile(name, `a footer of ${length} bytes`, `at most ${MOST_FOOTER}`, mend);
+    const hint = "write the table again in fewer groups, or as several files";
+    throw brokenFile(name, `a footer of ${length} bytes`, `at most ${MOST_FOOTER}`, hint);
   }
   const footer = await source.slice(size - TAIL - length, size);
   return (await answered(source, "", { kind: "plan", footer, size }, length)).groups;

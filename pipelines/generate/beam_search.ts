@@ -132,7 +132,7 @@ export const openSearch = (
           op: "beam search",
           got: `${beams} beams`,
           expected: "an integer from 1 to 64",
-          mend: "ask for a usual number, such as 4",
+          hint: "ask for a usual number, such as 4",
         }),
       );
     }

@@ -27,7 +27,7 @@ export const greedily: Decoding = { kind: "greedy" };
 export const ALL_TOKENS: number = 2 ** 30;
 
 const refuse = (got: string, expected: string): E.Either<GenerateError, never> =>
-  E.left(new GenerateError({ op: "decoding", got, expected, mend: "change that setting" }));
+  E.left(new GenerateError({ op: "decoding", got, expected, hint: "change that setting" }));
 
 /** The settings, if they can be used as the device stores them: f32, i32 and u32. More tokens than any vocabulary are all. */
 export const checkDecoding = (decoding: Decoding): E.Either<GenerateError, Decoding> => {

@@ -71,8 +71,8 @@ export const refusal = (
   { prompts, given = {}, limit = room.tokens }: WriteRequest,
 ): GenerateError | undefined => {
   const { rows, prompt, tokens } = room, places = placesOf(writer, room);
-  const refuse = (got: string, expected: string, mend: string): GenerateError =>
-    new GenerateError({ op: "generate", got, expected, mend });
+  const refuse = (got: string, expected: string, hint: string): GenerateError =>
+    new GenerateError({ op: "generate", got, expected, hint });
   if (prompts.length < 1 || prompts.length > rows) {
     return refuse(`${prompts.length} prompts`, `1 to ${rows}`, "ask in several batches");
   }
@@ -208,7 +208,7 @@ export const openGenerator = (
               op: "generate",
               got: `${decoding.kind} decoding`,
               expected: kind,
-              mend: "open the writer for it",
+              hint: "open the writer for it",
             }),
           );
         }
@@ -225,7 +225,7 @@ export const openGenerator = (
                   op: "generate",
                   got: "another text begun before this one ended",
                   expected: "one text at a time",
-                  mend: "take a stream to its end first, or open another writer",
+                  hint: "take a stream to its end first, or open another writer",
                 }),
               );
             }

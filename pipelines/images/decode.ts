@@ -50,8 +50,8 @@ export const MOST_PIXELS: number = 1 << 26;
 sharp.concurrency(1);
 sharp.cache(false);
 
-const refuse = (file: string, reason: ImageReason, got: string, expected: string, mend: string): ImageError =>
-  new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason });
+const refuse = (file: string, reason: ImageReason, got: string, expected: string, hint: string): ImageError =>
+  new ImageError({ op: `decode ${file}`, got, expected, hint, file, reason });
 
 const said = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).trim().replaceAll("\n", "; ").slice(0, 200);
@@ -75,8 +75,8 @@ export const decodeImage = async (
   // what libvips knows by other signs, such as drawings
   if (kind === undefined) throw refuse(file, "format", `a ${format} file`, imageKinds, "convert the file");
   if (depth !== "uchar" && depth !== "ushort") {
-    const mend = "convert the file to samples of 8 bits";
-    throw refuse(file, "format", `samples of the type ${depth}`, "whole numbers of 8 or 16 bits", mend);
+    const hint = "convert the file to samples of 8 bits";
+    throw refuse(file, "format", `samples of the type ${depth}`, "whole numbers of 8 or 16 bits", hint);
   }
   if (width * height > mostPixels) {
     throw refuse(

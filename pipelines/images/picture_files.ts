@@ -57,7 +57,7 @@ export const pictureFile = (spot: PictureSpot, content: string): PictureFile => 
           op: `read ${spot.name}`,
           got: "other bytes than when the mixture was opened",
           expected: `the file with sha-256 ${content.slice(0, 16)}`,
-          mend: "leave pictures alone while they are learnt from; start again to use the new one",
+          hint: "leave pictures alone while they are learnt from; start again to use the new one",
         }),
       ),
   ),

@@ -29,14 +29,14 @@ const fail = (got: string): DataError =>
     op: "decode pictures",
     got,
     expected: "a worker that decodes",
-    mend: "check that the npm package sharp loads on this machine",
+    hint: "check that the npm package sharp loads on this machine",
   });
 
 /** A square, or the error of the image that was refused. */
 const squareOf = (file: string, answer: Answer): Effect.Effect<Uint8Array, ImageError> => {
   if (answer.kind === "square") return Effect.succeed(answer.rgb);
-  const { reason, got, expected, mend } = answer;
-  return Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, mend, file, reason }));
+  const { reason, got, expected, hint } = answer;
+  return Effect.fail(new ImageError({ op: `decode ${file}`, got, expected, hint, file, reason }));
 };
 
 /**

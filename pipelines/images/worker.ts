@@ -24,7 +24,7 @@ export type Answer =
     readonly reason: ImageReason;
     readonly got: string;
     readonly expected: string;
-    readonly mend: string;
+    readonly hint: string;
   };
 
 /** The square of an image, or why it is refused. */
@@ -33,8 +33,8 @@ const answerOf = async ({ file, bytes, side, mostPixels }: Job): Promise<Answer>
     return { kind: "square", rgb: squareBicubic(await decodeImage(file, bytes, mostPixels), side) };
   } catch (cause) {
     if (!(cause instanceof ImageError)) throw cause;
-    const { reason, got, expected, mend } = cause;
-    return { kind: "refused", reason, got, expected, mend };
+    const { reason, got, expected, hint } = cause;
+    return { kind: "refused", reason, got, expected, hint };
   }
 };
 

@@ -68,8 +68,8 @@ export const shuffled = (count: number, key: number, i: number): number => {
   return at;
 };
 
-const refuse = (got: string, expected: string, mend: string) =>
-  E.left(new DataError({ op: "mixture", got, expected, mend }));
+const refuse = (got: string, expected: string, hint: string) =>
+  E.left(new DataError({ op: "mixture", got, expected, hint }));
 
 /**
  * A mixture with a seed. The part that is furthest behind its share is drawn from next (ties go to a coin), so that

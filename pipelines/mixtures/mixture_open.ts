@@ -174,7 +174,7 @@ export const withoutPictures = (
             op: `mixture part ${name}`,
             got: `${bad.name}: ${reasonOf(bad.content)}`,
             expected: "pictures that can be decoded",
-            mend: "get the file again, or read with the policy skip, which counts its examples",
+            hint: "get the file again, or read with the policy skip, which counts its examples",
           }),
         );
       }));

@@ -223,7 +223,7 @@ const empty = (name: string, report: PreparedReport): DataError =>
       report.refusals[0] === undefined ? "" : `, first ${report.refusals[0]}`
     }`,
     expected: "one example or more",
-    mend: "correct the files, or leave the part out",
+    hint: "correct the files, or leave the part out",
   });
 
 const alone = (name: string): DataError =>
@@ -231,7 +231,7 @@ const alone = (name: string): DataError =>
     op: `mixture part ${name}`,
     got: "several records in a row, and a template that lays out a turn by its place",
     expected: "a template that lays out every turn but the first alike",
-    mend: "set turns to 1, or choose another template",
+    hint: "set turns to 1, or choose another template",
   });
 
 /** The key of a part: the content of its files and all that decides how they are read. */

@@ -32,7 +32,7 @@ const chosen = <A extends string>(name: string, among: readonly A[], otherwise: 
     op: `the environment variable ${name}`,
     got: said === "" ? "nothing" : said,
     expected: among.join(", "),
-    mend: "set it to one of these, or leave it out",
+    hint: "set it to one of these, or leave it out",
     path: Deno.cwd(),
   });
 };

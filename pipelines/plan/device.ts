@@ -107,7 +107,7 @@ export const deviceOfCeilings = (
         got: text === "" ? "nothing" : text,
         expected:
           "two or three numbers above 0 with commas between: FLOP/s, bytes/s and, if known, bytes of memory",
-        mend: "write them like 51.5e12,3.13e12,80e9",
+        hint: "write them like 51.5e12,3.13e12,80e9",
       }),
     );
 };

@@ -108,7 +108,7 @@ const assumptions: readonly string[] = [
 ];
 
 const refuse = (op: string, got: unknown, expected: string): E.Left<PlanError> =>
-  E.left(new PlanError({ op, got: String(got), expected, mend: "see deno task plan --help" })) as E.Left<
+  E.left(new PlanError({ op, got: String(got), expected, hint: "see deno task plan --help" })) as E.Left<
     PlanError
   >;
 

@@ -23,7 +23,7 @@ const missing = (cause: unknown): RanksError =>
     op: "start ranks",
     got: cause instanceof Deno.errors.NotFound ? "no mpirun on this machine" : String(cause),
     expected: "Open MPI",
-    mend: "install Debian's package openmpi-bin, or your system's Open MPI",
+    hint: "install Debian's package openmpi-bin, or your system's Open MPI",
     rank: 0,
   });
 

@@ -64,7 +64,7 @@ const opened = (): Effect.Effect<Deno.DynamicLibrary<typeof symbols>["symbols"],
         op: "start ranks",
         got: cause instanceof Error ? cause.message : String(cause),
         expected: `Open MPI's library ${LIBRARY}, and the permission to call it`,
-        mend: "install Debian's package openmpi-bin or your system's Open MPI, and run Deno with --allow-ffi",
+        hint: "install Debian's package openmpi-bin or your system's Open MPI, and run Deno with --allow-ffi",
         rank: 0,
       }),
   });
@@ -84,7 +84,7 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
         op,
         got: `MPI's error ${code}`,
         expected: "all ranks to answer",
-        mend: "look for the first rank that ended: the same command goes on from the last checkpoint",
+        hint: "look for the first rank that ended: the same command goes on from the last checkpoint",
         rank,
       });
     const now = (op: string, code: number): Effect.Effect<void, RanksError> =>

@@ -78,7 +78,7 @@ export const checkAlike = (
             theirs[name]
           }`,
           expected: String(first[name]),
-          mend: "run the same version on the same kind of machine for every rank",
+          hint: "run the same version on the same kind of machine for every rank",
           rank,
         }),
       );

@@ -39,7 +39,7 @@ export const liveLogsOf = (text: string): E.Either<LiveLogError, readonly LiveLo
           op: "--log",
           got: name === "" ? "no name" : name,
           expected: "tensorboard, mlflow, mlflow:<folder>, or several with commas between them",
-          mend: "name one of those, or leave --log out",
+          hint: "name one of those, or leave --log out",
         }),
       );
     }

@@ -64,7 +64,7 @@ const wrongLine = (number: number, got: string, expected: string): MetricsError 
     op: `metrics line ${number}`,
     got,
     expected,
-    mend: "restore the file from a copy, or delete the line",
+    hint: "restore the file from a copy, or delete the line",
     line: number,
   });
 

@@ -32,7 +32,7 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
         op: "query runs",
         got: text === "" ? "nothing" : text,
         expected: "a field, one of = != < <= > >= ~, and a value",
-        mend: "write for example finetune.batch=8 or scores.presenceF1>0.7",
+        hint: "write for example finetune.batch=8 or scores.presenceF1>0.7",
       }),
     )
     : E.right({ field: parts[1]!, relation: parts[2] as Comparison, value: valueOf(parts[3]!) as Json });
@@ -104,7 +104,7 @@ const unknownField = (runs: readonly IndexedRun[], field: string): E.Either<Quer
       op: "query runs",
       got: `${field}, which none of ${runs.length} runs has`,
       expected: "a field of a configuration, a manifest, or scores.<name>",
-      mend: `the nearest are ${like.join(", ")}`,
+      hint: `the nearest are ${like.join(", ")}`,
     }),
   );
 };

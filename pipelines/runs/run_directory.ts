@@ -94,7 +94,7 @@ export const readManifest = (path: string): Effect.Effect<Manifest, DecodeError 
         op: `read ${path}/manifest.json`,
         got: `a configuration with hash ${found}`,
         expected: `hash ${manifest.configHash}, as the manifest says`,
-        mend: "restore the manifest; configurations are not edited in place, derive a new run instead",
+        hint: "restore the manifest; configurations are not edited in place, derive a new run instead",
         path,
       }),
     );
@@ -157,7 +157,7 @@ export const openOrCreateRun = (
       return { directory, manifest };
     }
     const opened = { directory, manifest: yield* readManifest(path) };
-    for (const [key, mend] of Object.entries(resumed) as Iterable<readonly [keyof typeof resumed, string]>) {
+    for (const [key, hint] of Object.entries(resumed) as Iterable<readonly [keyof typeof resumed, string]>) {
       if (opened.manifest[key] === manifest[key]) continue;
       const { commit = "unknown" } = opened.manifest;
       return yield* Effect.fail(
@@ -165,7 +165,7 @@ export const openOrCreateRun = (
           op: `open ${path}`,
           got: `a run with ${key} ${opened.manifest[key]}${key === "code" ? `, commit ${commit}` : ""}`,
           expected: String(manifest[key]),
-          mend,
+          hint,
           path,
         }),
       );

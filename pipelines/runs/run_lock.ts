@@ -77,7 +77,7 @@ const busy = (path: string, holder: LockHolder | undefined): LockError =>
       ? "a lock held by another process"
       : `a lock held by process ${holder.pid} on ${holder.host} since ${holder.since}`,
     expected: "a run directory that no other process uses",
-    mend: "wait for that process or end it, or give this run another directory",
+    hint: "wait for that process or end it, or give this run another directory",
     path,
     holder,
   });

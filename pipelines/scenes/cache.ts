@@ -74,7 +74,7 @@ const storeError = (folder: string) => (cause: unknown): DataError =>
     op: `keep a set in ${folder}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "a folder that can be read and written",
-    mend: "free space there, or name another cache folder",
+    hint: "free space there, or name another cache folder",
   });
 
 /** The set if it is there and whole; a damaged one is reported, once, and counts as absent. */

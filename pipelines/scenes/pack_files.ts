@@ -45,7 +45,7 @@ const fault = (folder: string) => (cause: unknown): DataError =>
     op: `keep pictures in ${folder}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "a folder that can be read and written",
-    mend: "free space there, or name another cache folder",
+    hint: "free space there, or name another cache folder",
   });
 
 /**

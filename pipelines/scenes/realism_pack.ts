@@ -104,12 +104,12 @@ const photosIn = async (root: string): Promise<readonly PhotoSource[]> => {
   return [...out.values()].toSorted((a, b) => a.file < b.file ? -1 : 1);
 };
 
-const fault = (op: string, expected: string, mend: string) => (cause: unknown): DataError =>
+const fault = (op: string, expected: string, hint: string) => (cause: unknown): DataError =>
   cause instanceof DataError ? cause : new DataError({
     op,
     got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
     expected,
-    mend,
+    hint,
   });
 
 /**
@@ -138,7 +138,7 @@ const readChecked = async ({ file, sha256: expected }: PhotoSource): Promise<Uin
     op: "packRealism",
     got: `${file} with the sha-256 ${got}`,
     expected,
-    mend: "install the version of the package that the configuration records",
+    hint: "install the version of the package that the configuration records",
   });
 };
 

@@ -12,7 +12,7 @@ const workerError = (got: string): DataError =>
     op: "renderDataset",
     got,
     expected: "a worker that draws its scenes",
-    mend: "check that the npm packages of the art and of the canvas load on this machine",
+    hint: "check that the npm packages of the art and of the canvas load on this machine",
   });
 
 /** The error of an answer of the wrong kind. */

@@ -26,8 +26,8 @@ export interface RenderOptions {
 /** Scenes of one message: large enough to hide its cost, small enough to share the last ones out. */
 const CHUNK = 48;
 
-const refuse = (got: string, expected: string, mend: string): DataError =>
-  new DataError({ op: "renderDataset", got, expected, mend });
+const refuse = (got: string, expected: string, hint: string): DataError =>
+  new DataError({ op: "renderDataset", got, expected, hint });
 
 const allocate = (
   count: number,

@@ -29,7 +29,7 @@ const fault = (op: string) => (cause: unknown): DataError =>
     op,
     got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
     expected: "pictures that can be drawn",
-    mend: "check that the npm packages of the art load on this machine",
+    hint: "check that the npm packages of the art load on this machine",
   });
 
 const makeStyle = (style: Style, count: number): Effect.Effect<PicturePack, DataError> =>

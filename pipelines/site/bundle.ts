@@ -32,7 +32,7 @@ export const bundle = (entries: readonly URL[], folder: string): Effect.Effect<v
         op: `bundle into ${folder}`,
         got: cause instanceof Error ? cause.message : String(cause),
         expected: "scripts of pipelines/web as ES modules",
-        mend:
+        hint:
           "run it with the permission --allow-run, and once with network: deno bundle loads esbuild from npm",
       }),
   });

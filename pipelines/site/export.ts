@@ -94,7 +94,7 @@ export const exportSite = (
           op: `export ${arm} as a site`,
           got: "a model of a mixture",
           expected: "a model of drawn scenes, whose vocabulary pages can read",
-          mend: "name a run of cos quickstart or an arm of an ablation",
+          hint: "name a run of cos quickstart or an arm of an ablation",
         }),
       );
     }

@@ -66,7 +66,7 @@ export const serveSite = (
           op: `serve ${folder}`,
           got: "a folder without index.html",
           expected: "a site",
-          mend: "make one: cos export web --checkpoint RUN --out " + folder,
+          hint: "make one: cos export web --checkpoint RUN --out " + folder,
         }),
       );
     }
@@ -80,7 +80,7 @@ export const serveSite = (
             op: `serve on port ${port}`,
             got: cause instanceof Error ? cause.message : String(cause),
             expected: "a free port",
-            mend: "name another with --port, or 0 for any that is free",
+            hint: "name another with --port, or 0 for any that is free",
           }),
       }),
       (serving) =>

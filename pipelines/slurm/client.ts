@@ -13,7 +13,7 @@ const refused = (command: string, got: string): SlurmError =>
     op: command,
     got,
     expected: "Slurm to take the job",
-    mend: "look at the script with --dry-run, and at the partitions with sinfo",
+    hint: "look at the script with --dry-run, and at the partitions with sinfo",
   });
 
 const output = (
@@ -43,7 +43,7 @@ const output = (
         op: command,
         got: cause instanceof Deno.errors.NotFound ? `no ${command} on this machine` : String(cause),
         expected: "Slurm's commands",
-        mend: "run this on a login node of the cluster; Debian's package is slurm-client",
+        hint: "run this on a login node of the cluster; Debian's package is slurm-client",
       }),
   });
 
@@ -138,7 +138,7 @@ export const followJob = <E, R>(
             op: `follow Slurm's job ${id}`,
             got: `a job that ended as ${job?.state ?? "unknown"}`,
             expected: "COMPLETED",
-            mend: `read ${log.replace("%j", id)}; the same command goes on from the last checkpoint`,
+            hint: `read ${log.replace("%j", id)}; the same command goes on from the last checkpoint`,
           }),
         );
       }

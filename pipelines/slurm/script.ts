@@ -16,7 +16,7 @@ const refused = (got: string, expected: string): E.Either<ConfigError, never> =>
       op: "--slurm",
       got,
       expected,
-      mend:
+      hint:
         "give options of sbatch by their long names, such as nodes=2,ntasks-per-node=4,gres=gpu:4,time=4:00:00",
     }),
   );

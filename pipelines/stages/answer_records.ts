@@ -45,7 +45,7 @@ const untold = (part: string, kind: string): EvalError =>
     op: `answer part ${part}`,
     got: `a record of kind ${kind}`,
     expected: "questions of a benchmark",
-    mend: "evaluate on a part whose format is a benchmark's",
+    hint: "evaluate on a part whose format is a benchmark's",
     ids: [],
   });
 

@@ -77,7 +77,7 @@ export const codeVersions: Effect.Effect<CodeVersions, RunError> = Effect.suspen
           op: "read the sources of the library",
           got: cause instanceof Error ? cause.message : String(cause),
           expected: "to read them, since artefacts are kept by the code that makes them",
-          mend: "allow Deno to read the folder of the library: --allow-read",
+          hint: "allow Deno to read the folder of the library: --allow-read",
           path: new URL("../..", import.meta.url).pathname,
         }),
       )

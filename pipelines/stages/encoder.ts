@@ -27,7 +27,7 @@ export const apart = (
         op: "apart",
         got: "a model on features",
         expected: "parameters under vision",
-        mend: "give the model an encoder with withEncoder, and train it on pictures",
+        hint: "give the model an encoder with withEncoder, and train it on pictures",
       }),
     )
     : E.right({

@@ -168,7 +168,7 @@ const otherEvaluation = (path: string, got: string, expected: string): RunError 
     op: `evaluate into ${path}`,
     got: `an evaluation with the identity ${got}`,
     expected,
-    mend: "go on with the configuration and data of that run, or choose another directory",
+    hint: "go on with the configuration and data of that run, or choose another directory",
     path,
   });
 

@@ -96,7 +96,7 @@ export const expand = (
           op: `expand into ${path}`,
           got: `a checkpoint of the expansion ${before.metadata.identity ?? "without identity"}`,
           expected: identity,
-          mend: "go on with the configuration and data of that run, or start in another directory",
+          hint: "go on with the configuration and data of that run, or start in another directory",
           stage: name,
           step: 0,
         }),

@@ -72,8 +72,8 @@ const identityOf = <E, R>(
 export const languageIdentity = <E, R>(stage: LanguageStage<E, R>, given: ModelState): string =>
   identityOf(stage, given, decidingFields(stage.config));
 
-const lacking = ({ name }: Pick<LanguageStage, "name">, got: string, mend: string): ConfigError =>
-  new ConfigError({ op: `${name}.validation`, got, expected: "what is validated, beside how often", mend });
+const lacking = ({ name }: Pick<LanguageStage, "name">, got: string, hint: string): ConfigError =>
+  new ConfigError({ op: `${name}.validation`, got, expected: "what is validated, beside how often", hint });
 
 const VALIDATION_LOSS = "validation/loss";
 

@@ -148,8 +148,8 @@ export const decidingFields = (
   return { ...Object.fromEntries(said), ...(config.precision === "mixed" ? { frozen: "f16" } : {}) };
 };
 
-const refused = (field: string, got: string, expected: string, mend: string): ConfigError =>
-  new ConfigError({ op: field, got, expected, mend });
+const refused = (field: string, got: string, expected: string, hint: string): ConfigError =>
+  new ConfigError({ op: field, got, expected, hint });
 
 /**
  * The value of every trained path: the one number, or that of the one prefix that the path is under. Throws a ConfigError

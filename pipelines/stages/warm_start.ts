@@ -50,7 +50,7 @@ export const warmStarted = (
           op: `start ${stage} from ${checkpoint}`,
           got: [...listed("shapes", misshaped), ...differences].join("; "),
           expected: "the parameters of this model",
-          mend: misshaped.length > 0
+          hint: misshaped.length > 0
             ? "name the checkpoint of a training with the same model"
             : "name the checkpoint of a training with the same model, or set warmStart.strict to false",
           stage,

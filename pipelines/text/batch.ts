@@ -25,8 +25,8 @@ export interface Batch {
   readonly learnt: number;
 }
 
-const refuse = (row: number, scene: string, got: string, expected: string, mend: string): BatchError =>
-  new BatchError({ op: `batch row ${row} (${scene})`, got, expected, mend, row, scene });
+const refuse = (row: number, scene: string, got: string, expected: string, hint: string): BatchError =>
+  new BatchError({ op: `batch row ${row} (${scene})`, got, expected, hint, row, scene });
 
 const faultOf = (row: Row, at: number, length: number): BatchError | undefined => {
   if (row.ids.length !== length || row.labels.length !== length) {

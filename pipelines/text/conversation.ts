@@ -23,8 +23,8 @@ export interface Conversation {
 /** What conversations need of a coder. */
 export type Codes = Pick<Coder, "encodeAll" | "decode" | "isSpecial">;
 
-const fault = (template: ChatTemplate, got: string, expected: string, mend: string) =>
-  E.left(new TemplateError({ op: template.name, got, expected, mend }));
+const fault = (template: ChatTemplate, got: string, expected: string, hint: string) =>
+  E.left(new TemplateError({ op: template.name, got, expected, hint }));
 
 const overEdge = (template: ChatTemplate, answer: string) =>
   fault(

@@ -61,7 +61,7 @@ const foreign = (name: string, token: string): TemplateError =>
     op: name,
     got: `no token ${token}`,
     expected: "the tokens at which texts of the template begin and end",
-    mend: "choose the template that belongs to the tokenizer",
+    hint: "choose the template that belongs to the tokenizer",
   });
 
 /** The tokens that rows learn of an answer, its end included. */

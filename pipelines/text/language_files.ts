@@ -24,7 +24,7 @@ const withoutTokenizer = (folder: string): TemplateError =>
     op: folder,
     got: `no ${TOKENIZER}`,
     expected: "the tokenizer of the model in that file",
-    mend:
+    hint:
       "write it once, with Python's transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)",
   });
 

@@ -45,7 +45,7 @@ const readReply = ({ control, data }: SharedReply, name: string): Uint8Array<Arr
     op: name,
     got: new TextDecoder().decode(bytes),
     expected: "a text that the tokenizer can encode",
-    mend: "correct its tokenizer.json",
+    hint: "correct its tokenizer.json",
   });
 };
 
@@ -61,7 +61,7 @@ const asker =
         op: name,
         got: `no reply in ${PATIENCE_MS / 1000} s (patterns: ${patternsIn(document)})`,
         expected: "tokens",
-        mend: "shorten the text, or simplify the pattern",
+        hint: "shorten the text, or simplify the pattern",
       });
     }
     return readReply(reply, name);

@@ -44,7 +44,7 @@ const fault = (template: ChatTemplate, got: string, expected: string): TemplateE
     op: template.name,
     got,
     expected,
-    mend: "use a template that lays out every turn alike, such as one without its reasoning blocks",
+    hint: "use a template that lays out every turn alike, such as one without its reasoning blocks",
   });
 
 const faultOf = (template: ChatTemplate): TemplateError | undefined => {

@@ -50,8 +50,8 @@ export interface ChatTemplate {
   readonly prompt: RenderMessages;
 }
 
-const fault = (op: string, got: string, expected: string, mend: string): TemplateError =>
-  new TemplateError({ op, got, expected, mend });
+const fault = (op: string, got: string, expected: string, hint: string): TemplateError =>
+  new TemplateError({ op, got, expected, hint });
 
 const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause);
 

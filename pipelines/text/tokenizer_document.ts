@@ -90,8 +90,8 @@ export const refuseDocument = (
   op: string,
   got: string,
   expected: string,
-  mend = "take the tokenizer.json that belongs to the model, unchanged",
-): DecodeError => new DecodeError({ op, got, expected, mend, refusals: [] });
+  hint = "take the tokenizer.json that belongs to the model, unchanged",
+): DecodeError => new DecodeError({ op, got, expected, hint, refusals: [] });
 
 /** The stages in a stage, itself first; stages below the greatest depth are left out. */
 export const stagesIn = (of: unknown, depth = 0): readonly Stage[] => {

@@ -57,9 +57,9 @@ export const openShorter = <B, E, R>(
   Effect.gen(function* () {
     if (extend === undefined) return undefined;
     const path = extend.checkpoint,
-      refuse = (got: string, expected: string, mend: string, step: number) =>
+      refuse = (got: string, expected: string, hint: string, step: number) =>
         Effect.fail(
-          new TrainingError({ op: `extend ${stage} from ${path}`, got, expected, mend, stage, step }),
+          new TrainingError({ op: `extend ${stage} from ${path}`, got, expected, hint, stage, step }),
         );
     const steps = (yield* keptSteps(path)).map((step) => keptPath(path, `step-${step}`));
     let first = Infinity, until = 0;

@@ -57,7 +57,7 @@ const errorOf = (name: string, { reason, got }: PictureRefusal): ImageError =>
     op: `decode ${name}`,
     got,
     expected: "a whole JPEG, PNG or WebP file",
-    mend: "get the file again, or read with the policy skip, which counts it",
+    hint: "get the file again, or read with the policy skip, which counts it",
     file: name,
     reason,
   });

@@ -55,7 +55,7 @@ export const openState = <B, E, R>(
         op: `resume ${training.stage} from ${path}`,
         got: `a checkpoint of the training ${found.metadata.identity ?? "without identity"}`,
         expected: training.identity,
-        mend: "resume with the configuration and data of that run, or start in another directory",
+        hint: "resume with the configuration and data of that run, or start in another directory",
         stage: training.stage,
         step: Number(found.metadata.step ?? 0),
       }),
@@ -202,7 +202,7 @@ export const trainedWeights = (
           expected: which === "ema"
             ? "the checkpoint of a training with ema"
             : "the checkpoint of a training",
-          mend: has(PARAMS)
+          hint: has(PARAMS)
             ? "ask for the weights as trained, or train with ema"
             : "name the checkpoint of a training stage",
           stage: metadata.stage ?? "",

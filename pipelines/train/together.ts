@@ -72,7 +72,7 @@ export const checkShares = (
         expected:
           "a power of two of ranks that divides the micro-batches of a step: sums of gradients are then the " +
           "same bits on any number of ranks",
-        mend: isPowerOfTwo(size)
+        hint: isPowerOfTwo(size)
           ? `set micro to a multiple of ${size}, such as --set ${stage}.micro=${size}`
           : `start ${2 ** Math.floor(Math.log2(size))} or ${2 ** Math.ceil(Math.log2(size))} ranks`,
         stage,

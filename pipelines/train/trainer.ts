@@ -74,7 +74,7 @@ const noHalf = (stage: string, device: string, step: number): TrainingError =>
     op: `train ${stage} in mixed precision`,
     got: `${device}, which has no 16-bit floating point`,
     expected: "a GPU with the feature shader-f16",
-    mend: 'set precision to "f32", or choose another device',
+    hint: 'set precision to "f32", or choose another device',
     stage,
     step,
   });
@@ -101,7 +101,7 @@ const notFinite = (stage: string, row: MetricRecord, name: string, batch: string
     op: `train ${stage}`,
     got: `${name} ${row[name]} at step ${row.step}`,
     expected: "a finite number",
-    mend: `the last checkpoint is kept, and the batch in ${batch}: start another run with a lower learning ` +
+    hint: `the last checkpoint is kept, and the batch in ${batch}: start another run with a lower learning ` +
       'rate or a longer warm-up, or with onNonFinite "skip"',
     stage,
     step: row.step,

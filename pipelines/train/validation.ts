@@ -102,7 +102,7 @@ export const validationRecord = <B, E, R>(
         op: `validate ${stage}`,
         got: `no metric ${metric}`,
         expected: `one of ${Object.keys(measured).join(", ")}`,
-        mend: "name one of those in validation.metric",
+        hint: "name one of those in validation.metric",
         stage,
         step,
       }),

@@ -38,7 +38,7 @@ export const canStep = (
       op: "bench:step",
       got: `--precision ${precision} on ${name}`,
       expected: "a GPU with 16-bit floating point (shader-f16)",
-      mend: "time f32, or choose another device",
+      hint: "time f32, or choose another device",
     }),
   );
 

@@ -56,7 +56,7 @@ export const benchModel = (preset: BenchPreset, tokens: number): VisionLanguage 
       op: "bench",
       got: `${tokens} visual tokens`,
       expected: tokenCounts.join(", "),
-      mend: "choose among those",
+      hint: "choose among those",
     });
   }
   return visionLanguage({

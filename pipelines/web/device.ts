@@ -43,7 +43,7 @@ export const pageDevice = (
         new DeviceError({
           fault: "refused",
           got: "threads in a page that is not cross-origin isolated",
-          mend: "reload the page, or compute on one thread",
+          hint: "reload the page, or compute on one thread",
         }),
       ));
     case "thread":

@@ -14,13 +14,13 @@ export const site = new URL("../", import.meta.url);
 
 /** Tells the page what a request failed with. */
 export const failed = (id: number | undefined) => (error: unknown): void => {
-  const { message, got, mend } = error as {
+  const { message, got, hint } = error as {
     readonly message?: string;
     readonly got?: string;
-    readonly mend?: string;
+    readonly hint?: string;
   };
-  const text = got !== undefined && mend !== undefined
-    ? `${got}. To fix it: ${mend}`
+  const text = got !== undefined && hint !== undefined
+    ? `${got}. To fix it: ${hint}`
     : message ?? String(error);
   reply({ kind: "failed", message: text, ...(id === undefined ? {} : { id }) });
 };

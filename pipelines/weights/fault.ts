@@ -28,8 +28,8 @@ export const refuse = (
   check: Check,
   got: string,
   expected: string,
-  mend = "get the file again from where it came from; this copy is damaged or not a safetensors file",
-): SafetensorsError => new SafetensorsError({ op: "safetensors", check, got, expected, mend });
+  hint = "get the file again from where it came from; this copy is damaged or not a safetensors file",
+): SafetensorsError => new SafetensorsError({ op: "safetensors", check, got, expected, hint });
 
 /** The same error, naming the file in which it was found. */
 export const inFile = (path: string): (error: SafetensorsError) => SafetensorsError => (error) =>
@@ -38,5 +38,5 @@ export const inFile = (path: string): (error: SafetensorsError) => SafetensorsEr
     check: error.check,
     got: error.got,
     expected: error.expected,
-    mend: error.mend,
+    hint: error.hint,
   });

@@ -191,7 +191,7 @@ export const uploadLazy = (
           op: "write",
           got: `an array ${show(shape)} for ${input}`,
           expected: there === undefined ? "a path that the program reads" : `an array ${show(there.shape)}`,
-          mend: "check the names and shapes of the inputs",
+          hint: "check the names and shapes of the inputs",
         }),
       )
       : there.dtype === "f16"

@@ -46,7 +46,7 @@ export const misfit = (op: string, model: string, found: Misfits): MisfitError |
     op,
     got,
     expected: `the tensors of ${model}`,
-    mend: "check that config.json and the weights belong together",
+    hint: "check that config.json and the weights belong together",
     ...found,
   });
 };

@@ -110,7 +110,7 @@ pages("the portable face of kernels type-checks with the types of a page alone",
 pages("a software adapter of a browser, which has no description, is known by its architecture", () => {
   const profile = (info: Partial<GPUAdapterInfo>) =>
     profileOf({
-      provider: { name: "browser", gpu: undefined, more: [], mend: "" },
+      provider: { name: "browser", gpu: undefined, more: [], hint: "" },
       adapter: { info: { vendor: "", description: "", device: "", ...info } } as GPUAdapter,
       device: { limits: {} } as GPUDevice,
       features: [],

@@ -74,7 +74,7 @@ test("damaged archives and tables name the file, the place, the cause and the re
     assert.is(code, 1);
     assert.match(err, path);
     assert.match(err, got);
-    assert.match(err, /expected: .+\n {2}mend: {5}.+/);
+    assert.match(err, /expected: .+\n {2}hint: {5}.+/);
   }
 });
 

@@ -106,7 +106,7 @@ test("a run that is ended goes on where it was: whole shards stay, and the hash 
   assert.equal(reports.at(-1), [45, 45, 16]);
 });
 
-test("damage is found and named, at reading and at checking, and mended by making again", async () => {
+test("damage is found and named, at reading and at checking, and repaired by making again", async () => {
   const path = shardPath(`${temp}/one`, "finetune", 1), whole = await Deno.readFile(path);
   const folder = await run(openScenes(`${temp}/one`));
   for (

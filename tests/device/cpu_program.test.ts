@@ -266,7 +266,7 @@ const lines = async (
 };
 
 const failing = (fault: "no adapter" | "refused", got: string): Layer.Layer<Device, DeviceError> =>
-  Layer.unwrap(Effect.fail(new DeviceError({ fault, got, mend: "install a driver" })));
+  Layer.unwrap(Effect.fail(new DeviceError({ fault, got, hint: "install a driver" })));
 
 /** A stand-in for an adapter: the CPU back end under another name; `closed` counts the ends of its scope. */
 const adapter = (name: string, software: boolean, closed: string[]): Layer.Layer<Device, DeviceError> =>

@@ -18,7 +18,7 @@ test("a missing adapter says what to do", async () => {
   const open = Effect.scoped(Effect.provide(theDevice(), dawn({}, { backend: "opengl" })));
   const e: DeviceError = await Effect.runPromise(Effect.flip(Effect.asVoid(open)));
   assert.is(e.fault, "no adapter");
-  assert.match(e.mend, /libvulkan1.*chromium-common.*VK_DRIVER_FILES/);
+  assert.match(e.hint, /libvulkan1.*chromium-common.*VK_DRIVER_FILES/);
 });
 
 test("Deno's own WebGPU keeps its globals and is the default", async () => {

@@ -97,7 +97,7 @@ for (const of of benchmarks) {
     for (const broken of ["{", "[1]", '{"a": 1}\n', "x\ty\n", '"', "null"]) {
       const error = left(of.submission.parse({ [names[0] ?? "count.txt"]: broken }, []));
       assert.is(error._tag, "EvalError", broken);
-      assert.ok(error.expected !== "" && error.mend !== "");
+      assert.ok(error.expected !== "" && error.hint !== "");
     }
   });
 

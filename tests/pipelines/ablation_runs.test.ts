@@ -43,10 +43,10 @@ disks("a full disk is told, harms nothing, and the same goes on once there is ro
       const context = (name: string) => jobContext(`${root}/${name}`, profile.name, "test");
       const untouched = yield* makeStage(yield* context("untouched"), e, "evaluate");
       const error = yield* Effect.flip(withDisk(full, makeStage(yield* context("full"), e, "evaluate")));
-      const { everywhere, mend, again, got } = wireFault(error, "make");
+      const { everywhere, hint, again, got } = wireFault(error, "make");
       assert.match(got, /No space left on device/);
       assert.equal([everywhere, again], [true, false]);
-      assert.match(mend, /free space/);
+      assert.match(hint, /free space/);
       const names = [...Deno.readDirSync(`${root}/full`)].map(({ name }) => name);
       assert.not(names.some((name) => name.startsWith("evaluate")));
       const after = yield* makeStage(yield* context("full"), e, "evaluate");
@@ -166,8 +166,8 @@ disks("which errors pass on another worker, and which concern every job", () => 
     const { again, everywhere } = wireFault(error, "make");
     return [again, everywhere];
   };
-  assert.equal(told(new DeviceError({ fault: "lost", got: "gone", mend: "again" })), [true, false]);
-  assert.equal(told(new DeviceError({ fault: "rejected kernel", got: "no", mend: "no" })), [false, false]);
+  assert.equal(told(new DeviceError({ fault: "lost", got: "gone", hint: "again" })), [true, false]);
+  assert.equal(told(new DeviceError({ fault: "rejected kernel", got: "no", hint: "no" })), [false, false]);
   const disk = (code: string) => diskError("write", "a", Object.assign(new Error("no"), { code }));
   assert.equal(told(disk("ENOSPC")), [false, true]);
   assert.equal(told(disk("EACCES")), [false, false]);

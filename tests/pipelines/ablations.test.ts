@@ -243,7 +243,7 @@ const lost = (job: Job, more: Partial<{ again: boolean; everywhere: boolean }> =
     op: "make",
     got: "nothing",
     expected: "something",
-    mend: "again",
+    hint: "again",
     artefact: artefactName(job),
     cause: "test",
     again: false,

@@ -279,7 +279,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   const good: Ask = { checkpoint: run, images: [photo], question: "is there a cow", tokens: 2 };
   const said = async (change: Partial<Ask>): Promise<string> => {
     const error = await onCpu(Effect.flip(ask({ ...good, ...change }, () => {})));
-    assert.ok("mend" in error, String(error));
+    assert.ok("hint" in error, String(error));
     return (error as Error).message;
   };
   Deno.writeTextFileSync(`${folder}/words.txt`, "not a picture");

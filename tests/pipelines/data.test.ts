@@ -265,7 +265,7 @@ test("a cached set is read back, and a damaged one is drawn again", async () => 
   }
 });
 
-test("what cannot be drawn is refused with what was got and how to mend it", async () => {
+test("what cannot be drawn is refused with what was got and how to fix it", async () => {
   const refusal = (config: DataConfig, count: number, options: RenderOptions) =>
     Effect.runPromise(Effect.flip(renderDataset(config, "eval", count, options)));
   assert.match((await refusal(small, 4, { sides: [128] })).message, /sides 128.*master's 96/);

@@ -99,7 +99,7 @@ judged("each thing that is missing, once", () => {
     devices: [{
       device: "webgpu",
       adapter: null,
-      problem: { got: "no adapter", mend: "get one" },
+      problem: { got: "no adapter", hint: "get one" },
       measured: null,
     }],
   }, /^webgpu: no adapter; get one$/);
@@ -115,7 +115,7 @@ judged("each thing that is missing, once", () => {
 judged("auto is a GPU, else the CPU, else a software adapter", () => {
   const cpu: DeviceReport = { ...healthy, device: "cpu", adapter: { ...adapter, software: true } };
   const software: DeviceReport = { ...healthy, adapter: { ...adapter, software: true } };
-  const none: DeviceReport = { ...healthy, adapter: null, problem: { got: "no adapter", mend: "get one" } };
+  const none: DeviceReport = { ...healthy, adapter: null, problem: { got: "no adapter", hint: "get one" } };
   assert.is(autoOf([healthy, cpu]), "webgpu");
   assert.is(autoOf([software, cpu]), "cpu");
   assert.is(autoOf([none, cpu]), "cpu");

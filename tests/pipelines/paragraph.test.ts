@@ -25,7 +25,7 @@ test("a failure of a device: what happened, and a line for each operation", () =
   const error = new DeviceError({
     fault: "lost",
     got: "gone",
-    mend: "open it again",
+    hint: "open it again",
     made: [{ ops: ["exp", "add"], result: "f32 [2]", at: "file:///m.ts:3:4" }],
   });
   assert.is(paragraph(error), "lost: gone; open it again\n  exp, add f32 [2] at file:///m.ts:3:4");

@@ -1,4 +1,4 @@
-/** Descriptions: sharing, errors that name the mend, trees, and the counter-based generator. */
+/** Descriptions: sharing, errors that name the hint, trees, and the counter-based generator. */
 import {
   add,
   constant,
@@ -57,7 +57,7 @@ test("topological order puts arguments first and every node once", () => {
   for (const t of order) for (const a of t.args) assert.ok(order.indexOf(a) < order.indexOf(t));
 });
 
-test("a shape error names the operation, the shapes and the mend", () => {
+test("a shape error names the operation, the shapes and the hint", () => {
   const error = thrown(() => matmul(input("w", [3, 4]))(input("x", [2, 4])));
   assert.instance(error, ShapeError);
   assert.match(error.message, /matmul.*\[2, 4\] x \[3, 4\].*transpose/);

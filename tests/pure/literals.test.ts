@@ -65,7 +65,7 @@ for (const [name, [types, build]] of Object.entries(ops)) {
         const error = refuses(() => build(x, n));
         assert.match(error.message, String(n));
         assert.match(error.at ?? "", "literals.test.ts");
-        assert.ok(error.fault.mend.length > 0);
+        assert.ok(error.fault.hint.length > 0);
       }
       for (const n of numbers[dtype].held) build(x, n);
     }
@@ -91,7 +91,7 @@ test("functions of real results refuse integers, and say to cast", () => {
   for (const [name, f] of Object.entries(functions)) {
     for (const dtype of ["i32", "u32"] as const) {
       const error = refuses(() => f(cs.cast(dtype)(n)));
-      assert.match(error.fault.mend, "cast", name);
+      assert.match(error.fault.hint, "cast", name);
       assert.match(error.at ?? "", "literals.test.ts", name);
     }
   }

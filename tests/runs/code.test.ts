@@ -164,7 +164,7 @@ test("a run is gone on with on its own device, with its own data, configuration 
   assert.is((await open(begun()))._tag, "Success");
   assert.is((await open(begun({ codeVersion: "0.2.0", commit: "3".repeat(40) })))._tag, "Success");
   for (
-    const [change, mend] of [
+    const [change, hint] of [
       [{ device: "another" }, /--device/],
       [{ code: "f".repeat(16) }, /other code/],
       [{ dataHash: "e".repeat(64) }, /data of that run/],
@@ -175,7 +175,7 @@ test("a run is gone on with on its own device, with its own data, configuration 
     assert.is(refused._tag, "Failure");
     if (refused._tag !== "Failure") return;
     assert.instance(refused.failure, RunError);
-    assert.match((refused.failure as RunError).mend, mend);
+    assert.match((refused.failure as RunError).hint, hint);
   }
 });
 
@@ -191,7 +191,7 @@ test("an expansion writes over no checkpoint of another", async () => {
     assert.equal(yield* expand(run, stage)(given), made, "the same again reads it");
     const error = yield* Effect.flip(expand(run, stage)({ ...given, identity: "another" }));
     assert.instance(error, TrainingError);
-    assert.match((error as TrainingError).mend, /another directory/);
+    assert.match((error as TrainingError).hint, /another directory/);
     assert.equal(Deno.readFileSync(file), before);
   })));
 });

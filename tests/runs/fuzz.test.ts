@@ -195,8 +195,8 @@ const copied = (from: string, to: string): void => {
 const told = async <A>(what: string, effect: Effect.Effect<A, unknown>): Promise<A | undefined> => {
   const exit = await Effect.runPromiseExit(effect);
   if (Exit.isSuccess(exit)) return exit.value;
-  const error = Cause.squash(exit.cause) as { readonly _tag?: string; readonly mend?: string };
-  assert.ok(error._tag !== undefined && error.mend !== undefined, `${what}: ${String(error)}`);
+  const error = Cause.squash(exit.cause) as { readonly _tag?: string; readonly hint?: string };
+  assert.ok(error._tag !== undefined && error.hint !== undefined, `${what}: ${String(error)}`);
   return undefined;
 };
 

@@ -72,7 +72,7 @@ const place = (got: string) => ({
   op: "read",
   got,
   expected: "a table",
-  mend: "",
+  hint: "",
   file: "table",
   record: "(file)",
   fields: [],

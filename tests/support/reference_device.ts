@@ -47,7 +47,7 @@ const load: DeviceService["load"] = (plan, beside = []) =>
             op: "load",
             got: `${tensor.dtype} ${show(tensor.shape)} for the shared input ${path}`,
             expected: `${there.dtype} ${show(there.shape)}, as the other program has it`,
-            mend: "rename one of them, or describe both alike",
+            hint: "rename one of them, or describe both alike",
           }),
         );
       }

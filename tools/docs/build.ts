@@ -117,7 +117,7 @@ export const buildSite = (
           op: `the links of ${out}`,
           got: `${dead.length} that lead nowhere:\n${dead.join("\n")}`,
           expected: "pages, files and anchors of the repository",
-          mend: "correct the links in the Markdown files",
+          hint: "correct the links in the Markdown files",
         }),
       );
     }

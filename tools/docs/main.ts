@@ -38,7 +38,7 @@ const apiPages = (out: string): Effect.Effect<void, DocsError | Error> =>
         op: "deno doc",
         got: new TextDecoder().decode(stderr).trim().split("\n").at(-1) ?? "a failure",
         expected: "the documentation of three packages",
-        mend: "run deno doc --lint core/mod.ts kernels/mod.ts pipelines/mod.ts",
+        hint: "run deno doc --lint core/mod.ts kernels/mod.ts pipelines/mod.ts",
       }),
     );
   });

@@ -91,7 +91,7 @@ export const checkNotebooks = (
           modules,
         ),
         expected: "cells whose types fit",
-        mend: "correct the cells",
+        hint: "correct the cells",
         path: first.path,
       }),
     );

@@ -90,7 +90,7 @@ const declared = (
           op: `${path}, cell ${number}`,
           got: `the tag ${expected.left}`,
           expected: expectedKinds.map((kind) => `expects:${kind}`).join(", "),
-          mend: "correct the tag",
+          hint: "correct the tag",
           path,
         }),
       );
@@ -125,7 +125,7 @@ const faultOf = (path: string, { cell, number, expected }: Declared, ran: Ran): 
         : `${path}, cell ${number}, near line ${line}: ${source.split("\n")[line - 1]!.trim()}`,
       got: `${error.ename}: ${error.evalue}`,
       expected: "a cell that runs to its end",
-      mend: "correct the cell, or what it calls",
+      hint: "correct the cell, or what it calls",
       path,
       cell: number,
       ...(line === undefined ? {} : { line }),
@@ -138,18 +138,18 @@ const faultOf = (path: string, { cell, number, expected }: Declared, ran: Ran): 
       ? "no output"
       : `no ${lost.join(", no ")} among its ${ran.outputs.length} outputs`,
     expected: `the outputs that its tags declare: ${expected.join(", ")}`,
-    mend: "end the cell with the value to show, or change its tags",
+    hint: "end the cell with the value to show, or change its tags",
     path,
     cell: number,
   });
 };
 
-const stopped = (path: string, { number }: Declared, { op, got, mend }: KernelError): CellError =>
+const stopped = (path: string, { number }: Declared, { op, got, hint }: KernelError): CellError =>
   new CellError({
     op: `${path}, cell ${number}`,
     got: `${op}: ${got}`,
     expected: "a kernel that lives to the end of the notebook",
-    mend,
+    hint,
     path,
     cell: number,
   });

@@ -100,7 +100,7 @@ const startError = (got: string): KernelError =>
     op: "a kernel",
     got,
     expected: "deno jupyter to start",
-    mend: "check that `deno jupyter --kernel` runs here",
+    hint: "check that `deno jupyter --kernel` runs here",
     reason: "start",
   });
 
@@ -109,7 +109,7 @@ const diedOf = (how: string): KernelError =>
     op: "the kernel",
     got: `its end with ${how}`,
     expected: "it to run to the end of the notebook",
-    mend: "look for Deno.exit, memory, or a crash of a native module in the cell",
+    hint: "look for Deno.exit, memory, or a crash of a native module in the cell",
     reason: "died",
   });
 
@@ -118,7 +118,7 @@ const silentFor = (patience: number): KernelError =>
     op: "the kernel",
     got: `no answer to its heartbeat for ${patience / 1000} s`,
     expected: "an answer whatever a cell computes",
-    mend: "look for a stopped process or a machine without memory",
+    hint: "look for a stopped process or a machine without memory",
     reason: "silent",
   });
 
@@ -178,7 +178,7 @@ const lostOf = (how: string): KernelError =>
     op: "the kernel",
     got: `the end of a connection: ${how}`,
     expected: "messages until the notebook has ended",
-    mend: "run it again; look for a program that ends connections of this machine",
+    hint: "run it again; look for a program that ends connections of this machine",
     reason: "protocol",
   });
 

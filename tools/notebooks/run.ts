@@ -53,7 +53,7 @@ const namesIn = (
         op: `the notebooks of ${folder}`,
         got: unknown === undefined ? "none" : `no name that begins with ${unknown}`,
         expected: unknown === undefined ? "files that end in .ipynb" : `one of ${all.join(", ")}`,
-        mend: "name another folder or another notebook",
+        hint: "name another folder or another notebook",
         path: folder,
       }),
     );

@@ -45,7 +45,7 @@ const refused = (got: string): KernelError =>
     op: "a message of the kernel",
     got,
     expected: "a signed message of the Jupyter protocol, version 5",
-    mend: "use the kernel of `deno jupyter`",
+    hint: "use the kernel of `deno jupyter`",
     reason: "protocol",
   });
 

@@ -37,7 +37,7 @@ export const badFile = (
     op: `result file ${file}`,
     got: where.length === 0 ? got : `${got}: ${listed(where)}`,
     expected,
-    mend: "write the file again, or name the format that it has",
+    hint: "write the file again, or name the format that it has",
     ids: where,
   });
 

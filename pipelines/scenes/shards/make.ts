@@ -44,7 +44,7 @@ const fault = (folder: string) => (cause: unknown): DataError =>
     op: `make scenes in ${folder}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "a folder that can be written",
-    mend: "free space there, or name another folder",
+    hint: "free space there, or name another folder",
   });
 
 const writeText = (path: string, value: unknown, folder: string): Effect.Effect<void, DataError> =>
@@ -72,7 +72,7 @@ const begin = (folder: string, plan: ScenesPlan): Effect.Effect<void, DataError>
         op: `make scenes in ${folder}`,
         got: E.isRight(found) ? "a folder that was begun with another plan" : `a damaged ${scenesPlanFile}`,
         expected: "a new folder, or one that the same command began",
-        mend: "name another folder, or remove this one",
+        hint: "name another folder, or remove this one",
       }),
     );
   });
@@ -126,7 +126,7 @@ export const makeScenes = (
           op: `make scenes in ${folder}`,
           got: `${wanted} scenes`,
           expected: `at most ${MOST_SCENES}`,
-          mend: "make several folders",
+          hint: "make several folders",
         }),
       );
     }

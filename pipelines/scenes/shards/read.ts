@@ -36,7 +36,7 @@ const damaged = (path: string, got: string): DataError =>
     op: `read ${path}`,
     got,
     expected: "the shard as it was written",
-    mend: "remove the file and run the command that made the folder again: it draws this shard alone",
+    hint: "remove the file and run the command that made the folder again: it draws this shard alone",
   });
 
 const readAt = async (file: Deno.FsFile, at: number, length: number): Promise<Uint8Array> => {
@@ -77,7 +77,7 @@ const frames = (
         expected: count(split) === 0
           ? `a split of ${plan.splits.map((s) => s.split).join(", ")}`
           : `0 to ${count(split) - 1}`,
-        mend: "ask for a scene that the folder has",
+        hint: "ask for a scene that the folder has",
       }),
     );
   }
@@ -166,7 +166,7 @@ export const openScenes = (folder: string): Effect.Effect<SceneFolder, DataError
         op: `open ${folder}`,
         got: error.message,
         expected: `a folder with a ${scenesManifestFile}, which is written when all scenes are there`,
-        mend: "run the command that makes the folder to its end",
+        hint: "run the command that makes the folder to its end",
       })
     ),
     Effect.map((manifest) => {

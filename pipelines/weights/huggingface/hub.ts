@@ -80,7 +80,7 @@ const notCached = (where: string, cache: string): HubError =>
     op: where,
     got: `no folder of that name, and no snapshot of it in ${cache}`,
     expected: "a folder with config.json and safetensors, or the id of a model in Hugging Face's cache",
-    mend: "check the name, add --download to fetch it, or set HF_HOME to the cache that has it",
+    hint: "check the name, add --download to fetch it, or set HF_HOME to the cache that has it",
     id: where,
   });
 
@@ -102,7 +102,7 @@ const notDownloaded = ({ id }: Repository) => (cause: unknown): HubError =>
     op: `download ${id}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "the files of the model",
-    mend: statusMends[statusOf(cause) ?? 0] ??
+    hint: statusMends[statusOf(cause) ?? 0] ??
       "check the network and HF_ENDPOINT, and try again: files that are complete stay in the cache",
     id,
   });
@@ -114,7 +114,7 @@ const withoutWeights = ({ id }: Repository, files: readonly string[]): HubError 
       files.filter((f) => /\.\w+$/.test(f)).slice(0, 6).join(", ")
     })`,
     expected: "model.safetensors, or shards with an index",
-    mend: "choose a revision with safetensors: the hub converts models to a branch refs/pr/N on request",
+    hint: "choose a revision with safetensors: the hub converts models to a branch refs/pr/N on request",
     id,
   });
 

@@ -15,7 +15,7 @@ export const unsupportedIn =
       field,
       got: `${field} ${JSON.stringify(got) ?? "nothing"}`,
       expected,
-      mend: "load a model of a supported kind, or extend the adapters in pipelines/weights/huggingface",
+      hint: "load a model of a supported kind, or extend the adapters in pipelines/weights/huggingface",
     });
 
 /** Makes the error of one field of config.json. */

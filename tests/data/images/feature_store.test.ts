@@ -117,7 +117,7 @@ test("a row that changed on disk is found when it is read, by file and row", asy
   assert.instance(error, FeatureStoreError);
   assert.equal([(error as FeatureStoreError).reason, (error as FeatureStoreError).path], ["damaged", path]);
   assert.match(String(error), "row 2");
-  // what the error says mends it
+  // what the error says repairs it
   await Deno.remove(path!);
   assert.is((await fill("damaged", photos)).computed, photos.length);
   const after = await rows("damaged", contents.slice(0, 4));
