@@ -53,6 +53,7 @@ export const sections: readonly Section[] = [
       page("pipelines/mixtures/README.md", "run.json and mixtures"),
       page("pipelines/eval/README.md", "Benchmarks and scorers"),
       page("pipelines/scenes/README.md", "Scenes"),
+      page("pipelines/ask/shipped/README.md", "The shipped model"),
       page("core/ops/rules.md", "Numerics"),
       page("ARCHITECTURE.md", "Architecture"),
       page("CONTRIBUTING.md", "Contributing"),
