@@ -13,7 +13,7 @@ import {
 } from "@chain-of-sight/core";
 import { type MemoryLimits, type Pack, windowsOf } from "../plan/memory.ts";
 import { buildKernel } from "./build.ts";
-import { foreachKernels, foreachSumKernels } from "./foreach.ts";
+import { foreachKernels, foreachSumKernels, packedOperands } from "./foreach.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Inside } from "./repeat.ts";
 import { inOrder } from "./order.ts";
@@ -187,6 +187,10 @@ const fusedKernels = (
 const multiTensor = (t: Tensor): Tensor | undefined =>
   is("foreachSum", t) ? t : is("result", t) && is("foreach", t.args[0]!) ? t.args[0] : undefined;
 
+/** What a node reads: multi-tensor nodes read through views to what is stored, be the view stored as well or not. */
+const readBy = (t: Tensor): readonly Tensor[] =>
+  is("foreach", t) || is("foreachSum", t) ? packedOperands(t) : operandsOf(t);
+
 /** Roots reached from a root without passing another, and those of them that some path reaches through `after`. */
 const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> => {
   const reach = (from: readonly Tensor[], late: Set<Tensor>): Set<Tensor> => {
@@ -197,11 +201,11 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
       seen.add(a);
       if (is("after", a)) late.add(a);
       if (roots.has(a)) found.add(a);
-      else stack.push(...operandsOf(a));
+      else stack.push(...readBy(a));
     }
     return found;
   };
-  const late = new Set<Tensor>(is("after", t) ? [t] : []), sources = reach(operandsOf(t), late);
+  const late = new Set<Tensor>(is("after", t) ? [t] : []), sources = reach(readBy(t), late);
   const below = [...late].filter((a) => a === t || !roots.has(a)).flatMap(operandsOf);
   return { sources, apart: reach(below, new Set()) };
 };

@@ -5,7 +5,7 @@
  * the next version as it is written if no kernel reads the last one afterwards; otherwise it waits in a temporary,
  * which a copy reads after the last kernel.
  */
-import { bytesOf, type Tensor, tensorBytes } from "@chain-of-sight/core";
+import { bytesOf, show, type Tensor, tensorBytes } from "@chain-of-sight/core";
 import { type Kernel, readsOf, walkValues, workspaceOf } from "../graph/kernel.ts";
 import { arrange, type Life, rearrange } from "./arrange.ts";
 
@@ -224,13 +224,13 @@ export const planMemory = (needs: MemoryNeeds, limits: MemoryLimits): MemoryPlan
   const temporaries = [...wholes, ...[...born.keys()].filter((t) => !inner.has(t) && !packs.has(t))]
     .filter((t) => !slotOf.has(t));
   for (const t of temporaries) settle(t, "scratch");
-  const alive: Life[] = [...slotOf].filter(([t, s]) => slots[s]!.role === "scratch" && !packs.has(t)).map((
-    [t, slot],
-  ) => ({
-    slot,
-    from: born.get(t)!,
-    to: Math.max(lastRead.get(t) ?? -1, born.get(t)!),
-  }));
+  const alive: Life[] = [...slotOf].filter(([t, s]) => slots[s]!.role === "scratch" && !packs.has(t)).map(
+    ([t, slot]) => {
+      const from = born.get(t);
+      if (from === undefined) throw new Error(`no kernel writes ${t.op} ${show(t.shape)}, which others read`);
+      return { slot, from, to: Math.max(lastRead.get(t) ?? -1, from) };
+    },
+  );
   const busy = [...kernels.keys(), kernels.length].map((i) =>
     alive.reduce((n, l) => l.from <= i && i <= l.to ? n + slots[l.slot]!.bytes : n, 0)
   );

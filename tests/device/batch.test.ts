@@ -11,6 +11,7 @@ import {
 } from "@chain-of-sight/kernels";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
+import { pipe } from "fp-ts/lib/function.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { cpuServices, stepOnCpu } from "../support/cpu.ts";
@@ -164,6 +165,24 @@ test("what several nodes hold side by side is copied: results compute the same",
   const outputs = cs.tensors.flatten(all as cs.Tree<cs.Tensor>);
   await asReference(outputs, {});
   await asReference(outputs, { "ys.0": "x0", "ys.1": "x1", "zs.1": "x2" });
+});
+
+test("a product whose view is updated has memory where a sum reads the product itself", async () => {
+  const pairs = [8, 16].map((n, i) =>
+    [cs.input(`a${i}`, [n, 9, 64]), cs.input(`b${i}`, [n, 64, 1])] as const
+  );
+  // as the gradient of a depthwise convolution: the update reads a view that costs a copy, the sum what is below
+  const gradients = pairs.map(([a, b], i) =>
+    pipe(
+      a,
+      cs.matmul(b),
+      cs.reshape([8 << i, 3, 3, 1, 1]),
+      cs.permute([0, 3, 4, 1, 2]),
+      cs.reshape([8 << i, 1, 3, 3]),
+    )
+  );
+  const updated = doubled(gradients), norms = cs.squaredNorms(gradients);
+  await asReference(cs.tensors.flatten({ updated, norms } as cs.Tree<cs.Tensor>), {});
 });
 
 test("a rule that is more than a function of the numbers at a place is applied tensor by tensor", async () => {
