@@ -147,7 +147,7 @@ const programsOf = (
         compiled(sources.merge(0), { batch }),
         additions.reduce((n, { merge }) => n + merge.length, 0),
       ],
-      [compiled(sources.hold(0)), stored.length],
+      [compiled(sources.hold(0), { batch }), stored.length],
     ],
     // the gradients themselves, and a sum at each level
     sums: 2 + Math.max(...stored),
