@@ -38,6 +38,8 @@ await writeValue(`${folder}/run.json`, {
   stages: [{ train: { name: "pretrain", data: "mixture.json", ...training } }],
 });
 
+await Deno.mkdir(`${folder}/site`);
+await Deno.writeTextFile(`${folder}/site/index.html`, "<!doctype html><title>a site</title>");
 const smoke = ["--family", "main", "--preset", "smoke", "--device", "cpu", "--store", `${folder}/store`];
 // longer than it takes to hear the signal
 const long = [...smoke, "--set", "pretrain.steps=1000", "--set", "pretrain.every=10000"];
@@ -71,6 +73,7 @@ const lines: Readonly<Record<string, readonly [args: readonly string[], says?: R
   export: [[`${folder}/runs`, "--format", "csv", "--out", `${folder}/out/csv`]],
   notebooks: [["--only", "07", "--preset", "smoke", "--device", "cpu", "--html", `${folder}/out/notebooks`]],
   board: [["--runs", `${folder}/runs`, "--port", "0"], /Ctrl-C/],
+  web: [["--site", `${folder}/site`, "--port", "0"], /Ctrl-C/],
   doctor: [["--no-measure"]],
   tune: [["--preset", "smoke", "--device", "deno"]],
   bench: [["--device", "cpu", "--sizes", "512"]],

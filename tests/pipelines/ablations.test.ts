@@ -470,7 +470,7 @@ graphs(
         encoder: hash.slice(0, 16),
         art: [defaultData, fullData].map((data) => hashOf(materialsVersion(data)).slice(0, 16)),
       },
-      { format: 2, encoder: "b2a75d97f08c894e", art: ["1dd91eed0e3ab16f", "16243514821ce6ee"] },
+      { format: 3, encoder: "b2a75d97f08c894e", art: ["1dd91eed0e3ab16f", "16243514821ce6ee"] },
       "of another encoder or other art artefacts have other keys: raise FORMAT in pipelines/engine/jobs.ts",
     );
   },
