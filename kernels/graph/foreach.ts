@@ -16,6 +16,7 @@ import {
   isMark,
   parameterOf,
   recordOf,
+  reshape,
   resultAt,
   resultsOf,
   sizeOf,
@@ -76,6 +77,11 @@ export const unpacked = (alone: (t: Tensor) => boolean): (roots: readonly Tensor
       if (apart[at]) return tupleRecordOf(of).decompose!(within([at]))[result]!;
       const rest = apart.flatMap((own, i) => own ? [] : [i]);
       return resultAt(within(rest), result * rest.length + rest.indexOf(at));
+    }
+    // one of many sums, each of which stands alone now
+    const [whole] = node.args;
+    if (is("slice", node) && is("concat", whole!) && whole.args.length === sizeOf(whole.shape)) {
+      if (sizeOf(node.shape) === 1) return reshape(node.shape)(whole.args[node.attributes.start[0]!]!);
     }
     if (!is("foreachSum", node) || !node.args.some(alone)) return node;
     const { body } = node.attributes, rest = node.args.filter((t) => !alone(t));

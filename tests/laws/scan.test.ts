@@ -204,7 +204,7 @@ test("the cost of a loop counts every turn, and its listing shows the body", () 
   const text = cs.listing({ last });
   assert.match(
     text,
-    /scan\(%\d, %\d\) \{length: 4, reverse: false, recompute: false\}\n {4}%0 = parameter \w+ 0/,
+    /scan\(%\d, %\d\) \{length: 4, reverse: false, recompute: false\}[^\n]*\n {4}%0 = parameter \w+ 0/,
   );
   assert.match(text, /-> result 0/);
 });
