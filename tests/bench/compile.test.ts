@@ -26,7 +26,7 @@ test("the second time in a process compiles and renders nothing, and says so in 
   // not a bound on time but on work: keys are compared, nothing is made
   assert.ok(warm.compile + warm.render < (cold.compile + cold.render) / 2, JSON.stringify({ cold, warm }));
   const text = compileText({ ...report, loaded: false });
-  assert.match(text, /tiny, 32 visual tokens, batch 1: \d+ kernels/);
+  assert.match(text, /smoke, 32 visual tokens, batch 1: \d+ kernels/);
   assert.match(text, /more than the device holds/);
 });
 

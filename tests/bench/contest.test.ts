@@ -42,7 +42,7 @@ for (const [device, backend] of [["cpu", "wasm"], ["webgpu", "webgpu"]] as const
     const run = JSON.parse(out) as ContestRun;
     complete(run);
     assert.match(run.versions["jax-js"]!, new RegExp(`^0\\.1\\.25 ${backend}`));
-    assert.match(contestText(run), /\| training step, tiny, 32 visual tokens /);
+    assert.match(contestText(run), /\| training step, smoke, 32 visual tokens /);
   });
 }
 

@@ -20,7 +20,7 @@ test("weights and cache are counted by hand, times are positive and of the same 
     assert.ok(spread.median <= spread.q3 && spread.q3 <= spread.greatest && spread.greatest < Infinity);
   }
   assert.ok(report.kernels > 5);
-  assert.match(decodeText(report), /tiny, 2 rows, 5 tokens before, room for 3/);
+  assert.match(decodeText(report), /smoke, 2 rows, 5 tokens before, room for 3/);
 });
 
 test.run();

@@ -30,7 +30,7 @@ test("times every kernel of the step against the ceilings of the device", async 
   const winnable = profile.map((p) => p.winnable);
   assert.equal(winnable, winnable.toSorted((a, b) => b - a), "what could be won most of comes first");
   assert.ok(profile.some((p) => p.label.startsWith("matmul")) && profile.every((p) => p.seconds >= 0));
-  assert.match(svg, /tiny, 32 visual tokens, f32/);
+  assert.match(svg, /smoke, 32 visual tokens, f32/);
   assert.match(svg, /further forms/);
 });
 
