@@ -99,11 +99,14 @@ export const unpacked = (alone: (t: Tensor) => boolean): (roots: readonly Tensor
 /** The roots with every tensor in one place of one pack: what several would hold is copied. */
 export const packedOnce = (roots: readonly Tensor[]): readonly Tensor[] => {
   const taken = new Set<Tensor>(), runs: (readonly Tensor[])[] = [];
+  let copies = 0;
+  // a name for each: two copies of one tensor are two nodes
+  const copied = (t: Tensor): Tensor => copy(`operand ${copies++} of multi-tensor nodes`)(t);
   const own = (t: Tensor): Tensor => {
     const stored = member(t),
       used = taken.has(stored) || is("result", stored) && is("foreach", stored.args[0]!);
     taken.add(stored);
-    return used ? copy("operand of foreach")(t) : t;
+    return used ? copied(t) : t;
   };
   const columns = rewrite((node) => {
     if (!is("foreach", node)) return node;
@@ -124,7 +127,7 @@ export const packedOnce = (roots: readonly Tensor[]): readonly Tensor[] => {
       node.args.map((t) => {
         const leaf = below(t), used = summed.has(leaf) || partial.has(leaf);
         summed.add(leaf);
-        return used ? copy("operand of foreachSum")(t) : t;
+        return used ? copied(t) : t;
       }),
       node.attributes.body,
     );

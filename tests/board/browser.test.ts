@@ -23,7 +23,10 @@ page.on("pageerror", (error) => void problems.push(error.message));
 page.on("request", (request) => void asked.add(new URL(request.url()).origin));
 
 test.before(async () => {
-  const config = { pretrain: { steps: 40 }, seed: 1 };
+  const config = {
+    seed: 1,
+    stages: ["a-pretrain", "b-pretrain"].map((name) => ({ train: { name, steps: 40 } })),
+  };
   await writeRun(`${root}/first`, {
     name: "first",
     config,
@@ -85,7 +88,9 @@ test("ticking another run compares the two; words filter; a metric is chosen", a
   await page.locator("#runs tbody tr", { hasText: "second" }).getByRole("checkbox").check();
   await page.waitForURL(/run=first.*run=second|run=second.*run=first/);
   const legend = await page.locator("#charts figure").first().innerText();
-  for (const name of ["first · a", "first · b", "second · a"]) assert.ok(legend.includes(name), name);
+  for (const name of ["first", "second", "a-pretrain", "b-pretrain"]) {
+    assert.ok(legend.includes(name), `${name} in ${legend}`);
+  }
   assert.is(await drawnPaths(), 3);
   await page.fill("input[type=search]", "seed=2");
   await page.getByRole("button", { name: "show" }).click();

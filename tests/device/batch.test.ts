@@ -167,6 +167,15 @@ test("what several nodes hold side by side is copied: results compute the same",
   await asReference(outputs, { "ys.0": "x0", "ys.1": "x1", "zs.1": "x2" });
 });
 
+test("many parameters may have one gradient: each place of the update has its own copy", async () => {
+  const ps = Array.from({ length: 6 }, (_, i) => cs.input(`p${i}`, [8])), g = cs.sin(cs.input("x", [8]));
+  const updated = cs.foreach(
+    ps.map((p) => ({ args: [p, g], rule: (x: cs.Tensor, y: cs.Tensor) => [cs.sub(x, cs.mul(y, 0.5))] })),
+  ).flat();
+  const norms = cs.squaredNorms(ps.map(() => g));
+  await asReference(cs.tensors.flatten({ updated, norms } as cs.Tree<cs.Tensor>), {});
+});
+
 test("a product whose view is updated has memory where a sum reads the product itself", async () => {
   const pairs = [8, 16].map((n, i) =>
     [cs.input(`a${i}`, [n, 9, 64]), cs.input(`b${i}`, [n, 64, 1])] as const

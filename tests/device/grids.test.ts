@@ -88,10 +88,14 @@ const loops = (): GridCase => {
 const batches = (): GridCase => {
   const ps = Array.from({ length: 12 }, (_, i) => cs.input(`p${i}`, [200 + 60 * i]));
   const gradients = ps.map((p) => cs.sin(cs.mul(p, 3)));
-  const norm = gradients.map((g) => cs.sum()(cs.mul(g, g))).reduce((a, b) => cs.add(a, b));
+  const norm = cs.squaredNorms(gradients).reduce((a, b) => cs.add(a, b)), scale = cs.rsqrt(norm);
+  const updated = cs.foreach(ps.map((p, i) => ({
+    args: [p, gradients[i]!],
+    rule: (x: cs.Tensor, g: cs.Tensor) => [cs.sub(x, cs.mul(g, scale))],
+  }))).flat();
   return {
     name: "an update of many tensors and a sum over all",
-    roots: [...ps.map((p, i) => cs.sub(p, cs.mul(gradients[i]!, cs.rsqrt(norm)))), norm],
+    roots: [...updated, norm],
     bindings: bound(ps),
   };
 };

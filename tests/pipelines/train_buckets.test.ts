@@ -222,13 +222,13 @@ interface Rows {
   readonly x: Tensor;
 }
 
-test("a program that would lay parameters out in another way updates them apart, with the same result", async () => {
+test("a program in which some parameters have no gradient updates all of them, with the same result", async () => {
   const names = Array.from({ length: 6 }, (_, i) => `p${i}`), folder = temp(), rate = 0.1, momentum = 0.5;
   const start = (i: number): number => 1 + i / 4;
   const odd = (i: number): boolean => i % 2 === 1;
   const training: Training<Rows> = {
-    stage: "apart",
-    identity: "apart",
+    stage: "some",
+    identity: "some",
     specs: Object.fromEntries(names.map((name) => [name, parameter([8], onesInit)])),
     initial: lazyArrays(
       Object.fromEntries(names.map((name, i) => [name, f32([8], Array(8).fill(start(i)))])),
@@ -252,12 +252,6 @@ test("a program that would lay parameters out in another way updates them apart,
     work: { amount: 8, unit: "numbers" },
     places: { checkpoint: `${folder}/c.safetensors`, metrics: `${folder}/m.jsonl`, every: 4, sink: quiet },
   };
-  const alone = Effect.scoped(Effect.gen(function* () {
-    const device = yield* theDevice();
-    const main = yield* device.load(compile(stepSource(training).source, device.profile));
-    const { source } = stepSource(training, training.others![0]!.batch);
-    return yield* Effect.flip(device.load(compile(source, device.profile), [main]));
-  }));
   const p = names.map((_, i) => start(i)), m = names.map(() => 0);
   for (let step = 0; step < 4; step++) {
     const x = step % 2 === 0 ? 0.5 : 0.25, used = names.map((_, i) => step % 2 === 0 || !odd(i));
@@ -268,7 +262,6 @@ test("a program that would lay parameters out in another way updates them apart,
     });
   }
   for (const run of [onCpu, onGpu]) {
-    assert.match(String(await run(alone)), "apart from each other");
     const params = await arraysOf((await run(train(training))).params);
     names.forEach((name, i) => {
       for (const v of params[name]!.data) {
