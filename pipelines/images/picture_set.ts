@@ -1,8 +1,6 @@
 /** Pictures in memory: rendered splits, and photos. */
-import type { NdArray } from "@chain-of-sight/core";
 import { createHash } from "node:crypto";
 import type { Scene } from "../scenes/record.ts";
-import { stackedPixels } from "./pixels.ts";
 
 /** Pictures in order, at one or more sides. */
 export interface PictureSet {
@@ -34,7 +32,3 @@ export const imageAt = (set: PictureSet, side: number, index: number): Uint8Arra
   const step = side * side * 3;
   return set.images[side]!.subarray(index * step, (index + 1) * step);
 };
-
-/** Some pictures of a set at one side, `[b, side, side, 3]`, normalised. */
-export const pixelsOf = (set: PictureSet, side: number, indices: readonly number[]): NdArray =>
-  stackedPixels(indices.map((index) => imageAt(set, side, index)), side);

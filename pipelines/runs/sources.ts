@@ -18,6 +18,8 @@ const ROOT = new URL("../../", import.meta.url);
 const members: Readonly<Record<string, string>> = {
   "@chain-of-sight/core": "core/mod.ts",
   "@chain-of-sight/kernels": "kernels/mod.ts",
+  "@chain-of-sight/kernels/portable": "kernels/portable.ts",
+  "@chain-of-sight/kernels/web": "kernels/web.ts",
 };
 
 const imports: Readonly<Record<string, string>> = config.imports;

@@ -45,6 +45,7 @@ export const callingSources: readonly string[] = [
   "mixture_evaluate",
   "models",
   "outcomes",
+  "rank_tasks",
   "resolve",
   "validation",
 ].map((name) => `pipelines/engine/${name}.ts`);

@@ -1,5 +1,5 @@
 /** Batches of the vision stage: pictures with their regions at one resolution. */
-import { pixelsOf } from "../images/picture_set.ts";
+import { pixelsOf } from "../images/set_pixels.ts";
 import { i32, input, type NdArray, ndarray, type Tensor } from "@chain-of-sight/core";
 import { regionWeights } from "../scenes/regions.ts";
 import type { SceneSet } from "../images/picture_set.ts";

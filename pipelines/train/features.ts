@@ -2,7 +2,8 @@
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { countAt, type PictureSet, pixelsOf } from "../images/picture_set.ts";
+import { countAt, type PictureSet } from "../images/picture_set.ts";
+import { pixelsOf } from "../images/set_pixels.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";

@@ -1,5 +1,5 @@
 /** The shipped model: its card, and questions that it answers in a clean clone. */
-import { arrayTrees } from "@chain-of-sight/core";
+import { sizeOf } from "@chain-of-sight/core";
 import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import sharp from "sharp";
@@ -15,6 +15,7 @@ import { readJson } from "../../pipelines/runs/run_directory.ts";
 import { questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { renderDataset } from "../../pipelines/scenes/workers.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
+import { lazyTrees } from "../../pipelines/weights/lazy.ts";
 
 /** A scene of evaluation that whose count and place it tells right. */
 const SCENE = 8;
@@ -30,7 +31,7 @@ test("the card is that of the weights, and its text follows from it", async () =
   assert.equal(weights, { hash, bytes: Deno.statSync(checkpoint).size });
   assert.ok(weights.bytes < 8e6);
   const { vision: _, ...own } = params as Readonly<Record<string, never>>;
-  const parameters = Object.values(arrayTrees.flatten(own)).reduce((n, { data }) => n + data.length, 0);
+  const parameters = Object.values(lazyTrees.flatten(own)).reduce((n, { shape }) => n + sizeOf(shape), 0);
   assert.is(model.bridge + model.decoder, parameters);
   assert.is(experiment.name, "shipped");
   assert.is(

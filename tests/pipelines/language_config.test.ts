@@ -71,7 +71,7 @@ test("groups change learning rates and decays; equal ones are those of one numbe
     tinyLanguage.training({ ...config, learningRate, weightDecay });
   const updates = (training: ReturnType<typeof state>): readonly number[] =>
     compile(stepSource(training).source, { ...portableProfile, maxBindings: 16 }).kernels.flatMap((k) => {
-      const found = k.kind === "repeat" ? null : /sub of (\d+) tensors/.exec(kernelLabel(k));
+      const found = k.kind === "repeat" ? null : /foreach of (\d+) tensors/.exec(kernelLabel(k));
       return found === null ? [] : [Number(found[1])];
     }).toSorted();
   assert.is(updates(state(1e-3, 0.01)).length, 2, "decayed or not");
