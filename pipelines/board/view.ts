@@ -5,6 +5,7 @@ import { duration } from "../terminal/progress.ts";
 import { type Chart, chartOf, deviceMemory, quantityOf, throughput } from "./charts.ts";
 import { type BoardQuery, chosenBy, drawnBy } from "./query.ts";
 import { own } from "../base/fields.ts";
+import { mainScores } from "../runs/run_scores.ts";
 import type { RunFault } from "./scan.ts";
 import { nameOf, progressOf, type RunView, shareDone, type StageProgress } from "./run_view.ts";
 
@@ -87,7 +88,9 @@ const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html 
         share * 100,
       )} %"></progress><br><span class="soft small">${stageNow(run)}</span></td>
       <td class="number">${lastOf(run)}</td>
-      <td class="number">${MAIN.map((name) => per100(own(run.scores, name))).filter((text) => text !== "")
+      <td class="number">${mainScores.map((name) => per100(own(run.scores, name))).filter((text) =>
+        text !== ""
+      )
         .join(" · ")}</td>
       <td class="number">${rateOf(run)}</td>
       <td class="number">${memoryOf(run)}</td>
@@ -96,9 +99,6 @@ const runRow = (run: RunView, ticked: boolean, among: readonly RunView[]): Html 
       </tr>
   `;
 };
-
-/** Scores of a run's arms that the list has room for. */
-const MAIN = ["presenceF1", "countAccuracy", "referAccuracy"] as const;
 
 const per100 = (score: number | undefined): Content => score === undefined ? "" : (100 * score).toFixed(1);
 

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect";
 import { fromEither } from "../base/bridge.ts";
 import { diffRows, diffRuns } from "../runs/diff.ts";
 import { type IndexedRun, indexRuns, type RunIndex } from "../runs/index.ts";
-import { isArtefact, type Scores } from "../runs/run_scores.ts";
+import { isArtefact, mainScores, type Scores } from "../runs/run_scores.ts";
 import { duration } from "../terminal/progress.ts";
 import { queryRuns } from "../runs/query.ts";
 import { table } from "../terminal/table.ts";
@@ -31,16 +31,16 @@ const data = ({ path, status, manifest, scores, arms }: IndexedRun): unknown => 
   return { path, status, name, configHash, dataHash, device, started, finished, scores, arms, config };
 };
 
-/** Scores that a list shows first. */
-const MAIN: readonly string[] = ["presenceF1", "countAccuracy", "referAccuracy"];
-
 const display = (scores: Scores): string =>
-  [...MAIN.filter((name) => name in scores), ...Object.keys(scores).filter((name) => !MAIN.includes(name))]
+  [
+    ...mainScores.filter((name) => name in scores),
+    ...Object.keys(scores).filter((name) => !mainScores.includes(name)),
+  ]
     .slice(0, 3).map((name) => `${name} ${Number(scores[name]!.toPrecision(4))}`).join(", ");
 
 /** The arm with the greatest first score, where there are several. */
 const bestArm = ({ arms }: IndexedRun): string => {
-  const [first = ""] = MAIN.filter((name) => Object.values(arms).some((scores) => name in scores));
+  const [first = ""] = mainScores.filter((name) => Object.values(arms).some((scores) => name in scores));
   const ranked = Object.entries(arms).toSorted(([, a], [, b]) => (b[first] ?? 0) - (a[first] ?? 0));
   return ranked.length < 2 || first === "" ? "" : ranked[0]![0];
 };

@@ -18,8 +18,8 @@ export interface RunScores {
   readonly arms: Readonly<Record<string, Scores>>;
 }
 
-/** No scores. */
-export const noScores: RunScores = { scores: {}, arms: {} };
+/** Names of the scores that lists show first: presence, counts, places. */
+export const mainScores: readonly string[] = ["presenceF1", "countAccuracy", "referAccuracy"];
 
 // a score is a number, or an interval around one
 const numberIn = (value: unknown): number | undefined => {

@@ -4,9 +4,6 @@ import type { SampleImage } from "./model.ts";
 /** What computes: the first that there is of a GPU, threads and one thread; or one of them. */
 export type DeviceChoice = "auto" | "webgpu" | "threads" | "thread";
 
-/** Every choice. */
-export const deviceChoices: readonly DeviceChoice[] = ["auto", "webgpu", "threads", "thread"];
-
 /** One scale of an attention map. */
 export interface ScaleMap {
   /** Patches per side of a window. */

@@ -19,7 +19,7 @@ import { newManifest, stageDone, stageFailed } from "../../pipelines/runs/manife
 import { metricLine } from "../../pipelines/runs/metrics.ts";
 import { writeParquet } from "../../pipelines/runs/parquet.ts";
 import { queryRuns } from "../../pipelines/runs/query.ts";
-import { noScores, scoresOfSummary } from "../../pipelines/runs/run_scores.ts";
+import { scoresOfSummary } from "../../pipelines/runs/run_scores.ts";
 import { crc32c, eventWriter, maskedCrc } from "../../pipelines/runs/tensorboard.ts";
 
 const test = suite("run index");
@@ -142,7 +142,7 @@ test("a run with arms has the scores of each, and the best of them; intervals co
   assert.equal(of("scores.cos-20-84.countAccuracy<0.3"), [run]);
   assert.equal(of("scores.resampler.countAccuracy<0.3"), []);
   for (const strange of [undefined, null, 3, [], { arms: 1 }, { arms: [1, null, { name: 2 }] }]) {
-    assert.equal(scoresOfSummary(strange), noScores);
+    assert.equal(scoresOfSummary(strange), { scores: {}, arms: {} });
   }
 });
 
