@@ -168,7 +168,7 @@ test("every page passes axe, in the light and in the dark, on a phone and on a d
     }
     for (const [width, colorScheme] of [[390, "dark"], [1400, "light"]] as const) {
       await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme });
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await page.evaluate(axe.source);
       const found = await page.evaluate(async () => {
         // deno-lint-ignore no-explicit-any
