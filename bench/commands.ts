@@ -110,7 +110,7 @@ const decode = Command.make(
 const images = Command.make(
   "images",
   {
-    images: countFlag("images", 96, "pictures of one round"),
+    images: countFlag("images", 96, "images of one round"),
     workers: countFlag("workers", 2, "workers"),
     side: countFlag("side", 224, "side of the squares, pixels"),
     rounds: countFlag("rounds", 5, "rounds, each of which times both"),
@@ -120,7 +120,7 @@ const images = Command.make(
     Effect.map(timeImages(bench), (report) => printResult(json, { what: "images", ...report }, imagesText)),
 ).pipe(
   Command.withDescription(
-    "Times how many pictures a second become squares in Workers, beside the bare decoder.",
+    "Times how many images a second become squares in Workers, beside the bare decoder.",
   ),
 );
 

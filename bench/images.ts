@@ -1,4 +1,4 @@
-/** How many pictures a second become squares in Workers, in rounds beside the bare decoder on as many threads. */
+/** How many images a second become squares in Workers, in rounds beside the bare decoder on as many threads. */
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
@@ -11,7 +11,7 @@ import { type Spread, spreadOf } from "./spread.ts";
 
 /** What is timed. */
 interface ImagesBench {
-  /** Pictures of one round. */
+  /** Images of one round. */
   readonly images: number;
   /** Workers, and threads of the bare decoder. */
   readonly workers: number;
@@ -21,7 +21,7 @@ interface ImagesBench {
   readonly rounds: number;
 }
 
-/** Pictures a second. */
+/** Images a second. */
 interface ImagesReport extends ImagesBench {
   /** From files to squares. */
   readonly squares: Spread;

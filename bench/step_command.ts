@@ -47,7 +47,7 @@ const flags = {
   windows: countFlag("windows", 7, "windows of that many steps"),
   untuned: switchFlag("untuned", "leave out the schedules that deno task cos tune found"),
   profile: switchFlag("profile", "also time every kernel, against what the device was measured to reach"),
-  svg: optionalText("svg", "write the last profile as a picture to a file; means --profile"),
+  svg: optionalText("svg", "write the last profile as an image to a file; means --profile"),
   json: jsonFlag,
 };
 

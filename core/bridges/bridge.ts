@@ -3,11 +3,11 @@ import type { ParameterSpec } from "../parameter.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
 
-/** Several pictures made of one, which the encoder sees one by one. */
+/** Several images made of one, which the encoder sees one by one. */
 export interface Views {
-  /** Number of pictures. */
+  /** Number of images. */
   readonly count: number;
-  /** Images `[b, h, w, c]` to pictures `[b count, y, x, c]`, those of an image together. */
+  /** Images `[b, h, w, c]` to images `[b count, y, x, c]`, those of an image together. */
   readonly of: (image_bhwc: Tensor) => Tensor;
 }
 

@@ -105,7 +105,7 @@ export interface NestedQueriesDescription {
   readonly levels: number;
 }
 
-/** Another bridge on a small picture of the whole and on each of its tiles. */
+/** Another bridge on a small image of the whole and on each of its tiles. */
 export interface TiledDescription {
   /** Discriminates the description. */
   readonly kind: "tiled";
@@ -115,7 +115,7 @@ export interface TiledDescription {
   readonly of: ViewDescription;
 }
 
-/** A bridge that looks at one picture. */
+/** A bridge that looks at one image. */
 export type ViewDescription =
   | LinearDescription
   | MlpDescription

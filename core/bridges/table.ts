@@ -87,7 +87,7 @@ export const expandBridge = (
     throw new ConfigError({
       op: "expandBridge",
       got: "tiles of tiles",
-      expected: "a bridge that sees one picture",
+      expected: "a bridge that sees one image",
       hint: "use more tiles at once",
     });
   }

@@ -44,7 +44,7 @@ export const tiled = (bridge: Bridge, tiles: number): Bridge => {
     throw new ConfigError({
       op: "tiled",
       got: `${tiles} x ${tiles} tiles of ${bridge.name}`,
-      expected: "two or more tiles per side, of a bridge that sees one picture",
+      expected: "two or more tiles per side, of a bridge that sees one image",
       hint: "tile once",
     });
   }

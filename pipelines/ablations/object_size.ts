@@ -2,7 +2,7 @@
  * The experiment on sizes: the same scenes at 224 and at 448 px, read with few and with many tokens, and asked what is
  * there. Objects are 10 to 160 px of a master of 448 px, each concept once in a scene, so that a question about a concept
  * is about one size. The concepts and styles are those that the shipped encoder knows; it was trained on objects of 16 to
- * 76 px, which here are 32 to 152 px of the master in pictures of 224 px and 16 to 76 px in pictures of 448 px.
+ * 76 px, which here are 32 to 152 px of the master in images of 224 px and 16 to 76 px in images of 448 px.
  */
 import { by, cos } from "../configs/entry.ts";
 import type { PresetName } from "../configs/preset.ts";

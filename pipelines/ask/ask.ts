@@ -40,7 +40,7 @@ export interface Ask {
   readonly decoding?: Decoding;
   /** Beams of a search, in place of `decoding`; none by default. */
   readonly beams?: number;
-  /** File to which a picture of where the answer looked is written; none by default. */
+  /** File to which an image of where the answer looked is written; none by default. */
   readonly show?: string;
 }
 
@@ -54,7 +54,7 @@ export interface Answer {
   readonly ids: readonly number[];
   /** Words of the question that the model does not know. */
   readonly unknown: readonly string[];
-  /** The box that the answer speaks of, in shares of the picture's sides, if it is one. */
+  /** The box that the answer speaks of, in shares of the image's sides, if it is one. */
   readonly box?: Box;
   /** The arm. */
   readonly arm: string;
@@ -137,7 +137,7 @@ const write = ({ request, trained, photos, prompt, given }: Asked, tell: (words:
     return { ids, seconds: (performance.now() - began) / 1000 };
   });
 
-/** Writes the picture of where an answer looked. An answer without words was chosen by looking too: at its end. */
+/** Writes the image of where an answer looked. An answer without words was chosen by looking too: at its end. */
 const draw = (
   { trained: { speech, writer }, photos, question, prompt, given }: Asked,
   ids: readonly number[],

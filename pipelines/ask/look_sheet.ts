@@ -1,4 +1,4 @@
-/** A picture of where an answer looked: a row for every token, a panel for every scale. */
+/** An image of where an answer looked: a row for every token, a panel for every scale. */
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import { registerFont, sheetFont } from "../scenes/contact_sheet.ts";
 import type { Look, Looks } from "./looks.ts";
@@ -6,7 +6,7 @@ import type { Photo } from "./photo.ts";
 
 /** What the sheet says and shows. */
 export interface LookSheet {
-  /** The picture, as the model saw it. */
+  /** The image, as the model saw it. */
   readonly photo: Photo;
   /** The question. */
   readonly question: string;
@@ -22,7 +22,7 @@ export const SHEET_ROWS = 12;
 const PANEL = 240, GAP = 16, LABEL = 36, HEAD = 46, FOOT = 52, SIDE = 96;
 const ink = "#22252a", soft = "#6b6f76", paper = "#fbfaf7", hot = [224, 33, 138] as const;
 
-const pictureOf = ({ side, bytes }: Photo) => {
+const imageOf = ({ side, bytes }: Photo) => {
   const canvas = createCanvas(side, side), g = canvas.getContext("2d"), data = g.createImageData(side, side);
   for (let p = 0, q = 0; q < bytes.length; p += 4, q += 3) {
     // paler, so that the colour of looks stands out
@@ -38,7 +38,7 @@ const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
 const drawPanel = (
   g: SKRSContext2D,
   { photo }: LookSheet,
-  image: ReturnType<typeof pictureOf>,
+  image: ReturnType<typeof imageOf>,
   look: Look,
   x: number,
   y: number,
@@ -88,7 +88,7 @@ export const lookSheet = (sheet: LookSheet): Uint8Array => {
   g.fillStyle = paper;
   g.fillRect(0, 0, canvas.width, canvas.height);
   g.textBaseline = "top";
-  const image = pictureOf(sheet.photo);
+  const image = imageOf(sheet.photo);
   g.font = `15px "${sheetFont}"`;
   g.fillStyle = ink;
   g.fillText(fit(g, `${sheet.question}  ${sheet.tokens.join(" ")}`, wide - 2 * GAP), GAP, 14);

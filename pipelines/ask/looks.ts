@@ -105,7 +105,7 @@ export const windowsOf = (
 
 const overHeads = (node: Tensor<"attention">): Tensor => mean({ axes: [1] })(attentionWeights(node));
 
-/** The bridge's last attention of every scale, `[w, q, k]`, from the visual tokens of one picture. */
+/** The bridge's last attention of every scale, `[w, q, k]`, from the visual tokens of one image. */
 const bridgeWeights = (visual: Tensor, layout: Layout): readonly Tensor[] => {
   const cells = (window: number) => window * window;
   // the encoder's attention comes before the bridge's, which ends with a round of levels for every scale
@@ -148,7 +148,7 @@ const towardsOf = (logits: Tensor, visual: Tensor, at: number, first: number, co
   return mul(rows.reduce((a, b) => add(a, b)), 1 / rows.length);
 };
 
-/** What was asked and answered about a picture. */
+/** What was asked and answered about an image. */
 export interface Exchange {
   /** Token numbers of the prompt, with the image's mark. */
   readonly prompt: readonly number[];

@@ -2,12 +2,12 @@
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import { MOST_ENCODED } from "../images/picture_files.ts";
+import { MOST_ENCODED } from "../images/image_files.ts";
 import { resampleArea } from "../images/resample.ts";
 import { TaggedFault } from "../base/fault.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 
-/** A file that is not a picture. */
+/** A file that is not an image. */
 export class PhotoError extends TaggedFault("PhotoError")<{
   /** The file. */
   readonly path: string;
@@ -58,7 +58,7 @@ export const loadPhoto = (
       catch: (cause) =>
         new PhotoError({
           op: `read ${path}`,
-          got: `${file.length} bytes that are no picture (${cause instanceof Error ? cause.message : cause})`,
+          got: `${file.length} bytes that are no image (${cause instanceof Error ? cause.message : cause})`,
           expected: "a whole JPEG, PNG, WebP, GIF, AVIF or TIFF file",
           hint: "check the file, or convert it",
           path,

@@ -10,7 +10,7 @@ import { experimentLanguage, modelHash, openParts, type ResolveError } from "../
 import { GenerateError } from "../generate/fault.ts";
 import type { Writer } from "../generate/programs.ts";
 import { boxFormats, loadMixture } from "../mixtures/mixture_config.ts";
-import { apart, seesPictures } from "../stages/encoder.ts";
+import { apart, seesImages } from "../stages/encoder.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import type { ModelParts, PlacedBridge } from "../stages/model.ts";
 import { imageWriter } from "../stages/writer.ts";
@@ -106,7 +106,7 @@ export const loadTrained = (
       ? ofWorld(place)
       : yield* ofMixture(mixturesOf(experiment)[0]!, language);
     const whole = yield* savedModel(checkpoint, resolved, stage, want);
-    const { model: { bridge, params }, encoder } = seesPictures(whole)
+    const { model: { bridge, params }, encoder } = seesImages(whole)
       ? yield* fromEither(apart(whole, parts.tower))
       : { model: whole, encoder: yield* encoderFrom(resolved, place.encoder) };
     const writer = imageWriter({ model: parts, bridge, params }, encoder.params);

@@ -31,8 +31,8 @@ export interface BootstrapOptions {
 }
 
 /**
- * The interval of a statistic over resampled items. Several answers about one picture are not independent: pass the
- * pictures, each with its answers, as items.
+ * The interval of a statistic over resampled items. Several answers about one image are not independent: pass the
+ * images, each with its answers, as items.
  * @throws {RangeError} if there are no items.
  */
 export const bootstrap = <A>(

@@ -13,7 +13,7 @@ export const runFolders: readonly string[] = [
   "samples",
   "figures",
   "logs",
-  "pictures",
+  "images",
   "predictions",
 ];
 

@@ -27,8 +27,8 @@ interface BoardFile {
   readonly type: string;
 }
 
-/** Reads a picture by the parts of its path below the folder; nothing where there is none that may be given out. */
-const pictureAt = async (
+/** Reads an image by the parts of its path below the folder; nothing where there is none that may be given out. */
+const imageAt = async (
   root: string,
   segments: readonly string[],
 ): Promise<BoardFile | undefined> => {
@@ -177,8 +177,8 @@ const respond = async (
     case "style":
       return answer(200, "text/css; charset=utf-8", boardStyle);
     case "file": {
-      const picture = await pictureAt(folder, route.segments);
-      return picture === undefined ? plain(404, "no such picture") : answer(200, picture.type, picture.bytes);
+      const image = await imageAt(folder, route.segments);
+      return image === undefined ? plain(404, "no such image") : answer(200, image.type, image.bytes);
     }
     case "refused":
       return plain(route.status, route.why);

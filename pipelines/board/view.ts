@@ -241,7 +241,7 @@ const sheetsHtml = (run: RunView, all: readonly RunView[]): Content => {
     <h3>Sample answers</h3>
     <div class="sheets">${sheets.map(({ id, name, time, title }) =>
       html`<figure><img loading="lazy" src="${address(id, `samples/${name}`)}?v=${time}"
-alt="${`Pictures with questions and answers of ${title}`}"><figcaption>${title}</figcaption></figure>`
+alt="${`Images with questions and answers of ${title}`}"><figcaption>${title}</figcaption></figure>`
     )}</div>
   `;
 };

@@ -77,8 +77,7 @@ export const groups: readonly Group[] = [
       stage("evaluate", "Asks a fine-tuned arm about held-out scenes, beside its controls."),
       {
         name: "train",
-        about:
-          "Trains on annotation files and pictures of your own, and scores the answers by official rules.",
+        about: "Trains on annotation files and images of your own, and scores the answers by official rules.",
         examples: [
           ["run.json --check", "what becomes of every record, before anything is trained"],
           ["run.json --out runs/mine", "pre-training, expansion, fine-tuning, scores"],

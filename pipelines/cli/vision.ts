@@ -28,11 +28,11 @@ const flags = {
   steps: Flag.Int("steps").pipe(Flag.withDefault(d.steps), Flag.withDescription("optimiser steps")),
   batch: Flag.Int("batch").pipe(
     Flag.withDefault(d.batch[0]),
-    Flag.withDescription("pictures of a step at 112 px"),
+    Flag.withDescription("images of a step at 112 px"),
   ),
   batch224: Flag.Int("batch224").pipe(
     Flag.withDefault(d.batch[1]),
-    Flag.withDescription("pictures of a step at 224 px"),
+    Flag.withDescription("images of a step at 224 px"),
   ),
   scenes: Flag.Int("scenes").pipe(Flag.withDefault(d.scenes), Flag.withDescription("training scenes")),
   evalScenes: Flag.Int("eval-scenes").pipe(

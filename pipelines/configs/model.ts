@@ -59,7 +59,7 @@ export const bridgeDescriptionOf = (config: NamedConfig, stage: StageName): Brid
 export const bridgeOfStage = (config: NamedConfig, stage: StageName): Bridge =>
   bridgeOf(bridgeDescriptionOf(config, stage), siteOfStage(config, stage));
 
-/** The encoder of a stage: its position table is made for the pictures that it sees, which are tiles for some. */
+/** The encoder of a stage: its position table is made for the images that it sees, which are tiles for some. */
 export const towerOfStage = (config: NamedConfig, stage: StageName): VisionTower => {
   const bridge = bridgeOfStage(config, stage);
   const { patch, width, layers, heads, levels, classToken } = config.model.vision;

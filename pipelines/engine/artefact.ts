@@ -14,7 +14,7 @@ export interface ArtefactResult {
   readonly format: 1;
   /** Hash of all that decides it. */
   readonly key: string;
-  /** Hash of the pictures that it comes from. */
+  /** Hash of the images that it comes from. */
   readonly dataHash: string;
   /** Seconds that the process spent on it that finished it. */
   readonly seconds: number;
@@ -24,7 +24,7 @@ export interface ArtefactResult {
   readonly outcomes?: {
     /** The model. */
     readonly seen: Outcomes;
-    /** Scores of the model that sees the average picture, by metric. */
+    /** Scores of the model that sees the average image, by metric. */
     readonly blind: Readonly<Record<string, number>>;
     /** Scores of the model that sees another scene. */
     readonly shuffled: Readonly<Record<string, number>>;

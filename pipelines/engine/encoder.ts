@@ -22,12 +22,12 @@ const visionOf = ({ world, seed, model: { vision } }: Experiment): VisionConfig 
     warmup: Math.min(defaultVision.warmup, Math.floor(vision.steps / 2)),
   };
 
-/** Trains the encoder of an experiment, or reads it where that is done; pictures are drawn into a folder. */
+/** Trains the encoder of an experiment, or reads it where that is done; images are drawn into a folder. */
 export const trainEncoder = (
   experiment: Experiment,
   run: StageRun,
-  pictures: string,
+  images: string,
 ): Effect.Effect<void, TrainError | DataError | TreeError, Device> => {
   const vision = visionOf(experiment)!;
-  return Effect.asVoid(runVision(vision, { ...stagePlaces(run, "vision"), every: vision.every }, pictures));
+  return Effect.asVoid(runVision(vision, { ...stagePlaces(run, "vision"), every: vision.every }, images));
 };

@@ -7,7 +7,7 @@ import type { DataError } from "../base/data_error.ts";
 import { hashOf } from "../base/hash.ts";
 import { loadMixture } from "../mixtures/mixture_config.ts";
 import { type MixtureError, type OpenMixture, openMixture } from "../mixtures/mixture_open.ts";
-import type { SceneSet } from "../images/picture_set.ts";
+import type { SceneSet } from "../images/image_set.ts";
 import { renderDataset } from "../scenes/workers.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
 import { type MixtureFeatures, openMixtureFeatures } from "../stages/mixture_source.ts";
@@ -27,23 +27,23 @@ import { encoderFrom } from "./models.ts";
 import type { Resolved } from "./resolve.ts";
 
 /** The artefact of the scenes, or of the features, that some images are. */
-export const pictureJob = (
+export const imageJob = (
   context: JobContext,
   resolved: Resolved,
   kind: "scenes" | "features",
   { split, side, tiles, data, count }: SeenScenes,
 ): Job =>
-  jobsOf(resolved, context).find(({ kind: made, pictures: p }) =>
+  jobsOf(resolved, context).find(({ kind: made, images: p }) =>
     made === kind && p!.split === split && p!.side === side && p!.count === count &&
     (kind === "scenes" || p!.tiles === tiles) && hashOf(p!.data) === hashOf(data)
   )!;
 
 /** The scenes of an artefact, drawn, or read from where they were kept. */
 export const scenesOf = (context: JobContext, job: Job): Effect.Effect<SceneSet, DataError> => {
-  const { split, side, count, data } = job.pictures!;
+  const { split, side, count, data } = job.images!;
   return renderDataset(data, split, count, {
     sides: [side],
-    cache: `${artefactPath(context.store, job)}/pictures`,
+    cache: `${artefactPath(context.store, job)}/images`,
   });
 };
 
@@ -58,11 +58,11 @@ export const encoderOf = (
   return keeping(context, hashOf({ vision, hashes, job: job?.key ?? null }), encoderFrom(resolved, trained));
 };
 
-/** Pictures in memory are many bytes: only records, hash and features are kept. */
+/** Images in memory are many bytes: only records, hash and features are kept. */
 export interface EncodedScenes {
   /** The records. */
   readonly scenes: SceneSet["scenes"];
-  /** Hash of the pictures. */
+  /** Hash of the images. */
   readonly hash: string;
   /** What the encoder saw. */
   readonly features: FeatureSet;
@@ -80,8 +80,8 @@ export const encodedScenes = (
     context,
     job.key,
     Effect.gen(function* () {
-      const { resolved, resolved: { experiment } } = job, { split, side, tiles } = job.pictures!;
-      const set = yield* scenesOf(context, pictureJob(context, resolved, "scenes", job.pictures!));
+      const { resolved, resolved: { experiment } } = job, { split, side, tiles } = job.images!;
+      const set = yield* scenesOf(context, imageJob(context, resolved, "scenes", job.images!));
       const features = yield* featuresOf(set, yield* encoderOf(context, resolved), {
         side,
         tiles,
@@ -113,7 +113,7 @@ export const sceneData = (
   Effect.gen(function* () {
     const { scenes, features, hash } = yield* encodedScenes(
       context,
-      pictureJob(context, resolved, "features", seen),
+      imageJob(context, resolved, "features", seen),
     );
     const { length, turns } = rowsOf(resolved, stage);
     const tokenizer = yield* tokenizerOf(context, resolved.experiment);

@@ -11,7 +11,7 @@
  *     experiment.json  the experiment up to its stage, by which others open it (`record.ts`)
  *     lock             held by the process that makes it; others wait
  *     metrics/         <name>.jsonl of a training, growing line by line
- *     checkpoints/     <name>.safetensors; features and pictures of those stages
+ *     checkpoints/     <name>.safetensors; features and images of those stages
  *     samples/         answers and an image grid of an evaluation; those about control scenes by the split's name
  *     predictions/     what was asked and answered
  *     result.json      numbers that later jobs and summaries read; written last: where it stands, the artefact is done
@@ -72,7 +72,7 @@ export interface Job {
   /** Number of its stage in the experiment; -1 where it is none. */
   readonly stage: number;
   /** The images of scenes and features. */
-  readonly pictures?: SeenScenes;
+  readonly images?: SeenScenes;
   /** What decides it: the configuration in its manifest. */
   readonly config: Json;
   /** The artefacts that it reads, directly. */
@@ -184,16 +184,16 @@ export const jobsOf = (resolved: Resolved, by: MadeBy): readonly Job[] => {
   const encoder = vision.from === "fresh" ? [add("vision", { data: world!.data, vision: trained }, [])] : [];
   const featuresOf = ({ split, count, data, side, tiles }: SeenScenes): Job => {
     const set = { data, scenes: { [split]: count } }, seen = { split, count, data, side };
-    const scenes = add("scenes", { ...set, pictures: { split, side } }, [], {
-      pictures: { ...seen, tiles: 1 },
+    const scenes = add("scenes", { ...set, images: { split, side } }, [], {
+      images: { ...seen, tiles: 1 },
     });
     const by = vision.from === "huggingface"
       ? { vision: (modelContent(resolved) as { vision: Json }).vision }
       : {
         vision: trained,
       };
-    return add("features", { ...set, pictures: { split, side, tiles }, ...by }, [scenes, ...encoder], {
-      pictures: { ...seen, tiles },
+    return add("features", { ...set, images: { split, side, tiles }, ...by }, [scenes, ...encoder], {
+      images: { ...seen, tiles },
     });
   };
   const reads = stages.map((_, stage) => {

@@ -10,10 +10,10 @@ import type { JobEvent } from "./scheduler.ts";
 import { workOf } from "./work.ts";
 
 /** Words for a job; a shared one is named by the arm that first wanted it. */
-export const labelOf = ({ name, resolved: { experiment: { name: arm, seed } }, pictures }: Job): string =>
-  pictures === undefined
+export const labelOf = ({ name, resolved: { experiment: { name: arm, seed } }, images }: Job): string =>
+  images === undefined
     ? `${name} ${arm}, seed ${seed}`
-    : `${name} of ${pictures.split} at ${pictures.side} px${pictures.tiles === 1 ? "" : " in tiles"}`;
+    : `${name} of ${images.split} at ${images.side} px${images.tiles === 1 ? "" : " in tiles"}`;
 
 /** Steps of a job's training, 0 for other jobs. */
 export const stepsOf = (

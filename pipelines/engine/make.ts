@@ -18,10 +18,10 @@ import { openOrCreateRun, RunError, writeJson } from "../runs/run_directory.ts";
 import type { LockError } from "../runs/run_lock.ts";
 import type { RecordAnswerError } from "../stages/answer_records.ts";
 import { sheetOf } from "../stages/answer_sheet.ts";
-import { apart, seesPictures, withEncoder } from "../stages/encoder.ts";
+import { apart, seesImages, withEncoder } from "../stages/encoder.ts";
 import { evaluate, questionsFor } from "../stages/evaluate.ts";
 import { expand } from "../stages/expand.ts";
-import { type MixtureBatchError, openMixturePictures } from "../stages/mixture_source.ts";
+import { type MixtureBatchError, openMixtureImages } from "../stages/mixture_source.ts";
 import type { ModelState } from "../stages/model.ts";
 import { sceneSource } from "../stages/scene_source.ts";
 import type { LanguageSource } from "../stages/source.ts";
@@ -45,10 +45,10 @@ import {
 import {
   encodedScenes,
   encoderOf,
+  imageJob,
   mixtureFeatures,
   type MixtureInputError,
   openedMixture,
-  pictureJob,
   sceneData,
   scenesOf,
 } from "./inputs.ts";
@@ -83,7 +83,7 @@ export type MakeError =
   | TrainError
   | TreeError;
 
-/** What a job found; of scenes with the hash of their pictures, as all others have that of what they need. */
+/** What a job found; of scenes with the hash of their images, as all others have that of what they need. */
 type Found = Pick<ArtefactResult, "numbers" | "outcomes"> & { readonly dataHash?: string };
 type Making = Effect.Effect<Found, MakeError, Device>;
 
@@ -142,13 +142,13 @@ const learnt = (
       return { source, given: before };
     }
     const opened = yield* openedMixture(context, data);
-    const { mixture, source } = yield* openMixturePictures(
+    const { mixture, source } = yield* openMixtureImages(
       opened,
       { side: before.bridge.resolution },
       context.cache,
     );
     yield* onLead(writeJson(`${run.directory.samples}/${name}.json`, mixtureSummary(mixture)));
-    return { source, given: seesPictures(before) ? before : withEncoder(before, weights) };
+    return { source, given: seesImages(before) ? before : withEncoder(before, weights) };
   });
 
 const trained = (context: JobContext, job: Job, run: StageRun, spec: TrainSpec): Making =>
@@ -180,7 +180,7 @@ const askedScenes = (
   Effect.gen(function* () {
     const { parts, experiment } = resolved, name = stageName(experiment.stages[stage]!);
     const [rows, eval_, ...controls] = scenesRead(resolved, stage) as [SeenScenes, SeenScenes];
-    const training = yield* encodedScenes(context, pictureJob(context, resolved, "features", rows));
+    const training = yield* encodedScenes(context, imageJob(context, resolved, "features", rows));
     const data = yield* sceneData(context, resolved, stage, eval_),
       given = yield* givenTo(context, resolved, stage);
     // all answers are kept, so that scores can be looked into; the sheet shows those about the first scenes
@@ -194,7 +194,7 @@ const askedScenes = (
       yield* askedAbout(control.split, yield* sceneData(context, resolved, stage, control));
     }
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
-    const set = yield* scenesOf(context, pictureJob(context, resolved, "scenes", eval_));
+    const set = yield* scenesOf(context, imageJob(context, resolved, "scenes", eval_));
     const few = answered.filter((a) => a.scene < samples).map((a) => a.answer);
     yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, eval_.side)]);
     const seen = outcomesOf(answered, eval_.data), numbers = scoresOfOutcomes(seen);
@@ -217,7 +217,7 @@ const askedMixture = (context: JobContext, job: Job, run: StageRun, spec: Mixtur
   Effect.scoped(Effect.gen(function* () {
     const { resolved, stage } = job, { data, benchmarks, batch, tokens } = spec;
     const whole = yield* givenTo(context, resolved, stage), { tower } = resolved.parts;
-    const { model: state, encoder } = seesPictures(whole)
+    const { model: state, encoder } = seesImages(whole)
       ? yield* fromEither(apart(whole, tower))
       : { model: whole, encoder: yield* encoderOf(context, resolved) };
     const { mixture, store } = yield* mixtureFeatures(
@@ -283,7 +283,7 @@ export const made = (context: JobContext, job: Job, run: StageRun): Making => {
   if (job.kind === "scenes") return drawn(context, job);
   if (job.kind === "features") return encoded(context, job);
   if (spec === undefined) {
-    const training = trainEncoder(job.resolved.experiment, run, `${run.directory.path}/pictures`);
+    const training = trainEncoder(job.resolved.experiment, run, `${run.directory.path}/images`);
     return Effect.as(training, { numbers: {} });
   }
   if ("train" in spec) return onAllRanks(job, run, trained(context, job, run, spec.train));

@@ -52,7 +52,7 @@ const leftOutOf = (
     ...Object.fromEntries(Object.entries(report.leftOut).filter(([reason]) => !reason.startsWith("split "))),
     refused: report.refused,
     "image cannot be decoded": undecodable,
-    "no picture": withoutImage,
+    "no image": withoutImage,
   });
   return Object.fromEntries(reasons.filter(([, count]) => count > 0));
 };
@@ -62,7 +62,7 @@ export const imagesShown = (mixtures: readonly OpenMixture[]): ReadonlySet<strin
   const shown = new Set<string>();
   for (const { parts } of mixtures) {
     for (const { data, used } of parts) {
-      for (const index of used) data.picturesOf(index).forEach((i) => shown.add(data.pictures[i]!.content));
+      for (const index of used) data.imagesOf(index).forEach((i) => shown.add(data.imageFiles[i]!.content));
     }
   }
   return shown;

@@ -7,7 +7,7 @@ import type { PartReport } from "../mixtures/mixture_prepare.ts";
 export interface PartSummary {
   /** Examples that are drawn from. */
   readonly examples: number;
-  /** Examples left out since their picture cannot be decoded. */
+  /** Examples left out since their image cannot be decoded. */
   readonly undecodable: number;
   /** Examples by the length of the row that each needs, in mixtures with buckets. */
   readonly lengths?: Readonly<Record<string, number>>;

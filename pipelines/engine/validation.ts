@@ -5,14 +5,14 @@ import type * as Scope from "effect/Scope";
 import { DataError } from "../base/data_error.ts";
 import { evaluate } from "../stages/evaluate.ts";
 import type { LanguageStage } from "../stages/language.ts";
-import { type MixtureBatchError, openMixturePictures } from "../stages/mixture_source.ts";
+import { type MixtureBatchError, openMixtureImages } from "../stages/mixture_source.ts";
 import type { ModelState } from "../stages/model.ts";
 import { sceneSource } from "../stages/scene_source.ts";
 import type { LanguageSource } from "../stages/source.ts";
 import type { StageRun } from "../stages/stage.ts";
 import { meanFeatures } from "../train/features.ts";
 import type { MixtureQuestions, SceneQuestions, TrainSpec } from "./experiment.ts";
-import { encodedScenes, encoderOf, mixtureFeatures, openedMixture, pictureJob, sceneData } from "./inputs.ts";
+import { encodedScenes, encoderOf, imageJob, mixtureFeatures, openedMixture, sceneData } from "./inputs.ts";
 import { type Job, scenesRead, type SeenScenes } from "./jobs.ts";
 import type { MakeError } from "./make.ts";
 import { evaluatePart } from "./mixture_evaluate.ts";
@@ -35,7 +35,7 @@ const onScenes = (
     const [rows, held] = scenesRead(resolved, stage) as [SeenScenes, SeenScenes];
     const data = yield* sceneData(context, resolved, stage, held), validation = sceneSource(data);
     if (spec === undefined) return { validation };
-    const { features } = yield* encodedScenes(context, pictureJob(context, resolved, "features", rows));
+    const { features } = yield* encodedScenes(context, imageJob(context, resolved, "features", rows));
     const average = meanFeatures(features), { batch, resamples, seed } = spec;
     const scores = (model: ModelState, step: number) =>
       Effect.map(
@@ -69,7 +69,7 @@ const onMixture = (
     const file = heldOut as string, label = `${name}, validation`;
     if (seesAt(resolved.experiment, stage)) {
       const opened = yield* openedMixture(context, file);
-      const { source } = yield* openMixturePictures(opened, { side: bridge.resolution }, context.cache);
+      const { source } = yield* openMixtureImages(opened, { side: bridge.resolution }, context.cache);
       return { validation: source };
     }
     const weights = yield* encoderOf(context, resolved);

@@ -24,7 +24,7 @@ import type { Resolved } from "./resolve.ts";
 
 /** Work of one training. */
 export interface Work {
-  /** Visual tokens of a picture. */
+  /** Visual tokens of an image. */
   readonly visualTokens: number;
   /** Operations of a step, forward, backward and update; a multiplication with an addition is two. */
   readonly flops: number;
@@ -50,7 +50,7 @@ export const workOf = (resolved: Resolved, name: string): Work => {
     const { optimiser } = optimiserOf(config, model.specs as Tree<ParameterSpec>);
     const views = viewsRead(bridge), cells = cellsOf(parts.tower, views), { width } = parts.tower.config;
     const sight = sees
-      ? { kind: "pictures", side: views.side } as const
+      ? { kind: "images", side: views.side } as const
       : { kind: "features", levels: parts.tower.levels.length, cells, width } as const;
     const inputs = sourceInputs({ sight, length, separate: typeof spec.data !== "string" }, batch);
     const state = placeholders("work", trainStateSpecs(optimiser, model.specs, trainable));

@@ -23,8 +23,8 @@ export const captionCredit = (record: CaptionRecord, answer: string): number =>
   record.references.length === 0 ? 0 : rougeL(tokenized({ record, answer }));
 
 /**
- * The scores of a corpus; CIDEr-D by `part` too, with the document frequencies of all pictures.
- * @returns an {@link EvalError} with the ids of pictures that have no reference.
+ * The scores of a corpus; CIDEr-D by `part` too, with the document frequencies of all images.
+ * @returns an {@link EvalError} with the ids of images that have no reference.
  */
 export const scoreCaptions = (
   answered: readonly Answered<CaptionRecord>[],
@@ -35,7 +35,7 @@ export const scoreCaptions = (
       new EvalError({
         op: "captions",
         got: `no references: ${listed(ids)}`,
-        expected: "one or more for each picture",
+        expected: "one or more for each image",
         hint: "take the annotations of a split that has captions",
         ids,
       }),

@@ -1,5 +1,5 @@
 /**
- * CHAIR (Rohrbach et al., arXiv 1809.02156): COCO objects that captions name but pictures lack, after
+ * CHAIR (Rohrbach et al., arXiv 1809.02156): COCO objects that captions name but images lack, after
  * LisaAnne/Hallucination utils/chair.py.
  */
 import * as E from "fp-ts/lib/Either.js";
@@ -63,7 +63,7 @@ export const chairCredit = (record: CaptionRecord, answer: string): number =>
  * `CHAIRs`, the share of captions with an object that is not there, and `CHAIRi`, the share of mentions that are not
  * there; lower is better. An object is there if annotations or a reference name it. Without any mention, as for empty
  * captions, both are 0; `mentions` is the mean number, to be read beside them.
- * @returns an {@link EvalError} with the ids of pictures without annotations of objects.
+ * @returns an {@link EvalError} with the ids of images without annotations of objects.
  */
 export const scoreChair = (
   answered: readonly Answered<CaptionRecord>[],
@@ -74,8 +74,8 @@ export const scoreChair = (
       new EvalError({
         op: "chair",
         got: `no annotations of objects: ${listed(ids)}`,
-        expected: "the names of the objects in each picture, none included",
-        hint: "add the categories of the picture's instances",
+        expected: "the names of the objects in each image, none included",
+        hint: "add the categories of the image's instances",
         ids,
       }),
     );

@@ -21,20 +21,20 @@ const sum = (values: Iterable<number>): number => {
   return total;
 };
 
-/** In how many pictures' references each sequence of one to four words occurs. */
+/** In how many images' references each sequence of one to four words occurs. */
 const documents = (references: readonly (readonly (readonly Counts[])[])[]): Counts => {
   const df = new Map<string, number>();
-  for (const picture of references) {
-    const seen = new Set(picture.flatMap((orders) => orders.flatMap((counts) => [...counts.keys()])));
+  for (const image of references) {
+    const seen = new Set(image.flatMap((orders) => orders.flatMap((counts) => [...counts.keys()])));
     for (const key of seen) df.set(key, (df.get(key) ?? 0) + 1);
   }
   return df;
 };
 
-const weigh = (orders: readonly Counts[], df: Counts, logPictures: number): Weighted => ({
+const weigh = (orders: readonly Counts[], df: Counts, logImages: number): Weighted => ({
   orders: orders.map((counts) => {
     const weights = new Map(
-      [...counts].map(([key, n]) => [key, n * (logPictures - Math.log(Math.max(1, df.get(key) ?? 0)))]),
+      [...counts].map(([key, n]) => [key, n * (logImages - Math.log(Math.max(1, df.get(key) ?? 0)))]),
     );
     return { weights, norm: Math.sqrt(sum([...weights.values()].map((w) => w * w))) };
   }),
@@ -54,16 +54,16 @@ const likeness = (said: Vector, reference: Vector): number => {
 
 /**
  * CIDEr-D of every caption, 0 to 10; the score of a corpus is the mean, often printed times 100. Document frequencies
- * are those of the references given here, so the number belongs to this set of pictures; with one picture all weights
+ * are those of the references given here, so the number belongs to this set of images; with one image all weights
  * and the score are 0. Every caption must have a reference; an empty caption gets 0.
  */
 export const ciderD = (captions: readonly TokenizedCaption[]): readonly number[] => {
   const references = captions.map((c) => c.references.map(upToFour));
-  const df = documents(references), logPictures = Math.log(captions.length);
+  const df = documents(references), logImages = Math.log(captions.length);
   return captions.map(({ words }, i) => {
-    const said = weigh(upToFour(words), df, logPictures);
+    const said = weigh(upToFour(words), df, logImages);
     const scores = references[i]!.map((orders) => {
-      const reference = weigh(orders, df, logPictures);
+      const reference = weigh(orders, df, logImages);
       const penalty = Math.exp(-((said.length - reference.length) ** 2) / (2 * SIGMA ** 2));
       return sum(said.orders.map((vector, k) => likeness(vector, reference.orders[k]!))) / 4 * penalty;
     });

@@ -107,7 +107,7 @@ export type BlindAnswer = (record: BenchmarkRecord) => string;
  * letter; for captions the most frequent caption; for boxes the most frequent box of a tenth of the side, which
  * `boxText` writes in the benchmark's way.
  *
- * @param boxText - writes a box given in shares of the picture's sides.
+ * @param boxText - writes a box given in shares of the image's sides.
  */
 export const majorityAnswer = (
   train: readonly BenchmarkRecord[],

@@ -21,7 +21,7 @@ import {
 export interface AnswerEvaluation {
   /** The benchmark's numbers. */
   readonly report: ScoreReport;
-  /** Mean credit of single answers with its interval; pictures are drawn, each with its questions. */
+  /** Mean credit of single answers with its interval; images are drawn, each with its questions. */
   readonly credit: Interval;
   /** Mean credit by size of the object in question. */
   readonly bySize: readonly PartScore[];

@@ -1,4 +1,4 @@
-/** RefCOCO, RefCOCO+ and RefCOCOg (Yu et al., arXiv 1608.00272): accuracy at IoU 0.5 in pixels of the original picture. */
+/** RefCOCO, RefCOCO+ and RefCOCOg (Yu et al., arXiv 1608.00272): accuracy at IoU 0.5 in pixels of the original image. */
 import * as O from "fp-ts/lib/Option.js";
 import type { Box } from "../records/box.ts";
 import { type BoxFormat, type ParseBox, thousandBoxes } from "../text/boxes.ts";

@@ -3,7 +3,7 @@ import { bootstrap, type BootstrapOptions, type Interval, pairedDifference } fro
 import { type Answered, type BenchmarkRecord, imageKey } from "../records/records.ts";
 import { type Credit, groupBy, ratio } from "./report.ts";
 
-/** The mean credit over some questions, with its interval; pictures are drawn, each with its questions. */
+/** The mean credit over some questions, with its interval; images are drawn, each with its questions. */
 export interface PartScore extends Interval {
   /** What they have in common. */
   readonly name: string;
@@ -11,13 +11,13 @@ export interface PartScore extends Interval {
   readonly n: number;
 }
 
-/** The credits of the questions about one picture. */
+/** The credits of the questions about one image. */
 interface Total {
   readonly sum: number;
   readonly n: number;
 }
 
-/** Credits summed by picture: what intervals draw from, since answers about one picture are not independent. */
+/** Credits summed by image: what intervals draw from, since answers about one image are not independent. */
 export const byImage = (
   answered: readonly Answered[],
   values: readonly number[],
@@ -32,7 +32,7 @@ export const byImage = (
   }));
 };
 
-/** The mean credit of some pictures' questions. */
+/** The mean credit of some images' questions. */
 export const meanCredit = (totals: readonly Total[]): number =>
   ratio(totals.reduce((sum, t) => sum + t.sum, 0), totals.reduce((n, t) => n + t.n, 0));
 
@@ -68,13 +68,13 @@ export interface SizeEdge {
 
 /** A way of telling sizes apart. */
 export interface SizeScale {
-  /** What is measured of a question: the share of the picture that its object covers, or its longer side in pixels. */
+  /** What is measured of a question: the share of the image that its object covers, or its longer side in pixels. */
   readonly measure: "objectArea" | "objectSide";
   /** Bounds in rising order. */
   readonly edges: readonly SizeEdge[];
 }
 
-/** COCO's sizes (32 and 96 pixels squared) as shares of a picture of 640 x 480. */
+/** COCO's sizes (32 and 96 pixels squared) as shares of an image of 640 x 480. */
 export const cocoSizes: SizeScale = {
   measure: "objectArea",
   edges: [
@@ -84,7 +84,7 @@ export const cocoSizes: SizeScale = {
   ],
 };
 
-/** Sizes of objects in scenes, by their longer side in pixels of the master picture. */
+/** Sizes of objects in scenes, by their longer side in pixels of the master image. */
 export const sceneSizes: SizeScale = {
   measure: "objectSide",
   edges: [
@@ -146,7 +146,7 @@ export interface PartDifferences {
 }
 
 /**
- * Differences of mean credits by size and template, paired by picture.
+ * Differences of mean credits by size and template, paired by image.
  * @param answered - the questions, as either list has them.
  * @param first - credits of the first list of answers.
  * @param second - credits of the second list of answers to the same questions.

@@ -36,7 +36,7 @@ export interface SizeChart {
   readonly subtitle?: string;
   /** Lines; panels, sizes and legend follow their order. */
   readonly lines: readonly SizeLine[];
-  /** A score that needs no picture, drawn as a dashed line. */
+  /** A score that needs no image, drawn as a dashed line. */
   readonly chance?: number;
   /** Label of the x axis. */
   readonly xLabel?: string;
@@ -104,7 +104,7 @@ const panelOf = (
   width: number,
   first: boolean,
 ): Panel => {
-  const xLabel = chart.xLabel ?? "Longer side of the object in the 448 px picture";
+  const xLabel = chart.xLabel ?? "Longer side of the object in the 448 px image";
   // A narrow panel leaves the words to the first one rather than cut them.
   const labelled = first || textWidth(xLabel, 12) < width - MARGIN.left;
   const lines = chart.lines.filter((line) => line.panel === panel), sizes = sizesOf(lines);

@@ -39,13 +39,13 @@ const coco = (name: string, reads: string): Format<CaptionRecord> => ({
   unique: true,
 });
 
-/** COCO captions: a record per picture, with its captions in the file's order. */
+/** COCO captions: a record per image, with its captions in the file's order. */
 export const cocoCaptions: Format<CaptionRecord> = coco(
   "coco-captions",
   "COCO annotations/captions_{train,val}{2014,2017}.json",
 );
 
-/** NoCaps: as COCO captions; `part` is the picture's domain. */
+/** NoCaps: as COCO captions; `part` is the image's domain. */
 export const noCaps: Format<CaptionRecord> = coco("nocaps", "NoCaps nocaps_val_4500_captions.json");
 
 const form = /^([^\t#]+)#(\d+)\t(.*\S.*)$/;
@@ -56,7 +56,7 @@ interface Line {
 }
 
 const Line = new t.Type<Line, string, unknown>(
-  "`picture.jpg#number`, a tab and a caption",
+  "`image.jpg#number`, a tab and a caption",
   (u): u is Line => typeof u === "object",
   (u, context) => {
     const found = typeof u === "string" ? form.exec(u) : null;
@@ -65,7 +65,7 @@ const Line = new t.Type<Line, string, unknown>(
   ({ image, caption }) => `${image}#0\t${caption}`,
 );
 
-/** Flickr30k: a record per picture, captions in the file's order; the id is the picture's name without its ending. */
+/** Flickr30k: a record per image, captions in the file's order; the id is the image's name without its ending. */
 export const flickr30k: Format<CaptionRecord> = {
   name: "flickr30k",
   reads: "Flickr30k results_20130124.token",
@@ -93,7 +93,7 @@ const SplitImage = t.intersection([
   t.partial({ filepath: textCodec(), cocoid: idCodec(), imgid: idCodec() }),
 ]);
 
-/** Karpathy's splits: a record per picture; the id is COCO's where there is one. */
+/** Karpathy's splits: a record per image; the id is COCO's where there is one. */
 export const karpathy: Format<CaptionRecord> = {
   name: "karpathy",
   reads: "Karpathy's dataset_coco.json and dataset_flickr30k.json (splits train, restval, val, test)",
@@ -114,13 +114,13 @@ export const karpathy: Format<CaptionRecord> = {
   unique: true,
 };
 
-// the test split has pictures without captions
+// the test split has images without captions
 const Caption = t.intersection([
   t.type({ image_id: idCodec() }),
   t.partial({ caption_str: nullable(wordsCodec()), set_name: textCodec() }),
 ]);
 
-/** TextCaps: the file lists every caption by itself; a record per picture has all of them. */
+/** TextCaps: the file lists every caption by itself; a record per image has all of them. */
 export const textCaps: Format<CaptionRecord> = {
   name: "textcaps",
   reads: "TextCaps TextCaps_0.1_{train,val,test}.json",

@@ -84,7 +84,7 @@ const gradeOf = (grade: string): { readonly grade?: number } => {
   return found === null ? {} : { grade: Number(found[1]) };
 };
 
-/** ScienceQA; the picture's name is its path in the official folders, `split/id/image.png`. */
+/** ScienceQA; the image's name is its path in the official folders, `split/id/image.png`. */
 export const scienceQa: Format<ChoiceRecord> = {
   name: "scienceqa",
   reads: "ScienceQA problems.json (splits train, val, test)",

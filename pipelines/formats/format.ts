@@ -51,8 +51,8 @@ export interface Taken<R> {
   readonly records: readonly R[];
   /** The split that the file puts it in. */
   readonly split?: string;
-  /** The encoded picture, in formats that hold pictures. */
-  readonly picture?: Uint8Array;
+  /** The encoded image, in formats that hold images. */
+  readonly imageBytes?: Uint8Array;
 }
 
 /** An entry that the benchmark's own rules, or the split asked for, leave out. */

@@ -1,4 +1,4 @@
-/** Machines that put together what lies apart: a question and its answers, a picture and its captions. */
+/** Machines that put together what lies apart: a question and its answers, an image and its captions. */
 import * as E from "fp-ts/lib/Either.js";
 import type * as t from "io-ts";
 import type { Entry, Machine, Verdict } from "./format.ts";

@@ -14,13 +14,13 @@ const placeOf = ({ file, record, at }: Place): Place => ({
 export const taken = <R>(
   entry: Place,
   records: readonly R[],
-  extra: { readonly split?: string | undefined; readonly picture?: Uint8Array | undefined } = {},
+  extra: { readonly split?: string | undefined; readonly imageBytes?: Uint8Array | undefined } = {},
 ): Taken<R> => ({
   verdict: "taken",
   place: placeOf(entry),
   records,
   ...(extra.split === undefined ? {} : { split: extra.split }),
-  ...(extra.picture === undefined ? {} : { picture: extra.picture }),
+  ...(extra.imageBytes === undefined ? {} : { imageBytes: extra.imageBytes }),
 });
 
 /** The verdict on an entry that a rule leaves out. */

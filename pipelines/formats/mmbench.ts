@@ -1,4 +1,4 @@
-/** MMBench (Liu et al. 2023): a table that holds its pictures. */
+/** MMBench (Liu et al. 2023): a table that holds its images. */
 import * as t from "io-ts";
 import { imageKinds, kindOf } from "../images/image_kind.ts";
 import { type ChoiceRecord, HIDDEN_CHOICE } from "../records/records.ts";
@@ -29,7 +29,7 @@ const CIRCLE = 1_000_000;
 const given = (text: string | undefined): string | undefined =>
   text === undefined || text.trim() === "" || text === "nan" ? undefined : text;
 
-const pictureOf = (image: string): Uint8Array | undefined => {
+const imageOf = (image: string): Uint8Array | undefined => {
   try {
     return Uint8Array.from(atob(image), (c) => c.charCodeAt(0));
   } catch {
@@ -51,13 +51,13 @@ const judge = (row: Row, entry: Entry): Verdict<ChoiceRecord> => {
   if (letter !== undefined && (letter.length !== 1 || answer < 0 || answer >= choices.length)) {
     return refused(entry, field("answer", letter, `a letter of one of ${choices.length} choices`));
   }
-  // questions about an earlier picture name its index in place of the picture
+  // questions about an earlier image name its index in place of the image
   const shared = image !== undefined && /^\d{1,12}$/.test(image);
-  const picture = image === undefined || shared ? undefined : pictureOf(image);
-  if (image !== undefined && !shared && picture === undefined) {
-    return refused(entry, field("image", image, "a picture in base64, or the index of one"));
+  const imageBytes = image === undefined || shared ? undefined : imageOf(image);
+  if (image !== undefined && !shared && imageBytes === undefined) {
+    return refused(entry, field("image", image, "an image in base64, or the index of one"));
   }
-  const kind = picture === undefined ? undefined : kindOf(picture);
+  const kind = imageBytes === undefined ? undefined : kindOf(imageBytes);
   if (kind?.read === false) return refused(entry, field("image", kind.name, imageKinds));
   const hint = given(row.hint), category = given(row.category), parent = given(row["l2-category"]);
   return taken<ChoiceRecord>(entry, [{
@@ -71,10 +71,10 @@ const judge = (row: Row, entry: Entry): Verdict<ChoiceRecord> => {
     ...(hint === undefined ? {} : { hint }),
     ...(category === undefined ? {} : { category }),
     ...(parent === undefined ? {} : { parent }),
-  }], { split: given(row.split), picture });
+  }], { split: given(row.split), imageBytes });
 };
 
-/** MMBench; pictures are named by the index of the row that holds them. Hidden answers (the test split) are -1. */
+/** MMBench; images are named by the index of the row that holds them. Hidden answers (the test split) are -1. */
 export const mmBench: Format<ChoiceRecord> = {
   name: "mmbench",
   reads: "MMBench mmbench_{dev,test}_*.tsv",

@@ -106,7 +106,7 @@ const BlindQuestion = t.intersection([
   }),
 ]);
 
-/** VizWiz: every picture has one question, so the picture's name is the id; the test split has no answers. */
+/** VizWiz: every image has one question, so the image's name is the id; the test split has no answers. */
 export const vizWiz: Format<OpenRecord> = {
   name: "vizwiz",
   reads: "VizWiz-VQA {train,val,test}.json",
@@ -138,7 +138,7 @@ const Book = t.intersection([
   t.partial({ imageURL: textCodec() }),
 ]);
 
-/** OCR-VQA: a record for each question of a book, named `key-number`; the picture is the book's key. */
+/** OCR-VQA: a record for each question of a book, named `key-number`; the image is the book's key. */
 export const ocrVqa: Format<ExactRecord> = {
   name: "ocrvqa",
   reads: "OCR-VQA dataset.json",
@@ -177,7 +177,7 @@ const asking = ["exist", "query: name", "choose name"];
 const isReasoning = ({ operation, argument }: t.TypeOf<typeof Step>): boolean =>
   !asking.some((words) => `${operation}: ${argument}`.includes(words));
 
-// the test and challenge splits have questions and pictures only
+// the test and challenge splits have questions and images only
 const GraphQuestion = t.intersection([
   t.type({ imageId: idCodec(), question: wordsCodec() }),
   t.partial({

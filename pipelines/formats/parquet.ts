@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope";
 import * as t from "io-ts";
 import { openPool, type Requesting } from "../threads/pool.ts";
 import { imageKinds, kindOf } from "../images/image_kind.ts";
-import { MOST_ENCODED } from "../images/picture_files.ts";
+import { MOST_ENCODED } from "../images/image_files.ts";
 import { idCodec, wordsCodec } from "../base/codecs.ts";
 import { brokenFile, type Entry, type Format, type FormatError } from "./format.ts";
 import { each, field, refused, taken } from "./machine.ts";
@@ -63,7 +63,7 @@ const answered = async <K extends TableAnswer["kind"]>(
   );
   if ("answer" in given) return given.answer as Extract<TableAnswer, { readonly kind: K }>;
   const got = `${given.got.slice(0, 240)}${place}`;
-  throw brokenFile(source.name, got, "a Parquet table of texts and pictures");
+  throw brokenFile(source.name, got, "a Parquet table of texts and images");
 };
 
 const latin1 = new TextDecoder("latin1");
@@ -119,15 +119,15 @@ const Text = new t.Type<string, string, unknown>(
   (s) => s,
 );
 
-interface Picture {
+interface ImageBytes {
   readonly bytes: Uint8Array | undefined;
   readonly path: string | undefined;
 }
 
 /** Bytes, or the structure `{bytes, path}` in which Hugging Face stores images; one of both may be absent. */
-const Picture = new t.Type<Picture, unknown, unknown>(
+const ImageBytes = new t.Type<ImageBytes, unknown, unknown>(
   "an encoded image, or its path",
-  (u): u is Picture => typeof u === "object",
+  (u): u is ImageBytes => typeof u === "object",
   (u, context) => {
     const held = isBytes(u) ? { bytes: u } : (u ?? {}) as Readonly<Record<string, unknown>>, { bytes } = held;
     const path = "path" in held && typeof held.path === "string" && held.path !== "" ? held.path : undefined;
@@ -144,25 +144,25 @@ const Picture = new t.Type<Picture, unknown, unknown>(
 
 const Row = t.intersection([
   t.type({ caption: Text }),
-  t.partial({ url: Text, picture: Picture, id: idCodec() }),
+  t.partial({ url: Text, imageBytes: ImageBytes, id: idCodec() }),
 ]);
 
 /** Parquet tables of pairs; the id is the table's, or the row's number. */
 export const parquetPairs: Format<PairRecord> = {
   name: "parquet",
-  reads: "Parquet tables of texts with addresses or pictures, such as COYO-700M and tables of Hugging Face",
+  reads: "Parquet tables of texts with addresses or images, such as COYO-700M and tables of Hugging Face",
   files: [{ name: "tables", many: true }],
   open: rows,
-  machine: each(Row, ({ caption, url, picture, id }, entry) => {
-    const kind = picture?.bytes === undefined ? undefined : kindOf(picture.bytes);
-    if (kind?.read === false) return refused(entry, field("picture", kind.name, imageKinds));
-    const image = picture?.path ?? url ?? (picture === undefined ? undefined : `row ${entry.index}`);
+  machine: each(Row, ({ caption, url, imageBytes, id }, entry) => {
+    const kind = imageBytes?.bytes === undefined ? undefined : kindOf(imageBytes.bytes);
+    if (kind?.read === false) return refused(entry, field("image", kind.name, imageKinds));
+    const image = imageBytes?.path ?? url ?? (imageBytes === undefined ? undefined : `row ${entry.index}`);
     return image === undefined
-      ? refused(entry, field("url", "nothing", "an address or a picture"))
+      ? refused(entry, field("url", "nothing", "an address or an image"))
       : taken<PairRecord>(
         entry,
         [{ kind: "pair", id: id ?? String(entry.index), image, caption }],
-        { picture: picture?.bytes },
+        { imageBytes: imageBytes?.bytes },
       );
   }),
   unique: false,

@@ -240,9 +240,9 @@ export const readFormat = <R extends AnyRecord>(
 /** The records of a stream of verdicts, with what belongs to each. */
 export const recordsOf = <R>(
   verdict: Verdict<R>,
-): readonly { readonly record: R; readonly place: Place; readonly picture?: Uint8Array }[] =>
+): readonly { readonly record: R; readonly place: Place; readonly imageBytes?: Uint8Array }[] =>
   verdict.verdict !== "taken" ? [] : verdict.records.map((record) => ({
     record,
     place: verdict.place,
-    ...(verdict.picture === undefined ? {} : { picture: verdict.picture }),
+    ...(verdict.imageBytes === undefined ? {} : { imageBytes: verdict.imageBytes }),
   }));

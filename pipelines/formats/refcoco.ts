@@ -77,7 +77,7 @@ const machine = (): Machine<BoxRecord> => {
   const judge = ({ entry, ref }: (typeof refs)[number]): Verdict<BoxRecord> => {
     const image = images.get(ref.image_id), box = boxes.get(ref.ann_id);
     if (image === undefined) {
-      return refused(entry, field("image_id", ref.image_id, "a picture of the file of instances"));
+      return refused(entry, field("image_id", ref.image_id, "an image of the file of instances"));
     }
     if (box === undefined) {
       return refused(entry, field("ann_id", ref.ann_id, "an annotation of the file of instances"));
@@ -116,7 +116,7 @@ const machine = (): Machine<BoxRecord> => {
 };
 
 /**
- * RefCOCO, RefCOCO+ and RefCOCOg: a record per sentence. Pictures are found by id: the file names of the pickle end in
+ * RefCOCO, RefCOCO+ and RefCOCOg: a record per sentence. Images are found by id: the file names of the pickle end in
  * the annotation's number. Splits: `val`, `testA`, `testB` (unc), `val`, `test` (umd).
  */
 export const refCoco: Format<BoxRecord> = {

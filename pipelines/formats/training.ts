@@ -13,13 +13,13 @@ export interface ConversationRecord {
   readonly messages: readonly Message[];
 }
 
-/** A picture and a text that was found with it. */
+/** An image and a text that was found with it. */
 export interface PairRecord {
   /** Discriminates the record. */
   readonly kind: "pair";
   /** Its id in the file. */
   readonly id: string;
-  /** The picture's name in the archive, or its address. */
+  /** The image's name in the archive, or its address. */
   readonly image: string;
   /** The text as written. */
   readonly caption: string;

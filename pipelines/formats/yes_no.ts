@@ -56,7 +56,7 @@ interface Line {
 const form = /^([^\t]+)\t([^\t]*\S[^\t]*)\t\s*(yes|no)\s*(?:\t.*)?$/i;
 
 const Line = new t.Type<Line, string, unknown>(
-  "picture, question and Yes or No with tabs between",
+  "image, question and Yes or No with tabs between",
   (u): u is Line => typeof u === "object",
   (u, context) => {
     const found = typeof u === "string" ? form.exec(u) : null;

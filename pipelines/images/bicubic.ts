@@ -4,8 +4,8 @@
  */
 import { clipColours, type NdArray, ndarray } from "@chain-of-sight/core";
 
-/** A picture. */
-export interface Picture {
+/** An image. */
+export interface RgbImage {
   /** Pixels per row. */
   readonly width: number;
   /** Rows. */
@@ -86,10 +86,10 @@ const pass = (
 };
 
 /**
- * The picture as a square of `side` pixels, rows of RGB bytes.
+ * The image as a square of `side` pixels, rows of RGB bytes.
  * @throws {RangeError} for bytes that do not fit the sides, or a side below 1.
  */
-export const squareBicubic = ({ width, height, rgb }: Picture, side: number): Uint8Array => {
+export const squareBicubic = ({ width, height, rgb }: RgbImage, side: number): Uint8Array => {
   if (rgb.length !== width * height * 3 || rgb.length === 0) {
     throw new RangeError(
       `squareBicubic: got ${rgb.length} bytes; expected ${width} x ${height} x 3, above 0`,
@@ -102,12 +102,12 @@ export const squareBicubic = ({ width, height, rgb }: Picture, side: number): Ui
   return height === side ? narrow.slice() : pass(narrow, [height, side], [1, side * 3]);
 };
 
-/** The picture as CLIP's encoder reads it: a square, less the mean and divided by the deviation, `[1, side, side, 3]`. */
-export const clipPixels = (picture: Picture, side: number): NdArray => {
+/** The image as CLIP's encoder reads it: a square, less the mean and divided by the deviation, `[1, side, side, 3]`. */
+export const clipPixels = (image: RgbImage, side: number): NdArray => {
   const { mean, std } = clipColours;
   return ndarray(
     "f32",
     [1, side, side, 3],
-    Float32Array.from(squareBicubic(picture, side), (b, i) => (b / 255 - mean[i % 3]!) / std[i % 3]!),
+    Float32Array.from(squareBicubic(image, side), (b, i) => (b / 255 - mean[i % 3]!) / std[i % 3]!),
   );
 };

@@ -1,7 +1,7 @@
-/** Bytes of pictures as canvases, which sheets for eyes are drawn from. */
+/** Bytes of images as canvases, which sheets for eyes are drawn from. */
 import { type Canvas, createCanvas } from "@napi-rs/canvas";
 
-/** A picture of `side * side * 3` bytes of RGB as a canvas. */
+/** An image of `side * side * 3` bytes of RGB as a canvas. */
 export const bitmap = (image: Uint8Array, side: number): Canvas => {
   const canvas = createCanvas(side, side),
     g = canvas.getContext("2d"),

@@ -18,17 +18,17 @@ import { Buffer } from "node:buffer";
 import * as t from "io-ts";
 import sharp from "sharp";
 import { TaggedFault } from "../base/fault.ts";
-import type { Picture } from "./bicubic.ts";
+import type { RgbImage } from "./bicubic.ts";
 import { imageKinds, kindOf } from "./image_kind.ts";
 
-/** Why a picture was refused. */
-export type ImageReason = "not a picture" | "format" | "too large" | "damaged";
+/** Why an image was refused. */
+export type ImageReason = "not an image" | "format" | "too large" | "damaged";
 
 /** Codec of {@link ImageReason}. */
 export const imageReasonCodec = (): t.Type<ImageReason> =>
-  t.keyof({ "not a picture": null, format: null, "too large": null, damaged: null });
+  t.keyof({ "not an image": null, format: null, "too large": null, damaged: null });
 
-/** A file that is no picture that can be used. */
+/** A file that is no image that can be used. */
 export class ImageError extends TaggedFault("ImageError")<{
   /** The file. */
   readonly file: string;
@@ -40,13 +40,13 @@ export class ImageError extends TaggedFault("ImageError")<{
 const RULES = 2;
 
 /** What makes pixels of files: another version may decode to other bits. */
-export const pictureDecoder: string =
+export const imageDecoder: string =
   `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}, rules ${RULES}`;
 
-/** Most pixels of a picture unless said, 64 million. */
+/** Most pixels of an image unless said, 64 million. */
 export const MOST_PIXELS: number = 1 << 26;
 
-// one thread for each picture: many pictures are decoded at once, in Workers
+// one thread for each image: many images are decoded at once, in Workers
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -56,12 +56,12 @@ const refuse = (file: string, reason: ImageReason, got: string, expected: string
 const said = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).trim().replaceAll("\n", "; ").slice(0, 200);
 
-/** Decodes a picture. Rejects with an {@link ImageError} that names the file. */
+/** Decodes an image. Rejects with an {@link ImageError} that names the file. */
 export const decodeImage = async (
   file: string,
   bytes: Uint8Array,
   mostPixels: number = MOST_PIXELS,
-): Promise<Picture> => {
+): Promise<RgbImage> => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const limits = { limitInputPixels: mostPixels, failOn: "error" } as const;
   const read = async () => await sharp(buffer, { ...limits, limitInputPixels: false }).metadata();
@@ -69,7 +69,7 @@ export const decodeImage = async (
   if (kind?.read === false) throw refuse(file, "format", kind.name, imageKinds, "convert the file");
   const header = await read().catch((cause) => {
     const got = kind === undefined ? `${bytes.length} bytes that are no image` : kind.name;
-    throw refuse(file, "not a picture", `${got} (${said(cause)})`, imageKinds, "check the file");
+    throw refuse(file, "not an image", `${got} (${said(cause)})`, imageKinds, "check the file");
   });
   const { format, width, height, space, depth } = header;
   // what libvips knows by other signs, such as drawings
@@ -84,7 +84,7 @@ export const decodeImage = async (
       "too large",
       `${width} x ${height} pixels`,
       `at most ${mostPixels} pixels`,
-      "make the picture smaller, or raise the limit if it is trusted",
+      "make the image smaller, or raise the limit if it is trusted",
     );
   }
   try {
@@ -101,7 +101,7 @@ export const decodeImage = async (
       rgb: info.channels === 3 ? rgb : threeOf(rgb, info.channels),
     };
   } catch (cause) {
-    throw refuse(file, "damaged", said(cause), "a whole picture", "get the file again, or leave it out");
+    throw refuse(file, "damaged", said(cause), "a whole image", "get the file again, or leave it out");
   }
 };
 

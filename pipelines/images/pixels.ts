@@ -15,16 +15,16 @@ const normalise = (bytes: Uint8Array, out: Float32Array, at: number): void => {
   }
 };
 
-/** One picture of `side * side * 3` bytes of RGB, `[1, side, side, 3]`, normalised. */
-export const pixelsOfPicture = (bytes: Uint8Array, side: number): NdArray => stackedPixels([bytes], side);
+/** One image of `side * side * 3` bytes of RGB, `[1, side, side, 3]`, normalised. */
+export const pixelsOfImage = (bytes: Uint8Array, side: number): NdArray => stackedPixels([bytes], side);
 
-/** Pictures of `side * side * 3` bytes of RGB as `[b, side, side, 3]`, normalised; the last is repeated up to `batch`. */
+/** Images of `side * side * 3` bytes of RGB as `[b, side, side, 3]`, normalised; the last is repeated up to `batch`. */
 export const stackedPixels = (
-  pictures: readonly Uint8Array[],
+  images: readonly Uint8Array[],
   side: number,
-  batch: number = pictures.length,
+  batch: number = images.length,
 ): NdArray => {
   const size = side * side * 3, out = new Float32Array(batch * size);
-  for (let i = 0; i < batch; i++) normalise(pictures[Math.min(i, pictures.length - 1)]!, out, i * size);
+  for (let i = 0; i < batch; i++) normalise(images[Math.min(i, images.length - 1)]!, out, i * size);
   return ndarray("f32", [batch, side, side, 3], out);
 };

@@ -1,9 +1,9 @@
-/** Exact area resampling, so that resolution is the only difference between the sides of one picture. */
+/** Exact area resampling, so that resolution is the only difference between the sides of one image. */
 
 import { spansBetween } from "./spans.ts";
 
 /**
- * A square picture at a lower resolution: every target byte is the mean of the source over its area, computed in
+ * A square image at a lower resolution: every target byte is the mean of the source over its area, computed in
  * whole numbers and rounded to the nearest, halves upwards.
  * @param rgb - `from * from * 3` bytes, rows of RGB.
  * @throws {RangeError} if `to` is greater than `from` or the bytes do not fit the side.

@@ -1,4 +1,4 @@
-/** Pictures as squares of bytes, decoded in Workers ahead of their use, in order. */
+/** Images as squares of bytes, decoded in Workers ahead of their use, in order. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { openPool } from "../threads/pool.ts";
@@ -6,7 +6,7 @@ import { DataError } from "../base/data_error.ts";
 import { ImageError, MOST_PIXELS } from "./decode.ts";
 import type { Answer, Job } from "./worker.ts";
 
-/** An encoded picture. */
+/** An encoded image. */
 export interface EncodedImage {
   /** Name shown in errors. */
   readonly file: string;
@@ -14,19 +14,19 @@ export interface EncodedImage {
   readonly bytes: Uint8Array;
 }
 
-/** How pictures are decoded. */
+/** How images are decoded. */
 export interface SquareOptions {
   /** Side of the squares, pixels. */
   readonly side: number;
   /** Workers; as many as cores if absent. */
   readonly workers?: number;
-  /** Most pixels of one picture. */
+  /** Most pixels of one image. */
   readonly mostPixels?: number;
 }
 
 const fail = (got: string): DataError =>
   new DataError({
-    op: "decode pictures",
+    op: "decode images",
     got,
     expected: "a worker that decodes",
     hint: "check that the npm package sharp loads on this machine",

@@ -3,15 +3,15 @@ import { serve } from "../threads/serve.ts";
 import { squareBicubic } from "./bicubic.ts";
 import { decodeImage, ImageError, type ImageReason } from "./decode.ts";
 
-/** Asks for one picture. */
+/** Asks for one image. */
 export interface Job {
   /** Name shown in errors. */
   readonly file: string;
-  /** The encoded picture. */
+  /** The encoded image. */
   readonly bytes: Uint8Array;
   /** Side of the square, pixels. */
   readonly side: number;
-  /** Most pixels of the picture. */
+  /** Most pixels of the image. */
   readonly mostPixels: number;
 }
 

@@ -1,4 +1,4 @@
-/** A mixture of data sets as a JSON file describes it: annotation files, pictures, weights, prompts and the text. */
+/** A mixture of data sets as a JSON file describes it: annotation files, images, weights, prompts and the text. */
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
@@ -14,8 +14,8 @@ import { closed, oneOf } from "../base/codecs.ts";
 import { formats } from "../formats/formats.ts";
 import type { Policy } from "../formats/read.ts";
 
-/** Where the pictures of a part lie, for formats that do not hold them. */
-export interface PictureFolder extends TypeOf<typeof pictureFolderCodec> {}
+/** Where the images of a part lie, for formats that do not hold them. */
+export interface ImageFolder extends TypeOf<typeof imageFolderCodec> {}
 
 /** One data set of a mixture. */
 export interface MixturePartConfig extends TypeOf<typeof mixturePartCodec> {}
@@ -65,7 +65,7 @@ const prompts = closed(
 );
 const policy = oneOf<Policy>(["stop", "skip"]);
 /** @internal */
-export const pictureFolderCodec = closed(
+export const imageFolderCodec = closed(
   t.intersection([
     t.type({
       /** The folder. */
@@ -73,7 +73,7 @@ export const pictureFolderCodec = closed(
     }),
     t.partial({
       /**
-       * The file of a picture in the folder, from what the annotations call it: `{image}`, or `{image:12}` with zeros before
+       * The file of an image in the folder, from what the annotations call it: `{image}`, or `{image:12}` with zeros before
        * it up to 12 characters, such as `COCO_train2014_{image:12}.jpg` for the ids of VQAv2. `{image}` if absent.
        */
       name: t.refinement(
@@ -98,15 +98,15 @@ export const mixturePartCodec = closed(
     t.partial({
       /** The split to take, where files hold several. */
       split: words,
-      /** The pictures; absent for formats that hold them, and for texts alone. */
-      images: pictureFolderCodec,
+      /** The images; absent for formats that hold them, and for texts alone. */
+      images: imageFolderCodec,
       /** How often it is drawn from, relative to the others; the number of its examples if absent. */
       weight: t.refinement(t.number, (n) => n > 0 && n <= MOST_WEIGHT, `a number above 0, to ${MOST_WEIGHT}`),
-      /** What happens at a record or picture that cannot be used; that of the mixture if absent. */
+      /** What happens at a record or image that cannot be used; that of the mixture if absent. */
       policy,
       /** Prompts by kind of record, in the place of those of the mixture. */
       prompts,
-      /** Most records about one picture that a row holds, as turns; 1 if absent. */
+      /** Most records about one image that a row holds, as turns; 1 if absent. */
       turns: natural,
     }),
   ]),
@@ -158,7 +158,7 @@ export const mixtureCodec = closed(
       text: mixtureTextCodec,
     }),
     t.partial({
-      /** What happens at a record or picture that cannot be used; `stop` if absent. */
+      /** What happens at a record or image that cannot be used; `stop` if absent. */
       policy,
       /** Prompts by kind of record, in the place of {@link defaultPrompts}. */
       prompts,
@@ -195,6 +195,6 @@ export const loadMixture = (path: string): Effect.Effect<MixtureConfig, DecodeEr
     return mixtureUnder(folderOf(path), config);
   });
 
-/** The file of a picture in its folder. */
-export const pictureName = ({ name = "{image}" }: PictureFolder, image: string): string =>
+/** The file of an image in its folder. */
+export const imageName = ({ name = "{image}" }: ImageFolder, image: string): string =>
   name.replace(/\{image(?::(\d+))?\}/g, (_, width?: string) => image.padStart(Number(width ?? 0), "0"));

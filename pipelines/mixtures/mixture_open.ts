@@ -1,4 +1,4 @@
-/** A mixture ready to be drawn from: its parts opened, its language loaded, pictures that cannot be used left out. */
+/** A mixture ready to be drawn from: its parts opened, its language loaded, images that cannot be used left out. */
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
@@ -13,7 +13,7 @@ import { DataError } from "../base/data_error.ts";
 import type { FormatError } from "../formats/format.ts";
 import { formats } from "../formats/formats.ts";
 import type { Policy } from "../formats/read.ts";
-import type { PictureFile } from "../images/picture_files.ts";
+import type { ImageFile } from "../images/image_files.ts";
 import { BUCKET_STEPS } from "./mixture_buckets.ts";
 import { boxFormats, type MixtureConfig, type MixturePartConfig } from "./mixture_config.ts";
 import { type MixtureData, openPart } from "./mixture_part.ts";
@@ -33,13 +33,13 @@ export interface OpenPart {
   readonly data: MixtureData;
   /** The examples that are drawn from, by number. */
   readonly used: Uint32Array;
-  /** Examples that are left out since their picture cannot be decoded. */
+  /** Examples that are left out since their image cannot be decoded. */
   readonly undecodable: number;
 }
 
 /** An open mixture. */
 export interface OpenMixture {
-  /** Hash of all that decides its examples: annotations, pictures, prompts, language, weights. */
+  /** Hash of all that decides its examples: annotations, images, prompts, language, weights. */
   readonly hash: string;
   /** Its parts. */
   readonly parts: readonly OpenPart[];
@@ -145,15 +145,15 @@ export const openMixture = (
     return { hash: mixtureHash(opened), ...opened };
   });
 
-/** All pictures of a mixture. */
-export const picturesOf = ({ parts }: Pick<OpenMixture, "parts">): readonly PictureFile[] =>
-  parts.flatMap(({ data }) => data.pictures);
+/** All images of a mixture. */
+export const mixtureImages = ({ parts }: Pick<OpenMixture, "parts">): readonly ImageFile[] =>
+  parts.flatMap(({ data }) => data.imageFiles);
 
 /**
- * The mixture without examples whose pictures cannot be decoded. A part whose policy is `stop`, or of which nothing is
- * left, is a DataError that names the picture.
+ * The mixture without examples whose images cannot be decoded. A part whose policy is `stop`, or of which nothing is
+ * left, is a DataError that names the image.
  */
-export const withoutPictures = (
+export const withoutUndecodable = (
   mixture: OpenMixture,
   reasonOf: (content: string) => string | undefined,
 ): Effect.Effect<OpenMixture, DataError> =>
@@ -161,10 +161,10 @@ export const withoutPictures = (
     const parts = yield* Effect.forEach(mixture.parts, (part) =>
       Effect.gen(function* () {
         const { data, policy, name } = part;
-        const bad = data.pictures.find(({ content }) => reasonOf(content) !== undefined);
+        const bad = data.imageFiles.find(({ content }) => reasonOf(content) !== undefined);
         if (bad === undefined) return part;
         const used = part.used.filter((i) =>
-          data.picturesOf(i).every((picture) => reasonOf(data.pictures[picture]!.content) === undefined)
+          data.imagesOf(i).every((imageIndex) => reasonOf(data.imageFiles[imageIndex]!.content) === undefined)
         );
         if (policy === "skip" && used.length > 0) {
           return { ...part, used, undecodable: part.undecodable + part.used.length - used.length };
@@ -173,7 +173,7 @@ export const withoutPictures = (
           new DataError({
             op: `mixture part ${name}`,
             got: `${bad.name}: ${reasonOf(bad.content)}`,
-            expected: "pictures that can be decoded",
+            expected: "images that can be decoded",
             hint: "get the file again, or read with the policy skip, which counts its examples",
           }),
         );

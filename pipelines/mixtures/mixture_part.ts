@@ -12,13 +12,13 @@ import { countCodec } from "../base/codecs.ts";
 import type { FormatError } from "../formats/format.ts";
 import type { AnyRecord } from "../formats/read.ts";
 import { fileContents, fileHash } from "../images/file_contents.ts";
-import { type PictureFile, pictureFile, type PictureSpot } from "../images/picture_files.ts";
+import { type ImageFile, imageFile, type ImageLocation } from "../images/image_files.ts";
 import {
-  type KeptPicture,
   type KeptRecord,
   type PartReport,
   prepare,
   preparedFiles,
+  type PreparedImage,
   type PreparedReport,
   type PrepareOptions,
 } from "./mixture_prepare.ts";
@@ -49,16 +49,16 @@ export interface DrawnRecord extends KeptRecord {
 
 /** A prepared data set. */
 export interface MixtureData {
-  /** Hash of its annotation files, the way they were read, and the content of its pictures. */
+  /** Hash of its annotation files, the way they were read, and the content of its images. */
   readonly hash: string;
   /** Number of its examples. */
   readonly count: number;
   /** Its images, one for each content: the same bytes under two names are one image. */
-  readonly pictures: readonly PictureFile[];
+  readonly imageFiles: readonly ImageFile[];
   /** The images of an example, in the order of their marks. */
-  readonly picturesOf: (index: number) => readonly number[];
+  readonly imagesOf: (index: number) => readonly number[];
   /** The first of them; undefined for an example of text alone. */
-  readonly pictureOf: (index: number) => number | undefined;
+  readonly imageOf: (index: number) => number | undefined;
   /** What an example takes of a row at most, whichever of its prompts and answers are learnt. */
   readonly needOf: (index: number) => RowCapacity;
   /** The tokens of an example, as they were encoded when its files were read. */
@@ -69,7 +69,7 @@ export interface MixtureData {
   readonly report: PartReport;
 }
 
-const keptPicture = t.union([
+const keptImage = t.union([
   t.type({ name: t.string, path: t.string }),
   t.type({ name: t.string, content: t.string, range: t.readonly(t.tuple([t.number, t.number])) }),
 ]);
@@ -93,7 +93,7 @@ const checked: readonly string[] = [
   preparedFiles.images,
   preparedFiles.imageStarts,
   preparedFiles.tokens,
-  preparedFiles.pictures,
+  preparedFiles.imageFiles,
   preparedFiles.rows,
   preparedFiles.rowStarts,
   preparedFiles.recordRows,
@@ -105,7 +105,7 @@ const hashesOf = (folder: string): Effect.Effect<Readonly<Record<string, string>
     (hashes) => Object.fromEntries(checked.map((name, i) => [name, hashes[i]!])),
   );
 
-/** Whether one of the pictures that were missing is there now. */
+/** Whether one of the images that were missing is there now. */
 const anyThere = (folder: string): Effect.Effect<boolean, DiskError> =>
   onDisk("read", folder, async () => {
     const paths = linesIn(await Deno.readTextFile(`${folder}/${preparedFiles.missing}`)) as readonly string[];
@@ -118,7 +118,7 @@ const anyThere = (folder: string): Effect.Effect<boolean, DiskError> =>
 const linesIn = (text: string): readonly unknown[] =>
   text === "" ? [] : text.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown);
 
-/** The report of a folder that is whole; nothing if there is none, or it is damaged, or a missing picture has come since. */
+/** The report of a folder that is whole; nothing if there is none, or it is damaged, or a missing image has come since. */
 const standing = (folder: string): Effect.Effect<PreparedReport | undefined, never> =>
   Effect.gen(function* () {
     const text = yield* onDisk("read", folder, () => Deno.readTextFile(`${folder}/done.json`));
@@ -168,19 +168,19 @@ const prepared = (
 /** Contents of a part's images, in the order of its list. */
 const contentsOf = (
   folder: string,
-  kept: readonly KeptPicture[],
+  kept: readonly PreparedImage[],
 ): Effect.Effect<readonly string[], DiskError> =>
   Effect.gen(function* () {
-    const paths = kept.flatMap((picture) => "path" in picture ? [picture.path] : []);
+    const paths = kept.flatMap((image) => "path" in image ? [image.path] : []);
     const read = paths.length === 0 ? [] : yield* fileContents(paths, `${folder}/prints.json`);
     let at = 0;
-    return kept.map((picture) => "path" in picture ? read[at++]! : picture.content);
+    return kept.map((image) => "path" in image ? read[at++]! : image.content);
   });
 
-const spotOf = (folder: string, picture: KeptPicture): PictureSpot =>
-  "path" in picture
-    ? { name: picture.path, path: picture.path }
-    : { name: picture.name, path: `${folder}/${preparedFiles.pack}`, range: picture.range };
+const spotOf = (folder: string, image: PreparedImage): ImageLocation =>
+  "path" in image
+    ? { name: image.path, path: image.path }
+    : { name: image.name, path: `${folder}/${preparedFiles.pack}`, range: image.range };
 
 /** The bytes of a file from one offset to the next. */
 const readSlice = (file: Deno.FsFile, from: number, to: number): Uint8Array<ArrayBuffer> => {
@@ -274,8 +274,8 @@ export const openPart = (
     const imageStarts = new Uint32Array((yield* bytes(preparedFiles.imageStarts)).buffer);
     if (offsets.length < 2) return yield* Effect.fail(empty(name, report));
     const tokens = new Uint32Array((yield* bytes(preparedFiles.tokens)).buffer);
-    const lines = new TextDecoder().decode(yield* bytes(preparedFiles.pictures));
-    const kept = linesIn(lines).filter(keptPicture.is) as readonly KeptPicture[];
+    const lines = new TextDecoder().decode(yield* bytes(preparedFiles.imageFiles));
+    const kept = linesIn(lines).filter(keptImage.is) as readonly PreparedImage[];
     const contents = yield* contentsOf(folder, kept), read = reading(file, offsets);
     const tokensIn = tokenReading(
       yield* openScoped(`${folder}/${preparedFiles.rows}`),
@@ -284,33 +284,33 @@ export const openPart = (
       options.turns > 1 ? 2 : 1,
     );
     const { numbers, firsts } = distinctImages(contents);
-    const picturesOf = (record: number): readonly number[] =>
+    const imagesOf = (record: number): readonly number[] =>
       Array.from(listed.subarray(imageStarts[record], imageStarts[record + 1]), (image) => numbers[image]!);
     // records about one image may share a row; others are alone with themselves
     const shared = Float64Array.from(tokens, (_, record) => {
-      const [first, ...more] = picturesOf(record);
+      const [first, ...more] = imagesOf(record);
       return first === undefined || more.length > 0 ? firsts.length + record : first;
     });
     const examples = grouped(shared, tokens, { turns: options.turns, length: options.row.length });
     const drawn = (record: number): DrawnRecord => {
-      const raw = read(record), own = raw.pictures.map((image) => contents[image]!);
+      const raw = read(record), own = raw.imageFiles.map((image) => contents[image]!);
       return {
         ...raw,
-        pictures: picturesOf(record),
+        imageFiles: imagesOf(record),
         contents: own,
         record: withContent(raw.record, own),
       };
     };
-    const { images: _images, ...elsewhere } = options; // pictures may be moved; what they hold decides
+    const { images: _images, ...elsewhere } = options; // images may be moved; what they hold decides
     return {
-      hash: hashOf({ key: keyOf(elsewhere, hashes), pictures: sha256(contents.join()) }),
+      hash: hashOf({ key: keyOf(elsewhere, hashes), imageFiles: sha256(contents.join()) }),
       count: examples.length,
-      pictures: firsts.map((first) => pictureFile(spotOf(folder, kept[first]!), contents[first]!)),
-      picturesOf: (index) => picturesOf(examples[index]![0]!),
-      pictureOf: (index) => picturesOf(examples[index]![0]!)[0],
+      imageFiles: firsts.map((first) => imageFile(spotOf(folder, kept[first]!), contents[first]!)),
+      imagesOf: (index) => imagesOf(examples[index]![0]!),
+      imageOf: (index) => imagesOf(examples[index]![0]!)[0],
       needOf: (index) => ({
         length: examples[index]!.reduce((sum, record) => sum + tokens[record]!, 0),
-        images: picturesOf(examples[index]![0]!).length,
+        images: imagesOf(examples[index]![0]!).length,
       }),
       rowTokens: (index, choose) =>
         Effect.try({

@@ -1,7 +1,7 @@
 /**
  * Annotation files made ready to be drawn from: records as lines with their offsets, tokens and images.
- * Files are read once, by stream; what does not fit a row or has no picture is refused here, with its place, before
- * anything is trained. Of a record memory holds 20 bytes or so, of a picture its name.
+ * Files are read once, by stream; what does not fit a row or has no image is refused here, with its place, before
+ * anything is trained. Of a record memory holds 20 bytes or so, of an image its name.
  */
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
@@ -19,8 +19,8 @@ import {
   readFormat,
   type ReadReport,
 } from "../formats/read.ts";
-import { MOST_ENCODED } from "../images/picture_files.ts";
-import { type PictureFolder, pictureName } from "./mixture_config.ts";
+import { MOST_ENCODED } from "../images/image_files.ts";
+import { type ImageFolder, imageName } from "./mixture_config.ts";
 import { type EncodedRecord, type EncodeOptions, encodeRecord } from "./prepared_tokens.ts";
 
 /** A record as it is kept. */
@@ -30,15 +30,15 @@ export interface KeptRecord {
   /** The entry of the file. */
   readonly entry: string;
   /** Numbers of its images in the prepared list. */
-  readonly pictures: readonly number[];
+  readonly imageFiles: readonly number[];
   /** How many of its answers a row has room for. */
   readonly answers: number;
   /** The record. */
   readonly record: AnyRecord;
 }
 
-/** A picture as it is kept: its file, or its content and the bytes that it has in the pack. */
-export type KeptPicture =
+/** An image as it is kept: its file, or its content and the bytes that it has in the pack. */
+export type PreparedImage =
   | { readonly name: string; readonly path: string }
   | { readonly name: string; readonly content: string; readonly range: readonly [number, number] };
 
@@ -46,7 +46,7 @@ export type KeptPicture =
 export interface PreparedReport extends ReadReport {
   /** Answers of long conversations that a row has no room for. */
   readonly answersLeftOut: number;
-  /** Records whose picture was not in its folder. */
+  /** Records whose image was not in its folder. */
   readonly missing: number;
   /** Tokens of all records, each in its longest way. */
   readonly tokens: number;
@@ -66,8 +66,8 @@ export interface PrepareOptions extends EncodeOptions {
   readonly files: readonly string[];
   /** The split to take. */
   readonly split?: string;
-  /** Where pictures lie. */
-  readonly images?: PictureFolder;
+  /** Where images lie. */
+  readonly images?: ImageFolder;
   /** What happens at what cannot be used. */
   readonly policy: Policy;
 }
@@ -82,8 +82,8 @@ export const preparedFiles = {
   rows: "rows.bin",
   rowStarts: "row_starts.bin",
   recordRows: "record_rows.bin",
-  pictures: "pictures.jsonl",
-  pack: "pictures.bin",
+  imageFiles: "images.jsonl",
+  pack: "image_bytes.bin",
   missing: "missing.jsonl",
 } as const;
 
@@ -125,7 +125,7 @@ const sizeOf = (path: string): number | undefined => {
 
 interface Numbers {
   readonly offsets: number[];
-  readonly pictures: number[];
+  readonly imageFiles: number[];
   /** How many of them are those of the records before each. */
   readonly imageStarts: number[];
   readonly tokens: number[];
@@ -139,7 +139,7 @@ interface Numbers {
 const keeper = (options: PrepareOptions, folder: string) => {
   const numbers: Numbers = {
     offsets: [0],
-    pictures: [],
+    imageFiles: [],
     imageStarts: [0],
     tokens: [],
     rowStarts: [0],
@@ -152,10 +152,10 @@ const keeper = (options: PrepareOptions, folder: string) => {
   const shared = new Map<string, number>();
   const open = (name: string) =>
     new Piecewise(Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true }));
-  const records = open(preparedFiles.records), pictures = open(preparedFiles.pictures);
+  const records = open(preparedFiles.records), imageFiles = open(preparedFiles.imageFiles);
   const pack = open(preparedFiles.pack), lost = open(preparedFiles.missing);
   const rows = open(preparedFiles.rows);
-  const files = [records, pictures, pack, lost, rows];
+  const files = [records, imageFiles, pack, lost, rows];
   let answersLeftOut = 0, missing = 0;
 
   const embedded = async (name: string, bytes: Uint8Array): Promise<number> => {
@@ -163,12 +163,12 @@ const keeper = (options: PrepareOptions, folder: string) => {
     if (before !== undefined) return before;
     const number = next(), from = pack.written;
     await pack.add(bytes);
-    await pictures.add(line({ name, content, range: [from, pack.written] } satisfies KeptPicture));
+    await imageFiles.add(line({ name, content, range: [from, pack.written] } satisfies PreparedImage));
     contents.set(content, number);
     return number;
   };
-  const inFolder = async (image: string, images: PictureFolder): Promise<number | string> => {
-    const name = pictureName(images, image), path = `${images.folder}/${name}`, before = paths.get(path);
+  const inFolder = async (image: string, images: ImageFolder): Promise<number | string> => {
+    const name = imageName(images, image), path = `${images.folder}/${name}`, before = paths.get(path);
     if (before !== undefined) return before;
     if (isOutside(name)) return `a file in ${images.folder}`;
     const size = sizeOf(path);
@@ -179,11 +179,11 @@ const keeper = (options: PrepareOptions, folder: string) => {
     }
     if (size > MOST_ENCODED) return `a file of at most ${MOST_ENCODED} bytes: ${path} has ${size}`;
     const number = next();
-    await pictures.add(line({ name: image, path } satisfies KeptPicture));
+    await imageFiles.add(line({ name: image, path } satisfies PreparedImage));
     paths.set(path, number);
     return number;
   };
-  const pictureOf = async (
+  const imageOf = async (
     file: string,
     image: string,
     bytes: Uint8Array | undefined,
@@ -196,33 +196,39 @@ const keeper = (options: PrepareOptions, folder: string) => {
     }
     const earlier = shared.get(name);
     if (earlier !== undefined) return earlier;
-    if (options.images === undefined) return "a picture in the file, or a folder of pictures under images";
+    if (options.images === undefined) return "an image in the file, or a folder of images under images";
     return inFolder(image, options.images);
   };
 
   const keep = async (verdict: Verdict<AnyRecord>): Promise<Verdict<AnyRecord>> => {
     if (verdict.verdict !== "taken" || verdict.records.length === 0) return verdict;
-    const { place, picture: bytes } = verdict,
+    const { place, imageBytes: bytes } = verdict,
       ready: { readonly kept: KeptRecord; readonly encoded: EncodedRecord }[] = [];
     let left = 0;
     for (const record of verdict.records) {
       const got = encodeRecord(record, options);
       if (E.isLeft(got)) return refused(place, field(...got.left));
-      const encoded = got.right, pictures: number[] = [];
+      const encoded = got.right, imageFiles: number[] = [];
       for (const image of imagesOf(record).slice(0, encoded.images)) {
-        const picture = await pictureOf(place.file, image, bytes);
-        if (typeof picture === "string") return refused(place, field("image", image, picture));
-        pictures.push(picture);
+        const imageIndex = await imageOf(place.file, image, bytes);
+        if (typeof imageIndex === "string") return refused(place, field("image", image, imageIndex));
+        imageFiles.push(imageIndex);
       }
       left += record.kind === "conversation" ? answerCount(record.messages) - encoded.answers : 0;
-      const kept = { file: place.file, entry: entryText(place), pictures, answers: encoded.answers, record };
+      const kept = {
+        file: place.file,
+        entry: entryText(place),
+        imageFiles,
+        answers: encoded.answers,
+        record,
+      };
       ready.push({ kept, encoded });
     }
     for (const { kept, encoded: { forms, tokens } } of ready) {
       await records.add(line(kept));
       numbers.offsets.push(records.written);
-      numbers.pictures.push(...kept.pictures);
-      numbers.imageStarts.push(numbers.pictures.length);
+      numbers.imageFiles.push(...kept.imageFiles);
+      numbers.imageStarts.push(numbers.imageFiles.length);
       numbers.tokens.push(tokens);
       for (const words of forms) {
         await rows.add(new Uint8Array(words.buffer));
@@ -239,7 +245,7 @@ const keeper = (options: PrepareOptions, folder: string) => {
     const write = (name: string, values: Float64Array | Uint32Array) =>
       Deno.writeFile(`${folder}/${name}`, new Uint8Array(values.buffer as ArrayBuffer));
     await write(preparedFiles.offsets, Float64Array.from(numbers.offsets));
-    await write(preparedFiles.images, Uint32Array.from(numbers.pictures));
+    await write(preparedFiles.images, Uint32Array.from(numbers.imageFiles));
     await write(preparedFiles.imageStarts, Uint32Array.from(numbers.imageStarts));
     await write(preparedFiles.tokens, Uint32Array.from(numbers.tokens));
     await write(preparedFiles.rowStarts, Float64Array.from(numbers.rowStarts));

@@ -1,4 +1,4 @@
-/** Boxes `[x1, y1, x2, y2]` in shares of the picture's side, y downwards. */
+/** Boxes `[x1, y1, x2, y2]` in shares of the image's side, y downwards. */
 
 /** Left, top, right and bottom edges, 0 to 1. */
 export type Box = readonly [number, number, number, number];

@@ -18,7 +18,7 @@ const required = {
 };
 
 const shared = {
-  /** The picture's name or id in the official file; absent for questions without one (a part of ScienceQA). */
+  /** The image's name or id in the official file; absent for questions without one (a part of ScienceQA). */
   image: t.string,
   /**
    * The sha-256 of the image's bytes, hexadecimal, where they were read: {@link imageKey} tells images apart by it,
@@ -30,9 +30,9 @@ const shared = {
    * `types.detailed`, the template of a scene question. One kind for all if absent.
    */
   template: t.string,
-  /** Share of the picture, 0 to 1, that the object in question covers, where it is known. */
+  /** Share of the image, 0 to 1, that the object in question covers, where it is known. */
   objectArea: t.number,
-  /** Longer side of the object in question in pixels of the picture, where it is known. */
+  /** Longer side of the object in question in pixels of the image, where it is known. */
   objectSide: t.number,
 };
 
@@ -130,11 +130,11 @@ export const recordCodecs = {
     t.type({
       /** Discriminates the record. */
       kind: t.literal("box"),
-      /** Left, top, right and bottom edge in pixels of the original picture. */
+      /** Left, top, right and bottom edge in pixels of the original image. */
       box: t.readonly(t.tuple([t.number, t.number, t.number, t.number])),
-      /** Width of the original picture, pixels. */
+      /** Width of the original image, pixels. */
       width: t.number,
-      /** Height of the original picture, pixels. */
+      /** Height of the original image, pixels. */
       height: t.number,
     }),
   ]),
@@ -147,7 +147,7 @@ export const recordCodecs = {
       references: strings,
     }),
     t.partial({
-      /** Names of the categories in the picture's object annotations, for CHAIR; absent if there are none. */
+      /** Names of the categories in the image's object annotations, for CHAIR; absent if there are none. */
       objects: strings,
       /** NoCaps: `in-domain`, `near-domain`, `out-domain`. */
       part: t.string,
@@ -185,7 +185,7 @@ export interface ChoiceRecord extends TypeOf<(typeof recordCodecs)["choice"]> {}
 /** An expression that speaks of one region: RefCOCO, RefCOCO+, RefCOCOg. */
 export interface BoxRecord extends TypeOf<(typeof recordCodecs)["box"]> {}
 
-/** A picture to be described: COCO, Flickr30k, NoCaps, TextCaps. */
+/** An image to be described: COCO, Flickr30k, NoCaps, TextCaps. */
 export interface CaptionRecord extends TypeOf<(typeof recordCodecs)["caption"]> {}
 
 /** Text to be read: DocVQA and ST-VQA style answers, text plates. */

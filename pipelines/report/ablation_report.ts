@@ -180,7 +180,7 @@ const drawn = (
 /** Most arms whose sheets of answers a report shows. */
 const SHEETS = 12;
 
-/** The report of an ablation's directory. Artefacts that are gone from the store leave curves and pictures out. */
+/** The report of an ablation's directory. Artefacts that are gone from the store leave curves and images out. */
 export const ablationReport = (
   path: string,
 ): Effect.Effect<ReportDocument, DecodeError | DiskError | MetricsError | RunError> =>

@@ -66,7 +66,7 @@ export interface ReportFigure {
   readonly sources: readonly string[];
 }
 
-/** A picture of answers. */
+/** An image of answers. */
 export interface ReportSample {
   /** Whose answers they are. */
   readonly title: string;
@@ -92,7 +92,7 @@ export interface ReportDocument {
   readonly tables: readonly ReportTable[];
   /** Figures in order. */
   readonly figures: readonly ReportFigure[];
-  /** Answers with pictures. */
+  /** Answers with images. */
   readonly samples: readonly ReportSample[];
   /** The sources, in the order of their numbers. */
   readonly sources: readonly Source[];

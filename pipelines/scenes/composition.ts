@@ -1,7 +1,7 @@
 /**
  * Held-out compositions. A fixed hash, independent of every seed, puts a share of the unordered pairs of concepts
  * aside. A scene of a training split (vision, pretrain, finetune) never shows both concepts of such a pair, anywhere
- * in the picture; an evaluation scene may, and then its `composition` is `held-out`.
+ * in the image; an evaluation scene may, and then its `composition` is `held-out`.
  */
 import { hashWords } from "../base/rng.ts";
 

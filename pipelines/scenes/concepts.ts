@@ -106,7 +106,7 @@ export interface Concept {
   readonly group: Group;
   /** The character of Unicode, as names in other languages (CLDR) and keywords are filed; without U+FE0F. */
   readonly emoji: string;
-  /** Name of the picture in the art packages. */
+  /** Name of the image in the art packages. */
   readonly slug: string;
   /** Other names that people may use for it; none is a name or a synonym of another concept. */
   readonly synonyms: readonly string[];

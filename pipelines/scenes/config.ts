@@ -62,10 +62,10 @@ export const isTraining = (split: Split): boolean => trainingSplits.includes(spl
 /** A cut-out photograph or drawing of the realism pack that shows a concept. */
 export interface StampSource extends TypeOf<typeof stampCodec> {}
 
-/** A picture of the realism pack that backgrounds are cut from. */
+/** An image of the realism pack that backgrounds are cut from. */
 export interface PhotoSource extends TypeOf<typeof photoCodec> {}
 
-/** What scenes use of Debian's packages of pictures; an exact record, so that it decides the bytes. */
+/** What scenes use of Debian's packages of images; an exact record, so that it decides the bytes. */
 export interface RealismPack extends TypeOf<typeof realismCodec> {}
 
 /** What only worlds at full strength have: more sizes, patterns, texts, and a split for every rule. */
@@ -197,13 +197,13 @@ export const worldCodec = t.exact(t.intersection([
       objects: ordered("large.objects", bounded("large.objects", 2, 16, true)),
       size: shares,
     }),
-    /** Least and greatest height of capital letters on plates, as a share of the side of the picture. */
+    /** Least and greatest height of capital letters on plates, as a share of the side of the image. */
     letters: shares,
-    /** Greatest share of the picture that the boxes of objects cover together; larger draws are shrunk. */
+    /** Greatest share of the image that the boxes of objects cover together; larger draws are shrunk. */
     cover: bounded("cover", 0.05, 1),
   }),
   t.partial({
-    /** Pictures of Debian packages; without them scenes have neither stamps nor photos. */
+    /** Images of Debian packages; without them scenes have neither stamps nor photos. */
     realism: realismCodec,
     /** How questions speak boxes: as words of the grid if absent, or as whole numbers from 0 to 999. */
     boxes: t.keyof({ grid: null, thousand: null }),
@@ -222,7 +222,7 @@ export const dataFieldsCodec = t.exact(t.intersection([
   t.type({
     /** Key of all random numbers. */
     seed: bounded("seed", 0, Number.MAX_SAFE_INTEGER, true),
-    /** Side of the master picture in pixels; other resolutions are derived from it. */
+    /** Side of the master image in pixels; other resolutions are derived from it. */
     master: bounded("master", 16, 2048, true),
     /** How many concepts of the vocabulary are used: the first `concepts`. */
     concepts: bounded("concepts", 4, concepts.length, true),
@@ -230,7 +230,7 @@ export const dataFieldsCodec = t.exact(t.intersection([
     objects: ordered("objects", bounded("objects", 2, 64, true)),
     /** Most objects of one concept in a scene. */
     sameConcept: bounded("sameConcept", 1, 9, true),
-    /** Least and greatest longer side of an object, as a share of the side of the picture. */
+    /** Least and greatest longer side of an object, as a share of the side of the image. */
     size: ordered("size", bounded("size", 0.02, 0.45)),
     /** Greatest share of the smaller of two boxes that both cover; stricter than intersection over union. */
     overlap: bounded("overlap", 0, 1),

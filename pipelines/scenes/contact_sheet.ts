@@ -1,4 +1,4 @@
-/** Sheets of pictures, for eyes: samples with questions, answers and boxes, and scenes at the size of their masters. */
+/** Sheets of images, for eyes: samples with questions, answers and boxes, and scenes at the size of their masters. */
 import { createCanvas, GlobalFonts, type SKRSContext2D } from "@napi-rs/canvas";
 import { Buffer } from "node:buffer";
 import { bitmap } from "../images/bitmap.ts";
@@ -20,7 +20,7 @@ export const registerFont = (): void => {
   GlobalFonts.register(Buffer.from(Deno.readFileSync(file)), sheetFont);
 };
 
-/** One line under a picture. */
+/** One line under an image. */
 export interface SheetLine {
   /** What was asked. */
   readonly question: string;
@@ -32,11 +32,11 @@ export interface SheetLine {
   readonly right: boolean;
 }
 
-/** One picture with its lines. */
+/** One image with its lines. */
 export interface Sample {
   /** `side * side * 3` bytes of RGB. */
   readonly image: Uint8Array;
-  /** Side of the picture in pixels. */
+  /** Side of the image in pixels. */
   readonly side: number;
   /** Questions and answers. */
   readonly lines: readonly SheetLine[];
@@ -46,7 +46,7 @@ export interface Sample {
   readonly trueBox?: Box;
 }
 
-const PICTURE = 256, GAP = 14, LINE = 17, LETTERS = 12.5, SIGN = 14, DASHES = [6, 4];
+const IMAGE = 256, GAP = 14, LINE = 17, LETTERS = 12.5, SIGN = 14, DASHES = [6, 4];
 const colours = {
   paper: "#fbfaf7",
   ink: "#22252a",
@@ -56,9 +56,9 @@ const colours = {
   box: "#e0218a",
 };
 
-const drawPicture = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {
-  g.imageSmoothingEnabled = side > PICTURE; // low resolutions are shown as the pixels that the model sees
-  g.drawImage(bitmap(image, side), x, y, PICTURE, PICTURE);
+const drawSample = (g: SKRSContext2D, { image, side }: Sample, x: number, y: number): void => {
+  g.imageSmoothingEnabled = side > IMAGE; // low resolutions are shown as the pixels that the model sees
+  g.drawImage(bitmap(image, side), x, y, IMAGE, IMAGE);
 };
 
 /** A frame of sides `w` and `h`. A true one is dashed, dark on light so that it shows on any image. */
@@ -84,7 +84,7 @@ const drawBox = (
   y: number,
 ): void => {
   if (box === undefined) return;
-  const [x1, y1, x2, y2] = box.map((v) => v * PICTURE) as [number, number, number, number];
+  const [x1, y1, x2, y2] = box.map((v) => v * IMAGE) as [number, number, number, number];
   drawFrame(g, kind, x + x1, y + y1, x2 - x1, y2 - y1);
 };
 
@@ -116,14 +116,14 @@ const drawLine = (g: SKRSContext2D, line: SheetLine, x: number, y: number): void
   const right = shownRight(line);
   const write = (text: string, dx: number, dy: number, colour: string): number => {
     g.fillStyle = colour;
-    const shown = fit(g, text, PICTURE - dx);
+    const shown = fit(g, text, IMAGE - dx);
     g.fillText(shown, x + dx, y + dy);
     return dx + g.measureText(shown).width;
   };
   write(line.question, 0, 0, colours.ink);
   drawSign(g, right, x + 2, y + LINE + 4);
   const end = write(line.answer.trim() || "(nothing)", SIGN, LINE, right ? colours.right : colours.wrong);
-  if (!right && end < PICTURE - 24) write(`[${line.truth}]`, end + 8, LINE, colours.truth);
+  if (!right && end < IMAGE - 24) write(`[${line.truth}]`, end + 8, LINE, colours.truth);
 };
 
 /** What signs and boxes mean, in one line. */
@@ -146,7 +146,7 @@ export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
   registerFont();
   const columns = Math.max(2, Math.min(4, samples.length)), rows = Math.ceil(samples.length / columns);
   const most = Math.max(0, ...samples.map((s) => s.lines.length));
-  const step = PICTURE + GAP, height = step + most * 2 * LINE + GAP, top = GAP + LINE;
+  const step = IMAGE + GAP, height = step + most * 2 * LINE + GAP, top = GAP + LINE;
   const canvas = createCanvas(GAP + columns * step, top + GAP + Math.max(1, rows) * height),
     g = canvas.getContext("2d");
   g.fillStyle = colours.paper;
@@ -156,10 +156,10 @@ export const contactSheet = (samples: readonly Sample[]): Uint8Array => {
   drawLegend(g, GAP);
   samples.forEach((sample, i) => {
     const x = GAP + (i % columns) * step, y = top + GAP + Math.floor(i / columns) * height;
-    drawPicture(g, sample, x, y);
+    drawSample(g, sample, x, y);
     drawBox(g, "true", sample.trueBox, x, y);
     drawBox(g, "predicted", sample.predictedBox, x, y);
-    sample.lines.forEach((line, k) => drawLine(g, line, x, y + PICTURE + 6 + k * 2 * LINE));
+    sample.lines.forEach((line, k) => drawLine(g, line, x, y + IMAGE + 6 + k * 2 * LINE));
   });
   return new Uint8Array(canvas.toBuffer("image/png"));
 };

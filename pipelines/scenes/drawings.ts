@@ -18,7 +18,7 @@ export interface DrawingName {
   readonly emoji: string;
 }
 
-/** The pictures of one style. */
+/** The images of one style. */
 export interface Drawings {
   /** Names and versions of the package. */
   readonly source: string;
@@ -131,13 +131,13 @@ const iconDrawings = async (style: Exclude<Style, "stamp" | "fluent-3d">): Promi
     has: ({ slug }) => find(slug) !== undefined,
     raster: ({ slug }) => {
       const icon = find(slug);
-      if (icon === undefined) return Promise.reject(new Error(`no picture ${slug}`));
+      if (icon === undefined) return Promise.reject(new Error(`no image ${slug}`));
       return Promise.resolve(rasterSvg(iconSvg(icon, [String(icon.width), String(icon.height)])));
     },
   };
 };
 
-/** The code points of a character as the files of pictures are named, without the variation selector. */
+/** The code points of a character as the files of images are named, without the variation selector. */
 const fileKey = (name: string): string =>
   name.replace(/\.webp$/, "").split("-").filter((p) => p !== "fe0f").join("-");
 
@@ -156,7 +156,7 @@ const fileDrawings = async (style: "fluent-3d"): Promise<Drawings> => {
     has: (drawing) => find(drawing) !== undefined,
     raster: async (drawing) => {
       const file = find(drawing);
-      if (file === undefined) throw new Error(`no picture ${drawing.slug}`);
+      if (file === undefined) throw new Error(`no image ${drawing.slug}`);
       return rasterFile(await Deno.readFile(file));
     },
   };
@@ -185,6 +185,6 @@ export const shippedStyles = (config: DataConfig): readonly (keyof typeof styleS
   return (Object.keys(styleSources) as (keyof typeof styleSources)[]).filter((style) => used.includes(style));
 };
 
-/** Names and versions of the packages that a configuration's pixels come from; part of every key of its pictures. */
+/** Names and versions of the packages that a configuration's pixels come from; part of every key of its images. */
 export const materialsVersion = (config: DataConfig): string =>
   [...shippedStyles(config).map(styleVersion), ...new Set(plateFonts.map((f) => f.source))].join(" ");

@@ -7,7 +7,7 @@ import "npm:@expo-google-fonts/oswald@0.4.1/package.json" with { type: "json" };
 import "npm:@expo-google-fonts/roboto@0.4.3/package.json" with { type: "json" };
 import "npm:dejavu-fonts-ttf@2.37.3/package.json" with { type: "json" };
 import { packageFile } from "../base/package_files.ts";
-import type { Packer } from "./picture_pack.ts";
+import type { Packer } from "./sprite_pack.ts";
 import { type PlateFont, plateFonts } from "./plate_fonts.ts";
 
 /** Height of capital letters at which glyphs are kept, in pixels. */

@@ -1,21 +1,21 @@
-/** Packs of pictures on disk, named by the hash of what made them. */
+/** Packs of images on disk, named by the hash of what made them. */
 import * as Effect from "effect/Effect";
 import { atomicWrite, ifThere } from "../base/disk.ts";
 import { hashOf, sha256 } from "../base/hash.ts";
 import { DataError } from "../base/data_error.ts";
-import { type PackEntry, type PicturePack, sharedBytes } from "./picture_pack.ts";
+import { type PackEntry, sharedBytes, type SpritePack } from "./sprite_pack.ts";
 
 /** Bytes of the head that say how long the index is. */
 const HEAD = 8;
 
-/** What is before the pictures: the index, and the sha-256 of the compressed pictures. */
+/** What is before the images: the index, and the sha-256 of the compressed images. */
 interface Index {
   readonly entries: Readonly<Record<string, PackEntry>>;
   readonly hash: string;
   readonly stored: string;
 }
 
-const encode = ({ entries, hash, bytes }: PicturePack): readonly Uint8Array[] => {
+const encode = ({ entries, hash, bytes }: SpritePack): readonly Uint8Array[] => {
   const index: Index = { entries, hash, stored: sha256(bytes) };
   const text = new TextEncoder().encode(JSON.stringify(index)), head = new Uint8Array(HEAD);
   new DataView(head.buffer).setUint32(0, text.length, true);
@@ -23,7 +23,7 @@ const encode = ({ entries, hash, bytes }: PicturePack): readonly Uint8Array[] =>
 };
 
 /** The pack of a file; undefined if the file is not what was written. */
-const decode = (file: Uint8Array): PicturePack | undefined => {
+const decode = (file: Uint8Array): SpritePack | undefined => {
   const length = file.length < HEAD
     ? Infinity
     : new DataView(file.buffer, file.byteOffset).getUint32(0, true);
@@ -42,7 +42,7 @@ const decode = (file: Uint8Array): PicturePack | undefined => {
 
 const fault = (folder: string) => (cause: unknown): DataError =>
   new DataError({
-    op: `keep pictures in ${folder}`,
+    op: `keep images in ${folder}`,
     got: cause instanceof Error ? cause.message : String(cause),
     expected: "a folder that can be read and written",
     hint: "free space there, or name another cache folder",
@@ -56,8 +56,8 @@ export const keptPack = (
   folder: string | undefined,
   name: string,
   key: unknown,
-  make: Effect.Effect<PicturePack, DataError>,
-): Effect.Effect<PicturePack, DataError> => {
+  make: Effect.Effect<SpritePack, DataError>,
+): Effect.Effect<SpritePack, DataError> => {
   if (folder === undefined) return make;
   const path = `${folder}/${name}-${hashOf(key).slice(0, 16)}.pack`;
   return Effect.gen(function* () {

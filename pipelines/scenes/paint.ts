@@ -1,11 +1,11 @@
 /** Painting on RGB bytes in whole numbers: sprites and coverage, scaled to whole pixels. */
-import type { Picture } from "./picture_pack.ts";
+import type { SpriteImage } from "./sprite_pack.ts";
 import type { PixelBox } from "./world_layout.ts";
 import type { Colour } from "./record.ts";
 import { div255 } from "./raster.ts";
 import { spansBetween } from "../images/spans.ts";
 
-/** A square picture that is painted on: `side * side * 3` bytes of RGB. */
+/** A square image that is painted on: `side * side * 3` bytes of RGB. */
 export interface Surface {
   /** Pixels per row, and rows. */
   readonly side: number;
@@ -14,12 +14,12 @@ export interface Surface {
 }
 
 /**
- * Paints a picture with opacity (four channels, colours multiplied by opacity) over a box: every pixel is the mean of
- * the picture over its area. The box must lie within the surface.
+ * Paints an image with opacity (four channels, colours multiplied by opacity) over a box: every pixel is the mean of
+ * the image over its area. The box must lie within the surface.
  */
 export const paintSprite = (
   { side, rgb }: Surface,
-  { data, width, height }: Picture,
+  { data, width, height }: SpriteImage,
   at: PixelBox,
   flip: boolean,
 ): void => {
@@ -52,7 +52,7 @@ export const paintSprite = (
 /** Paints a colour through coverage (one channel), scaled to a box; what lies outside the surface is left out. */
 export const paintCoverage = (
   { side, rgb }: Surface,
-  { data, width, height }: Picture,
+  { data, width, height }: SpriteImage,
   at: PixelBox,
   [r, g, b]: Colour,
 ): void => {

@@ -5,26 +5,26 @@ import { fillBox, paintCoverage, paintSprite, type Surface } from "./paint.ts";
 import {
   levelFor,
   photoName,
-  type PicturePack,
-  type PictureStore,
   spriteName,
+  type SpritePack,
+  type SpriteStore,
   storeOf,
-} from "./picture_pack.ts";
+} from "./sprite_pack.ts";
 import { aboveText, besideText, letterStarts, plateFonts } from "./plate_fonts.ts";
 import type { Plate, Scene, SceneObject } from "./record.ts";
 import { paintPattern, paintPhoto } from "./world_background.ts";
 import { pixelBox } from "./world_layout.ts";
 import { resampleArea } from "../images/resample.ts";
 
-const need = (store: PictureStore, name: string) => {
-  const picture = store.get(name);
-  if (picture === undefined) throw new RangeError(`no picture ${name} in the packs of this configuration`);
-  return picture;
+const need = (store: SpriteStore, name: string) => {
+  const image = store.get(name);
+  if (image === undefined) throw new RangeError(`no image ${name} in the packs of this configuration`);
+  return image;
 };
 
 const paintObject = (
   surface: Surface,
-  store: PictureStore,
+  store: SpriteStore,
   { concept, style, box, flip }: SceneObject,
 ): void => {
   const at = pixelBox(box, surface.side);
@@ -33,7 +33,7 @@ const paintObject = (
 
 const paintPlate = (
   surface: Surface,
-  store: PictureStore,
+  store: SpriteStore,
   { text, box, colours, font, letters }: Plate,
 ): void => {
   const at = pixelBox(box, surface.side), [ink, ground] = colours;
@@ -50,18 +50,18 @@ const paintPlate = (
 };
 
 /** RGB bytes, rows first, by side. */
-export type Pictures = Readonly<Record<number, Uint8Array>>;
+export type RenderedSides = Readonly<Record<number, Uint8Array>>;
 
 /** Draws the scenes of a configuration. */
 export interface ScenePainter {
-  /** The master: `side * side * 3` bytes of RGB, new at every call. Throws a RangeError if a picture is not packed. */
+  /** The master: `side * side * 3` bytes of RGB, new at every call. Throws a RangeError if an image is not packed. */
   readonly paint: (scene: Scene) => Uint8Array;
   /** Bytes of a scene for every side asked for; lower sides are area means of the master. */
-  readonly render: (scene: Scene, sides: readonly number[]) => Pictures;
+  readonly render: (scene: Scene, sides: readonly number[]) => RenderedSides;
 }
 
-/** A painter that takes its pictures from packs. */
-export const painterOf = (packs: readonly PicturePack[], config: DataConfig): ScenePainter => {
+/** A painter that takes its images from packs. */
+export const painterOf = (packs: readonly SpritePack[], config: DataConfig): ScenePainter => {
   const store = storeOf(packs), side = config.master;
   const paint = (scene: Scene): Uint8Array => {
     const surface = { side, rgb: new Uint8Array(side * side * 3) }, { background } = scene;

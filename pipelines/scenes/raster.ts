@@ -6,7 +6,7 @@ import { Resvg } from "@resvg/resvg-js";
 import sharp from "sharp";
 import { spansBetween } from "../images/spans.ts";
 
-/** A picture with opacity. */
+/** An image with opacity. */
 export interface Raster {
   /** Pixels per row. */
   readonly width: number;
@@ -25,7 +25,7 @@ const PROBE = 128;
 /** `x / 255`, rounded, for whole numbers up to 255 * 255. */
 export const div255 = (x: number): number => (x + 128 + ((x + 128) >> 8)) >> 8;
 
-/** The smallest part that holds all that is visible; the whole picture if nothing is. */
+/** The smallest part that holds all that is visible; the whole image if nothing is. */
 export const trimmed = ({ width, height, rgba }: Raster): Raster => {
   let x1 = width, y1 = height, x2 = 0, y2 = 0;
   for (let y = 0, p = 3; y < height; y++) {
@@ -59,7 +59,7 @@ export const rasterSvg = (svg: string): Raster => {
   return trimmed(outline(svg, side));
 };
 
-/** The visible part of a picture in a file format with opacity. Rejects if it cannot be decoded. */
+/** The visible part of an image in a file format with opacity. Rejects if it cannot be decoded. */
 export const rasterFile = async (bytes: Uint8Array): Promise<Raster> => {
   const { data, info } = await sharp(bytes).toColourspace("srgb").ensureAlpha().raw().toBuffer({
     resolveWithObject: true,
@@ -74,7 +74,7 @@ export const rasterFile = async (bytes: Uint8Array): Promise<Raster> => {
   return trimmed({ width: info.width, height: info.height, rgba });
 };
 
-/** A picture scaled to `width * height`: means over areas, in whole numbers, halves upwards. Enlarging repeats pixels. */
+/** An image scaled to `width * height`: means over areas, in whole numbers, halves upwards. Enlarging repeats pixels. */
 export const scaled = ({ width: w, height: h, rgba }: Raster, width: number, height: number): Raster => {
   const across = spansBetween(w, width), down = spansBetween(h, height), whole = w * h, half = whole / 2;
   const out = new Uint8Array(width * height * 4);

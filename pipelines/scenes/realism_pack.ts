@@ -7,7 +7,7 @@ import * as Option from "effect/Option";
 import { concepts } from "./concepts.ts";
 import type { PhotoSource, RealismPack, StampSource } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
-import { packerOf, photoName, type PicturePack, spriteLevels, spriteName } from "./picture_pack.ts";
+import { packerOf, photoName, spriteLevels, spriteName, type SpritePack } from "./sprite_pack.ts";
 import { type Raster, rasterFile, scaled } from "./raster.ts";
 import { sha256 } from "../base/hash.ts";
 import { extent } from "./world_layout.ts";
@@ -126,7 +126,7 @@ export const findRealism = (root = ""): Effect.Effect<Option.Option<RealismPack>
     },
     catch: fault(
       "findRealism",
-      "pictures of Debian packages that can be read",
+      "images of Debian packages that can be read",
       "install the packages again, or leave them out",
     ),
   });
@@ -151,7 +151,7 @@ const opaque = ({ rgba }: Raster): Uint8Array => {
 };
 
 /** Stamps at the levels of sprites, and photos whose shorter side is 1.4 times the master's. */
-export const packRealism = (realism: RealismPack, master: number): Effect.Effect<PicturePack, DataError> =>
+export const packRealism = (realism: RealismPack, master: number): Effect.Effect<SpritePack, DataError> =>
   Effect.tryPromise({
     try: async () => {
       const packer = packerOf();
@@ -172,7 +172,7 @@ export const packRealism = (realism: RealismPack, master: number): Effect.Effect
     },
     catch: fault(
       "packRealism",
-      "the pictures that the configuration records",
+      "the images that the configuration records",
       "install the packages that it names",
     ),
   });

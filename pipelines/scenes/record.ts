@@ -1,4 +1,4 @@
-/** The record of a scene: what it shows and where, from which pictures and questions are both made. */
+/** The record of a scene: what it shows and where, from which images and questions are both made. */
 import * as t from "io-ts";
 import { themes } from "./concepts.ts";
 import { splitCodec, styleCodec } from "./config.ts";
@@ -19,7 +19,7 @@ export interface SceneObject extends TypeOf<typeof objectCodec> {}
 export interface Plate extends TypeOf<typeof plateCodec> {}
 
 /**
- * Everything about one picture. Later objects are drawn over earlier ones, plates last.
+ * Everything about one image. Later objects are drawn over earlier ones, plates last.
  * At full strength the smaller objects come later, so that no large one hides them.
  */
 export interface Scene extends TypeOf<typeof sceneCodec> {}
@@ -56,7 +56,7 @@ export const objectCodec = t.strict({
   style: styleCodec,
   /** Its exact visible extent. */
   box: boxCodec,
-  /** Its longer side, as a share of the picture's side. */
+  /** Its longer side, as a share of the image's side. */
   size: t.number,
   /** Whether it is drawn mirrored. */
   flip: t.boolean,

@@ -114,7 +114,7 @@ const sampleSmall = (config: DataConfig, split: Split, index: number): Scene => 
   const repeats = config.repeated === undefined || split === "eval" || rng.chance(config.repeated);
   const sizes = groupSizes(rng, total, repeats ? config.sameConcept : 1, pair.length);
   const chosen = chooseConcepts(config, rng, theme, sizes.length, pair);
-  // One of each first, so that a crowded picture loses repetitions rather than concepts.
+  // One of each first, so that a crowded image loses repetitions rather than concepts.
   const rest = chosen.flatMap((c, i) => Array.from({ length: sizes[i]! - 1 }, () => c));
   const objects: SceneObject[] = [], taken: Box[] = [];
   for (const concept of [...chosen, ...rest]) {

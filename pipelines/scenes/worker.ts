@@ -2,7 +2,7 @@
 import { serve } from "../threads/serve.ts";
 import type { DataConfig, Split } from "./config.ts";
 import { painterOf, type ScenePainter } from "./painter.ts";
-import type { PicturePack } from "./picture_pack.ts";
+import type { SpritePack } from "./sprite_pack.ts";
 import { sampleScene } from "./scene.ts";
 import { encodeShard } from "./shards/shard.ts";
 
@@ -11,7 +11,7 @@ export interface Begin {
   /** Discriminates. */
   readonly kind: "begin";
   /** What they are drawn with. */
-  readonly packs: readonly PicturePack[];
+  readonly packs: readonly SpritePack[];
   /** How scenes are made. */
   readonly config: DataConfig;
 }
@@ -44,8 +44,8 @@ const drawRange = (
 ): Record<number, Uint8Array<ArrayBuffer>> => {
   const out = Object.fromEntries(sides.map((s) => [s, new Uint8Array((to - from) * s * s * 3)]));
   for (let i = from; i < to; i++) {
-    const pictures = painter.render(sampleScene(config, split, i), sides);
-    for (const side of sides) out[side]!.set(pictures[side]!, (i - from) * side * side * 3);
+    const rendered = painter.render(sampleScene(config, split, i), sides);
+    for (const side of sides) out[side]!.set(rendered[side]!, (i - from) * side * side * 3);
   }
   return out;
 };

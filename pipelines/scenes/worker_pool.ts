@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { openPool, type Requesting } from "../threads/pool.ts";
 import type { DataConfig } from "./config.ts";
 import { DataError } from "../base/data_error.ts";
-import type { PicturePack } from "./picture_pack.ts";
+import type { SpritePack } from "./sprite_pack.ts";
 import type { Begin, Draw, Drawn } from "./worker.ts";
 
 /** The error of a worker that does something else than drawing. */
@@ -26,7 +26,7 @@ export type Drawer = Requesting<Draw, Drawn, DataError>;
  * Fails with a {@link DataError} if a worker or a job fails.
  */
 export const drawAll = <J>(
-  packs: readonly PicturePack[],
+  packs: readonly SpritePack[],
   config: DataConfig,
   jobs: readonly J[],
   threads: number,

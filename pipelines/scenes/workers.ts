@@ -4,15 +4,15 @@ import { type DataConfig, dataConfigCodec, evaluationSplits, type Split } from "
 import { cached } from "./cache.ts";
 import { DataError } from "../base/data_error.ts";
 import { loadPacks } from "./world_packs.ts";
-import type { PicturePack } from "./picture_pack.ts";
+import type { SpritePack } from "./sprite_pack.ts";
 import { sampleScenes } from "./scene.ts";
-import { hashImages, type SceneSet } from "../images/picture_set.ts";
+import { hashImages, type SceneSet } from "../images/image_set.ts";
 import { shardRanges } from "./shards/plan.ts";
 import { badReply, drawAll } from "./worker_pool.ts";
 
 /** How a split is rendered. */
 export interface RenderOptions {
-  /** Sides of the pictures wanted, each at most `config.master`; the master alone if absent. */
+  /** Sides of the images wanted, each at most `config.master`; the master alone if absent. */
   readonly sides?: readonly number[];
   /** Worker threads; as many as cores if absent. */
   readonly workers?: number;
@@ -38,17 +38,17 @@ const allocate = (
     catch: () =>
       refuse(
         `${count} scenes at sides ${sides.join(", ")}`,
-        "pictures that fit in memory",
+        "images that fit in memory",
         "draw fewer scenes or lower sides",
       ),
   });
 
 /**
  * Draws scenes with packs that are at hand, in `threads` workers.
- * Fails with a {@link DataError} if the pictures do not fit in memory or a worker fails.
+ * Fails with a {@link DataError} if the images do not fit in memory or a worker fails.
  */
 export const renderWith = (
-  packs: readonly PicturePack[],
+  packs: readonly SpritePack[],
   config: DataConfig,
   split: Split,
   count: number,

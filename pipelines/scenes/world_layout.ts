@@ -40,7 +40,7 @@ const overlap = (a: PixelBox, b: PixelBox): number => {
 };
 
 /**
- * A free place for a box within the picture, a pixel from its edges: at most the share `most` of the smaller of two
+ * A free place for a box within the image, a pixel from its edges: at most the share `most` of the smaller of two
  * boxes is covered by both, and nothing of `barred` is. Nothing after some tries.
  */
 export const findPlace = (
@@ -73,7 +73,7 @@ export const logUniform = (rng: Rng, least: number, most: number): number => {
   return most;
 };
 
-/** Width and height of a picture of an aspect whose longer side is `size` pixels. */
+/** Width and height of an image of an aspect whose longer side is `size` pixels. */
 export const extent = (size: number, aspect: number): readonly [number, number] =>
   aspect >= 1
     ? [size, Math.max(1, Math.round(size / aspect))]

@@ -1,4 +1,4 @@
-/** The packs of a configuration at full strength: its sprites by style, the letters, and the realism pack's pictures. */
+/** The packs of a configuration at full strength: its sprites by style, the letters, and the realism pack's images. */
 import * as Effect from "effect/Effect";
 import { concepts } from "./concepts.ts";
 import type { DataConfig, Split, Style } from "./config.ts";
@@ -6,7 +6,7 @@ import { openDrawings, styleVersion } from "./drawings.ts";
 import { DataError } from "../base/data_error.ts";
 import { packGlyphs } from "./glyphs.ts";
 import { keptPack } from "./pack_files.ts";
-import { packerOf, type PicturePack, spriteLevels, spriteName } from "./picture_pack.ts";
+import { packerOf, spriteLevels, spriteName, type SpritePack } from "./sprite_pack.ts";
 import { plateFonts } from "./plate_fonts.ts";
 import { type Raster, scaled } from "./raster.ts";
 import { packRealism } from "./realism_pack.ts";
@@ -28,11 +28,11 @@ const fault = (op: string) => (cause: unknown): DataError =>
   cause instanceof DataError ? cause : new DataError({
     op,
     got: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
-    expected: "pictures that can be drawn",
+    expected: "images that can be drawn",
     hint: "check that the npm packages of the art load on this machine",
   });
 
-const makeStyle = (style: Style, count: number): Effect.Effect<PicturePack, DataError> =>
+const makeStyle = (style: Style, count: number): Effect.Effect<SpritePack, DataError> =>
   Effect.gen(function* () {
     const drawings = yield* openDrawings(style), packer = packerOf();
     for (const { id, slug, emoji } of concepts.slice(0, count)) {
@@ -48,7 +48,7 @@ const makeStyle = (style: Style, count: number): Effect.Effect<PicturePack, Data
     return packer.pack();
   });
 
-const makeGlyphs: Effect.Effect<PicturePack, DataError> = Effect.try({
+const makeGlyphs: Effect.Effect<SpritePack, DataError> = Effect.try({
   try: () => {
     const packer = packerOf();
     packGlyphs(packer);
@@ -69,14 +69,14 @@ const stylesShown = (config: DataConfig, splits: readonly Split[]): readonly Sty
 /**
  * Everything that the splits' scenes are drawn with. With a folder, packs that were made before are read from there and
  * checked, and new ones are kept.
- * Fails with a {@link DataError} if a package of art cannot be read or a picture of the realism pack is not the one that
+ * Fails with a {@link DataError} if a package of art cannot be read or an image of the realism pack is not the one that
  * the configuration records.
  */
 export const loadPacks = (
   config: DataConfig,
   splits: readonly Split[],
   folder?: string,
-): Effect.Effect<readonly PicturePack[], DataError> =>
+): Effect.Effect<readonly SpritePack[], DataError> =>
   Effect.gen(function* () {
     const first = concepts.slice(0, config.concepts).map((c) => c.slug);
     const packs = yield* Effect.forEach(

@@ -11,10 +11,10 @@ import type { UploadError } from "../weights/lazy.ts";
 import { levelsRead } from "./model.ts";
 import { featureInputs, type ModelWeights, writerOf } from "./writer.ts";
 
-/** A question to be answered about a picture. */
+/** A question to be answered about an image. */
 export interface Asking {
   /** Row of the feature set. */
-  readonly picture: number;
+  readonly imageIndex: number;
   /** The question. */
   readonly prompt: string;
   /** Tokens to be written; an answer ends early at `<eos>`. */
@@ -56,7 +56,7 @@ export const openAnswerer = (
       Effect.gen(function* () {
         const rows = Array.from({ length: batch }, (_, i) => askings[Math.min(i, askings.length - 1)]!);
         const prompts = askings.map((a) => [IMAGE_ID, ...questionIds(tokenizer, a.prompt)]);
-        const given = featureInputs(gatherFeatures(set, rows.map((r) => r.picture)), levels);
+        const given = featureInputs(gatherFeatures(set, rows.map((r) => r.imageIndex)), levels);
         const answers = yield* writeTexts(generator, { prompts, given, limit, stride: limit });
         return answers.map((ids) => tokenizer.decode(ids));
       });

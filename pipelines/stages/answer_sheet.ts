@@ -1,8 +1,8 @@
-/** A sheet of pictures with what a model answered about them. */
+/** A sheet of images with what a model answered about them. */
 import * as O from "fp-ts/lib/Option.js";
 import { contactSheet, type Sample } from "../scenes/contact_sheet.ts";
 import { parseBox } from "../records/grid.ts";
-import { imageAt, type SceneSet } from "../images/picture_set.ts";
+import { imageAt, type SceneSet } from "../images/image_set.ts";
 import type { Question } from "../scenes/tasks.ts";
 import { countRight } from "../eval/count.ts";
 import { presenceRight } from "../eval/presence.ts";
@@ -17,7 +17,7 @@ const isRight = (question: Question, answer: string, grid: number): boolean =>
     ? countRight({ ...question, answer })
     : question.kind === "refer" && referRight(grid)({ truth: question.truth, answer });
 
-/** The first held-out pictures with answers of one model: two presence questions, a count and a place each. */
+/** The first held-out images with answers of one model: two presence questions, a count and a place each. */
 export const sheetOf = (
   answers: readonly string[],
   set: SceneSet,

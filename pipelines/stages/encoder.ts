@@ -1,4 +1,4 @@
-/** The encoder as part of a model's state, for stages that train it on pictures. */
+/** The encoder as part of a model's state, for stages that train it on images. */
 import { type Tree, TreeError, type VisionTower } from "@chain-of-sight/core";
 import * as E from "fp-ts/lib/Either.js";
 import { hashOf } from "../base/hash.ts";
@@ -27,7 +27,7 @@ export const apart = (
         op: "apart",
         got: "a model on features",
         expected: "parameters under vision",
-        hint: "give the model an encoder with withEncoder, and train it on pictures",
+        hint: "give the model an encoder with withEncoder, and train it on images",
       }),
     )
     : E.right({
@@ -37,5 +37,5 @@ export const apart = (
 };
 
 /** Whether a model has an encoder before it. */
-export const seesPictures = ({ params }: Pick<ModelState, "params">): boolean =>
+export const seesImages = ({ params }: Pick<ModelState, "params">): boolean =>
   (params as Parts).vision !== undefined;

@@ -1,6 +1,6 @@
 /**
- * Evaluation on held-out scenes, beside two controls of the same model: `blind` sees the average picture of the
- * training scenes whatever it is asked about, `shuffled` sees the picture of another scene. What a model scores
+ * Evaluation on held-out scenes, beside two controls of the same model: `blind` sees the average image of the
+ * training scenes whatever it is asked about, `shuffled` sees the image of another scene. What a model scores
  * beyond both it owes to its eyes.
  */
 import type { ConfigError } from "@chain-of-sight/core";
@@ -50,7 +50,7 @@ export const evaluationCodec = t.strict({
   identity: t.string,
   /** The model. */
   scores: scoresCodec,
-  /** The model that sees the average picture. */
+  /** The model that sees the average image. */
   blind: scoresCodec,
   /** The model that sees another scene. */
   shuffled: scoresCodec,
@@ -105,20 +105,20 @@ const tokensFor = (
   return (kind) => longest.get(kind) ?? most;
 };
 
-/** Answers all questions, each about the picture that `pictureOf` names. Equal askings are answered once. */
+/** Answers all questions, each about the image that `imageOf` names. Equal askings are answered once. */
 export const answerAll = (
   answer: Answerer,
   features: FeatureSet,
   data: Pick<LanguageData, "scenes" | "data" | "text">,
   tokens: (kind: QuestionKind) => number,
-  pictureOf: (scene: number) => number,
+  imageOf: (scene: number) => number,
 ): Effect.Effect<readonly Answered[], GenerationError> =>
   Effect.gen(function* () {
     const questions = questionsFor(data);
-    const keyOf = (scene: number, prompt: string): string => `${pictureOf(scene)} ${prompt}`;
+    const keyOf = (scene: number, prompt: string): string => `${imageOf(scene)} ${prompt}`;
     const askings = new Map(questions.map(({ scene, question }) => [
       keyOf(scene, question.prompt),
-      { picture: pictureOf(scene), prompt: question.prompt, tokens: tokens(question.kind) },
+      { imageIndex: imageOf(scene), prompt: question.prompt, tokens: tokens(question.kind) },
     ]));
     const answers = yield* answer(features, [...askings.values()]);
     const byKey = new Map([...askings.keys()].map((key, i) => [key, answers[i]!]));
@@ -139,7 +139,7 @@ export interface EvaluateStage {
   readonly model: ModelParts;
   /** Held-out scenes at the resolution of the model. */
   readonly data: LanguageData;
-  /** The average picture of the training scenes. */
+  /** The average image of the training scenes. */
   readonly average: FeatureSet;
 }
 

@@ -23,7 +23,7 @@ import {
   readLazies,
 } from "../weights/lazy.ts";
 import { storedLazies } from "../weights/write.ts";
-import { seesPictures } from "./encoder.ts";
+import { seesImages } from "./encoder.ts";
 import {
   bridgeAt,
   expandedBridge,
@@ -86,7 +86,7 @@ export const expand = (
     const path = stagePlaces(run, name).checkpoint;
     const before = yield* Effect.scoped(openIfThere(path));
     if (before?.metadata.identity === identity) {
-      const whole = seesPictures(given) ? seeingModelOf : modelOf;
+      const whole = seesImages(given) ? seeingModelOf : modelOf;
       const arrays = { ...lazyTrees.flatten(given.params), ...before.arrays };
       return { bridge, params: yield* lazyParams(arrays, whole(model, bridge).specs), identity };
     }

@@ -64,7 +64,7 @@ export const kindScoresCodec = (): t.Type<KindScores, unknown, unknown> => kindS
 export interface Answers {
   /** The model that sees the scene. */
   readonly seen: readonly Answered[];
-  /** The model that sees the average picture. */
+  /** The model that sees the average image. */
   readonly blind: readonly Answered[];
   /** The model that sees another scene. */
   readonly shuffled: readonly Answered[];

@@ -120,7 +120,7 @@ const validationOf = <E, R>(
 };
 
 /**
- * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its pictures shows there long
+ * Share of right answers among the labels `yes` and `no`, `[]`: whether a model looks at its images shows there long
  * before it shows in the loss. The answers are those of the loss; describing them again costs nothing.
  */
 export const presenceAccuracy = (
@@ -133,11 +133,11 @@ export const presenceAccuracy = (
   return div(sum()(select(asked, correct, 0)), maximum(sum()(cast("f32")(asked)), 1));
 };
 
-/** The model that a stage trains: with the encoder where its source gives pictures. */
+/** The model that a stage trains: with the encoder where its source gives images. */
 export const stageModel = <E, R>(
   { model, source }: Pick<LanguageStage<E, R>, "model" | "source">,
   bridge: PlacedBridge,
-): VisionLanguage => source.sight.kind === "pictures" ? seeingModelOf(model, bridge) : modelOf(model, bridge);
+): VisionLanguage => source.sight.kind === "images" ? seeingModelOf(model, bridge) : modelOf(model, bridge);
 
 /** The training of a stage from a model's state. Throws a ConfigError for groups that do not fit. */
 export const languageTraining = <E, R>(

@@ -1,4 +1,4 @@
-/** Mixtures of real data sets as what a stage learns from: stored features of their pictures, or the pictures themselves. */
+/** Mixtures of real data sets as what a stage learns from: stored features of their images, or the images themselves. */
 import { type NdArray, ndarray, type TreeError } from "@chain-of-sight/core";
 import type { Device, DeviceError } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -6,12 +6,12 @@ import type * as Scope from "effect/Scope";
 import * as E from "fp-ts/lib/Either.js";
 import { fromEither } from "../base/bridge.ts";
 import type { DataError } from "../base/data_error.ts";
-import { type ImageError, pictureDecoder } from "../images/decode.ts";
-import { undecodable } from "../images/picture_checks.ts";
+import { imageDecoder, type ImageError } from "../images/decode.ts";
+import { undecodable } from "../images/image_checks.ts";
 import { openSquares } from "../images/squares.ts";
 import { type Draw, type Mixture, mixtureOf } from "../mixtures/mixture.ts";
 import { type BatchOfStep, bucketsAt } from "../mixtures/mixture_buckets.ts";
-import { type OpenMixture, picturesOf, withoutPictures } from "../mixtures/mixture_open.ts";
+import { mixtureImages, type OpenMixture, withoutUndecodable } from "../mixtures/mixture_open.ts";
 import { rngOf } from "../base/rng.ts";
 import type { DiskError } from "../base/disk.ts";
 import { type Batch, type BatchError, batchOf } from "../text/batch.ts";
@@ -45,7 +45,7 @@ interface Drawn {
 /** An image of a part. */
 interface ImageOf {
   readonly part: number;
-  readonly picture: number;
+  readonly imageIndex: number;
 }
 
 /** The examples of some draws as a row: of each record's prompts and answers, other ones at other passes. */
@@ -60,7 +60,7 @@ const drawn = (
       const part = parts[draw.part]!, index = part.used[draw.index]!;
       const rng = rngOf("variants", part.name, index, draw.epoch);
       conversations.push(yield* part.data.rowTokens(index, rng.below));
-      images.push(...part.data.picturesOf(index).map((picture) => ({ part: draw.part, picture })));
+      images.push(...part.data.imagesOf(index).map((imageIndex) => ({ part: draw.part, imageIndex })));
       names.push(`${part.name}: example ${index}`);
     }
     return {
@@ -148,14 +148,16 @@ export const featureMixtureSource = (
     store.key,
     (images) =>
       Effect.map(
-        store.read(images.map(({ part, picture }) => mixture.parts[part]!.data.pictures[picture]!.content)),
+        store.read(
+          images.map(({ part, imageIndex }) => mixture.parts[part]!.data.imageFiles[imageIndex]!.content),
+        ),
         featureBindings,
       ),
   );
 
-/** An open mixture and the features of its pictures. */
+/** An open mixture and the features of its images. */
 export interface MixtureFeatures {
-  /** The mixture without examples whose pictures cannot be decoded. */
+  /** The mixture without examples whose images cannot be decoded. */
   readonly mixture: OpenMixture;
   /** The features. */
   readonly store: FeatureStore;
@@ -165,7 +167,7 @@ export interface MixtureFeatures {
 
 /**
  * A mixture on stored features: those that are missing are computed first, and kept in `folder` by the content of the
- * pictures' files, so that mixtures which share pictures share features.
+ * images' files, so that mixtures which share images share features.
  */
 export const openMixtureFeatures = (
   mixture: OpenMixture,
@@ -177,16 +179,16 @@ export const openMixtureFeatures = (
   Effect.gen(function* () {
     const store = yield* openFeatureStore(`${folder}/features`, weights, views, by);
     const policy = mixture.parts.every((part) => part.policy === "stop") ? "stop" : "skip";
-    yield* fillFeatures(store, picturesOf(mixture), weights, views, { ...options, policy });
-    const usable = yield* withoutPictures(mixture, (content) => store.refusal(content)?.got);
+    yield* fillFeatures(store, mixtureImages(mixture), weights, views, { ...options, policy });
+    const usable = yield* withoutUndecodable(mixture, (content) => store.refusal(content)?.got);
     return { mixture: usable, store, source: featureMixtureSource(usable, store) };
   });
 
 /**
- * A mixture on its pictures, for stages that train the encoder: decoded in workers when a batch asks for them, for as long
- * as the scope lives. Every picture is decoded once before, unless `cache` knows that it can be.
+ * A mixture on its images, for stages that train the encoder: decoded in workers when a batch asks for them, for as long
+ * as the scope lives. Every image is decoded once before, unless `cache` knows that it can be.
  */
-export const openMixturePictures = (
+export const openMixtureImages = (
   mixture: OpenMixture,
   { side, workers }: { readonly side: number; readonly workers?: number },
   cache: string,
@@ -196,21 +198,21 @@ export const openMixturePictures = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    const bad = yield* undecodable(picturesOf(mixture), cache);
-    const usable = yield* withoutPictures(mixture, (content) => bad.get(content));
+    const bad = yield* undecodable(mixtureImages(mixture), cache);
+    const usable = yield* withoutUndecodable(mixture, (content) => bad.get(content));
     const decode = yield* openSquares({ side, ...(workers === undefined ? {} : { workers }) });
     const arrays: SightArrays<MixtureBatchError> = (images) =>
       Effect.map(
-        Effect.forEach(images, ({ part, picture }) => {
-          const { name, load } = usable.parts[part]!.data.pictures[picture]!;
+        Effect.forEach(images, ({ part, imageIndex }) => {
+          const { name, load } = usable.parts[part]!.data.imageFiles[imageIndex]!;
           return Effect.flatMap(load, (bytes) => decode({ file: name, bytes }));
         }, { concurrency: "unbounded" }),
-        (pictures) => ({ images: stackedPixels(pictures, side) }),
+        (imageFiles) => ({ images: stackedPixels(imageFiles, side) }),
       );
     const source = sourceOf(
       usable,
-      { kind: "pictures", side },
-      `pictures ${side}, ${pictureDecoder}`,
+      { kind: "images", side },
+      `images ${side}, ${imageDecoder}`,
       arrays,
     );
     return { mixture: usable, source };

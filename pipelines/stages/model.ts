@@ -149,7 +149,7 @@ const deepest = (stored: number) => (bridge: Bridge): Bridge => ({
   apply: (params, features) => bridge.apply(params, features.slice(-bridge.levels)),
 });
 
-/** What the encoder must see of pictures for a bridge. */
+/** What the encoder must see of images for a bridge. */
 export const viewsRead = ({ description, resolution }: PlacedBridge): EncoderViews => ({
   side: resolution,
   tiles: description.kind === "tiled" ? description.tiles : 1,
@@ -175,7 +175,7 @@ const adapted = ({ adapter }: ModelParts, model: VisionLanguage): VisionLanguage
 export const modelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
   adapted(parts, visionLanguage({ bridge: bridgeAt(parts, bridge), decoder: parts.decoder }));
 
-/** The model on pictures: the same with the encoder before it, its parameters under `vision`. */
+/** The model on images: the same with the encoder before it, its parameters under `vision`. */
 export const seeingModelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
   adapted(
     parts,

@@ -47,7 +47,7 @@ export const scoresCodec = t.strict({
   questions: t.strict({ presence: amount, count: amount, refer: amount }),
 });
 
-/** The answers of every scene: what intervals draw from, since answers about one picture are not independent. */
+/** The answers of every scene: what intervals draw from, since answers about one image are not independent. */
 export const byScene = (answered: readonly Answered[]): readonly (readonly Answered[])[] => {
   const groups = new Map<number, Answered[]>();
   for (const a of answered) groups.set(a.scene, [...groups.get(a.scene) ?? [], a]);

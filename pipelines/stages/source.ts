@@ -7,8 +7,8 @@ import type { BatchAt } from "../train/training.ts";
 export type SightSpec =
   /** Stored features: so many levels of `[i, cells, width]`, inputs `features.0` and so on. */
   | { readonly kind: "features"; readonly levels: number; readonly cells: number; readonly width: number }
-  /** Pictures `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
-  | { readonly kind: "pictures"; readonly side: number };
+  /** Images `[i, side, side, 3]`, the input `images`; the encoder is part of the model. */
+  | { readonly kind: "images"; readonly side: number };
 
 /** Rows whose images stand anywhere in their text. */
 export interface RowSpec {
@@ -78,7 +78,7 @@ export const sourceInputs = (
       },
     }),
   };
-  return sight.kind === "pictures"
+  return sight.kind === "images"
     ? { images: input("images", [places, sight.side, sight.side, 3]), ...text }
     : {
       features: Array.from(

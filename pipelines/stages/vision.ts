@@ -20,7 +20,7 @@ import {
 import { compileFor, type Device, type DeviceError, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { DataError } from "../base/data_error.ts";
-import type { SceneSet } from "../images/picture_set.ts";
+import type { SceneSet } from "../images/image_set.ts";
 import { renderDataset } from "../scenes/workers.ts";
 import { hashOf } from "../base/hash.ts";
 import { batchAt } from "../text/batch.ts";
@@ -46,7 +46,7 @@ export interface VisionResult {
   readonly params: VisionParams<NdArray>;
   /** How the training went. */
   readonly trained: Trained;
-  /** The sha-256 of the training pictures. */
+  /** The sha-256 of the training images. */
   readonly dataHash: string;
   /** Scores on held-out scenes, by side. */
   readonly heldOut: Readonly<Record<number, VisionScore>>;
@@ -141,7 +141,7 @@ export const visionTraining = (
     }),
     maxNorm: 1,
     total: config.steps,
-    work: { amount: config.batch[0] + config.batch[1], unit: "pictures" },
+    work: { amount: config.batch[0] + config.batch[1], unit: "images" },
     places,
   };
 };
@@ -192,7 +192,7 @@ export const scoreVision = (
     return scores;
   });
 
-/** Scene sets of the stage: training and held-out pictures at both resolutions. */
+/** Scene sets of the stage: training and held-out images at both resolutions. */
 export const visionScenes = (
   config: VisionConfig,
   cache?: string,

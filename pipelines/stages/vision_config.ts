@@ -36,7 +36,7 @@ export const visionConfigCodec = t.strict({
   evalScenes: natural,
   /** Optimiser steps. */
   steps: natural,
-  /** Pictures of a step at 112 px and at 224 px. */
+  /** Images of a step at 112 px and at 224 px. */
   batch: t.readonly(t.tuple([natural, natural])),
   /** Highest learning rate. */
   rate: amount,

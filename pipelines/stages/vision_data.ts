@@ -1,23 +1,23 @@
-/** Batches of the vision stage: pictures with their regions at one resolution. */
+/** Batches of the vision stage: images with their regions at one resolution. */
 import { pixelsOf } from "../images/set_pixels.ts";
 import { i32, input, type NdArray, ndarray, type Tensor } from "@chain-of-sight/core";
 import { regionWeights } from "../scenes/regions.ts";
-import type { SceneSet } from "../images/picture_set.ts";
+import type { SceneSet } from "../images/image_set.ts";
 import type { RegionBatch } from "./region_contrast.ts";
 
 /** One resolution of the stage. */
 export interface VisionView {
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly side: number;
   /** Patches per side. */
   readonly grid: number;
-  /** Pictures per step. */
+  /** Images per step. */
   readonly size: number;
-  /** Most objects per picture. */
+  /** Most objects per image. */
   readonly regions: number;
 }
 
-/** Pictures and regions of a step, as inputs. */
+/** Images and regions of a step, as inputs. */
 export interface VisionInputs extends RegionBatch {
   /** `[b, side, side, 3]`. */
   readonly images: Tensor;

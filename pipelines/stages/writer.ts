@@ -23,7 +23,7 @@ export interface ModelWeights {
   readonly params: Tree<LazyArray>;
 }
 
-/** A trained model as a writer behind the features of pictures, inputs `features.0` and so on. */
+/** A trained model as a writer behind the features of images, inputs `features.0` and so on. */
 export const writerOf = (
   { model: parts, bridge, params }: ModelWeights,
 ): Writer => {
@@ -44,7 +44,7 @@ export const writerOf = (
   };
 };
 
-/** Of the features of some pictures, the levels that a bridge reads, as the inputs of {@link writerOf}. */
+/** Of the features of some images, the levels that a bridge reads, as the inputs of {@link writerOf}. */
 export const featureInputs = (
   features: readonly NdArray[],
   levels: readonly number[],

@@ -18,7 +18,7 @@ export interface BoxFormat {
   readonly name: string;
   /** Steps along a side: edges come back to within one of them. */
   readonly steps: number;
-  /** The text of a box in shares of the picture's side; edges outside of it are moved to its border. */
+  /** The text of a box in shares of the image's side; edges outside of it are moved to its border. */
   readonly print: (box: Box) => string;
   /** The box of a text; `none` unless it has exactly one, in range, with its edges in order. */
   readonly parse: ParseBox;

@@ -31,11 +31,11 @@ export const chooseLetter = (question: string, choices: readonly string[], conte
 /** `a` or `an`, by the first letter. */
 export const article = (name: string): string => /^[aeiou]/i.test(name) ? "an" : "a";
 
-/** Whether something is in the picture. */
+/** Whether something is in the image. */
 export const askPresence = (name: string): string =>
   shortAnswer(`Is there ${article(name)} ${name} in the image?`);
 
-/** What is in the picture, in a sentence. */
+/** What is in the image, in a sentence. */
 export const askCaption = "Describe the image in one sentence.";
 
 /** Where what an expression speaks of is. */

@@ -1,4 +1,4 @@
-/** The frozen encoder as a program: pictures in, feature levels out. */
+/** The frozen encoder as a program: images in, feature levels out. */
 import {
   input,
   type NdArray,
@@ -18,12 +18,12 @@ import type { VisionWeights } from "../vision/weights.ts";
 import { type UploadError, uploadLazies } from "../weights/lazy.ts";
 
 /**
- * Normalised pictures `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first.
+ * Normalised images `[batch, side, side, 3]` to levels `[batch, cells, width]`, shallow first.
  * @internal
  */
 export type EncodeImages = (images: NdArray) => Effect.Effect<readonly NdArray[], DeviceError | TreeError>;
 
-/** The encoder on the device for as long as the scope lives, for so many pictures at a time. */
+/** The encoder on the device for as long as the scope lives, for so many images at a time. */
 export const openEncoder = (
   weights: VisionWeights,
   views: EncoderViews,

@@ -9,14 +9,14 @@ import { ENTRY, entryOf, type Index, indexOf, isWhole, type RowPlace } from "./f
 export class FeatureStoreError extends TaggedFault("FeatureStoreError")<{
   /** The folder, or the file of the damaged row. */
   readonly path: string;
-  /** The sha-256 of the picture's file. */
+  /** The sha-256 of the image's file. */
   readonly content: string;
   /** Why. */
   readonly reason: "missing" | "damaged";
 }> {}
 
-/** Why a picture has no features. */
-export interface PictureRefusal {
+/** Why an image has no features. */
+export interface ImageRefusal {
   /** The sha-256 of its file. */
   readonly content: string;
   /** Why it cannot be decoded. */
@@ -27,9 +27,9 @@ export interface PictureRefusal {
 
 const refusalType = t.strict({ content: t.string, reason: imageReasonCodec(), got: t.string });
 
-/** One picture's features to be stored. */
+/** One image's features to be stored. */
 export interface NewRow {
-  /** The sha-256 of the picture's file. */
+  /** The sha-256 of the image's file. */
   readonly content: string;
   /** Levels `[cells, width]` one after the other. */
   readonly data: Float32Array;
@@ -67,21 +67,21 @@ const writeWhole = (file: Deno.FsFile, bytes: Uint8Array): void => {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 };
 
-const refusalsIn = (text: string): readonly PictureRefusal[] =>
+const refusalsIn = (text: string): readonly ImageRefusal[] =>
   text.split("\n").slice(0, -1).flatMap((line) => {
     try {
       const found = refusalType.decode(JSON.parse(line));
       return found._tag === "Right" ? [found.right] : [];
     } catch {
-      return []; // a line that was cut: the picture is looked at again
+      return []; // a line that was cut: the image is looked at again
     }
   });
 
 const lost = (folder: string, content: string): FeatureStoreError =>
   new FeatureStoreError({
     op: `read features from ${folder}`,
-    got: `none of the picture with sha-256 ${content.slice(0, 16)}`,
-    expected: "features of every picture of the mixture",
+    got: `none of the image with sha-256 ${content.slice(0, 16)}`,
+    expected: "features of every image of the mixture",
     hint: "start again: missing features are computed before training",
     path: folder,
     content,
@@ -105,7 +105,7 @@ const LAST = 16;
 /** State of an open store: what a process knows of the folder, and the segment that it writes itself. */
 export class FeatureRows {
   readonly known = new Map<string, RowPlace>();
-  readonly refused = new Map<string, PictureRefusal>();
+  readonly refused = new Map<string, ImageRefusal>();
   /** Bytes that were read, by name of the file. */
   readonly #seen = new Map<string, number>();
   readonly #files = new Map<string, Deno.FsFile>();
@@ -170,7 +170,7 @@ export class FeatureRows {
     }
   }
 
-  refuse(refusal: PictureRefusal): void {
+  refuse(refusal: ImageRefusal): void {
     const { name } = this.#writing(), path = `${this.folder}/${name}.refused`;
     Deno.writeTextFileSync(path, `${JSON.stringify(refusal)}\n`, { append: true });
     this.refused.set(refusal.content, refusal);

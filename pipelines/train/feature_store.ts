@@ -1,16 +1,16 @@
 /**
- * Features on disk by the content of the pictures' files: rows that are read when a batch asks for them, so that a set
- * of any size takes no memory but 40 bytes or so for each picture. See `feature_rows.ts` and `feature_segment.ts` for the files.
+ * Features on disk by the content of the images' files: rows that are read when a batch asks for them, so that a set
+ * of any size takes no memory but 40 bytes or so for each image. See `feature_rows.ts` and `feature_segment.ts` for the files.
  */
 import { type NdArray, ndarray, type VisionTower } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { pictureDecoder } from "../images/decode.ts";
+import { imageDecoder } from "../images/decode.ts";
 import { type DiskError, diskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { cellsOf, type EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
-import { FeatureRows, FeatureStoreError, type NewRow, type PictureRefusal } from "./feature_rows.ts";
+import { FeatureRows, FeatureStoreError, type ImageRefusal, type NewRow } from "./feature_rows.ts";
 
 /** Rows of one shape. */
 export interface RowShape {
@@ -29,7 +29,7 @@ export const rowShape = (tower: VisionTower, views: EncoderViews): RowShape => (
   width: tower.config.width,
 });
 
-/** Bytes of a row: all levels of one picture. */
+/** Bytes of a row: all levels of one image. */
 export const rowBytes = ({ levels, cells, width }: RowShape): number => levels * cells * width * 4;
 
 /** What computes features. */
@@ -51,7 +51,7 @@ export const storeKey = (
     weights: hash,
     ...views,
     levels: tower.levels,
-    decoder: pictureDecoder,
+    decoder: imageDecoder,
     device,
     code,
   });
@@ -78,24 +78,24 @@ export type Refresh = Effect.Effect<void, DiskError>;
 
 /** An open store. */
 export interface FeatureStore {
-  /** Hash of all that decides the numbers, beside the pictures. */
+  /** Hash of all that decides the numbers, beside the images. */
   readonly key: string;
   /** Its folder. */
   readonly folder: string;
   /** Shape of its rows. */
   readonly shape: RowShape;
-  /** Number of pictures that have features. */
+  /** Number of images that have features. */
   readonly count: () => number;
-  /** Whether a picture has features. */
+  /** Whether an image has features. */
   readonly has: (content: string) => boolean;
-  /** Why a picture has none and never will. */
-  readonly refusal: (content: string) => PictureRefusal | undefined;
-  /** Features of some pictures, one `[b, cells, width]` per level. Every row is checked. */
+  /** Why an image has none and never will. */
+  readonly refusal: (content: string) => ImageRefusal | undefined;
+  /** Features of some images, one `[b, cells, width]` per level. Every row is checked. */
   readonly read: ReadRows;
   /** Stores features; what is there already is not written again. */
   readonly append: WriteRow<readonly NewRow[]>;
-  /** Notes that a picture cannot be decoded. */
-  readonly refuse: WriteRow<PictureRefusal>;
+  /** Notes that an image cannot be decoded. */
+  readonly refuse: WriteRow<ImageRefusal>;
   /** Sees what other processes have stored since. */
   readonly refresh: Refresh;
 }

@@ -2,7 +2,7 @@
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import { countAt, type PictureSet } from "../images/picture_set.ts";
+import { countAt, type ImageSet } from "../images/image_set.ts";
 import { pixelsOf } from "../images/set_pixels.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
@@ -29,11 +29,11 @@ export interface FeatureSet {
 
 /** How features are computed. */
 export interface FeatureOptions {
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly side: number;
   /** What the encoder sees of them: 1 (the default) as they are; more, a thumbnail and so many tiles per side. */
   readonly tiles?: number;
-  /** Pictures per submit. */
+  /** Images per submit. */
   readonly batch: number;
   /** Folder where they are kept. */
   readonly cache: string;
@@ -49,7 +49,7 @@ const setOf = (tensors: readonly NdArray[], key: string): FeatureSet => {
 };
 
 const compute = (
-  set: PictureSet,
+  set: ImageSet,
   weights: VisionWeights,
   { side, tiles = 1, batch, label }: FeatureOptions,
 ): Effect.Effect<readonly NdArray[], UploadError, Device> =>
@@ -58,7 +58,7 @@ const compute = (
     const count = countAt(set, side), size = Math.min(batch, count);
     const encode = yield* openEncoder(weights, { side, tiles }, size);
     const row = cells * tower.width, out = levels.map(() => new Float32Array(count * row));
-    const report = yield* startProgress({ stage: label, total: count, unit: "pictures" });
+    const report = yield* startProgress({ stage: label, total: count, unit: "images" });
     for (let from = 0; from < count; from += size) {
       const first = Math.min(from, count - size); // the last batch reaches back so that it is full
       const got = yield* encode(pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)));
@@ -75,12 +75,12 @@ export type FeatureError = CheckpointError | DiskError | UploadError;
 
 /** Features of a set at one resolution, from the cache where they are. A damaged file is computed again. */
 export const featuresOf = (
-  set: PictureSet,
+  set: ImageSet,
   weights: VisionWeights,
   options: FeatureOptions,
 ): Effect.Effect<FeatureSet, FeatureError, Device> =>
   Effect.gen(function* () {
-    // what whole pictures were known by before there were tiles stays
+    // what whole images were known by before there were tiles stays
     const { side, tiles = 1 } = options, { levels } = weights.tower, tiled = tiles === 1 ? {} : { tiles };
     const key = hashOf({ scenes: set.hash, weights: weights.hash, side, levels, ...tiled });
     const path = `${options.cache}/${key.slice(0, 24)}.safetensors`;
@@ -113,7 +113,7 @@ export const gatherFeatures = (set: FeatureSet, indices: readonly number[]): rea
     return ndarray("f32", [indices.length, set.cells, set.width], out);
   });
 
-/** The average picture: the mean over scenes of every cell, one `[1, cells, channels]` per level. */
+/** The average image: the mean over scenes of every cell, one `[1, cells, channels]` per level. */
 export const meanFeatures = (set: FeatureSet): FeatureSet => {
   const row = set.cells * set.width;
   const means = set.levels.map(({ data }) => {

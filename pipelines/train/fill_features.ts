@@ -1,4 +1,4 @@
-/** Features of pictures that a store does not have yet: files are decoded in workers while the device encodes. */
+/** Features of images that a store does not have yet: files are decoded in workers while the device encodes. */
 import type { NdArray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream";
 import type { DataError } from "../base/data_error.ts";
 import type { Policy } from "../formats/read.ts";
 import { ImageError } from "../images/decode.ts";
-import type { PictureFile } from "../images/picture_files.ts";
+import type { ImageFile } from "../images/image_files.ts";
 import { openSquares } from "../images/squares.ts";
 import type { DiskError } from "../base/disk.ts";
 import { reportProgress, startProgress } from "../terminal/progress.ts";
@@ -14,45 +14,45 @@ import type { EncoderViews } from "../vision/tower.ts";
 import type { VisionWeights } from "../vision/weights.ts";
 import { openEncoder } from "./encoder.ts";
 import { theRanks } from "../ranks/ranks.ts";
-import type { NewRow, PictureRefusal } from "./feature_rows.ts";
+import type { ImageRefusal, NewRow } from "./feature_rows.ts";
 import type { FeatureStore } from "./feature_store.ts";
 import { stackedPixels } from "../images/pixels.ts";
 import type { UploadError } from "../weights/lazy.ts";
 
 /** How a store is filled. */
 export interface FillOptions {
-  /** Pictures per submit. */
+  /** Images per submit. */
   readonly batch: number;
   /** Workers that decode; as many as cores if absent. */
   readonly workers?: number;
-  /** What happens at a picture that cannot be decoded: `stop` (the default), or `skip`, which notes and counts it. */
+  /** What happens at an image that cannot be decoded: `stop` (the default), or `skip`, which notes and counts it. */
   readonly policy?: Policy;
   /** What the progress line says. */
   readonly label: string;
 }
 
-/** What became of the pictures. */
+/** What became of the images. */
 export interface FillReport {
-  /** Different pictures. */
-  readonly pictures: number;
-  /** Pictures whose features were computed now. */
+  /** Different images. */
+  readonly images: number;
+  /** Images whose features were computed now. */
   readonly computed: number;
-  /** Pictures that cannot be decoded. */
-  readonly refused: readonly PictureRefusal[];
+  /** Images that cannot be decoded. */
+  readonly refused: readonly ImageRefusal[];
 }
 
 /** What filling can fail with. */
 export type FillError = DataError | DiskError | ImageError | UploadError;
 
-type Decoded = { readonly content: string; readonly rgb: Uint8Array } | PictureRefusal;
+type Decoded = { readonly content: string; readonly rgb: Uint8Array } | ImageRefusal;
 
-const refusalOf = (content: string, { reason, got }: ImageError): PictureRefusal => ({
+const refusalOf = (content: string, { reason, got }: ImageError): ImageRefusal => ({
   content,
   reason,
   got,
 });
 
-const errorOf = (name: string, { reason, got }: PictureRefusal): ImageError =>
+const errorOf = (name: string, { reason, got }: ImageRefusal): ImageError =>
   new ImageError({
     op: `decode ${name}`,
     got,
@@ -77,13 +77,13 @@ const rowsOf = (levels: readonly NdArray[], contents: readonly string[]): readon
  */
 export const fillFeatures = (
   store: FeatureStore,
-  pictures: readonly PictureFile[],
+  images: readonly ImageFile[],
   weights: VisionWeights,
   views: EncoderViews,
   { batch, policy = "stop", label, workers = navigator.hardwareConcurrency }: FillOptions,
 ): Effect.Effect<FillReport, FillError, Device> =>
   Effect.scoped(Effect.gen(function* () {
-    const files = new Map(pictures.map((picture) => [picture.content, picture]));
+    const files = new Map(images.map((image) => [image.content, image]));
     const noted = () =>
       [...files.keys()].flatMap((content) => {
         const refusal = store.refusal(content);
@@ -103,8 +103,8 @@ export const fillFeatures = (
     if (missing.length > 0) {
       const decode = yield* openSquares({ side: views.side, workers });
       const encode = yield* openEncoder(weights, views, batch);
-      const report = yield* startProgress({ stage: label, total: missing.length, unit: "pictures" });
-      const decoded = ({ content, name, load }: PictureFile): Effect.Effect<readonly Decoded[], FillError> =>
+      const report = yield* startProgress({ stage: label, total: missing.length, unit: "images" });
+      const decoded = ({ content, name, load }: ImageFile): Effect.Effect<readonly Decoded[], FillError> =>
         isOpen(content)
           ? Effect.flatMap(load, (bytes) => decode({ file: name, bytes })).pipe(
             Effect.map((rgb): readonly Decoded[] => [{ content, rgb }]),
@@ -135,5 +135,5 @@ export const fillFeatures = (
         Stream.runForEach(stored),
       );
     }
-    return { pictures: files.size, computed, refused: noted() };
+    return { images: files.size, computed, refused: noted() };
   }));

@@ -17,11 +17,11 @@ export const visionTower: VisionTower = {
   levels: [2, 4],
 };
 
-/** What the encoder sees of a picture. */
+/** What the encoder sees of an image. */
 export interface EncoderViews {
-  /** Side of the whole picture in pixels. */
+  /** Side of the whole image in pixels. */
   readonly side: number;
-  /** 1: the picture as a whole; more: a thumbnail, then so many tiles per side. */
+  /** 1: the image as a whole; more: a thumbnail, then so many tiles per side. */
   readonly tiles: number;
 }
 
@@ -31,7 +31,7 @@ export const cellsOf = ({ config }: VisionTower, { side, tiles }: EncoderViews):
   return tiles === 1 ? cells : (1 + tiles * tiles) * cells;
 };
 
-/** Feature levels `[b, views cells, c]` of pictures `[b, side, side, 3]`, the views of a picture one after the other. */
+/** Feature levels `[b, views cells, c]` of images `[b, side, side, 3]`, the views of an image one after the other. */
 export const encodedViews = (
   { config, levels }: VisionTower,
   { tiles }: EncoderViews,

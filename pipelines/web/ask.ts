@@ -7,7 +7,7 @@ import { mapFigure } from "./maps.ts";
 
 const form = byId<PageControl>("ask"), question = byId<PageControl>("question");
 const status = byId("status"), answer = byId("answer"), facts = byId("facts"), panels = byId("maps");
-const picker = byId("tokens"), picture = byId<PageControl>("picture"), drop = byId("drop");
+const picker = byId("tokens"), preview = byId<PageControl>("preview"), drop = byId("drop");
 const button = byId<PageControl>("submit"), grid = byId<PageControl>("layout");
 const device = byId<PageControl>("device"), progress = byId<PageProgress>("progress");
 const trouble = byId("trouble"), results = byId("results");
@@ -27,7 +27,7 @@ const update = (): void => {
 };
 
 const drawMaps = (): void => {
-  panels.replaceChildren(...(maps[chosen] ?? []).map((map) => mapFigure(picture, map, grid.checked)));
+  panels.replaceChildren(...(maps[chosen] ?? []).map((map) => mapFigure(preview, map, grid.checked)));
   for (const [i, one] of [...picker.children].entries()) {
     one.setAttribute("aria-pressed", String(i === chosen));
   }
@@ -58,12 +58,12 @@ const suggest = (questions: readonly string[]): void =>
   ));
 
 const show = (blob: Blob, title: string): void => {
-  URL.revokeObjectURL(picture.src);
+  URL.revokeObjectURL(preview.src);
   image = blob;
-  picture.src = URL.createObjectURL(blob);
-  picture.alt = title;
+  preview.src = URL.createObjectURL(blob);
+  preview.alt = title;
   drop.dataset.filled = "yes";
-  picture.hidden = false;
+  preview.hidden = false;
   clear();
   update();
 };

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream";
 import { looksAt } from "../ask/looks.ts";
 import { fromEither } from "../base/bridge.ts";
 import { type GenerationError, type Generator, openGenerator } from "../generate/generator.ts";
-import { pixelsOfPicture } from "../images/pixels.ts";
+import { pixelsOfImage } from "../images/pixels.ts";
 import { askedAbout } from "../text/image_mark.ts";
 import type { TemplateError } from "../text/template.ts";
 import type { UploadError } from "../weights/lazy.ts";
@@ -70,7 +70,7 @@ export const openAsker = (model: PageModel): Effect.Effect<Asker, never, Scope.S
     const generators = new Map<number, Generator>();
     const promptOf = (question: string) => fromEither(speech.prompt(askedAbout(speech.asked(question), 1)));
     const given = (rgb: Uint8Array): Readonly<Record<string, NdArray>> => ({
-      images: pixelsOfPicture(rgb, about.bridge.resolution),
+      images: pixelsOfImage(rgb, about.bridge.resolution),
     });
     const generatorFor = (prompt: number, ends: readonly number[]) =>
       Effect.gen(function* () {

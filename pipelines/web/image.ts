@@ -1,5 +1,5 @@
 /** Images as the model reads them: decoded by the browser, resampled by our own arithmetic. */
-import { type Picture, squareBicubic } from "../images/bicubic.ts";
+import { type RgbImage, squareBicubic } from "../images/bicubic.ts";
 import { resampleArea } from "../images/resample.ts";
 import { drawingOf } from "./dom.ts";
 
@@ -7,7 +7,7 @@ import { drawingOf } from "./dom.ts";
 const LONGEST = 4096;
 
 /** The pixels of an image: upright, on white, rows of RGB bytes. Rejects for a file that the browser does not decode. */
-export const pixelsOfImage = async (image: Blob): Promise<Picture> => {
+export const pixelsOfImage = async (image: Blob): Promise<RgbImage> => {
   const bitmap = await createImageBitmap(image).catch(() => {
     throw new Error(
       "this file is not an image that the browser reads: choose a JPEG, PNG, WebP, GIF or AVIF",

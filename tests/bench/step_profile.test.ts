@@ -1,4 +1,4 @@
-/** The profile of a step: beside its time, as text, JSON and a picture. */
+/** The profile of a step: beside its time, as text, JSON and an image. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type StepRun } from "../../bench/step_report.ts";

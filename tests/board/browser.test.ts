@@ -61,8 +61,8 @@ test("lists runs with their status, and draws curves of the one that is looked a
   assert.match(await row.innerText(), /12\s/, "device memory");
   assert.is(await page.locator("#charts figure").count(), 3, "loss, steps a second, device memory");
   assert.is(await drawnPaths(), 2, "a curve for each arm");
-  const picture = page.locator("#details img").first();
-  await picture.scrollIntoViewIfNeeded();
+  const image = page.locator("#details img").first();
+  await image.scrollIntoViewIfNeeded();
   await page.waitForFunction(() =>
     // deno-lint-ignore no-explicit-any
     (globalThis as any).document.querySelector("#details img").naturalWidth === 1

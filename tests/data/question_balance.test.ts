@@ -1,5 +1,5 @@
 /**
- * What can be answered without a picture. Every template is asked over thousands of scenes; the most frequent answer,
+ * What can be answered without an image. Every template is asked over thousands of scenes; the most frequent answer,
  * of the template and of the very same words, is fitted on one half and tried on the other, and has to be near chance.
  */
 import { suite } from "uvu";

@@ -8,7 +8,7 @@ import { PickleFault, unpickle } from "../../pipelines/formats/pickle.ts";
 import { formats } from "../../pipelines/formats/formats.ts";
 import { addVerdict, emptyReport, verdictsOf } from "../../pipelines/formats/read.ts";
 import { bytesSource } from "../../pipelines/formats/source.ts";
-import { MOST_ENCODED, spotBytes } from "../../pipelines/images/picture_files.ts";
+import { MOST_ENCODED, spotBytes } from "../../pipelines/images/image_files.ts";
 import { parseMixture } from "../../pipelines/mixtures/mixture_config.ts";
 import { openMixture } from "../../pipelines/mixtures/mixture_open.ts";
 import { makeScenes } from "../../pipelines/scenes/shards/make.ts";

@@ -91,7 +91,7 @@ test("nothing leaks a held-out concept: no word of its names, no kind of it and 
   }
 });
 
-test("the tables are what the pictures measure", async () => {
+test("the tables are what the images measure", async () => {
   for (const style of shipped) {
     const drawings = await Effect.runPromise(openDrawings(style));
     for (const { id, slug, emoji, name } of concepts.filter((c) => c.id >= 48 && c.id % 61 === 0)) {
@@ -137,7 +137,7 @@ test("colours that dominate are those that people name", () => {
   for (const [[r, g, b], name] of terms) assert.is(termOf(r, g, b), name);
 });
 
-test("likeness: the same picture, mirrored or not, is alike; another is not", () => {
+test("likeness: the same image, mirrored or not, is alike; another is not", () => {
   const make = (colour: (x: number, y: number) => readonly [number, number, number]): Raster => {
     const rgba = new Uint8Array(40 * 40 * 4);
     for (let p = 0; p < 1600; p++) rgba.set([...colour(p % 40, Math.floor(p / 40)), 255], p * 4);

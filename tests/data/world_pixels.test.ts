@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DataConfig, fullData } from "../../pipelines/scenes/config.ts";
 import { paintCoverage, paintSprite } from "../../pipelines/scenes/paint.ts";
-import { levelFor, packerOf, storeOf } from "../../pipelines/scenes/picture_pack.ts";
+import { levelFor, packerOf, storeOf } from "../../pipelines/scenes/sprite_pack.ts";
 import { plateFonts } from "../../pipelines/scenes/plate_fonts.ts";
 import {
   div255,
@@ -147,10 +147,10 @@ test("letters have their height, keep to their plate and stand out in every type
   }
 });
 
-const picture = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.nat());
+const image = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), fc.nat());
 
-property(test, "a picture scaled by areas keeps its mean, and one scaled to itself is itself", [
-  picture,
+property(test, "an image scaled by areas keeps its mean, and one scaled to itself is itself", [
+  image,
   fc.integer({ min: 1, max: 24 }),
   fc.integer({ min: 1, max: 24 }),
 ], ([w, h, key], a, b) => {
@@ -221,7 +221,7 @@ test("files with opacity: trimmed to what is visible, colours multiplied", async
 
 test("a store gives what was packed, holds no more than its room, and knows what it lacks", () => {
   const packer = packerOf(), rng = rngOf("store");
-  const pictures = Array.from(
+  const images = Array.from(
     { length: 20 },
     (_, i) => ({
       width: 8,
@@ -229,14 +229,14 @@ test("a store gives what was packed, holds no more than its room, and knows what
       data: Uint8Array.from({ length: 8 * (i + 1) }, () => rng.below(256)),
     }),
   );
-  pictures.forEach((p, i) => packer.add(`p${i}`, p));
+  images.forEach((p, i) => packer.add(`p${i}`, p));
   const pack = packer.pack(), store = storeOf([pack], 200);
   for (let k = 0; k < 200; k++) {
     const i = rng.below(20);
-    assert.equal(store.get(`p${i}`), pictures[i]);
+    assert.equal(store.get(`p${i}`), images[i]);
   }
   assert.is(store.get("p20"), undefined);
-  assert.throws(() => painterOf([pack], small).paint(sampleScene(small, "eval", 0)), /no picture/);
+  assert.throws(() => painterOf([pack], small).paint(sampleScene(small, "eval", 0)), /no image/);
 });
 
 test.run();

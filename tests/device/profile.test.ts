@@ -1,4 +1,4 @@
-/** Profiles: times joined with work, against ceilings, on both devices; and their pictures. */
+/** Profiles: times joined with work, against ceilings, on both devices; and their images. */
 import { Effect } from "effect";
 import * as cs from "@chain-of-sight/core";
 import {
@@ -73,7 +73,7 @@ const devices: readonly (readonly [string, () => Promise<Context.Context<Device>
 ];
 
 for (const [name, opened] of devices) {
-  test(`a program is profiled against the ceilings of its device, as text and pictures: ${name}`, async () => {
+  test(`a program is profiled against the ceilings of its device, as text and images: ${name}`, async () => {
     const service = Context.get(await opened(), theDevice());
     const plan = compile({ outputs: outputs() }, service.profile);
     const [timed, ceilings] = await Effect.runPromise(Effect.provide(

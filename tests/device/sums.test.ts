@@ -90,7 +90,7 @@ const cases: readonly Case[] = [
     exact: () => 2 ** 18 * term(0) ** 2,
   },
   {
-    name: "average of a picture",
+    name: "average of an image",
     arrays: [along([1, 256, 256, 1], 0)],
     build: (x) => cs.averagePool2d([256, 256])(x!),
     exact: () => term(0),

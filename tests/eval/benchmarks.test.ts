@@ -281,7 +281,7 @@ files("that repeat an id are refused when they meet the questions", () => {
 
 const evaluations = suite("evaluations");
 
-evaluations("the interval is that of pictures, parts add up, and a comparison is paired", () => {
+evaluations("the interval is that of images, parts add up, and a comparison is paired", () => {
   const of = right(benchmarkNamed("gqa"));
   const records = Array.from({ length: 40 }, (_, i): BenchmarkRecord => ({
     kind: "exact",

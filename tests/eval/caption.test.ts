@@ -121,13 +121,13 @@ captions("the order of words counts", () => {
   assert.ok(captionCredit(item("", ["a b c"]).record, "c b a") < 1);
 });
 
-captions("references count for CIDEr-D: a word of every picture weighs nothing", () => {
+captions("references count for CIDEr-D: a word of every image weighs nothing", () => {
   const [first] = ciderD([item("cat", ["cat"]), item("cat", ["cat"])].map(tokenized));
   assert.is(first, 0);
   assert.equal(ciderD([tokenized(item("a cat", ["a cat"]))]), [0]);
 });
 
-captions("pictures without references are refused by id, and give no credit", () => {
+captions("images without references are refused by id, and give no credit", () => {
   const error = left(scoreCaptions([...five, item("a", [], "x7")]));
   assert.is(error._tag, "EvalError");
   assert.equal(error.ids, ["x7"]);

@@ -158,7 +158,7 @@ choice("SEED-Bench: dimensions 1 to 9 are images", () => {
   close(values["dimension/1"], 0.5);
 });
 
-choice("ScienceQA: pictures, hints, subjects, grades", () => {
+choice("ScienceQA: images, hints, subjects, grades", () => {
   const item = (more: Partial<ChoiceRecord>, answer: string) => ({ record: record(more), answer });
   const { values } = scoreScienceQa([
     item({ image: "a", category: "natural science", grade: 3 }, "C"),

@@ -30,7 +30,7 @@ const withImages = fc.array(fc.nat(8), { minLength: 2 }).map((images) =>
 
 property(
   controls,
-  "shuffled: no question keeps its picture, pictures stay together, the set of pictures is the same",
+  "shuffled: no question keeps its image, images stay together, the set of images is the same",
   [withImages, fc.integer()],
   (records, seed) => {
     const shuffled = right(shuffledImages(records, seed));
@@ -67,7 +67,7 @@ property(
   },
 );
 
-controls("shuffled: another seed, another exchange; one picture cannot be exchanged; none need not", () => {
+controls("shuffled: another seed, another exchange; one image cannot be exchanged; none need not", () => {
   const records = Array.from({ length: 30 }, (_, i) => exact(String(i), "x", undefined, `p${i}`));
   assert.not.equal(right(shuffledImages(records, 1)), right(shuffledImages(records, 2)));
   assert.equal(left(shuffledImages([exact("1", "x", undefined, "p"), exact("2", "y")], 1)).ids, ["1", "2"]);

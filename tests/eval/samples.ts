@@ -9,7 +9,7 @@ import { letterOf } from "../../pipelines/text/prompts.ts";
 const word = fc.constantFrom("cat", "dog", "horse", "tree", "lamp", "kite", "house", "river");
 const phrase = fc.array(word, { minLength: 4, maxLength: 6 }).map((w) => w.join(" "));
 
-/** Questions of a benchmark, with pictures two to each and unique ids. */
+/** Questions of a benchmark, with images two to each and unique ids. */
 export const recordsFor = (of: Benchmark): fc.Arbitrary<readonly BenchmarkRecord[]> => {
   const base = (i: number) => ({
     id: String(i + 1),

@@ -172,7 +172,7 @@ const tokensOf = (of: Layout, params: Tree<NdArray>, features: readonly NdArray[
   })[0]!;
 };
 
-property(test, "at twice the resolution, an enlarged picture gives the tokens that it gave before", [
+property(test, "at twice the resolution, an enlarged image gives the tokens that it gave before", [
   layouts(),
 ], (from) => {
   const grid = from.resolution / from.patch, params = drawn(from);
@@ -190,7 +190,7 @@ property(test, "at twice the resolution, an enlarged picture gives the tokens th
   );
 }, { runs: 6 });
 
-property(test, "on a picture of one colour, every child window gives the tokens of its parent", [
+property(test, "on an image of one colour, every child window gives the tokens of its parent", [
   layouts(),
   growths,
 ], (from, growth) => {

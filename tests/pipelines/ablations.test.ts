@@ -201,7 +201,7 @@ graphs("what arms have in common is one job, in one family and between families"
   const shared = scaling.filter(({ key }) => keys.has(key));
   assert.is(countOf(shared, "pretrain"), 3);
   assert.is(countOf(shared, "evaluate"), 5 * 3, "five rows of both tables are one model");
-  assert.ok(main.some(({ pictures }) => pictures?.tiles === 2), "tiles are features of their own");
+  assert.ok(main.some(({ images }) => images?.tiles === 2), "tiles are features of their own");
 });
 
 graphs(

@@ -15,11 +15,11 @@ import { loadPhoto } from "../../pipelines/ask/photo.ts";
 import { tokenizerFor } from "../../pipelines/stages/encoding.ts";
 import { right } from "../support/either.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import { imageAt } from "../../pipelines/images/picture_set.ts";
+import { imageAt } from "../../pipelines/images/image_set.ts";
 import { renderDataset } from "../../pipelines/scenes/workers.ts";
 import { openAnswerer } from "../../pipelines/stages/answer.ts";
 import { featuresOf } from "../../pipelines/train/features.ts";
-import { pixelsOfPicture } from "../../pipelines/images/pixels.ts";
+import { pixelsOfImage } from "../../pipelines/images/pixels.ts";
 import { loadVision, shippedWeights } from "../../pipelines/vision/weights.ts";
 import { load, save } from "../../pipelines/weights/checkpoint.ts";
 import { readLazies } from "../../pipelines/weights/lazy.ts";
@@ -126,7 +126,7 @@ test("a benchmark's prompt is asked, and what its score reads is said", async ()
   assert.match(choices.err, "--benchmark mmbench, whose questions have choices");
 });
 
-test("an answer is what evaluation would write about the same picture", async () => {
+test("an answer is what evaluation would write about the same image", async () => {
   const set = await Effect.runPromise(
     renderDataset(config.world!.data, "eval", 1, { sides: [224], cache: caches.scenes }),
   );
@@ -135,7 +135,7 @@ test("an answer is what evaluation would write about the same picture", async ()
   Deno.writeFileSync(`${folder}/scene.png`, scene);
   await onCpu(Effect.scoped(Effect.gen(function* () {
     const read = yield* loadPhoto(`${folder}/scene.png`, 224, 224);
-    assert.equal(read.bytes, bytes, "a picture of the right side is left as it is");
+    assert.equal(read.bytes, bytes, "an image of the right side is left as it is");
     const { bridge, parts, writer } = yield* loadTrained(run), tokenizer = tokenizerFor(config.world!);
     const { vision: _, ...params } = writer.params as unknown as Record<string, never>;
     const answer = yield* openAnswerer({
@@ -154,7 +154,7 @@ test("an answer is what evaluation would write about the same picture", async ()
       label: "features",
     });
     for (const prompt of ["is there a cow", "how many apples"]) {
-      const [wanted] = yield* answer(features, [{ picture: 0, prompt, tokens: 4 }]);
+      const [wanted] = yield* answer(features, [{ imageIndex: 0, prompt, tokens: 4 }]);
       const told: string[] = [];
       const got = yield* ask(
         { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 4 },
@@ -170,7 +170,7 @@ test("an answer is what evaluation would write about the same picture", async ()
         beams: 1,
       }, () => {});
       assert.is(beams.answer, wanted, "one beam is greedy");
-      // two beams see the picture twice: what they find is at least as likely, so greedy is found where it is best
+      // two beams see the image twice: what they find is at least as likely, so greedy is found where it is best
       const asking = { checkpoint: run, images: [`${folder}/scene.png`], question: prompt, tokens: 1 };
       const two = yield* ask({ ...asking, beams: 2 }, () => {}), one = yield* ask(asking, () => {});
       assert.is(two.answer, one.answer, "of one token, the likeliest is the best");
@@ -216,8 +216,8 @@ test("looks add up: windows to shares, patches to windows, scales to no more tha
   await onCpu(Effect.scoped(Effect.gen(function* () {
     const { writer, bridge, parts, speech } = yield* loadTrained(run);
     const layout = windowsOf(bridge, parts.tower);
-    const picture = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
-    const given = { images: pixelsOfPicture(picture.bytes, 224) };
+    const loaded = yield* loadPhoto(photo, 224, 448), answer = [5, 9, 7];
+    const given = { images: pixelsOfImage(loaded.bytes, 224) };
     const looks = yield* looksAt(writer, layout, {
       prompt: right(speech.prompt("<image>is there a cow")).ids,
       answer,
@@ -282,7 +282,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
     assert.ok("hint" in error, String(error));
     return (error as Error).message;
   };
-  Deno.writeTextFileSync(`${folder}/words.txt`, "not a picture");
+  Deno.writeTextFileSync(`${folder}/words.txt`, "not an image");
   Deno.mkdirSync(`${folder}/empty`);
   assert.match(
     await said({ checkpoint: `${folder}/nowhere` }),
@@ -292,7 +292,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   assert.match(await said({ checkpoint: photo }), /got a file; expected the directory of a run/);
   assert.match(await said({ arm: "other" }), /no trained arm other; expected one of tiny/);
   assert.match(await said({ images: [`${folder}/nothing.jpg`] }), /no such file/);
-  assert.match(await said({ images: [`${folder}/words.txt`] }), /13 bytes that are no picture/);
+  assert.match(await said({ images: [`${folder}/words.txt`] }), /13 bytes that are no image/);
   assert.match(await said({ question: " ? " }), /the question " \? "; expected words/);
   assert.match(await said({ question: "is <image> as <image>" }), /2 marks <image> for 1 images/);
   assert.match(
@@ -307,7 +307,7 @@ test("what cannot be asked is said in one paragraph, and exits with 1", async ()
   );
   const half = Deno.readFileSync(photo);
   Deno.writeFileSync(`${folder}/half.jpg`, half.subarray(0, half.length >> 1));
-  assert.match(await said({ images: [`${folder}/half.jpg`] }), /no picture/);
+  assert.match(await said({ images: [`${folder}/half.jpg`] }), /no image/);
   assert.equal([added("a", "a cow"), added("", "a"), added("a c", "an ox")], [" cow", "a", "\nan ox"]);
   const shown = await command("--checkpoint", `${folder}/empty`, "--image", photo, "--question", "x");
   assert.is(shown.code, 1);

@@ -10,7 +10,7 @@ import { cardCodec, cardText } from "../../pipelines/ask/card.ts";
 import { shippedModel } from "../../pipelines/ask/shipped.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { iou } from "../../pipelines/records/box.ts";
-import { imageAt } from "../../pipelines/images/picture_set.ts";
+import { imageAt } from "../../pipelines/images/image_set.ts";
 import { readJson } from "../../pipelines/runs/run_directory.ts";
 import { questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { renderDataset } from "../../pipelines/scenes/workers.ts";

@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { sha256 } from "../../pipelines/base/hash.ts";
-import { clipPixels, type Picture, squareBicubic } from "../../pipelines/images/bicubic.ts";
+import { clipPixels, type RgbImage, squareBicubic } from "../../pipelines/images/bicubic.ts";
 
-const picture = (width: number, height: number): Picture => {
+const image = (width: number, height: number): RgbImage => {
   const rgb = new Uint8Array(width * height * 3);
   for (let i = 0; i < rgb.length; i++) {
     const c = i % 3, x = Math.floor(i / 3) % width, y = Math.floor(i / 3 / width);
@@ -27,14 +27,14 @@ const test = suite("bicubic squares");
 
 test("are those of Pillow, smaller, larger and of other proportions", () => {
   for (const [width, height, side, hash, first] of pillow) {
-    const got = squareBicubic(picture(width, height), side);
+    const got = squareBicubic(image(width, height), side);
     assert.equal([...got.slice(0, first.length)], [...first], `${width} x ${height} to ${side}`);
     assert.is(sha256(got), hash, `${width} x ${height} to ${side}`);
   }
 });
 
 test("become CLIP's numbers", () => {
-  const flat: Picture = {
+  const flat: RgbImage = {
     width: 3,
     height: 2,
     rgb: Uint8Array.from({ length: 18 }, (_, i) => [255, 0, 128][i % 3]!),
@@ -49,11 +49,11 @@ test("become CLIP's numbers", () => {
   data.forEach((x, i) => assert.ok(Math.abs(x - want[i % 3]!) < 1e-6));
 });
 
-test("refuse bytes that are no such picture", () => {
+test("refuse bytes that are no such image", () => {
   assert.throws(() => squareBicubic({ width: 2, height: 2, rgb: new Uint8Array(11) }, 2), RangeError);
   assert.throws(() => squareBicubic({ width: 0, height: 2, rgb: new Uint8Array(0) }, 2), RangeError);
-  assert.throws(() => squareBicubic(picture(2, 2), 0), RangeError);
-  assert.throws(() => squareBicubic(picture(2, 2), 1.5), RangeError);
+  assert.throws(() => squareBicubic(image(2, 2), 0), RangeError);
+  assert.throws(() => squareBicubic(image(2, 2), 1.5), RangeError);
 });
 
 test.run();

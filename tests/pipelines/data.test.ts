@@ -18,7 +18,7 @@ import { countsOf, type Scene, sceneCodec } from "../../pipelines/scenes/record.
 import { regionWeights } from "../../pipelines/scenes/regions.ts";
 import { resampleArea } from "../../pipelines/images/resample.ts";
 import { sampleScene, sampleScenes } from "../../pipelines/scenes/scene.ts";
-import { imageAt } from "../../pipelines/images/picture_set.ts";
+import { imageAt } from "../../pipelines/images/image_set.ts";
 import { negativeKinds, type PresenceQuestion, questionsOf } from "../../pipelines/scenes/tasks.ts";
 import { renderDataset, type RenderOptions, renderWith } from "../../pipelines/scenes/workers.ts";
 import { property } from "../support/property.ts";

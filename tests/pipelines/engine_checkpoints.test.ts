@@ -141,7 +141,7 @@ test("killed while it fine-tunes with LoRA and resumed, it is the uninterrupted 
 });
 
 test("it answers, and what is exported has the same logits when it is read back", async () => {
-  const image = `${folder}/pictures/shape_0001.png`, out = `${folder}/out`;
+  const image = `${folder}/images/shape_0001.png`, out = `${folder}/out`;
   await Effect.runPromise(
     Effect.scoped(Effect.gen(function* () {
       const asked = {

@@ -25,11 +25,11 @@ const test = suite("object size");
 const config = ablation("object-size", "small", { seeds: [1] });
 const text = trainsOf(config.base).at(-1)!.data as SceneRows;
 
-test("four arms share one pre-training; either resolution has its pictures, and the control is evaluated", () => {
+test("four arms share one pre-training; either resolution has its images, and the control is evaluated", () => {
   const jobs = jobGraph(experimentsIn(config), madeBy("a device"));
   const count = (stage: string): number => jobs.filter((job) => job.name === stage).length;
   assert.equal(["pretrain", "expand", "finetune", "evaluate"].map(count), [1, 4, 4, 4]);
-  const seen = jobs.flatMap(({ kind, pictures: p }) => kind === "features" ? [`${p!.split} ${p!.side}`] : []);
+  const seen = jobs.flatMap(({ kind, images: p }) => kind === "features" ? [`${p!.split} ${p!.side}`] : []);
   assert.equal(
     seen.toSorted(),
     ["eval 224", "eval 448", "finetune 224", "finetune 448", "large-objects 224", "large-objects 448"]

@@ -182,13 +182,13 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
   let asked = 0;
   const perfect = (
     _: FeatureSet,
-    askings: readonly { readonly picture: number; readonly prompt: string }[],
+    askings: readonly { readonly imageIndex: number; readonly prompt: string }[],
   ) => {
     asked += askings.length;
-    return Effect.succeed(askings.map((a) => truth.get(`${a.picture} ${a.prompt}`) ?? "yes"));
+    return Effect.succeed(askings.map((a) => truth.get(`${a.imageIndex} ${a.prompt}`) ?? "yes"));
   };
-  const answers = (pictureOf: (scene: number) => number) =>
-    Effect.runPromise(answerAll(perfect, features, all, () => 4, pictureOf));
+  const answers = (imageOf: (scene: number) => number) =>
+    Effect.runPromise(answerAll(perfect, features, all, () => 4, imageOf));
   const seen = await answers((s) => s);
   asked = 0;
   const blind = await answers(() => 0);
@@ -209,7 +209,7 @@ test("a perfect answerer scores 1, beats both controls, and asks a blind questio
   assert.equal(evaluationCodec.decode(JSON.parse(JSON.stringify(result))), E.right(result));
 });
 
-test("the average picture", () => {
+test("the average image", () => {
   const set = {
     ...featuresFor(2, 1, 2),
     levels: [f32([2, 1, 2], [1, 2, 3, 6]), f32([2, 1, 2], [0, 0, 1, 1])],
@@ -257,7 +257,7 @@ for (
     ) as Tree<LazyArray>;
     const features = featuresFor(4, cells, 128);
     const askings = ["is there a cow", "how many cars", "where is the apple"].flatMap((prompt, k) =>
-      [0, 1, 2].map((picture) => ({ picture, prompt, tokens: k === 2 ? 4 : 1 }))
+      [0, 1, 2].map((imageIndex) => ({ imageIndex, prompt, tokens: k === 2 ? 4 : 1 }))
     );
     const answers = await run(Effect.scoped(Effect.gen(function* () {
       const open = (batch: number) =>

@@ -144,7 +144,7 @@ const reached = (bridge: Bridge, cell: number): readonly number[] => {
   );
 };
 
-test("a token sees its own region alone, or the whole picture", () => {
+test("a token sees its own region alone, or the whole image", () => {
   const corner = 3 * 4 + 1; // cell (3, 1): the lower left quarter
   assert.equal(reached(bridgeHere({ kind: "token-packer", region: 2, levels: 2 }), corner), [2]);
   assert.equal(reached(bridgeHere({ kind: "pixel-shuffle", ratio: 2 }), corner), [2]);

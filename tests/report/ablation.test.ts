@@ -127,7 +127,7 @@ test("every number has its artefact, and the artefact its hashes and command", a
   assert.match(page, /href="#source-1">\[1–6\]/);
 });
 
-test("without the store the numbers stay, and curves and pictures are left out", async () => {
+test("without the store the numbers stay, and curves and images are left out", async () => {
   await ablation(`${folder}/alone`);
   await Deno.writeTextFile(`${folder}/alone/record.json`, JSON.stringify({ ...record, store: "../gone" }));
   const report = await Effect.runPromise(readReport(`${folder}/alone`));

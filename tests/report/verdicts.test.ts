@@ -40,7 +40,7 @@ property(
 
 property(
   rule,
-  "what is decided needs the whole interval, every seed and the pictures",
+  "what is decided needs the whole interval, every seed and the images",
   [evidence],
   ({ ends: [low, high], bySeed, bound, sees }) => {
     const { verdict } = judge({ low, high, bySeed, bound, sees });
@@ -231,7 +231,7 @@ known("no difference, seeds apart, floors and controls decide nothing", () => {
   assert.is(
     verdictFor({ [more]: [0.9, 0.9, 0.9], [few]: [0.5, 0.5, 0.5] }, 0.85),
     open,
-    "without the picture",
+    "without the image",
   );
   assert.is(verdictFor({ [more]: [0.9, 0.9, 0.9] }), open, "an arm is missing");
 });

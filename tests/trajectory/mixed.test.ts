@@ -62,7 +62,7 @@ const VOCABULARY = 16, ROWS = 8, TOKENS = 8, CELLS = 16, WIDTH = 8, STEPS = 400,
 /** Losses stay on the device for a window: a wait costs more than a step. */
 const ring = cs.metricRing(["loss"], WINDOW);
 
-/** Rows that count up from a token in strides that only the picture tells. */
+/** Rows that count up from a token in strides that only the image tells. */
 const countingBatch = (step: number): Record<string, cs.NdArray> => {
   const ids = new Int32Array(ROWS * TOKENS), features = new Float32Array(ROWS * CELLS * WIDTH);
   for (let b = 0; b < ROWS; b++) {

@@ -1,6 +1,6 @@
 /**
  * Every named configuration at the small size, through its stages on the CPU: a pre-training of some steps, the
- * expansion, and a fine-tuning of some. Four pictures of one colour each, four answers: a model that does not look
+ * expansion, and a fine-tuning of some. Four images of one colour each, four answers: a model that does not look
  * cannot get below ln 4.
  */
 import {
@@ -31,8 +31,8 @@ import type { StepProgram } from "./suite.ts";
 const BLIND = Math.log(4);
 const COLOURS = [[1, -1, -1], [-1, 1, -1], [-1, -1, 1], [1, 1, -1]] as const;
 
-/** A picture of each colour, with some texture. */
-const pictures = (side: number): NdArray => {
+/** An image of each colour, with some texture. */
+const randomImages = (side: number): NdArray => {
   const data = new Float32Array(COLOURS.length * side * side * 3);
   COLOURS.forEach((colour, b) => {
     for (let i = 0; i < side * side; i++) {
@@ -42,7 +42,7 @@ const pictures = (side: number): NdArray => {
   return ndarray("f32", [COLOURS.length, side, side, 3], data);
 };
 
-/** A question, then its answer for each picture, which alone counts. */
+/** A question, then its answer for each image, which alone counts. */
 const texts = (question: number, answers: readonly number[]) => ({
   ids: i32([4, 2], answers.flatMap((answer) => [question, answer])),
   labels: i32([4, 2], answers.flatMap((answer) => [-100, answer])),
@@ -54,7 +54,7 @@ const OLD = texts(7, [20, 21, 22, 23]);
 /** Asked in fine-tuning: other answers about the same. */
 const NEW = texts(8, [21, 22, 23, 20]);
 
-/** A few steps on all four pictures at once. */
+/** A few steps on all four images at once. */
 const brief = (config: NamedConfig): NamedConfig => {
   const few = { batch: 4, textTokens: 2, warmup: 1 } as const;
   return {
@@ -94,7 +94,7 @@ const train = async (
   textAt: (step: number) => typeof OLD,
 ): Promise<Trained> => {
   const stepper = await make(programOf(config, stage, params)), losses: number[] = [];
-  const images = pictures(config[stage].resolution);
+  const images = randomImages(config[stage].resolution);
   for (let i = 0; i < config[stage].steps; i++) {
     losses.push((await stepper.step({ images, ...textAt(i) })).loss!);
   }

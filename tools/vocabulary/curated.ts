@@ -4,7 +4,7 @@ import { type Group, groups, type Theme, themes } from "../../pipelines/scenes/c
 
 /** One entry of the list. */
 export interface Entry {
-  /** Name of the picture. */
+  /** Name of the image. */
   readonly slug: string;
   /** What people call it. */
   readonly name: string;

@@ -10,7 +10,7 @@ export const vqaFile: SubmissionFormat = entryFormat({
   answer: "answer",
 });
 
-/** VizWiz: `[{image, answer}]`, ids are the names of the pictures (vizwiz.org). */
+/** VizWiz: `[{image, answer}]`, ids are the names of the images (vizwiz.org). */
 export const vizWizFile: SubmissionFormat = entryFormat({
   name: "vizwiz",
   file: "results.json",

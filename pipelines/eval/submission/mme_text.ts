@@ -1,4 +1,4 @@
-/** MME's result files: for each subtask a text of tab-separated lines, picture, question, truth, answer. */
+/** MME's result files: for each subtask a text of tab-separated lines, image, question, truth, answer. */
 import * as E from "fp-ts/lib/Either.js";
 import type { EvalError } from "../error.ts";
 import { groupBy } from "../report.ts";
@@ -27,7 +27,7 @@ const parsePart = (
     const cells = row.replace(/\r$/, "").split("\t");
     if (cells.length !== 4) {
       return E.left(
-        badFile(file, `${cells.length} cells`, "picture, question, truth, answer", [`line ${i + 1}`]),
+        badFile(file, `${cells.length} cells`, "image, question, truth, answer", [`line ${i + 1}`]),
       );
     }
     const id = ids.get(key(part, cells[0]!, cells[1]!));
@@ -43,7 +43,7 @@ const parsePart = (
 
 /**
  * The files `existence.txt` and so on that MME's calculation.py reads. Law: parsing gives back the answers, with tabs
- * and line ends as spaces; questions are told apart by subtask, picture and text.
+ * and line ends as spaces; questions are told apart by subtask, image and text.
  */
 export const mmeFiles: SubmissionFormat = {
   name: "mme",

@@ -6,7 +6,7 @@ import { structureEnd, TableFault } from "./thrift_check.ts";
 const columnNames = {
   caption: ["caption", "text", "TEXT", "txt"],
   url: ["url", "URL"],
-  picture: ["image", "jpg", "png", "webp"],
+  imageBytes: ["image", "jpg", "png", "webp"],
   id: ["id", "key", "image_id"],
 } as const;
 
@@ -110,7 +110,7 @@ const wantedOf = (paths: ReadonlyMap<string, Found>): readonly Wanted[] => {
     if (name === undefined) return [];
     const found = paths.get(name)!;
     if (found.element.num_children === undefined) return [{ kind, path: [name], found }];
-    if (kind !== "picture") throw new TableFault(`the column ${name}, which is a structure`);
+    if (kind !== "imageBytes") throw new TableFault(`the column ${name}, which is a structure`);
     const parts = (["bytes", "path"] as const).flatMap((part): readonly Wanted[] => {
       const inside = paths.get(`${name}\n${part}`);
       return inside === undefined || inside.element.num_children !== undefined
@@ -120,12 +120,12 @@ const wantedOf = (paths: ReadonlyMap<string, Found>): readonly Wanted[] => {
     if (parts[0]?.part !== "bytes") throw new TableFault(`the column ${name} without ${name}.bytes`);
     return parts;
   });
-  const { caption, url, picture } = columnNames, kinds = wanted.map(({ kind }) => kind);
-  if (!kinds.includes("caption") || !(kinds.includes("url") || kinds.includes("picture"))) {
+  const { caption, url, imageBytes } = columnNames, kinds = wanted.map(({ kind }) => kind);
+  if (!kinds.includes("caption") || !(kinds.includes("url") || kinds.includes("imageBytes"))) {
     const names = [...paths.keys()].filter((path) => !path.includes("\n"));
     throw new TableFault(
-      `the columns ${names.slice(0, 12).join(", ")}, without a text (${caption.join(", ")}) or a picture (${
-        [...url, ...picture].join(", ")
+      `the columns ${names.slice(0, 12).join(", ")}, without a text (${caption.join(", ")}) or an image (${
+        [...url, ...imageBytes].join(", ")
       })`,
     );
   }

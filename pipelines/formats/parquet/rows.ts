@@ -38,12 +38,12 @@ export const groupRows = (
         { cause },
       );
     }
-    if (leaf.kind !== "picture") columns[leaf.kind] = values.map((value) => textOf(value, leaf));
-    else if (leaf.part === undefined) columns.picture = values;
+    if (leaf.kind !== "imageBytes") columns[leaf.kind] = values.map((value) => textOf(value, leaf));
+    else if (leaf.part === undefined) columns.imageBytes = values;
     else if (leaf.part === "bytes") {
-      columns.picture = values.map((value) => value === undefined ? undefined : { bytes: value });
+      columns.imageBytes = values.map((value) => value === undefined ? undefined : { bytes: value });
     } else {
-      columns.picture = (columns.picture as readonly ({ readonly bytes: unknown } | undefined)[]).map((
+      columns.imageBytes = (columns.imageBytes as readonly ({ readonly bytes: unknown } | undefined)[]).map((
         held,
         row,
       ) => {
@@ -57,7 +57,7 @@ export const groupRows = (
 
 /** Buffers that are wholly of images: they are moved instead of copied. */
 export const buffersOf = (columns: Readonly<Partial<Record<ColumnKind, Column>>>): readonly ArrayBuffer[] => [
-  ...new Set((columns.picture ?? []).flatMap((held) => {
+  ...new Set((columns.imageBytes ?? []).flatMap((held) => {
     const bytes = held instanceof Uint8Array
       ? held
       : (held as { readonly bytes?: unknown } | undefined)?.bytes;

@@ -162,8 +162,7 @@ export const claims: readonly Claim[] = [
     paper:
       "Token-scaling table, mean of TextCaps and TextVQA: 80 tokens at 224 px 84.5, 80 tokens at 448 px " +
       "97.4, 336 tokens at 224 px 86.4.",
-    here:
-      "Needs signs to read, which the preset `gpu` has and `small` has not. Pictures of fine-tuning have " +
+    here: "Needs signs to read, which the preset `gpu` has and `small` has not. Images of fine-tuning have " +
       "224 px here where the paper has 448, and 112 where it has 224.",
     comparisons: [
       more("token-scaling", "readingAnls", "cos-20-20", "cos-20-20-at-112"),
@@ -238,7 +237,7 @@ export const claims: readonly Claim[] = [
       "The gain is of the bridge, not of the schedule alone: it scores more than rivals that grow as well.",
     paper: "Not in the tables that could be read: the resampler and a linear layer are the only rivals.",
     here: "pool-then-grow averages neighbours and then fewer of them; token-packer has queries from pooled " +
-      "pictures. At equal work and at equal steps.",
+      "images. At equal work and at equal steps.",
     comparisons: [
       more("bridges", "presenceF1", asMuch("cos-20-84"), asMuch("pool-then-grow-16-64")),
       more("bridges", "presenceF1", "cos-20-84", "token-packer-16-64"),

@@ -74,7 +74,7 @@ const RESAMPLES = 10_000;
 const armOf = ({ summary }: KeptAblation, name: string): ArmSummary | undefined =>
   summary.arms.find((arm) => arm.name === name);
 
-/** The better of two controls: the average picture, and the picture of another scene. NaN where one was not scored. */
+/** The better of two controls: the average image, and the image of another scene. NaN where one was not scored. */
 export const controlOf = ({ controls }: ArmSummary, score: string): number =>
   Math.max(controls.blind[score] ?? NaN, controls.shuffled[score] ?? NaN);
 

@@ -149,7 +149,7 @@ const reading = [
   "a third, which is why every seed alone must agree, too. Rows marked _beside_ decide nothing and have 95 %.",
   "**Verdicts.** Reproduced: interval and every seed are above the bound that the claim names. Not reproduced: all " +
   "are below. Not decidable at this scale: the interval holds the bound, seeds disagree, nothing was asked, or no " +
-  "arm scores beyond its controls (the average picture, and the picture of another scene), in which case a " +
+  "arm scores beyond its controls (the average image, and the image of another scene), in which case a " +
   "difference is not of seeing. A claim with several deciding rows holds if all do and falls with any. Claims, " +
   "bounds and deciding scores are in `pipelines/report/results/claims.ts`.",
   "**Times** are of steps of pre-training. Each arm did some steps in turn in every round, so that other work on " +

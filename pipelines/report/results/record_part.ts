@@ -132,7 +132,7 @@ export const recordPart = (record: KeptAblation): string =>
     `### ${record.name}`,
     sizeText(record),
     "Per cent, means over seeds, 95 % intervals over seeds and scenes; in brackets the better of the two controls, " +
-    "which do not see the picture that is asked about.",
+    "which do not see the image that is asked about.",
     armTable(record),
     ...timesPart(record),
     ...record.figures.map((name) => `![${record.name}: ${name}](results/${record.name}/figures/${name}.svg)`),

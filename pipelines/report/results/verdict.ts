@@ -18,7 +18,7 @@ interface Evidence extends Pick<Interval, "low" | "high"> {
   readonly bySeed: readonly number[];
   /** The claim is about numbers above this. */
   readonly bound: number;
-  /** Whether the pictures are needed for what is scored: an arm is beyond its own controls in every score. */
+  /** Whether the images are needed for what is scored: an arm is beyond its own controls in every score. */
   readonly sees: boolean;
 }
 
@@ -26,7 +26,7 @@ const open = (reason: string): Judged => ({ verdict: "not decidable at this scal
 
 /**
  * The verdict of one comparison. An interval wholly above the bound, with every seed alone above it, reproduces; wholly
- * below, with every seed below, it does not. What models without the picture score as well decides nothing.
+ * below, with every seed below, it does not. What models without the image score as well decides nothing.
  */
 export const judge = ({ low, high, bySeed, bound, sees }: Evidence): Judged => {
   if (!sees) return open("no arm scores beyond its controls");

@@ -71,6 +71,6 @@ let known: readonly ReadonlySet<number>[] | undefined;
 
 /**
  * The concepts that a concept's name may be taken for, without itself: one is a kind of the other or the same (WordNet),
- * or one name ends with the other. With a poodle in the picture nobody can be asked whether there is a dog.
+ * or one name ends with the other. With a poodle in the image nobody can be asked whether there is a dog.
  */
 export const confusedWith = (concept: number): ReadonlySet<number> => (known ??= confused())[concept]!;

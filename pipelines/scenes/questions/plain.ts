@@ -38,7 +38,7 @@ const sizes = ({ scene, master }: Sized, concept: number): readonly number[] =>
   scene.objects.filter((o) => o.concept === concept).map((o) => o.size * master);
 
 // Prompts end with what they ask about, so that the answer follows the word itself: a decoder of few layers then finds
-// it in the picture with one look, without first carrying the word to a question mark.
+// it in the image with one look, without first carrying the word to a question mark.
 const presence = (of: Sized, concept: number, truth: boolean, negative: NegativeKind): PresenceQuestion => ({
   kind: "presence",
   template: `presence/${negative}`,

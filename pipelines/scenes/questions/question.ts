@@ -23,30 +23,30 @@ export interface Asked {
   /** Name of its template, `kind` or `kind/variant`; answers are balanced within it. */
   readonly template: string;
   /**
-   * Longer side of the thing in question, in pixels of the master picture: of several the smallest that has to be
+   * Longer side of the thing in question, in pixels of the master image: of several the smallest that has to be
    * seen (the largest where one is enough), of signs the height of their letters. Absent where nothing is there to be
    * seen, and for captions.
    */
   readonly size?: number;
 }
 
-/** Asks for what is in the picture, in a sentence. */
+/** Asks for what is in the image, in a sentence. */
 export interface CaptionQuestion extends Asked {
   /** Discriminates. */
   readonly kind: "caption";
-  /** The concepts in the picture, named by the caption or not. */
+  /** The concepts in the image, named by the caption or not. */
   readonly truth: readonly number[];
 }
 
-/** Asks for everything in the picture, region by region. */
+/** Asks for everything in the image, region by region. */
 export interface DenseQuestion extends Asked {
   /** Discriminates. */
   readonly kind: "dense";
-  /** The concepts in the picture. */
+  /** The concepts in the image. */
   readonly truth: readonly number[];
 }
 
-/** Asks whether a concept is in the picture. */
+/** Asks whether a concept is in the image. */
 export interface PresenceQuestion extends Asked {
   /** Discriminates. */
   readonly kind: "presence";
@@ -58,7 +58,7 @@ export interface PresenceQuestion extends Asked {
   readonly truth: boolean;
 }
 
-/** Asks how often a concept is in the picture. */
+/** Asks how often a concept is in the image. */
 export interface CountQuestion extends Asked {
   /** Discriminates. */
   readonly kind: "count";
@@ -158,7 +158,7 @@ export interface KindOfQuestion extends Asked {
   readonly kind: "kind-of";
   /** The kind, as `kindNames` has it. */
   readonly hypernym: string;
-  /** The only concept in the picture that is of this kind. */
+  /** The only concept in the image that is of this kind. */
   readonly truth: number;
 }
 
@@ -174,7 +174,7 @@ export interface TranslateQuestion extends Asked {
   readonly truth: number;
 }
 
-/** A question about one picture. */
+/** A question about one image. */
 export type Question =
   | CaptionQuestion
   | DenseQuestion

@@ -32,11 +32,11 @@ export interface SceneView {
   readonly things: readonly Thing[];
   /** The objects of each concept. */
   readonly byConcept: ReadonlyMap<number, readonly Thing[]>;
-  /** Concepts in the picture that nothing else in it may be taken for. */
+  /** Concepts in the image that nothing else in it may be taken for. */
   readonly nameable: readonly number[];
   /** Objects that their names alone single out. */
   readonly unique: readonly Thing[];
-  /** Concepts that the split may show that are not in the picture, nor is anything that may be taken for them. */
+  /** Concepts that the split may show that are not in the image, nor is anything that may be taken for them. */
   readonly absent: readonly number[];
 }
 

@@ -11,7 +11,7 @@ import { scenesManifestFile } from "./make.ts";
 import { type ScenesManifest, scenesManifestCodec, shardPath } from "./plan.ts";
 import { ENTRY, FOOTER, isWhole, placeIn, readFooter, unpackFrame } from "./shard.ts";
 
-/** One scene and its picture. */
+/** One scene and its image. */
 export interface StoredScene {
   /** Its record. */
   readonly scene: Scene;
@@ -62,7 +62,7 @@ const MOST_RECORD = 2 ** 22;
 /** Indices of shards that are kept: 16 bytes for every scene. */
 const KEPT = 4096;
 
-/** The frames of a scene before compression: its record, then its picture if it is wanted. */
+/** The frames of a scene before compression: its record, then its image if it is wanted. */
 const frames = (
   { path: folder, manifest: { plan }, count, indices }: SceneFolder,
   split: Split,
@@ -89,7 +89,7 @@ const frames = (
       if (indices.size >= KEPT) indices.clear();
       indices.set(path, places);
       const [recordAt, recordLength, imageAt, imageLength] = placeIn(places, index % plan.shard);
-      // The picture follows its record.
+      // The image follows its record.
       if (!image) return [unpackFrame(await readAt(file, recordAt, recordLength), MOST_RECORD)];
       const both = await readAt(file, recordAt, imageAt + imageLength - recordAt);
       return [
@@ -128,7 +128,7 @@ export const readScene = (
       Effect.map(decoded(folder, split, index, record!), (scene) => ({ scene, image: image! })),
   );
 
-/** The record of one scene, without its picture. Fails as {@link readScene} does. */
+/** The record of one scene, without its image. Fails as {@link readScene} does. */
 export const readRecord = (
   folder: SceneFolder,
   split: Split,

@@ -1,9 +1,9 @@
 /**
- * The format of a shard: some scenes, each record and each picture compressed by itself, so that any of them is read
+ * The format of a shard: some scenes, each record and each image compressed by itself, so that any of them is read
  * without the others.
  *
- *     frames    for every scene its record (JSON) and its picture (RGB), zstd frames with checksums
- *     index     for every scene four u32, little-endian: offset and length of its record, of its picture
+ *     frames    for every scene its record (JSON) and its image (RGB), zstd frames with checksums
+ *     index     for every scene four u32, little-endian: offset and length of its record, of its image
  *     footer    u32 scenes, u32 first scene, u32 side, u32 offset of the index, the content's sha-256 (32 bytes),
  *               the sha-256 of all bytes before this one (32 bytes), 8 bytes of magic
  */
@@ -35,11 +35,11 @@ export interface ShardFooter {
   readonly count: number;
   /** Index of the first in its split. */
   readonly first: number;
-  /** Side of the pictures. */
+  /** Side of the images. */
   readonly side: number;
   /** Where the index begins. */
   readonly index: number;
-  /** The sha-256 of records and pictures before compression, in order, hexadecimal. */
+  /** The sha-256 of records and images before compression, in order, hexadecimal. */
   readonly content: string;
 }
 
@@ -92,7 +92,7 @@ export const isWhole = (bytes: Uint8Array): boolean => {
   return createHash("sha256").update(bytes.subarray(0, foot + 48)).digest().equals(stored);
 };
 
-/** Where the frames of a scene of a shard lie: offset and length of its record, of its picture. */
+/** Where the frames of a scene of a shard lie: offset and length of its record, of its image. */
 export type FramePlace = readonly [
   recordAt: number,
   recordLength: number,

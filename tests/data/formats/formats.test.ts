@@ -189,7 +189,7 @@ test("LLaVA files are lists or lines", async () => {
   assert.equal(got.flatMap(recordsOf).map((r) => r.record), records);
 });
 
-test("LLaVA conversations that would train on nothing, or without their picture, are refused", async () => {
+test("LLaVA conversations that would train on nothing, or without their image, are refused", async () => {
   const { format } = named("llava");
   const said = (from: string, value: string) => ({ from, value });
   const refusal = async (value: object): Promise<string> =>
@@ -268,7 +268,7 @@ test("VQA's test splits have questions alone", async () => {
   assert.equal(records.map((r) => r.kind === "open" && r.answers), [[], []]);
 });
 
-test("captions of pictures that are not listed, and ids that stand twice, are refused", async () => {
+test("captions of images that are not listed, and ids that stand twice, are refused", async () => {
   const { format, files } = named("coco-captions");
   const whole = JSON.parse(decode(files[0]!.bytes));
   const lone = { ...whole, images: whole.images.slice(0, 1) };
@@ -279,11 +279,11 @@ test("captions of pictures that are not listed, and ids that stand twice, are re
   assert.equal([again.record, again.fields], ["[1]", ["(id)"]]);
 });
 
-test("pictures inside of files come with their records", async () => {
+test("images inside of files come with their records", async () => {
   for (const name of ["mmbench", "webdataset"]) {
     const { format, files } = named(name);
     const [first] = (await read(format, files)).flatMap(recordsOf);
-    assert.equal([...first!.picture!], [137, 80, 78, 71, 13, 10, 26, 10], name);
+    assert.equal([...first!.imageBytes!], [137, 80, 78, 71, 13, 10, 26, 10], name);
   }
 });
 

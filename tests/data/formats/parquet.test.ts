@@ -64,7 +64,7 @@ test("tables of another writer: versions of pages, encodings, compressions, miss
       const image = row.image === null ? undefined : new Uint8Array(Buffer.from(row.image, "hex"));
       const path = nested && image !== undefined ? row.path ?? row.url : row.url;
       assert.equal(verdict.records, [{ kind: "pair", id: row.id, image: path, caption: row.caption }], name);
-      assert.equal(verdict.picture, image, name);
+      assert.equal(verdict.imageBytes, image, name);
     }
   }
 });
@@ -418,8 +418,8 @@ test("an image may be a path alone, or bytes alone", async () => {
     ],
   } as never));
   const [first, second, third] = await read(file);
-  assert.equal(first!.verdict === "taken" && [first!.records[0]!.image, first!.picture], ["row 0", bytes]);
-  assert.equal(second!.verdict === "taken" && [second!.records[0]!.image, second!.picture], [
+  assert.equal(first!.verdict === "taken" && [first!.records[0]!.image, first!.imageBytes], ["row 0", bytes]);
+  assert.equal(second!.verdict === "taken" && [second!.records[0]!.image, second!.imageBytes], [
     "x/0.jpg",
     undefined,
   ]);

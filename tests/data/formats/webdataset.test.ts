@@ -23,7 +23,7 @@ const tarOf = async (members: readonly (readonly [Header, string | Uint8Array])[
   pack.finalize();
   return new Uint8Array(await buffer(pack));
 };
-const picture = (n: number) => Uint8Array.of(...PNG, n);
+const png = (n: number) => Uint8Array.of(...PNG, n);
 
 interface Outcome {
   readonly pairs: readonly (readonly [caption: string, image: number])[];
@@ -43,7 +43,7 @@ const read = async (...archives: readonly Uint8Array[]): Promise<Outcome> => {
   }
   return {
     pairs: verdicts.flatMap((v) =>
-      v.verdict === "taken" ? [[v.records[0]!.caption, v.picture!.at(-1)!] as const] : []
+      v.verdict === "taken" ? [[v.records[0]!.caption, v.imageBytes!.at(-1)!] as const] : []
     ),
     refused: Object.fromEntries(
       verdicts.flatMap((v) =>
@@ -62,14 +62,14 @@ test("what macOS and hidden folders add is left out and counted, and takes no sa
     await tarOf([
       [{ name: "./", type: "directory" }, ""],
       ["./._0.png", "Mac OS X        "],
-      ["./0.png", picture(0)],
+      ["./0.png", png(0)],
       ["./._0.txt", "Mac OS X        "],
       ["./0.txt", "zero"],
       [".DS_Store", "x"],
       ["__MACOSX/._1.png", "y"],
       [{ name: "shard", type: "directory" }, ""],
-      ["shard/1.png", picture(1)],
-      [".cache/2.png", picture(2)],
+      ["shard/1.png", png(1)],
+      [".cache/2.png", png(2)],
       ["shard/1.txt", "one"],
       ["Thumbs.db", "z"],
       ["README", "what this is"],
@@ -94,11 +94,11 @@ test("members of a sample find each other in any order; what lacks its partner i
   const numbers = [0, 1, 2, 3];
   const found = await read(
     await tarOf([
-      ...numbers.map((n) => [`${n}.png`, picture(n)] as const),
-      ["lost.png", picture(9)],
+      ...numbers.map((n) => [`${n}.png`, png(n)] as const),
+      ["lost.png", png(9)],
       ...numbers.toReversed().map((n) => [`${n}.txt`, `text ${n}`] as const),
       ["alone.txt", "a text alone"],
-      ["5.png", picture(5)],
+      ["5.png", png(5)],
       ["5.json", '{"caption": "five", "width": NaN}'],
       ["2.npy", "more of 2"],
     ]),
@@ -107,35 +107,35 @@ test("members of a sample find each other in any order; what lacks its partner i
     new Map(found.pairs),
     new Map([...numbers.map((n) => [`text ${n}`, n] as const), ["five", 5]]),
   );
-  assert.equal(found.refused, { lost: "txt: nothing", alone: "picture: nothing" });
+  assert.equal(found.refused, { lost: "txt: nothing", alone: "image: nothing" });
   assert.equal(found.leftOut, { 2: "more members of a sample that was given" });
 });
 
 test("a name that stands twice in an archive is refused; in two archives it is two samples", async () => {
-  const twice = await tarOf([["0.png", picture(0)], ["0.txt", "a"], ["1.png", picture(1)], ["1.txt", "b"], [
+  const twice = await tarOf([["0.png", png(0)], ["0.txt", "a"], ["1.png", png(1)], ["1.txt", "b"], [
     "0.png",
-    picture(2),
+    png(2),
   ], ["0.txt", "c"]]);
   const found = await read(twice);
   assert.equal([found.pairs, found.refused], [[["a", 0], ["b", 1]], { 0: "(key): 0.png" }]);
   const both = await read(
-    await tarOf([["0.png", picture(0)], ["0.txt", "a"]]),
-    await tarOf([["0.txt", "b"], ["0.png", picture(1)]]),
+    await tarOf([["0.png", png(0)], ["0.txt", "a"]]),
+    await tarOf([["0.txt", "b"], ["0.png", png(1)]]),
   );
   assert.equal(both.pairs, [["a", 0], ["b", 1]]);
-  const images = await read(await tarOf([["0.png", picture(0)], ["0.jpg", picture(1)], ["0.txt", "a"]]));
-  assert.equal(images.refused, { 0: "picture: 0.jpg" });
+  const images = await read(await tarOf([["0.png", png(0)], ["0.jpg", png(1)], ["0.txt", "a"]]));
+  assert.equal(images.refused, { 0: "image: 0.jpg" });
 });
 
 test("endings in capitals, long names of PAX and GNU, links and files of the wrong kind", async () => {
   const long = `${"folder/".repeat(40)}${"n".repeat(120)}`, wide = `größe/${"ü".repeat(80)}`;
   const found = await read(
     await tarOf([
-      ["A.PNG", picture(1)],
+      ["A.PNG", png(1)],
       ["A.TXT", "capital"],
-      [`${long}.png`, picture(2)],
+      [`${long}.png`, png(2)],
       [`${long}.txt`, "long"],
-      [{ name: `${wide}.png`, pax: { path: `${wide}.png`, comment: "x" } }, picture(3)],
+      [{ name: `${wide}.png`, pax: { path: `${wide}.png`, comment: "x" } }, png(3)],
       [{ name: `${wide}.txt`, pax: { path: `${wide}.txt` } }, "wide"],
       [{ name: "h.png", type: "link", linkname: "A.PNG" }, ""],
       ["h.txt", "a hard link"],
@@ -145,22 +145,22 @@ test("endings in capitals, long names of PAX and GNU, links and files of the wro
       ["page.txt", "an error page"],
       ["empty.png", ""],
       ["empty.txt", "nothing to see"],
-      ["binary.png", picture(4)],
+      ["binary.png", png(4)],
       ["binary.txt", Uint8Array.of(0xff, 0xfe)],
     ]),
   );
   assert.equal(found.pairs, [["capital", 1], ["long", 2], ["wide", 3]]);
   assert.equal(found.refused, {
-    h: "picture: h.png, a link to A.PNG",
-    bmp: "picture: bmp.bmp, a BMP image",
-    page: "picture: page.jpg, an HTML page",
-    empty: "picture: no bytes",
+    h: "image: h.png, a link to A.PNG",
+    bmp: "image: bmp.bmp, a BMP image",
+    page: "image: page.jpg, an HTML page",
+    empty: "image: no bytes",
     binary: "txt: bytes that are not UTF-8",
   });
 });
 
 test("archives compressed by gzip are read, other compressions refused by name", async () => {
-  const plain = await tarOf([["0.png", picture(0)], ["0.txt", "a"], ["1.png", picture(1)], ["1.txt", "b"]]);
+  const plain = await tarOf([["0.png", png(0)], ["0.txt", "a"], ["1.png", png(1)], ["1.txt", "b"]]);
   const expected = await read(plain);
   assert.is(expected.pairs.length, 2);
   assert.equal(await read(new Uint8Array(gzipSync(plain))), expected);
@@ -179,7 +179,7 @@ test("archives compressed by gzip are read, other compressions refused by name",
 });
 
 test("an archive that ends early is refused behind its last whole member, after what was whole", async () => {
-  const plain = await tarOf([["0.png", picture(0)], ["0.txt", "a"], ["1.png", new Uint8Array(4000)], [
+  const plain = await tarOf([["0.png", png(0)], ["0.txt", "a"], ["1.png", new Uint8Array(4000)], [
     "1.txt",
     "b",
   ]]);
@@ -211,7 +211,7 @@ test("members that are too long are refused by name without being kept", async (
       header("0.txt", size),
       new Uint8Array(size),
       header("0.png", 9),
-      Buffer.concat([picture(0), new Uint8Array(503)]),
+      Buffer.concat([png(0), new Uint8Array(503)]),
       header("1.png", 2 ** 33),
     ]);
   const found = await read(new Uint8Array(gzipSync(bomb)));

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Device } from "@chain-of-sight/kernels";
 import { ImageError } from "../../../pipelines/images/decode.ts";
-import { type PictureFile, pictureFile } from "../../../pipelines/images/picture_files.ts";
+import { type ImageFile, imageFile } from "../../../pipelines/images/image_files.ts";
 import { photoSet } from "./photo_set.ts";
 import { sha256 } from "../../../pipelines/base/hash.ts";
 import { ENTRY } from "../../../pipelines/train/feature_segment.ts";
@@ -26,15 +26,15 @@ const run = <A>(effect: Effect.Effect<A, unknown, Device | Scope.Scope>): Promis
 const folder = await Deno.makeTempDir({ prefix: "store" });
 const whole = { side: 112, tiles: 1 };
 
-const photo = async (key: number): Promise<PictureFile & { readonly bytes: Uint8Array }> => {
+const photo = async (key: number): Promise<ImageFile & { readonly bytes: Uint8Array }> => {
   const rgb = new Uint8Array(60 * 45 * 3).map((_, i) => (i * (key + 3) + key) % 251);
   const image = sharp(Buffer.from(rgb), { raw: { width: 60, height: 45, channels: 3 } });
   const bytes = new Uint8Array(await (key % 2 === 0 ? image.png() : image.jpeg()).toBuffer());
-  const path = `${folder}/pictures/${String(key).padStart(3, "0")}`;
+  const path = `${folder}/images/${String(key).padStart(3, "0")}`;
   await Deno.writeFile(path, bytes);
-  return { ...pictureFile({ name: path, path }, sha256(bytes)), bytes };
+  return { ...imageFile({ name: path, path }, sha256(bytes)), bytes };
 };
-await Deno.mkdir(`${folder}/pictures`);
+await Deno.mkdir(`${folder}/images`);
 const photos = await Promise.all(Array.from({ length: 24 }, (_, key) => photo(key)));
 const contents = photos.map(({ content }) => content);
 
@@ -43,7 +43,7 @@ const open = (cache: string): Effect.Effect<FeatureStore, unknown, Scope.Scope> 
   openFeatureStore(`${folder}/${cache}`, weights, whole, by);
 const fill = (
   cache: string,
-  some: readonly PictureFile[],
+  some: readonly ImageFile[],
   policy: "stop" | "skip" = "stop",
 ): Promise<FillReport> =>
   run(
@@ -65,9 +65,9 @@ const flip = (path: string, at: number): void => {
   Deno.writeFileSync(path, bytes);
 };
 
-test("rows are the features of the pictures, in any order, and are computed once", async () => {
+test("rows are the features of the images, in any order, and are computed once", async () => {
   const report = await fill("once", [...photos.slice(0, 6), photos[0]!]);
-  assert.equal(report, { pictures: 6, computed: 6, refused: [] });
+  assert.equal(report, { images: 6, computed: 6, refused: [] });
   const set = await Effect.runPromise(
     photoSet(photos.slice(0, 6).map(({ name, bytes }) => ({ file: name, bytes })), { side: 112, workers: 1 }),
   );
@@ -75,9 +75,9 @@ test("rows are the features of the pictures, in any order, and are computed once
   const expected = await run(featuresOf(set, weights, options));
   const got = await rows("once", [5, 0, 3].map((i) => contents[i]!));
   const row = expected.cells * expected.width;
-  [5, 0, 3].forEach((picture, i) =>
+  [5, 0, 3].forEach((index, i) =>
     got.forEach((level, l) => {
-      const want = expected.levels[l]!.data.subarray(picture * row, (picture + 1) * row);
+      const want = expected.levels[l]!.data.subarray(index * row, (index + 1) * row);
       level.data.subarray(i * row, (i + 1) * row).forEach((v, k) => assert.ok(Math.abs(v - want[k]!) < 1e-4));
     })
   );
@@ -155,10 +155,10 @@ test("what is not there is refused by its content", async () => {
   ]);
 });
 
-test("pictures that cannot be decoded stop, or are noted once and counted", async () => {
+test("images that cannot be decoded stop, or are noted once and counted", async () => {
   const path = `${folder}/half.jpg`, bytes = photos[1]!.bytes.slice(0, 900);
   await Deno.writeFile(path, bytes);
-  const half = pictureFile({ name: path, path }, sha256(bytes));
+  const half = imageFile({ name: path, path }, sha256(bytes));
   const stopped = await run(
     Effect.flip(
       Effect.flatMap(
@@ -175,7 +175,7 @@ test("pictures that cannot be decoded stop, or are noted once and counted", asyn
   assert.instance(stopped, ImageError, String(stopped));
   assert.is((stopped as ImageError).file, path);
   const first = await fill("half", [photos[0]!, half, photos[2]!], "skip");
-  assert.equal([first.pictures, first.computed, first.refused.length], [3, 2, 1]);
+  assert.equal([first.images, first.computed, first.refused.length], [3, 2, 1]);
   assert.equal([first.refused[0]!.content, first.refused[0]!.reason], [half.content, "damaged"]);
   const again = await fill("half", [photos[0]!, half], "skip");
   assert.equal([again.computed, again.refused.length], [0, 1]);
@@ -190,7 +190,7 @@ test("two processes fill one store, one is killed: what stands is whole, the res
         "-A",
         new URL("./fill_process.ts", import.meta.url).pathname,
         `${folder}/shared`,
-        `${folder}/pictures`,
+        `${folder}/images`,
       ],
       stdout: "piped",
       stderr: "null",
@@ -211,7 +211,7 @@ test("two processes fill one store, one is killed: what stands is whole, the res
   await over;
   await killed.stdout.cancel();
   const said = new TextDecoder().decode((await lasting.output()).stdout);
-  assert.match(said, '"pictures":24');
+  assert.match(said, '"images":24');
   assert.is((await fill("shared", photos)).computed, 0);
   const alone = await fill("alone", photos);
   assert.is(alone.computed, 24);

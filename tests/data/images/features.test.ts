@@ -43,20 +43,20 @@ test("photos are computed once; other photos, or an order that differs, again", 
   await Deno.remove(cache, { recursive: true });
 });
 
-test("of tiled pictures the thumbnail's and each tile's features are kept", async () => {
+test("of tiled images the thumbnail's and each tile's features are kept", async () => {
   const cache = await Deno.makeTempDir(), weights = await Effect.runPromise(loadVision(shippedWeights()));
   const services = await cpuServices();
   const set = await Effect.runPromise(photoSet(photos, { side: 2 * side, workers: 1 }));
-  const of = (pictures: typeof set, at: number, tiles: number) =>
+  const of = (squares: typeof set, at: number, tiles: number) =>
     Effect.runPromise(
       Effect.provide(
-        featuresOf(pictures, weights, { side: at, tiles, batch: 2, cache, label: "tiles" }),
+        featuresOf(squares, weights, { side: at, tiles, batch: 2, cache, label: "tiles" }),
         services,
       ),
     );
   const tiled = await of(set, 2 * side, 2), cells = tiled.cells / 5, row = cells * tiled.width;
   assert.equal([tiled.count, cells], [3, 64]);
-  // the same pictures cut by hand: the tile in row 1, column 0 is the fourth view
+  // the same images cut by hand: the tile in row 1, column 0 is the fourth view
   const cut = new Uint8Array(3 * side * side * 3), whole = set.images[2 * side]!;
   for (let i = 0; i < 3; i++) {
     for (let y = 0; y < side; y++) {
@@ -69,10 +69,10 @@ test("of tiled pictures the thumbnail's and each tile's features are kept", asyn
     for (let i = 0; i < 3; i++) {
       const expected = alone.levels[level]!.data.subarray(i * row, (i + 1) * row) as Float32Array;
       const at = (i * 5 + 3) * row, got = tiled.levels[level]!.data.subarray(at, at + row) as Float32Array;
-      assert.ok(expected.every((v, k) => Math.abs(v - got[k]!) < 1e-4), `level ${level}, picture ${i}`);
+      assert.ok(expected.every((v, k) => Math.abs(v - got[k]!) < 1e-4), `level ${level}, image ${i}`);
     }
   }
-  assert.is([...Deno.readDirSync(cache)].length, 2, "tiles and whole pictures are kept apart");
+  assert.is([...Deno.readDirSync(cache)].length, 2, "tiles and whole images are kept apart");
   await Deno.remove(cache, { recursive: true });
 });
 

@@ -1,4 +1,4 @@
-/** Pictures of every kind through the one decoder, and those that are refused. */
+/** Images of every kind through the one decoder, and those that are refused. */
 import * as Effect from "effect/Effect";
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
@@ -19,8 +19,8 @@ const scene = new Uint8Array(W * H * 3).map((_, i) => {
 const image = () => sharp(Buffer.from(scene), { raw: { width: W, height: H, channels: 3 } });
 const bytesOf = async (made: { toBuffer: () => Promise<Uint8Array> }): Promise<Uint8Array> =>
   new Uint8Array(await made.toBuffer());
-const at = (picture: { rgb: Uint8Array; width: number }, x: number, y: number): readonly number[] => [
-  ...picture.rgb.subarray((y * picture.width + x) * 3, (y * picture.width + x) * 3 + 3),
+const at = (decoded: { rgb: Uint8Array; width: number }, x: number, y: number): readonly number[] => [
+  ...decoded.rgb.subarray((y * decoded.width + x) * 3, (y * decoded.width + x) * 3 + 3),
 ];
 const near = (a: readonly number[], b: readonly number[], by: number): void =>
   assert.ok(a.every((v, i) => Math.abs(v - b[i]!) <= by), `${a} is not near ${b}`);
@@ -49,24 +49,24 @@ test("lossless files give their own bytes", async () => {
 });
 
 test("JPEG: the same bytes as the pinned decoder gave", async () => {
-  const picture = await decodeImage(
+  const decoded = await decodeImage(
     "a",
     await bytesOf(image().jpeg({ quality: 90, chromaSubsampling: "4:4:4" })),
   );
-  assert.equal([picture.width, picture.height, picture.rgb.length], [W, H, W * H * 3]);
-  near(at(picture, 4, 20), [255, 0, 0], 4);
-  near(at(picture, 40, 20), [0, 0, 255], 4);
-  assert.is(sha256(picture.rgb), "b0ea2acb74219bd3acdd041e156fd4b13f774e326a99122b3da2a968a8edf0a7");
+  assert.equal([decoded.width, decoded.height, decoded.rgb.length], [W, H, W * H * 3]);
+  near(at(decoded, 4, 20), [255, 0, 0], 4);
+  near(at(decoded, 40, 20), [0, 0, 255], 4);
+  assert.is(sha256(decoded.rgb), "b0ea2acb74219bd3acdd041e156fd4b13f774e326a99122b3da2a968a8edf0a7");
 });
 
 test("every EXIF orientation comes out upright", async () => {
-  // where the stored picture's top left corner (green) and left edge (red) come to lie
+  // where the stored image's top left corner (green) and left edge (red) come to lie
   for (let orientation = 1; orientation <= 8; orientation++) {
     const stored = await bytesOf(image().withMetadata({ orientation }).jpeg({ quality: 100 }));
-    const picture = await decodeImage("a", stored);
+    const decoded = await decodeImage("a", stored);
     const turned = orientation >= 5;
-    assert.equal([picture.width, picture.height], turned ? [H, W] : [W, H], `orientation ${orientation}`);
-    const [w, h] = [picture.width, picture.height];
+    assert.equal([decoded.width, decoded.height], turned ? [H, W] : [W, H], `orientation ${orientation}`);
+    const [w, h] = [decoded.width, decoded.height];
     const green = {
       1: [w / 2, 2],
       2: [w / 2, 2],
@@ -77,7 +77,7 @@ test("every EXIF orientation comes out upright", async () => {
       7: [w - 3, h / 2],
       8: [2, h / 2],
     }[orientation]!;
-    near(at(picture, green[0]!, green[1]!), [0, 255, 0], 12);
+    near(at(decoded, green[0]!, green[1]!), [0, 255, 0], 12);
     const red = {
       1: [4, h - 4],
       2: [w - 5, h - 4],
@@ -88,7 +88,7 @@ test("every EXIF orientation comes out upright", async () => {
       7: [4, h - 5],
       8: [w - 5, h - 5],
     }[orientation]!;
-    near(at(picture, red[0]!, red[1]!), [255, 0, 0], 12);
+    near(at(decoded, red[0]!, red[1]!), [255, 0, 0], 12);
   }
 });
 
@@ -108,7 +108,7 @@ test("grey, 16 bits, palettes and CMYK become RGB of 8 bits", async () => {
   assert.ok(red! > 180 && green! < 90 && blue! < 90, `red comes back as ${[red, green, blue]}`);
 });
 
-test("transparent pictures stand on white; of moving ones the first frame is taken", async () => {
+test("transparent images stand on white; of moving ones the first frame is taken", async () => {
   const rgba = new Uint8Array(W * H * 4).map((_, i) =>
     i % 4 === 3 ? [0, 128, 255][Math.floor(i / 4) % 3]! : 0
   );
@@ -223,12 +223,12 @@ test("truncated files are refused wherever they end", async () => {
   ];
   for (const whole of files) {
     for (const share of [0.9, 0.6, 0.3]) {
-      // a header that is cut is no picture at all
-      await refused(whole.slice(0, Math.floor(whole.length * share)), ["damaged", "not a picture"]);
+      // a header that is cut is no image at all
+      await refused(whole.slice(0, Math.floor(whole.length * share)), ["damaged", "not an image"]);
     }
   }
-  await refused(new Uint8Array(0), ["not a picture"]);
-  await refused(new TextEncoder().encode("hello, this is no picture"), ["not a picture"]);
+  await refused(new Uint8Array(0), ["not an image"]);
+  await refused(new TextEncoder().encode("hello, this is no image"), ["not an image"]);
 });
 
 test("bombs are refused by their header; other formats by their name", async () => {
@@ -270,7 +270,7 @@ test("workers give the same squares in order, whatever their number, and name wh
     const squares = await Effect.runPromise(squaresOf(images, { side: 24, workers }));
     const hashes = squares.map((s) => s instanceof ImageError ? `${s.file} ${s.reason}` : sha256(s));
     const good = expected.map((s) => sha256(s));
-    assert.equal(hashes, [...good, "3.jpg not a picture", ...good]);
+    assert.equal(hashes, [...good, "3.jpg not an image", ...good]);
   }
 });
 

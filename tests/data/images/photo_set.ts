@@ -1,13 +1,13 @@
-/** Photos as sets of pictures, in the place of scenes: features of them are computed once and cached like theirs. */
+/** Photos as sets of images, in the place of scenes: features of them are computed once and cached like theirs. */
 import * as Effect from "effect/Effect";
 import type { DataError } from "../../../pipelines/base/data_error.ts";
-import { hashImages, type PictureSet } from "../../../pipelines/images/picture_set.ts";
+import { hashImages, type ImageSet } from "../../../pipelines/images/image_set.ts";
 import { ImageError } from "../../../pipelines/images/decode.ts";
 import { type EncodedImage, openSquares, type SquareOptions } from "../../../pipelines/images/squares.ts";
 
 /**
- * Squares of many pictures, each with its place, or the error that names its file.
- * Nothing is left out: a picture that is refused stands there as its {@link ImageError}.
+ * Squares of many images, each with its place, or the error that names its file.
+ * Nothing is left out: an image that is refused stands there as its {@link ImageError}.
  */
 export const squaresOf = (
   images: readonly EncodedImage[],
@@ -34,7 +34,7 @@ export const squaresOf = (
 export const photoSet = (
   photos: readonly EncodedImage[],
   options: SquareOptions,
-): Effect.Effect<PictureSet, ImageError | DataError> =>
+): Effect.Effect<ImageSet, ImageError | DataError> =>
   Effect.gen(function* () {
     const squares = yield* squaresOf(photos, options), size = options.side ** 2 * 3;
     const all = new Uint8Array(squares.length * size);

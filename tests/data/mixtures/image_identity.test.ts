@@ -55,11 +55,11 @@ const seen = (
     );
     const { data } = parts[0]!, rows: [string, readonly number[]][] = [], contents: string[] = [];
     for (let i = 0; i < data.count; i++) {
-      const image = data.pictures[data.picturesOf(i)[0]!]!, bytes = yield* image.load;
+      const image = data.imageFiles[data.imagesOf(i)[0]!]!, bytes = yield* image.load;
       const { rgb } = yield* Effect.promise(() => decodeImage(image.name, bytes));
       for (const drawn of yield* data.example(i)) {
         assert.equal(drawn.contents, [sha256(bytes)]);
-        assert.equal(drawn.pictures, data.picturesOf(i));
+        assert.equal(drawn.imageFiles, data.imagesOf(i));
         const { record } = drawn;
         if (record.kind !== "pair" && record.kind !== "conversation") {
           assert.is(record.content, drawn.contents[0]);
@@ -68,7 +68,7 @@ const seen = (
         contents.push(...drawn.contents);
       }
     }
-    return { images: data.pictures.length, rows, contents };
+    return { images: data.imageFiles.length, rows, contents };
   })));
 
 const said = (some: readonly Colour[]) => some.map((c) => [`a ${c} sheet`, colours[c]]);

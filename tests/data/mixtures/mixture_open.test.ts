@@ -9,17 +9,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FormatError } from "../../../pipelines/formats/format.ts";
 import {
+  imageName,
   loadMixture,
   type MixtureConfig,
   mixtureUnder,
   parseMixture,
-  pictureName,
 } from "../../../pipelines/mixtures/mixture_config.ts";
 import {
+  mixtureImages,
   type OpenMixture,
   openMixture,
-  picturesOf,
-  withoutPictures,
+  withoutUndecodable,
 } from "../../../pipelines/mixtures/mixture_open.ts";
 import { grouped } from "../../../pipelines/mixtures/mixture_rows.ts";
 import type { KeptRecord } from "../../../pipelines/mixtures/mixture_prepare.ts";
@@ -54,7 +54,7 @@ const withPart = (change: Partial<MixtureConfig["parts"][number]>): MixtureConfi
 test("a file describes a mixture; its paths are relative to it", async () => {
   await writeValue(`${folder}/mixture.json`, relative);
   assert.equal(await Effect.runPromise(loadMixture(`${folder}/mixture.json`)), config);
-  assert.is(pictureName({ folder: "f", name: "COCO_{image:12}.jpg" }, "42"), "COCO_000000000042.jpg");
+  assert.is(imageName({ folder: "f", name: "COCO_{image:12}.jpg" }, "42"), "COCO_000000000042.jpg");
 });
 
 test("the mixture in the documentation is one", () => {
@@ -80,18 +80,20 @@ test("what is wrong in it is named by its path; misspelt fields are wrong", () =
   assert.equal(fieldsOf({ ...relative, text: { ...relative.text, template: "vicunia" } }), ["text.template"]);
 });
 
-test("every entry has its lot; questions about one picture share a row as turns", () =>
+test("every entry has its lot; questions about one image share a row as turns", () =>
   opened(config, `${folder}/cache`, (mixture) =>
     Effect.gen(function* () {
       const [llava, coco, vqa] = mixture.parts;
       assert.equal([llava!.data.count, coco!.data.count, vqa!.data.count], [11, 10, 10]);
       assert.equal(llava!.data.report.leftOut, {});
-      assert.equal(llava!.data.picturesOf(10), [], "a text is an example too");
+      assert.equal(llava!.data.imagesOf(10), [], "a text is an example too");
       assert.is(vqa!.data.report.records, 20);
       const turns = yield* records(mixture, 2);
-      assert.ok(turns.every((some) => some.length === 2 && some[0]!.pictures[0] === some[1]!.pictures[0]));
-      const contents = picturesOf(mixture).map(({ content }) => content);
-      assert.is(new Set(contents).size, 10, "the same picture has the same content under any name");
+      assert.ok(
+        turns.every((some) => some.length === 2 && some[0]!.imageFiles[0] === some[1]!.imageFiles[0]),
+      );
+      const contents = mixtureImages(mixture).map(({ content }) => content);
+      assert.is(new Set(contents).size, 10, "the same image has the same content under any name");
     })));
 
 test("opened again, nothing is prepared again; a damaged file is; other prompts are another mixture", async () => {
@@ -177,11 +179,11 @@ test("a record that cannot be used stops with file, entry and field, or is count
   assert.match(String(await refused(withPart(nowhere))), /no example/);
 });
 
-test("pictures that come later are found", async () => {
+test("images that come later are found", async () => {
   const later = `${folder}/later`, part = withPart({ images: { folder: later }, policy: "skip" });
   await Deno.mkdir(later);
   const copy = ({ file }: { readonly file: string }) =>
-    Deno.copyFile(`${folder}/pictures/${file}`, `${later}/${file}`);
+    Deno.copyFile(`${folder}/images/${file}`, `${later}/${file}`);
   const count = () =>
     opened(part, `${folder}/later-cache`, ({ parts }) => Effect.sync(() => parts[0]!.data.count));
   const prepared = () =>
@@ -197,34 +199,34 @@ test("pictures that come later are found", async () => {
   assert.is(await count(), 11);
 });
 
-test("a changed picture is another mixture; one that changes while it is in use is refused", async () => {
+test("a changed image is another mixture; one that changes while it is in use is refused", async () => {
   const moved = `${folder}/moved`, file = shapes(10)[3]!.file;
   await Deno.mkdir(moved);
   for (const shape of shapes(10)) {
-    await Deno.copyFile(`${folder}/pictures/${shape.file}`, `${moved}/${shape.file}`);
+    await Deno.copyFile(`${folder}/images/${shape.file}`, `${moved}/${shape.file}`);
   }
   const hash = (of: MixtureConfig) =>
     opened(of, `${folder}/cache`, (mixture) => Effect.sync(() => mixture.hash));
   const part = withPart({ images: { folder: moved } });
-  assert.is(await hash(part), await hash(withPart({})), "where pictures lie does not matter");
+  assert.is(await hash(part), await hash(withPart({})), "where images lie does not matter");
   await opened(part, `${folder}/cache`, (mixture) =>
     Effect.gen(function* () {
-      const picture = picturesOf(mixture).find(({ name }) => name.endsWith(file))!;
-      yield* picture.load;
+      const imageFile = mixtureImages(mixture).find(({ name }) => name.endsWith(file))!;
+      yield* imageFile.load;
       yield* Effect.promise(() =>
-        Deno.copyFile(`${folder}/pictures/${shapes(10)[0]!.file}`, `${moved}/${file}`)
+        Deno.copyFile(`${folder}/images/${shapes(10)[0]!.file}`, `${moved}/${file}`)
       );
-      assert.match(String(yield* Effect.flip(picture.load)), "other bytes");
+      assert.match(String(yield* Effect.flip(imageFile.load)), "other bytes");
     }));
   assert.is.not(await hash(part), await hash(withPart({})));
 });
 
-test("examples whose pictures cannot be decoded are left out and counted, or stop", () =>
+test("examples whose images cannot be decoded are left out and counted, or stop", () =>
   opened({ ...config, policy: "skip" }, `${folder}/cache`, (mixture) =>
     Effect.gen(function* () {
-      const bad = picturesOf(mixture)[2]!.content;
+      const bad = mixtureImages(mixture)[2]!.content;
       const reason = (content: string) => content === bad ? "half a file" : undefined;
-      const left = yield* withoutPictures(mixture, reason);
+      const left = yield* withoutUndecodable(mixture, reason);
       assert.equal(left.parts.map(({ used, undecodable }) => [used.length, undecodable]), [[10, 1], [9, 1], [
         9,
         1,
@@ -234,27 +236,27 @@ test("examples whose pictures cannot be decoded are left out and counted, or sto
         ...mixture,
         parts: mixture.parts.map((part) => ({ ...part, policy: "stop" as const })),
       };
-      assert.match(String(yield* Effect.flip(withoutPictures(strict, reason))), "half a file");
+      assert.match(String(yield* Effect.flip(withoutUndecodable(strict, reason))), "half a file");
     })));
 
-property(test, "grouping keeps every record once, its picture, its turns and its tokens", [
-  fc.array(fc.record({ picture: fc.nat(4), tokens: fc.integer({ min: 1, max: 20 }) })),
+property(test, "grouping keeps every record once, its image, its turns and its tokens", [
+  fc.array(fc.record({ imageIndex: fc.nat(4), tokens: fc.integer({ min: 1, max: 20 }) })),
   fc.integer({ min: 1, max: 4 }),
   fc.integer({ min: 20, max: 60 }),
 ], (all, turns, length) => {
-  const groups = grouped(all.map((r) => r.picture), all.map((r) => r.tokens), { turns, length });
+  const groups = grouped(all.map((r) => r.imageIndex), all.map((r) => r.tokens), { turns, length });
   assert.equal(groups.flat().toSorted((a, b) => a - b), all.map((_, i) => i));
   for (const group of groups) {
-    assert.ok(group.length <= turns && new Set(group.map((i) => all[i]!.picture)).size === 1);
+    assert.ok(group.length <= turns && new Set(group.map((i) => all[i]!.imageIndex)).size === 1);
     assert.ok(group.reduce((n, i) => n + all[i]!.tokens, 0) <= length);
   }
 });
 
-test("archives and tables bring their pictures; their bytes are those of the archive", async () => {
+test("archives and tables bring their images; their bytes are those of the archive", async () => {
   const some = shapes(4), pack = tar.pack(), path = `${folder}/shard.tar`;
   for (const { id, file, colour, kind } of some) {
     const name = String(id).padStart(4, "0"), ending = file.slice(file.indexOf(".") + 1);
-    pack.entry({ name: `${name}.${ending}` }, Buffer.from(Deno.readFileSync(`${folder}/pictures/${file}`)));
+    pack.entry({ name: `${name}.${ending}` }, Buffer.from(Deno.readFileSync(`${folder}/images/${file}`)));
     pack.entry({ name: `${name}.txt` }, `a ${colour} ${kind}`);
   }
   pack.finalize();
@@ -265,23 +267,23 @@ test("archives and tables bring their pictures; their bytes are those of the arc
       const { data } = mixture.parts[0]!;
       assert.is(data.count, 4);
       for (let i = 0; i < 4; i++) {
-        const [kept] = yield* data.example(i), picture = data.pictures[data.picturesOf(i)[0]!]!;
+        const [kept] = yield* data.example(i), imageFile = data.imageFiles[data.imagesOf(i)[0]!]!;
         const shape = some[i]!;
         assert.is(
           kept!.record.kind === "pair" ? kept!.record.caption : "",
           `a ${shape.colour} ${shape.kind}`,
         );
-        assert.equal(yield* picture.load, Deno.readFileSync(`${folder}/pictures/${shape.file}`));
+        assert.equal(yield* imageFile.load, Deno.readFileSync(`${folder}/images/${shape.file}`));
       }
     }));
-  // without a picture in it, an address is not enough
+  // without an image in it, an address is not enough
   const table = await formatSample("parquet"), addressed = `${folder}/pairs.parquet`;
   await Deno.writeFile(addressed, table);
   const found = await refused({
     ...config,
     parts: [{ name: "urls", format: "parquet", files: [addressed] }],
   });
-  assert.match(String(found), /pairs\.parquet.*image.*a folder of pictures/);
+  assert.match(String(found), /pairs\.parquet.*image.*a folder of images/);
 });
 
 test.after(() => Deno.remove(folder, { recursive: true }));

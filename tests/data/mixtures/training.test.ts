@@ -1,4 +1,4 @@
-/** A model trained end to end from annotation files and real pictures: killed, resumed, expanded, evaluated. */
+/** A model trained end to end from annotation files and real images: killed, resumed, expanded, evaluated. */
 import type { Tree } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -14,7 +14,7 @@ import { answerRecords, partQuestions } from "../../../pipelines/stages/answer_r
 import { apart, withEncoder } from "../../../pipelines/stages/encoder.ts";
 import { expand } from "../../../pipelines/stages/expand.ts";
 import type { LanguageConfig } from "../../../pipelines/stages/language_config.ts";
-import { openMixtureFeatures, openMixturePictures } from "../../../pipelines/stages/mixture_source.ts";
+import { openMixtureFeatures, openMixtureImages } from "../../../pipelines/stages/mixture_source.ts";
 import { type ModelState, partsOf, viewsRead } from "../../../pipelines/stages/model.ts";
 import { freshArm, type Growing } from "../../support/fresh_arm.ts";
 import { languageStage } from "../../../pipelines/stages/train.ts";
@@ -115,7 +115,7 @@ test("a batch is a function of seed and step alone, whatever was asked before", 
   }
 });
 
-test("an epoch of a part meets every example once, with its own picture", async () => {
+test("an epoch of a part meets every example once, with its own image", async () => {
   await run(Effect.gen(function* () {
     const mixture = yield* openMixture({ ...config, parts: [config.parts[0]!] }, cache);
     const { source, store } = yield* openMixtureFeatures(
@@ -127,14 +127,14 @@ test("an epoch of a part meets every example once, with its own picture", async 
     );
     const batchAt = source.batches(3, 4), size = 64 * 128, part = mixture.parts[0]!;
     const met: string[] = [];
-    // twelve pictures and a text
+    // twelve images and a text
     for (let step = 0; step < 4; step++) {
       const batch = yield* batchAt(step);
       for (let row = 0; row < (step < 3 ? 4 : 1); row++) {
         const seen = batch["features.1"]!.data.subarray(row * size, (row + 1) * size);
         const text = mixture.language.decode([...batch.ids!.data.subarray(row * 48, (row + 1) * 48)]);
         for (const shape of shapes(12)) {
-          const { content } = part.data.pictures.find(({ name }) => name.endsWith(shape.file))!;
+          const { content } = part.data.imageFiles.find(({ name }) => name.endsWith(shape.file))!;
           const own = (yield* store.read([content]))[1]!.data;
           if (!seen.every((v, i) => v === own[i])) continue;
           met.push(shape.file);
@@ -217,7 +217,7 @@ test("rows of two images, one or none, packed: killed and resumed bit for bit, a
     name: "pairs",
     format: "llava",
     files: [`${folder}/pairs.json`],
-    images: { folder: `${folder}/pictures` },
+    images: { folder: `${folder}/images` },
     weight: 2,
   };
   const many = {
@@ -266,7 +266,7 @@ test("rows of two images, one or none, packed: killed and resumed bit for bit, a
   assert.ok(losses.at(-1)! < 0.7 * losses[0]!, losses.join());
 });
 
-test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by the official rules", async () => {
+test("pre-trained on whole images, expanded to tiles, fine-tuned and scored by the official rules", async () => {
   const score = await run(Effect.gen(function* () {
     const at = runIn("tiles"), small = yield* mixtureAt(112), { vocabulary } = small.source;
     const parts = partsOf(model, vocabulary);
@@ -311,7 +311,7 @@ test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by
       answered.map(({ record }) => ({ record, answer: record.kind === "open" ? record.answers[0]! : "" })),
     ));
     assert.is(perfect.values[perfect.main], 1);
-    // two questions are about each picture, and the next picture always shows the other kind
+    // two questions are about each image, and the next image always shows the other kind
     const other = own.questions.map(({ record }, i) => ({
       record,
       content: own.questions[(i + 2) % own.questions.length]!.content,
@@ -330,14 +330,14 @@ test("pre-trained on whole pictures, expanded to tiles, fine-tuned and scored by
   assert.is(score.n, 24);
   assert.ok(
     score.value > score.elsewhere + 0.2,
-    `${score.value}, of other pictures ${score.elsewhere}: ${score.answers.join(", ")}`,
+    `${score.value}, of other images ${score.elsewhere}: ${score.answers.join(", ")}`,
   );
 });
 
-test("pictures themselves, where the encoder is trained; then its features are another store's", async () => {
+test("images themselves, where the encoder is trained; then its features are another store's", async () => {
   await run(Effect.gen(function* () {
     const mixture = yield* openMixture(config, cache);
-    const { source } = yield* openMixturePictures(mixture, { side: 112, workers: 2 }, cache);
+    const { source } = yield* openMixtureImages(mixture, { side: 112, workers: 2 }, cache);
     const parts = partsOf(model, source.vocabulary);
     const fresh = withEncoder(freshArm(arm, model, source.vocabulary, 1), weights);
     const stage = {
@@ -347,7 +347,7 @@ test("pictures themselves, where the encoder is trained; then its features are a
       source,
       seed: 1,
     };
-    const trained: ModelState = yield* languageStage(runIn("pictures"), stage)(fresh);
+    const trained: ModelState = yield* languageStage(runIn("images"), stage)(fresh);
     const vision = ({ params }: ModelState) =>
       readLazies((params as Readonly<Record<string, Tree<LazyArray>>>).vision!);
     assert.not.equal(yield* vision(trained), yield* vision(fresh));
@@ -358,8 +358,8 @@ test("pictures themselves, where the encoder is trained; then its features are a
       model: parts,
       seed: 1,
     };
-    const made = yield* expand(runIn("pictures"), still)(trained);
-    const kept = yield* expand(runIn("pictures"), still)(trained);
+    const made = yield* expand(runIn("images"), still)(trained);
+    const kept = yield* expand(runIn("images"), still)(trained);
     assert.equal([made.bridge, kept.identity], [trained.bridge, made.identity]);
     const was = yield* readLazies(trained.params);
     for (const { params } of [made, kept]) assert.equal(yield* readLazies(params), was);

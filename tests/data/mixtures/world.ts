@@ -1,11 +1,11 @@
-/** A small world on disk: pictures of coloured shapes as JPEG and PNG, and annotation files of three formats about them. */
+/** A small world on disk: images of coloured shapes as JPEG and PNG, and annotation files of three formats about them. */
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
 import type { MixtureConfig } from "../../../pipelines/mixtures/mixture_config.ts";
 import { trainBpe } from "../../../pipelines/text/bpe.ts";
 import { askCaption, shortAnswer } from "../../../pipelines/text/prompts.ts";
 
-/** What a picture shows. */
+/** What an image shows. */
 export interface Shape {
   /** Its number, from 1. */
   readonly id: number;
@@ -19,7 +19,7 @@ export interface Shape {
 
 const colours = ["red", "green", "blue", "yellow"];
 
-/** The shapes of a world: no two pictures are alike. */
+/** The shapes of a world: no two images are alike. */
 export const shapes = (count: number): readonly Shape[] =>
   Array.from({ length: count }, (_, i) => {
     const id = i + 1, kind = i % 2 === 0 ? "circle" : "square";
@@ -40,8 +40,8 @@ const drawing = ({ id, colour, kind }: Shape): string => {
     `<rect width="100%" height="100%" fill="white"/>${body}</svg>`;
 };
 
-/** Writes the pictures of some shapes into a folder. */
-export const writePictures = async (folder: string, some: readonly Shape[]): Promise<void> => {
+/** Writes the images of some shapes into a folder. */
+export const writeImages = async (folder: string, some: readonly Shape[]): Promise<void> => {
   await Deno.mkdir(folder, { recursive: true });
   for (const shape of some) {
     const image = sharp(Buffer.from(drawing(shape)));
@@ -57,7 +57,7 @@ const caption = (
   { colour, kind }: Shape,
 ): readonly string[] => [`a ${colour} ${kind}`, `one ${kind} in ${colour}`];
 
-/** LLaVA's conversations: two turns about every picture, and a text without one. */
+/** LLaVA's conversations: two turns about every image, and a text without one. */
 export const conversations = (some: readonly Shape[]): unknown[] => [
   ...some.map((shape) => ({
     id: String(shape.id),
@@ -106,7 +106,7 @@ export const vqa = (
 export const writeValue = (path: string, value: unknown): Promise<void> =>
   Deno.writeTextFile(path, JSON.stringify(value));
 
-/** Where pictures of VQAv2 lie: here a picture of each kind of file has two names, so that ids find them. */
+/** Where images of VQAv2 lie: here an image of each kind of file has two names, so that ids find them. */
 const byId = (folder: string, some: readonly Shape[]): Promise<unknown> =>
   Promise.all(
     some.map((shape) =>
@@ -114,11 +114,11 @@ const byId = (folder: string, some: readonly Shape[]): Promise<unknown> =>
     ),
   );
 
-/** Writes a world of so many pictures; gives the mixture that describes it, with paths relative to the folder. */
+/** Writes a world of so many images; gives the mixture that describes it, with paths relative to the folder. */
 export const writeWorld = async (folder: string, count: number): Promise<MixtureConfig> => {
   const all = shapes(count);
-  await writePictures(`${folder}/pictures`, all);
-  await byId(`${folder}/pictures`, all);
+  await writeImages(`${folder}/images`, all);
+  await byId(`${folder}/images`, all);
   await writeValue(`${folder}/llava.json`, conversations(all));
   await writeValue(`${folder}/captions.json`, {
     images: all.map(({ id, file }) => ({ id, file_name: file })),
@@ -140,19 +140,19 @@ export const writeWorld = async (folder: string, count: number): Promise<Mixture
   await writeValue(`${folder}/tokenizer.json`, trainBpe(texts, 192));
   return {
     parts: [
-      { name: "llava", format: "llava", files: ["llava.json"], images: { folder: "pictures" }, weight: 2 },
+      { name: "llava", format: "llava", files: ["llava.json"], images: { folder: "images" }, weight: 2 },
       {
         name: "coco",
         format: "coco-captions",
         files: ["captions.json"],
-        images: { folder: "pictures" },
+        images: { folder: "images" },
         weight: 1,
       },
       {
         name: "vqa",
         format: "vqav2",
         files: ["questions.json", "annotations.json"],
-        images: { folder: "pictures", name: "id_{image:6}.img" },
+        images: { folder: "images", name: "id_{image:6}.img" },
         weight: 1,
         turns: 2,
       },

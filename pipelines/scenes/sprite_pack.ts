@@ -1,11 +1,11 @@
-/** Pictures in one block of memory that workers share: each compressed by itself, unpacked when it is wanted. */
+/** Images in one block of memory that workers share: each compressed by itself, unpacked when it is wanted. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Style } from "./config.ts";
 
-/** A picture of some channels. */
-export interface Picture {
+/** An image of some channels. */
+export interface SpriteImage {
   /** Pixels per row. */
   readonly width: number;
   /** Rows. */
@@ -14,20 +14,20 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
-/** Where a picture lies in the block: offset, length, width, height. */
+/** Where an image lies in the block: offset, length, width, height. */
 export type PackEntry = readonly [offset: number, length: number, width: number, height: number];
 
-/** Pictures by name, as they are sent to workers and kept on disk. */
-export interface PicturePack {
+/** Images by name, as they are sent to workers and kept on disk. */
+export interface SpritePack {
   /** Where each lies. */
   readonly entries: Readonly<Record<string, PackEntry>>;
-  /** The compressed pictures; shared memory, so that no worker copies them. */
+  /** The compressed images; shared memory, so that no worker copies them. */
   readonly bytes: Uint8Array;
-  /** The sha-256 of the names and the pictures as they were before compression, hexadecimal. */
+  /** The sha-256 of the names and the images as they were before compression, hexadecimal. */
   readonly hash: string;
 }
 
-/** Most channels of a picture. */
+/** Most channels of an image. */
 const MOST_CHANNELS = 4;
 
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
@@ -35,15 +35,15 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 /** Bytes in memory that threads can share. */
 export const sharedBytes = (length: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(length));
 
-/** Collects pictures, then packs them. */
+/** Collects images, then packs them. */
 export interface Packer {
-  /** Adds a picture under a new name. */
-  readonly add: (name: string, picture: Picture) => void;
+  /** Adds an image under a new name. */
+  readonly add: (name: string, image: SpriteImage) => void;
   /** All that were added. */
-  readonly pack: () => PicturePack;
+  readonly pack: () => SpritePack;
 }
 
-/** A packer without pictures. */
+/** A packer without images. */
 export const packerOf = (): Packer => {
   const parts: Uint8Array[] = [], entries: Record<string, PackEntry> = {}, hash = createHash("sha256");
   let at = 0;
@@ -62,17 +62,17 @@ export const packerOf = (): Packer => {
   };
 };
 
-/** Unpacks pictures of packs; the ones used last are kept, up to `room` bytes. */
-export interface PictureStore {
-  /** The picture of a name; undefined if no pack has it. */
-  readonly get: (name: string) => Picture | undefined;
+/** Unpacks images of packs; the ones used last are kept, up to `room` bytes. */
+export interface SpriteStore {
+  /** The image of a name; undefined if no pack has it. */
+  readonly get: (name: string) => SpriteImage | undefined;
 }
 
 /** A store over packs whose names do not repeat. */
-export const storeOf = (packs: readonly PicturePack[], room = 64 * 2 ** 20): PictureStore => {
-  const kept = new Map<string, Picture>();
+export const storeOf = (packs: readonly SpritePack[], room = 64 * 2 ** 20): SpriteStore => {
+  const kept = new Map<string, SpriteImage>();
   let held = 0;
-  const unpack = (name: string): Picture | undefined => {
+  const unpack = (name: string): SpriteImage | undefined => {
     const pack = packs.find((p) => p.entries[name] !== undefined);
     if (pack === undefined) return undefined;
     const [offset, length, width, height] = pack.entries[name]!;
@@ -84,16 +84,16 @@ export const storeOf = (packs: readonly PicturePack[], room = 64 * 2 ** 20): Pic
   };
   return {
     get: (name) => {
-      const picture = kept.get(name) ?? unpack(name);
-      if (picture === undefined) return undefined;
+      const image = kept.get(name) ?? unpack(name);
+      if (image === undefined) return undefined;
       // A map keeps the order of insertion: what is put in again is the youngest.
-      if (!kept.delete(name)) held += picture.data.length;
-      kept.set(name, picture);
+      if (!kept.delete(name)) held += image.data.length;
+      kept.set(name, image);
       for (const [oldest, { data }] of kept) {
         if (held <= room) break;
         kept.delete(oldest), held -= data.length;
       }
-      return picture;
+      return image;
     },
   };
 };

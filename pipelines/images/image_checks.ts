@@ -1,12 +1,12 @@
-/** Which pictures can be decoded, found once by the content of their files and kept. */
+/** Which images can be decoded, found once by the content of their files and kept. */
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import { type DiskError, ifThere, onDisk } from "../base/disk.ts";
 import { sha256 } from "../base/hash.ts";
 import type { DataError } from "../base/data_error.ts";
-import { ImageError, pictureDecoder } from "./decode.ts";
-import type { PictureFile } from "./picture_files.ts";
+import { imageDecoder, ImageError } from "./decode.ts";
+import type { ImageFile } from "./image_files.ts";
 import { openSquares } from "./squares.ts";
 
 const lineType = t.union([
@@ -27,18 +27,18 @@ const known = (text: string): ReadonlyMap<string, string | undefined> => {
 };
 
 /**
- * Decodes every picture that was not decoded before by the same decoder, and says which cannot be: content and reason.
+ * Decodes every image that was not decoded before by the same decoder, and says which cannot be: content and reason.
  * It may be killed at any time and goes on; what other processes find is read when it starts.
  */
 export const undecodable = (
-  pictures: readonly PictureFile[],
+  images: readonly ImageFile[],
   cache: string,
 ): Effect.Effect<ReadonlyMap<string, string>, DataError | DiskError> =>
   Effect.scoped(Effect.gen(function* () {
-    const path = `${cache}/decoded-${sha256(pictureDecoder).slice(0, 12)}.jsonl`;
+    const path = `${cache}/decoded-${sha256(imageDecoder).slice(0, 12)}.jsonl`;
     yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
     const text = yield* onDisk("read", path, () => ifThere(Deno.readTextFile(path)));
-    const before = known(text ?? ""), files = new Map(pictures.map((picture) => [picture.content, picture]));
+    const before = known(text ?? ""), files = new Map(images.map((image) => [image.content, image]));
     const missing = [...files.values()].filter(({ content }) => !before.has(content));
     const found = new Map<string, string>();
     for (const content of files.keys()) {

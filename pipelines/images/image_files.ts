@@ -1,4 +1,4 @@
-/** Pictures that lie on disk, each known by the sha-256 of its file. */
+/** Images that lie on disk, each known by the sha-256 of its file. */
 import * as Effect from "effect/Effect";
 import { type DiskError, diskError } from "../base/disk.ts";
 import { sha256 } from "../base/hash.ts";
@@ -9,23 +9,23 @@ import { bytesAt } from "../base/file_bytes.ts";
 export const MOST_ENCODED = 2 ** 28;
 
 /**
- * Loads a picture.
+ * Loads an image.
  * @internal
  */
-export type PictureLoader = Effect.Effect<Uint8Array, DataError | DiskError>;
+export type ImageLoader = Effect.Effect<Uint8Array, DataError | DiskError>;
 
-/** A picture on disk. */
-export interface PictureFile {
+/** An image on disk. */
+export interface ImageFile {
   /** Its path, or its name in the archive, shown in errors. */
   readonly name: string;
   /** The sha-256 of its bytes, hexadecimal. */
   readonly content: string;
   /** Reads the bytes; what is not the content any more is refused. */
-  readonly load: PictureLoader;
+  readonly load: ImageLoader;
 }
 
-/** Where a picture's bytes lie. */
-export interface PictureSpot {
+/** Where an image's bytes lie. */
+export interface ImageLocation {
   /** Name shown in errors. */
   readonly name: string;
   /** The file. */
@@ -34,7 +34,7 @@ export interface PictureSpot {
   readonly range?: readonly [number, number];
 }
 
-const readSpot = async ({ path, range }: PictureSpot): Promise<Uint8Array> => {
+const readSpot = async ({ path, range }: ImageLocation): Promise<Uint8Array> => {
   using file = await Deno.open(path);
   const [from, to] = range ?? [0, (await file.stat()).size];
   if (to - from > MOST_ENCODED) throw new Error(`an image of ${to - from} bytes, of at most ${MOST_ENCODED}`);
@@ -42,11 +42,11 @@ const readSpot = async ({ path, range }: PictureSpot): Promise<Uint8Array> => {
 };
 
 /** The bytes of a spot. */
-export const spotBytes = (spot: PictureSpot): Effect.Effect<Uint8Array, DiskError> =>
+export const spotBytes = (spot: ImageLocation): Effect.Effect<Uint8Array, DiskError> =>
   Effect.tryPromise({ try: () => readSpot(spot), catch: (cause) => diskError("read", spot.path, cause) });
 
-/** A picture of a spot whose content is known. */
-export const pictureFile = (spot: PictureSpot, content: string): PictureFile => ({
+/** An image of a spot whose content is known. */
+export const imageFile = (spot: ImageLocation, content: string): ImageFile => ({
   name: spot.name,
   content,
   load: Effect.flatMap(
@@ -57,7 +57,7 @@ export const pictureFile = (spot: PictureSpot, content: string): PictureFile => 
           op: `read ${spot.name}`,
           got: "other bytes than when the mixture was opened",
           expected: `the file with sha-256 ${content.slice(0, 16)}`,
-          hint: "leave pictures alone while they are learnt from; start again to use the new one",
+          hint: "leave images alone while they are learnt from; start again to use the new one",
         }),
       ),
   ),
