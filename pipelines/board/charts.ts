@@ -73,25 +73,27 @@ const partsOf = ({ series, label }: RunView): readonly Part[] =>
   }));
 
 // Of an ablation, the trainings of its arms.
-const trainingsOf = (run: RunView, all: readonly RunView[]): readonly Part[] =>
-  run.record?.runs.flatMap(({ arm, seed, artefacts }) =>
+const trainingsOf = (run: RunView, all: readonly RunView[], alone: boolean): readonly Part[] =>
+  run.record?.runs.flatMap(({ arm, seed, artefacts }, _, runs) =>
     Object.entries(artefacts).flatMap(([stage, artefact]) => {
       const made = all.find(({ id }) => nameOf(id) === artefact);
       return Object.values(made?.series ?? {}).map(({ records, validations }) => ({
-        label: `${arm}, seed ${seed}`,
+        label: `${alone ? "" : `${run.label} · `}${arm}${
+          runs.some((other) => other.seed !== seed) ? `, seed ${seed}` : ""
+        }`,
         stage,
         records: [...records, ...validations.records],
       }));
     })
   ) ?? [];
 
-/** The curves of a quantity in some runs; `all` are the runs among which an ablation's artefacts are. */
+/** The curves of a quantity in some runs, labelled by run, or by arm in an ablation's; `all` are the runs among which an ablation's artefacts are. */
 export const curvesOf = (
   drawn: readonly RunView[],
   all: readonly RunView[],
   quantity: Quantity,
 ): readonly LossCurve[] =>
-  drawn.flatMap((run) => [...partsOf(run), ...trainingsOf(run, all)])
+  drawn.flatMap((run) => [...partsOf(run), ...trainingsOf(run, all, drawn.length === 1)])
     .flatMap(({ label, stage, records }) => {
       const points = records.flatMap((record): readonly LossPoint[] => {
         const value = quantity.of(record);
@@ -102,30 +104,56 @@ export const curvesOf = (
         : [{ arm: label, stage: stageTitle(stage), points: thinned(points, POINTS) }];
     });
 
-/** A drawn chart, and how many curves there was no room for. */
+/** A drawn chart. */
 export interface Chart {
   /** SVG text. */
   readonly svg: string;
-  /** Curves that are left out. */
+  /** Labels of all curves, in the order of their colours. */
+  readonly arms: readonly string[];
+  /** Curves that are left out for want of room. */
   readonly leftOut: number;
 }
 
-/** The chart of a quantity; nothing where nothing was measured. */
+/** How a chart is drawn. */
+export interface ChartLook {
+  /** Width, pixels. */
+  readonly width: number;
+  /** Height of a panel, pixels. */
+  readonly height: number;
+  /** Weight of the neighbours in the smoothing. */
+  readonly smoothing: number;
+  /** Whether the y axis is logarithmic. */
+  readonly log?: boolean;
+  /** The steps that are shown. */
+  readonly steps?: readonly [number, number] | undefined;
+  /** Labels of the curves that are shown; all of them without. */
+  readonly arms: readonly string[];
+}
+
+/** Whether any curve has two values that differ. */
+export const varies = (curves: readonly LossCurve[]): boolean =>
+  curves.some(({ points }) => points.some(({ loss }) => loss !== points[0]!.loss));
+
+/** The chart of curves of a quantity; nothing where nothing was measured. */
 export const chartOf = (
-  drawn: readonly RunView[],
-  all: readonly RunView[],
   quantity: Quantity,
-  size: { readonly width: number; readonly height: number; readonly smoothing: number },
+  curves: readonly LossCurve[],
+  { arms: chosen, steps, ...look }: ChartLook,
 ): Chart | undefined => {
-  const curves = curvesOf(drawn, all, quantity);
-  const arms = [...new Set(curves.map(({ arm }) => arm))], shown = new Set(arms.slice(0, MOST));
+  const arms = [...new Set(curves.map(({ arm }) => arm))],
+    ticked = arms.filter((arm) => chosen.includes(arm));
+  const wanted = ticked.length > 0 ? ticked : arms, shown = new Set(wanted.slice(0, MOST));
   return curves.length === 0 ? undefined : {
     svg: lossChart({
       title: quantity.label,
       yLabel: quantity.label,
       curves: curves.filter(({ arm }) => shown.has(arm)),
-      ...size,
+      arms,
+      xRange: steps,
+      data: true,
+      ...look,
     }).svg,
-    leftOut: arms.length - shown.size,
+    arms,
+    leftOut: wanted.length - shown.size,
   };
 };

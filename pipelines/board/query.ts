@@ -13,11 +13,38 @@ export interface BoardQuery {
   readonly all: boolean;
   /** Only runs of this status. */
   readonly status: RunStatus | "all";
+  /** Column that the list is sorted by, falling with a minus before it; empty keeps the latest runs first. */
+  readonly sort: string;
   /** Runs whose curves are drawn, by id; none takes the one that was begun last. */
   readonly runs: readonly string[];
+  /** Arms whose curves are drawn, by their labels; none takes all. */
+  readonly arms: readonly string[];
   /** The metric of the large chart. */
   readonly metric: string;
+  /** Whether its y axis is logarithmic. */
+  readonly log: boolean;
+  /** Weight of the neighbours in its smoothing, from 0 to 0.98. */
+  readonly smoothing: number;
+  /** The steps that it shows; all of them without. */
+  readonly steps?: readonly [from: number, to: number];
+  /** Width of the charts, pixels. */
+  readonly width: number;
 }
+
+/** Width of the charts where no script says how much room there is. */
+const WIDTH = 1180;
+
+const SMOOTHING = 0.8;
+
+const numberOf = (text: string | null, fallback: number, low: number, high: number): number => {
+  const number = text === null || text.trim() === "" ? NaN : Number(text);
+  return Number.isFinite(number) ? Math.min(high, Math.max(low, number)) : fallback;
+};
+
+const stepsOf = (text: string | null): { readonly steps?: readonly [number, number] } => {
+  const [from = NaN, to = NaN] = (text ?? "").split("-").map((part) => part === "" ? NaN : Number(part));
+  return from >= 0 && to > from && Number.isFinite(to) ? { steps: [from, to] } : {};
+};
 
 /** The query of an address. */
 export const queryOf = (params: URLSearchParams): BoardQuery => {
@@ -26,19 +53,30 @@ export const queryOf = (params: URLSearchParams): BoardQuery => {
     words: params.get("q") ?? "",
     all: params.get("all") === "1",
     status: status !== null && runStatuses.includes(status) ? status : "all",
+    sort: params.get("sort") ?? "",
     runs: params.getAll("run"),
+    arms: params.getAll("arm"),
     metric: params.get("metric") ?? "loss",
+    log: params.get("log") === "1",
+    smoothing: numberOf(params.get("smoothing"), SMOOTHING, 0, 0.98),
+    ...stepsOf(params.get("steps")),
+    width: Math.round(numberOf(params.get("width"), WIDTH, 280, 2400)),
   };
 };
 
-/** The address of a query, from the question mark on. */
-export const searchOf = ({ words, all, status, runs, metric }: BoardQuery): string => {
+/** The address of a query, from the question mark on; the width is what the page says, and no part of it. */
+export const searchOf = (query: BoardQuery): string => {
   const params = new URLSearchParams();
-  if (words !== "") params.set("q", words);
-  if (all) params.set("all", "1");
-  if (status !== "all") params.set("status", status);
-  for (const run of runs) params.append("run", run);
-  if (metric !== "loss") params.set("metric", metric);
+  if (query.words !== "") params.set("q", query.words);
+  if (query.all) params.set("all", "1");
+  if (query.status !== "all") params.set("status", query.status);
+  if (query.sort !== "") params.set("sort", query.sort);
+  for (const run of query.runs) params.append("run", run);
+  for (const arm of query.arms) params.append("arm", arm);
+  if (query.metric !== "loss") params.set("metric", query.metric);
+  if (query.log) params.set("log", "1");
+  if (query.smoothing !== SMOOTHING) params.set("smoothing", String(query.smoothing));
+  if (query.steps !== undefined) params.set("steps", query.steps.join("-"));
   return `?${params}`;
 };
 

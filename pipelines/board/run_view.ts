@@ -2,6 +2,7 @@
 import type { AblationRecord } from "../ablations/summary_types.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import { own, valueAt } from "../base/fields.ts";
+import { median } from "../base/quantile.ts";
 import type { RunScores, Scores } from "../runs/run_scores.ts";
 import type { RunStatus } from "../runs/status.ts";
 import type { Series } from "../runs/tail.ts";
@@ -14,6 +15,8 @@ export interface RunView {
   readonly scores: Scores;
   /** Its scores by arm and name. */
   readonly arms: RunScores["arms"];
+  /** Intervals around the scores of its arms. */
+  readonly intervals: RunScores["intervals"];
   /** Its folder, or what an ablation calls it, if it is an artefact. */
   readonly label: string;
   /** Its manifest. */
@@ -40,6 +43,8 @@ export interface StageProgress {
   readonly step: number | undefined;
   /** Steps in all; nothing where the configuration does not say. */
   readonly total: number | undefined;
+  /** Metrics of its training, if it is one. */
+  readonly series?: Series | undefined;
 }
 
 /** The last name of a run's folder: of an artefact, what ablations call it. */
@@ -67,8 +72,9 @@ export const progressOf = (run: RunView, all: readonly RunView[] = []): readonly
   return manifest.stages.map((stage) => {
     const job = jobs.get(stage.name);
     if (job === undefined) {
-      const step = own(series, stage.name)?.records.at(-1)?.step;
+      const mine = own(series, stage.name), step = mine?.records.at(-1)?.step;
       return {
+        series: mine,
         stage,
         label: stage.name,
         step,
@@ -76,9 +82,30 @@ export const progressOf = (run: RunView, all: readonly RunView[] = []): readonly
       };
     }
     const made = all.find(({ id }) => nameOf(id) === stage.name);
-    const step = Object.values(made?.series ?? {})[0]?.records.at(-1)?.step;
-    return { stage, label: job.label, step, total: step === undefined ? undefined : job.steps };
+    const trained = Object.values(made?.series ?? {})[0], step = trained?.records.at(-1)?.step;
+    return {
+      series: trained,
+      stage,
+      label: job.label,
+      step,
+      total: step === undefined ? undefined : job.steps,
+    };
   });
+};
+
+/** Steps whose median time an estimate takes. */
+const RECENT = 50;
+
+/** Seconds that a running stage still takes at the speed of its latest steps; nothing where that is not known. */
+export const secondsLeft = ({ stage, step, total, series }: StageProgress): number | undefined => {
+  if (stage.status !== "running" || step === undefined || total === undefined || step >= total) {
+    return undefined;
+  }
+  const seconds =
+    series?.records.slice(-RECENT).flatMap((record) =>
+      typeof record.seconds === "number" && record.warmup !== true ? [record.seconds] : []
+    ) ?? [];
+  return seconds.length === 0 ? undefined : (total - step) * median(seconds);
 };
 
 /** The share of its stages that a run has done, those that are going on by their steps. */

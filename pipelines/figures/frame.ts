@@ -19,6 +19,8 @@ export interface Panel {
   readonly width: number;
   /** Height, pixels. */
   readonly height: number;
+  /** Data that the panel carries as JSON, in the attribute `data-panel`. */
+  readonly data?: unknown;
 }
 
 /** What stands in a frame. */
@@ -29,8 +31,10 @@ export interface Frame {
   readonly subtitle?: string | undefined;
   /** Legend entries; none draws no legend. */
   readonly legend: readonly LegendEntry[];
-  /** Panels from left to right. */
+  /** Panels from left to right, row by row. */
   readonly panels: readonly Panel[];
+  /** Panels of a row; all of them by default. */
+  readonly columns?: number;
 }
 
 interface Row {
@@ -66,8 +70,13 @@ const swatch = ({ colour, dash }: LegendEntry): string =>
 const MARGIN = 16;
 
 /** One SVG of a frame and its panels. */
-export const frameSvg = ({ title, subtitle, legend, panels }: Frame): string => {
-  const inner = Math.max(textWidth(title, 16), panels.reduce((w, panel) => w + panel.width, 0));
+export const frameSvg = ({ title, subtitle, legend, panels, columns = panels.length }: Frame): string => {
+  const lines = Array.from(
+    { length: Math.ceil(panels.length / Math.max(1, columns)) },
+    (_, i) => panels.slice(i * columns, (i + 1) * columns),
+  );
+  const widths = lines.map((line) => line.reduce((w, panel) => w + panel.width, 0));
+  const inner = Math.max(textWidth(title, 16), ...widths);
   const width = inner + 2 * MARGIN;
   const rows = legendRows(legend, inner - 8);
   let y = MARGIN + 14;
@@ -89,14 +98,23 @@ export const frameSvg = ({ title, subtitle, legend, panels }: Frame): string => 
     y += rows[rows.length - 1]!.y;
   }
   y += 6;
-  let x = MARGIN;
-  for (const panel of panels) {
-    parts.push(`<g transform="translate(${x},${y})">${panel.svg}</g>`);
-    x += panel.width;
+  for (const line of lines) {
+    let x = MARGIN;
+    for (const { svg, width, height, data } of line) {
+      // the empty rectangle makes all of the panel answer to the pointer
+      const [carried, area] = data === undefined ? ["", ""] : [
+        ` data-panel="${escapeXml(JSON.stringify(data))}"`,
+        `<rect width="${width}" height="${height}" fill="none" pointer-events="all"/>`,
+      ];
+      parts.push(`<g transform="translate(${x},${y})"${carried}>${area}${svg}</g>`);
+      x += width;
+    }
+    y += Math.max(...line.map((panel) => panel.height));
   }
-  const height = y + Math.max(0, ...panels.map((panel) => panel.height)) + MARGIN;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${
+    y + MARGIN
+  }" width="${width}" height="${y + MARGIN}" ` +
     `font-family="${FONT_STACK}" fill="#222" role="img" aria-label="${
       escapeXml(title)
-    }"><rect width="${width}" height="${height}" fill="white"/>${parts.join("")}</svg>`;
+    }"><rect width="${width}" height="${y + MARGIN}" fill="white"/>${parts.join("")}</svg>`;
 };

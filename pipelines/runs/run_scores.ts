@@ -1,4 +1,6 @@
 /** Scores of a run: of an artefact by name, of a run with arms by arm. */
+import * as E from "fp-ts/lib/Either.js";
+import { type Interval, intervalCodec } from "../base/bootstrap.ts";
 import { hasFields, own } from "../base/fields.ts";
 
 /**
@@ -16,6 +18,8 @@ export interface RunScores {
   readonly scores: Scores;
   /** By arm and name; empty for an artefact. */
   readonly arms: Readonly<Record<string, Scores>>;
+  /** Intervals around the scores of arms, by arm and name, where the run has them. */
+  readonly intervals: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
 }
 
 /** Names of the scores that lists show first: presence, counts, places. */
@@ -39,6 +43,7 @@ const numbersIn = (value: unknown): Scores =>
 export const scoresOfResult = (result: unknown): RunScores => ({
   scores: numbersIn(hasFields(result) ? own(result, "numbers") : undefined),
   arms: {},
+  intervals: {},
 });
 
 /** What the evaluations of a run found: the numbers of its stages that are no trainings, which have a loss. */
@@ -50,24 +55,30 @@ const evaluatedIn = (stages: unknown): Scores =>
     ),
   ) as Scores;
 
+const intervalsIn = (value: unknown): Readonly<Record<string, Interval>> =>
+  Object.fromEntries(
+    Object.entries(hasFields(value) ? value : {}).flatMap(([name, inner]) => {
+      const interval = intervalCodec.decode(inner);
+      return E.isRight(interval) ? [[name, interval.right]] : [];
+    }),
+  );
+
 /** Scores of a run, from its `summary.json`: of its evaluations, or of every arm and the best arm's of each name. */
 export const scoresOfSummary = (summary: unknown): RunScores => {
   const listed = hasFields(summary) ? own(summary, "arms") : undefined;
-  const arms = Object.fromEntries(
-    (Array.isArray(listed) ? listed as readonly unknown[] : []).flatMap((arm) => {
-      const name = hasFields(arm) ? own(arm, "name") : undefined;
-      return hasFields(arm) && typeof name === "string"
-        ? [[name, numbersIn(own(arm, "scores"))] as const]
-        : [];
-    }),
-  );
+  const found = (Array.isArray(listed) ? listed as readonly unknown[] : []).flatMap((arm) => {
+    const name = hasFields(arm) ? own(arm, "name") : undefined;
+    return hasFields(arm) && typeof name === "string" ? [[name, own(arm, "scores")] as const] : [];
+  });
+  const arms = Object.fromEntries(found.map(([name, scores]) => [name, numbersIn(scores)]));
+  const intervals = Object.fromEntries(found.map(([name, scores]) => [name, intervalsIn(scores)]));
   const best: Record<string, number> = {
     ...evaluatedIn(hasFields(summary) ? own(summary, "stages") : undefined),
   };
   for (const scores of Object.values(arms)) {
     for (const [name, value] of Object.entries(scores)) best[name] = Math.max(best[name] ?? -Infinity, value);
   }
-  return { scores: best, arms };
+  return { scores: best, arms, intervals };
 };
 
 /**

@@ -74,8 +74,24 @@ test("words filter by name, device and field; an address and a query are each ot
   assert.equal(ids("q=GOING"), ["store/going"]);
   assert.equal(ids("q=cpu&status=stopped"), ["killed"]);
   assert.equal(ids("q=__proto__.x=1"), []);
-  const query = { words: "seed=3 b", all: true, status: "failed", runs: ["x/y", "z"], metric: "lr" } as const;
+  const query = {
+    words: "seed=3 b",
+    all: true,
+    status: "failed",
+    sort: "-loss",
+    runs: ["x/y", "z"],
+    arms: ["cos-20-84, seed 1"],
+    metric: "lr",
+    log: true,
+    smoothing: 0.5,
+    steps: [10.5, 200],
+    width: 1180,
+  } as const;
   assert.equal(queryOf(new URLSearchParams(searchOf(query))), query);
+  for (const wrong of ["steps=a-b", "steps=9-3", "steps=1-", "width=1e99&smoothing=x", "smoothing=7"]) {
+    const { steps, smoothing, width } = queryOf(new URLSearchParams(wrong));
+    assert.ok(steps === undefined && smoothing < 1 && width <= 2400, wrong);
+  }
   assert.equal(drawnBy(queryOf(new URLSearchParams("run=done&run=killed")), runs).length, 2);
   assert.equal(drawnBy(queryOf(new URLSearchParams("run=nowhere")), runs).length, 1);
 });

@@ -59,7 +59,11 @@ test("lists runs with their status, and draws curves of the one that is looked a
   const row = page.locator("#runs tbody tr", { hasText: "first" });
   assert.match(await row.innerText(), /running/);
   assert.match(await row.innerText(), /12\s/, "device memory");
-  assert.is(await page.locator("#charts figure").count(), 3, "loss, steps a second, device memory");
+  assert.is(
+    await page.locator("#charts figure").count(),
+    1,
+    "neither speed nor memory varies: no chart of them",
+  );
   assert.is(await drawnPaths(), 2, "a curve for each arm");
   const image = page.locator("#details img").first();
   await image.scrollIntoViewIfNeeded();
@@ -99,6 +103,57 @@ test("ticking another run compares the two; words filter; a metric is chosen", a
   await page.selectOption("select[name=metric]", "seconds");
   await page.waitForURL(/metric=seconds/);
   assert.match(await page.locator("#charts figure").first().innerText(), /seconds/);
+});
+
+test("columns sort; the pointer reads values; dragging zooms, a double click shows all; scale and arms are chosen", async () => {
+  await page.goto(`${url}?run=first`);
+  await page.getByRole("link", { name: "loss" }).click();
+  await page.waitForURL(/sort=-loss/);
+  const order = () => page.locator("#runs tbody strong").allInnerTexts();
+  const falling = await order();
+  await page.getByRole("link", { name: "loss" }).click();
+  await page.waitForURL(/sort=loss/);
+  assert.equal(await order(), falling.toReversed());
+  assert.match(
+    await page.locator("#runs tbody tr", { hasText: "first" }).innerText(),
+    /s left/,
+    "time that remains",
+  );
+  await page.waitForSelector('#live[data-state="live"]');
+  const panel = (await page.locator("#charts g[data-panel] > rect").first().boundingBox())!;
+  const at = (share: number) => [panel.x + share * panel.width, panel.y + panel.height / 2] as const;
+  await page.mouse.move(...at(0.5));
+  assert.match(await page.locator("#values").innerText(), /step \d+[^]*first[^]*\d/);
+  await page.mouse.move(...at(0.4));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.7));
+  await page.mouse.up();
+  await page.waitForURL(/steps=/);
+  await page.waitForSelector("#whole");
+  await page.waitForSelector('#live[data-state="live"]');
+  await page.locator("#charts g[data-panel] > rect").first().dblclick();
+  await page.waitForURL((address) => !address.search.includes("steps="));
+  await page.getByLabel("log scale").check();
+  await page.waitForURL(/log=1/);
+  await page.locator("#runs tbody tr", { hasText: "second" }).getByRole("checkbox").check();
+  await page.waitForURL(/run=.*run=/);
+  await page.locator(".arms label", { hasText: "second" }).click();
+  await page.waitForURL(/arm=second/);
+  const legend = await page.locator("#charts figure").first().innerText();
+  assert.ok(legend.includes("second") && !legend.includes("first"), legend);
+});
+
+test("fits a phone", async () => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto(`${url}?run=first&run=second`);
+  await page.waitForSelector('#live[data-state="live"]');
+  await page.waitForFunction(() =>
+    // deno-lint-ignore no-explicit-any
+    (globalThis as any).document.querySelector("#charts svg").viewBox.baseVal.width < 400
+  );
+  // deno-lint-ignore no-explicit-any
+  assert.is(await page.evaluate(() => (globalThis as any).document.documentElement.scrollWidth), 390);
+  await page.setViewportSize({ width: 1280, height: 900 });
 });
 
 test("a hostile name is a name", async () => {

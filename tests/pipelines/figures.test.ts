@@ -6,7 +6,13 @@ import * as assert from "uvu/assert";
 import { escapeXml, fontFiles, textWidth } from "../../pipelines/figures/font.ts";
 import { frameSvg, legendRows } from "../../pipelines/figures/frame.ts";
 import { type Box, overlap, placeLabels } from "../../pipelines/figures/labels.ts";
-import { lossChart, type LossCurve, lossDomain, smooth } from "../../pipelines/figures/loss_chart.ts";
+import {
+  lossChart,
+  type LossCurve,
+  lossDomain,
+  smooth,
+  stepTicks,
+} from "../../pipelines/figures/loss_chart.ts";
 import { type Figure, palette, svgToPng } from "../../pipelines/figures/plot.ts";
 import { timeScoreChart, type TimeScorePoint } from "../../pipelines/figures/time_score.ts";
 import { property } from "../support/property.ts";
@@ -34,17 +40,35 @@ const elements = (figure: Figure, selector: string): readonly Element[] => {
 const words = (figure: Figure): readonly string[] =>
   elements(figure, "text").map((e) => e.textContent.trim());
 
-figures("smooths by the mean of the neighbours, weighted by distance", () => {
-  const values = [1, 5, 2, 8];
-  const byHand = values.map((_, i) => {
-    const weights = values.map((_, j) => 0.5 ** Math.abs(i - j));
-    return values.reduce((sum, v, j) => sum + v * weights[j]!, 0) / weights.reduce((a, b) => a + b);
-  });
-  smooth(values, 0.5).forEach((v, i) => assert.ok(Math.abs(v - byHand[i]!) < 1e-12, `${v} ${byHand[i]}`));
-  assert.equal(smooth(values, 0), values);
-  assert.equal(smooth([3, 3, 3], 0.9).map((v) => v.toFixed(9)), Array(3).fill("3.000000000"));
-  const holed = smooth([1, NaN, 1, Infinity], 0.9);
-  assert.ok(Math.abs(holed[2]! - 1) < 1e-12 && Number.isNaN(holed[1]) && holed[3] === Infinity);
+figures(
+  "smooths long curves by the mean of the neighbours, and neither bends short ones nor moves the ends",
+  () => {
+    const values = Array.from({ length: 100 }, (_, i) => 2 + 4 * Math.exp(-i / 10) + 0.3 * Math.cos(3 * i));
+    const smoothed = smooth(values, 0.5), d = [-2, -1, 0, 1, 2];
+    const byHand = d.reduce((sum, d) => sum + values[50 + d]! * 0.5 ** Math.abs(d), 0) / 2.5;
+    assert.ok(
+      Math.abs(smooth(values.slice(30, 71), 0.5)[20]! - byHand) < 1e-12,
+      "41 points: two neighbours a side",
+    );
+    assert.equal([smoothed[0], smoothed.at(-1)], [values[0], values.at(-1)], "ends are measured values");
+    const roughness = (of: readonly number[]): number =>
+      of.slice(1).reduce((sum, v, i) => sum + Math.abs(v - of[i]!), 0);
+    assert.ok(roughness(smoothed) < 0.6 * roughness(values));
+    const line = Array.from({ length: 200 }, (_, i) => 3 - i / 100);
+    smooth(line, 0.9).forEach((v, i) => assert.ok(Math.abs(v - line[i]!) < 1e-12, "a straight line stays"));
+    const short = values.slice(0, 19);
+    assert.equal(smooth(short, 0.98), short, "a short curve stays");
+    assert.equal(smooth(values, 0), values);
+    const holed = smooth(values.map((v, i) => i === 40 ? NaN : v), 0.9);
+    assert.ok(Number.isNaN(holed[40]) && Number.isFinite(holed[41]));
+  },
+);
+
+figures("ticks are whole steps, few enough to be read", () => {
+  assert.equal(stepTicks(0, 4, 8), [0, 1, 2, 3, 4]);
+  assert.equal(stepTicks(0, 6, 4), [0, 2, 4, 6]);
+  assert.equal(stepTicks(0.4, 1.3, 8), [1]);
+  assert.equal(stepTicks(95, 480, 4), [100, 200, 300, 400]);
 });
 
 figures("keeps the range of the losses to what can be read", () => {

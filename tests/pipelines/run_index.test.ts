@@ -133,16 +133,21 @@ test("a run with arms has the scores of each, and the best of them; intervals co
       "cos-20-84": { presenceF1: 0.8, countAccuracy: 0.25 },
       resampler: { presenceF1: 0.75, countAccuracy: 0.5 },
     },
+    intervals: { "cos-20-84": { presenceF1: interval }, resampler: {} },
   });
   const stages = { pretrain: { loss: 2, firstLoss: 6 }, evaluate: { presenceF1: 0.7, countAccuracy: 0.5 } };
-  assert.equal(scoresOfSummary({ stages }), { scores: { presenceF1: 0.7, countAccuracy: 0.5 }, arms: {} });
+  assert.equal(scoresOfSummary({ stages }), {
+    scores: { presenceF1: 0.7, countAccuracy: 0.5 },
+    arms: {},
+    intervals: {},
+  });
   const run = { ...named("c"), ...found };
   const of = (where: string) => E.toUnion(queryRuns([run], { where: [where] }));
   assert.equal(of("scores.presenceF1>0.7"), [run]);
   assert.equal(of("scores.cos-20-84.countAccuracy<0.3"), [run]);
   assert.equal(of("scores.resampler.countAccuracy<0.3"), []);
   for (const strange of [undefined, null, 3, [], { arms: 1 }, { arms: [1, null, { name: 2 }] }]) {
-    assert.equal(scoresOfSummary(strange), { scores: {}, arms: {} });
+    assert.equal(scoresOfSummary(strange), { scores: {}, arms: {}, intervals: {} });
   }
 });
 
