@@ -1,6 +1,6 @@
 /** Commands that make things again, as they are typed. */
 import { shellLine } from "../terminal/shell_line.ts";
-import type { AblationRecord } from "./summary_types.ts";
+import type { AblationRecord } from "../engine/ablation_record.ts";
 
 /** The store unless another is asked for. */
 export const DEFAULT_STORE = "runs/store";

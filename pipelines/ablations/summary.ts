@@ -1,11 +1,11 @@
 /** The summary of an ablation from the results of its artefacts. */
 import * as Effect from "effect/Effect";
-import { isAbsolute, join } from "node:path";
 import { decode, type DecodeError, fromEither } from "../base/bridge.ts";
 import { type Interval, meanOf } from "../base/bootstrap.ts";
 import { type DiskError, existing } from "../base/disk.ts";
 import type { Manifest } from "../runs/manifest.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
+import { type AblationRecord, recordCodec, type RecordedRun, storeFrom } from "../engine/ablation_record.ts";
 import { type ArtefactResult, readResult } from "../engine/artefact.ts";
 import { stageKind, stageName } from "../engine/experiment.ts";
 import {
@@ -21,13 +21,10 @@ import { configOfArm } from "./families.ts";
 import { pairedCodec, type PairedTimes, TIMES } from "./paired.ts";
 import { differenceWithInterval, type Draws, drawsOf, meanWithInterval } from "./statistics.ts";
 import {
-  type AblationRecord,
   type AblationSummary,
   type ArmSummary,
   type Failure,
   type Origin,
-  recordCodec,
-  type RecordedRun,
   type SeedResult,
 } from "./summary_types.ts";
 
@@ -46,10 +43,6 @@ export interface StoredAblation {
   /** Its arms side by side, once they are timed. */
   readonly times?: PairedTimes;
 }
-
-/** Where a store lies, given the directory of an ablation and the path from there. */
-export const storeFrom = (directory: string, store: string): string =>
-  isAbsolute(store) ? store : join(directory, store);
 
 /** What reading an ablation can fail with. */
 export type StoredError = DecodeError | DiskError | RunError;

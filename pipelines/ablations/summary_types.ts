@@ -5,7 +5,7 @@
  *
  *     manifest.json   of the usual kind; `config` is the AblationConfig, `stages` are the jobs by artefact name with
  *                     their status, so that it shows how far a running ablation is
- *     record.json     {@link AblationRecord}: what was asked for, and the artefacts of every arm and seed
+ *     record.json     AblationRecord (`engine/ablation_record.ts`): what was asked for, and the artefacts of every arm and seed
  *     summary.json    {@link AblationSummary}
  *     times.json      steps of the first training of every arm, timed side by side (`paired.ts`)
  *     table.txt       the tables of the summary
@@ -24,68 +24,9 @@ import type { TypeOf } from "../base/bridge.ts";
 import { object } from "../base/codecs.ts";
 
 const amount = amountCodec();
-const texts = t.readonlyArray(t.string);
 const numbers = t.readonly(t.record(t.string, t.number));
 const byStage = t.readonly(t.record(t.string, amount));
 const intervals = t.readonly(t.record(t.string, intervalCodec));
-
-/**
- * A job as the record names it: its directory in the store, its stage, the artefacts that it reads, what it is in words
- * (shared ones are named by the first arm that wanted them), and its optimiser steps, 0 for what is no training.
- * @internal
- */
-export const jobFields = object({
-  artefact: t.string,
-  stage: t.string,
-  needs: texts,
-  label: t.string,
-  steps: t.number,
-});
-
-/**
- * The artefacts of an arm and seed by stage.
- * @internal
- */
-export const runFields = object({
-  arm: t.string,
-  seed: t.number,
-  artefacts: t.readonly(t.record(t.string, t.string)),
-});
-
-/**
- * An arm's bridge, and of its trainings by stage: visual tokens, side of the images in pixels, steps, FLOPs of a step.
- * @internal
- */
-export const workFields = object({
-  arm: t.string,
-  bridge: t.string,
-  trainings: t.readonly(
-    t.record(
-      t.string,
-      object({ tokens: t.number, resolution: t.number, steps: t.number, flops: t.number }),
-    ),
-  ),
-});
-
-/** @internal */
-export const recordFields = object({
-  /** Version of this format. */
-  format: t.literal(2),
-  /** The command that makes all of it again. */
-  command: t.string,
-  /** The store, as a path from the ablation's directory, or from the root of the file system. */
-  store: t.string,
-  /** Name of the device. */
-  device: t.string,
-  /** Jobs at a time: times that were measured with more than one are those of a shared machine. */
-  workers: t.number,
-  /** The jobs, each after those that it needs. */
-  jobs: t.readonlyArray(jobFields),
-  /** Arms and seeds. */
-  runs: t.readonlyArray(runFields),
-  /** The arms, in the order of tables. */
-  arms: t.readonlyArray(workFields),
-});
 
 /** @internal */
 export const originFields = object({
@@ -190,10 +131,6 @@ export const summaryFields = object({
   preset: t.string,
 });
 
-/** `record.json` of an ablation. */
-export interface AblationRecord extends TypeOf<typeof recordFields> {}
-/** The artefacts of one arm and seed by stage. */
-export type RecordedRun = AblationRecord["runs"][number];
 /** Where a number comes from: a directory of the store, hashes of its configuration and data, the command that makes it again. */
 export type Origin = TypeOf<typeof originFields>;
 /** One arm with one seed. */
@@ -205,7 +142,5 @@ export type Failure = TypeOf<typeof failureFields>;
 /** `summary.json` of an ablation. */
 export interface AblationSummary extends TypeOf<typeof summaryFields> {}
 
-/** Codec of {@link AblationRecord}. */
-export const recordCodec = (): t.Type<AblationRecord, unknown, unknown> => recordFields;
 /** Codec of {@link AblationSummary}. */
 export const summaryCodec = (): t.Type<AblationSummary, unknown, unknown> => summaryFields;

@@ -13,13 +13,16 @@ export const exportTrained = (
   trained: TrainedModel,
   options: ExportOptions = {},
 ): Effect.Effect<readonly string[], ExportError> => {
-  const { writer, bridge, language, parts } = trained, { tower, adapter, bridgeHeads } = parts;
+  const { writer, bridge, language, parts, experiment } = trained, { tower, adapter, bridgeHeads } = parts;
   const { vision: _, bridge: _bridge, lora: _lora, ...decoder } = writer.params as Record<
     string,
     Tree<LazyArray>
   >;
   const sources = new Set(lazyTrees.leaves(decoder).map(({ origin }) => origin?.source));
-  const base = sources.size === 1 ? [...sources][0] : undefined;
+  // the decoder of a run has no folder that transformers reads
+  const base = experiment.model.decoder.from === "huggingface" && sources.size === 1
+    ? [...sources][0]
+    : undefined;
   return exportWhole(folder, {
     tower: { config: tower.config, levels: levelsRead(parts, bridge).map((i) => tower.levels[i]!) },
     bridge: { ...bridge, heads: bridgeHeads },

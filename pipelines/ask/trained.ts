@@ -6,8 +6,8 @@ import { fromEither } from "../base/bridge.ts";
 import { mixturesOf } from "../engine/experiment.ts";
 import { encoderFrom, savedModel } from "../engine/models.ts";
 import { DEFAULT_CACHE } from "../engine/context.ts";
-import { experimentLanguage, modelHash, openParts, type ResolveError } from "../engine/resolve.ts";
-import { GenerateError } from "../generate/fault.ts";
+import { checkSources } from "../engine/model_sources.ts";
+import { experimentLanguage, openParts, type ResolveError } from "../engine/resolve.ts";
 import type { Writer } from "../generate/programs.ts";
 import { boxFormats, loadMixture } from "../mixtures/mixture_config.ts";
 import { apart, seesImages } from "../stages/encoder.ts";
@@ -20,9 +20,8 @@ import { namedTemplates } from "../text/templates.ts";
 import type { TrainingError } from "../train/fault.ts";
 import type { TrainingResult } from "../train/training.ts";
 import type { CheckpointError } from "../weights/checkpoint.ts";
-import type { LoadError } from "../weights/huggingface/load.ts";
 import { type Speech, worldSpeech } from "./speech.ts";
-import { type PlaceError, type TrainedPlace, trainedPlace } from "./trained_place.ts";
+import { type PlaceError, type TrainedPlace, trainedPlace } from "../engine/trained_place.ts";
 
 /** What loading a model can fail with. */
 export type TrainedError = CheckpointError | PlaceError | ResolveError | TrainingError | TreeError;
@@ -66,26 +65,6 @@ const ofMixture = (
     return { speech, language: { tokenizer: language.json, template: namedTemplates[text.template] } };
   });
 
-/** Refuses a model whose tower or decoder of another project is no more what it was trained with. */
-const checkModels = (
-  { experiment: { model: { vision, decoder } }, hashes, checkpoint }: TrainedPlace,
-  cache: string,
-): Effect.Effect<void, LoadError | GenerateError> =>
-  Effect.forEach(
-    [vision, decoder].flatMap((of) => of.from === "huggingface" ? [of.folder] : []),
-    (folder) =>
-      Effect.flatMap(modelHash(folder, cache), (hash) =>
-        hash === hashes[folder] ? Effect.void : Effect.fail(
-          new GenerateError({
-            op: `open ${checkpoint}`,
-            got: `${folder}, whose config.json or weights have changed since the training`,
-            expected: `content with the hash ${hashes[folder]}, which the training read there`,
-            hint: "put the files of that time back, or train again with these",
-          }),
-        )),
-    { discard: true },
-  );
-
 /**
  * Loads the model that a path names, for as long as the scope lives: the directory of a run, an ablation or an artefact, in
  * which `name` chooses the arm, or a checkpoint in one. `want` asks for another checkpoint or other weights than those
@@ -99,7 +78,7 @@ export const loadTrained = (
 ): Effect.Effect<TrainedModel, TrainedError, Scope.Scope> =>
   Effect.gen(function* () {
     const place = yield* trainedPlace(path, name), { experiment, hashes, stage, checkpoint } = place;
-    yield* checkModels(place, cache);
+    yield* checkSources(place, cache);
     const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
     const language = yield* experimentLanguage(experiment);
     const speaking = language === undefined

@@ -1,5 +1,5 @@
 /** A run as the board sees it: what its files say, and what follows from them. */
-import type { AblationRecord } from "../ablations/summary_types.ts";
+import type { AblationRecord } from "../engine/ablation_record.ts";
 import type { Manifest, StageEntry } from "../runs/manifest.ts";
 import { own, valueAt } from "../base/fields.ts";
 import { median } from "../base/quantile.ts";

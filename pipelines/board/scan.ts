@@ -1,7 +1,7 @@
 /** The runs of a folder: what was found is remembered, and only what changed is read again. */
 import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
-import { recordCodec } from "../ablations/summary_types.ts";
+import { recordCodec } from "../engine/ablation_record.ts";
 import { decodeEither, parseJson } from "../base/bridge.ts";
 import { type Manifest, manifestCodec } from "../runs/manifest.ts";
 import { readOwnText } from "../base/own_file.ts";

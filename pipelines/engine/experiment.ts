@@ -41,6 +41,12 @@ const vision = t.union([
   }, { blocks: about("blocks that are loaded, from the first on; all by default", natural) }),
 ]);
 
+/** @internal */
+export const runDecoder = object({
+  from: about("the decoder of an earlier run, its adapters merged", t.literal("run")),
+  folder: about("folder of a run, an ablation or an artefact, or a checkpoint in one", words),
+}, { arm: about("arm of an ablation; one with several scales by default", words) });
+
 const decoder = t.union([
   object({
     from: about("a decoder that starts random", t.literal("fresh")),
@@ -56,6 +62,7 @@ const decoder = t.union([
     from: about("a decoder in a Hugging Face layout", t.literal("huggingface")),
     folder: about("folder of config.json and safetensors", words),
   }),
+  runDecoder,
 ]);
 
 const model = object({
@@ -150,6 +157,8 @@ export const experimentFields = object({
   featureBatch: about("images per submit when features are computed; 32 by default", batchSize),
 });
 
+/** A decoder that an earlier run trained. */
+export interface RunDecoder extends TypeOf<typeof runDecoder> {}
 /** A stage on the drawn world's training scenes. */
 export interface SceneRows extends TypeOf<typeof trainScenes> {}
 /** Held-out scenes that are asked about. */
@@ -179,6 +188,10 @@ export const stageName = (spec: StageSpec): string =>
     : "expand" in spec
     ? spec.expand.name ?? "expand"
     : spec.evaluate.name ?? "evaluate";
+
+/** The last stage up to a number that leaves a model: a training or an expansion. */
+export const modelStage = ({ stages }: Pick<Experiment, "stages">, stage: number): number =>
+  stages.slice(0, stage + 1).findLastIndex((spec) => !("evaluate" in spec));
 
 /** Names of artefacts that are no stages of an experiment. */
 const RESERVED = ["scenes", "vision", "features"];

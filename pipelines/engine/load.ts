@@ -111,7 +111,7 @@ export const loadExperiment = (
     const changed = yield* fromEither(changedBy(given, settings));
     const at = (to: string): string => resolve(folderOf(path), to), here = new Set<string>();
     for (const { from, ...of } of [changed.model.vision, changed.model.decoder]) {
-      if (from === "huggingface" && "folder" in of && (yield* existing(at(of.folder)))) here.add(of.folder);
+      if ("folder" in of && (from === "run" || (yield* existing(at(of.folder))))) here.add(of.folder);
     }
     return withPaths(changed, at, (folder) => here.has(folder) ? at(folder) : folder);
   });

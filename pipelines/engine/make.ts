@@ -37,6 +37,7 @@ import type { JobContext } from "./context.ts";
 import { trainEncoder } from "./encoder.ts";
 import {
   type MixtureQuestions,
+  modelStage,
   type SceneQuestions,
   stageName,
   trainsOf,
@@ -55,7 +56,7 @@ import {
 import { artefactName, type Job, jobsOf, neededFor, scenesRead, type SeenScenes } from "./jobs.ts";
 import { evaluatePart, imagesShown, type PartScores } from "./mixture_evaluate.ts";
 import { mixtureSummary } from "./mixture_summary.ts";
-import { modelAfter, modelStage, seesAt, startingModel } from "./models.ts";
+import { modelAfter, seesAt, startingModel } from "./models.ts";
 import { controlScores, creditOutcome, outcomesOf, scoresOfOutcomes } from "./outcomes.ts";
 import { onAllRanks } from "./rank_tasks.ts";
 import { writeRecord } from "./record.ts";

@@ -1,5 +1,6 @@
 /** Models of an experiment: before its first stage, and as earlier jobs left them. */
 import {
+  adaptersOf,
   ConfigError,
   type ParameterSpec,
   specTrees,
@@ -13,20 +14,24 @@ import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { modelOf, type ModelState, seeingModelOf } from "../stages/model.ts";
 import { freshModel, type LoadedParams } from "../stages/train.ts";
-import type { TrainingError } from "../train/fault.ts";
-import { PARAMS, trainedWeights } from "../train/saved_state.ts";
+import { PARAMS } from "../train/saved_state.ts";
 import type { TrainingResult } from "../train/training.ts";
 import { visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, open } from "../weights/checkpoint.ts";
 import { type LoadError, openDecoder, openVisionTower } from "../weights/huggingface/load.ts";
+import { mergedWhenRead } from "../weights/merge.ts";
 import { fromOrigin, type LazyArray, lazyParams, lazyTrees } from "../weights/lazy.ts";
 import { loadShipped } from "../decoder/shipped.ts";
 import { artefactPath } from "./artefact.ts";
 import type { JobContext } from "./context.ts";
-import { type Experiment, stageName } from "./experiment.ts";
+import { type Experiment, type RunDecoder, stageName } from "./experiment.ts";
 import { bridgeAfter, jobNamed } from "./jobs.ts";
-import type { Resolved } from "./resolve.ts";
+import { openParts, type Resolved, type ResolveError } from "./resolve.ts";
+import { savedWeights, trainedPlace } from "./trained_place.ts";
+
+/** What making or reading a model can fail with. */
+export type StartError = CheckpointError | ConfigError | ResolveError | TreeError;
 
 /** The encoder of an experiment: the shipped one, one of another project, or the one in the checkpoint of its training. */
 export const encoderFrom = (
@@ -50,10 +55,6 @@ export const seesAt = ({ stages }: Pick<Experiment, "stages">, stage: number): b
   stages.slice(0, stage + 1).some((spec) =>
     "train" in spec && spec.train.trainable.some((path) => under("vision")(path))
   );
-
-/** The last stage up to a number that leaves a model: a training or an expansion. */
-export const modelStage = ({ stages }: Pick<Experiment, "stages">, stage: number): number =>
-  stages.slice(0, stage + 1).findLastIndex((spec) => !("evaluate" in spec));
 
 /** The parameters of the model after a stage. */
 export const specsAfter = (resolved: Resolved, stage: number): Tree<ParameterSpec> => {
@@ -88,16 +89,37 @@ const outsideDecoder = (source: string, hash: string): Effect.Effect<LoadedParam
     identity: hash,
   }));
 
+/** The decoder of a run after the last stage that is done, its adapters merged. */
+const runDecoder = (
+  { folder, arm }: RunDecoder,
+  hash: string,
+): Effect.Effect<LoadedParams, StartError> =>
+  Effect.gen(function* () {
+    const { experiment, hashes, checkpoint, stage } = yield* trainedPlace(folder, arm);
+    const parts = yield* openParts(experiment), { adapter } = parts;
+    const { params } = yield* savedModel(checkpoint, { experiment, parts, hashes, lengths: {} }, stage);
+    const { vision: _, bridge: _bridge, lora, ...own } = params as LoadedParams["params"];
+    const merged = lora === undefined || adapter === undefined
+      ? own
+      : mergedWhenRead(own, adaptersOf(lazyTrees.flatten(lora)), adapter.alpha);
+    return {
+      params: fromOrigin(merged, { source: folder, hash }) as LoadedParams["params"],
+      identity: hash,
+    };
+  });
+
 /** The model of an experiment before its first stage. */
 export const startingModel = (
   resolved: Resolved,
-): Effect.Effect<ModelState, CheckpointError | ConfigError | LoadError | TreeError> =>
+): Effect.Effect<ModelState, StartError> =>
   Effect.gen(function* () {
     const { experiment: { seed, model: { decoder } }, parts, hashes } = resolved;
     const loaded = decoder.from === "shipped"
       ? yield* loadShipped(parts.decoder)
       : decoder.from === "fresh"
       ? undefined
+      : decoder.from === "run"
+      ? yield* runDecoder(decoder, hashes[decoder.folder]!)
       : yield* outsideDecoder(decoder.folder, hashes[decoder.folder]!);
     return yield* tried(() => freshModel(bridgeAfter(resolved, -1), parts, seed, loaded));
   });
@@ -107,7 +129,7 @@ export const modelAfter = (
   context: JobContext,
   resolved: Resolved,
   stage: number,
-): Effect.Effect<ModelState, CheckpointError | LoadError | TrainingError | TreeError> => {
+): Effect.Effect<ModelState, StartError> => {
   const spec = resolved.experiment.stages[stage]!, job = jobNamed(resolved, context, stageName(spec))!;
   return savedModel(
     `${artefactPath(context.store, job)}/checkpoints/${job.name}.safetensors`,
@@ -125,14 +147,10 @@ export const savedModel = (
   resolved: Resolved,
   stage: number,
   want: TrainingResult = {},
-): Effect.Effect<ModelState, CheckpointError | LoadError | TrainingError | TreeError> =>
+): Effect.Effect<ModelState, StartError> =>
   Effect.gen(function* () {
     const bridge = bridgeAfter(resolved, stage), specs = specsAfter(resolved, stage);
-    const { weights, metadata } = "expand" in resolved.experiment.stages[stage]!
-      ? yield* Effect.scoped(
-        Effect.map(open(checkpoint), ({ arrays, metadata }) => ({ weights: arrays, metadata })),
-      )
-      : yield* trainedWeights(checkpoint, want);
+    const { weights, metadata } = yield* savedWeights({ ...resolved, checkpoint, stage }, want);
     const { vision } = resolved.experiment.model, start = yield* startingModel(resolved);
     const encoder = vision.from === "huggingface" && seesAt(resolved.experiment, stage)
       ? { vision: (yield* encoderFrom(resolved, undefined)).params }

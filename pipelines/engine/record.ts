@@ -8,9 +8,8 @@ import type { DecodeError, TypeOf } from "../base/bridge.ts";
 import { object } from "../base/codecs.ts";
 import type { DiskError } from "../base/disk.ts";
 import { readJson, writeJson } from "../runs/run_directory.ts";
-import { experimentCodec, stageName } from "./experiment.ts";
+import { experimentCodec, modelStage, stageName } from "./experiment.ts";
 import { artefactName, type Job, jobsOf, type MadeBy } from "./jobs.ts";
-import { modelStage } from "./models.ts";
 import type { Resolved } from "./resolve.ts";
 
 /** @internal */

@@ -3,7 +3,6 @@ import { type LlamaConfig, type VisionTower } from "@chain-of-sight/core";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { DataError } from "../base/data_error.ts";
-import { onDisk } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import { benchmarks } from "../eval/registry.ts";
 import { fileContents } from "../images/file_contents.ts";
@@ -17,13 +16,19 @@ import {
 import { tokenizerFor } from "../stages/encoding.ts";
 import type { ModelParts } from "../stages/model.ts";
 import { shippedSizes } from "../decoder/shipped.ts";
-import { embeddingRows, vocabularyOf } from "../stages/scene_source.ts";
+import { embeddingRows } from "../stages/scene_source.ts";
 import type { Language } from "../text/language.ts";
 import { visionTower } from "../vision/tower.ts";
 import { type LoadError, openDecoder, openVisionTower } from "../weights/huggingface/load.ts";
-import { modelFolder } from "../weights/huggingface/hub.ts";
-import { openSource } from "../weights/source.ts";
-import { type Experiment, type MixtureQuestions, mixturesOf, trainsOf } from "./experiment.ts";
+import {
+  type Experiment,
+  type MixtureQuestions,
+  mixturesOf,
+  type RunDecoder,
+  trainsOf,
+} from "./experiment.ts";
+import { type SourceFault, sourceHashes } from "./model_sources.ts";
+import { trainedPlace } from "./trained_place.ts";
 
 /** An experiment, the parts of its model, and hashes of what it reads. */
 export interface Resolved {
@@ -38,7 +43,7 @@ export interface Resolved {
 }
 
 /** What resolving can fail with. */
-export type ResolveError = LoadError | MixtureError;
+export type ResolveError = MixtureError | SourceFault;
 
 /** Standard deviation of weights that start random, unless an experiment says another. */
 const INIT = 0.02;
@@ -51,19 +56,14 @@ const partsWith = ({ model }: Experiment, tower: VisionTower, decoder: LlamaConf
   ...(model.adapter === undefined ? {} : { adapter: model.adapter }),
 });
 
-/** A decoder of this repository, that starts random or from the shipped one. */
-const smallDecoder = ({ model }: Experiment, vocabulary: number): LlamaConfig | undefined => {
-  if (model.decoder.from === "huggingface") return undefined;
-  const { width, layers, heads, ff } = model.decoder.from === "shipped" ? shippedSizes : model.decoder;
-  return { vocabulary, width, layers, heads, kvHeads: heads, ff };
-};
+/** An encoding: its document, and the number of its tokens. */
+type Encoding = Pick<Language, "json" | "size">;
 
-const vocabularies = new Map<string, number>();
+const encodings = new Map<string, Encoding>();
 
-/** Rows of the embedding of a drawn world. */
-const worldVocabulary = (world: NonNullable<Experiment["world"]>): number => {
-  const key = hashOf(world), known = vocabularies.get(key) ?? vocabularyOf(tokenizerFor(world));
-  vocabularies.set(key, known);
+const worldEncoding = (world: NonNullable<Experiment["world"]>): Encoding => {
+  const key = hashOf(world), known = encodings.get(key) ?? tokenizerFor(world);
+  encodings.set(key, known);
   return known;
 };
 
@@ -92,19 +92,46 @@ const tooFew = (vocabulary: number, size: number, folder: string): DataError =>
     hint: "name the tokenizer of that decoder in the mixtures",
   });
 
-/** The parts of the model of an experiment; `size` is the number of tokens of its mixtures' language. */
+/** The decoder of a run; one that knows another encoding is refused. */
+const runDecoder = (
+  { folder, arm }: RunDecoder,
+  wanted: Encoding,
+  hint: string,
+): Effect.Effect<LlamaConfig, ResolveError> =>
+  Effect.scoped(Effect.gen(function* () {
+    const { experiment } = yield* trainedPlace(folder, arm), language = yield* experimentLanguage(experiment);
+    const known = language ?? worldEncoding(experiment.world!);
+    if (hashOf(known.json) === hashOf(wanted.json)) return (yield* partsFor(experiment, language)).decoder;
+    return yield* Effect.fail(
+      new DataError({
+        op: `start from the decoder of ${folder}`,
+        got: `a decoder that knows another tokenizer, of ${known.size} tokens`,
+        expected: `the tokenizer of this experiment, of ${wanted.size} tokens`,
+        hint,
+      }),
+    );
+  }));
+
+/** The parts of the model of an experiment; `language` is that of its mixtures. */
 const partsFor = (
   experiment: Experiment,
-  size: number | undefined,
-): Effect.Effect<ModelParts, LoadError | DataError> =>
+  language: Language | undefined,
+): Effect.Effect<ModelParts, ResolveError> =>
   Effect.gen(function* () {
     const { world, model: { decoder } } = experiment, tower = yield* towerOf(experiment);
-    const vocabulary = size === undefined ? worldVocabulary(world!) : embeddingRows(size);
-    if (decoder.from !== "huggingface") {
-      return partsWith(experiment, tower, smallDecoder(experiment, vocabulary)!);
+    const encoding = language ?? worldEncoding(world!), vocabulary = embeddingRows(encoding.size);
+    if (decoder.from === "run") {
+      const hint = language === undefined
+        ? "give the world the data and the vocabulary of that run"
+        : "name the tokenizer of that run in the mixtures; `cos export --format huggingface` writes it";
+      return partsWith(experiment, tower, yield* runDecoder(decoder, encoding, hint));
     }
-    const { config } = yield* openDecoder(decoder.folder);
-    return size === undefined || config.vocabulary >= size
+    if (decoder.from !== "huggingface") {
+      const { width, layers, heads, ff } = decoder.from === "shipped" ? shippedSizes : decoder;
+      return partsWith(experiment, tower, { vocabulary, width, layers, heads, kvHeads: heads, ff });
+    }
+    const { config } = yield* openDecoder(decoder.folder), size = language?.size ?? 0;
+    return config.vocabulary >= size
       ? partsWith(experiment, tower, config)
       : yield* Effect.fail(tooFew(config.vocabulary, size, decoder.folder));
   });
@@ -112,17 +139,8 @@ const partsFor = (
 /** The parts of the model of an experiment, without a look at its data. */
 export const openParts = (experiment: Experiment): Effect.Effect<ModelParts, ResolveError> =>
   Effect.scoped(
-    Effect.flatMap(experimentLanguage(experiment), (language) => partsFor(experiment, language?.size)),
+    Effect.flatMap(experimentLanguage(experiment), (language) => partsFor(experiment, language)),
   );
-
-/** Hash of a model's configuration and weights, by content; those that did not change are not read again. */
-export const modelHash = (where: string, cache: string): Effect.Effect<string, LoadError> =>
-  Effect.gen(function* () {
-    const folder = yield* modelFolder(where), { tensors } = yield* openSource(folder);
-    const paths = [`${folder}/config.json`, ...new Set(tensors.map(({ file }) => file))];
-    yield* onDisk("make", cache, () => Deno.mkdir(cache, { recursive: true }));
-    return hashOf(yield* fileContents(paths, `${cache}/models-${hashOf(folder).slice(0, 16)}.json`));
-  });
 
 const sameLanguage = (mixtures: readonly OpenMixture[]): Effect.Effect<void, DataError> =>
   new Set(mixtures.map(({ language }) => language.hash)).size <= 1 ? Effect.void : Effect.fail(
@@ -171,7 +189,7 @@ const checkQuestions = (
  */
 export const resolve = (experiment: Experiment, cache: string): Effect.Effect<Resolved, ResolveError> =>
   Effect.scoped(Effect.gen(function* () {
-    const { stages, model: { vision, decoder } } = experiment, files = mixturesOf(experiment);
+    const { stages } = experiment, files = mixturesOf(experiment);
     for (const spec of stages) {
       if ("evaluate" in spec && "benchmarks" in spec.evaluate) yield* checkQuestions(spec.evaluate);
     }
@@ -180,9 +198,7 @@ export const resolve = (experiment: Experiment, cache: string): Effect.Effect<Re
       (file) => Effect.flatMap(loadMixture(file), (config) => openMixture(config, cache)),
     );
     yield* sameLanguage(opened);
-    const parts = yield* partsFor(experiment, opened[0]?.language.size);
-    const folders = [vision, decoder].flatMap((of) => of.from === "huggingface" ? [of.folder] : []);
-    const contents = yield* Effect.forEach(folders, (folder) => modelHash(folder, cache));
+    const parts = yield* partsFor(experiment, opened[0]?.language);
     const starts = trainsOf(experiment).flatMap(({ warmStart }) => warmStart?.checkpoint ?? []);
     const started = starts.length === 0
       ? []
@@ -190,11 +206,13 @@ export const resolve = (experiment: Experiment, cache: string): Effect.Effect<Re
     return {
       experiment,
       parts,
-      hashes: Object.fromEntries([
-        ...files.map((file, i) => [file, opened[i]!.hash] as const),
-        ...folders.map((folder, i) => [folder, contents[i]!] as const),
-        ...starts.map((file, i) => [file, started[i]!] as const),
-      ]),
+      hashes: {
+        ...yield* sourceHashes(experiment, cache),
+        ...Object.fromEntries([
+          ...files.map((file, i) => [file, opened[i]!.hash] as const),
+          ...starts.map((file, i) => [file, started[i]!] as const),
+        ]),
+      },
       lengths: Object.fromEntries(files.map((file, i) => [file, opened[i]!.row.length])),
     };
   }));

@@ -1,17 +1,11 @@
 /** The report of an ablation: arms with intervals over seeds and scenes, beside the paper's, each number with its artefact. */
 import * as Effect from "effect/Effect";
 import type { DecodeError } from "../base/bridge.ts";
-import {
-  type AblationRecord,
-  type AblationSummary,
-  type Origin,
-  recordCodec,
-  summaryCodec,
-} from "../ablations/summary_types.ts";
+import { type AblationSummary, type Origin, summaryCodec } from "../ablations/summary_types.ts";
 import type { Figure } from "../figures/plot.ts";
 import { figuresOf, timeFigure } from "../ablations/figures.ts";
 import { lastOf, measuredText, warningOf } from "../ablations/table.ts";
-import { storeFrom } from "../ablations/summary.ts";
+import { type AblationRecord, recordCodec, storeFrom } from "../engine/ablation_record.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../base/hash.ts";
 import type { Manifest } from "../runs/manifest.ts";

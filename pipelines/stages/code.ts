@@ -25,6 +25,7 @@ export const stageSources = {
     "pipelines/stages/train.ts",
     "pipelines/stages/mixture_source.ts",
     "pipelines/weights/huggingface/load.ts",
+    "pipelines/weights/merge.ts",
     ...training,
   ],
   expand: ["pipelines/stages/expand.ts", ...text],
@@ -47,6 +48,7 @@ export const callingSources: readonly string[] = [
   "outcomes",
   "rank_tasks",
   "resolve",
+  "trained_place",
   "validation",
 ].map((name) => `pipelines/engine/${name}.ts`);
 

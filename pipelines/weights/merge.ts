@@ -7,6 +7,7 @@ import {
   isNdArray,
   mergeLora,
   type NdArray,
+  ownerOf,
   type Tree,
   type TreeError,
   unmergeLora,
@@ -14,6 +15,7 @@ import {
 import { type Device, type DeviceError, evaluate } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type { LoadedAdapters } from "./huggingface/peft.ts";
+import { type LazyArray, lazyTrees, readLazy } from "./lazy.ts";
 
 const inputsOf = (map: string, { lora_A, lora_B }: Adapters<NdArray>[string], weight: NdArray) => ({
   params: { [map]: { weight: input("weight", weight.shape) } },
@@ -54,3 +56,44 @@ export const unmergeAdapters = <T extends Tree<NdArray>>(
   params: T,
   adapters: LoadedAdapters,
 ): Effect.Effect<T, DeviceError | TreeError, Device> => folded(unmergeLora, params, adapters);
+
+/** `W + scale B A` of a run of a weight's elements. */
+const addedTo = (
+  values: Float32Array,
+  at: number,
+  { lora_A, lora_B }: Adapters<NdArray>[string],
+  scale: number,
+): Float32Array => {
+  const [rank, columns] = lora_A.shape.slice(-2) as [number, number], rows = lora_B.shape.at(-2)!;
+  const out = values.slice();
+  for (let i = 0; i < values.length;) {
+    const row = Math.floor((at + i) / columns), from = (at + i) % columns;
+    const end = Math.min(values.length, i + columns - from), stacked = Math.floor(row / rows) * rank;
+    for (let k = 0; k < rank; k++) {
+      const b = scale * lora_B.data[row * rank + k]!, a = (stacked + k) * columns + from - i;
+      for (let j = i; j < end; j++) out[j]! += b * lora_A.data[a + j]!;
+    }
+    i = end;
+  }
+  return out;
+};
+
+/** As {@link mergeAdapters}, without a device: every adapted weight is added to when it is read. */
+export const mergedWhenRead = (
+  params: Tree<LazyArray>,
+  adapters: Adapters<LazyArray>,
+  alpha: number,
+): Tree<LazyArray> =>
+  lazyTrees.map(params, (weight, path): LazyArray => {
+    const low = adapters[ownerOf(path)];
+    if (low === undefined || !path.endsWith(".weight")) return weight;
+    const scale = alpha / low.lora_A.shape.at(-2)!;
+    return {
+      ...weight,
+      stream: (sink) =>
+        Effect.gen(function* () {
+          const factors = { lora_A: yield* readLazy(low.lora_A), lora_B: yield* readLazy(low.lora_B) };
+          yield* weight.stream((at, values) => sink(at, addedTo(values, at, factors, scale)));
+        }),
+    };
+  });

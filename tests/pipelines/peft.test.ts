@@ -1,6 +1,7 @@
 /** Adapters in the layout of PEFT: read, refused, written and read back. */
 import {
   type Adapters,
+  adaptersOf,
   arrayTrees,
   initialise,
   llamaSpecs,
@@ -9,12 +10,16 @@ import {
   type ParameterSpec,
   type Tree,
 } from "@chain-of-sight/core";
+import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.ts";
 import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupported.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
+import { lazyArrays, lazyTrees, readLazies } from "../../pipelines/weights/lazy.ts";
+import { mergeAdapters, mergedWhenRead } from "../../pipelines/weights/merge.ts";
+import { numbers } from "../../pipelines/tune/step_work.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
 import { fileOf, inFolder } from "../support/checkpoint.ts";
 import { golden } from "../support/fixtures.ts";
@@ -265,5 +270,34 @@ test("with numbers that are not finite are refused", () =>
       assert.ok(message.includes(name) && message.includes(`${bad} at element 3`), message);
     }
   }));
+
+test("adapters are added to weights when these are read, as they are on a device, of stacked blocks too", async () => {
+  const { scan: _, ...plain } = {
+    vocabulary: 48,
+    width: 8,
+    layers: 3,
+    heads: 2,
+    kvHeads: 1,
+    ff: 20,
+    scan: false,
+  };
+  for (const config of [plain, { ...plain, scan: true }]) {
+    const all = llamaSpecs(config) as Tree<ParameterSpec>;
+    const low = loraSpecs(all, { rank: 3, alpha: 6, when: (path) => !path.endsWith("v_proj") });
+    const params = initialise([5, 1], all) as Tree<NdArray>;
+    // both factors random
+    const adapters = arrayTrees.map(
+      initialise([5, 2], low as Tree<ParameterSpec>) as Tree<NdArray>,
+      (array, path) => numbers(array.shape, path.length),
+    ) as Adapters<NdArray>;
+    const whole = await run(mergeAdapters(params, { adapters, alpha: 6 }).pipe(Effect.provide(cpu())));
+    const lazy = mergedWhenRead(lazyArrays(params), adaptersOf(lazyTrees.flatten(lazyArrays(adapters))), 6);
+    const read = arrayTrees.flatten(await run(readLazies(lazy)));
+    for (const [path, { data }] of arrayTrees.entries(whole)) {
+      assert.ok(data.every((x, i) => Math.abs(x - read[path]!.data[i]!) < 1e-5), path);
+    }
+    assert.equal(read["model.embed_tokens.weight"], arrayTrees.flatten(params)["model.embed_tokens.weight"]);
+  }
+});
 
 test.run();

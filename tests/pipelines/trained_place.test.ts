@@ -5,13 +5,21 @@ import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
-import { setting } from "../../pipelines/ablations/config.ts";
 import { ablation } from "../support/ablations.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
-import { trainedPlace } from "../../pipelines/ask/trained_place.ts";
+import { trainedPlace } from "../../pipelines/engine/trained_place.ts";
 import { PARAMS } from "../../pipelines/train/saved_state.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
+import { type LazyArray, type LazyError, readLazies } from "../../pipelines/weights/lazy.ts";
+import { experimentOf, setting } from "../../pipelines/ablations/config.ts";
+import { exportTrained } from "../../pipelines/ask/export_trained.ts";
+import type { Experiment, TrainSpec } from "../../pipelines/engine/experiment.ts";
+import { jobNamed } from "../../pipelines/engine/jobs.ts";
+import { resolve } from "../../pipelines/engine/resolve.ts";
 import { ran } from "../bench/command.ts";
+import { right } from "../support/either.ts";
+import { madeBy } from "../support/made_by.ts";
+import { runInto } from "../support/tiny_experiment.ts";
 
 const test = suite("where a model is found");
 const folder = Deno.makeTempDirSync(), run = `${folder}/ablation`, store = `${folder}/store`;
@@ -46,7 +54,8 @@ test.before(async () => {
   await Effect.runPromise(ablateHere(options).pipe(Effect.provide(deviceNamed("cpu"))));
 });
 
-const flat = (tree: unknown): Readonly<Record<string, NdArray>> => arrayTrees.flatten(tree as Tree<NdArray>);
+const flat = (tree: unknown): Effect.Effect<Readonly<Record<string, NdArray>>, LazyError> =>
+  Effect.map(readLazies(tree as Tree<LazyArray>), (read) => arrayTrees.flatten(read));
 
 test("by arm, by artefact and by checkpoint it is one model: that of its checkpoint behind its own encoder", async () => {
   await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
@@ -59,13 +68,13 @@ test("by arm, by artefact and by checkpoint it is one model: that of its checkpo
     assert.equal(byArtefact.bridge, byArm.bridge);
     const { vision, ...params } = byArm.writer.params as Readonly<Record<string, unknown>>;
     const { tensors } = yield* load(`${there}/checkpoints/finetune.safetensors`);
-    for (const [path, value] of Object.entries(flat(params))) {
+    for (const [path, value] of Object.entries(yield* flat(params))) {
       assert.equal(tensors[`${PARAMS}${path}`], value);
     }
-    const encoder = yield* load(byArm.encoder!), weights = Object.entries(flat(vision));
+    const encoder = yield* load(byArm.encoder!), weights = Object.entries(yield* flat(vision));
     for (const [path, value] of weights) assert.equal(encoder.tensors[`${PARAMS}vit.${path}`], value, path);
     for (const other of [byArtefact, byFile]) {
-      assert.equal(flat(other.writer.params), flat(byArm.writer.params));
+      assert.equal(yield* flat(other.writer.params), yield* flat(byArm.writer.params));
     }
   })));
 });
@@ -95,6 +104,55 @@ test("the commands ask it and export it", async () => {
   );
   assert.is(written.code, 0, written.err);
   assert.ok(Deno.statSync(`${folder}/out/decoder/model.safetensors`).size > 1000);
+});
+
+/** The first training of an arm with the decoder of the run, which stays as it is. */
+const fromRun = (arm: string, change: Partial<Experiment> = {}): Experiment => {
+  const { model, stages, ...rest } = right(experimentOf(config, config.arms[0]!, 3));
+  const { train } = stages[0] as { readonly train: TrainSpec };
+  return {
+    ...rest,
+    name: "again",
+    model: { ...model, vision: { from: "shipped" }, decoder: { from: "run", folder: run, arm } },
+    stages: [{ train: { ...train, trainable: ["bridge"] } }],
+    ...change,
+  };
+};
+
+test("a training starts from the decoder of a run, which is known by its content and named, not copied", async () => {
+  await Effect.runPromise(
+    Effect.scoped(Effect.gen(function* () {
+      const cache = `${folder}/cache`, experiment = fromRun("cos-20-84");
+      const resolved = yield* resolve(experiment, cache), other = yield* resolve(fromRun("cos-20-20"), cache);
+      assert.equal(resolved.parts.decoder, (yield* loadTrained(run, "cos-20-84")).parts.decoder);
+      assert.is.not(resolved.hashes[run], other.hashes[run]);
+      const keys = [resolved, other].map((one) => jobNamed(one, madeBy("cpu"), "pretrain")!.key);
+      assert.is.not(keys[0], keys[1]);
+      yield* runInto(experiment, `${folder}/again`, store);
+      const again = yield* loadTrained(`${folder}/again`),
+        { tensors, metadata } = yield* load(again.checkpoint);
+      const own = yield* load(`${store}/${artefact("cos-20-84", 3)}/checkpoints/finetune.safetensors`);
+      const { vision: _, bridge: _bridge, ...decoder } = again.writer.params as Readonly<
+        Record<string, unknown>
+      >;
+      for (const [path, value] of Object.entries(yield* flat(decoder))) {
+        assert.equal(own.tensors[`${PARAMS}${path}`], value, path);
+      }
+      assert.not.ok(Object.keys(tensors).some((name) => name.includes("embed_tokens")));
+      assert.equal(JSON.parse(metadata.frozen!).model, { source: run, hash: resolved.hashes[run] });
+      const exported = yield* exportTrained(`${folder}/exported`, again);
+      assert.ok(exported.includes(`${folder}/exported/decoder`), "a run is no base that transformers reads");
+      const error = yield* Effect.flip(
+        resolve(fromRun("cos-20-84", { world: { ...experiment.world!, vocabulary: 120 } }), cache),
+      );
+      assert.match(
+        (error as Error).message,
+        /ablation: got a decoder that knows another tokenizer, of \d+ tokens/,
+      );
+      const none = yield* Effect.flip(resolve(fromRun("cos-9"), cache));
+      assert.match((none as Error).message, /no trained arm cos-9/);
+    })).pipe(Effect.provide(deviceNamed("cpu"))),
+  );
 });
 
 test("what is none, is not there or not finished is said; another seed stands in for one that is not", async () => {

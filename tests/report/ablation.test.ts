@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { AblationRecord, AblationSummary } from "../../pipelines/ablations/summary_types.ts";
+import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts";
+import type { AblationRecord } from "../../pipelines/engine/ablation_record.ts";
 import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage } from "../../pipelines/report/render.ts";
 import { linesOf, records, writeRun } from "../board/runs_on_disk.ts";

@@ -2,7 +2,8 @@
 import { contrastWithInterval, type Draws, drawsOf, type Term } from "../../ablations/statistics.ts";
 import type { ArtefactResult } from "../../engine/artefact.ts";
 import type { Outcome } from "../../engine/outcomes.ts";
-import type { AblationRecord, AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
+import type { AblationSummary, ArmSummary } from "../../ablations/summary_types.ts";
+import type { AblationRecord } from "../../engine/ablation_record.ts";
 import type { Interval } from "../../base/bootstrap.ts";
 import type { Manifest } from "../../runs/manifest.ts";
 import type { Claim, ClaimTerm, Comparison, TimeComparison } from "./claim.ts";

@@ -27,6 +27,8 @@ const turns = (of: object): string =>
 const decoderText = ({ model: { decoder } }: Experiment): string =>
   decoder.from === "fresh"
     ? `Decoder of ${decoder.layers} layers and width ${decoder.width}`
+    : decoder.from === "run"
+    ? `Decoder of ${decoder.folder}`
     : `Decoder ${decoder.from}`;
 
 const trainingText = ({ name, steps, batch, data }: TrainSpec): string =>

@@ -1,14 +1,18 @@
 /** What a path names: a run of the engine, an ablation, an artefact of a store, or a checkpoint in one. */
 import * as Effect from "effect/Effect";
-import { readAblation } from "../ablations/summary.ts";
 import type { DecodeError } from "../base/bridge.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
-import { readResult } from "../engine/artefact.ts";
-import { type HeldExperiment, readExperiments } from "../engine/record.ts";
-import { stageName } from "../engine/experiment.ts";
 import { GenerateError } from "../generate/fault.ts";
-import { readManifest, type RunError } from "../runs/run_directory.ts";
+import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
+import type { TrainingError } from "../train/fault.ts";
+import { type LoadedWeights, trainedWeights } from "../train/saved_state.ts";
+import type { TrainingResult } from "../train/training.ts";
+import { type CheckpointError, open } from "../weights/checkpoint.ts";
 import { checkpointFile } from "../weights/shards.ts";
+import { recordCodec, storeFrom } from "./ablation_record.ts";
+import { readResult } from "./artefact.ts";
+import { type Experiment, stageName } from "./experiment.ts";
+import { type HeldExperiment, readExperiments } from "./record.ts";
 
 /** A trained model on disk, and what it takes to read it. */
 export interface TrainedPlace extends Pick<HeldExperiment, "experiment" | "hashes"> {
@@ -95,8 +99,9 @@ const chosen = (
 /** The models of an ablation: of every arm the first seed that is trained furthest. */
 const inAblation = (directory: string): Effect.Effect<readonly TrainedPlace[], PlaceError> =>
   Effect.gen(function* () {
-    const { record, store } = yield* readAblation(directory), there = new Map<string, TrainedPlace>();
-    for (const { arm, artefacts } of record.runs) {
+    const { runs, store: from } = yield* readJson(`${directory}/record.json`, recordCodec());
+    const store = storeFrom(directory, from), there = new Map<string, TrainedPlace>();
+    for (const { arm, artefacts } of runs) {
       for (const artefact of Object.values(artefacts).reverse()) {
         const run = `${store}/${artefact}`;
         if ((yield* readResult(run)) === undefined) continue;
@@ -159,3 +164,24 @@ export const trainedPlace = (path: string, name?: string): Effect.Effect<Trained
       ),
     ));
   });
+
+/**
+ * The weights that a stage left in its checkpoint: of a training those that it says are its result, unless `want` asks for
+ * others.
+ */
+export const savedWeights = (
+  { checkpoint, experiment, stage }: {
+    readonly checkpoint: string;
+    readonly experiment: Pick<Experiment, "stages">;
+    readonly stage: number;
+  },
+  want: TrainingResult = {},
+): Effect.Effect<Omit<LoadedWeights, "origins">, CheckpointError | TrainingError> =>
+  "expand" in experiment.stages[stage]!
+    ? Effect.scoped(
+      Effect.map(
+        open(checkpoint),
+        ({ arrays, metadata, hash }) => ({ weights: arrays, which: "trained", metadata, hash: hash! }),
+      ),
+    )
+    : trainedWeights(checkpoint, want);
