@@ -11,7 +11,7 @@ import { embedding, type EmbeddingParams, embeddingSpecs } from "../nn/embedding
 import { linear, type LinearParams, linearSpecs } from "../nn/linear.ts";
 import { rmsNorm, type RmsNormParams, rmsNormSpecs } from "../nn/norm.ts";
 import { rope, type RopeScaling, type RopeTables, ropeTables } from "../nn/rope.ts";
-import { add, and, equal, greater, less, mul, or, select, sub } from "../ops/elementwise.ts";
+import { add, and, equal, greater, less, lessEqual, mul, or, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { segmentPositions } from "../ops/segments.ts";
 import { iota } from "../ops/source.ts";
@@ -206,6 +206,19 @@ const prefixMask = (segments: Tensor, prefix: number, window: number | undefined
   return and(seen, greater(key(positions), sub(query(positions), window)));
 };
 
+/** Where each of `t` positions may look, as {@link llamaAttention} has it, bool `[1 or b, 1, t, t]`. */
+export const seenIn = (
+  { window }: LlamaConfig,
+  t: number,
+  segments: Tensor | undefined,
+  prefix: number,
+): Tensor => {
+  const near = window === undefined || t <= window ? undefined : window;
+  const key = iota([1, 1, 1, t], 3), query = iota([1, 1, t, 1], 2), past = lessEqual(key, query);
+  if (segments !== undefined) return and(past, prefixMask(segments, prefix, near));
+  return near === undefined ? past : and(past, greater(key, sub(query, near)));
+};
+
 /**
  * Attention of `[b, h, t, c]` over the same positions: causal, within the window where there is a shorter one, and within
  * segments `[b, t]` where rows are packed; all of them see the `prefix` first positions.
@@ -247,7 +260,7 @@ export const llamaTables = (config: LlamaConfig, t: number, offset: number | Ten
 };
 
 /** What to add to the numbers of positions, `[b, 1, t, 1]`, so that they count within their segments, behind a prefix. */
-const offsetsOf = (segments: Tensor, t: number, prefix: number): Tensor =>
+export const segmentOffsets = (segments: Tensor, t: number, prefix: number): Tensor =>
   reshape([segments.shape[0]!, 1, t, 1])(sub(positionsIn(segments, prefix), iota([1, t], 1)));
 
 /** Embeddings `[b, t, d]` of i32 ids `[b, t]`. */
@@ -278,7 +291,7 @@ export const llamaStates = (
 (params: LlamaParams<Tensor>, x_btd: Tensor, segments?: Tensor, prefix = 0): Tensor =>
   together(() => {
     const t = x_btd.shape.at(-2)!;
-    const tables = llamaTables(config, t, segments === undefined ? 0 : offsetsOf(segments, t, prefix));
+    const tables = llamaTables(config, t, segments === undefined ? 0 : segmentOffsets(segments, t, prefix));
     const { layers } = params.model, step = block(config, tables, segments, prefix);
     const last_btd = isStacked(layers)
       ? scan((x: Tensor, p: LlamaBlockParams<Tensor>) => [scope("model.layers")(step)(x, p)], {

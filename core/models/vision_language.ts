@@ -6,15 +6,27 @@ import { pipe } from "fp-ts/lib/function.js";
 import type { Bridge } from "../bridges/bridge.ts";
 import { ConfigError } from "../errors.ts";
 import { type CrossEntropy, mappedCrossEntropy } from "../nn/loss.ts";
+import { diverseTokens } from "../nn/token_selection.ts";
 import { add, div, maximum, mul } from "../ops/elementwise.ts";
-import { concat, reshape, sliceAxis } from "../ops/movement.ts";
+import { broadcastTo, concat, reshape, sliceAxis } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { full } from "../ops/source.ts";
-import { fit, type ParameterSpec } from "../parameter.ts";
+import { fit, parameter, type ParameterSpec, truncatedNormal } from "../parameter.ts";
 import { show } from "../shape.ts";
 import { isTensor, type Tensor } from "../tensor.ts";
 import type { Tree } from "../tree.ts";
-import { type LlamaConfig, llamaEmbed, llamaHead, llamaLogits, llamaSpecs, llamaStates } from "./llama.ts";
+import { rmsNorm } from "../nn/norm.ts";
+import {
+  llamaAttention,
+  llamaBlocks,
+  type LlamaConfig,
+  llamaEmbed,
+  llamaHead,
+  llamaLogits,
+  llamaSpecs,
+  llamaStates,
+} from "./llama.ts";
+import { answerStarts, pyramidBlocks, type PyramidStage } from "./pyramid.ts";
 import { gatherRows, mixRows, type RowArrangement, rowSegments } from "./rows.ts";
 import { type VitConfig, vitFeatures, vitSpecs } from "./vit.ts";
 
@@ -34,6 +46,20 @@ export interface VisionLanguageConfig {
   readonly decoder: LlamaConfig;
   /** The encoder, where the model is to read images; without one it reads stored features. */
   readonly vision?: VisionTower;
+  /** Where the decoder drops visual tokens (PyramidDrop); nowhere by default. */
+  readonly pyramid?: readonly PyramidStage[];
+  /** Vectors before visual tokens that are a selection of all, parameters under `isolator`; none by default. */
+  readonly isolator?: number;
+  /** Which visual tokens of an image the decoder is given; all by default. */
+  readonly keep?: TokenSelection;
+}
+
+/** Some visual tokens of an image, in their order. */
+export interface TokenSelection {
+  /** How many. */
+  readonly count: number;
+  /** By indices of the batch (`given`), or those that are far from each other. */
+  readonly by: "given" | "diversity";
 }
 
 /**
@@ -44,7 +70,14 @@ export interface VisionLanguageConfig {
  */
 export type Sight =
   & ({ readonly features: readonly Tensor[] } | { readonly images: Tensor })
-  & { readonly rows?: RowArrangement; readonly turns?: Tensor };
+  & {
+    readonly rows?: RowArrangement;
+    readonly turns?: Tensor;
+    /** Indices of the visual tokens that are kept of each image, i32 `[i, k]`, for a model that is given them. */
+    readonly keep?: Tensor;
+    /** Labels as in a {@link VisionLanguageBatch}: the positions before answers rank the tokens of a pyramid. */
+    readonly labels?: Tensor;
+  };
 
 /** One batch for training. */
 export type VisionLanguageBatch = Sight & {
@@ -89,11 +122,40 @@ const part = (params: Tree<Tensor>, name: string): Tree<Tensor> =>
     ? {}
     : (params as { readonly [name: string]: Tree<Tensor> })[name] ?? {};
 
+const refuse = (got: string, expected: string, hint: string): never => {
+  throw new ConfigError({ op: "visionLanguage", got, expected, hint });
+};
+
+/** The kept ones of visual tokens `[i, n, d]`, behind the isolator's vectors where there are any. */
+const selected = (
+  { count, by }: TokenSelection,
+  isolator: Tree<Tensor> | undefined,
+  { keep }: Sight,
+  visual_bnd: Tensor,
+): Tensor => {
+  const ids = by === "diversity"
+    ? diverseTokens(count)(visual_bnd)
+    : keep ?? refuse("a batch without keep", "indices of the tokens that are kept", "bind keep, i32 [i, k]");
+  const kept_bkd = gatherRows(visual_bnd, ids), [b, , d] = kept_bkd.shape as [number, number, number];
+  if (!isTensor(isolator)) return kept_bkd;
+  const [vectors] = isolator.shape as [number];
+  return concat([broadcastTo([b, vectors, d])(reshape([1, vectors, d])(isolator)), kept_bkd], 1);
+};
+
 /**
  * A model from a bridge, a decoder and, if it is to read images, an encoder.
  * @throws {ConfigError} where the tower does not fit the bridge.
  */
-export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig): VisionLanguage => {
+export const visionLanguage = (
+  { bridge, decoder, vision, pyramid, isolator = 0, keep }: VisionLanguageConfig,
+): VisionLanguage => {
+  if (keep !== undefined && bridge.members !== undefined) {
+    refuse(
+      `a selection of the tokens of ${bridge.name}`,
+      "all of them, as every count is trained",
+      "leave it out",
+    );
+  }
   if (vision !== undefined && vision.levels.length !== bridge.levels) {
     throw new ConfigError({
       op: "visionLanguage",
@@ -120,13 +182,25 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
     const b = sight.images.shape[0]!;
     return encode(vit, views.of(sight.images)).map((f) => reshape([b, -1, f.shape[2]!])(f));
   };
-  const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight): Tensor =>
-    bridge.apply(part(params, "bridge"), features(params, sight));
+  const visualOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight): Tensor => {
+    const all_bnd = bridge.apply(part(params, "bridge"), features(params, sight));
+    return keep === undefined
+      ? all_bnd
+      : selected(keep, isolator === 0 ? undefined : part(params, "isolator"), sight, all_bnd);
+  };
+  const tokensOf = ({ tokens }: Bridge): number => keep === undefined ? tokens : keep.count + isolator;
   const llamaOf = (params: Tree<Tensor>) => fit("llama", decoderSpecs, params);
   const statesOf = (bridge: Bridge) => (params: Tree<Tensor>, sight: Sight, ids_bt: Tensor): Tensor => {
-    const llama = llamaOf(params), n = bridge.tokens;
+    const llama = llamaOf(params), n = tokensOf(bridge);
     const visual_bnd = visualOf(bridge)(params, sight), text_btd = llamaEmbed(llama, ids_bt);
     if (sight.rows !== undefined) {
+      if (pyramid !== undefined) {
+        refuse(
+          "a pyramid, and images anywhere in rows",
+          "rows of an image and then text",
+          "leave the pyramid out",
+        );
+      }
       const { after, segments } = sight.rows;
       const { x_bsd, source_bs, before_bt } = mixRows(text_btd, visual_bnd, after);
       const segments_bs = segments === undefined ? undefined : rowSegments(segments, n, source_bs);
@@ -143,6 +217,24 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
     }
     const [b] = ids_bt.shape as [number, number], { turns } = sight;
     const segments_bs = turns === undefined ? undefined : concat([full([b, n], 0, "i32"), turns], 1);
+    if (pyramid !== undefined) {
+      const t = ids_bt.shape[1]!, { labels } = sight;
+      // without labels, as at inference, the last position of the text ranks
+      const asked_bt = labels === undefined ? full([b, t], 0) : answerStarts(labels);
+      const { x_bsd, visual } = pyramidBlocks(
+        decoder,
+        llamaBlocks(decoder, llama),
+        {
+          x_bsd: concat([visual_bnd, text_btd], 1),
+          visual: n,
+          stages: pyramid,
+          asked_bq: concat([asked_bt, full([b, 1], labels === undefined ? 1 : 0)], 1),
+          ...(segments_bs === undefined ? {} : { segments: segments_bs }),
+        },
+        (segments, prefix) => (q, k, v) => [llamaAttention(decoder, segments, prefix)(q, k, v), {}],
+      );
+      return sliceAxis(1, visual - 1, visual - 1 + t)(rmsNorm(llama.model.norm, decoder.eps)(x_bsd));
+    }
     // The last visual token predicts text token 0, so states n - 1 .. n + t - 2 are all that the output map sees.
     return pipe(
       concat([visual_bnd, text_btd], 1),
@@ -157,10 +249,11 @@ export const visionLanguage = ({ bridge, decoder, vision }: VisionLanguageConfig
       batch.labels,
     );
   return {
-    visualTokens: bridge.tokens,
+    visualTokens: tokensOf(bridge),
     specs: {
       ...(towerSpecs === undefined ? {} : { vision: towerSpecs }),
       bridge: bridge.specs,
+      ...(isolator === 0 ? {} : { isolator: parameter([isolator, decoder.width], truncatedNormal(0.02)) }),
       ...decoderSpecs,
     },
     visual: visualOf(bridge),

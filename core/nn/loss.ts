@@ -3,16 +3,17 @@
  * Shapes: ... any leading axes, v classes.
  */
 import { ShapeError } from "../errors.ts";
-import { and, cast, div, equal, less, maximum, mul, not, select, sub } from "../ops/elementwise.ts";
+import { and, cast, div, equal, exp, less, maximum, mul, not, select, sub } from "../ops/elementwise.ts";
 import { reshape } from "../ops/movement.ts";
 import { argmax, sum } from "../ops/reduce.ts";
 import { constant, iota } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import { equals, show, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { stopGradient } from "../transforms/custom_vjp.ts";
 import { blockwiseLoss } from "./blockwise_loss.ts";
 import { linear, type LinearParams } from "./linear.ts";
-import { logsumexp } from "./softmax.ts";
+import { logSoftmax, logsumexp } from "./softmax.ts";
 
 /** What the cross entropy of a batch gives. */
 export interface CrossEntropy {
@@ -99,6 +100,17 @@ export const mappedCrossEntropy = (
   const rows = reshape([-1, states.shape.at(-1)!])(states);
   const [loss, best] = blockwiseLoss(map, rows, reshape([-1])(labels), Math.min(blocks, classes));
   return counted(reshape(labels.shape)(loss), reshape(labels.shape)(best), labels, classes, ignore);
+};
+
+/**
+ * Kullback-Leibler divergence of a student's distributions from those of a teacher, whose logits get no gradient: both
+ * `[..., v]`, summed over the classes and averaged over the i32 labels `[...]` that count, `[]`.
+ */
+export const distillation = (student: Tensor, teacher: Tensor, labels: Tensor): Tensor => {
+  const v = student.shape.at(-1)!, wanted = logSoftmax()(stopGradient(teacher));
+  const each = sum({ axes: [-1] })(mul(exp(wanted), sub(wanted, logSoftmax()(student))));
+  const counts = and(less(-1, labels), less(labels, v));
+  return div(sum()(select(counts, each, 0)), maximum(sum()(cast("f32")(counts)), 1));
 };
 
 /** Mean of the squared differences, `[]`. */

@@ -25,6 +25,7 @@ export const familyNames = [
   "token-scaling",
   "inflation",
   "bridges",
+  "arena",
   "object-size",
   "quickstart",
 ] as const;

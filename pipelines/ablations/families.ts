@@ -9,6 +9,7 @@ import type { PaperTable } from "../configs/paper_row.ts";
 import type { PresetName } from "../configs/preset.ts";
 import { shippedSizes } from "../decoder/shipped.ts";
 import { type Experiment, trainsOf } from "../engine/experiment.ts";
+import { arenaSettings, droppingArms } from "./arena.ts";
 import { type Arm, type FamilyName, setting } from "./config.ts";
 import { sizeArms, sizeSettings } from "./object_size.ts";
 import { referringSettings } from "./referring.ts";
@@ -169,6 +170,36 @@ const bridges: Family = {
   ],
 };
 
+const arenaNames = ["resampler-84-84", "cos-20-84", "average-pool-64-64"] as const;
+const arenaGrown = ["nested-pool-16-64", "nested-queries-16-64", "pool-then-grow-16-64"] as const;
+
+const arena: Family = {
+  name: "arena",
+  about:
+    "Methods of the same promise: training with fewer visual tokens by dropping, nesting or pooling them.",
+  table: null,
+  arms: (base) => {
+    const others = [...droppingArms(base, armNamed("average-pool-64-64")), ...arenaGrown.map(armNamed)];
+    return [
+      ...arenaNames.map(armNamed),
+      ...others,
+      ...others.map((arm) => ({ ...arm, name: `${arm.name}${EQUAL_COMPUTE}`, equalWork: true })),
+    ];
+  },
+  baseline: "cos-20-84",
+  few: [
+    ...arenaNames,
+    "random-drop-16-64",
+    "pyramid-drop-64-64",
+    "dual-speed-10-64",
+    ...arenaGrown,
+    `random-drop-16-64${EQUAL_COMPUTE}`,
+    `pyramid-drop-64-64${EQUAL_COMPUTE}`,
+    `dual-speed-10-64${EQUAL_COMPUTE}`,
+  ],
+  settings: arenaSettings,
+};
+
 const objectSize: Family = {
   name: "object-size",
   about:
@@ -239,6 +270,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   "token-scaling": tokenScaling,
   inflation,
   bridges,
+  arena,
   "object-size": objectSize,
   quickstart: quick,
 };

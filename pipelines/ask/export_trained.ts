@@ -1,9 +1,10 @@
 /** A trained model for other programs, in the layouts of {@link exportWhole}. */
 import type { Tree } from "@chain-of-sight/core";
-import type * as Effect from "effect/Effect";
+import * as Effect from "effect/Effect";
 import { levelsRead } from "../stages/model.ts";
 import type { ExportError, ExportOptions } from "../weights/huggingface/export.ts";
 import { type LazyArray, lazyTrees } from "../weights/lazy.ts";
+import { unsupportedIn } from "../weights/huggingface/unsupported.ts";
 import { exportWhole } from "./exported.ts";
 import type { TrainedModel } from "./trained.ts";
 
@@ -14,6 +15,12 @@ export const exportTrained = (
   options: ExportOptions = {},
 ): Effect.Effect<readonly string[], ExportError> => {
   const { writer, bridge, language, parts, experiment } = trained, { tower, adapter, bridgeHeads } = parts;
+  if (parts.pyramid !== undefined) {
+    const refuse = unsupportedIn(trained.checkpoint);
+    return Effect.fail(
+      refuse("model.pyramid", "a decoder that drops visual tokens", "one that other programs compute alike"),
+    );
+  }
   const { vision: _, bridge: _bridge, lora: _lora, ...decoder } = writer.params as Record<
     string,
     Tree<LazyArray>

@@ -183,6 +183,16 @@ export const looksAt = (
   { prompt, answer, given }: Exchange,
 ): Effect.Effect<Looks, UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
+    if (writer.pyramid !== undefined) {
+      return yield* Effect.fail(
+        new ConfigError({
+          op: "looks",
+          got: "a decoder that drops visual tokens",
+          expected: "one whose blocks all see every visual token",
+          hint: "ask without attention maps, or a model without model.pyramid",
+        }),
+      );
+    }
     const device = yield* theDevice();
     // the last token is chosen at the one before it
     const all = [...prompt, ...answer].slice(0, -1), ids = all.filter((id) => id !== IMAGE_ID);

@@ -74,6 +74,17 @@ const model = object({
   init: about("standard deviation of weights that start random; 0.02 by default", fraction),
   resolution: about("side of the images of the first stage, pixels; that of the encoder by default", natural),
   adapter: about("low-rank adapters (LoRA); none by default", adapterCodec()),
+  pyramid: about(
+    "where the decoder drops visual tokens (PyramidDrop), in training and in answers; nowhere by default",
+    some(object({
+      after: about("blocks before the stage", natural),
+      keep: about("share of the first number of visual tokens that is kept, rounded down", fraction),
+    })),
+  ),
+  isolator: about(
+    "vectors before visual tokens that a training step has chosen of all (DualSpeed), parameters isolator; none by default",
+    natural,
+  ),
 });
 
 const world = object({

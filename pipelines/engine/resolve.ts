@@ -54,6 +54,8 @@ const partsWith = ({ model }: Experiment, tower: VisionTower, decoder: LlamaConf
   bridgeHeads: model.bridgeHeads,
   init: model.init ?? INIT,
   ...(model.adapter === undefined ? {} : { adapter: model.adapter }),
+  ...(model.pyramid === undefined ? {} : { pyramid: model.pyramid }),
+  ...(model.isolator === undefined ? {} : { isolator: model.isolator }),
 });
 
 /** An encoding: its document, and the number of its tokens. */

@@ -32,7 +32,15 @@ import { type Beams, type Candidate, extend, noBeams, winner } from "./beams.ts"
 import { uploadLazies } from "../weights/lazy.ts";
 import { GenerateError } from "./fault.ts";
 import { type GenerationError, loadBoth, promptRows, refusal, type WriteRequest } from "./generator.ts";
-import { describePrefix, heldCaches, heldParams, type Marks, type Room, type Writer } from "./programs.ts";
+import {
+  describePrefix,
+  droppedOf,
+  heldCaches,
+  heldParams,
+  type Marks,
+  type Room,
+  type Writer,
+} from "./programs.ts";
 
 /** What of a request a search reads. */
 export type SearchRequest = Pick<WriteRequest, "prompts" | "given" | "limit">;
@@ -112,6 +120,7 @@ const nextSource = (writer: Writer, room: Room, k: number): Source => {
   const past = {
     prefix,
     start,
+    ...droppedOf(writer),
     tail: tail.map(({ key, value }) => ({ key: moved(key), value: moved(value) })),
   };
   const next = decodeStep(writer.decoder)(llama, llamaEmbed(llama, row("next")), row("at"), past);

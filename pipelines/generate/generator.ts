@@ -25,6 +25,7 @@ import { ALL_TOKENS, checkDecoding, type Decoding, greedily } from "./decoding.t
 import { GenerateError } from "./fault.ts";
 import { type Marks, nextSource, placesOf, prefixSource, type Room, type Writer } from "./programs.ts";
 import { type UploadError, uploadLazies } from "../weights/lazy.ts";
+import { IMAGE_ID } from "../text/image_mark.ts";
 import { type ArrangedRow, arrangementOf, needOf, rowOfTokens } from "../text/rows.ts";
 
 /** What a generation can fail with. */
@@ -66,7 +67,7 @@ export interface Generator {
 
 /** What prompts are refused for. */
 export const refusal = (
-  writer: Pick<Writer, "images">,
+  writer: Pick<Writer, "images" | "pyramid">,
   room: Room,
   { prompts, given = {}, limit = room.tokens }: WriteRequest,
 ): GenerateError | undefined => {
@@ -92,6 +93,15 @@ export const refusal = (
         places === 0 ? "ask a model that reads images" : "open the writer with more places for images",
       );
     }
+  }
+  if (
+    writer.pyramid !== undefined && prompts.some((ids) => ids[0] !== IMAGE_ID || needOf({ ids }).images > 1)
+  ) {
+    return refuse(
+      "a prompt that does not begin with its one image",
+      "the image, then text, as the decoder drops visual tokens that come first",
+      "put the image first, or ask a model without a pyramid",
+    );
   }
   if (Object.keys(given).length > 0 && prompts.every((ids) => needOf({ ids }).images === 0)) {
     return refuse(

@@ -16,6 +16,7 @@ import {
   type Decoded,
   type DecodePast,
   decodeStep,
+  droppedBy,
   equal,
   fit,
   greedy,
@@ -31,6 +32,8 @@ import {
   type ParameterSpec,
   placeholders,
   prefill,
+  type PrefixPyramid,
+  type PyramidStage,
   reshape,
   sample,
   select,
@@ -63,6 +66,8 @@ export interface Writer {
   readonly alpha?: number;
   /** The images of its prompts; text alone by default. */
   readonly images?: PromptImages;
+  /** Where its decoder drops visual tokens; every prompt then begins with its one image. */
+  readonly pyramid?: readonly PyramidStage[];
 }
 
 /** Sizes that are fixed when programs are compiled. */
@@ -88,6 +93,18 @@ export interface Marks {
 /** Places for images in a prompt. */
 export const placesOf = ({ images }: Pick<Writer, "images">, room: Pick<Room, "images">): number =>
   images === undefined ? 0 : room.images ?? 1;
+
+/** The visual tokens that the decoder drops of every prefix; nothing where it drops none. */
+export const pyramidOf = (
+  { pyramid, images }: Pick<Writer, "pyramid" | "images">,
+): PrefixPyramid | undefined =>
+  pyramid === undefined || images === undefined ? undefined : { visual: images.tokens, stages: pyramid };
+
+/** What the blocks of a writer have dropped of prefixes, as steps are told it. */
+export const droppedOf = (writer: Writer): Pick<DecodePast, "dropped"> => {
+  const pyramid = pyramidOf(writer);
+  return pyramid === undefined ? {} : { dropped: droppedBy(writer.decoder, pyramid) };
+};
 
 /** Positions of the longest prefix. */
 export const prefixOf = (writer: Pick<Writer, "images">, room: Pick<Room, "prompt" | "images">): number =>
@@ -139,7 +156,7 @@ export const describePrefix = (
     writer.images.describe(all, rows * places),
     input("prompt.after", [rows, places], "i32"),
   ).x_bsd;
-  return { decoded: prefill(writer.decoder)(llama, x_btd, lengths_b), lengths_b };
+  return { decoded: prefill(writer.decoder)(llama, x_btd, lengths_b, pyramidOf(writer)), lengths_b };
 };
 
 /** What a generation carries from token to token, beside the caches. */
@@ -245,7 +262,7 @@ export const nextSource = (writer: Writer, room: Room, marks: Marks, kind: Decod
     llama,
     llamaEmbed(llama, before.next),
     add(before.start, before.fed),
-    { ...heldCaches(writer, room), start: before.start },
+    { ...heldCaches(writer, room), ...droppedOf(writer), start: before.start },
   );
   const after = written(before, choose(kind, logits_bv, before.step), marks, room);
   // rows that are done stay where they are, so that they need no room

@@ -16,7 +16,7 @@ import {
   type VisionLanguage,
   type VisionLanguageBatch,
 } from "@chain-of-sight/core";
-import type * as Effect from "effect/Effect";
+import * as Effect from "effect/Effect";
 import { hashOf } from "../base/hash.ts";
 import { blocksOf } from "../train/precision.ts";
 import type { Training, TrainingPlaces } from "../train/training.ts";
@@ -24,6 +24,7 @@ import type { LazyArray } from "../weights/lazy.ts";
 import { decidingFields, type LanguageConfig, optimiserOf, trainedBy } from "./language_config.ts";
 import { modelOf, type ModelParts, type ModelState, type PlacedBridge, seeingModelOf } from "./model.ts";
 import { type LanguageSource, sourceInputs } from "./source.ts";
+import { type StepBatch, type StepKinds, stepKinds } from "./step_kinds.ts";
 
 /**
  * Scores of a model after a step, by name.
@@ -86,7 +87,7 @@ const validationOf = <E, R>(
   { bridge }: ModelState,
   identity: string,
   rows: number,
-): Pick<Training<VisionLanguageBatch, E, R>, "validation"> => {
+): Pick<Training<StepBatch, E, R>, "validation"> => {
   const { config: { validation }, validation: source, scores } = stage;
   if (validation === undefined) return {};
   const { every, batches, metric = VALIDATION_LOSS, mode, patience } = validation;
@@ -133,44 +134,58 @@ export const presenceAccuracy = (
   return div(sum()(select(asked, correct, 0)), maximum(sum()(cast("f32")(asked)), 1));
 };
 
-/** The model that a stage trains: with the encoder where its source gives images. */
-export const stageModel = <E, R>(
-  { model, source }: Pick<LanguageStage<E, R>, "model" | "source">,
+/** The steps of a stage, whose model has the encoder where its source gives images. */
+const stepsOf = <E, R>(
+  { config, model, source }: Pick<LanguageStage<E, R>, "config" | "model" | "source">,
   bridge: PlacedBridge,
-): VisionLanguage => source.sight.kind === "images" ? seeingModelOf(model, bridge) : modelOf(model, bridge);
+): StepKinds =>
+  stepKinds(
+    config,
+    (keep) => (source.sight.kind === "images" ? seeingModelOf : modelOf)(model, bridge, keep),
+  );
 
 /** The training of a stage from a model's state. Throws a ConfigError for groups that do not fit. */
 export const languageTraining = <E, R>(
   stage: LanguageStage<E, R>,
   given: ModelState,
   places: TrainingPlaces,
-): Training<VisionLanguageBatch, E, R> => {
-  const { config, source } = stage, model = stageModel(stage, given.bridge);
+): Training<StepBatch, E, R> => {
+  const { config, source } = stage, { kinds, ...steps } = stepsOf(stage, given.bridge);
   const { micro = 1 } = config, rows = config.batch / micro;
   const { steps: _steps, ...lineage } = decidingFields(config), identity = languageIdentity(stage, given);
-  const { buckets = [] } = source,
-    work = (tokens: number): number =>
-      config.batch * (model.visualTokens * (source.rows?.images ?? 1) + tokens);
+  const { buckets = [] } = source, [{ model }] = kinds;
+  const shapes = [source.length, ...buckets].flatMap((tokens) =>
+    kinds.map((kind) => ({
+      batch: kind.batch(sourceInputs(source, rows, tokens)),
+      amount: config.batch * (kind.model.visualTokens * (source.rows?.images ?? 1) + tokens),
+    }))
+  );
+  const [first, ...others] = shapes, plainAt = source.batches(stage.seed, config.batch);
+  const reported =
+    (whole: (batch: StepBatch) => VisionLanguage, loss: StepKinds["loss"]) =>
+    (params: Tree<Tensor>, batch: StepBatch): ReturnType<Training<StepBatch>["loss"]> => {
+      const [value, metrics] = loss(params, batch);
+      const presence = presenceAccuracy(whole(batch), source.words)(params, batch);
+      const length = buckets.length === 0 ? {} : { length: constant(batch.ids.shape[1]!) };
+      return [value, { ...metrics, presence, ...length }];
+    };
   return {
     stage: stage.name,
     identity,
     lineage: identityOf(stage, given, lineage),
     specs: model.specs as Tree<ParameterSpec>,
     initial: given.params,
-    batch: sourceInputs(source, rows),
-    ...(buckets.length === 0 ? {} : {
-      others: buckets.map((tokens) => ({
-        batch: sourceInputs(source, rows, tokens),
-        amount: work(tokens),
-      })),
+    batch: first!.batch,
+    ...(others.length === 0 ? {} : { others }),
+    loss: reported(steps.modelOf, steps.loss),
+    ...(config.tokens === undefined ? {} : {
+      answers: {
+        batches: [source.length, ...buckets].map((tokens) => sourceInputs(source, rows, tokens)),
+        loss: reported(() => steps.whole, steps.whole.loss),
+      },
     }),
-    loss: (params, batch) => {
-      const [loss, metrics] = model.loss(params, batch);
-      const presence = presenceAccuracy(model, source.words)(params, batch);
-      const length = buckets.length === 0 ? {} : { length: constant(batch.ids.shape[1]!) };
-      return [loss, { ...metrics, presence, ...length }];
-    },
-    batchAt: source.batches(stage.seed, config.batch),
+    batchAt: (step, part) =>
+      Effect.map(plainAt(step, part), (arrays) => steps.arrays(stage.seed, step, arrays, part)),
     trainable: trainedBy(config),
     ...optimiserOf(config, model.specs as Tree<ParameterSpec>),
     maxNorm: config.maxNorm,
@@ -184,7 +199,7 @@ export const languageTraining = <E, R>(
     keep: { ...config.keep, stable: config.schedule?.kind === "wsd" },
     ...(config.result === undefined ? {} : { result: config.result }),
     total: config.steps,
-    work: { amount: work(source.length), unit: "tokens" },
+    work: { amount: first!.amount, unit: "tokens" },
     places,
   };
 };

@@ -71,6 +71,19 @@ const warmStart = object({ checkpoint: about("file of a training's checkpoint", 
   ),
 });
 
+const tokens = object({
+  keep: about("share of an image's visual tokens that a step sees, rounded down", fraction),
+  by: about(
+    "how they are chosen: at random anew in every step, or far from each other (DivPrune)",
+    oneOf(["random", "diversity"]),
+  ),
+}, {
+  slow: about(
+    "share of steps that see all tokens and learn from the same model's answers with few (DualSpeed); none by default",
+    fraction,
+  ),
+});
+
 /** @internal */
 export const languageFields = t.exact(t.intersection([
   t.type({
@@ -107,6 +120,7 @@ export const languageFields = t.exact(t.intersection([
     validation: about("validation on heldOut while it trains; none by default", validation),
     keep: about("checkpoints that are kept beside the last one", keep),
     result: about("what evaluation, later stages and exports get", result),
+    tokens: about("fewer visual tokens in training steps than in answers; all by default", tokens),
     warmStart: about(
       "parameters that the training starts from, and nothing else of their training",
       warmStart,

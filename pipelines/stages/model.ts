@@ -12,6 +12,8 @@ import {
   type Expansion,
   type LlamaConfig,
   type PathPredicate,
+  type PyramidStage,
+  type TokenSelection,
   type Tree,
   type VisionLanguage,
   visionLanguage,
@@ -57,8 +59,16 @@ export interface AdapterConfig extends TypeOf<typeof adapterType> {}
 /** Codec of {@link AdapterConfig}. */
 export const adapterCodec = (): t.Type<AdapterConfig, unknown, unknown> => adapterType;
 
+/** How the decoder sees fewer visual tokens than there are. */
+export interface InnerTokens {
+  /** Stages of PyramidDrop; none if absent. */
+  readonly pyramid?: readonly PyramidStage[];
+  /** Vectors of the mode isolator (DualSpeed), before visual tokens in training steps that see a selection; none if absent. */
+  readonly isolator?: number;
+}
+
 /** Everything that a model's parameters follow from, beside its bridge. */
-export interface ModelParts {
+export interface ModelParts extends InnerTokens {
   /** The encoder whose features the bridge reads. */
   readonly tower: VisionTower;
   /** The decoder. */
@@ -171,16 +181,32 @@ const adapted = ({ adapter }: ModelParts, model: VisionLanguage): VisionLanguage
     ? model
     : withLora(model, { rank: adapter.rank, alpha: adapter.alpha, when: adaptedBy(adapter) });
 
+/** A model whose decoder sees a selection of visual tokens, or all. */
+const madeOf = (parts: ModelParts, placed: PlacedBridge, vision?: VisionTower, keep?: TokenSelection) => {
+  const { decoder, pyramid, isolator } = parts;
+  return adapted(
+    parts,
+    visionLanguage({
+      bridge: bridgeAt(parts, placed),
+      decoder,
+      ...(vision === undefined ? {} : { vision }),
+      ...(pyramid === undefined ? {} : { pyramid }),
+      ...(isolator === undefined ? {} : { isolator }),
+      ...(keep === undefined ? {} : { keep }),
+    }),
+  );
+};
+
 /** The model on stored features of a bridge's resolution. */
-export const modelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
-  adapted(parts, visionLanguage({ bridge: bridgeAt(parts, bridge), decoder: parts.decoder }));
+export const modelOf = (parts: ModelParts, bridge: PlacedBridge, keep?: TokenSelection): VisionLanguage =>
+  madeOf(parts, bridge, undefined, keep);
 
 /** The model on images: the same with the encoder before it, its parameters under `vision`. */
-export const seeingModelOf = (parts: ModelParts, bridge: PlacedBridge): VisionLanguage =>
-  adapted(
-    parts,
-    visionLanguage({ bridge: bridgeAt(parts, bridge), decoder: parts.decoder, vision: parts.tower }),
-  );
+export const seeingModelOf = (
+  parts: ModelParts,
+  bridge: PlacedBridge,
+  keep?: TokenSelection,
+): VisionLanguage => madeOf(parts, bridge, parts.tower, keep);
 
 /** What goes from stage to stage: a model's bridge and parameters. */
 export interface ModelState {

@@ -23,17 +23,23 @@ export interface ModelWeights {
   readonly params: Tree<LazyArray>;
 }
 
+const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
+  tree as Readonly<Record<string, Tree<A>>>;
+
 /** A trained model as a writer behind the features of images, inputs `features.0` and so on. */
 export const writerOf = (
-  { model: parts, bridge, params }: ModelWeights,
+  { model: { isolator: _, ...parts }, bridge, params: trained }: ModelWeights,
 ): Writer => {
-  const { tower, decoder } = parts, model = modelOf(parts, bridge);
+  // answers see all tokens: the isolator is training's alone
+  const { isolator: _vectors, ...params } = named(trained);
+  const { tower, decoder, pyramid } = parts, model = modelOf(parts, bridge);
   const cells = cellsOf(tower, viewsRead(bridge)), { width } = tower.config;
   return {
     decoder,
     specs: model.specs,
     params,
     ...(parts.adapter === undefined ? {} : { alpha: parts.adapter.alpha }),
+    ...(pyramid === undefined ? {} : { pyramid }),
     images: {
       tokens: model.visualTokens,
       describe: (held, rows) =>
@@ -50,9 +56,6 @@ export const featureInputs = (
   levels: readonly number[],
 ): Readonly<Record<string, NdArray>> =>
   Object.fromEntries(levels.map((i) => [`features.${i}`, features[i]!]));
-
-const named = <A>(tree: Tree<A>): Readonly<Record<string, Tree<A>>> =>
-  tree as Readonly<Record<string, Tree<A>>>;
 
 /** The same model with its encoder before it, so that it reads images: the input `images`, `[rows, side, side, 3]`. */
 export const imageWriter = (weights: ModelWeights, encoder: Tree<LazyArray>): Writer => {

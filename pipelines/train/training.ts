@@ -153,6 +153,8 @@ export interface Training<B, E = never, R = never> {
   readonly others?: readonly OtherBatch<B>[];
   /** The loss of parameters on a batch, with further scalars to record. */
   readonly loss: (params: Tree<Tensor>, batch: B) => readonly [Tensor, Readonly<Record<string, Tensor>>];
+  /** Batches and loss of validation, where steps see less than the model does when it answers; those of steps by default. */
+  readonly answers?: { readonly batches: readonly B[]; readonly loss: Training<B>["loss"] };
   /** Arrays for every input of the batch at a step; with `micro` the rows of all its micro-batches. */
   readonly batchAt: BatchAt<E, R>;
   /** Which parameters are trained. */

@@ -30,7 +30,8 @@ const validationSource = <B, E, R>(
   { weight = "" }: Pick<Validation, "weight">,
   batch: B,
 ): Source => {
-  const { settings, state } = described(training);
+  const { settings: trained, state } = described(training);
+  const settings = { ...trained, ...(training.answers && { loss: training.answers.loss }) };
   const params = training.result?.weights === "ema" ? averagedParams(state) : state.params;
   const [loss, { [weight]: items = constant(1), ...others }] = lossOf(settings)(params, batch);
   const added = { ...tensors.map({ loss, ...others }, (m): Tensor => mul(m, items)), items };
@@ -58,8 +59,9 @@ export const loadValidation = <B, E, R>(
 ): Effect.Effect<LoadedValidation<E, R>, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
     const programs: Program[] = [];
-    for (const batch of [training.batch, ...(training.others ?? []).map(({ batch }) => batch)]) {
-      programs.push(yield* loadBeside(validationSource(training, validation, batch), [main, ...programs]));
+    const { batch, others = [], answers } = training;
+    for (const shape of answers?.batches ?? [batch, ...others.map(({ batch }) => batch)]) {
+      programs.push(yield* loadBeside(validationSource(training, validation, shape), [main, ...programs]));
     }
     const first = programs[0]!;
     const sums = Object.keys(first.plan.inputs).filter((path) => path.startsWith(SUMS));

@@ -21,6 +21,7 @@ import { ablation, armIn, experimentsIn } from "../support/ablations.ts";
 import { left, right } from "../support/either.ts";
 import { experimentCodec, trainsOf } from "../../pipelines/engine/experiment.ts";
 import type { Resolved } from "../../pipelines/engine/resolve.ts";
+import { pyramidStages } from "../../pipelines/ablations/arena.ts";
 import { EQUAL_COMPUTE, families } from "../../pipelines/ablations/families.ts";
 import { JobError } from "../../pipelines/engine/fault.ts";
 import {
@@ -77,7 +78,7 @@ values("names of arms say the tokens that they have", () => {
       const { experiment: { name, stages }, parts } = resolved,
         last = bridgeAfter(resolved, stages.length - 1);
       const [, few, many, , px] = /-(\d+)-(\d+)(-at-(\d+))?/.exec(name)!;
-      const tokens = [bridgeAfter(resolved, 0), last].map((placed) => bridgeAt(parts, placed).tokens);
+      const tokens = [workOf(resolved, "pretrain").visualTokens, bridgeAt(parts, last).tokens];
       assert.equal([few, many], tokens.map(String), name);
       if (px !== undefined) assert.is(Number(px), last.resolution, name);
     }
@@ -175,6 +176,42 @@ values("arms of equal compute have as much work in pre-training as the baseline"
     );
     assert.is(steps(e) > 1500, workOf(e, "pretrain").flops * 1500 < baseline, e.experiment.name);
   }
+});
+
+values("dropping tokens costs less, the ranking and the steps on all tokens included", () => {
+  const all = experimentsIn(ablation("arena", "small", { seeds: [1] }));
+  const of = (name: string) => all.find(({ experiment: e }) => e.name === name)!;
+  const cost = (name: string, stage = "pretrain"): number => workOf(of(name), stage).flops;
+  const whole = cost("average-pool-64-64"), tuned = cost("average-pool-64-64", "finetune");
+  for (const name of ["random-drop-16-64", "pyramid-drop-64-64", "dual-speed-10-64"]) {
+    assert.ok(cost(name) < whole, name);
+  }
+  // of two blocks the first sees 64 tokens and 42 of text, the second 16 and 42
+  assert.ok(cost("pyramid-drop-64-64") > 0.7 * whole && cost("pyramid-drop-64-64") < 0.9 * whole);
+  assert.is(cost("random-drop-16-64", "finetune"), tuned);
+  // a slow step costs more than a step on all tokens, as its teacher runs too
+  const { experiment } = of("dual-speed-10-64");
+  const speed = (slow?: number): number => {
+    const stages = experiment.stages.map((spec) => {
+      if (!("train" in spec) || spec.train.tokens === undefined) return spec;
+      const { slow: _, ...tokens } = spec.train.tokens;
+      return { train: { ...spec.train, tokens: { ...tokens, ...(slow === undefined ? {} : { slow }) } } };
+    });
+    return workOf({ ...of("dual-speed-10-64"), experiment: { ...experiment, stages } }, "finetune").flops;
+  };
+  const fast = speed(), slow = (speed(0.5) - fast / 2) * 2;
+  assert.ok(fast < tuned && slow > tuned);
+  assert.ok(Math.abs(cost("dual-speed-10-64", "finetune") / (0.9 * fast + 0.1 * slow) - 1) < 1e-9);
+});
+
+values("PyramidDrop has the stages of its paper where they fit between blocks", () => {
+  assert.equal(
+    pyramidStages(32),
+    [[8, 0.5], [16, 0.25], [24, 0.125]].map(([after, keep]) => ({ after, keep })),
+  );
+  assert.equal(pyramidStages(2), [{ after: 1, keep: 0.25 }]);
+  assert.equal(pyramidStages(3), [{ after: 1, keep: 0.25 }, { after: 2, keep: 0.125 }]);
+  assert.equal(pyramidStages(1), []);
 });
 
 values("few tokens cost less than many, as the paper's times do", () => {

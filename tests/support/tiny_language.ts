@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import { rngOf } from "../../pipelines/base/rng.ts";
 import type { LanguageConfig } from "../../pipelines/stages/language_config.ts";
 import { type LanguageStage, languageTraining } from "../../pipelines/stages/language.ts";
-import { partsOf } from "../../pipelines/stages/model.ts";
+import { type ModelState, partsOf } from "../../pipelines/stages/model.ts";
 import { freshArm } from "./fresh_arm.ts";
 import type { LanguageSource } from "../../pipelines/stages/source.ts";
 import { microBatchesOf } from "../../pipelines/train/micro_batches.ts";
@@ -60,10 +60,11 @@ export const tinyLanguage = {
     folder = "nowhere",
     from: LanguageSource<E> = source(),
     more: Partial<LanguageStage<E>> = {},
+    given: ModelState = freshArm(arm, model, vocabulary, 1),
   ) =>
     languageTraining(
       { name: "tiny", config, model: partsOf(model, vocabulary), source: from, seed: 3, ...more },
-      freshArm(arm, model, vocabulary, 1),
+      given,
       {
         checkpoint: `${folder}/c.safetensors`,
         metrics: `${folder}/m.jsonl`,
