@@ -43,7 +43,7 @@ import { makeArtefact } from "../engine/make.ts";
 import { wireFault } from "../engine/messages.ts";
 import { type JobEvent, type MakeJob, runJobs } from "../engine/scheduler.ts";
 import { timePaired, TIMES } from "./paired.ts";
-import { readAblation } from "./summary.ts";
+import { readAblation, type StoredAblation } from "./summary.ts";
 import type { AblationRecord } from "../engine/ablation_record.ts";
 import { type AblationSummary, summaryCodec } from "./summary_types.ts";
 import { DEFAULT_CACHE, jobContext } from "../engine/context.ts";
@@ -116,9 +116,34 @@ export type AblateError =
   | CheckpointError
   | UploadError;
 
-interface Team extends MadeBy {
+/**
+ * What makes the jobs of an ablation.
+ * @internal
+ */
+export interface Team extends MadeBy {
+  /** Jobs that share one machine. */
   readonly slots: number;
 }
+
+/**
+ * Makes jobs, so many at a time.
+ * @internal
+ */
+export interface Making<R> {
+  /** Jobs at a time. */
+  readonly lanes: number;
+  /** Makes one. */
+  readonly make: MakeJob<R>;
+}
+
+/**
+ * Begins to make the jobs of an ablation, but for those whose keys are done.
+ * @internal
+ */
+export type BeginMaking<R, E = never> = (
+  jobs: readonly Job[],
+  done: ReadonlySet<string>,
+) => Effect.Effect<Making<R>, AblateError | E, R | Scope.Scope>;
 
 /** What an arm costs, training by training. */
 const workIn = (resolved: Resolved): AblationRecord["arms"][number] => {
@@ -210,6 +235,17 @@ const bookkeeper = (directory: RunDirectory, start: Manifest) => {
   };
 };
 
+/** Whether the arms of a finished ablation are still to be timed: those of one arm, and on mixtures, are not. */
+const isUntimed = ({ config, times }: StoredAblation): boolean =>
+  times === undefined && config.arms.length > 1 && typeof trainsOf(config.base)[0]?.data === "object";
+
+/**
+ * Whether {@link timeArms} has something to do.
+ * @internal
+ */
+export const untimed = (directory: string): Effect.Effect<boolean, AblateError> =>
+  Effect.map(readAblation(directory), isUntimed);
+
 /** Steps that an arm does in a round of {@link timeArms}, and rounds. */
 const TIMED = { steps: 2, rounds: 8 };
 
@@ -219,24 +255,26 @@ const TIMED = { steps: 2, rounds: 8 };
  */
 export const timeArms = (directory: string): Effect.Effect<AblationSummary, AblateError, Device> =>
   Effect.gen(function* () {
-    const { config, manifest, record, times } = yield* readAblation(directory),
-      [first] = trainsOf(config.base);
-    if (times === undefined && config.arms.length > 1 && typeof first?.data === "object") {
-      const { configHash } = manifest, { command } = record;
+    const stored = yield* readAblation(directory);
+    if (isUntimed(stored)) {
+      const { config, manifest: { configHash }, record: { command } } = stored;
       const timed = yield* timePaired({ config, configHash, command, ...TIMED });
       yield* writeJson(`${directory}/${TIMES}`, timed);
     }
     return yield* writeAblation(directory);
   });
 
-/** The ablation with a team that is there; `finish` makes its summary once all is done. */
-const run = <R>(
+/**
+ * The ablation with a team that is there; `finish` makes its summary once all is done.
+ * @internal
+ */
+export const runAblation = <R, E = never>(
   options: AblateOptions,
   experiments: readonly Resolved[],
   team: Team,
-  make: MakeJob<R>,
-  finish: (directory: string) => Effect.Effect<AblationSummary, AblateError, R>,
-): Effect.Effect<AblationResult, AblateError, R | Scope.Scope> =>
+  begin: BeginMaking<R, E>,
+  finish: (directory: string) => Effect.Effect<AblationSummary, AblateError | E, R>,
+): Effect.Effect<AblationResult, AblateError | E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const { config, out = defaultDirectory(config), store = DEFAULT_STORE, sink = stderrSink } = options;
     const jobs = yield* tried(() => jobGraph(experiments, team));
@@ -269,9 +307,9 @@ const run = <R>(
       .reduce((sofar, name) => stageDone(name, now())(sofar), stopped(manifest));
     yield* writeManifest(directory, known);
     const { note, stop } = bookkeeper(directory, known);
-    const failed: JobError[] = [];
+    const { lanes, make } = yield* begin(jobs, done), failed: JobError[] = [];
     const everywhere = yield* runJobs<DiskError, R>(jobs, {
-      lanes: team.slots,
+      lanes,
       retries: options.retries ?? 3,
       patience: options.patience ?? 2,
       isDone: ({ key }) => done.has(key),
@@ -296,8 +334,11 @@ const run = <R>(
     );
   });
 
-/** The experiments of an ablation, of which every bridge fits and everything that is trained exists. */
-const checkedExperiments = (
+/**
+ * The experiments of an ablation, of which every bridge fits and everything that is trained exists.
+ * @internal
+ */
+export const checkedExperiments = (
   { config, cache = DEFAULT_CACHE }: AblateOptions,
   code: CodeVersions,
 ): Effect.Effect<readonly Resolved[], AblateError> =>
@@ -327,11 +368,12 @@ export const ablate = (
       );
     }
     const device = yield* deviceOf(clients[0]!);
-    return yield* run(
+    const make: MakeJob<never> = (slot, job, onWait) => makeOnWorker(clients[slot]!, job, onWait);
+    return yield* runAblation(
       options,
       experiments,
       { device, code, slots: workers },
-      (slot, job, onWait) => makeOnWorker(clients[slot]!, job, onWait),
+      () => Effect.succeed({ lanes: workers, make }),
       (directory) => timeArms(directory).pipe(Effect.provide(deviceNamed(deviceName))),
     );
   }));
@@ -342,18 +384,19 @@ export const ablateHere = (options: AblateOptions): Effect.Effect<AblationResult
     const { profile } = yield* theDevice(), { store = DEFAULT_STORE, cache, version } = options;
     const context = yield* jobContext(store, profile.name, version, cache), { device, code } = context;
     const experiments = yield* checkedExperiments(options, code);
-    return yield* run(
+    const make: MakeJob<Device> = (_slot, job, onWait) =>
+      makeArtefact(context, job, onWait).pipe(
+        Effect.asVoid,
+        Effect.mapError((error) => {
+          const { tag, ...parts } = wireFault(error, "make an artefact");
+          return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
+        }),
+      );
+    return yield* runAblation(
       options,
       experiments,
       { device, code, slots: 1 },
-      (_slot, job, onWait) =>
-        makeArtefact(context, job, onWait).pipe(
-          Effect.asVoid,
-          Effect.mapError((error) => {
-            const { tag, ...parts } = wireFault(error, "make an artefact");
-            return new JobError({ ...parts, artefact: artefactName(job), cause: tag, again: false });
-          }),
-        ),
+      () => Effect.succeed({ lanes: 1, make }),
       timeArms,
     );
   }));

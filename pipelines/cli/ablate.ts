@@ -2,7 +2,7 @@
  * A family of arms, each with several seeds, through all stages; then tables with intervals, figures and a page.
  *
  *     deno task cos ablate [--family main] [--preset small] [--seeds N] [--arms a,b] [--workers N] [--set field=value ...]
- *         [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--json]
+ *         [--sweep field=a,b,c ...] [--log tensorboard,mlflow] [--slurm gres=gpu:1,... [--dry-run] [--requeues N]] [--json]
  *
  * Ctrl-C saves; the same command goes on from there. What two arms share is made once, and kept in the store.
  */
@@ -30,6 +30,8 @@ import {
   sweepFlag,
 } from "./experiment_flags.ts";
 import { countFlag, jsonFlag, logFlag, optionalText, printResult, switchFlag } from "./flags.ts";
+import { comparedBySlurm, slurmFlags } from "./slurm.ts";
+import { UsageError } from "./usage.ts";
 
 const flags = {
   ...ablationFlags,
@@ -42,6 +44,7 @@ const flags = {
     "processes that train at the same time; times are those of a machine that they share",
   ),
   log: logFlag,
+  ...slurmFlags,
   print: printFlag,
   out: optionalText("out", "directory of the result; runs/<family>-<preset> by default"),
   list: switchFlag("list", "say which families and presets there are, and run nothing"),
@@ -63,11 +66,19 @@ const listText = (): string =>
     ...listing.presets.map(({ name, about }) => `${name}: ${about}`),
   ].join("\n");
 
+const notBoth = (): UsageError =>
+  new UsageError({
+    op: "ablate --slurm",
+    got: "--workers beside it",
+    expected: "one of them",
+    hint: "leave --workers out: Slurm runs as many jobs as it has room for",
+  });
+
 /** The command. */
 export const command = Command.make(
   "ablate",
   flags,
-  ({ family, preset, set, sweep, store, workers, json, list, log, ...given }) =>
+  ({ family, preset, set, sweep, store, workers, json, list, log, slurm, dryRun, requeues, ...given }) =>
     Effect.gen(function* () {
       if (list) return printResult(json, listing, listText);
       const device = deviceAsked(given.device, preset);
@@ -92,7 +103,11 @@ export const command = Command.make(
         device,
         store,
       });
-      const run = ablate({ config, command, out, store, version: member.version }, { device, workers, logs });
-      yield* compared(run, out, json);
+      const options = { config, command, out, store, version: member.version };
+      if (Option.isSome(slurm)) {
+        if (workers > 1) return yield* Effect.fail(notBoth());
+        return yield* comparedBySlurm(slurm.value, options, { device, log, requeues, dryRun, json });
+      }
+      yield* compared(ablate(options, { device, workers, logs }), out, json);
     }),
 );

@@ -44,7 +44,7 @@ import { notice, print } from "../terminal/output.ts";
 import { bare, computeFlag, downloadFlag, halfSumsFlag, jsonFlag, logFlag, setFlag, shown } from "./flags.ts";
 import { compared, seedsFlag, storeFlag, sweepFlag } from "./experiment_flags.ts";
 import { readJson } from "../runs/run_directory.ts";
-import { asSlurmJob, slurmFlags } from "./slurm.ts";
+import { asSlurmJob, comparedBySlurm, slurmFlags } from "./slurm.ts";
 import { onRanks, rankFlags, ranksAsked, threadsOf } from "./ranks.ts";
 import { UsageError } from "./usage.ts";
 
@@ -213,9 +213,9 @@ const noFile = (): UsageError =>
 const oneTraining = (): UsageError =>
   new UsageError({
     op: "train --ranks or --slurm",
-    got: "--check, --sweep or --seeds beside it",
-    expected: "one experiment that is trained",
-    hint: "leave it out, or run the arms of the sweep one by one",
+    got: "--check, or a sweep or seeds beside --ranks, or beside --slurm with --half-sums or --extend",
+    expected: "experiments that are trained, one of them on several ranks, and several as they are",
+    hint: "leave one of them out; a sweep runs as jobs of Slurm with --slurm alone",
   });
 
 /** The command. */
@@ -255,12 +255,12 @@ export const command = Command.make(
       if (Option.isNone(file)) return yield* Effect.fail(noFile());
       const path = file.value;
       const several = Option.isSome(count) || Option.isSome(slurm);
-      if (several && (check || sweep.length > 0 || Option.isSome(seeds))) {
-        return yield* Effect.fail(oneTraining());
-      }
+      const compares = sweep.length > 0 || Option.isSome(seeds);
+      const alone = Option.isSome(count) || (Option.isSome(slurm) && (halfSums || Option.isSome(extend)));
+      if ((several && check) || (alone && compares)) return yield* Effect.fail(oneTraining());
       const experiment = yield* loadExperiment(path, set);
       const directory = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
-      if (Option.isSome(slurm)) {
+      if (Option.isSome(slurm) && !compares) {
         if (yield* asSlurmJob(slurm.value, experiment, { out: directory, dryRun, requeues })) {
           const summary = yield* readJson(`${directory}/summary.json`, runSummaryCodec());
           print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
@@ -278,7 +278,7 @@ export const command = Command.make(
           log,
           Option.match(extend, { onNone: () => run, onSome: (from) => withExtended(bare(from), run) }),
         );
-      if (sweep.length > 0 || Option.isSome(seeds)) {
+      if (compares) {
         const arms = yield* armsOf(path, experiment, set, sweep);
         const config = yield* fromEither(ablationOn(experiment, arms, Option.getOrUndefined(seeds)));
         const folder = Option.getOrElse(out, () => defaultDirectory(config));
@@ -290,8 +290,12 @@ export const command = Command.make(
           device,
           store,
         });
+        const options = { config, command, out: folder, store, cache, version: member.version };
+        if (Option.isSome(slurm)) {
+          return yield* comparedBySlurm(slurm.value, options, { device, log, requeues, dryRun, json });
+        }
         const sink = { ...stderrSink, isTerminal: () => false }; // trainings show their own progress
-        const run = ablateHere({ config, command, out: folder, store, cache, version: member.version, sink });
+        const run = ablateHere({ ...options, sink });
         return yield* Effect.provide(
           compared(going(run), folder, json),
           tuned(deviceNamed(device, { halfSums })),

@@ -5,7 +5,8 @@ import * as t from "io-ts";
 import { decodeEither, type DecodeError, parseJson } from "../base/bridge.ts";
 import { experimentCodec } from "./experiment.ts";
 
-const requestType = t.strict({
+/** Codec of {@link Request}. */
+export const requestCodec = t.strict({
   /** Says which reply belongs to it. */
   id: t.number,
   /** The experiment that wants the artefact. */
@@ -34,7 +35,7 @@ const replyType = t.union([
 ]);
 
 /** A request for one artefact. */
-export type Request = t.TypeOf<typeof requestType>;
+export type Request = t.TypeOf<typeof requestCodec>;
 /** What a worker says: it is ready, waits for another process, is done with a request or has failed at it. */
 export type Reply = t.TypeOf<typeof replyType>;
 /** An error as it goes from process to process. */
@@ -45,7 +46,7 @@ const read =
     pipe(line, parseJson(what), E.flatMap(decodeEither(type, what)));
 
 /** Reads a request. */
-export const readRequest: (line: string) => E.Either<DecodeError, Request> = read(requestType, "request");
+export const readRequest: (line: string) => E.Either<DecodeError, Request> = read(requestCodec, "request");
 /** Reads what a worker said; other lines on its standard output are a DecodeError. */
 export const readReply: (line: string) => E.Either<DecodeError, Reply> = read(replyType, "reply");
 

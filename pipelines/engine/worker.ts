@@ -16,11 +16,12 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as E from "fp-ts/lib/Either.js";
+import { tried } from "../base/bridge.ts";
 import { liveLogsOf, withLiveLogs } from "../runs/live.ts";
 import { RunError } from "../runs/run_directory.ts";
 import { tuned } from "../tune/store.ts";
 import { jobsOf } from "./jobs.ts";
-import { makeArtefact } from "./make.ts";
+import { makeArtefact, type MakeError, type OnWait } from "./make.ts";
 import { openParts } from "./resolve.ts";
 import { lineOf, linesOf, readRequest, type Reply, type Request, wireFault } from "./messages.ts";
 import { type JobContext, jobContext } from "./context.ts";
@@ -40,16 +41,22 @@ const otherCode = (key: string): RunError =>
     path: "",
   });
 
-const answered = (
+/** Makes the artefact that a request names, if the code is still that of its key. */
+export const makeRequested = (
   context: JobContext,
-  { id, experiment, hashes, key }: Request,
-): Effect.Effect<void, never, Device> =>
+  { experiment, hashes, key }: Request,
+  onWait: OnWait,
+): Effect.Effect<void, MakeError, Device> =>
   Effect.gen(function* () {
     const parts = yield* openParts(experiment), resolved = { experiment, parts, hashes, lengths: {} };
-    const job = jobsOf(resolved, context).find((one) => one.key === key);
+    const job = (yield* tried(() => jobsOf(resolved, context))).find((one) => one.key === key);
     if (job === undefined) return yield* Effect.fail(otherCode(key));
-    yield* makeArtefact(context, job, (holder) => say({ kind: "waiting", id, holder }));
-  }).pipe(
+    yield* makeArtefact(context, job, onWait);
+  });
+
+const answered = (context: JobContext, request: Request): Effect.Effect<void, never, Device> => {
+  const { id } = request;
+  return makeRequested(context, request, (holder) => say({ kind: "waiting", id, holder })).pipe(
     Effect.exit,
     Effect.flatMap((exit) =>
       Effect.sync(() => {
@@ -60,6 +67,7 @@ const answered = (
       })
     ),
   );
+};
 
 const serve = (store: string, version: string, cache: string): Effect.Effect<void, RunError, Device> =>
   Effect.gen(function* () {

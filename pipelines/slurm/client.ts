@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as t from "io-ts";
 import { decode, type DecodeError, fromEither, parseJson } from "../base/bridge.ts";
 import { TaggedFault } from "../base/fault.ts";
+import type { Resources } from "./script.ts";
 import { notice } from "../terminal/output.ts";
 
 /** What Slurm refuses, or a job that did not end well. */
@@ -50,6 +51,17 @@ const output = (
 /** Submits a batch script and gives the number of its job. */
 export const submit = (script: string): Effect.Effect<string, SlurmError> =>
   Effect.map(output("sbatch", ["--parsable"], script), (text) => text.trim().split(";")[0]!);
+
+/** What a command says on standard output on a node with these resources; it waits until one is free. */
+export const onNode = (
+  resources: Resources,
+  command: readonly string[],
+): Effect.Effect<string, SlurmError> =>
+  output("srun", [
+    "--quiet",
+    ...Object.entries(resources).map(([option, value]) => `--${option}=${value}`),
+    ...command,
+  ]);
 
 // a word in Slurm 22, a list of them from 23.02 on
 const stateType = t.union([t.string, t.readonlyArray(t.string)]);

@@ -6,6 +6,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { rngOf } from "../../pipelines/base/rng.ts";
+import { contentOf, jsonOf, numbersOf } from "../support/store_content.ts";
 
 const test = suite("killed ablations");
 const kills = Number(Deno.env.get("COS_KILLS") ?? 3);
@@ -59,44 +60,11 @@ const killAll = (pids: readonly number[]): void => {
   }
 };
 
-type Json = Readonly<Record<string, unknown>>;
-
-const jsonOf = (path: string): Json => JSON.parse(Deno.readTextFileSync(path)) as Json;
-
-/** Everything in a store that does not tell times: results, checkpoints byte by byte, losses of every step. */
-const contentOf = (store: string): ReadonlyMap<string, unknown> => {
-  const content = new Map<string, unknown>();
-  for (const { name } of Deno.readDirSync(`${root}/${store}`)) {
-    const folder = `${root}/${store}/${name}`, result = jsonOf(`${folder}/result.json`);
-    const numbers = Object.entries(result.numbers as Json).filter(([key]) => !/seconds/i.test(key));
-    content.set(`${name}/result`, { numbers, outcomes: result.outcomes, dataHash: result.dataHash });
-    for (const { name: file } of Deno.readDirSync(`${folder}/checkpoints`)) {
-      content.set(`${name}/${file}`, Deno.readFileSync(`${folder}/checkpoints/${file}`));
-    }
-    for (const { name: file } of Deno.readDirSync(`${folder}/metrics`)) {
-      const lines = Deno.readTextFileSync(`${folder}/metrics/${file}`).trim().split("\n");
-      content.set(
-        `${name}/${file}`,
-        lines.map((line) => JSON.parse(line) as Json).map((
-          row,
-        ) => [row.step, row.loss, row.gradNorm, row.lr]),
-      );
-    }
-  }
-  return content;
-};
-
-/** A summary without times. */
-const numbersOf = (name: string): unknown =>
-  (jsonOf(`${root}/${name}/summary.json`).arms as readonly Json[]).map((
-    { name, scores, difference, loss, controls },
-  ) => ({ name, scores, difference, loss, controls }));
-
 const same = (name: string, store: string): void => {
-  const expected = contentOf("store"), found = contentOf(store);
+  const expected = contentOf(`${root}/store`), found = contentOf(`${root}/${store}`);
   assert.equal([...found.keys()].toSorted(), [...expected.keys()].toSorted());
   for (const [key, value] of expected) assert.equal(found.get(key), value, key);
-  assert.equal(numbersOf(name), numbersOf("untouched"));
+  assert.equal(numbersOf(`${root}/${name}`), numbersOf(`${root}/untouched`));
 };
 
 let seconds = 0;
@@ -109,7 +77,7 @@ test.before(async () => {
 
 test("an ablation shares what its arms have in common", () => {
   const record = jsonOf(`${root}/untouched/record.json`);
-  const stages = (record.jobs as readonly Json[]).map(({ stage }) => stage);
+  const stages = (record.jobs as readonly { readonly stage: string }[]).map(({ stage }) => stage);
   const count = (stage: string): number => stages.filter((s) => s === stage).length;
   assert.equal([count("pretrain"), count("finetune"), count("evaluate")], [4, 6, 6]);
 });
