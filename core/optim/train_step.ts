@@ -14,7 +14,7 @@ import { type Application, copiesOf, foreach, sumsOfPairs } from "../transforms/
 import { mixed, type MixedPolicy } from "../transforms/precision.ts";
 import { rematWhere } from "../transforms/remat.ts";
 import type { PathPredicate, Tree } from "../tree.ts";
-import { clipFactor, globalNorm } from "./clip.ts";
+import { clipFactor, globalNorm, normOfSquares } from "./clip.ts";
 import { type LossScaling, nextScale, type ScaleState } from "./loss_scale.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedule.ts";
@@ -226,68 +226,82 @@ const shiftOf = (decay: number, updates: Tensor): Tensor => {
   return sub(1, minimum(div(add(t, 1), add(t, 10)), decay));
 };
 
+/**
+ * The update of a state. With `squares`, of which `normOfSquares` is the norm of all gradients, only the gradients of what it
+ * trains are read.
+ */
+export type Update = (
+  state: TrainState<Tensor>,
+  gradients: Gradients<Tensor>,
+  squares?: Tensor,
+) => StepResult;
+
 /** The state after a step, and its metrics, from the gradients of the whole step: clipping, schedule, update. */
-export const updateOf =
-  <B>(config: TrainStepConfig<B>): (state: TrainState<Tensor>, gradients: Gradients<Tensor>) => StepResult =>
-  (state: TrainState<Tensor>, { grad, metrics: sums, weight }: Gradients<Tensor>): StepResult => {
-    const { optimiser, schedule, maxNorm, weight: name } = config;
-    const settings = scalingOf(config), scaling = settings === undefined ? undefined : scaleOf(state);
-    const trained = trainedOf(state.params, config.trainable);
-    const norm = globalNorm(Object.values(grad)), lr = schedule.of(state.step);
-    const items = weight === undefined ? undefined : maximum(weight, 1);
-    const mean = items === undefined ? undefined : div(1, items);
-    const unscale = product([scaling === undefined ? undefined : div(1, scaling.scale), mean]);
-    const gradNorm = unscale === undefined ? norm : mul(norm, unscale);
-    const clip = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
-    const factor = product([clip, unscale]);
-    const finite = scaling === undefined ? undefined : less(norm, FINITE);
-    const updated = scaling === undefined ? state.step : sub(state.step, scaling.skipped);
-    const ema = config.ema === undefined ? undefined : averagesOf(state);
-    const shift = config.ema === undefined ? undefined : shiftOf(config.ema, updated);
-    const paths = Object.keys(trained), { slots: names } = optimiser;
-    /** From a parameter, its gradient, its memory and its average: the next parameter, memory and average. */
-    const rule = (path: string): Application["rule"] => (param, gradient, ...rest) => {
-      const before = Object.fromEntries(names.map((s, i) => [s, rest[i]!])), average = rest[names.length];
-      const clipped = factor === undefined ? gradient! : mul(gradient!, factor);
-      const given = { path, param: param!, grad: clipped, slots: before, lr, step: updated };
-      const { param: moved, slots } = optimiser.update(given);
-      const kept = (next: Tensor, last: Tensor): Tensor =>
-        finite === undefined ? next : select(finite, next, last);
-      const memory = names.map((s) => kept(slots[s]!, before[s]!));
-      // the parameter is made from the memory as it is kept, so that one pass writes both
-      const [after] = substitute([moved], new Map(names.map((s, i) => [slots[s]!, memory[i]!]))) as [Tensor];
-      const next = kept(after, param!);
-      return average === undefined
-        ? [next, ...memory]
-        : [next, ...memory, kept(add(average, mul(sub(next, average), shift!)), average)];
-    };
-    const results = together(() =>
-      foreach(paths.map((path): Application => ({
-        args: [
-          trained[path]!,
-          grad[path]!,
-          ...names.map((s) => state.opt[s]![path]!),
-          ...(ema === undefined ? [] : [ema[path]!]),
-        ],
-        rule: rule(path),
-      })))
-    );
-    const at = (i: number): Record<string, Tensor> =>
-      Object.fromEntries(paths.map((path, p) => [path, results[p]![i]!]));
-    const updates = at(0), opt = Object.fromEntries(names.map((s, i) => [s, at(1 + i)]));
-    const params = tensors.map(state.params, (leaf, path): Tensor => updates[path] ?? leaf);
-    const means = items === undefined ? sums : tensors.map(sums, (m): Tensor => div(m, items));
-    const weighed = weight === undefined || name === undefined ? {} : { [name]: weight };
-    const averaged = ema === undefined ? {} : { ema: at(1 + names.length) };
-    const next = { params, opt, step: add(state.step, 1), ...averaged };
-    const metrics = { ...means, ...weighed, loss: means.loss, gradNorm, lr };
-    if (settings === undefined || scaling === undefined) return { state: next, metrics };
-    const after = nextScale(settings, scaling, finite!);
-    return {
-      state: { ...next, scaling: after },
-      metrics: { ...metrics, scale: scaling.scale, skipped: cast("f32")(after.skipped) },
-    };
+export const updateOf = <B>(config: TrainStepConfig<B>): Update =>
+(
+  state,
+  { grad, metrics: sums, weight },
+  squares,
+): StepResult => {
+  const { optimiser, schedule, maxNorm, weight: name } = config;
+  const settings = scalingOf(config), scaling = settings === undefined ? undefined : scaleOf(state);
+  const trained = trainedOf(state.params, config.trainable);
+  const norm = squares === undefined ? globalNorm(Object.values(grad)) : normOfSquares(squares);
+  const lr = schedule.of(state.step);
+  const items = weight === undefined ? undefined : maximum(weight, 1);
+  const mean = items === undefined ? undefined : div(1, items);
+  const unscale = product([scaling === undefined ? undefined : div(1, scaling.scale), mean]);
+  const gradNorm = unscale === undefined ? norm : mul(norm, unscale);
+  const clip = maxNorm === undefined ? undefined : clipFactor(gradNorm, maxNorm);
+  const factor = product([clip, unscale]);
+  const finite = scaling === undefined ? undefined : less(norm, FINITE);
+  const updated = scaling === undefined ? state.step : sub(state.step, scaling.skipped);
+  const ema = config.ema === undefined ? undefined : averagesOf(state);
+  const shift = config.ema === undefined ? undefined : shiftOf(config.ema, updated);
+  const paths = Object.keys(trained), { slots: names } = optimiser;
+  /** From a parameter, its gradient, its memory and its average: the next parameter, memory and average. */
+  const rule = (path: string): Application["rule"] => (param, gradient, ...rest) => {
+    const before = Object.fromEntries(names.map((s, i) => [s, rest[i]!])), average = rest[names.length];
+    const clipped = factor === undefined ? gradient! : mul(gradient!, factor);
+    const given = { path, param: param!, grad: clipped, slots: before, lr, step: updated };
+    const { param: moved, slots } = optimiser.update(given);
+    const kept = (next: Tensor, last: Tensor): Tensor =>
+      finite === undefined ? next : select(finite, next, last);
+    const memory = names.map((s) => kept(slots[s]!, before[s]!));
+    // the parameter is made from the memory as it is kept, so that one pass writes both
+    const [after] = substitute([moved], new Map(names.map((s, i) => [slots[s]!, memory[i]!]))) as [Tensor];
+    const next = kept(after, param!);
+    return average === undefined
+      ? [next, ...memory]
+      : [next, ...memory, kept(add(average, mul(sub(next, average), shift!)), average)];
   };
+  const results = together(() =>
+    foreach(paths.map((path): Application => ({
+      args: [
+        trained[path]!,
+        grad[path]!,
+        ...names.map((s) => state.opt[s]![path]!),
+        ...(ema === undefined ? [] : [ema[path]!]),
+      ],
+      rule: rule(path),
+    })))
+  );
+  const at = (i: number): Record<string, Tensor> =>
+    Object.fromEntries(paths.map((path, p) => [path, results[p]![i]!]));
+  const updates = at(0), opt = Object.fromEntries(names.map((s, i) => [s, at(1 + i)]));
+  const params = tensors.map(state.params, (leaf, path): Tensor => updates[path] ?? leaf);
+  const means = items === undefined ? sums : tensors.map(sums, (m): Tensor => div(m, items));
+  const weighed = weight === undefined || name === undefined ? {} : { [name]: weight };
+  const averaged = ema === undefined ? {} : { ema: at(1 + names.length) };
+  const next = { params, opt, step: add(state.step, 1), ...averaged };
+  const metrics = { ...means, ...weighed, loss: means.loss, gradNorm, lr };
+  if (settings === undefined || scaling === undefined) return { state: next, metrics };
+  const after = nextScale(settings, scaling, finite!);
+  return {
+    state: { ...next, scaling: after },
+    metrics: { ...metrics, scale: scaling.scale, skipped: cast("f32")(after.skipped) },
+  };
+};
 
 /** The step: value and gradient, clipping, schedule, update. Pure: to be interpreted or compiled as a whole. */
 export const trainStep =

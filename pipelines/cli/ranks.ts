@@ -14,7 +14,7 @@ import { openMpi, startedAsRank } from "../ranks/mpi.ts";
 import { oneRank, type Ranks, RanksError, theRanks } from "../ranks/ranks.ts";
 import type { TrainingError } from "../train/fault.ts";
 import { checkShares } from "../train/together.ts";
-import { countFlag, wholeFlag } from "./flags.ts";
+import { countFlag, switchFlag, wholeFlag } from "./flags.ts";
 import { ExitCode } from "./usage.ts";
 
 /** How many ranks, and how long they wait for each other. */
@@ -23,16 +23,26 @@ export const rankFlags = {
     "ranks",
     "processes that share the micro-batches of every step, by Open MPI: a power of two that divides micro",
   )),
+  shardOptimiser: switchFlag(
+    "shard-optimiser",
+    "with --ranks: each rank keeps the optimiser's memory of its part of the parameters alone (ZeRO stage 1); same bytes",
+  ),
   watchdog: countFlag("watchdog", 300, "seconds without an answer after which ranks end, with exit code 75"),
 };
 
-/** Refuses a number of ranks that the micro-batches of a training cannot be shared by. */
-export const checkTrainings = (experiment: Experiment, size: number): Effect.Effect<void, TrainingError> =>
-  Effect.forEach(trainsOf(experiment), ({ name: stage, micro: count = 1 }) =>
+/** How many ranks there are, and whether they share the optimiser's memory. */
+export type RanksWanted = Pick<Ranks, "shards" | "size">;
+
+/** Refuses ranks that the micro-batches of a training cannot be shared by, or its optimiser's memory. */
+export const checkTrainings = (
+  experiment: Experiment,
+  wanted: RanksWanted,
+): Effect.Effect<void, TrainingError> =>
+  Effect.forEach(trainsOf(experiment), ({ name: stage, micro: count = 1, ema }) =>
     Effect.provideService(
-      checkShares({ stage, micro: { count, weight: "" } }),
+      checkShares({ stage, micro: { count, weight: "" }, ...(ema === undefined ? {} : { ema }) }),
       theRanks,
-      { ...oneRank, size },
+      { ...oneRank, ...wanted },
     ), { discard: true });
 
 /**
@@ -42,14 +52,14 @@ export const checkTrainings = (experiment: Experiment, size: number): Effect.Eff
 export const ranksAsked = (
   experiment: Experiment,
   ranks: Option.Option<number>,
-  watchdog: number,
+  { watchdog, shards }: { readonly watchdog: number; readonly shards: boolean },
 ): Effect.Effect<Ranks, ExitCode | RanksError | TrainingError, Scope.Scope> =>
   Effect.gen(function* () {
     if (Option.isNone(ranks)) return oneRank;
-    yield* checkTrainings(experiment, ranks.value);
+    yield* checkTrainings(experiment, { size: ranks.value, shards });
     if (!startedAsRank()) return yield* Effect.fail(new ExitCode({ code: yield* launch(ranks.value) }));
     const opened = yield* openMpi(watchdog);
-    if (opened.size === ranks.value) return opened;
+    if (opened.size === ranks.value) return { ...opened, shards };
     return yield* Effect.fail(
       new RanksError({
         op: "start ranks",

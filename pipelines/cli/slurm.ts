@@ -47,13 +47,18 @@ export const withoutSlurm = (words: readonly string[]): readonly string[] => {
 export const asSlurmJob = (
   options: string,
   experiment: Experiment,
-  { out, dryRun, requeues }: { readonly out: string; readonly dryRun: boolean; readonly requeues: number },
+  { out, dryRun, requeues, shards }: {
+    readonly out: string;
+    readonly dryRun: boolean;
+    readonly requeues: number;
+    readonly shards: boolean;
+  },
 ) =>
   Effect.gen(function* () {
     const resources = yield* fromEither(resourcesOf(options)),
       tasks = tasksOf(resources),
       folder = Deno.cwd();
-    yield* checkTrainings(experiment, tasks);
+    yield* checkTrainings(experiment, { size: tasks, shards });
     const batch = {
       name: `cos-${experiment.name}-${hashOf({ out, folder }).slice(0, 8)}`,
       resources,

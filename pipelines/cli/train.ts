@@ -3,7 +3,7 @@
  *
  *     deno task cos train run.json [--device auto|webgpu|dawn|cpu] [--out folder] [--store folder] [--cache folder]
  *         [--set field=value ...] [--sweep field=a,b,c ...] [--seeds N] [--log tensorboard,mlflow] [--extend run]
- *         [--ranks N] [--watchdog seconds] [--slurm nodes=2,... [--dry-run] [--requeues N]] [--check] [--json]
+ *         [--ranks N] [--shard-optimiser] [--watchdog seconds] [--slurm nodes=2,... [--dry-run] [--requeues N]] [--check] [--json]
  *     deno task cos train --init folder
  *
  * `--init` writes a complete example with comments, images, annotations and a tokenizer, which trains at once.
@@ -240,6 +240,7 @@ export const command = Command.make(
       download,
       ranks: count,
       watchdog,
+      shardOptimiser: shards,
       slurm,
       dryRun,
       requeues,
@@ -261,13 +262,13 @@ export const command = Command.make(
       const experiment = yield* loadExperiment(path, set);
       const directory = Option.getOrElse(out, () => `runs/${experiment.name}-${experiment.seed}`);
       if (Option.isSome(slurm) && !compares) {
-        if (yield* asSlurmJob(slurm.value, experiment, { out: directory, dryRun, requeues })) {
+        if (yield* asSlurmJob(slurm.value, experiment, { out: directory, dryRun, requeues, shards })) {
           const summary = yield* readJson(`${directory}/summary.json`, runSummaryCodec());
           print(json ? JSON.stringify(summary, null, 2) : summaryText(summary));
         }
         return;
       }
-      const ranks = yield* ranksAsked(experiment, count, watchdog);
+      const ranks = yield* ranksAsked(experiment, count, { watchdog, shards });
       const resolved = yield* resolve(experiment, cache);
       if (check) {
         const mixtures = yield* checked(experiment, cache);

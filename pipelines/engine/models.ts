@@ -14,7 +14,7 @@ import { tried } from "../base/bridge.ts";
 import { hashOf } from "../base/hash.ts";
 import { modelOf, type ModelState, seeingModelOf } from "../stages/model.ts";
 import { freshModel, type LoadedParams } from "../stages/train.ts";
-import { PARAMS } from "../train/saved_state.ts";
+import { PARAMS } from "../train/step_source.ts";
 import type { TrainingResult } from "../train/training.ts";
 import { visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope";
 import { MAY_HELP_AGAIN } from "../base/signals.ts";
 import { notice } from "../terminal/output.ts";
 import { type Ranks, RanksError, TEXT_BYTES } from "./ranks.ts";
-import { treeSum } from "./reduce.ts";
+import { partSum, type Transport, treeSum } from "./reduce.ts";
 
 const P = "pointer", B = "buffer", I = "i32";
 
@@ -114,7 +114,7 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
       const got = await code;
       if (got !== 0) throw failure(op, got);
     };
-    const sum = treeSum({
+    const transport: Transport = {
       size,
       alltoall: (from, to, n) =>
         checked(
@@ -129,7 +129,13 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
             ...[bytesOf(to), from.length, mpi.ompi_mpi_float, world] as const,
           ),
         ),
-    });
+    };
+    const sum = treeSum(transport);
+    const moved = <A>(op: string, call: () => Promise<A>): Effect.Effect<A, RanksError> =>
+      Effect.tryPromise({
+        try: () => within(op, watchdog, call),
+        catch: (cause) => cause instanceof RanksError ? cause : failure(op, -1),
+      });
     const broadcast = (bytes: Uint8Array<ArrayBufferLike>): Effect.Effect<void, RanksError> =>
       Effect.gen(function* () {
         for (let at = 0; at < bytes.length; at += PIECE) {
@@ -181,14 +187,18 @@ export const openMpi = (watchdog: number): Effect.Effect<Ranks, RanksError, Scop
       rank,
       size,
       local: localSize(size),
-      sum: (bytes) =>
-        Effect.tryPromise({
-          try: () => {
-            const { buffer, byteOffset, byteLength } = bytes;
-            const numbers = new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4);
-            return within("adding up gradients", watchdog, () => sum(numbers));
-          },
-          catch: (cause) => cause instanceof RanksError ? cause : failure("add up gradients", -1),
+      shards: false,
+      sum: ({ buffer, byteOffset, byteLength }) =>
+        moved(
+          "adding up gradients",
+          () => sum(new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)),
+        ),
+      partSum: (numbers) => moved("adding up gradients", () => partSum(transport, numbers)),
+      allgather: (numbers) =>
+        moved("gathering parameters", async () => {
+          const all = new Float32Array(numbers.length * size);
+          await transport.allgather(numbers, all);
+          return all;
         }),
       broadcast,
       gather,

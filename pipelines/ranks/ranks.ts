@@ -20,8 +20,14 @@ export interface Ranks {
   readonly size: number;
   /** How many share this machine. */
   readonly local: number;
+  /** Whether each keeps the optimiser's memory of its own part of the parameters alone. */
+  readonly shards: boolean;
   /** Replaces f32 numbers by their sums over all ranks, added in the order of a balanced tree. */
   readonly sum: (bytes: Uint8Array<ArrayBufferLike>) => Effect.Effect<void, RanksError>;
+  /** The sum of this rank's part of f32 numbers, of as many equal parts as ranks, added as those of `sum`. */
+  readonly partSum: (numbers: Float32Array) => Effect.Effect<Float32Array, RanksError>;
+  /** The f32 numbers of all ranks, one rank's after the other's, of equal length. */
+  readonly allgather: (numbers: Float32Array) => Effect.Effect<Float32Array, RanksError>;
   /** Replaces bytes by those of rank 0. */
   readonly broadcast: (bytes: Uint8Array<ArrayBufferLike>) => Effect.Effect<void, RanksError>;
   /** The texts of all ranks, in their order; each of at most {@link TEXT_BYTES} bytes. */
@@ -38,7 +44,10 @@ export const oneRank: Ranks = {
   rank: 0,
   size: 1,
   local: 1,
+  shards: false,
   sum: () => Effect.void,
+  partSum: Effect.succeed,
+  allgather: Effect.succeed,
   broadcast: () => Effect.void,
   gather: (text) => Effect.succeed([text]),
   announce: Effect.succeed,

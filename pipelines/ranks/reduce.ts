@@ -25,6 +25,17 @@ export const addInTree = (parts: Float32Array, count: number): void => {
   }
 };
 
+/** The sum over ranks of this rank's part of numbers, which are as many equal parts as there are ranks. */
+export const partSum = async (
+  { size, alltoall }: Pick<Transport, "size" | "alltoall">,
+  numbers: Float32Array,
+): Promise<Float32Array> => {
+  const count = numbers.length / size, received = new Float32Array(numbers.length);
+  await alltoall(numbers, received, count);
+  addInTree(received, count);
+  return received.slice(0, count);
+};
+
 /** Numbers that are summed at a time, so that what is held beside them is bounded: 64 MiB. */
 const BLOCK = 2 ** 24;
 

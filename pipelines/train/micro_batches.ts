@@ -10,13 +10,15 @@ import {
   type Gradients,
   input,
   type NdArray,
+  type PathPredicate,
   type Tensor,
   tensors,
   type Tree,
   updateOf,
 } from "@chain-of-sight/core";
 import type { Source } from "@chain-of-sight/kernels/portable";
-import { described, donated, stateSource, type StepSource } from "./step_source.ts";
+import { SQUARES } from "./sharded.ts";
+import { described, donated, PARAMS, stateSource, type StepSource } from "./step_source.ts";
 import type { Bindings, Training } from "./training.ts";
 
 /** What follows the gradient of one micro-batch. */
@@ -50,6 +52,8 @@ export const additionsOf = (count: number): readonly Additions[] => {
 export interface MicroSources<B> {
   /** Updates the state from the summed gradients. */
   readonly update: StepSource;
+  /** Paths of the trained parameters, in the order of their gradients. */
+  readonly trained: readonly string[];
   /** Writes the gradients of a micro-batch of a shape. */
   readonly gradient: (batch: B) => Source;
   /** Stores the gradients at a level. */
@@ -70,14 +74,40 @@ const writing = (outputs: Readonly<Record<string, Tensor>>, inputs: readonly Ten
   inputs,
 });
 
-/** Describes the sources. Throws what the loss throws, and a TreeError where the loss does not return the weight. */
-export const microSources = <B, E, R>(training: Training<B, E, R>): MicroSources<B> => {
+/** The update of the parameters that `isOwn` chooses alone, from the squared norms of all gradients. */
+const ownUpdate = <B, E, R>(
+  training: Training<B, E, R>,
+  grad: Gradients<Tensor>,
+  isOwn: PathPredicate,
+): StepSource => {
+  const all = described({ ...training, trainable: isOwn }), trained = Object.keys(grad.grad);
+  const squares = input(SQUARES, [trained.length]);
+  const source = stateSource(all, updateOf<B>(all.settings)(all.state, grad, squares), [
+    ...tensors.leaves(grad as Tree<Tensor>),
+    squares,
+  ]);
+  // the others' parameters are handed on by their ranks
+  const others = trained.filter((path) => !isOwn(path)).map((path) => `${PARAMS}${path}`);
+  return { ...source, changing: [...source.changing, ...others] };
+};
+
+/**
+ * Describes the sources; with `isOwn`, the update is of the parameters that it chooses. Throws what the loss throws, and a
+ * TreeError where the loss does not return the weight.
+ */
+export const microSources = <B, E, R>(
+  training: Training<B, E, R>,
+  isOwn?: PathPredicate,
+): MicroSources<B> => {
   const all = described(training), { settings, state } = all;
   const gradient = gradientOf<B>(settings), grad = under("grad", gradient(state, training.batch));
   const held = (level: number): Gradients<Tensor> => under(`held.${level}`, grad);
   const inputs = tensors.leaves(grad as Tree<Tensor>);
   return {
-    update: stateSource(all, updateOf<B>(settings)(state, grad), inputs),
+    update: isOwn === undefined
+      ? stateSource(all, updateOf<B>(settings)(state, grad), inputs)
+      : ownUpdate(training, grad, isOwn),
+    trained: Object.keys(grad.grad),
     gradient: (batch) =>
       writing(named("grad", gradient(state, batch)), [...inputs, ...tensors.leaves(batch as Tree<Tensor>)]),
     hold: (level) =>

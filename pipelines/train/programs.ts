@@ -12,6 +12,8 @@ import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { additionsOf, microBatchesOf, microSources } from "./micro_batches.ts";
 import { type RanksError, theRanks } from "../ranks/ranks.ts";
+import { type Shard, shardFor } from "./shard.ts";
+import { squaresSource, updateSharded } from "./sharded.ts";
 import { type StepSource, stepSource } from "./step_source.ts";
 import { sumOverRanks } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
@@ -36,6 +38,8 @@ export interface StepPrograms {
   readonly step: StepSource;
   /** The program in whose memory the state is stored. */
   readonly main: Program;
+  /** The part of the optimiser's memory that this rank keeps, where ranks share it. */
+  readonly shard?: Shard;
   /** The step that a batch is for; that of the training's own batch, which refuses it by name, if it is for none. */
   readonly of: (batch: Bindings) => StepProgram;
   /** Bytes that all of them hold on the device. */
@@ -96,8 +100,8 @@ const loadMicro = <B, E, R>(
   count: number,
 ): Effect.Effect<StepPrograms, DeviceError | TreeError, Device | Scope.Scope> =>
   Effect.gen(function* () {
-    const { batch, work, others = [] } = training, sources = microSources(training);
-    const share = count / (yield* theRanks).size;
+    const { batch, work, others = [] } = training, ranks = yield* theRanks, share = count / ranks.size;
+    const shard = shardFor(training, ranks), sources = microSources(training, shard?.isOwn);
     const additions = additionsOf(share), levels = Math.max(...additions.map(({ hold = -1 }) => hold)) + 1;
     // the update wants parameters, memory and gradients side by side: it decides their places
     const main = yield* loadMain(sources.update.source);
@@ -106,6 +110,10 @@ const loadMicro = <B, E, R>(
       merges.push(yield* loadBeside(sources.merge(level), [main, ...holds]));
       holds.push(yield* loadBeside(sources.hold(level), [main, ...merges]));
     }
+    const squares = shard && (yield* loadBeside(squaresSource(shard.byRank[ranks.rank]!), [main]));
+    const update = shard === undefined || squares === undefined
+      ? Effect.andThen(sumOverRanks(main), main.run)
+      : updateSharded(shard, sources.trained, main, squares);
     const stepOf = (program: Program, amount: number): ShapeProgram => ({
       program,
       amount,
@@ -117,8 +125,7 @@ const loadMicro = <B, E, R>(
             for (const level of merge) yield* merges[level]!.run;
             if (hold !== undefined) yield* holds[hold]!.run;
           }
-          yield* sumOverRanks(main);
-          yield* main.run;
+          yield* update;
         }),
     });
     const gradient = (of: B): Loaded => loadBeside(sources.gradient(of), [main]);
@@ -127,8 +134,15 @@ const loadMicro = <B, E, R>(
     return {
       step: sources.update,
       main,
+      ...(shard === undefined ? {} : { shard }),
       of: chosenBy(all),
-      deviceBytes: bytesOf([main, ...merges, ...holds, ...all.map(({ program }) => program)]),
+      deviceBytes: bytesOf([
+        main,
+        ...(squares === undefined ? [] : [squares]),
+        ...merges,
+        ...holds,
+        ...all.map(({ program }) => program),
+      ]),
     };
   });
 

@@ -11,7 +11,7 @@ import { pipe } from "fp-ts/lib/function.js";
 import * as t from "io-ts";
 import { decodeEither, parseJson } from "../base/bridge.ts";
 import { sweepTemps } from "../base/disk.ts";
-import { oneRank, type Ranks, theRanks } from "../ranks/ranks.ts";
+import { oneRank, type Ranks, type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type CheckpointError, open, type OpenedCheckpoint, save, saveFrom } from "../weights/checkpoint.ts";
 import type { StoredType } from "../weights/stored.ts";
 import { type ArrayOrigin, type LazyArray, type LazyError, lazyTrees } from "../weights/lazy.ts";
@@ -19,10 +19,8 @@ import { type StoredArrays, storedLazies } from "../weights/write.ts";
 import { TrainingError } from "./fault.ts";
 import { keptPath } from "./kept.ts";
 import { batchesHere } from "./together.ts";
+import { PARAMS } from "./step_source.ts";
 import type { Training, TrainingResult } from "./training.ts";
-
-/** Prefix of a parameter's name in a checkpoint. */
-export const PARAMS = "state.params.";
 
 /** Prefix of the name of a parameter's moving average. */
 export const EMA = "state.ema.";
@@ -90,6 +88,13 @@ const savedOrigins = (metadata: Readonly<Record<string, string>>): LoadedWeights
     E.getOrElse((): LoadedWeights["origins"] => ({})),
   );
 
+/** Writes a checkpoint of arrays. */
+export type WriteCheckpoint = <X>(
+  path: string,
+  arrays: StoredArrays<X>,
+  metadata: Readonly<Record<string, string>>,
+) => Effect.Effect<unknown, CheckpointError | RanksError | X>;
+
 /**
  * Saves the whole state after `step` steps, as it is read: what changes from the device, and the frozen parameters of the
  * run itself from where they are. Those of files outside of it are named by source and hash. Equal states give equal files.
@@ -98,7 +103,8 @@ export const saveState = <B, E, R, X>(
   training: Training<B, E, R>,
   changed: StoredArrays<X>,
   step: number,
-): Effect.Effect<void, CheckpointError | LazyError | X> =>
+  write: WriteCheckpoint = saveFrom,
+): Effect.Effect<void, CheckpointError | LazyError | RanksError | X> =>
   Effect.gen(function* () {
     const { stage, identity, lineage, schedule, places, result, initial } = training;
     const isChanged = (path: string): boolean => changed.forms[path] !== undefined;
@@ -113,7 +119,7 @@ export const saveState = <B, E, R, X>(
           (kept, read) => ({ ...kept, ...read }),
         ),
     };
-    yield* saveFrom(places.checkpoint, state, {
+    yield* write(places.checkpoint, state, {
       stage,
       identity,
       step: String(step),

@@ -6,8 +6,8 @@ import type { CheckpointError, OpenedCheckpoint } from "../weights/checkpoint.ts
 import { filledArray, type LazyArray, lazyTrees, type UploadError, uploadLazy } from "../weights/lazy.ts";
 import { eachGroup } from "../weights/write.ts";
 import type { StepPrograms } from "./programs.ts";
-import { EMA, PARAMS } from "./saved_state.ts";
-import { RING } from "./step_source.ts";
+import { EMA } from "./saved_state.ts";
+import { PARAMS, RING } from "./step_source.ts";
 
 /** The parameter whose value, or average, an input of the state is. */
 const parameterOf = (path: string): string =>

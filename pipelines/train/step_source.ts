@@ -35,6 +35,9 @@ export interface StepSource {
   readonly specs: Readonly<Record<string, ParameterSpec>>;
 }
 
+/** Prefix of a parameter's path in the state, and of its name in a checkpoint. */
+export const PARAMS = "state.params.";
+
 /** Input path of the ring. */
 export const RING = "ring";
 

@@ -1,6 +1,6 @@
 /**
  * One training on several ranks. Each computes the gradients of its micro-batches and all update alike, so that every rank
- * has the whole state. Rank 0 decides when windows of steps begin, when states are compared, and when to end; the others
+ * has the whole state, unless they share the optimiser's memory (`sharded.ts`). Rank 0 decides when windows of steps begin, when states are compared, and when to end; the others
  * follow.
  */
 import type { TreeError } from "@chain-of-sight/core";
@@ -58,10 +58,22 @@ const isPowerOfTwo = (n: number): boolean => Math.log2(n) % 1 === 0;
 
 /** Refuses a number of ranks that the micro-batches of a step cannot be shared by. */
 export const checkShares = (
-  { stage, micro }: Pick<Training<unknown>, "stage" | "micro">,
+  { stage, micro, ema }: Pick<Training<unknown>, "ema" | "micro" | "stage">,
 ): Effect.Effect<void, TrainingError> =>
   Effect.gen(function* () {
-    const { size } = yield* theRanks, count = micro?.count ?? 1;
+    const { size, shards } = yield* theRanks, count = micro?.count ?? 1;
+    if (shards && size > 1 && ema !== undefined) {
+      return yield* Effect.fail(
+        new TrainingError({
+          op: `train ${stage} with --shard-optimiser`,
+          got: "moving averages of the parameters (ema)",
+          expected: "none: every rank would hold a part of them alone",
+          hint: `leave out ema, or --shard-optimiser`,
+          stage,
+          step: 0,
+        }),
+      );
+    }
     if (isPowerOfTwo(size) && count % size === 0) return;
     return yield* Effect.fail(
       new TrainingError({

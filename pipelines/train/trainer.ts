@@ -29,9 +29,10 @@ import { TrainingError } from "./fault.ts";
 import { type History, noHistory, stopReason, withRecord } from "./history.ts";
 import { keepCheckpoint, keepsBest, keptPath } from "./kept.ts";
 import { loadPrograms, type StepPrograms } from "./programs.ts";
-import { EMA, openState, PARAMS, paramsOf, saveBadBatch, saveState, stateOf } from "./saved_state.ts";
-import { RING } from "./step_source.ts";
-import { agree, batchesHere, beginTogether, checkShares, compareStates } from "./together.ts";
+import { EMA, openState, paramsOf, saveBadBatch, saveState } from "./saved_state.ts";
+import { PARAMS, RING } from "./step_source.ts";
+import { beginAll, compareAll, saveAll } from "./sharded_state.ts";
+import { agree, batchesHere, checkShares } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
 import { type LoadedValidation, loadValidation, validationRecord } from "./validation.ts";
 import { batchBytes, windowOf } from "./window.ts";
@@ -172,12 +173,11 @@ const settle = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError 
 /** Saves the state; everything submitted must have settled. */
 const keep = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainError> =>
   Effect.gen(function* () {
-    const { main, step } = run.programs;
     if (run.saved !== run.at.known) {
       yield* agree({ kind: "compare" });
-      yield* compareStates(run.training, main, step.changing);
+      yield* compareAll(run.training, run.programs);
       yield* syncMetrics(run.log);
-      yield* saveState(run.training, stateOf(main, step.changing), run.at.known);
+      yield* saveAll(run.training, run.programs, run.at.known);
       run.saved = run.at.known;
     }
     yield* keepCheckpoint(run.training, run.history, run.at.known);
@@ -290,16 +290,19 @@ const follow = <B, E, R>(
   Effect.scoped(Effect.gen(function* () {
     if ((yield* agree()).order.kind === "end") return;
     const programs = yield* openToSignals(loadPrograms(training)),
-      { step: { ring, changing }, main } = programs;
+      { step: { ring }, main } = programs;
     yield* writeState(programs, training.initial);
-    yield* beginTogether(training, main, changing);
+    yield* beginAll(training, programs);
     const batchAt = batchesHere(training);
     let at = (yield* main.read(["state.step"]))["state.step"]!.data[0]!;
     yield* Effect.uninterruptible(Effect.gen(function* () {
       for (;;) {
         const { order, stopping } = yield* agree();
         if (order.kind === "end") return;
-        if (order.kind === "compare") yield* compareStates(training, main, changing);
+        if (order.kind === "compare") {
+          yield* compareAll(training, programs);
+          yield* saveAll(training, programs, at);
+        }
         if (order.kind !== "steps" || stopping) continue;
         const from = at;
         for (; at < from + order.count; at++) {
@@ -378,7 +381,7 @@ export const train = <B, E, R>(
     const loaded = validation &&
       (yield* openToSignals(loadValidation(training, validation, programs.main)));
     yield* writeState(programs, training.initial, saved);
-    yield* beginTogether(training, programs.main, programs.step.changing);
+    yield* beginAll(training, programs, saved);
     const live = yield* openLiveTail(places.metrics);
     const report = yield* startProgress({ stage, total, from, unit: work.unit }, places.sink);
     const at: Position = { known: from, submitted: from, done: 0, windowBegan: began, first: true };

@@ -147,6 +147,51 @@ const saveIndex = (
     return { path: indexPath(path), hash, bytes: saved.reduce((n, { bytes }) => n + bytes, 0) };
   });
 
+const saving = (path: string) =>
+<A, E, R>(
+  write: Effect.Effect<A, DiskError | SafetensorsError | E, R>,
+): Effect.Effect<A, CheckpointError | E, R> =>
+  Effect.mapError(
+    write,
+    (error) =>
+      error instanceof DiskError
+        ? ofDisk(`save ${path}`, path)(error)
+        : error instanceof SafetensorsError
+        ? ofFormat(`save ${path}`, path, "tensors")(error)
+        : error,
+  );
+
+/** Writes one of several files of a checkpoint, which {@link saveShardIndex} makes a checkpoint. */
+export const saveShard = <E = never, R = never>(
+  path: string,
+  { index, of }: { readonly index: number; readonly of: number },
+  arrays: StoredArrays<E, R>,
+  metadata: Readonly<Record<string, string>>,
+): Effect.Effect<Saved, CheckpointError | E, R> =>
+  saving(path)<Saved, E, R>(
+    saveFile(`${folderOf(path)}/${shardNames(shardStem(path, hashOf(metadata)), of)[index]}`, arrays, {}),
+  );
+
+/** Makes a checkpoint of files that {@link saveShard} has written, of these arrays, in place of an older one. */
+export const saveShardIndex = (
+  path: string,
+  shards: readonly Forms[],
+  saved: readonly Pick<Saved, "bytes" | "hash">[],
+  metadata: Readonly<Record<string, string>>,
+): Effect.Effect<Saved, CheckpointError> =>
+  saving(path)<Saved, never, never>(Effect.gen(function* () {
+    const names = shardNames(shardStem(path, hashOf(metadata)), shards.length);
+    const whole = yield* saveIndex(
+      path,
+      shards,
+      saved.map((of, i) => ({ ...of, path: names[i]! })),
+      metadata,
+    );
+    yield* onDisk("remove", path, () => ifThere(Deno.remove(path)));
+    yield* sweepShards(path);
+    return whole;
+  }));
+
 /**
  * Saves a checkpoint whose arrays are read as they are written, some megabytes at a time, as from a device: the host never
  * holds all of them. One of more than `shardBytes` is written as shards of names of their own, then the index that makes them
@@ -161,28 +206,23 @@ export const saveFrom = <E = never, R = never>(
   Effect.gen(function* () {
     const shards = shardsOf(forms, shardBytes);
     if (shards.length === 1) {
-      const saved = yield* saveFile(path, { forms, read }, metadata);
-      yield* onDisk("remove", path, () => ifThere(Deno.remove(indexPath(path))));
-      yield* sweepShards(path);
-      return saved;
+      return yield* saving(path)<Saved, E, R>(
+        Effect.tap(
+          saveFile(path, { forms, read }, metadata),
+          () =>
+            Effect.andThen(
+              onDisk("remove", path, () => ifThere(Deno.remove(indexPath(path)))),
+              sweepShards(path),
+            ),
+        ),
+      );
     }
-    const names = shardNames(shardStem(path, hashOf(metadata)), shards.length), saved: Saved[] = [];
-    for (const [i, shard] of shards.entries()) {
-      saved.push(yield* saveFile(`${folderOf(path)}/${names[i]}`, { forms: shard, read }, {}));
-    }
-    const whole = yield* saveIndex(path, shards, saved, metadata);
-    yield* onDisk("remove", path, () => ifThere(Deno.remove(path)));
-    yield* sweepShards(path);
-    return whole;
-  }).pipe(
-    Effect.mapError((error) =>
-      error instanceof DiskError
-        ? ofDisk(`save ${path}`, path)(error)
-        : error instanceof SafetensorsError
-        ? ofFormat(`save ${path}`, path, "tensors")(error)
-        : error
-    ),
-  );
+    const saved = yield* Effect.forEach(
+      shards,
+      (shard, index) => saveShard(path, { index, of: shards.length }, { forms: shard, read }, metadata),
+    );
+    return yield* saveShardIndex(path, shards, saved, metadata);
+  });
 
 /** Bytes that are hashed at a time. */
 const HASHED = 2 ** 22;

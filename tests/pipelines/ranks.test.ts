@@ -7,6 +7,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkAlike, oneRank, type Ranks, RanksError, theRanks } from "../../pipelines/ranks/ranks.ts";
 import { addInTree, type Transport, treeSum } from "../../pipelines/ranks/reduce.ts";
+import { parameter, zerosInit } from "@chain-of-sight/core";
+import { type MoveGroup, shardFor } from "../../pipelines/train/shard.ts";
 import { checkShares } from "../../pipelines/train/together.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
 import { openMpi, ranksOf } from "../support/mpi.ts";
@@ -65,6 +67,27 @@ const refusal = (size: number, count: number | undefined): TrainingError | undef
   return Effect.runSync(Effect.match(check, { onFailure: (e) => e, onSuccess: () => undefined }));
 };
 
+test("parameters are dealt to ranks by size, each to one, and move in groups of a bounded size", () => {
+  const sizes = [7, 5, 4, 4, 3, 1],
+    specs = Object.fromEntries(sizes.map((n, i) => [`p${i}`, parameter([n], zerosInit)]));
+  const part = (rank: number) =>
+    shardFor({ specs, trainable: (path) => path !== "p4" }, { rank, size: 2, shards: true }, 8)!;
+  const { byRank, groups } = part(0),
+    shown = (of: MoveGroup) => of.map((pieces) => pieces.map(({ path }) => path).join(" "));
+  assert.equal(shown(byRank), ["p0 p3", "p1 p2 p5"]);
+  assert.equal(groups.map(shown), [["p0", "p1"], ["p3", "p2 p5"]]);
+  assert.equal(["p0", "p1", "p4"].map(part(1).isOwn), [false, true, false]);
+  assert.is(shardFor({ specs, trainable: () => true }, { rank: 0, size: 1, shards: true }), undefined);
+});
+
+test("moving averages are refused where ranks share the optimiser's memory", () => {
+  const check = checkShares({ stage: "pretrain", micro: { count: 2, weight: "" }, ema: 0.9 });
+  const error = Effect.runSync(
+    Effect.flip(Effect.provideService(check, theRanks, sized(2, { shards: true }))),
+  );
+  assert.match(String(error), /--shard-optimiser.*ema/);
+});
+
 test("ranks are a power of two that divides the micro-batches; others are refused, with what to do", () => {
   for (const [size, count] of [[1, undefined], [1, 3], [2, 2], [2, 6], [4, 4], [4, 12], [8, 8]] as const) {
     assert.is(refusal(size, count), undefined, `${size} ranks, ${count} micro-batches`);
@@ -106,7 +129,7 @@ if (openMpi) {
     const whole = await train(1, "whole");
     assert.is(whole.code, 0, whole.err);
     for (const ranks of [2, 4]) {
-      const same = await train(ranks, `on-${ranks}`);
+      const same = await train(ranks, `on-${ranks}`, { shards: ranks === 4 });
       assert.is(same.out, whole.out, same.err);
       assert.equal(lines(`on-${ranks}`), lines("whole"));
     }
@@ -114,6 +137,7 @@ if (openMpi) {
     const ends = async (ranks: number, code: number, fault: Ask["fault"] & object, says: RegExp) => {
       const { code: got, err } = await train(ranks, "mortal", {
         fault,
+        shards: fault.rank > 0,
         watchdog: fault.kind === "SIGSTOP" ? 8 : 60,
       });
       assert.is(got, code, `${fault.kind}: ${err}`);
@@ -127,12 +151,20 @@ if (openMpi) {
       /adding up gradients has taken 8 s: a rank hangs/,
     );
     await ends(2, 1, { rank: 1, step: 7, kind: "throws" }, /rank 1 threw/);
-    await ends(2, 1, { rank: 0, step: 7, kind: "no folder" }, /c\.safetensors.*no such/i);
+    await ends(2, 1, { rank: 0, step: 7, kind: "no folder" }, /c[^ ]*\.safetensors.*no such/i);
     Deno.renameSync(`${folder}/mortal.away`, `${folder}/mortal`);
     await ends(2, 1, { rank: 1, step: 9, kind: "NaN" }, /NaN at step 10.*not-finite\.rank-\d/);
     for (const rank of [0, 1]) Deno.removeSync(`${folder}/mortal/c.not-finite.rank-${rank}.safetensors`);
-    await ends(4, 75, { rank: 3, step: 10, kind: "SIGUSR1" }, /^/);
+    await ends(4, 75, { rank: 3, step: 9, kind: "SIGUSR1" }, /^/);
+    assert.equal(
+      [...Deno.readDirSync(`${folder}/mortal`)].filter(({ name }) => /-of-00004/.test(name)).length,
+      4,
+    );
     const last = await train(1, "mortal");
+    assert.equal(
+      Deno.readFileSync(`${folder}/mortal/c.safetensors`),
+      Deno.readFileSync(`${folder}/whole/c.safetensors`),
+    );
     assert.is(last.out, whole.out, last.err);
     assert.equal(lines("mortal"), lines("whole"));
   });

@@ -8,7 +8,7 @@ import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { ablation } from "../support/ablations.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { trainedPlace } from "../../pipelines/engine/trained_place.ts";
-import { PARAMS } from "../../pipelines/train/saved_state.ts";
+import { PARAMS } from "../../pipelines/train/step_source.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { type LazyArray, type LazyError, readLazies } from "../../pipelines/weights/lazy.ts";
 import { experimentOf, setting } from "../../pipelines/ablations/config.ts";

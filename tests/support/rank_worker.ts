@@ -6,10 +6,12 @@ import { deviceNamed } from "@chain-of-sight/kernels";
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { heardSignal, hearSignal, signalCodes } from "../../pipelines/base/signals.ts";
+import { heardSignal, hearSignal, listenToSignals, signalCodes } from "../../pipelines/base/signals.ts";
 import { sha256 } from "../../pipelines/base/hash.ts";
 import { openMpi, startedAsRank } from "../../pipelines/ranks/mpi.ts";
 import { oneRank, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { open } from "../../pipelines/weights/checkpoint.ts";
+import { readLazy } from "../../pipelines/weights/lazy.ts";
 import { train } from "../../pipelines/train/trainer.ts";
 import { tinyLanguage } from "./tiny_language.ts";
 
@@ -36,6 +38,8 @@ export interface Ask {
     /** A signal, an error, a number that is not finite, or that the folder is gone. */
     readonly kind: "SIGKILL" | "SIGSTOP" | "SIGUSR1" | "throws" | "NaN" | "no folder";
   };
+  /** Whether ranks share the optimiser's memory. */
+  readonly shards?: boolean;
   /** Rank 1 gets sums of other bits than rank 0. */
   readonly drift?: boolean;
 }
@@ -48,8 +52,11 @@ const config = {
   trainable: ["model", "bridge", "lm_head"],
 };
 
+listenToSignals(() => {}); // as commands do: otherwise a write that ends would end the process
+
 const program = Effect.scoped(Effect.gen(function* () {
-  const ranks = startedAsRank() ? yield* openMpi(ask.watchdog ?? 60) : oneRank;
+  const opened = startedAsRank() ? yield* openMpi(ask.watchdog ?? 60) : oneRank;
+  const ranks = { ...opened, shards: ask.shards === true };
   const source = tinyLanguage.source<Error>((step) => {
     if (fault === undefined || fault.rank !== ranks.rank || fault.step !== step) return undefined;
     if (fault.kind === "throws") return new Error(`rank ${ranks.rank} threw`);
@@ -80,7 +87,13 @@ const program = Effect.scoped(Effect.gen(function* () {
     Effect.provide(deviceNamed(ask.device ?? "cpu", { threads: 1 })),
   );
   if (ranks.rank === 0) {
-    console.log(sha256(Deno.readFileSync(`${folder}/c.safetensors`)));
+    // the arrays, in one file or in those of the ranks
+    const { arrays } = yield* open(`${folder}/c.safetensors`), hashes: string[] = [];
+    for (const name of Object.keys(arrays).toSorted()) {
+      const { data } = yield* readLazy(arrays[name]!);
+      hashes.push(`${name} ${sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`);
+    }
+    console.log(sha256(hashes.join("\n")));
   }
 }));
 const exit = await Effect.runPromiseExit(program), signal = heardSignal();
