@@ -3,6 +3,7 @@
  *
  *     deno task cos plan <config> [--compile] [--geometry full|small] [--device h100-mixed|...]
  *       [--device-ceilings FLOP/s,bytes/s[,bytes]] [--precision f32|mixed] [--gpus N] [--utilisation X]
+ *       [--ranks N] [--shard-optimiser] [--exchange-rate bytes/s]
  *       [--batch N] [--json]
  */
 import { Argument, Command, Flag } from "effect/cli";
@@ -24,7 +25,7 @@ import { compiledPlan, planOf } from "../plan/plan.ts";
 import { planText } from "../plan/show.ts";
 import { type Precision, precisions } from "../train/precision.ts";
 import { print } from "../terminal/output.ts";
-import { jsonFlag, switchFlag } from "./flags.ts";
+import { jsonFlag, switchFlag, wholeFlag } from "./flags.ts";
 
 const parts = {
   name: Argument.String("config").pipe(
@@ -46,6 +47,18 @@ const parts = {
     Flag.withDescription("element types that the given ceilings are for; f32 by default"),
   ),
   gpus: Flag.Int("gpus").pipe(Flag.withDefault(1), Flag.withDescription("devices that share the batch")),
+  ranks: Flag.optional(wholeFlag(
+    "ranks",
+    "processes that share every step, one a device, and exchange gradients: a power of two",
+  )),
+  shardOptimiser: switchFlag(
+    "shard-optimiser",
+    "with --ranks: each keeps its part of the optimiser's memory alone",
+  ),
+  rate: Flag.Finite("exchange-rate").pipe(
+    Flag.withDefault(2e9),
+    Flag.withDescription("bytes that a rank moves in a second"),
+  ),
   utilisation: Flag.Finite("utilisation").pipe(
     Flag.withDefault(0.4),
     Flag.withDescription("share of the ceilings that is reached, above 0 and at most 1"),
@@ -83,15 +96,31 @@ const deviceOf = ({ device, ceilings, precision }: DeviceFlags): E.Either<PlanEr
   return E.right(planDevices[Option.getOrElse(device, () => "h100-f32" as const)]);
 };
 
+const notBoth = (): PlanError =>
+  new PlanError({
+    op: "plan --ranks",
+    got: "--gpus beside it, or --shard-optimiser with --compile or without several ranks",
+    expected: "ranks, each with a device, and their optimiser's memory as estimated",
+    hint: "leave one of them out",
+  });
+
 /** The command. */
 export const command = Command.make(
   "plan",
   parts,
-  ({ name, geometry, gpus, utilisation, batch, compile, json, ...flags }) =>
+  ({ name, geometry, gpus, utilisation, batch, compile, json, ranks, shardOptimiser, rate, ...flags }) =>
     Effect.gen(function* () {
+      const shards = shardOptimiser, several = Option.getOrElse(ranks, () => 1) > 1;
+      if ((several && gpus !== 1) || (shards && (!several || compile))) return yield* Effect.fail(notBoth());
       const config = yield* fromEither(configNamed(name, geometry));
       const device = yield* fromEither(deviceOf(flags));
-      const settings = { device, gpus, utilisation, ...(Option.isSome(batch) ? { batch: batch.value } : {}) };
+      const settings = {
+        device,
+        gpus: Option.getOrElse(ranks, () => gpus),
+        utilisation,
+        ...(several ? { ranks: { shards, rate } } : {}),
+        ...(Option.isSome(batch) ? { batch: batch.value } : {}),
+      };
       const plan = yield* (compile ? compiledPlan(config, settings) : fromEither(planOf(config, settings)));
       print(json ? JSON.stringify(plan, null, 2) : planText(plan));
     }),

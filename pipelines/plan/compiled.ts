@@ -2,6 +2,7 @@
 import { type Tensor, tensors, type Tree, zeros } from "@chain-of-sight/core";
 import { type DeviceProfile, dryDevice, explain, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import { oneRank, theRanks } from "../ranks/ranks.ts";
 import { loadPrograms, type StepError } from "../train/programs.ts";
 import type { Bindings } from "../train/training.ts";
 import type { PlannedTraining } from "./step.ts";
@@ -21,27 +22,28 @@ export interface CompiledStep {
 }
 
 /** The batch of a step without numbers: its shapes are those of all micro-batches. */
-const shapesOf = ({ batch, micro }: PlannedTraining): Bindings =>
+const shapesOf = ({ batch, micro }: PlannedTraining, ranks: number): Bindings =>
   Object.fromEntries(
     tensors.leaves(batch as Tree<Tensor>).map((t) => {
       const [rows = 1, ...rest] = t.shape, { path } = (t as Tensor<"input">).attributes;
       return [path, {
         dtype: t.dtype,
-        shape: [rows * (micro?.count ?? 1), ...rest],
+        shape: [rows * (micro?.count ?? 1) / ranks, ...rest],
         data: zeros(t.dtype, 0),
       }];
     }),
   );
 
-/** Compiles the programs of a training as the trainer does, places them, and counts one step. */
+/** Compiles the programs of a training as the trainer does on one of some ranks, places them, and counts one step. */
 export const compiledStep = (
   training: PlannedTraining,
   profile: DeviceProfile,
+  ranks = 1,
 ): Effect.Effect<CompiledStep, StepError> =>
   Effect.scoped(Effect.gen(function* () {
     const began = performance.now(), { device, programs } = dryDevice(profile);
     const loaded = yield* Effect.provideService(loadPrograms(training), theDevice(), device);
-    const batch = shapesOf(training);
+    const batch = shapesOf(training, ranks);
     yield* loaded.of(batch).step(batch);
     const seconds = (performance.now() - began) / 1000;
     const all = programs.map(({ plan, dispatches, runs }) => ({ runs, dispatches, ...explain(plan) }));
@@ -54,4 +56,4 @@ export const compiledStep = (
       bytes: sum((p) => p.bytes),
       seconds,
     };
-  }));
+  })).pipe(Effect.provideService(theRanks, { ...oneRank, size: ranks }));

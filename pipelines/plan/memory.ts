@@ -2,7 +2,7 @@
  * What a step needs, from the compiler's plans of its programs on a device without limits: temporaries are alive from the
  * kernel that writes them to the last one that reads them, and lie nowhere yet.
  */
-import { isGiven, sizeOf, tensorBytes } from "@chain-of-sight/core";
+import { isGiven, sizeOf, specTrees, tensorBytes } from "@chain-of-sight/core";
 import {
   compile,
   type CompileOptions,
@@ -15,6 +15,7 @@ import {
   stepsOf,
 } from "@chain-of-sight/kernels";
 import { additionsOf, microSources } from "../train/micro_batches.ts";
+import { greatestShard } from "../train/shard.ts";
 import { stepSource } from "../train/step_source.ts";
 import { type PlanDevice, profileOfDevice } from "./device.ts";
 import type { PlannedTraining } from "./step.ts";
@@ -126,10 +127,12 @@ const worst = (plan: Plan): Temporaries => {
 const programsOf = (
   training: PlannedTraining,
   compiled: (source: Source, options?: CompileOptions) => Plan,
+  ranks: PlannedRanks,
 ): { readonly plans: readonly (readonly [plan: Plan, runs: number])[]; readonly sums: number } => {
   const { micro } = training;
   if (micro === undefined) return { plans: [[compiled(stepSource(training).source), 1]], sums: 0 };
-  const sources = microSources(training), additions = additionsOf(micro.count);
+  const shard = greatestShard(training, ranks), share = micro.count / ranks.size;
+  const sources = microSources(training, shard?.isOwn), additions = additionsOf(share);
   const stored = additions.flatMap(({ hold }) => hold ?? []), update = compiled(sources.update.source);
   // sums are one kernel where the update has all gradients side by side in their own order, as the loader finds out
   const { slots, slotOf } = update.memory;
@@ -141,17 +144,54 @@ const programsOf = (
   );
   return {
     plans: [
-      [compiled(sources.gradient(training.batch)), micro.count],
+      [compiled(sources.gradient(training.batch)), share],
       [update, 1],
-      [
-        compiled(sources.merge(0), { batch }),
-        additions.reduce((n, { merge }) => n + merge.length, 0),
-      ],
-      [compiled(sources.hold(0), { batch }), stored.length],
+      ...(share === 1 ? [] : [
+        [
+          compiled(sources.merge(0), { batch }),
+          additions.reduce((n, { merge }) => n + merge.length, 0),
+        ],
+        [compiled(sources.hold(0), { batch }), stored.length],
+      ] as const),
     ],
     // the gradients themselves, and a sum at each level
-    sums: 2 + Math.max(...stored),
+    sums: 2 + Math.max(-1, ...stored),
   };
+};
+
+/** Processes that share a step, and whether they share the optimiser's memory. */
+export interface PlannedRanks {
+  /** How many. */
+  readonly size: number;
+  /** Whether each keeps the optimiser's memory of its own part of the parameters alone. */
+  readonly shards: boolean;
+}
+
+/** What ranks move in a step. */
+export interface ExchangeNeed {
+  /** Bytes that each sends to the others. */
+  readonly sent: number;
+  /** Bytes that each reads from its device and writes back. */
+  readonly staged: number;
+  /** Seconds, at the rate that was said. */
+  readonly seconds: number;
+}
+
+/**
+ * What ranks move in a step: of P trained parameters, each sends 4P (N-1)/N bytes of gradients and as many of their sums, or
+ * of parameters where the optimiser's memory is shared; 4P bytes come from the device to the host and go back.
+ */
+export const exchangeOf = (
+  { specs, trainable }: Pick<PlannedTraining, "specs" | "trainable">,
+  { size }: PlannedRanks,
+  rate: number,
+): ExchangeNeed => {
+  const bytes = specTrees.entries(specs).reduce(
+    (n, [path, { shape }]) => trainable(path) ? n + 4 * sizeOf(shape) : n,
+    0,
+  );
+  const sent = size === 1 ? 0 : 2 * bytes * (size - 1) / size, staged = size === 1 ? 0 : 2 * bytes;
+  return { sent, staged, seconds: (sent + staged) / rate };
 };
 
 /** What a step takes and does, as estimated. */
@@ -162,10 +202,18 @@ export interface Estimate {
   readonly work: StepWork;
 }
 
-/** Estimates the step of a training on a device. */
-export const estimateOf = (training: PlannedTraining, device: PlanDevice): Estimate => {
+/** Estimates the step of a training on a device, or on one of some ranks: that with most of the optimiser's memory. */
+export const estimateOf = (
+  training: PlannedTraining,
+  device: PlanDevice,
+  ranks: PlannedRanks = { size: 1, shards: false },
+): Estimate => {
   const profile = profileOfDevice(device, false);
-  const { plans, sums } = programsOf(training, (source, options) => compile(source, profile, options));
+  const { plans, sums } = programsOf(
+    training,
+    (source, options) => compile(source, profile, options),
+    ranks,
+  );
   const inputs = new Map(plans.flatMap(([{ inputs }]) => Object.entries(inputs)));
   const bytes = (chosen: (path: string) => boolean): number =>
     [...inputs].reduce((n, [path, t]) => chosen(path) ? n + tensorBytes(t) : n, 0);

@@ -10,12 +10,28 @@ import type { StepError } from "../train/programs.ts";
 import { type CompiledStep, compiledStep } from "./compiled.ts";
 import { type PlanDevice, PlanError, profileOfDevice } from "./device.ts";
 import { type StepFlops, stepFlops } from "./flops.ts";
-import { type Estimate, estimateOf, type MemoryNeed, secondsAt, type StepWork } from "./memory.ts";
+import {
+  type Estimate,
+  estimateOf,
+  type ExchangeNeed,
+  exchangeOf,
+  type MemoryNeed,
+  secondsAt,
+  type StepWork,
+} from "./memory.ts";
 import { type ParameterCounts, parameterCounts } from "./parameters.ts";
 import { type RelativeTimes, relativeTimes } from "./relative.ts";
 import { plannedTraining, type StepForm, wholeStep } from "./step.ts";
 
 const stageNames = ["pretrain", "finetune"] as const;
+
+/** Ranks of a plan. */
+export interface PlanRanks {
+  /** Whether each keeps the optimiser's memory of its own part of the parameters alone. */
+  readonly shards: boolean;
+  /** Bytes that a rank moves in a second. */
+  readonly rate: number;
+}
 
 /** What a plan is made for. */
 export interface PlanSettings {
@@ -25,6 +41,8 @@ export interface PlanSettings {
   readonly gpus: number;
   /** Share of the device's ceilings that is reached, above 0 and at most 1. */
   readonly utilisation: number;
+  /** The devices are those of ranks, whose exchange is counted; without it the devices share the batch for nothing. */
+  readonly ranks?: PlanRanks;
   /** Images of a step; those of each stage's configuration by default. */
   readonly batch?: number;
 }
@@ -37,7 +55,9 @@ export interface StageRow extends StepForm {
   readonly fits: boolean;
   /** Its work, as estimated; seconds at the ceilings. */
   readonly work: StepWork;
-  /** Hours of the stage at the utilisation. */
+  /** What ranks move in it, of which nothing happens meanwhile; absent without ranks. */
+  readonly exchange?: ExchangeNeed;
+  /** Hours of the stage at the utilisation, and with the exchange. */
   readonly hours: number;
   /** Hours of the stage times the number of devices. */
   readonly gpuHours: number;
@@ -102,10 +122,26 @@ const assumptions: readonly string[] = [
   "memory: weights, the optimiser's two moments, the batch, and all temporaries (gradients, activations) alive at the worst moment by the compiler's plans, with the decoder as a loop; libraries not counted",
   "mixed precision: products, what goes from one to the next, and frozen parameters in f16; trained parameters, gradients and moments in f32",
   "micro-batches: as many images at a time as fit; gradients are added in a tree, whose sums are stored",
-  "several devices: each has all weights and an equal share of the batch; their exchange of gradients is not counted",
   "time: each kernel at the ceiling of arithmetic or of memory, whichever it meets first, one after the other; reading images, text tokenisation and evaluation are not counted",
   "work: every operation of the description once; scores under the causal mask are counted though kernels leave them out, which the time allows for",
 ];
+
+/** What they rest on where several devices share a step. */
+const sharing = ({ gpus, ranks }: PlanSettings): readonly string[] =>
+  gpus === 1 ? [] : ranks === undefined
+    ? [
+      "several devices: each has all weights and an equal share of the batch; their exchange of gradients is not counted",
+    ]
+    : [
+      `ranks: each has all weights and gradients, ${
+        ranks.shards
+          ? `and the optimiser's memory of the parameters that are dealt to it, of which the fullest is shown`
+          : "and all of the optimiser's memory"
+      }; for P trained parameters on N of them a step sends 2 x 4P x (N-1)/N bytes from each, and 2 x 4P go through the host of each`,
+      `exchange: all these bytes at ${
+        ranks.rate / 1e9
+      } GB/s, sums included, while nothing is computed; 1.9 GB/s were measured between two processes of one machine (--exchange-rate)`,
+    ];
 
 const refuse = (op: string, got: unknown, expected: string): E.Left<PlanError> =>
   E.left(new PlanError({ op, got: String(got), expected, hint: "see deno task plan --help" })) as E.Left<
@@ -114,8 +150,11 @@ const refuse = (op: string, got: unknown, expected: string): E.Left<PlanError> =
 
 const checked = (
   config: NamedConfig,
-  { gpus, utilisation, batch }: PlanSettings,
+  { gpus, utilisation, batch, ranks }: PlanSettings,
 ): E.Either<PlanError, NamedConfig> => {
+  if (ranks !== undefined && !(Number.isInteger(Math.log2(gpus)) && ranks.rate > 0)) {
+    return refuse("--ranks", `${gpus} at ${ranks.rate} bytes/s`, "a power of two, at a rate above 0");
+  }
   if (!Number.isInteger(gpus) || gpus < 1) return refuse("--gpus", gpus, "a whole number above 0");
   if (!(utilisation > 0 && utilisation <= 1)) {
     return refuse("--utilisation", utilisation, "a number above 0 and at most 1");
@@ -152,14 +191,15 @@ const stageRow = (
   one: NamedConfig,
   stage: StageName,
   remat: StepForm["remat"],
-  { device, gpus, utilisation }: PlanSettings,
+  { device, gpus, utilisation, ranks }: PlanSettings,
   near?: number,
 ): StageRow => {
   const { batch, steps } = one[stage], { memory, precision } = device;
+  const size = ranks === undefined ? 1 : gpus, shared = { size, shards: ranks?.shards === true };
   const known = new Map<number, Estimate>();
   const at = (images: number): Estimate => {
-    const form = { precision, remat, images, micro: batch / images };
-    const found = known.get(images) ?? estimateOf(plannedTraining(one, stage, form), device);
+    const form = { precision, remat, images, micro: size * batch / images };
+    const found = known.get(images) ?? estimateOf(plannedTraining(one, stage, form), device, shared);
     known.set(images, found);
     return found;
   };
@@ -168,7 +208,13 @@ const stageRow = (
     const { peak, activations, data } = at(from).memory, each = (activations + data) / from;
     return ((memory ?? Infinity) - (peak - activations - data)) / each;
   });
-  const { work, memory: need } = at(images), hours = steps * work.seconds / utilisation / 3600;
+  const { work, memory: need } = at(images);
+  const exchange = ranks && exchangeOf(
+    plannedTraining(one, stage, { precision, remat, images, micro: 1 }),
+    shared,
+    ranks.rate,
+  );
+  const hours = steps * (work.seconds / utilisation + (exchange?.seconds ?? 0)) / 3600;
   return {
     precision,
     remat,
@@ -177,6 +223,7 @@ const stageRow = (
     memory: need,
     fits: holds(images),
     work,
+    ...(exchange === undefined ? {} : { exchange }),
     hours,
     gpuHours: gpus * hours,
   };
@@ -281,7 +328,7 @@ export const planOf = (given: NamedConfig, settings: PlanSettings): E.Either<Pla
         stages: { pretrain, finetune },
         gpuHours: hoursOf({ pretrain, finetune }),
         pretrainingTime: plannedTimes(onOne(config, gpus), device),
-        assumptions: [...assumptions, ...config.assumptions],
+        assumptions: [...assumptions, ...sharing(settings), ...config.assumptions],
       };
     })
   )(checked(given, settings));
@@ -300,7 +347,9 @@ export const compiledPlan = (
     for (const name of stageNames) {
       let stage = stages[name];
       while (stage.best !== null && stage.compiled === null) {
-        const { best } = stage, compiled = yield* compiledStep(plannedTraining(given, name, best), profile);
+        const { best } = stage, size = settings.ranks === undefined ? 1 : settings.gpus;
+        const training = plannedTraining(given, name, { ...best, micro: size * best.micro });
+        const compiled = yield* compiledStep(training, profile, size);
         if (compiled.peak <= (settings.device.memory ?? Infinity)) stage = { ...stage, compiled };
         else {
           const rows = stage.rows.map((row) => row === best ? { ...row, fits: false } : row);

@@ -101,6 +101,22 @@ const rowsText = (plan: ConfigPlan): string =>
     ),
   );
 
+const exchangeText = (plan: ConfigPlan): readonly string[] => {
+  const rows = stagesOf(plan).flatMap(([name, { best, steps }]): readonly (readonly Cell[])[] => {
+    if (best?.exchange === undefined) return [];
+    const { sent, staged, seconds } = best.exchange, step = 3600 * best.hours / steps;
+    return [[
+      spoken[name],
+      bytesText(sent),
+      bytesText(staged),
+      short(seconds),
+      `${(100 * seconds / step).toFixed(1)} %`,
+    ]];
+  });
+  const columns = ["sent by a rank", "through its host", "s/step", "of the step"].map(right);
+  return rows.length === 0 ? [] : [table(["exchange", ...columns], rows)];
+};
+
 /** A share above or below 1, in percent. */
 const off = (share: number): string => `${share < 1 ? "" : "+"}${(100 * (share - 1)).toFixed(1)} %`;
 
@@ -178,6 +194,7 @@ export const planText = (plan: ConfigPlan): string => {
     parametersText(plan),
     workText(plan),
     rowsText(plan),
+    ...exchangeText(plan),
     ...compiledText(plan),
     relativeText(plan),
     "this rests on:",

@@ -84,3 +84,14 @@ export const shardFor = (
 
 /** Numbers of the greatest part of a group: what every rank sends for each, filled up with zeros. */
 export const partOfGroup = (group: MoveGroup): number => Math.max(...group.map(total));
+
+/** The part that is greatest: what the rank with most of the optimiser's memory keeps. */
+export const greatestShard = (
+  training: Pick<Training<unknown>, "specs" | "trainable">,
+  wanted: Pick<Ranks, "shards" | "size">,
+): Shard | undefined => {
+  const first = shardFor(training, { ...wanted, rank: 0 });
+  if (first === undefined) return undefined;
+  const sizes = first.byRank.map(total);
+  return shardFor(training, { ...wanted, rank: sizes.indexOf(Math.max(...sizes)) });
+};

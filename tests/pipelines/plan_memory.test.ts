@@ -2,7 +2,7 @@
  * The memory of plans against what the CPU takes from its arena for the compiled step: buffers, and beside them the
  * kernels' own memory for each thread and their arguments, which plans do not count.
  */
-import { compile } from "@chain-of-sight/kernels";
+import { compile, deviceNamed } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import * as E from "fp-ts/lib/Either.js";
 import { suite } from "uvu";
@@ -15,6 +15,8 @@ import { type Estimate, estimateOf } from "../../pipelines/plan/memory.ts";
 import { planOf, type StageRow } from "../../pipelines/plan/plan.ts";
 import { planText } from "../../pipelines/plan/show.ts";
 import { plannedTraining, type StepForm, wholeStep } from "../../pipelines/plan/step.ts";
+import { oneRank, theRanks } from "../../pipelines/ranks/ranks.ts";
+import { loadPrograms } from "../../pipelines/train/programs.ts";
 import { smallConfig } from "../support/planned_memory.ts";
 
 const test = suite("memory of plans");
@@ -144,6 +146,43 @@ test("a step that a device's limits refuse is refused by name, without the devic
   const small = { ...profileOfDevice(planDevices["h100-f32"]), maxBindingBytes: 4096, maxBindings: 4 };
   const refused = await Effect.runPromise(Effect.flip(compiledStep(training, small)));
   assert.match(refused.message, /bindings|pieces/);
+});
+
+test("ranks: a step takes on the CPU what was estimated, and less where the optimiser's memory is shared", async () => {
+  const config = smallConfig("cos-80-336", 4), size = 2, need: number[] = [];
+  const training = plannedTraining(config, "pretrain", { precision: "f32", images: 2, remat: [], micro: 4 });
+  for (const shards of [false, true]) {
+    const { memory } = estimateOf(training, planDevices["h100-f32"], { size, shards });
+    const each = await Promise.all([0, 1].map((rank) =>
+      Effect.runPromise(
+        Effect.scoped(loadPrograms(training)).pipe(
+          Effect.provideService(theRanks, { ...oneRank, rank, size, shards }),
+          Effect.provide(deviceNamed("cpu", { threads: 1 })),
+        ),
+      )
+    ));
+    const taken = Math.max(...each.map(({ deviceBytes }) => deviceBytes));
+    assert.ok(Math.abs(taken / memory.peak - 1) <= TOLERANCE, `${taken} for ${memory.peak} planned`);
+    need.push(memory.optimiser, taken);
+  }
+  const [optimiser, whole, part, shared] = need as [number, number, number, number];
+  assert.ok(part < 0.6 * optimiser && part >= 0.5 * optimiser, `${part} of ${optimiser}`);
+  assert.ok(Math.abs(whole - shared - (optimiser - part)) < 0.02 * whole, `${whole} to ${shared}`);
+});
+
+test("ranks: the plan counts what they move, by the formula that it states", () => {
+  const config = smallConfig("cos-80-336", 8);
+  const ranks = { shards: true, rate: 2e9 },
+    plan = planOf(config, { device, gpus: 4, utilisation: 1, ranks });
+  if (E.isLeft(plan)) throw plan.left;
+  const { trainableParameters: trained, best } = plan.right.stages.finetune;
+  const { sent, staged, seconds } = best!.exchange!;
+  assert.equal([sent, staged], [2 * 4 * trained * 3 / 4, 2 * 4 * trained]);
+  assert.is(seconds, (sent + staged) / 2e9);
+  assert.ok(best!.memory.optimiser < 0.3 * 8 * trained, `${best!.memory.optimiser}`);
+  assert.match(planText(plan.right), /exchange .*sent by a rank/);
+  const odd = planOf(config, { device, gpus: 3, utilisation: 1, ranks });
+  assert.match(String(E.isLeft(odd) && odd.left), /a power of two/);
 });
 
 test.run();
