@@ -14,7 +14,7 @@ import { readAblation } from "../ablations/summary.ts";
 import { claims } from "../report/results/claims.ts";
 import { resultOf } from "../report/results/evidence.ts";
 import { keepAblation } from "../report/results/keep.ts";
-import { resultsPage } from "../report/results/page.ts";
+import { resultsPages } from "../report/results/page.ts";
 import { timePaired, TIMES } from "../ablations/paired.ts";
 import { readResults } from "../report/results/read.ts";
 import { atomicWrite } from "../base/disk.ts";
@@ -45,7 +45,7 @@ const keep = Command.make(
         name,
         ...(Option.isSome(note) ? { note: note.value } : {}),
       });
-      notice(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the page`);
+      notice(`${folder}/${name}: ${arms.length} arms; \`deno task cos results\` writes the pages`);
     }),
 ).pipe(Command.withDescription("Copies what is small of an ablation into the records: no weights."));
 
@@ -76,7 +76,7 @@ const time = Command.make(
 
 const parts = {
   folder,
-  out: textFlag("out", "RESULTS.md", "the page"),
+  out: textFlag("out", "RESULTS.md", "the page of verdicts; the others go into the folder"),
   json: jsonFlag,
 };
 
@@ -84,7 +84,12 @@ const parts = {
 export const command = Command.make("results", parts, ({ folder, out, json }) =>
   Effect.gen(function* () {
     const records = yield* readResults(folder), results = claims.map(resultOf(records));
-    yield* atomicWrite(out, [new TextEncoder().encode(resultsPage(records, results))]);
+    const pages = resultsPages(records, results, folder),
+      bytes = (text: string) => [new TextEncoder().encode(text)];
+    yield* atomicWrite(out, bytes(pages.verdicts));
+    for (const [place, text] of Object.entries(pages.inside)) {
+      yield* atomicWrite(`${folder}/${place}`, bytes(text));
+    }
     print(
       json
         ? JSON.stringify(results, null, 2)

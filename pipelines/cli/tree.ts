@@ -178,7 +178,7 @@ export const groups: readonly Group[] = [
         about:
           "Says which claims of the paper hold here, from the records of ablations; below it, keeps a record.",
         examples: [
-          ["", "writes RESULTS.md from the folder results"],
+          ["", "writes RESULTS.md and the pages of records from the folder results"],
           ["keep runs/main-gpu --note 'one H100'", "adds the small record of an ablation"],
         ],
         load: () => import("./results.ts"),

@@ -1,4 +1,4 @@
-/** RESULTS.md is what the committed records give, and the records are small, whole and true to what they were kept from. */
+/** RESULTS.md and the pages of records are what the committed records give, and the records are small, whole and true to what they were kept from. */
 import { deviceNamed } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
@@ -8,7 +8,7 @@ import { summarise } from "../../pipelines/ablations/summary.ts";
 import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts";
 import { ablation } from "../support/ablations.ts";
 import { ARTEFACTS, isKeptLine, keepAblation } from "../../pipelines/report/results/keep.ts";
-import { resultsPage } from "../../pipelines/report/results/page.ts";
+import { resultsPages } from "../../pipelines/report/results/page.ts";
 import { timePaired, TIMES } from "../../pipelines/ablations/paired.ts";
 import { readResults } from "../../pipelines/report/results/read.ts";
 import { readManifest, writeJson } from "../../pipelines/runs/run_directory.ts";
@@ -27,14 +27,22 @@ const withoutPredictions = ({ arms, ...summary }: AblationSummary) => ({
   arms: arms.map(({ time: { predicted: _, ...time }, ...arm }) => ({ ...arm, time })),
 });
 
+const inFolder = (pages: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(pages).map(([place, text]) => [`results/${place}`, text]));
+
 const committed = suite("committed results");
 
-committed("RESULTS.md is what the records give", async () => {
-  const page = resultsPage(await Effect.runPromise(readResults(RESULTS)));
-  assert.ok(
-    page === Deno.readTextFileSync(`${root}/RESULTS.md`),
-    "RESULTS.md is not what the records give: run `deno task cos results`",
-  );
+const given = resultsPages(await Effect.runPromise(readResults(RESULTS)));
+
+committed("RESULTS.md, the page of claims and those of records are what the records give", () => {
+  const pages = { "RESULTS.md": given.verdicts, ...inFolder(given.inside) };
+  for (const [place, text] of Object.entries(pages)) {
+    assert.ok(
+      text === Deno.readTextFileSync(`${root}/${place}`),
+      `${place} is not what the records give: run \`deno task cos results\``,
+    );
+  }
+  assert.ok(given.verdicts.split("\n").length < 40, "a screen of verdicts");
 });
 
 committed("summaries follow from the artefacts that are kept", async () => {
@@ -73,7 +81,7 @@ committed("every run that a number names is there, with the hashes that are name
 
 committed("records are small, of text, and none is left behind", async () => {
   const files = filesIn(RESULTS), records = await Effect.runPromise(readResults(RESULTS));
-  assert.equal(files.filter((file) => !/\.(json|jsonl|svg)$/.test(file)), []);
+  assert.equal(files.filter((file) => !/\.(json|jsonl|svg|md)$/.test(file)), []);
   const bytes = files.reduce((sum, file) => sum + Deno.statSync(file).size, 0);
   assert.ok(bytes < 1_500_000, `${bytes} bytes`);
   const named = new Set(
@@ -87,14 +95,24 @@ committed("records are small, of text, and none is left behind", async () => {
     [...Deno.readDirSync(`${RESULTS}/${ARTEFACTS}`)].map(({ name }) => name).toSorted(),
     [...named].toSorted(),
   );
-  const page = Deno.readTextFileSync(`${root}/RESULTS.md`);
-  for (const artefact of named) assert.ok(page.includes(artefact), artefact);
-  for (const [, link] of page.matchAll(/\]\((results\/[^)]+)\)/g)) {
-    assert.ok(files.includes(`${root}/${link}`), link);
+  const pages = { "RESULTS.md": given.verdicts, ...inFolder(given.inside) },
+    all = Object.values(pages).join("\n");
+  for (const artefact of named) assert.ok(all.includes(artefact), artefact);
+  assert.equal(
+    files.filter((file) => file.endsWith(".md")).map((file) => file.slice(root.length + 1)),
+    Object.keys(inFolder(given.inside)).toSorted(),
+    "no page is of a record that is gone",
+  );
+  const anchorsIn = (text: string): readonly string[] =>
+    [...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!);
+  for (const [place, text] of Object.entries(pages)) {
+    for (const [, link] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      const { pathname, hash } = new URL(link!, `file:///${place}`), target = pathname.slice(1);
+      const there: string | undefined = pages[target as keyof typeof pages];
+      assert.ok(there !== undefined || files.includes(`${root}/${target}`), `${place}: ${link}`);
+      assert.ok(hash === "" || anchorsIn(there ?? "").includes(hash.slice(1)), `${place}: ${link}`);
+    }
   }
-  const anchors = new Set([...page.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!));
-  for (const { name } of records) anchors.add(name);
-  for (const [, to] of page.matchAll(/\]\(#([^)]+)\)/g)) assert.ok(anchors.has(to!), to);
 });
 
 committed.run();
@@ -138,7 +156,8 @@ keeping("keeps the numbers and their origin, and no weights; the same again chan
     "in its place, with its note",
   );
 
-  const records = await Effect.runPromise(readResults(kept)), page = resultsPage(records);
+  const records = await Effect.runPromise(readResults(kept));
+  const page = resultsPages(records).inside["main/README.md"]!;
   assert.match(page, "A crowded machine.");
   for (const { seeds } of found.arms) assert.ok(page.includes(seeds[0]!.origin.evaluate!.artefact));
 
@@ -172,7 +191,7 @@ keeping("arms are timed side by side, in turn, and the page takes that for the t
   const { ratio: { value, low, high }, seconds } = times.arms[1]!;
   assert.ok(seconds > 0 && low > 0 && low <= value && value <= high);
   await Effect.runPromise(writeJson(`${path}/${TIMES}`, times));
-  const page = resultsPage(await Effect.runPromise(readResults(`${folder}/kept`)));
+  const page = resultsPages(await Effect.runPromise(readResults(`${folder}/kept`))).inside["claims.md"]!;
   assert.match(page, `${value.toFixed(2)}x | [${low.toFixed(2)}x, ${high.toFixed(2)}x]`);
 });
 

@@ -10,7 +10,7 @@ import { metricInfos } from "../../pipelines/engine/outcomes.ts";
 import { claims } from "../../pipelines/report/results/claims.ts";
 import type { Claim } from "../../pipelines/report/results/claim.ts";
 import { type KeptAblation, resultOf } from "../../pipelines/report/results/evidence.ts";
-import { resultsPage } from "../../pipelines/report/results/page.ts";
+import { resultsPages } from "../../pipelines/report/results/page.ts";
 import { paperSide } from "../../pipelines/report/results/paper_side.ts";
 import { judge, judgeTime, verdictOf } from "../../pipelines/report/results/verdict.ts";
 import { property } from "../support/property.ts";
@@ -259,20 +259,18 @@ known("the interval of a difference is that of pairs, and widens with the number
 known("the page says the verdict, the numbers, and which runs they are of", () => {
   const shares = { [more]: [0.9, 0.9, 0.9], [few]: [0.5, 0.5, 0.5] };
   const records = [recordOf("r", { score: "presenceF1", shares })];
-  const page = resultsPage(records, [resultOf(records)(claim)]);
+  const { verdicts, inside } = resultsPages(records, [resultOf(records)(claim)]);
   assert.match(
-    page,
-    /\| \[More is more\.\]\(#known\) \| presence F1 \+40\.0 \[.*\] \(reproduced\) \| reproduced \|/,
+    verdicts,
+    /\| \[More is more\.\]\(results\/claims\.md#known\) \| presence F1 \+40\.0 \[.*\] \(reproduced\) \| reproduced \|/,
   );
   assert.match(
-    page,
-    /\[cos-20-84\]\(#r-cos-20-84\) − \[cos-20-20\]\(#r-cos-20-20\) \| presence F1 \| \+1\.4 \(POPE\)/,
+    inside["claims.md"]!,
+    /\[cos-20-84\]\(r\/README\.md#cos-20-84\) − \[cos-20-20\]\(r\/README\.md#cos-20-20\) \| presence F1 \| \+1\.4 \(POPE\)/,
   );
   for (const seed of [1, 2, 3]) {
-    assert.match(
-      page,
-      `[evaluate-r-${more}-${seed}](results/artefacts/evaluate-r-${more}-${seed}/manifest.json)`,
-    );
+    const page = inside["r/README.md"]!;
+    assert.match(page, `[evaluate-r-${more}-${seed}](../artefacts/evaluate-r-${more}-${seed}/manifest.json)`);
     assert.match(page, `deno task cos evaluate --arm ${more} --seed ${seed}`);
   }
 });

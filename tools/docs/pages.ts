@@ -18,6 +18,12 @@ export interface Section {
 
 const page = (source: string, title: string): Page => ({ source, title });
 
+/** The pages of records, from the root of the repository: those of `deno task cos results`. */
+const recordPages: readonly Page[] = [...Deno.readDirSync(new URL("../../results", import.meta.url))]
+  .flatMap(({ name, isDirectory }) => isDirectory && name !== "artefacts" ? [name] : [])
+  .toSorted()
+  .map((name) => page(`results/${name}/README.md`, name));
+
 /** The navigation without notebooks and API, which are not written in Markdown. */
 export const sections: readonly Section[] = [
   {
@@ -45,7 +51,12 @@ export const sections: readonly Section[] = [
   },
   {
     title: "Results",
-    pages: [page("RESULTS.md", "Claims of the paper"), page("BENCHMARKS.md", "Benchmarks")],
+    pages: [
+      page("RESULTS.md", "Verdicts"),
+      page("results/claims.md", "Claims of the paper"),
+      ...recordPages,
+      page("BENCHMARKS.md", "Benchmarks"),
+    ],
   },
   {
     title: "Reference",

@@ -247,4 +247,26 @@ export const claims: readonly Claim[] = [
     ],
     times: [],
   },
+  {
+    id: "arena",
+    text:
+      "With as much work in pre-training, Chain-of-Sight scores more than methods that drop visual tokens.",
+    paper:
+      "Not in the tables that could be read: methods that drop tokens in training are later than most of it.",
+    here:
+      "Random dropping, PyramidDrop and DualSpeed on the projector of their papers, a perceptron for every patch, " +
+      "pre-trained for as many operations as cos-20-84, rankings and teachers included. PyramidDrop has the one of its " +
+      "stages that fits between two blocks. Beside: the same at equal steps, M3, MQT, and pooling that grows.",
+    comparisons: [
+      ...["random-drop-16-64", "pyramid-drop-64-64", "dual-speed-10-64"].flatMap((arm) => [
+        more("arena", "presenceF1", "cos-20-84", asMuch(arm)),
+        more("arena", "countAccuracy", "cos-20-84", asMuch(arm), beside),
+        more("arena", "presenceF1", "cos-20-84", arm, beside),
+      ]),
+      ...["average-pool-64-64", "nested-pool-16-64", "nested-queries-16-64", "pool-then-grow-16-64"].map((
+        arm,
+      ) => more("arena", "presenceF1", "cos-20-84", arm, beside)),
+    ],
+    times: [],
+  },
 ];

@@ -1,4 +1,7 @@
-/** RESULTS.md: the claims one by one, and the records that every number comes from. Pure. */
+/**
+ * RESULTS.md, a screen of verdicts; `results/claims.md`, the claims one by one; and a page for each record that their
+ * numbers come from. Pure.
+ */
 import type { MetricInfo } from "../../engine/outcomes.ts";
 import { metricInfos } from "../../engine/outcomes.ts";
 import { claims } from "./claims.ts";
@@ -9,9 +12,9 @@ import {
   resultOf,
   type TimeRow,
 } from "./evidence.ts";
-import { folded, percent, points, tableOf, times } from "./markdown.ts";
+import { percent, points, tableOf, times } from "./markdown.ts";
 import { paperSide } from "./paper_side.ts";
-import { armLink, recordPart } from "./record_part.ts";
+import { armLink, recordPage, recordPart } from "./record_part.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The command that writes the page. */
@@ -48,7 +51,7 @@ const scoreRow = (row: ComparisonRow): readonly string[] => {
     `[${points(measured.low)}, ${points(measured.high)}] at ${percent(level)} %`,
     bySeed.map(points).join(", "),
     comparison.bound === 0 ? "0" : points(comparison.bound),
-    record,
+    link(record),
     verdictText(row),
   ];
 };
@@ -61,7 +64,7 @@ const timeRow = (row: TimeRow): readonly string[] => {
     `[${times(measured.low)}, ${times(measured.high)}]`,
     times(predicted),
     times(bound),
-    record,
+    link(record),
     verdictText(row),
   ];
 };
@@ -75,10 +78,12 @@ const missing = ({ claim, rows, times: timed }: ClaimResult): readonly string[] 
     .map(({ arm }) => `No record has the time of ${arm}.`),
 ];
 
+const link = (record: string): string => `[${record}](${recordPage(record)})`;
+
 const claimPart = (result: ClaimResult): string => {
   const { claim, rows, times: timed } = result;
   return [
-    `### <a id="${claim.id}"></a>${claim.text}`,
+    `## <a id="${claim.id}"></a>${claim.text}`,
     `${verdictText(result)}.`,
     `_In the paper._ ${claim.paper}`,
     `_Here._ ${claim.here}`,
@@ -123,13 +128,15 @@ const measuredText = ({ rows, times: timed }: ClaimResult): string => {
   return [...scores, ...ratios].join("; ") || "–";
 };
 
-const overview = (results: readonly ClaimResult[]): string =>
+const overview = (results: readonly ClaimResult[], folder: string): string =>
   tableOf(
     ["claim", "measured, in points or as a ratio", "verdict"],
     results.map((result) => [
-      `[${result.claim.text}](#${result.claim.id})`,
+      `[${result.claim.text}](${folder}/${CLAIMS}#${result.claim.id})`,
       measuredText(result),
-      result.verdict,
+      result.verdict === "not decidable at this scale"
+        ? `${plain(result.verdict)}: ${result.reason}`
+        : result.verdict,
     ]),
     ["measured, in points or as a ratio", "verdict"],
   );
@@ -157,38 +164,57 @@ const reading = [
   "own times are compared nowhere.",
 ];
 
-const tracing = (records: readonly KeptAblation[]): string =>
-  "Every number above is of an arm in a record below: the link of an arm leads to its line, the tables that fold " +
-  "out give its runs, the hashes of configuration and data, and the commands. Runs are folders of " +
-  "`results/artefacts/`, with the configuration in full, the result that the scores follow from scene by scene, and " +
-  "a share of the lines of losses. The name of a run is the hash of all that decides it, device among it: the same " +
-  "command on the same device makes a run of the same name with the same numbers, except for times. " +
-  `Records: ${records.map(({ name }) => `[${name}](#${name})`).join(", ")}.`;
+const counted = (results: readonly ClaimResult[]): string => {
+  const of = (wanted: Verdict): number => results.filter(({ verdict }) => verdict === wanted).length;
+  return `${of("reproduced")} reproduced, ${of("not reproduced")} not reproduced, ` +
+    `${of("not decidable at this scale")} not decidable at this scale.`;
+};
 
-/** The page about records and what they say about the claims, which is found out unless given. */
-export const resultsPage = (
+/** The page of the claims in the folder of the records. */
+const CLAIMS = "claims.md";
+
+/** The pages about records and what they say about the claims. */
+export interface ResultsPages {
+  /** The page of verdicts, beside the folder of the records. */
+  readonly verdicts: string;
+  /** Pages in the folder of the records, by their place in it. */
+  readonly inside: Readonly<Record<string, string>>;
+}
+
+/** The pages about records in a folder and what they say about the claims, which is found out unless given. */
+export const resultsPages = (
   records: readonly KeptAblation[],
   results: readonly ClaimResult[] = claims.map(resultOf(records)),
-): string =>
-  `${
+  folder = "results",
+): ResultsPages => ({
+  verdicts: `${
     [
       "# Results",
-      "The claims of Chain-of-Sight (arXiv 2407.15819), one by one, beside what was measured here.",
-      `Written by \`${PAGE_COMMAND}\` from the records in \`results/\`; a test holds it to them. Not edited by hand.`,
-      "## Verdicts",
-      overview(results),
-      "## How to read them",
-      ...reading,
-      "## The claims",
-      ...results.map(claimPart),
-      "## Records",
-      tracing(records),
-      ...records.map(recordPart),
-      folded(
-        "adding a record",
-        "```sh\ndeno task cos ablate --family main --preset gpu\n" +
-          "deno task cos results keep runs/main-gpu --note 'one H100, nothing else on it'\n" +
-          `${PAGE_COMMAND}\n\`\`\``,
-      ),
+      "The claims of Chain-of-Sight (arXiv 2407.15819) beside what was measured here with models of a few hundred " +
+      `thousand parameters on drawn scenes: ${
+        counted(results)
+      } Written by \`${PAGE_COMMAND}\` from the records in ` +
+      `\`${folder}/\`; a test holds it to them.`,
+      overview(results, folder),
+      `[How to read this, and every claim with what decides it](${folder}/${CLAIMS}). Records: ` +
+      `${records.map(({ name }) => `[${name}](${folder}/${recordPage(name)})`).join(", ")}.`,
     ].join("\n\n")
-  }\n`;
+  }\n`,
+  inside: {
+    [CLAIMS]: `${
+      [
+        "# The claims, one by one",
+        `What decides [the verdicts](../RESULTS.md). Written by \`${PAGE_COMMAND}\`. The link of an arm leads to its ` +
+        "line in the page of a record, which has its runs, hashes of configuration and data, and commands.",
+        ...results.map(claimPart),
+        "## How to read them",
+        ...reading,
+        "## Adding a record",
+        "```sh\ndeno task cos ablate --family main --preset gpu\n" +
+        "deno task cos results keep runs/main-gpu --note 'one H100, nothing else on it'\n" +
+        `${PAGE_COMMAND}\n\`\`\``,
+      ].join("\n\n")
+    }\n`,
+    ...Object.fromEntries(records.map((record) => [recordPage(record.name), recordPart(record)])),
+  },
+});

@@ -1,4 +1,4 @@
-/** The part of the results about one record: its size, its arms and seeds, its runs, hashes and commands. Pure. */
+/** The page of one record, `results/<record>/README.md`: its size, its arms and seeds, its runs, hashes and commands. Pure. */
 import type { AblationConfig } from "../../ablations/config.ts";
 import { lastOf, tokensOf } from "../../ablations/table.ts";
 import { type Experiment, trainsOf, type TrainSpec } from "../../engine/experiment.ts";
@@ -7,11 +7,11 @@ import { controlOf, type KeptAblation } from "./evidence.ts";
 import { ARTEFACTS } from "./keep.ts";
 import { folded, percent, short, tableOf, times } from "./markdown.ts";
 
-/** Anchor of an arm of a record. */
-const anchorOf = (record: string, arm: string): string => `${record}-${arm}`;
+/** The page of a record, relative to the folder of the records. */
+export const recordPage = (record: string): string => `${record}/README.md`;
 
-/** Link to the line of an arm. */
-export const armLink = (record: string, arm: string): string => `[${arm}](#${anchorOf(record, arm)})`;
+/** Link to the line of an arm, from a page in the folder of the records. */
+export const armLink = (record: string, arm: string): string => `[${arm}](${recordPage(record)}#${arm})`;
 
 const questions = ({ evaluations }: KeptAblation): string => {
   const [first] = evaluations.values(), seen = first?.outcomes?.seen ?? {};
@@ -62,7 +62,7 @@ const armTable = (record: KeptAblation): string => {
   return tableOf(
     ["arm", "tokens", "px", "by FLOPs", ...metrics.map(({ label }) => label)],
     arms.map((arm: ArmSummary) => [
-      `<a id="${anchorOf(record.name, arm.name)}"></a>${arm.name}`,
+      `<a id="${arm.name}"></a>${arm.name}`,
       tokensOf(arm, " → "),
       String(lastOf(arm.resolution)),
       times(arm.time.predicted),
@@ -74,7 +74,7 @@ const armTable = (record: KeptAblation): string => {
   );
 };
 
-const timesPart = ({ name, times: timed, summary }: KeptAblation): readonly string[] => {
+const timesPart = ({ times: timed, summary }: KeptAblation): readonly string[] => {
   if (timed === undefined) return [];
   const { arms, steps, rounds, load, device, configHash, command } = timed;
   return [
@@ -82,7 +82,7 @@ const timesPart = ({ name, times: timed, summary }: KeptAblation): readonly stri
     `${load.map((one) => one.toFixed(1)).join(" before and ")} after, configuration \`${
       short(configHash)
     }\`, ` +
-    `[numbers](results/${name}/times.json), by \`${command}\`.`,
+    `[numbers](times.json), by \`${command}\`.`,
     tableOf(
       ["arm", "tokens", "ms a step", "ratio", "by FLOPs"],
       arms.map(({ arm, tokens, seconds, ratio: { value, low, high } }) => [
@@ -96,7 +96,7 @@ const timesPart = ({ name, times: timed, summary }: KeptAblation): readonly stri
   ];
 };
 
-const keyLink = (artefact: string): string => `[${artefact}](results/${ARTEFACTS}/${artefact}/manifest.json)`;
+const keyLink = (artefact: string): string => `[${artefact}](../${ARTEFACTS}/${artefact}/manifest.json)`;
 
 const seedTable = ({ summary: { arms, metrics } }: KeptAblation): string =>
   tableOf(
@@ -128,17 +128,23 @@ const commands = ({ summary: { arms } }: KeptAblation): string =>
     arms.flatMap(({ seeds }) => seeds.map(({ origin }) => lastOf(origin).command)).join("\n")
   }\n\`\`\``;
 
-/** The part about a record. */
+/** The page about a record. */
 export const recordPart = (record: KeptAblation): string =>
-  [
-    `### ${record.name}`,
-    sizeText(record),
-    "Per cent, means over seeds, 95 % intervals over seeds and scenes; in brackets the better of the two controls, " +
-    "which do not see the image that is asked about.",
-    armTable(record),
-    ...timesPart(record),
-    ...record.figures.map((name) => `![${record.name}: ${name}](results/${record.name}/figures/${name}.svg)`),
-    ...record.summary.failures.map(({ label, reason }) => `Not done: ${label}: ${reason}.`),
-    folded("every arm and seed: scores, runs, hashes of configuration and data", seedTable(record)),
-    folded("the command behind every arm and seed", commands(record)),
-  ].join("\n\n");
+  `${
+    [
+      `# ${record.name}`,
+      "A record of [the results](../../RESULTS.md), written by `deno task cos results`. Runs are folders of " +
+      `\`${ARTEFACTS}/\`, with the configuration in full, the result that the scores follow from scene by scene, and a ` +
+      "share of the lines of losses. The name of a run is the hash of all that decides it, device among it: the same " +
+      "command on the same device makes a run of the same name with the same numbers, except for times.",
+      sizeText(record),
+      "Per cent, means over seeds, 95 % intervals over seeds and scenes; in brackets the better of the two controls, " +
+      "which do not see the image that is asked about.",
+      armTable(record),
+      ...timesPart(record),
+      ...record.figures.map((name) => `![${record.name}: ${name}](figures/${name}.svg)`),
+      ...record.summary.failures.map(({ label, reason }) => `Not done: ${label}: ${reason}.`),
+      folded("every arm and seed: scores, runs, hashes of configuration and data", seedTable(record)),
+      folded("the command behind every arm and seed", commands(record)),
+    ].join("\n\n")
+  }\n`;
