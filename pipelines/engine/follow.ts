@@ -1,5 +1,5 @@
 /**
- * An experiment on several ranks: rank 0 runs it, and tells the others which training it begins; these compute on their
+ * An experiment on several ranks: rank 0 runs it, and tells the others which job it begins; these compute on their
  * share of it and write nothing but features of images.
  */
 import { type Device, theDevice } from "@chain-of-sight/kernels";

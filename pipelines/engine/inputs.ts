@@ -7,6 +7,7 @@ import type { DataError } from "../base/data_error.ts";
 import { hashOf } from "../base/hash.ts";
 import { loadMixture } from "../mixtures/mixture_config.ts";
 import { type MixtureError, type OpenMixture, openMixture } from "../mixtures/mixture_open.ts";
+import { oneRank, type Ranks, theRanks } from "../ranks/ranks.ts";
 import type { SceneSet } from "../images/image_set.ts";
 import { renderDataset } from "../scenes/workers.ts";
 import { tokenizerFor } from "../stages/encoding.ts";
@@ -71,10 +72,11 @@ export interface EncodedScenes {
 /** Images per submit when features are computed, unless an experiment says another number. */
 const FEATURE_BATCH = 32;
 
-/** Features of an artefact, computed, or read from where they were kept. */
+/** Features of an artefact, computed, by all of some ranks, or read from where they were kept. */
 export const encodedScenes = (
   context: JobContext,
   job: Job,
+  ranks: Ranks = oneRank,
 ): Effect.Effect<EncodedScenes, DataError | FeatureError | LoadError | TreeError, Device> =>
   keeping(
     context,
@@ -88,7 +90,7 @@ export const encodedScenes = (
         batch: Math.max(1, Math.floor((experiment.featureBatch ?? FEATURE_BATCH) * (112 / side) ** 2)),
         cache: `${artefactPath(context.store, job)}/checkpoints`,
         label: `features of ${split}`,
-      });
+      }).pipe(Effect.provideService(theRanks, ranks));
       return { scenes: set.scenes, hash: set.hash, features };
     }),
   );

@@ -197,7 +197,7 @@ const askedScenes = (
     const answered = questionsFor(data).map((asked, i) => ({ ...asked, answer: answers[i]! }));
     const set = yield* scenesOf(context, imageJob(context, resolved, "scenes", eval_));
     const few = answered.filter((a) => a.scene < samples).map((a) => a.answer);
-    yield* atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, eval_.side)]);
+    yield* onLead(atomicWrite(`${run.directory.samples}/sheet.png`, [sheetOf(few, set, data, eval_.side)]));
     const seen = outcomesOf(answered, eval_.data), numbers = scoresOfOutcomes(seen);
     const control = (which: "blind" | "shuffled") => controlScores(seen, evaluation, which);
     return { numbers, outcomes: { seen, blind: control("blind"), shuffled: control("shuffled") } };
@@ -252,10 +252,10 @@ const askedMixture = (context: JobContext, job: Job, run: StageRun, spec: Mixtur
       seen[part] = creditOutcome(credits);
       if (found.shuffled !== null) shuffled[part] = found.shuffled.values[main] ?? NaN;
     }
-    yield* writeJson(`${run.directory.samples}/${job.name}.json`, {
+    yield* onLead(writeJson(`${run.directory.samples}/${job.name}.json`, {
       scores,
       mixture: mixtureSummary(mixture),
-    });
+    }));
     return { numbers, outcomes: { seen, blind: {}, shuffled } };
   }));
 
@@ -274,24 +274,28 @@ const drawn = (context: JobContext, job: Job): Making =>
   );
 
 const encoded = (context: JobContext, job: Job): Making =>
-  Effect.map(encodedScenes(context, job), ({ features }) => ({
+  Effect.map(Effect.flatMap(theRanks, (ranks) => encodedScenes(context, job, ranks)), ({ features }) => ({
     numbers: { scenes: features.count, cells: features.cells },
   }));
 
-/** Makes what a job is for; on several ranks a training is made by all. */
+/** Makes what a job is for; on several ranks features, trainings and evaluations are made by all. */
 export const made = (context: JobContext, job: Job, run: StageRun): Making => {
   const spec = job.resolved.experiment.stages[job.stage];
   if (job.kind === "scenes") return drawn(context, job);
-  if (job.kind === "features") return encoded(context, job);
+  if (job.kind === "features") return onAllRanks(job, run, encoded(context, job));
   if (spec === undefined) {
     const training = trainEncoder(job.resolved.experiment, run, `${run.directory.path}/images`);
     return Effect.as(training, { numbers: {} });
   }
   if ("train" in spec) return onAllRanks(job, run, trained(context, job, run, spec.train));
   if ("expand" in spec) return grown(context, job, run);
-  return "benchmarks" in spec.evaluate
-    ? askedMixture(context, job, run, spec.evaluate)
-    : askedScenes(context, job, run, spec.evaluate);
+  return onAllRanks(
+    job,
+    run,
+    "benchmarks" in spec.evaluate
+      ? askedMixture(context, job, run, spec.evaluate)
+      : askedScenes(context, job, run, spec.evaluate),
+  );
 };
 
 /** Hash of the data that an artefact comes from: its mixture, and what it needs; scenes are known by what decides them. */

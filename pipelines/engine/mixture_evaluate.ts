@@ -1,6 +1,7 @@
 /** Evaluation on the parts of a mixture: answers, controls, scores by official rules, and what they rest on. */
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
 import * as E from "fp-ts/lib/Either.js";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import type { OpenMixture, OpenPart } from "../mixtures/mixture_open.ts";
@@ -11,6 +12,7 @@ import { benchmarkNamed, benchmarksWith } from "../eval/registry.ts";
 import type { ScoreReport } from "../eval/report.ts";
 import { answeredBy, keptAnswer, wayScores } from "../eval/rescore.ts";
 import { byImage } from "../eval/slices.ts";
+import { leadHas, onLead } from "../ranks/ranks.ts";
 import { existing } from "../base/disk.ts";
 import { hashOf } from "../base/hash.ts";
 import {
@@ -136,10 +138,9 @@ const predicted = (
       boxes,
       shuffle: SHUFFLE,
     });
-    if (yield* existing(path)) {
-      const before = yield* Effect.option(readPredictions(path));
-      if (before._tag === "Some" && before.value.head.identity === identity) return before.value;
-    }
+    const found = (yield* existing(path)) ? yield* Effect.option(readPredictions(path)) : Option.none();
+    const before = Option.filter(found, ({ head }) => head.identity === identity);
+    if ((yield* leadHas(Option.isSome(before))) && Option.isSome(before)) return before.value;
     const seen = yield* answerRecords(options, asked);
     const other = of.controls.includes("shuffled") ? elsewhere(asked) : undefined;
     const shuffled = other && { answers: yield* answerRecords(options, other), questions: other.questions };
@@ -154,7 +155,7 @@ const predicted = (
       scores,
     } as const;
     const made: Predictions = { head, predictions };
-    yield* writePredictions(path, made);
+    yield* onLead(writePredictions(path, made));
     return made;
   });
 

@@ -9,9 +9,9 @@ import type { Job } from "./jobs.ts";
 
 /** Codec of what rank 0 tells the others. */
 export const taskType = t.union([
-  /** A training of an experiment, in a directory that rank 0 has opened. */
+  /** A job of an experiment, in a directory that rank 0 has opened. */
   t.strict({
-    kind: t.literal("train"),
+    kind: t.literal("make"),
     experiment: experimentCodec(),
     hashes: t.record(t.string, t.string),
     key: t.string,
@@ -31,7 +31,7 @@ export const onAllRanks = <A, E, R>(
   Effect.gen(function* () {
     const { rank, size, announce } = yield* theRanks;
     if (size > 1 && rank === 0) {
-      yield* announce(JSON.stringify({ kind: "train", experiment, hashes, key, directory, manifest }));
+      yield* announce(JSON.stringify({ kind: "make", experiment, hashes, key, directory, manifest }));
     }
     return yield* job;
   });

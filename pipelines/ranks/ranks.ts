@@ -59,8 +59,46 @@ export const theRanks: Context.Reference<Ranks> = Context.Reference<Ranks>("chai
 });
 
 /** Does something on rank 0 alone, such as what changes files that all ranks share. */
-export const onLead = <E, R>(effect: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
-  Effect.flatMap(theRanks, ({ rank }) => rank === 0 ? effect : Effect.void);
+export const onLead = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<void, E, R> =>
+  Effect.flatMap(theRanks, ({ rank }) => rank === 0 ? Effect.asVoid(effect) : Effect.void);
+
+/** Whether rank 0 has found something: what it decides, all do. */
+export const leadHas = (found: boolean): Effect.Effect<boolean, RanksError> =>
+  Effect.flatMap(theRanks, ({ gather }) => Effect.map(gather(String(found)), ([first]) => first === "true"));
+
+/** Something that this process computes by itself, whatever ranks there are. */
+export const alone = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, theRanks, oneRank);
+
+/** The texts of all ranks, in their order, however long they are. */
+const gatherTexts = (text: string): Effect.Effect<readonly string[], RanksError> =>
+  Effect.gen(function* () {
+    const { gather, allgather } = yield* theRanks, bytes = new TextEncoder().encode(text);
+    const lengths = (yield* gather(String(bytes.length))).map(Number);
+    const words = Math.ceil(Math.max(...lengths) / 4), mine = new Float32Array(words);
+    new Uint8Array(mine.buffer).set(bytes);
+    const all = new Uint8Array((yield* allgather(mine)).buffer);
+    return lengths.map((length, r) =>
+      new TextDecoder().decode(all.subarray(4 * words * r, 4 * words * r + length))
+    );
+  });
+
+/**
+ * The texts that each of some things gives, in their order: every rank makes each `size`th of them, and all get those of all.
+ */
+export const spreadTexts = <T, E, R>(
+  things: readonly T[],
+  make: (thing: T) => Effect.Effect<readonly string[], E, R>,
+): Effect.Effect<readonly (readonly string[])[], E | RanksError, R> =>
+  Effect.gen(function* () {
+    const { rank, size } = yield* theRanks;
+    const mine = yield* Effect.forEach(things.filter((_, i) => i % size === rank), make);
+    if (size === 1) return mine;
+    const all = (yield* gatherTexts(JSON.stringify(mine))).map((text) =>
+      JSON.parse(text) as readonly (readonly string[])[]
+    );
+    return things.map((_, i) => all[i % size]![Math.floor(i / size)]!);
+  });
 
 /**
  * Refuses ranks that are not alike: `mine` holds by name what must be equal, and the error names the first rank that differs

@@ -1,8 +1,9 @@
-/** Answers of a model to batches of questions about stored features. */
+/** Answers of a model to batches of questions about stored features; of several ranks, each answers its share of the batches. */
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type GenerationError, openGenerator, writeTexts } from "../generate/generator.ts";
+import { type RanksError, spreadTexts } from "../ranks/ranks.ts";
 import { IMAGE_ID } from "../text/image_mark.ts";
 import { questionIds } from "../text/prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -28,7 +29,7 @@ export interface Asking {
 export type Answerer = (
   features: FeatureSet,
   askings: readonly Asking[],
-) => Effect.Effect<readonly string[], GenerationError>;
+) => Effect.Effect<readonly string[], GenerationError | RanksError>;
 
 /** What an answerer needs to know. */
 export interface AnswererOptions extends ModelWeights {
@@ -67,15 +68,18 @@ export const openAnswerer = (
         const order = askings.map((_, i) => i).toSorted((a, b) =>
           askings[a]!.tokens - askings[b]!.tokens || a - b
         );
-        const answers: string[] = Array.from({ length: askings.length }, () => "");
-        for (let from = 0; from < order.length;) {
-          const tokens = askings[order[from]!]!.tokens;
-          const some = order.slice(from, from + batch).filter((i) => askings[i]!.tokens === tokens);
-          const given = yield* group(set, some.map((i) => askings[i]!), tokens);
-          some.forEach((i, k) => answers[i] = given[k]!);
-          from += some.length;
-          yield* Effect.sleep(0);
+        const groups: (readonly number[])[] = [];
+        for (let from = 0; from < order.length; from += groups.at(-1)!.length) {
+          const { tokens } = askings[order[from]!]!;
+          groups.push(order.slice(from, from + batch).filter((i) => askings[i]!.tokens === tokens));
         }
+        const texts = yield* spreadTexts(groups, (some) =>
+          Effect.tap(
+            group(set, some.map((i) => askings[i]!), askings[some[0]!]!.tokens),
+            () => Effect.sleep(0),
+          ));
+        const answers: string[] = Array.from({ length: askings.length }, () => "");
+        groups.forEach((some, g) => some.forEach((i, k) => answers[i] = texts[g]![k]!));
         return answers;
       });
   });

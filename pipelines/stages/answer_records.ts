@@ -1,4 +1,5 @@
 /** A model's answers to the questions of a mixture's part, asked as a benchmark asks and read as evaluators take them. */
+import { type RanksError, spreadTexts } from "../ranks/ranks.ts";
 import type { ConfigError, TreeError } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -96,11 +97,12 @@ export type RecordAnswerError =
   | EvalError
   | FeatureStoreError
   | GenerationError
+  | RanksError
   | TemplateError
   | TreeError;
 
 /**
- * Answers all questions, in their order. White space at the ends is cut, as the scripts of LLaVA that write result files
+ * Answers all questions, in their order; of several ranks, each answers its share of the batches. White space at the ends is cut, as the scripts of LLaVA that write result files
  * do (llava/eval/model_vqa_loader.py).
  */
 export const answerRecords = (
@@ -126,15 +128,18 @@ export const answerRecords = (
       room,
       marks,
     );
-    const answers: string[] = [];
-    for (let from = 0; from < asked.length; from += batch) {
-      const some = asked.slice(from, from + batch);
-      const rows = Array.from({ length: batch }, (_, i) => some[Math.min(i, some.length - 1)]!.content);
-      const given = featureInputs(yield* store.read(rows), levels);
-      const prompts = some.map(({ ids }) => ids);
-      const texts = yield* writeTexts(generator, { prompts, given, limit: tokens, stride: tokens });
-      answers.push(...some.map((_, i) => strip(language.decode(texts[i]!))));
-      yield* Effect.sleep(0);
-    }
-    return answers;
+    const groups = Array.from(
+      { length: Math.ceil(asked.length / batch) },
+      (_, i) => asked.slice(i * batch, (i + 1) * batch),
+    );
+    const answers = yield* spreadTexts(groups, (some) =>
+      Effect.gen(function* () {
+        const rows = Array.from({ length: batch }, (_, i) => some[Math.min(i, some.length - 1)]!.content);
+        const given = featureInputs(yield* store.read(rows), levels);
+        const prompts = some.map(({ ids }) => ids);
+        const texts = yield* writeTexts(generator, { prompts, given, limit: tokens, stride: tokens });
+        yield* Effect.sleep(0);
+        return some.map((_, i) => strip(language.decode(texts[i]!)));
+      }));
+    return answers.flat();
   }));

@@ -12,6 +12,7 @@ import type { DataConfig } from "../scenes/config.ts";
 import { sampleScenes } from "../scenes/scene.ts";
 import { type QuestionKind, questionKinds, questionsOf } from "../scenes/tasks.ts";
 import type { EvalError } from "../eval/error.ts";
+import { leadHas, onLead, type RanksError } from "../ranks/ranks.ts";
 import type { GenerationError } from "../generate/generator.ts";
 import { amountCodec } from "../base/amount.ts";
 import type { DiskError } from "../base/disk.ts";
@@ -112,7 +113,7 @@ export const answerAll = (
   data: Pick<LanguageData, "scenes" | "data" | "text">,
   tokens: (kind: QuestionKind) => number,
   imageOf: (scene: number) => number,
-): Effect.Effect<readonly Answered[], GenerationError> =>
+): Effect.Effect<readonly Answered[], GenerationError | RanksError> =>
   Effect.gen(function* () {
     const questions = questionsFor(data);
     const keyOf = (scene: number, prompt: string): string => `${imageOf(scene)} ${prompt}`;
@@ -179,7 +180,7 @@ export const evaluate = (
 ): Stage<
   ModelState,
   Evaluation,
-  ConfigError | GenerationError | DiskError | DecodeError | EvalError | RunError,
+  ConfigError | GenerationError | DiskError | DecodeError | EvalError | RanksError | RunError,
   Device
 > =>
 (given) =>
@@ -197,8 +198,10 @@ export const evaluate = (
     const before = yield* readJson(path, evaluationCodec).pipe(
       Effect.catch(() => Effect.succeed(undefined)),
     );
-    if (before?.identity === identity) return before;
-    if (before !== undefined) return yield* Effect.fail(otherEvaluation(path, before.identity, identity));
+    if (before !== undefined && before.identity !== identity) {
+      return yield* Effect.fail(otherEvaluation(path, before.identity, identity));
+    }
+    if ((yield* leadHas(before !== undefined)) && before !== undefined) return before;
     const questions = questionsFor(data), tokens = tokensFor(data);
     const longest = Math.max(...questions.map(({ question: q }) => questionIds(tokenizer, q.prompt).length));
     return yield* Effect.scoped(Effect.gen(function* () {
@@ -220,8 +223,10 @@ export const evaluate = (
       const predictions = yield* fromEither(
         scenePredictions(stage.name, identity, answers, data.data, scenes),
       );
-      yield* writePredictions(predictionsPath(run.directory.path, stage.name), predictions);
-      yield* writeJson(path, result);
+      yield* onLead(Effect.andThen(
+        writePredictions(predictionsPath(run.directory.path, stage.name), predictions),
+        writeJson(path, result),
+      ));
       return result;
     }));
   });

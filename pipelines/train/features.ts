@@ -1,4 +1,5 @@
 /** Features of the frozen encoder: computed once per set, resolution and weights, kept on disk, gathered per batch. */
+import { alone, leadHas, onLead, type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type NdArray, ndarray } from "@chain-of-sight/core";
 import type { Device } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
@@ -52,28 +53,40 @@ const compute = (
   set: ImageSet,
   weights: VisionWeights,
   { side, tiles = 1, batch, label }: FeatureOptions,
-): Effect.Effect<readonly NdArray[], UploadError, Device> =>
+): Effect.Effect<readonly NdArray[], RanksError | UploadError, Device> =>
   Effect.scoped(Effect.gen(function* () {
     const { config: tower, levels } = weights.tower, cells = cellsOf(weights.tower, { side, tiles });
     const count = countAt(set, side), size = Math.min(batch, count);
     const encode = yield* openEncoder(weights, { side, tiles }, size);
     const row = cells * tower.width, out = levels.map(() => new Float32Array(count * row));
-    const report = yield* startProgress({ stage: label, total: count, unit: "images" });
-    for (let from = 0; from < count; from += size) {
-      const first = Math.min(from, count - size); // the last batch reaches back so that it is full
-      const got = yield* encode(pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)));
-      out.forEach((all, i) => all.set(got[i]!.data as Float32Array, first * row));
-      const done = Math.min(count, from + size);
-      yield* reportProgress(report, { step: done, done: done - from });
+    const { rank, size: ranks, allgather } = yield* theRanks;
+    const report = rank > 0
+      ? undefined
+      : yield* startProgress({ stage: label, total: count, unit: "images" });
+    // each rank encodes each `ranks`th batch; the last batch reaches back so that it is full
+    for (let begin = 0; begin < count; begin += size * ranks) {
+      const starts = Array.from({ length: ranks }, (_, r) => begin + r * size).filter((at) => at < count)
+        .map((at) => Math.min(at, count - size));
+      const first = starts[rank];
+      const got = first === undefined
+        ? undefined
+        : yield* encode(pixelsOf(set, side, Array.from({ length: size }, (_, i) => first + i)));
+      for (const [i, all] of out.entries()) {
+        const own = got === undefined ? new Float32Array(size * row) : got[i]!.data as Float32Array;
+        const each = yield* allgather(own);
+        starts.forEach((at, r) => all.set(each.subarray(r * size * row, (r + 1) * size * row), at * row));
+      }
+      const done = Math.min(count, begin + size * ranks);
+      if (report !== undefined) yield* reportProgress(report, { step: done, done: done - begin });
       yield* Effect.sleep(0);
     }
     return out.map((data) => ndarray("f32", [count, cells, tower.width], data));
   }));
 
 /** What computing features can fail with. */
-export type FeatureError = CheckpointError | DiskError | UploadError;
+export type FeatureError = CheckpointError | DiskError | RanksError | UploadError;
 
-/** Features of a set at one resolution, from the cache where they are. A damaged file is computed again. */
+/** Features of a set at one resolution, from the cache where they are, computed by all ranks where they are not. A damaged file is computed again. */
 export const featuresOf = (
   set: ImageSet,
   weights: VisionWeights,
@@ -94,12 +107,14 @@ export const featuresOf = (
         )
       ),
     );
-    if (found !== undefined && found.metadata.key === key) {
-      return setOf(levels.map((_, i) => found.tensors[nameOf(i)]!), key);
-    }
-    const made = yield* compute(set, weights, options);
-    yield* onDisk("make", options.cache, () => Deno.mkdir(options.cache, { recursive: true }));
-    yield* save(path, Object.fromEntries(made.map((t, i) => [nameOf(i), t])), { key });
+    const kept = found?.metadata.key === key ? found : undefined, done = yield* leadHas(kept !== undefined);
+    if (done && kept !== undefined) return setOf(levels.map((_, i) => kept.tensors[nameOf(i)]!), key);
+    // what rank 0 has and this rank does not see yet concerns no other
+    const made = yield* done ? alone(compute(set, weights, options)) : compute(set, weights, options);
+    yield* onLead(Effect.andThen(
+      onDisk("make", options.cache, () => Deno.mkdir(options.cache, { recursive: true })),
+      save(path, Object.fromEntries(made.map((t, i) => [nameOf(i), t])), { key }),
+    ));
     return setOf(made, key);
   });
 

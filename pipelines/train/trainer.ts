@@ -17,7 +17,7 @@ import {
   syncMetrics,
 } from "../runs/metrics.ts";
 import type { DiskError } from "../base/disk.ts";
-import { type RanksError, theRanks } from "../ranks/ranks.ts";
+import { alone, type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type LiveTail, openLiveTail } from "../runs/live.ts";
 import { openToSignals } from "../base/signals.ts";
 import { type ProgressReport, reportProgress, startProgress } from "../terminal/progress.ts";
@@ -207,12 +207,13 @@ const validate = <B, E, R>(run: Running<B, E, R>): Effect.Effect<void, TrainErro
     if (validation === undefined || loaded === undefined) return;
     if (!isDue(training, known) || run.history.validated >= known) return;
     const params = paramsNow(training, programs);
-    const record = yield* validationRecord(
+    // the others wait
+    const record = yield* alone(validationRecord(
       { stage: training.stage, validation },
       loaded.losses,
       params,
       known,
-    );
+    ));
     yield* Effect.uninterruptible(Effect.andThen(
       appendMetrics(run.log, [record]),
       Effect.suspend(() => {

@@ -5,7 +5,14 @@
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkAlike, oneRank, type Ranks, RanksError, theRanks } from "../../pipelines/ranks/ranks.ts";
+import {
+  checkAlike,
+  oneRank,
+  type Ranks,
+  RanksError,
+  spreadTexts,
+  theRanks,
+} from "../../pipelines/ranks/ranks.ts";
 import { addInTree, type Transport, treeSum } from "../../pipelines/ranks/reduce.ts";
 import { parameter, zerosInit } from "@chain-of-sight/core";
 import { type MoveGroup, shardFor } from "../../pipelines/train/shard.ts";
@@ -13,6 +20,7 @@ import { checkShares } from "../../pipelines/train/together.ts";
 import { TrainingError } from "../../pipelines/train/fault.ts";
 import { openMpi, ranksOf } from "../support/mpi.ts";
 import { property } from "../support/property.ts";
+import { contentOf } from "../support/store_content.ts";
 import type { Ask } from "../support/rank_worker.ts";
 import * as fc from "fast-check";
 
@@ -21,6 +29,8 @@ const folder = await Deno.makeTempDir({ prefix: "ranks" });
 test.after(() => Deno.remove(folder, { recursive: true }));
 
 const bits = (x: Float32Array) => [...new Uint32Array(Float32Array.from(x).buffer)];
+
+type Content = ReturnType<typeof contentOf>;
 
 /** Ranks of one process that meet in memory, round by round. */
 const inMemory = (size: number) => {
@@ -111,6 +121,30 @@ test("a rank that differs is named, with its machine and in what", () => {
   assert.match(String(error), /rank 2 on node7 with another device than rank 0.*: another; expected CPU/);
 });
 
+test("each rank makes its share of some things, and all get the texts of all in their order", async () => {
+  const transport = inMemory(2), made: number[][] = [[], []];
+  const whole = (of: Transport) => async (x: Float32Array) => {
+    const all = new Float32Array(2 * x.length);
+    await of.allgather(x, all);
+    return all;
+  };
+  const texts = await Promise.all([0, 1].map((rank) => {
+    const gathered = whole(transport(rank));
+    const ranks = sized(2, {
+      rank,
+      allgather: (x) => Effect.promise(() => gathered(x)),
+      // lengths of texts
+      gather: (text) =>
+        Effect.promise(async () => [...await gathered(Float32Array.of(Number(text)))].map(String)),
+    });
+    const make = (i: number) => Effect.sync(() => (made[rank]!.push(i), [`${i}: ä`, "x".repeat(i)]));
+    return Effect.runPromise(Effect.provideService(spreadTexts([0, 1, 2, 3, 4], make), theRanks, ranks));
+  }));
+  assert.equal(made, [[0, 2, 4], [1, 3]]);
+  const expected = [0, 1, 2, 3, 4].map((i) => [`${i}: ä`, "x".repeat(i)]);
+  assert.equal(texts, [expected, expected]);
+});
+
 if (openMpi) {
   const worker = new URL("../support/rank_worker.ts", import.meta.url).pathname;
   const train = (ranks: number, name: string, more: Partial<Ask> = {}) => {
@@ -167,6 +201,21 @@ if (openMpi) {
     );
     assert.is(last.out, whole.out, last.err);
     assert.equal(lines("mortal"), lines("whole"));
+  });
+
+  test("features, trainings and answers that two ranks share give the store of one process", async () => {
+    const script = new URL("../support/rank_experiment.ts", import.meta.url).pathname;
+    const [one, two] = await Promise.all(
+      [1, 2].map((ranks) => ranksOf(ranks, [script, `${folder}/all-${ranks}`])),
+    );
+    assert.is(one!.code, 0, one!.err);
+    assert.is(two!.code, 0, two!.err);
+    const [expected, found] = [1, 2].map((ranks) => contentOf(`${folder}/all-${ranks}-store`)) as [
+      Content,
+      Content,
+    ];
+    assert.equal([...found.keys()].toSorted(), [...expected.keys()].toSorted());
+    for (const [name, value] of expected) assert.equal(found.get(name), value, name);
   });
 
   test("ranks whose states drift apart are named before a checkpoint is written", async () => {

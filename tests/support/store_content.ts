@@ -8,7 +8,7 @@ export const jsonOf = (path: string): Json => JSON.parse(Deno.readTextFileSync(p
 export const contentOf = (store: string): ReadonlyMap<string, unknown> => {
   const content = new Map<string, unknown>();
   for (const { name } of Deno.readDirSync(store)) {
-    if (name === "slurm") continue; // tasks and logs of batch jobs
+    if (name === "slurm" || name === "cache") continue; // batch jobs, and what is known of files
     const folder = `${store}/${name}`, result = jsonOf(`${folder}/result.json`);
     const numbers = Object.entries(result.numbers as Json).filter(([key]) => !/seconds/i.test(key));
     content.set(`${name}/result`, { numbers, outcomes: result.outcomes, dataHash: result.dataHash });
