@@ -5,8 +5,9 @@ import * as E from "fp-ts/lib/Either.js";
 import * as t from "io-ts";
 import process from "node:process";
 import { decodeEither } from "../base/bridge.ts";
-import { type DiskError, onDisk, writeAll } from "../base/disk.ts";
+import { type DiskError, ifThere, onDisk, writeAll } from "../base/disk.ts";
 import { TaggedFault } from "../base/fault.ts";
+import { createLease, dropLease, jobLives, leasePath, readLease, slurmJob } from "./lease.ts";
 import { openOwn, readOwnText, WrongFile } from "../base/own_file.ts";
 
 /** Who holds a lock. */
@@ -17,6 +18,8 @@ export interface LockHolder {
   readonly host: string;
   /** When the lock was taken, ISO 8601. */
   readonly since: string;
+  /** Slurm's number of its job, where it is one. */
+  readonly job?: string;
 }
 
 /** A run directory that another process is using. */
@@ -35,7 +38,10 @@ export interface RunLock {
   readonly takenFrom: LockHolder | undefined;
 }
 
-const holderCodec = t.type({ pid: t.Int, host: t.string, since: t.string });
+const holderCodec = t.intersection([
+  t.type({ pid: t.Int, host: t.string, since: t.string }),
+  t.partial({ job: t.string }),
+]);
 
 const holderIn = (text: string): LockHolder | undefined => {
   try {
@@ -75,12 +81,35 @@ const busy = (path: string, holder: LockHolder | undefined): LockError =>
     op: `lock ${path}`,
     got: holder === undefined
       ? "a lock held by another process"
-      : `a lock held by process ${holder.pid} on ${holder.host} since ${holder.since}`,
+      : `a lock held by process ${holder.pid} on ${holder.host}${
+        holder.job === undefined ? "" : `, Slurm's job ${holder.job},`
+      } since ${holder.since}`,
     expected: "a run directory that no other process uses",
     hint: "wait for that process or end it, or give this run another directory",
     path,
     holder,
   });
+
+/** Takes the lease beside a lock whose file is locked; gives who holds it where that is another job. */
+const takeLease = async (path: string, holder: LockHolder): Promise<LockHolder | undefined> => {
+  const lease = leasePath(path), text = `${JSON.stringify(holder)}\n`;
+  for (;;) {
+    if (holder.job !== undefined && await createLease(lease, text)) return undefined;
+    const found = await readLease(lease, LOCK_BYTES);
+    if (found === undefined) {
+      if (holder.job === undefined) return undefined;
+      continue; // released meanwhile
+    }
+    const rival = holderIn(found.text);
+    // on one machine the system's lock excludes, and it was free
+    const lives = rival === undefined
+      ? found.isFresh
+      : rival.host !== holder.host && rival.job !== undefined && rival.job !== holder.job &&
+        await jobLives(rival.job);
+    if (lives) return rival ?? { ...holder, pid: 0, host: "another machine" };
+    await dropLease(lease);
+  }
+};
 
 interface Taken {
   readonly file: Deno.FsFile;
@@ -95,7 +124,13 @@ const take = async (path: string): Promise<Taken | LockError> => {
       file.close();
       return busy(path, before);
     }
-    const holder: LockHolder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString() };
+    const job = slurmJob(), own = job === undefined ? {} : { job };
+    const holder: LockHolder = { pid: Deno.pid, host: hostName(), since: new Date().toISOString(), ...own };
+    const rival = await takeLease(path, holder);
+    if (rival !== undefined) {
+      file.close();
+      return busy(path, rival);
+    }
     await rewrite(file, `${JSON.stringify(holder)}\n`);
     return { file, lock: { path, takenFrom: before } };
   } catch (cause) {
@@ -111,6 +146,8 @@ const take = async (path: string): Promise<Taken | LockError> => {
  * that the lock of a dead process is free to take and a process id used again cannot keep it. The file's text only
  * says who holds it. The file stays when the lock is released, emptied: removing it would let two processes lock two
  * files of one name.
+ *
+ * Jobs of Slurm hold a lease too (`lease.ts`), for mounts that keep locks of different machines apart.
  */
 export const acquireLock = (path: string): Effect.Effect<RunLock, DiskError | LockError, Scope.Scope> =>
   Effect.acquireRelease(
@@ -119,9 +156,10 @@ export const acquireLock = (path: string): Effect.Effect<RunLock, DiskError | Lo
       (taken): Effect.Effect<Taken, LockError> =>
         taken instanceof LockError ? Effect.fail(taken) : Effect.succeed(taken),
     ),
-    ({ file }) =>
+    ({ file, lock }) =>
       Effect.promise(async () => {
         await file.truncate(0).catch(() => undefined); // a full disk must not keep the lock
+        if (slurmJob() !== undefined) await ifThere(Deno.remove(leasePath(lock.path))).catch(() => undefined);
         file.close();
       }),
   ).pipe(Effect.map(({ lock }) => lock));
