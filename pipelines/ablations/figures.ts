@@ -6,7 +6,9 @@ import { timeScoreChart } from "../figures/time_score.ts";
 import { type DiskError, onDisk } from "../base/disk.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 import type { MetricInfo } from "../engine/outcomes.ts";
+import type { Interval } from "../base/bootstrap.ts";
 import { own } from "../base/fields.ts";
+import { tellsApart } from "./summary_text.ts";
 import { tokensOf } from "./table.ts";
 import type { AblationSummary, ArmSummary } from "./summary_types.ts";
 
@@ -21,6 +23,8 @@ const TITLES: Readonly<Record<string, string>> = { pretrain: "Pre-training", fin
 /** A stage as figures title it. */
 export const stageTitle = (stage: string): string => own(TITLES, stage) ?? stage;
 
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A score against relative time of the first training, its FLOPs where arms are not timed side by side, every arm a point with its interval. */
 export const timeFigure = (
   { arms, baseline, seeds }: AblationSummary,
@@ -30,7 +34,7 @@ export const timeFigure = (
     : "predicted",
 ): Figure =>
   timeScoreChart({
-    title: `${metric.label} against pre-training ${by === "measured" ? "time" : "FLOPs"}`,
+    title: `${capitalised(metric.label)} against pre-training ${by === "measured" ? "time" : "FLOPs"}`,
     subtitle: `means over ${seeds.length} seeds, 95 % intervals over seeds and scenes; ${baseline} = 1, ` +
       (by === "measured" ? "side by side" : "by FLOPs"),
     ...(by === "measured" ? {} : { xLabel: "FLOPs of pre-training relative to the baseline (×)" }),
@@ -45,7 +49,17 @@ export const timeFigure = (
       };
     }),
     yLabel: `${metric.label} (%)`,
+    ...(arms.every(({ scores }) => isShare(scores[metric.name]!)) ? { yRange: [0, 100] as const } : {}),
   });
+
+const isShare = ({ low, high }: Interval): boolean => low >= 0 && high <= 1;
+
+/** A score against pre-training by file name, of every score in which arms differ. */
+export const timeFigures = (summary: AblationSummary): readonly (readonly [string, Figure])[] =>
+  summary.metrics.filter(({ name }) => tellsApart(summary, name)).map((metric) => [
+    `time-${metric.name}`,
+    timeFigure(summary, metric),
+  ]);
 
 /** Losses of the first seed of every arm by stage, from the metrics in the store. */
 export const lossFigure = (
@@ -73,14 +87,12 @@ export const lossFigure = (
     return lossChart({ title: "Loss by stage", subtitle: "first seed", curves, smoothing: 0.8 });
   });
 
-/** All figures by file name: `loss`, and `time-<metric>` of every metric. */
+/** All figures by file name: `loss`, and `time-<metric>` of every metric in which arms differ. */
 export const figuresOf = (
   summary: AblationSummary,
   store: string,
 ): Effect.Effect<Readonly<Record<string, Figure>>, DiskError> =>
   summary.arms.length === 0 ? Effect.succeed({}) : Effect.map(lossFigure(summary, store), (loss) => ({
     loss,
-    ...Object.fromEntries(
-      summary.metrics.map((metric) => [`time-${metric.name}`, timeFigure(summary, metric)]),
-    ),
+    ...Object.fromEntries(timeFigures(summary)),
   }));

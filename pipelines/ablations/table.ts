@@ -94,20 +94,6 @@ export const warningOf = ({ preset }: Pick<AblationSummary, "preset">): string |
     ? "The preset smoke trains a few steps and learns nothing: its numbers say nothing about the arms."
     : undefined;
 
-const textOf = ({ title, columns, rows }: SummaryTable): string =>
+/** A table with its title, as text. */
+export const textOf = ({ title, columns, rows }: SummaryTable): string =>
   `${title}\n${table(columns.map((name, i) => ({ name, align: i === 0 ? "left" : "right" })), rows)}`;
-
-/** All tables, and what failed, as text. */
-export const summaryText = (summary: AblationSummary): string => {
-  const { arms, metrics, failures } = summary, warning = warningOf(summary);
-  const controlled = arms.some(({ controls }) =>
-    Object.values(controls).some((of) => Object.keys(of).length > 0)
-  );
-  return [
-    ...(warning === undefined ? [] : [warning]),
-    textOf(tableOf(summary)),
-    ...(arms.length > 1 && metrics.length > 0 ? [textOf(differencesOf(summary))] : []),
-    ...(controlled ? [textOf(controlsOf(summary))] : []),
-    ...failures.map(({ label, reason }) => `not done: ${label}: ${reason}`),
-  ].join("\n\n");
-};

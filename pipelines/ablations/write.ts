@@ -7,7 +7,8 @@ import { alsoNamed } from "../runs/second_name.ts";
 import { writeJson } from "../runs/run_directory.ts";
 import { figuresOf } from "./figures.ts";
 import { readAblation, type StoredError, summaryOfStored } from "./summary.ts";
-import { differencesOf, lastOf, type SummaryTable, summaryText, tableOf } from "./table.ts";
+import { summaryText } from "./summary_text.ts";
+import { differencesOf, lastOf, type SummaryTable, tableOf } from "./table.ts";
 import type { AblationSummary } from "./summary_types.ts";
 
 const bytes = (text: string): readonly Uint8Array[] => [new TextEncoder().encode(text)];

@@ -9,7 +9,7 @@ import { AblationError } from "../ablations/fault.ts";
 import { DEFAULT_STORE } from "../ablations/commands.ts";
 import { type AblationConfig, experimentOf, familyNames } from "../ablations/config.ts";
 import { presets } from "../ablations/presets.ts";
-import { summaryText } from "../ablations/table.ts";
+import { summaryText } from "../ablations/summary_text.ts";
 import { type DecodeError, fromEither } from "../base/bridge.ts";
 import { existing } from "../base/disk.ts";
 import { type PresetName, presetNames } from "../configs/preset.ts";

@@ -34,7 +34,9 @@ export const command = Command.make(
       const report = yield* writeReportPage(path, page);
       if (!ablation && Option.isNone(out)) yield* writeFigures(`${path}/figures`, report);
       print(
-        json ? JSON.stringify(reportData(report), null, 2) : report.tables.map(tableText).join("\n\n"),
+        json
+          ? JSON.stringify(reportData(report), null, 2)
+          : [report.headline ?? report.about, ...report.tables.map(tableText)].join("\n\n"),
       );
       notice(page);
     }),

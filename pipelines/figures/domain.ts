@@ -3,11 +3,13 @@
 /**
  * The range of values with room at both ends; values that are not finite do not count. Of values that lie closer than
  * `least`, or of one, the range is that wide around them, so that what does not differ does not look as if it did.
+ * Nothing beyond `bounds` is in it.
  */
 export const paddedDomain = (
   values: readonly number[],
   least: number,
   share = 0.08,
+  [floor, ceiling]: readonly [number, number] = [-Infinity, Infinity],
 ): readonly [number, number] => {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, least];
@@ -15,5 +17,8 @@ export const paddedDomain = (
     high = Math.max(...finite),
     lacking = Math.max(0, least - (high - low)) / 2;
   const room = share * Math.max(high - low, least);
-  return [low - lacking - room, high + lacking + room];
+  return [
+    Math.max(Math.min(floor, low), low - lacking - room),
+    Math.min(Math.max(ceiling, high), high + lacking + room),
+  ];
 };

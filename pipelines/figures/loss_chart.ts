@@ -1,5 +1,6 @@
 /** Loss curves of several arms, one panel a stage. */
 import * as Plot from "@observablehq/plot";
+import { slotsOf } from "./arm_colours.ts";
 import { textWidth } from "./font.ts";
 import { frameSvg, type Panel } from "./frame.ts";
 import { axisLabel, colourOf, type Figure, figureOf, lineLegend, plotSvg, strokeOf } from "./plot.ts";
@@ -136,7 +137,7 @@ export interface PanelData {
 interface PanelOptions {
   readonly stage: string;
   readonly curves: readonly LossCurve[];
-  readonly arms: readonly string[];
+  readonly slotOf: (arm: string) => number;
   readonly smoothing: number;
   readonly xLabel: string;
   readonly yLabel: string;
@@ -158,7 +159,7 @@ const panelOf = (o: PanelOptions): Panel => {
   const domain = lossDomain(inRange, o.log);
   const drawable = (y: number | undefined): number => y !== undefined && (!o.log || y > 0) ? y : NaN;
   const marks = mine.flatMap((curve): Plot.Markish[] => {
-    const arm = o.arms.indexOf(curve.arm), raw = curve.points.map((p) => p.loss);
+    const arm = o.slotOf(curve.arm), raw = curve.points.map((p) => p.loss);
     const smoothed = smooth(raw, o.smoothing);
     const points = curve.points.map((p, i) => ({
       x: p.x,
@@ -217,7 +218,7 @@ const panelOf = (o: PanelOptions): Panel => {
     log: o.log,
     curves: inRange.map(({ arm, points }) => ({
       name: arm,
-      colour: colourOf(o.arms.indexOf(arm)),
+      colour: colourOf(o.slotOf(arm)),
       points: points.map(({ x, loss }) => [x, Number(loss.toPrecision(5))]),
     })),
   };
@@ -230,7 +231,9 @@ const NARROWEST = 280;
 /** Draws smoothed loss curves over the faint raw ones: a panel for each stage, a colour and dash for each arm. */
 export const lossChart = (chart: LossChart): Figure => {
   const stages = distinct(chart.curves.map((curve) => curve.stage));
-  const shown = distinct(chart.curves.map((curve) => curve.arm)), arms = chart.arms ?? shown;
+  const shown = distinct(chart.curves.map((curve) => curve.arm)),
+    arms = chart.arms ?? shown,
+    slots = slotsOf(arms);
   const smoothing = chart.smoothing ?? 0.9, width = chart.width ?? 880;
   const most = Math.max(1, Math.floor(width / NARROWEST)), rows = Math.ceil(stages.length / most);
   const columns = Math.max(1, Math.ceil(stages.length / rows));
@@ -238,7 +241,7 @@ export const lossChart = (chart: LossChart): Figure => {
     panelOf({
       stage,
       curves: chart.curves,
-      arms,
+      slotOf: (arm) => slots[arms.indexOf(arm)]!,
       smoothing,
       xLabel: chart.xLabel ?? "Optimiser steps",
       yLabel: chart.yLabel ?? "Loss (nats per token)",
@@ -256,7 +259,7 @@ export const lossChart = (chart: LossChart): Figure => {
   return figureOf(frameSvg({
     title: chart.title,
     subtitle: chart.subtitle ?? note,
-    legend: lineLegend(arms).filter(({ name }) => shown.includes(name)),
+    legend: lineLegend(arms, slots).filter(({ name }) => shown.includes(name)),
     panels,
     columns,
   }));

@@ -45,9 +45,12 @@ export const strokeOf = (i: number): { readonly stroke: string; readonly strokeD
   ...(dashOf(i) === "" ? {} : { strokeDasharray: dashOf(i) }),
 });
 
-/** The legend of arms that are drawn as lines, by their names. */
-export const lineLegend = (names: readonly string[]): readonly LegendEntry[] =>
-  names.map((name, i) => ({ name, colour: colourOf(i), dash: dashOf(i) }));
+/** The legend of what is drawn as lines, by their names; `slots` are their places in the palette. */
+export const lineLegend = (
+  names: readonly string[],
+  slots: readonly number[] = names.map((_, i) => i),
+): readonly LegendEntry[] =>
+  names.map((name, i) => ({ name, colour: colourOf(slots[i]!), dash: dashOf(slots[i]!) }));
 
 /** An axis with a label, or none, in its middle, `labelOffset` pixels away. */
 export const axisLabel = (label: string | null, labelOffset: number) =>

@@ -1,5 +1,6 @@
 /** Score against relative pre-training time: one labelled point with its interval for each arm. */
 import * as Plot from "@observablehq/plot";
+import { slotsOf } from "./arm_colours.ts";
 import { paddedDomain } from "./domain.ts";
 import { escapeXml, textWidth } from "./font.ts";
 import { frameSvg } from "./frame.ts";
@@ -34,6 +35,8 @@ export interface TimeScoreChart {
   readonly xLabel?: string;
   /** Label of the y axis, with its unit. */
   readonly yLabel?: string;
+  /** What scores can be; the axis shows nothing beyond. */
+  readonly yRange?: readonly [number, number];
   /** Width, pixels. */
   readonly width?: number;
   /** Height, pixels. */
@@ -70,8 +73,9 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   const width = chart.width ?? 720;
   const height = chart.height ?? 440;
   const groups = [...new Set(points.map((p) => p.group ?? p.label))];
-  const colour = (p: TimeScorePoint): string => colourOf(groups.indexOf(p.group ?? p.label));
-  const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), LEAST, 0.1);
+  const slots = slotsOf(groups);
+  const colour = (p: TimeScorePoint): string => colourOf(slots[groups.indexOf(p.group ?? p.label)]!);
+  const yDomain = paddedDomain(points.flatMap((p) => [p.low, p.score, p.high]), LEAST, 0.1, chart.yRange);
   const xDomain = [0, Math.max(1, ...points.map((p) => p.time).filter(Number.isFinite)) * 1.08] as const;
   const xRange = [MARGIN.left, width - MARGIN.right] as const;
   const yRange = [height - MARGIN.bottom, MARGIN.top] as const;
@@ -132,7 +136,7 @@ export const timeScoreChart = (chart: TimeScoreChart): Figure => {
   return figureOf(frameSvg({
     title: chart.title,
     subtitle: chart.subtitle,
-    legend: grouped ? groups.map((name, i) => ({ name, colour: colourOf(i) })) : [],
+    legend: grouped ? groups.map((name, i) => ({ name, colour: colourOf(slots[i]!) })) : [],
     panels: [{ svg: `${drawn}${leaders(places, boxes)}${labels}`, width, height }],
   }));
 };

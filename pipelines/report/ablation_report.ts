@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect";
 import type { DecodeError } from "../base/bridge.ts";
 import { type AblationSummary, type Origin, summaryCodec } from "../ablations/summary_types.ts";
 import type { Figure } from "../figures/plot.ts";
-import { figuresOf, timeFigure } from "../ablations/figures.ts";
-import { lastOf, measuredText, warningOf } from "../ablations/table.ts";
+import { figuresOf, timeFigures } from "../ablations/figures.ts";
+import { headlineOf } from "../ablations/summary_text.ts";
+import { lastOf, tokensOf } from "../ablations/table.ts";
 import { type AblationRecord, recordCodec, storeFrom } from "../engine/ablation_record.ts";
 import type { MetricsError } from "../runs/metrics.ts";
 import type { Json } from "../base/hash.ts";
@@ -21,7 +22,7 @@ import type {
   Source,
 } from "./document.ts";
 import { readSamples } from "./run_files.ts";
-import { sourceOf } from "./run_report.ts";
+import { remade, sourceOf } from "./run_report.ts";
 
 type Arm = AblationSummary["arms"][number];
 
@@ -43,18 +44,16 @@ const short = (value: number): number => Number(value.toPrecision(3));
 const trainingsOf = ({ arms }: AblationSummary): readonly string[] => Object.keys(arms[0]?.tokens ?? {});
 
 const armTable = (summary: AblationSummary): ReportTable => {
-  const { arms, metrics, seeds } = summary, trainings = trainingsOf(summary);
+  const { arms, metrics, seeds } = summary;
   return {
     title: "Arms",
     note:
-      `Per cent, means over ${seeds.length} ${
-        seeds.length === 1 ? "seed" : "seeds"
-      } with 95 % intervals of seeds ` +
-      "and scenes drawn again. Steps of the first training relative to the baseline's: timed side by side, by FLOPs, " +
-      "and as the paper reports it for its row.",
+      `Per cent, means over ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"} with 95 % bootstrap ` +
+      "intervals over seeds and scenes. Cost of a pre-training step relative to the baseline's: timed side by side, by " +
+      "FLOPs, and as the paper reports it for its row.",
     columns: [
       "arm",
-      ...trainings.map((stage) => `${stage} tokens`),
+      "tokens",
       "time (×)",
       "by FLOPs (×)",
       "paper (×)",
@@ -63,8 +62,8 @@ const armTable = (summary: AblationSummary): ReportTable => {
     rows: arms.map((arm): ReportRow => ({
       values: [
         arm.name,
-        ...trainings.map((stage) => arm.tokens[stage]),
-        measuredText(arm),
+        tokensOf(arm, " → "),
+        arm.time.measured === undefined ? undefined : { ...arm.time.measured, scale: 1 },
         short(arm.time.predicted),
         arm.paper[0]?.relativeTime ?? undefined,
         ...metrics.map(({ name }) => per(arm.scores[name])),
@@ -76,8 +75,7 @@ const armTable = (summary: AblationSummary): ReportTable => {
 
 const differenceTable = ({ arms, metrics, baseline }: AblationSummary): ReportTable => ({
   title: `Differences from ${baseline}`,
-  note:
-    "Points of per cent, paired: the same seeds on the same scenes. An interval that holds 0 decides nothing.",
+  note: "Percentage points, paired by seed and scene. Intervals that contain 0 are inconclusive.",
   columns: ["arm", ...metrics.map(({ label }) => label)],
   rows: arms.filter(({ name }) => name !== baseline).map((arm) => ({
     values: [arm.name, ...metrics.map(({ name }) => per(arm.difference[name]))],
@@ -89,7 +87,7 @@ const seedTable = (summary: AblationSummary): ReportTable => {
   const { arms, metrics } = summary, trainings = trainingsOf(summary);
   return {
     title: "Seeds",
-    note: "One line an arm and seed; losses are means over the last tenth of the steps, scores per cent.",
+    note: "One row per arm and seed; losses are means over the last tenth of the steps, scores per cent.",
     columns: [
       "arm",
       "seed",
@@ -129,7 +127,8 @@ const sourcesOf = (
 ): readonly Source[] => {
   const labels = new Map(jobs.map(({ artefact, label }) => [artefact, label]));
   return originsIn(summary).map(({ artefact, configHash, dataHash, command }) => {
-    const { codeVersion, device, finished } = manifests.get(artefact) ?? { ...summary, finished: undefined };
+    const { codeVersion, commit, device, finished } = manifests.get(artefact) ??
+      { ...summary, commit: undefined, finished: undefined };
     return {
       id: artefact,
       run: labels.get(artefact) ?? artefact,
@@ -137,6 +136,7 @@ const sourcesOf = (
       configHash,
       dataHash,
       codeVersion,
+      commit,
       device,
       ...(finished === undefined ? {} : { finished }),
       command,
@@ -149,7 +149,7 @@ const captions = (summary: AblationSummary): Readonly<Record<string, string>> =>
   ...Object.fromEntries(
     summary.metrics.map(({ name, label }) => [
       `time-${name}`,
-      `What is paid in pre-training, and what is scored after fine-tuning: ${label}.`,
+      `${label} after fine-tuning against the cost of pre-training, with 95 % intervals. Further left is cheaper.`,
     ]),
   ),
 });
@@ -163,11 +163,7 @@ const drawn = (
     figuresOf(summary, store),
     (error) =>
       error._tag === "DiskError" && error.code === "ENOENT"
-        ? Effect.succeed(
-          Object.fromEntries(
-            summary.metrics.map((metric) => [`time-${metric.name}`, timeFigure(summary, metric)]),
-          ),
-        )
+        ? Effect.succeed(Object.fromEntries(timeFigures(summary)))
         : Effect.fail(error),
   );
 
@@ -188,8 +184,7 @@ export const ablationReport = (
         manifests.set(artefact, yield* readManifest(`${store}/${artefact}`));
       }
     }
-    const warning = warningOf(summary),
-      sources = sourcesOf(summary, record, manifests),
+    const sources = sourcesOf(summary, record, manifests),
       samples: ReportSample[] = [];
     for (const { name, seeds: [first] } of summary.arms.slice(0, SHEETS)) {
       if (first === undefined || !manifests.has(lastOf(first.origin).artefact)) continue;
@@ -199,11 +194,12 @@ export const ablationReport = (
     return {
       title: summary.name,
       about:
-        `${warning === undefined ? "" : `${warning} `}${summary.arms.length} arms, seeds ${
+        `${summary.arms.length} arms, ${summary.seeds.length === 1 ? "seed" : "seeds"} ${
           summary.seeds.join(", ")
         }, on ${summary.device}` +
-        (summary.workers > 1 ? `, ${summary.workers} jobs at a time` : "") +
-        `. Made by: ${summary.command}`,
+        (summary.workers > 1 ? `, ${summary.workers} jobs at a time` : ""),
+      headline: headlineOf(summary),
+      command: remade(manifest.commit, summary.command),
       tables: [
         armTable(summary),
         ...(summary.metrics.length > 0 ? [differenceTable(summary)] : []),

@@ -17,6 +17,8 @@ export interface Source {
   readonly dataHash: string;
   /** Version of the code. */
   readonly codeVersion: string;
+  /** Commit of the code; nothing where it is not known. */
+  readonly commit?: string | undefined;
   /** The device, in words. */
   readonly device: string;
   /** When it ended, ISO 8601; nothing for one that did not. */
@@ -86,8 +88,12 @@ export interface ReportConfig {
 export interface ReportDocument {
   /** Title. */
   readonly title: string;
+  /** What was found, in a sentence. */
+  readonly headline?: string | undefined;
   /** One line under it. */
   readonly about: string;
+  /** The command lines that make it again. */
+  readonly command: string;
   /** Tables in order. */
   readonly tables: readonly ReportTable[];
   /** Figures in order. */

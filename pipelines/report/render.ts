@@ -12,13 +12,14 @@ const digits = (value: number): string =>
 
 const isRanged = (value: Value): value is Ranged => typeof value === "object";
 
-const fixed = (value: number): string => Number.isFinite(value) ? value.toFixed(1) : String(value);
+const fixed = (value: number, scale: number): string =>
+  Number.isFinite(value) ? (value * scale).toFixed(scale === 1 ? 2 : 1) : String(value);
 
 /** One value as HTML; the interval stands smaller behind its number. */
 export const valueHtml = (value: Value): Html =>
   isRanged(value)
-    ? html`${fixed(value.value * value.scale)} <span class="range">[${fixed(value.low * value.scale)}, ${
-      fixed(value.high * value.scale)
+    ? html`${fixed(value.value, value.scale)} <span class="range">[${fixed(value.low, value.scale)}, ${
+      fixed(value.high, value.scale)
     }]</span>`
     : html`${typeof value === "number" ? digits(value) : value}`;
 
@@ -33,14 +34,16 @@ export const tableHtml = (table: ReportTable, cite: (sources: readonly string[])
   const kind = (i: number): string => numeric[i] ? "number" : "text";
   return html`
     <div class="scroll">
-      <table>
+      <table class="cards">
         <thead>
           <tr>${table.columns.map((name, i) => html`<th scope="col" class="${kind(i)}">${name}</th>`)}</tr>
         </thead>
         <tbody>${table.rows.map(({ values, sources }) =>
           html`<tr>${
             values.map((value, i) =>
-              html`<td class="${kind(i)}">${valueHtml(value)}${i === 0 ? cite(sources) : ""}</td>`
+              html`<td class="${kind(i)}" data-label="${table.columns[i]}">${valueHtml(value)}${
+                i === 0 ? cite(sources) : ""
+              }</td>`
             )
           }</tr>`
         )}</tbody>
@@ -63,7 +66,9 @@ const sourceHtml = (source: Source, number: number): Html =>
       <dt>data hash</dt>
       <dd><code>${source.dataHash}</code></dd>
       <dt>code</dt>
-      <dd>${source.codeVersion}, on ${source.device}</dd>
+      <dd>${source.codeVersion}${source.commit !== undefined && html`
+        at <code>${source.commit}</code>
+      `}, on ${source.device}</dd>
       <dt>finished</dt>
       <dd>${source.finished ?? "not yet"}</dd>
     </dl>
@@ -100,8 +105,12 @@ const sourceTable = (sources: readonly Source[]): Html =>
   `;
 
 /** What the embedded JSON of a report holds: everything but images and drawings. */
-export const reportData = ({ title, about, tables, sources, configs }: ReportDocument): unknown => ({
+export const reportData = (
+  { title, headline, about, command, tables, sources, configs }: ReportDocument,
+): unknown => ({
   title,
+  headline,
+  command,
   about,
   tables,
   sources,
@@ -122,7 +131,8 @@ export const reportPage = (report: ReportDocument): string => {
   const numbers = new Map(report.sources.map(({ id }, i) => [id, i + 1]));
   const cite = (ids: readonly string[]): Content => {
     const found = ids.map((id) => numbers.get(id)).filter((n) => n !== undefined);
-    return found.length === 0 ? "" : html`
+    // on a page of one source every row would say the same
+    return found.length === 0 || report.sources.length === 1 ? "" : html`
       <sup class="small">${spans(found).map(([from, to]) =>
         html`<a href="#source-${from}">[${from === to ? from : `${from}–${to}`}]</a>`
       )}</sup>
@@ -139,14 +149,15 @@ export const reportPage = (report: ReportDocument): string => {
           <style>${trusted(style)}</style>
         </head>
         <body><main>
-      <header><h1>${report.title}</h1><p class="soft">${report.about}</p></header>
+      <header><h1>${report.title}</h1>${report.headline !== undefined &&
+        html`<p class="headline">${report.headline}</p>`}<p class="soft">${report.about}</p></header>
       ${report.tables.map((table) =>
         html`<section><h2>${table.title}</h2>
 ${tableHtml(table, cite)}
 <p class="soft small">${table.note}</p></section>`
       )}
       ${report.figures.length > 0 &&
-        html`<section><h2>Figures</h2>${
+        html`<section class="figures"><h2>Figures</h2>${
           report.figures.map(({ figure, caption, sources }) =>
             html`<figure>${trusted(figure.svg)}<figcaption>${caption}${cite(sources)}</figcaption></figure>`
           )
@@ -157,6 +168,7 @@ ${tableHtml(table, cite)}
             html`<figure><img alt="${`Images with questions and answers of ${title}`}" src="data:image/png;base64,${png.toBase64()}"><figcaption>${title}</figcaption></figure>`
           )
         }</section>`}
+      <section><h2>Reproduce</h2><pre>${report.command}</pre></section>
       <section><h2>Where the numbers come from</h2>
       ${report.sources.length > 3
         ? sourceTable(report.sources)

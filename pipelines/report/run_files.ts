@@ -8,6 +8,7 @@ import type { Manifest } from "../runs/manifest.ts";
 import type { MetricRecord } from "../runs/metrics.ts";
 import { IMAGE_BYTES, readOwnBytes } from "../base/own_file.ts";
 import { readJson, readManifest, type RunError } from "../runs/run_directory.ts";
+import { scoresOfResult } from "../runs/run_scores.ts";
 import { follow, noSeries } from "../runs/tail.ts";
 
 /** A number that a stage found. */
@@ -63,7 +64,11 @@ export const readRunFiles = (path: string): Effect.Effect<RunFiles, DecodeError 
     const { stages: found } = (yield* existing(`${path}/summary.json`))
       ? yield* readJson(`${path}/summary.json`, summaryType)
       : { stages: {} };
-    const numbers = Object.entries(found).flatMap(([stage, of]) =>
+    const result = (yield* existing(`${path}/result.json`))
+      ? yield* readJson(`${path}/result.json`, t.unknown)
+      : {};
+    const own = { [manifest.stages[0]?.name ?? manifest.name]: scoresOfResult(result).scores };
+    const numbers = Object.entries({ ...found, ...own }).flatMap(([stage, of]) =>
       Object.entries(of).map(([name, value]) => ({ stage, name, value }))
     );
     return {

@@ -9,12 +9,23 @@ import { thinned } from "./curves.ts";
 import type { ReportDocument, ReportFigure, ReportTable, Source } from "./document.ts";
 import { median } from "../base/quantile.ts";
 import type { RunFiles } from "./run_files.ts";
+import { mainScores } from "../runs/run_scores.ts";
 
-/** The command that makes a run again: of an experiment, whose configuration a report has in full, or of an ablation. */
-export const commandOf = ({ config }: Pick<Manifest, "config">): string =>
+/** The device of a manifest as `--device` takes it. */
+const deviceFlag = (device: string): string => device.startsWith("CPU") ? "cpu" : "webgpu";
+
+/**
+ * The command that makes a run again on the same kind of device: of an experiment, whose configuration a report has in
+ * full with everything that was overridden, or of an ablation.
+ */
+export const commandOf = ({ config, device }: Pick<Manifest, "config" | "device">): string =>
   typeof config === "object" && config !== null && "stages" in config && "model" in config
-    ? "deno task cos train run.json"
-    : "deno task cos ablate";
+    ? `deno task cos train run.json --device ${deviceFlag(device)}`
+    : `deno task cos ablate --device ${deviceFlag(device)}`;
+
+/** Command lines that make a result again: the commit is checked out where it is known. */
+export const remade = (commit: string | undefined, command: string): string =>
+  commit === undefined || commit === "unknown" ? command : `git checkout ${commit}\n${command}`;
 
 /** A run as a source of numbers. */
 export const sourceOf = (
@@ -29,6 +40,7 @@ export const sourceOf = (
   configHash: manifest.configHash,
   dataHash: manifest.dataHash,
   codeVersion: manifest.codeVersion,
+  commit: manifest.commit,
   device: manifest.device,
   ...(manifest.finished === undefined ? {} : { finished: manifest.finished }),
   command,
@@ -60,14 +72,14 @@ const stageTable = (
   id: string,
 ): ReportTable => ({
   title: "Stages",
-  note: "Seconds of a step are the median; the loss is that of the last step." +
+  note: "s/step is the median; the loss is that of the last step." +
     (stages.length > STAGES ? ` The first ${STAGES} of ${stages.length} stages.` : ""),
   columns: [
     "stage",
     "status",
     "steps",
     "last loss",
-    "seconds of a step",
+    "s/step",
     "device memory (MB)",
     "began",
     "ended",
@@ -118,15 +130,42 @@ const figuresOf = ({ metrics }: RunFiles, id: string): readonly ReportFigure[] =
   }];
 };
 
+const minute = (time: string): string => time.slice(0, 16).replace("T", " ");
+
+/** The main scores of a run, or the last loss of its latest training. */
+const headlineOf = ({ numbers, metrics }: RunFiles): string | undefined => {
+  const scores = mainScores.flatMap((name) => numbers.filter((number) => number.name === name));
+  if (scores.length > 0) {
+    return `${
+      scores.map(({ name, value }) => `${scoreLabels[name] ?? name} ${(100 * value).toFixed(1)} %`).join(", ")
+    }.`;
+  }
+  const [stage, records] =
+    Object.entries(metrics).findLast(([, records]) => last(records, "loss") !== undefined) ?? [];
+  return stage === undefined || records === undefined
+    ? undefined
+    : `${stage}: loss ${last(records, "loss")!.toPrecision(4)} after ${last(records, "step")} steps.`;
+};
+
+const scoreLabels: Readonly<Record<string, string>> = {
+  presenceF1: "presence F1",
+  countAccuracy: "counts",
+  referAccuracy: "places at IoU 0.5",
+};
+
 /** The report of a run. */
 export const runReport = (run: RunFiles): ReportDocument => {
   const { manifest } = run, id = manifest.name;
   const done = manifest.stages.filter((stage) => stage.status === "done").length;
   return {
     title: manifest.name,
+    headline: headlineOf(run),
     about:
-      `${done} of ${manifest.stages.length} stages done, on ${manifest.device}; begun ${manifest.started}` +
-      (manifest.finished === undefined ? "" : `, finished ${manifest.finished}`),
+      `${done} of ${manifest.stages.length} stages done, on ${manifest.device}; began ${
+        minute(manifest.started)
+      }` +
+      (manifest.finished === undefined ? "" : `, finished ${minute(manifest.finished)}`) + " UTC",
+    command: remade(manifest.commit, commandOf(manifest)),
     tables: [
       stageTable(manifest.stages, run.metrics, id),
       ...(run.numbers.length === 0 ? [] : [numberTable(run, id)]),

@@ -20,7 +20,9 @@ th { text-align: left; font-weight: 600; color: var(--soft); vertical-align: bot
 th, td { padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); }
 td:first-child { white-space: nowrap; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-td .range { color: var(--soft); font-size: 12px; }
+td .range { color: var(--soft); font-size: 12px; white-space: nowrap; }
+.figures { display: grid; grid-template-columns: 1fr 1fr; gap: 0 16px; } .figures > :is(h2, figure:nth-of-type(1)) { grid-column: 1 / -1; }
+table.cards td .range { display: block; } .headline { font-size: 17px; margin: 8px 0; max-width: 62em; }
 sup a { text-decoration: none; margin-left: 2px; }
 code, pre { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace; font-size: 12.5px; }
 code { overflow-wrap: anywhere; }
@@ -38,6 +40,17 @@ figure svg circle[stroke="white"] { stroke: var(--card); }
 summary { cursor: pointer; } details { margin: 6px 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 6px 0 14px; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 760px) {
+  .figures { display: block; }
+  main { padding: 18px 12px 40px; } h1, h2, p, dd { overflow-wrap: anywhere; }
+  table.cards thead { display: none; }
+  table.cards tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 4px 10px;
+    padding: 8px 0; border-bottom: 1px solid var(--line); }
+  table.cards td { display: block; border: 0; padding: 0; text-align: left; overflow-wrap: anywhere; white-space: normal; }
+  table.cards td:first-child { grid-column: 1 / -1; font-weight: 600; } table.cards td:empty { display: none; }
+  table.cards td:not(:first-child)::before { content: attr(data-label); display: block; color: var(--soft); font-size: 11px; }
+  figure { overflow-x: auto; padding: 2px; } figure > svg { min-width: 620px; } dl { grid-template-columns: 1fr; }
+}
 @media print {
   :root { color-scheme: light; }
   body { font-size: 11px; } main { max-width: none; padding: 0; }

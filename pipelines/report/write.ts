@@ -23,7 +23,7 @@ export const readReport = (path: string): Effect.Effect<ReportDocument, ReportEr
 
 const cellOf = (value: Value): Cell => {
   if (typeof value === "object") {
-    const at = (x: number): string => (x * value.scale).toFixed(1);
+    const at = (x: number): string => (x * value.scale).toFixed(value.scale === 1 ? 2 : 1);
     return `${at(value.value)} [${at(value.low)}, ${at(value.high)}]`;
   }
   return typeof value === "number" ? Number(value.toPrecision(4)) : value;

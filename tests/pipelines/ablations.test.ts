@@ -39,7 +39,8 @@ import {
   type ArmSummary,
   summaryCodec,
 } from "../../pipelines/ablations/summary_types.ts";
-import { differencesOf, summaryText, tableOf } from "../../pipelines/ablations/table.ts";
+import { summaryText } from "../../pipelines/ablations/summary_text.ts";
+import { differencesOf, tableOf } from "../../pipelines/ablations/table.ts";
 import { workOf } from "../../pipelines/engine/work.ts";
 import { mainRows } from "../../pipelines/configs/main_rows.ts";
 import { scalingRows } from "../../pipelines/configs/scaling_rows.ts";

@@ -13,6 +13,9 @@ import {
   smooth,
   stepTicks,
 } from "../../pipelines/figures/loss_chart.ts";
+import { slotsOf } from "../../pipelines/figures/arm_colours.ts";
+import { darkSvg } from "../../pipelines/figures/dark.ts";
+import { paddedDomain } from "../../pipelines/figures/domain.ts";
 import { type Figure, palette, svgToPng } from "../../pipelines/figures/plot.ts";
 import { timeScoreChart, type TimeScorePoint } from "../../pipelines/figures/time_score.ts";
 import { property } from "../support/property.ts";
@@ -155,6 +158,26 @@ figures("draws loss curves: a panel a stage, a line an arm, axes with units, a l
     2 * Number(elements(drawn, "svg")[0]!.getAttribute("width")),
     2 * Number(elements(drawn, "svg")[0]!.getAttribute("height")),
   ]);
+});
+
+figures("an arm has one colour in every figure, and two arms never share one while any is free", () => {
+  assert.equal(slotsOf(["cos-20-84", "x", "resampler-84-84"]), [1, 2, 0]);
+  assert.equal(slotsOf(["runs/q · cos-8-132, seed 1", "runs/r · cos-8-132, seed 2", "y"]), [2, 0, 1]);
+  const time = timeScoreChart({
+    title: "t",
+    points: [arm("cos-20-84", 1, 60), arm("resampler-84-84", 0.4, 70)],
+  });
+  const loss = lossChart({ title: "t", curves: [curve("resampler-84-84", "s"), curve("cos-20-84", "s")] });
+  for (const figure of [time, loss]) {
+    for (const colour of palette.slice(0, 2)) assert.ok(figure.svg.includes(`="${colour}"`), colour);
+  }
+});
+
+figures("a dark figure has no white ground and no dark ink; an axis shows nothing that cannot be", () => {
+  const { svg } = timeScoreChart({ title: "t", points: [arm("a", 1, 99)], yRange: [0, 100] });
+  assert.not.match(darkSvg(svg), /(fill|stroke|color)="(white|#222|#555|#000000)"/);
+  assert.equal(paddedDomain([99, 100], 1, 0.1, [0, 100])[1], 100);
+  assert.equal(paddedDomain([0, 0], 1, 0.1, [0, 100])[0], 0);
 });
 
 figures("gives equal texts for equal data, and no ids that two figures on a page would share", () => {

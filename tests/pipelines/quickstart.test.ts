@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { ablateHere } from "../../pipelines/ablations/ablate.ts";
 import { setting } from "../../pipelines/ablations/config.ts";
-import { summaryText } from "../../pipelines/ablations/table.ts";
+import { summaryText } from "../../pipelines/ablations/summary_text.ts";
 import { presetNames } from "../../pipelines/configs/preset.ts";
 import { readResult } from "../../pipelines/engine/artefact.ts";
 import { stageName } from "../../pipelines/engine/experiment.ts";

@@ -1,5 +1,7 @@
 /** The report of an ablation: arms, differences and seeds, each number with the artefacts behind it. */
 import * as Effect from "effect/Effect";
+import { timeFigures } from "../../pipelines/ablations/figures.ts";
+import { headlineOf } from "../../pipelines/ablations/summary_text.ts";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AblationSummary } from "../../pipelines/ablations/summary_types.ts";
@@ -122,6 +124,19 @@ test("every number has its artefact, and the artefact its hashes and command", a
   assert.is(known.get("evaluate-b2")!.run, "evaluate of b, seed 2");
   assert.equal(report.samples.map(({ title }) => title), ["a, seed 1", "b, seed 1"]);
   const page = reportPage(report);
+  const small = { ...summary, preset: "small" } as const;
+  assert.match(
+    headlineOf(small)!,
+    /^Best is b \([^)]*tokens\): presence F1 70\.0 \[68\.0, 73\.0\], .* points against a, at /,
+  );
+  assert.match(report.headline!, /learns nothing/);
+  assert.ok(page.indexOf("learns nothing") < page.indexOf("<table"), "what was found comes first");
+  const equal = {
+    ...summary,
+    arms: summary.arms.map((arm) => ({ ...arm, scores: summary.arms[0]!.scores })),
+  };
+  assert.match(headlineOf(equal)!, /All arms have the same presence F1, 60\.0/);
+  assert.equal(timeFigures(equal), [], "no chart where nothing varies");
   assert.match(page, /70\.0\s*<span class="range">\[68\.0, 73\.0\]/);
   assert.match(page, /no room &lt;b&gt;/);
   assert.match(page, /2 jobs at a time/);

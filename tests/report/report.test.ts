@@ -8,7 +8,7 @@ import { thinned } from "../../pipelines/report/curves.ts";
 import { escapeHtml, html, textOfHtml } from "../../pipelines/report/html.ts";
 import { readReport } from "../../pipelines/report/write.ts";
 import { reportPage, spans } from "../../pipelines/report/render.ts";
-import { commandOf } from "../../pipelines/report/run_report.ts";
+import { commandOf, remade } from "../../pipelines/report/run_report.ts";
 import { shellLine } from "../../pipelines/terminal/shell_line.ts";
 import { linesOf, manifestOf, records, writeRun } from "../board/runs_on_disk.ts";
 import { property } from "../support/property.ts";
@@ -83,8 +83,10 @@ test("a run without a summary, and one that has done nothing yet, have pages, to
 
 test("the command of a run is that of its kind", () => {
   const train = manifestOf({ name: "mine", config: { model: {}, stages: [] } });
-  assert.is(commandOf(train), "deno task cos train run.json");
-  assert.is(commandOf(manifestOf({ name: "evaluate-1" })), "deno task cos ablate");
+  assert.is(commandOf(train), "deno task cos train run.json --device cpu");
+  assert.is(commandOf(manifestOf({ name: "evaluate-1" })), "deno task cos ablate --device cpu");
+  assert.is(remade("0123abc", "deno task x"), "git checkout 0123abc\ndeno task x");
+  assert.is(remade("unknown", "deno task x"), "deno task x");
   assert.is(shellLine(["a b", "it's", "x=1"]), `'a b' 'it'\\''s' x=1`);
 });
 

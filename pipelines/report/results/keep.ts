@@ -3,7 +3,7 @@
  *
  *     results/artefacts/<stage>-<key>/   manifest.json and result.json as they were, a share of the metrics' lines;
  *                                        samples/*.json where there is a control set; predictions/*.jsonl.gz
- *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg;
+ *     results/<name>/                    manifest.json, record.json, summary.json; kept.json; figures/*.svg, figures/dark/*.svg;
  *                                        times.json where its arms were timed side by side
  *
  * They have the forms that they have in `runs/`, so that what reads an ablation reads these.
@@ -17,6 +17,7 @@ import { type AblationSummary, summaryCodec } from "../../ablations/summary_type
 import { readJson } from "../../runs/run_directory.ts";
 import { differencesChart, scoresChart } from "../study_charts.ts";
 import { gainsChart, sizesChart, studiedSizes } from "../study_sizes.ts";
+import { darkSvg } from "../../figures/dark.ts";
 import type { Figure } from "../../figures/plot.ts";
 import { atomicWrite, type DiskError, existing, onDisk } from "../../base/disk.ts";
 import { packPredictions } from "../../stages/predictions.ts";
@@ -182,6 +183,7 @@ export const keepAblation = (
     const figures = { ...figuresKept(summary), ...(yield* sizesKept(to, summary)) };
     for (const [figure, { svg }] of Object.entries(figures)) {
       yield* written(`${to}/figures/${figure}.svg`, svg);
+      yield* written(`${to}/figures/dark/${figure}.svg`, darkSvg(svg));
     }
     return summary;
   });

@@ -128,6 +128,11 @@ const commands = ({ summary: { arms } }: KeptAblation): string =>
     arms.flatMap(({ seeds }) => seeds.map(({ origin }) => lastOf(origin).command)).join("\n")
   }\n\`\`\``;
 
+/** A figure with its dark variant, as Markdown. */
+const figureText = (folder: string, name: string, alt: string): string =>
+  `<picture><source media="(prefers-color-scheme: dark)" srcset="${folder}/dark/${name}.svg">` +
+  `<img alt="${alt}" src="${folder}/${name}.svg"></picture>`;
+
 /** The page about a record. */
 export const recordPart = (record: KeptAblation): string =>
   `${
@@ -142,7 +147,7 @@ export const recordPart = (record: KeptAblation): string =>
       "which do not see the image that is asked about.",
       armTable(record),
       ...timesPart(record),
-      ...record.figures.map((name) => `![${record.name}: ${name}](figures/${name}.svg)`),
+      ...record.figures.map((name) => figureText("figures", name, `${record.name}: ${name}`)),
       ...record.summary.failures.map(({ label, reason }) => `Not done: ${label}: ${reason}.`),
       folded("every arm and seed: scores, runs, hashes of configuration and data", seedTable(record)),
       folded("the command behind every arm and seed", commands(record)),
