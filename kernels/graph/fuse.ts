@@ -9,6 +9,7 @@ import {
   isReduce,
   operandsOf,
   type ScanBody,
+  sizeOf,
   type Tensor,
 } from "@chain-of-sight/core";
 import { type MemoryLimits, type Pack, windowsOf } from "../plan/memory.ts";
@@ -23,6 +24,8 @@ import { chooseRoots, type Roots } from "./roots.ts";
 export interface FusionLimits extends MemoryLimits {
   /** Most tensors that one kernel may read and write. */
   readonly maxBindings: number;
+  /** Whether it is a GPU, where memory is dearer than arithmetic. */
+  readonly gpu: boolean;
   /** Whether kernels are merged at all; off gives one kernel per root, for comparison. */
   readonly fuse: boolean;
   /** Compiles the body of a scan. */
@@ -56,7 +59,8 @@ export const fuse = (
   donated: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): Fused => {
   const mostBytes = Math.min(limits.maxBindingBytes, limits.maxBufferBytes);
-  const roots = chooseRoots(outputs, limits.maxBindings - 4, (t) => windowsOf(t, limits));
+  const bindingsOf = (t: Tensor): number => windowsOf(t, limits);
+  const roots = chooseRoots(outputs, { maxReads: limits.maxBindings - 4, gpu: limits.gpu, bindingsOf });
   const { kernels: single, nodes } = fusedKernels(outputs, roots, limits, donated);
   const maps = nodes.filter((t) => is("foreach", t)).map((t) => foreachKernels(t, mostBytes));
   const held = maps.flatMap((m) => m.packs);
@@ -137,32 +141,38 @@ const fusedKernels = (
     return false;
   };
 
+  /** Makes one group of two where they may share a kernel and no path leads from one through others to the other. */
+  const merge = (first: Group | undefined, second: Group): void => {
+    if (first === undefined || first === second) return;
+    if (!mayShare(first, second) || !keepsUpdates(first, second, donated)) return;
+    if (first.members.some((m) => second.apart.has(m)) || second.members.some((m) => first.apart.has(m))) {
+      return;
+    }
+    if (passesThroughOthers(first, second, groupOf) || passesThroughOthers(second, first, groupOf)) return;
+    const members = [...first.members, ...second.members].sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
+    if (replacesEarly(members) && !replacesEarly(first.members) && !replacesEarly(second.members)) return;
+    if (kernelOf(members, limits.maxBindings) === undefined) return;
+    const own = new Set(members);
+    const merged: Group = {
+      members,
+      sources: new Set([...first.sources, ...second.sources].filter((x) => !own.has(x))),
+      apart: new Set([...first.apart, ...second.apart]),
+      last: Math.max(first.last, second.last),
+    };
+    for (const x of members) groupOf.set(x, merged);
+    raise(members, merged.last);
+  };
   if (limits.fuse) {
-    for (const t of order) {
-      for (const s of [...groupOf.get(t)!.sources]) {
-        const producer = groupOf.get(s), consumer = groupOf.get(t)!;
-        if (producer === undefined || producer === consumer) continue;
-        if (!mayShare(producer, consumer)) continue;
-        if (!keepsUpdates(producer, consumer, donated)) continue;
-        if (producer.members.some((m) => consumer.apart.has(m))) continue;
-        if (passesThroughOthers(producer, consumer, groupOf)) continue;
-        const members = [...producer.members, ...consumer.members].sort((a, b) =>
-          placeOf.get(a)! - placeOf.get(b)!
-        );
-        if (replacesEarly(members) && !replacesEarly(producer.members) && !replacesEarly(consumer.members)) {
-          continue;
+    for (const t of order) for (const s of groupOf.get(t)!.sources) merge(groupOf.get(s), groupOf.get(t)!);
+  }
+  if (limits.fuse && limits.gpu) {
+    for (const [shared, readers] of users) {
+      const inOrder = [...readers].sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
+      inOrder.forEach((t, i) => {
+        for (const u of inOrder.slice(i + 1)) {
+          if (areSiblings(groupOf.get(t)!, groupOf.get(u)!, shared)) merge(groupOf.get(t)!, groupOf.get(u)!);
         }
-        if (kernelOf(members, limits.maxBindings) === undefined) continue;
-        const own = new Set(members);
-        const merged: Group = {
-          members,
-          sources: new Set([...producer.sources, ...consumer.sources].filter((x) => !own.has(x))),
-          apart: new Set([...producer.apart, ...consumer.apart]),
-          last: Math.max(producer.last, consumer.last),
-        };
-        for (const x of members) groupOf.set(x, merged);
-        raise(members, merged.last);
-      }
+      });
     }
   }
   const groups = [...new Set(groupOf.values())], nodes: Tensor[] = [];
@@ -211,6 +221,11 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
 };
 
 const MOST_MEMBERS = 24;
+
+/** Whether two groups of loops read one tensor that is as large as any that they read: together they read it once. */
+const areSiblings = (a: Group, b: Group, shared: Tensor): boolean =>
+  ![...a.members, ...b.members].some((t) => is("matmul", t)) &&
+  [...a.sources, ...b.sources].every((s) => sizeOf(s.shape) <= sizeOf(shared.shape));
 
 /** Cheap refusals before a kernel is tried. */
 const mayShare = (producer: Group, consumer: Group): boolean => {

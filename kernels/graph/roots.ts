@@ -52,7 +52,10 @@ const costOf = (t: Tensor): number => {
   }
 };
 
-const LOAD = 2, DEAR = 12, DEAR_REPEATED = 8, MANY = 8;
+const LOAD = 2, DEAR_REPEATED = 8, MANY = 8;
+
+/** What costs more is stored where it is used more than once. */
+const EXPENSIVE = 12, EXPENSIVE_ON_GPU = 20;
 
 /** Whether a node computes nothing of its own. */
 const isFree = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op);
@@ -76,16 +79,18 @@ const rootsOf = (roots: ReadonlySet<Tensor>, bindingsOf: Roots["bindingsOf"]): R
   bindingsOf,
 });
 
+/** A tensor and what it is a view of, the innermost first. */
+const viewsOf = (t: Tensor): readonly Tensor[] => isView(t) ? [...viewsOf(t.args[0]!), t] : [t];
+
 /** Whether a kernel can read an operand in place: one load whose position is linear in one variable. */
 const readable = (
   operand: Tensor,
   at: readonly Index[],
   along: string,
-  roots: ReadonlySet<Tensor>,
+  isRoot: (t: Tensor) => boolean,
 ): boolean => {
-  if (!roots.has(baseOf(operand))) return false;
   const build = new ValueBuilder();
-  const lower = lowering(build, (t, i) => roots.has(t) ? build.load(t, linear(i, t.shape)) : undefined);
+  const lower = lowering(build, (t, i) => isRoot(t) ? build.load(t, linear(i, t.shape)) : undefined);
   const value = lower(operand, at);
   return value.kind === "load" && separate(value.at, along) !== undefined;
 };
@@ -107,19 +112,32 @@ export const operandIndex = (operand: Tensor, axes: readonly [string, string]): 
   return [...unravel(variable("batch", sizeOf(batch)), batch), variable(axes[0], p), variable(axes[1], q)];
 };
 
-/** The roots of a program. `maxReads` bounds how many tensors one kernel may read. */
-export const chooseRoots = (
-  outputs: readonly Tensor[],
-  maxReads: number,
-  bindingsOf: Roots["bindingsOf"] = () => 1,
-): Roots => {
-  const order = topological(outputs, { argsOf: operandsOf }),
-    wanted = new Set(outputs),
-    uses = new Map<Tensor, number>();
+/** What decides about roots, beside the program. */
+export interface RootLimits {
+  /** Most tensors that one kernel may read. */
+  readonly maxReads: number;
+  /** Whether it is a GPU, where memory is dearer than arithmetic. */
+  readonly gpu: boolean;
+  /** Number of bindings that a tensor takes. */
+  readonly bindingsOf: Roots["bindingsOf"];
+}
+
+/** The roots of a program. */
+export const chooseRoots = (outputs: readonly Tensor[], { maxReads, gpu, bindingsOf }: RootLimits): Roots => {
+  const order = topological(outputs, { argsOf: operandsOf }), wanted = new Set(outputs);
+  const uses = new Map<Tensor, number>(), users = new Map<Tensor, Tensor[]>();
   for (const t of [...order].reverse()) {
     const n = isFree(t) ? Math.max(1, uses.get(t) ?? 0) : 1;
-    for (const a of new Set(operandsOf(t))) uses.set(a, (uses.get(a) ?? 0) + n);
+    for (const a of new Set(operandsOf(t))) {
+      uses.set(a, (uses.get(a) ?? 0) + n);
+      users.set(a, [...users.get(a) ?? [], t]);
+    }
   }
+  /** Whether only a rearrangement reads a tensor: it is stored as that leaves it, rather than copied afterwards. */
+  const rearranged = (t: Tensor): boolean => {
+    const [user, ...more] = users.get(t) ?? [];
+    return gpu && user !== undefined && more.length === 0 && (is("permute", user) || is("reshape", user));
+  };
   const roots = new Set<Tensor>(), cost = new Map<Tensor, number>(), reads = new Map<Tensor, Set<Tensor>>();
   const root = (t: Tensor): void => {
     if (is("constant", t) && !wanted.has(t)) return;
@@ -129,9 +147,12 @@ export const chooseRoots = (
   };
   const operand = (a: Tensor, at: readonly Index[], along: string): void => {
     // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
-    const base = baseOf(a);
-    if (!roots.has(base) && isElementwise(base.op)) root(base);
-    if (!readable(a, at, along, roots)) root(a);
+    const base = baseOf(a), computed = !roots.has(base) && isElementwise(base.op);
+    const fits = (...more: Tensor[]): boolean =>
+      readable(a, at, along, (t) => roots.has(t) || more.includes(t));
+    if (gpu && fits()) return;
+    if (computed) root(gpu ? viewsOf(a).find((view) => fits(view)) ?? a : base);
+    if (!fits()) root(a);
   };
   for (const t of order) {
     if (isGiven(t)) {
@@ -193,7 +214,8 @@ export const chooseRoots = (
     }
     cost.set(t, sum);
     reads.set(t, union);
-    const often = (uses.get(t) ?? 0) > 1 && sum > DEAR && !isFree(t);
+    const often = (uses.get(t) ?? 0) > 1 && sum > (gpu ? EXPENSIVE_ON_GPU : EXPENSIVE) && !rearranged(t) &&
+      (!isFree(t) || operandsOf(t).some((a) => !roots.has(a) && rearranged(a)));
     if (wanted.has(t) || isHeavy(t) || often) root(t);
   }
   return rootsOf(roots, bindingsOf);

@@ -94,7 +94,7 @@ const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOpt
   }
   const results = Object.fromEntries(names.map((name, i) => [name, laidOut[i]!]));
   const { named, donated } = resultsOf(results, donate, inputs), outputs = Object.values(named);
-  const limits = { ...profile, fuse: merge };
+  const limits = { ...profile, fuse: merge, gpu: profile.provider !== "cpu" };
   const inside = insideWith(
     (some) => fuse(unpacked(() => true)(some), { ...limits, inside }).kernels,
     profile,
