@@ -174,6 +174,14 @@ const fusedKernels = (
         }
       });
     }
+    // copies of weights of one size, as many as one kernel may bind
+    const copies = order.filter((t) => is("cast", t) && isGiven(t.args[0]!));
+    for (const some of Object.values(Object.groupBy(copies, (t) => sizeOf(t.shape)))) {
+      some!.reduce((last, t) => {
+        merge(groupOf.get(last), groupOf.get(t)!);
+        return t;
+      });
+    }
   }
   const groups = [...new Set(groupOf.values())], nodes: Tensor[] = [];
   const kernels = groups.flatMap(({ members }): Kernel[] => {

@@ -57,9 +57,6 @@ const LOAD = 2, DEAR_REPEATED = 8, MANY = 8;
 /** What costs more is stored where it is used more than once. */
 const EXPENSIVE = 12, EXPENSIVE_ON_GPU = 20;
 
-/** Whether a node computes nothing of its own. */
-const isFree = (t: Tensor): boolean => isMovement(t.op) || isMark(t.op);
-
 /** The node below views that computes something. */
 const baseOf = (t: Tensor): Tensor => isView(t) ? baseOf(t.args[0]!) : t;
 
@@ -126,6 +123,8 @@ export interface RootLimits {
 export const chooseRoots = (outputs: readonly Tensor[], { maxReads, gpu, bindingsOf }: RootLimits): Roots => {
   const order = topological(outputs, { argsOf: operandsOf }), wanted = new Set(outputs);
   const uses = new Map<Tensor, number>(), users = new Map<Tensor, Tensor[]>();
+  // what a GPU puts side by side in memory is stored itself, rather than its parts
+  const isFree = (t: Tensor): boolean => (isMovement(t.op) || isMark(t.op)) && !(gpu && is("concat", t));
   for (const t of [...order].reverse()) {
     const n = isFree(t) ? Math.max(1, uses.get(t) ?? 0) : 1;
     for (const a of new Set(operandsOf(t))) {
@@ -147,7 +146,8 @@ export const chooseRoots = (outputs: readonly Tensor[], { maxReads, gpu, binding
   };
   const operand = (a: Tensor, at: readonly Index[], along: string): void => {
     // what an operand is a view of can often be stored by its own producer; the view itself would be a copy
-    const base = baseOf(a), computed = !roots.has(base) && isElementwise(base.op);
+    const base = baseOf(a);
+    const computed = !roots.has(base) && (isElementwise(base.op) || gpu && is("concat", base));
     const fits = (...more: Tensor[]): boolean =>
       readable(a, at, along, (t) => roots.has(t) || more.includes(t));
     if (gpu && fits()) return;

@@ -8,6 +8,7 @@ import { packedOnce, tooLong, unpacked } from "../graph/foreach.ts";
 import { refuseHalf } from "../graph/half.ts";
 import { attentionRules, productRules, reductionRules, splitKeys } from "../graph/rules.ts";
 import { isLaidOut, layOutScans } from "../graph/scan_layout.ts";
+import { areMerged, sideBySide } from "../graph/side_by_side.ts";
 import { widestHead } from "../schedule/attention.ts";
 import type { Schedules } from "../schedule/schedule.ts";
 
@@ -105,6 +106,13 @@ export const passes: readonly Pass[] = [
     establishes: "no marks for derivatives, and no node that a rule makes unnecessary",
     holds: (roots, context) => !context.simplify || nodesOf(roots).every((t) => !is("stopGradient", t)),
     run: (roots, context) => context.simplify ? simplify(roots, rules) : roots,
+  },
+  {
+    name: "side by side",
+    assumes: "no node that a rule makes unnecessary",
+    establishes: "on GPUs, products of one operand with copies of several weights are one",
+    holds: (roots, { profile, fuse }) => !fuse || profile.provider === "cpu" || areMerged(roots),
+    run: (roots, { profile, fuse }) => fuse && profile.provider !== "cpu" ? sideBySide(roots) : roots,
   },
   {
     name: "products",
