@@ -70,8 +70,8 @@ const counted = (
   };
 };
 
-/** Logits that are stored at once: as many as cost no time to recompute, beside the memory that they would pass through. */
-const MOST_LOGITS = 2 ** 22;
+/** Most logits that are stored at once, 256 MiB of f16: computing those of each block again takes longer than memory. */
+const MOST_LOGITS = 2 ** 27;
 
 /** Fewer classes than this make products of few columns. */
 const FEWEST_CLASSES = 1024;

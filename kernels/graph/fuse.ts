@@ -170,7 +170,8 @@ const fusedKernels = (
       const inOrder = [...readers].sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
       inOrder.forEach((t, i) => {
         for (const u of inOrder.slice(i + 1)) {
-          if (areSiblings(groupOf.get(t)!, groupOf.get(u)!, shared)) merge(groupOf.get(t)!, groupOf.get(u)!);
+          const a = groupOf.get(t)!, b = groupOf.get(u)!;
+          if (areSiblings(a, b, shared, donated)) merge(a, b);
         }
       });
     }
@@ -230,9 +231,12 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
 
 const MOST_MEMBERS = 24;
 
-/** Whether two groups of loops read one tensor that is as large as any that they read: together they read it once. */
-const areSiblings = (a: Group, b: Group, shared: Tensor): boolean =>
-  ![...a.members, ...b.members].some((t) => is("matmul", t)) &&
+/**
+ * Whether two groups of loops read one tensor that is as large as any that they read: together they read it once. An
+ * update of state stays alone: it is written in place if its kernel reads nothing of the state but what it replaces.
+ */
+const areSiblings = (a: Group, b: Group, shared: Tensor, donated: ReadonlyMap<Tensor, Tensor>): boolean =>
+  ![...a.members, ...b.members].some((t) => is("matmul", t) || donated.has(t)) &&
   [...a.sources, ...b.sources].every((s) => sizeOf(s.shape) <= sizeOf(shared.shape));
 
 /** Cheap refusals before a kernel is tried. */
