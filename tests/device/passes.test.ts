@@ -4,6 +4,7 @@ import {
   compile,
   cpuProfile,
   type DeviceProfile,
+  dispatchesOf,
   explain,
   explainText,
   type PassContext,
@@ -15,13 +16,16 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { randomLoop, randomProgram } from "../laws/programs.ts";
+import { near } from "../support/near.ts";
 import { property, seeds } from "../support/property.ts";
+import { floats } from "../support/random.ts";
 
 const test = suite("passes");
 
 const profiles: Readonly<Record<string, DeviceProfile>> = {
   "any GPU": portableProfile,
   "a CPU": cpuProfile,
+  "a GPU with f16": { ...portableProfile, f16: true },
   "short sums, no attention": { ...portableProfile, longestSum: 16, attention: false },
 };
 
@@ -71,6 +75,72 @@ test("attention, regions, long sums and products of few rows: each is found by i
   const broken = passes.filter((pass) => !pass.holds(described, context)).map((pass) => pass.name);
   assert.equal(broken, ["decompose", "simplify", "products", "reductions"]);
   walk(described, context);
+});
+
+/** A GPU with 16-bit numbers that binds as few tensors as Dawn lets it. */
+const card: DeviceProfile = {
+  ...portableProfile,
+  provider: "dawn",
+  f16: true,
+  maxBindings: 10,
+  maxBindingBytes: 2 ** 31,
+  maxBufferBytes: 2 ** 32,
+};
+
+test("products of one operand with copies of weights are one product, backward too", () => {
+  const names = ["q", "k", "v"], x = cs.input("x", [5, 4]);
+  const weights = Object.fromEntries(names.map((n, i) => [n, cs.input(n, [3 + i, 4])]));
+  const loss = cs.mixed({})((p: Readonly<Record<string, cs.Tensor>>) =>
+    names.map((n, i) => cs.sum()(cs.mul(cs.tanh(cs.linear({ weight: p[n]! })(p.x!)), i + 1))).reduce((a, b) =>
+      cs.add(a, b)
+    )
+  );
+  const { value, grad } = cs.valueAndGrad(loss)({ ...weights, x });
+  const described = [value, ...Object.values(grad)];
+  const roots = walk(described, contextOf(card));
+  const products = (of: readonly cs.Tensor[]) => cs.topological(of).filter((t) => t.op === "matmul").length;
+  assert.equal([products(described), products(roots)], [9, 5], "three weights' gradients stay alone");
+  const bindings = Object.fromEntries(
+    [x, ...Object.values(weights)].map((t) => [t.attributes.path, floats(t.attributes.path, t.shape)]),
+  );
+  const [now, before] = [roots, described].map((of) => cs.interpret(of, bindings));
+  now!.forEach((got, i) => near(`result ${i}`, got, before![i]!, { rtol: 4e-3, atol: 0 }));
+});
+
+test("a mixed step of four blocks of width 1024 is at most 150 dispatches, with ten bindings", () => {
+  const config = { vocabulary: 32000, width: 1024, layers: 4, heads: 16, ff: 2816 };
+  const ids = cs.input("ids", [4, 1024], "i32"), labels = cs.input("labels", [4, 1024], "i32");
+  const optimiser = cs.adamw(), specs = cs.llamaSpecs(config) as cs.Tree<cs.ParameterSpec>;
+  const specified = cs.trainStateSpecs(optimiser, specs, undefined, {});
+  const state = cs.placeholders("state", specified) as cs.TrainState<cs.Tensor>;
+  const step = cs.trainStep<undefined>({
+    loss: (tree) => {
+      const params = tree as cs.LlamaParams<cs.Tensor>;
+      const states = cs.llamaStates(config)(params, cs.llamaEmbed(params, ids));
+      const { mean, count } = cs.mappedCrossEntropy(cs.llamaHead(params), states, labels);
+      return [mean, { tokens: count }];
+    },
+    optimiser,
+    schedule: cs.constantRate(1e-4),
+    maxNorm: 1,
+    weight: "tokens",
+    mixed: {},
+  });
+  const after = step(state, undefined),
+    next = cs.tensors.flatten({ state: after.state } as cs.Tree<cs.Tensor>);
+  const donate = Object.fromEntries(Object.keys(next).map((path) => [path, path]));
+  const plan = compile({ outputs: { ...next, loss: after.metrics.loss }, donate }, card);
+  assert.equal(plan.memory.copies, []);
+  assert.ok(dispatchesOf(plan, card).length <= 150, `${dispatchesOf(plan, card).length} dispatches`);
+});
+
+test("cross entropy and its gradient move the logits three times", () => {
+  const x = cs.input("x", [4096, 32000]), labels = cs.input("labels", [4096], "i32");
+  const { value, grad } = cs.valueAndGrad((p: { readonly x: cs.Tensor }) =>
+    cs.crossEntropy(p.x, labels).mean
+  )({ x });
+  const { bytes } = explain(compile({ outputs: { value, x: grad.x } }, card));
+  assert.ok(bytes < 3.01 * cs.tensorBytes(x), `${bytes / cs.tensorBytes(x)} times`);
 });
 
 test("a plan holds the tiles of its kernels, and tells them", () => {
