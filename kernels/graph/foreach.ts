@@ -96,6 +96,48 @@ export const unpacked = (alone: (t: Tensor) => boolean): (roots: readonly Tensor
     );
   });
 
+/** Where inputs lie in other programs, by path: in which memory, and from which element on. */
+export type Placed = Readonly<Record<string, readonly [whole: number, at: number]>>;
+
+/** The tensors of a multi-tensor node, by number, in runs that lie side by side where other programs have them. */
+const runsOf = (columns: readonly (readonly Tensor[])[], placed: Placed): readonly (readonly number[])[] => {
+  const places = columns[0]!.map((_, i) =>
+    columns.map((column) => {
+      const stored = member(column[i]!);
+      return is("input", stored) ? placed[stored.attributes.path] : undefined;
+    })
+  );
+  const known = places[0]!.findIndex((_, c) => places.some((of) => of[c] !== undefined));
+  if (known < 0) return [places.map((_, i) => i)];
+  const [first, last] = [0, 1].map((part) => (i: number): number => places[i]![known]?.[part] ?? -1);
+  const order = places.map((_, i) => i).sort((a, b) => first!(a) - first!(b) || last!(a) - last!(b) || a - b);
+  const runs: number[][] = [];
+  for (const i of order) {
+    const before = runs.at(-1)?.at(-1);
+    const follows = before !== undefined && places[i]!.every((place, c) => {
+      const other = places[before]![c], end = (other?.[1] ?? 0) + sizeOf(columns[c]![before]!.shape);
+      return place?.[0] === other?.[0] && (place === undefined || place[1] === up(end));
+    });
+    if (follows) runs.at(-1)!.push(i);
+    else runs.push([i]);
+  }
+  return runs;
+};
+
+/** The roots with multi-tensor nodes cut and ordered so that they find their inputs where other programs have them. */
+export const alongside = (placed: Placed): (roots: readonly Tensor[]) => Tensor[] => {
+  const known = new Map<Tensor, ReturnType<typeof runsOf>>();
+  return rewrite((node) => {
+    if (!is("result", node) || !is("foreach", node.args[0]!)) return node;
+    const { args: [of], attributes: { index } } = node, { columns, shared } = columnsOf(of);
+    const { body, count } = of.attributes, runs = known.get(of) ?? runsOf(columns, placed);
+    known.set(of, runs);
+    const at = index % count, run = runs.find((some) => some.includes(at))!;
+    const cut = foreachOf(columns.map((c) => run.map((i) => c[i]!)), shared, body);
+    return resultAt(cut, Math.floor(index / count) * run.length + run.indexOf(at));
+  });
+};
+
 /** The roots with every tensor in one place of one pack: what several would hold is copied. */
 export const packedOnce = (roots: readonly Tensor[]): readonly Tensor[] => {
   const taken = new Set<Tensor>(), runs: (readonly Tensor[])[] = [];

@@ -4,7 +4,7 @@
  */
 import { inlined, is, type Rule, rules, simplify, type Tensor, topological } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import { packedOnce, tooLong, unpacked } from "../graph/foreach.ts";
+import { alongside, packedOnce, type Placed, tooLong, unpacked } from "../graph/foreach.ts";
 import { refuseHalf } from "../graph/half.ts";
 import { attentionRules, productRules, reductionRules, splitKeys } from "../graph/rules.ts";
 import { isLaidOut, layOutScans } from "../graph/scan_layout.ts";
@@ -24,6 +24,8 @@ export interface PassContext {
   readonly attention: boolean | undefined;
   /** Whether descriptions are simplified. */
   readonly simplify: boolean;
+  /** Where inputs lie that other programs have, too. */
+  readonly placed: Placed;
   /** What measurements found. */
   readonly schedules: Schedules;
 }
@@ -99,6 +101,13 @@ export const passes: readonly Pass[] = [
     holds: (roots, { batch }) =>
       batch || nodesOf(roots).every((t) => !is("foreach", t) && !is("foreachSum", t)),
     run: (roots, { profile, batch }) => unpacked(batch ? tooLong(mostBytes(profile)) : () => true)(roots),
+  },
+  {
+    name: "alongside",
+    assumes: "multi-tensor nodes where tensors are to lie side by side",
+    establishes: "multi-tensor nodes whose inputs lie side by side where other programs have them",
+    holds: (roots, { placed }) => alongside(placed)(roots).every((t, i) => t === roots[i]),
+    run: (roots, { placed }) => Object.keys(placed).length === 0 ? roots : alongside(placed)(roots),
   },
   {
     name: "simplify",

@@ -1,7 +1,7 @@
 /** Plans: a description compiled for a device profile, still without a device. Pure. */
-import { is, refuseLeaks, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
+import { bytesOf, is, refuseLeaks, show, type Tensor, topological, TreeError } from "@chain-of-sight/core";
 import type { DeviceProfile } from "../device_profile.ts";
-import { unpacked } from "../graph/foreach.ts";
+import { type Placed, unpacked } from "../graph/foreach.ts";
 import { fuse } from "../graph/fuse.ts";
 import type { Kernel } from "../graph/kernel.ts";
 import { type KernelSchedules, schedulesFor } from "../schedule/choose.ts";
@@ -33,6 +33,8 @@ export interface CompileOptions {
   readonly attention?: boolean;
   /** Rewrite the description by the rules of `simplify` first. Default true. */
   readonly simplify?: boolean;
+  /** Where inputs lie in programs that it is to be loaded beside ({@link placedIn}). Default: nowhere. */
+  readonly placed?: Placed;
   /** Schedules by the form of kernels, as measurements found them; the default ones elsewhere. */
   readonly schedules?: Schedules;
 }
@@ -55,6 +57,20 @@ export interface Plan {
   readonly schedules: KernelSchedules;
 }
 
+/** Where the inputs of some plans lie; what several have lies where the first has it. */
+export const placedIn = (plans: readonly Plan[]): Placed => {
+  const placed: Record<string, readonly [number, number]> = {};
+  let whole = 0;
+  for (const { inputs, memory: { slots, slotOf } } of plans) {
+    for (const [path, t] of Object.entries(inputs)) {
+      const { id, within } = slots[slotOf.get(t)!]!;
+      placed[path] ??= [whole + (within?.slot ?? id), (within?.offset ?? 0) / bytesOf(t.dtype)];
+    }
+    whole += slots.length;
+  }
+  return placed;
+};
+
 const plans = new Remembered<Plan>();
 
 /** Compiles for devices of a profile. The same description gives the same plan as long as it is there. */
@@ -75,6 +91,7 @@ const compileAnew = (source: Source, profile: DeviceProfile, options: CompileOpt
     batch,
     attention: options.attention,
     simplify: options.simplify ?? true,
+    placed: options.placed ?? {},
     schedules,
   });
   const inputs: Record<string, Tensor> = {};

@@ -4,6 +4,7 @@ import {
   compileFor,
   type Device,
   type DeviceError,
+  placedIn,
   type Program,
   type Source,
   theDevice,
@@ -55,9 +56,11 @@ const loadMain = (source: Source): Loaded =>
 /** Loads a source beside other programs; one that would need another order of the shared state updates it apart. */
 export const loadBeside = (source: Source, beside: readonly Program[]): Loaded =>
   Effect.gen(function* () {
-    const device = yield* theDevice();
+    const device = yield* theDevice(), placed = placedIn(beside.map(({ plan }) => plan));
     const load = (apart: boolean) =>
-      Effect.suspend(() => device.load(compileFor(device, source, apart ? { batch: false } : {}), beside));
+      Effect.suspend(() =>
+        device.load(compileFor(device, source, apart ? { batch: false } : { placed }), beside)
+      );
     return yield* load(false).pipe(Effect.catchTag("TreeError", () => load(true)));
   });
 

@@ -4,6 +4,7 @@ import {
   compile,
   explainText,
   kernelLabel,
+  placedIn,
   type Plan,
   portableProfile,
   type Program,
@@ -232,6 +233,38 @@ const beside = () => {
     look = { outputs: { sum: cs.add(cs.add(p!, o!), q!) } };
   return { step, look, values: { p: floats("p", shape), q: floats("q", shape) } };
 };
+
+test("a batch beside others follows the order that their inputs lie in", async () => {
+  const names = ["a", "b", "c", "d", "e"], shape = (i: number) => [40 + i];
+  const xs = names.map((n, i) => cs.input(n, shape(i))),
+    ys = names.map((n, i) => cs.input(`${n}2`, shape(i)));
+  // two rules take turns, and one tensor stands alone: no order of paths is that of memory
+  const all = cs.foreach(
+    xs.slice(0, 4).map((x, i): cs.Application => ({ args: [x], rule: (t) => [cs.mul(t!, 2 + i % 2)] })),
+  );
+  const outputs = { ...Object.fromEntries(all.map(([t], i) => [names[i]!, t!])), e: cs.flip([0])(xs[4]!) };
+  const main = { outputs, donate: Object.fromEntries(names.map((n) => [n, n])) };
+  const sums = cs.sumsOfPairs(xs.map((x, i) => [x, ys[i]!]));
+  const sum = { ...main, outputs: Object.fromEntries(sums.map((t, i) => [names[i]!, t])) };
+  const device = Context.get(await cpuServices(), theDevice());
+  await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+    const first = yield* device.load(compile(main, device.profile));
+    const refused = yield* Effect.flip(device.load(compile(sum, device.profile), [first]));
+    assert.match(String(refused), /apart from each other/);
+    const plan = compile(sum, device.profile, { placed: placedIn([first.plan]) });
+    assert.is(plan.kernels.length, 3, "one for each run of memory");
+    const second = yield* device.load(plan, [first]);
+    yield* first.write(Object.fromEntries(names.map((n, i) => [n, floats(n, shape(i))])));
+    yield* second.write(Object.fromEntries(names.map((n, i) => [`${n}2`, floats(`${n}2`, shape(i))])));
+    yield* second.run;
+    const read = yield* first.read(names);
+    names.forEach((n, i) => {
+      const more = floats(`${n}2`, shape(i)).data;
+      const data = floats(n, shape(i)).data.map((x, j) => x + more[j]!);
+      near(n, read[n]!, { shape: shape(i), data }, { rtol: 1e-6, atol: 0 });
+    });
+  })));
+});
 
 test("programs beside others find state in a batch; a batch beside others needs it side by side", async () => {
   const { step, look, values } = beside();

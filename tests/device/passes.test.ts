@@ -35,6 +35,7 @@ const contextOf = (profile: DeviceProfile): PassContext => ({
   batch: true,
   attention: undefined,
   simplify: true,
+  placed: {},
   schedules: {},
 });
 
