@@ -11,14 +11,13 @@ import {
   isGiven,
   mapBody,
   matmul,
-  recordOf,
-  remade,
   reshape,
   sliceAxis,
   type Tensor,
   topological,
   transpose,
 } from "@chain-of-sight/core";
+import { type Become, remadeWith, replaced } from "./rewrite.ts";
 
 /** Fewest products of one operand that become one: of two, what is fused behind each is worth more. */
 const FEWEST = 3;
@@ -32,38 +31,12 @@ const weightOf = (t: Tensor): Tensor | undefined => {
   return right !== undefined && is("permute", right) && isCopy(right.args[0]!) ? right.args[0] : undefined;
 };
 
-/** What a node becomes. */
-type Become = (t: Tensor) => Tensor;
-
 /** The slices along an axis of some tensors side by side, and all of them. */
 const together = (parts: readonly Tensor[], axis: number) => {
   const whole = concat(parts, axis);
   let end = 0;
   const slices = parts.map((t) => sliceAxis(axis, end, end += t.shape[axis]!)(whole));
   return { whole, slices };
-};
-
-const remadeWith = (t: Tensor, become: Become): Tensor => remade(recordOf(t.op), t, t.args.map(become));
-
-/** The roots with other nodes in place of some, which `made` builds from what the others become. */
-const replaced = (
-  roots: readonly Tensor[],
-  made: (t: Tensor, become: Become) => Tensor | undefined,
-): Tensor[] => {
-  const becomes = new Map<Tensor, Tensor>();
-  const become = (t: Tensor): Tensor => {
-    const known = becomes.get(t) ?? made(t, become);
-    if (known !== undefined) {
-      becomes.set(t, known);
-      return known;
-    }
-    const node = remadeWith(t, become);
-    becomes.set(t, node);
-    return node;
-  };
-  // in order, so that no recursion is deep
-  for (const t of topological(roots)) become(t);
-  return roots.map(become);
 };
 
 /** Groups of products of one operand, by the operand; each weight is in one of them. */
@@ -82,7 +55,11 @@ const groupsOf = (roots: readonly Tensor[]): readonly (readonly Tensor[])[] => {
 const productBelow = (t: Tensor): Tensor | undefined =>
   is("matmul", t) ? t : is("reshape", t) || is("cast", t) ? productBelow(t.args[0]!) : undefined;
 
-const termsOf = (t: Tensor): readonly Tensor[] => is("add", t) ? t.args.flatMap(termsOf) : [t];
+/** Most additions below each other that are read as one sum. */
+const DEEPEST = 8;
+
+const termsOf = (t: Tensor, depth = DEEPEST): readonly Tensor[] =>
+  is("add", t) && depth > 0 ? t.args.flatMap((a) => termsOf(a, depth - 1)) : [t];
 
 /** A sum among whose terms are the products of all weights of a group. */
 interface Sum {
