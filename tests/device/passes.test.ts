@@ -102,7 +102,7 @@ test("products of one operand with copies of weights are one product, backward t
   const products = (of: readonly cs.Tensor[]) => cs.topological(of).filter((t) => t.op === "matmul").length;
   assert.equal([products(described), products(roots)], [9, 5], "three weights' gradients stay alone");
   const bindings = Object.fromEntries(
-    [x, ...Object.values(weights)].map((t) => [t.attributes.path, floats(t.attributes.path, t.shape)]),
+    Object.entries({ x, ...weights }).map(([path, { shape }]) => [path, floats(path, shape)]),
   );
   const [now, before] = [roots, described].map((of) => cs.interpret(of, bindings));
   now!.forEach((got, i) => near(`result ${i}`, got, before![i]!, { rtol: 4e-3, atol: 0 }));
