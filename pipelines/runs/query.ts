@@ -2,7 +2,7 @@
 import * as E from "fp-ts/lib/Either.js";
 import { pipe } from "fp-ts/lib/function.js";
 import { TaggedFault } from "../base/fault.ts";
-import { endsOf, own, valueAt, valueOf } from "../base/fields.ts";
+import { endsOf, hasFields, own, valueAt, valueOf } from "../base/fields.ts";
 import { nearestFirst } from "../base/misfits.ts";
 import type { Json } from "../base/hash.ts";
 import type { IndexedRun } from "./index.ts";
@@ -15,7 +15,7 @@ export type Comparison = "=" | "!=" | ">=" | "<=" | ">" | "<" | "~";
 
 /** One condition: a field, how it relates, and to what. */
 export interface Condition {
-  /** Path: of the configuration, `scores.<name>`, `scores.<arm>.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
+  /** Path: of the configuration, in which a stage is called by its name, `scores.<name>`, `scores.<arm>.<name>`, or of the manifest (`name`, `status`, `device`, `configHash` ...). */
   readonly field: string;
   /** `~` holds where the field's text contains the value. */
   readonly relation: Comparison;
@@ -38,6 +38,17 @@ export const conditionOf = (text: string): E.Either<QueryError, Condition> => {
     : E.right({ field: parts[1]!, relation: parts[2] as Comparison, value: valueOf(parts[3]!) as Json });
 };
 
+/** The stages of an experiment, or of the base of an ablation, by what `--set` calls them: their names, or what they do. */
+const stagesIn = (config: unknown): Readonly<Record<string, unknown>> => {
+  const stages = valueAt(config, ["stages"]) ?? valueAt(config, ["base", "stages"]);
+  const named = Object.values(hasFields(stages) ? stages : {}).flatMap((stage) =>
+    Object.entries(hasFields(stage) ? stage : {}).map(([kind, fields]) =>
+      [String(valueAt(fields, ["name"]) ?? kind), fields] as const
+    )
+  );
+  return Object.fromEntries(named);
+};
+
 /** The value of a field of a run, or nothing: scores, then the configuration, then the manifest and the status. */
 export const fieldOf = ({ manifest, scores, arms, status, path }: IndexedRun, field: string): unknown => {
   const names = field.split(".");
@@ -45,7 +56,8 @@ export const fieldOf = ({ manifest, scores, arms, status, path }: IndexedRun, fi
     return own(scores, names.slice(1).join(".")) ??
       own(own(arms, names[1] ?? "") ?? {}, names.slice(2).join("."));
   }
-  return valueAt(manifest.config, names) ?? valueAt({ ...manifest, status, path }, names);
+  return [manifest.config, stagesIn(manifest.config), { ...manifest, status, path }]
+    .map((where) => valueAt(where, names)).find((value) => value !== undefined);
 };
 
 const ordered = (a: unknown, b: unknown): number | undefined =>
@@ -89,7 +101,7 @@ export interface RunQuery {
 const fieldsOf = ({ manifest: { config, ...manifest }, scores, arms }: IndexedRun): readonly string[] => [
   ...Object.keys(scores).map((name) => `scores.${name}`),
   ...Object.entries(arms).flatMap(([arm, of]) => Object.keys(of).map((name) => `scores.${arm}.${name}`)),
-  ...endsOf(config).map(([path]) => path),
+  ...[...endsOf(config), ...endsOf(stagesIn(config))].map(([path]) => path),
   ...Object.keys(manifest),
   "status",
   "path",

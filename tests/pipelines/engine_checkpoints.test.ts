@@ -1,6 +1,7 @@
 /**
- * Checkpoints of other projects in the engine: a CLIP tower and a LLaMA decoder with LoRA, trained in stages on images and
- * texts with accumulated gradients, killed and resumed bit for bit, asked, exported and read back to the same logits.
+ * Checkpoints of other projects in the engine: a CLIP tower in f16 and a LLaMA decoder in bf16, three million parameters with
+ * bridge and LoRA, trained in stages on packed rows of one image, of two and of none, with accumulated gradients; killed and
+ * resumed bit for bit, asked, exported and read back to the same logits. `ENGINE_DEVICES=webgpu` does the same on WebGPU.
  */
 import {
   bindingsOf,
@@ -25,10 +26,14 @@ import { exportTrained } from "../../pipelines/ask/export_trained.ts";
 import { loadExported } from "../../pipelines/ask/exported.ts";
 import { loadTrained } from "../../pipelines/ask/trained.ts";
 import { adaptedBy } from "../../pipelines/stages/model.ts";
+import { loadExperiment } from "../../pipelines/engine/load.ts";
+import { startingModel } from "../../pipelines/engine/models.ts";
+import { resolve } from "../../pipelines/engine/resolve.ts";
+import { fileHash } from "../../pipelines/images/file_contents.ts";
 import { load } from "../../pipelines/weights/checkpoint.ts";
 import { exportDecoder, exportVisionTower } from "../../pipelines/weights/huggingface/export.ts";
-import { writeValue, writeWorld } from "../data/mixtures/world.ts";
-import { lazyTrees, readLazies } from "../../pipelines/weights/lazy.ts";
+import { type Shape, shapes, writeValue, writeWorld } from "../data/mixtures/world.ts";
+import { type LazyArray, lazyTrees, readLazies, readLazy } from "../../pipelines/weights/lazy.ts";
 import { numbers } from "../../pipelines/tune/step_work.ts";
 
 const test = suite("checkpoints in the engine");
@@ -36,11 +41,19 @@ const folder = await Deno.makeTempDir({ prefix: "engine" }),
   root = new URL("../..", import.meta.url).pathname;
 test.after(() => Deno.remove(folder, { recursive: true }));
 
-const vit = { resolution: 56, patch: 14, width: 32, layers: 3, heads: 2, ff: 64, pooled: true };
-const llama = { vocabulary: 208, width: 32, layers: 2, heads: 4, kvHeads: 2, ff: 64 };
+const vit = { resolution: 56, patch: 14, width: 128, layers: 3, heads: 2, ff: 512, pooled: true };
+const llama = { vocabulary: 208, width: 256, layers: 2, heads: 4, kvHeads: 2, ff: 688 };
 const fresh = (specs: unknown, seed: number) => initialise([seed, 1], specs as Tree<ParameterSpec>) as never;
 
-const training = { batch: 4, warmup: 1, weightDecay: 0, maxNorm: 1, every: 2, data: "mixture.json" };
+const training = {
+  batch: 4,
+  micro: 2,
+  warmup: 1,
+  weightDecay: 0,
+  maxNorm: 1,
+  every: 2,
+  data: "mixture.json",
+};
 const experiment = {
   name: "clip-llama",
   seed: 1,
@@ -57,8 +70,7 @@ const experiment = {
       train: {
         name: "pretrain",
         ...training,
-        steps: 8,
-        micro: 2,
+        steps: 4,
         learningRate: { bridge: 0.003 },
         trainable: ["bridge"],
       },
@@ -72,7 +84,7 @@ const experiment = {
       train: {
         name: "finetune",
         ...training,
-        steps: 24,
+        steps: 4,
         learningRate: { bridge: 0.003, lora: 0.01 },
         trainable: ["bridge", "lora"],
       },
@@ -82,22 +94,31 @@ const experiment = {
 };
 
 test.before(async () => {
-  const world = await writeWorld(folder, 8);
-  await writeValue(`${folder}/mixture.json`, world);
+  const world = await writeWorld(folder, 8), [a, b, c] = shapes(8) as [Shape, Shape, Shape];
+  const said = (human: string, gpt: string) => [{ from: "human", value: human }, { from: "gpt", value: gpt }];
+  await writeValue(`${folder}/pairs.json`, [
+    { id: 1, image: [a.file, b.file], conversations: said("<image> one <image> kind?", a.kind) },
+    { id: 2, image: [b.file, c.file], conversations: said("What is <image>, <image>?", c.colour) },
+    { id: 3, conversations: said("say one", "yes") },
+  ]);
+  const pairs = { ...world.parts[0]!, name: "pairs", files: ["pairs.json"], weight: 2 };
+  await writeValue(`${folder}/mixture.json`, {
+    parts: [...world.parts, pairs],
+    text: { ...world.text, length: 64, images: 2, pack: true },
+  });
   await writeValue(`${folder}/questions-only.json`, { ...world, parts: world.parts.slice(2) });
   await writeValue(`${folder}/run.json`, experiment);
   const tower = { config: vit, params: fresh(vitSpecs(vit), 1) };
-  await Effect.runPromise(exportVisionTower(`${folder}/clip`, tower));
-  await Effect.runPromise(
-    exportDecoder(`${folder}/llama`, { config: llama, params: fresh(llamaSpecs(llama), 2) }),
-  );
+  const decoder = { config: llama, params: fresh(llamaSpecs(llama), 2) };
+  await Effect.runPromise(exportVisionTower(`${folder}/clip`, tower, { floats: "F16" }));
+  await Effect.runPromise(exportDecoder(`${folder}/llama`, decoder, { floats: "BF16" }));
 });
 
 const train = (run: string, ...more: readonly string[]): Deno.ChildProcess =>
   new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", "pipelines/cli/cos.ts", "train", `${folder}/run.json`, "--device", "cpu", "--json"],
-      ...["--out", `${folder}/${run}`, "--store", `${folder}/store-${run}`, "--cache", `${folder}/cache`],
+      ...["run", "-A", "pipelines/cli/cos.ts", "train", `${folder}/run.json`, "--json", "--out"],
+      ...[`${folder}/${run}`, "--store", `${folder}/store-${run}`, "--cache", `${folder}/cache`],
       ...more,
     ],
     cwd: root,
@@ -117,42 +138,53 @@ const inStore = (run: string, stage: string): string | undefined => {
   return undefined;
 };
 
-test("killed while it fine-tunes with LoRA and resumed, it is the uninterrupted run, and its loss falls", async () => {
-  const killed = train("killed");
-  let ended = false;
-  const over = killed.status.then(() => ended = true);
-  while (inStore("killed", "finetune") === undefined && !ended) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  if (!ended) killed.kill("SIGKILL");
-  await over;
-  await Promise.all([killed.stdout.cancel(), killed.stderr.cancel()]);
-  for (const run of ["killed", "whole"]) {
-    const { code, stdout, stderr } = await train(run).output(), text = new TextDecoder();
-    assert.is(code, 0, text.decode(stderr));
-    const { stages, scores } = JSON.parse(text.decode(stdout));
-    assert.ok(stages.finetune.loss < stages.pretrain.firstLoss - 0.3, JSON.stringify(stages));
-    assert.is(scores.vqa.asked, 16);
-  }
-  for (const stage of ["pretrain", "expand", "finetune"]) {
-    const of = (run: string) => Deno.readFileSync(`${folder}/${run}/checkpoints/${stage}.safetensors`);
-    assert.equal(of("killed"), of("whole"), stage);
-  }
-});
+for (const device of (Deno.env.get("ENGINE_DEVICES") ?? "cpu").split(",")) {
+  const started = (run: string) => train(`${run}-${device}`, "--device", device);
+
+  test(`${device}: killed as it fine-tunes with LoRA and resumed, it is the uninterrupted run, and its loss falls`, async () => {
+    const killed = started("killed");
+    let ended = false;
+    const over = killed.status.then(() => ended = true);
+    while (inStore(`killed-${device}`, "finetune") === undefined && !ended) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (!ended) killed.kill("SIGKILL");
+    await over;
+    await Promise.all([killed.stdout.cancel(), killed.stderr.cancel()]);
+    for (const run of ["killed", "whole"]) {
+      const { code, stdout, stderr } = await started(run).output(), text = new TextDecoder();
+      assert.is(code, 0, text.decode(stderr));
+      const { stages, scores } = JSON.parse(text.decode(stdout));
+      assert.ok(stages.finetune.loss < stages.pretrain.firstLoss - 0.3, JSON.stringify(stages));
+      assert.is(scores.vqa.asked, 16);
+    }
+    for (const stage of ["pretrain", "expand", "finetune"]) {
+      const of = (run: string) =>
+        Effect.runPromise(fileHash(`${folder}/${run}-${device}/checkpoints/${stage}.safetensors`));
+      assert.is(await of("killed"), await of("whole"), stage);
+    }
+  });
+}
+
+/** The run that the other tests open. */
+const whole = (): string =>
+  [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).find((path) =>
+    /\/whole-\w+$/.test(path)
+  )!;
 
 test("it answers, and what is exported has the same logits when it is read back", async () => {
   const image = `${folder}/images/shape_0001.png`, out = `${folder}/out`;
   await Effect.runPromise(
     Effect.scoped(Effect.gen(function* () {
       const asked = {
-        checkpoint: `${folder}/whole`,
+        checkpoint: whole(),
         images: [image],
         question: "What colour is the circle?",
         tokens: 3,
       };
       const { visualTokens } = yield* ask(asked, () => {});
       assert.is(visualTokens, 26);
-      const trained = yield* loadTrained(`${folder}/whole`), { parts, writer } = trained;
+      const trained = yield* loadTrained(whole()), { parts, writer } = trained;
       yield* exportTrained(out, trained);
       const read = yield* loadExported(out);
       const ids = input("ids", [1, 5], "i32"), images = input("images", [1, 112, 112, 3]);
@@ -186,9 +218,44 @@ test("it answers, and what is exported has the same logits when it is read back"
   );
 });
 
+test("another training starts from its decoder, which has the adapters in it", async () => {
+  const { stages: [pretrain], model: { adapter: _, ...model } } = experiment;
+  const decoder = { from: "run", folder: whole().slice(folder.length + 1) };
+  await writeValue(`${folder}/again.json`, {
+    ...experiment,
+    model: { ...model, decoder },
+    stages: [pretrain],
+  });
+  const at = {
+    cache: `${folder}/cache`,
+    trained: await Effect.runPromise(Effect.scoped(loadTrained(whole()))),
+  };
+  const read = (path: string, of: unknown) =>
+    Effect.runPromise(
+      Effect.map(readLazy(lazyTrees.flatten(of as Tree<LazyArray>)[path]!), ({ data }) => data),
+    );
+  const resolved = await Effect.runPromise(
+    Effect.flatMap(loadExperiment(`${folder}/again.json`), (of) => resolve(of, at.cache)),
+  );
+  const { params } = await Effect.runPromise(startingModel(resolved)), map = "model.layers.1.mlp.down_proj";
+  const base = await read(`${map}.weight`, at.trained.writer.params),
+    sum = await read(`${map}.weight`, params);
+  const [A, B] = [
+    await read(`lora.${map}.lora_A`, at.trained.writer.params),
+    await read(`lora.${map}.lora_B`, at.trained.writer.params),
+  ];
+  const { width, ff } = llama;
+  for (const [row, column] of [[0, 0], [17, 300], [width - 1, ff - 1]] as const) {
+    const low = Array.from({ length: 4 }, (_, k) => B[row * 4 + k]! * A[k * ff + column]!);
+    const expected = base[row * ff + column]! + 2 * low.reduce((x, y) => x + y, 0);
+    assert.ok(Math.abs(sum[row * ff + column]! - expected) < 1e-6);
+  }
+  assert.ok(sum.some((x, i) => x !== base[i]));
+});
+
 test("checkpoints name the frozen decoder and do not hold it; one that has changed since is not asked", async () => {
   for (const stage of ["pretrain", "expand", "finetune"]) {
-    const path = `${folder}/whole/checkpoints/${stage}.safetensors`;
+    const path = `${whole()}/checkpoints/${stage}.safetensors`;
     const { tensors, metadata } = await Effect.runPromise(load(path));
     const own = Object.keys(tensors).filter((name) => /(^|\.)(model\.layers|model\.norm|lm_head)/.test(name));
     assert.ok(own.every((name) => name.includes("lora")), `${stage}: ${own.join(" ")}`);
@@ -198,13 +265,14 @@ test("checkpoints name the frozen decoder and do not hold it; one that has chang
   const weights = `${folder}/llama/model.safetensors`, bytes = Deno.readFileSync(weights);
   bytes[bytes.length - 2]! ^= 1;
   Deno.writeFileSync(weights, bytes);
-  const opened = loadTrained(`${folder}/whole`, undefined, {}, `${folder}/cache`);
+  const opened = loadTrained(whole(), undefined, {}, `${folder}/cache`);
   const error = await Effect.runPromise(Effect.flip(Effect.scoped(opened)));
   assert.match(error.message, /llama, whose config\.json or weights have changed since the training/);
 });
 
 test("a trainable path that the model does not have is refused with those that it has", async () => {
-  const { code, stderr } = await train("wrong", "--set", 'finetune.trainable=["adapter"]').output();
+  const { code, stderr } = await train("wrong", "--device", "cpu", "--set", 'finetune.trainable=["adapter"]')
+    .output();
   assert.is(code, 1);
   assert.match(new TextDecoder().decode(stderr), /"adapter"[^]*under bridge, model, lm_head, lora/);
 });

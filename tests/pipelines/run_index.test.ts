@@ -54,7 +54,7 @@ const run = (name: string, config: Json, scores: object | undefined, failed = fa
 };
 
 const config = (batch: number, rate: number, more: object = {}): Json => ({
-  finetune: { batch, rate },
+  stages: [{ expand: { by: null } }, { train: { name: "finetune", batch, rate } }],
   ...more,
 });
 
@@ -97,7 +97,8 @@ const asked = (where: readonly string[], sort?: string): readonly string[] => {
 
 test("runs are asked for by field, score and status, and sorted; missing fields come last", () => {
   assert.equal(asked(["finetune.batch=8"]), ["c", "a"]);
-  assert.equal(asked(["finetune.batch=8", "scores.presenceF1>0.7"]), ["a"]);
+  assert.equal(asked(["stages.1.train.batch=8", "finetune.batch=8", "scores.presenceF1>0.7"]), ["a"]);
+  assert.equal(asked(["expand.by=null"]), ["c", "a", "b"]);
   assert.equal(asked(["scores.presenceF1<=0.65"]), ["b"]);
   assert.equal(asked(["arm!=cos"]), ["c", "a"]);
   assert.equal(asked(["status=failed"]), ["c"]);
@@ -116,6 +117,10 @@ test("a field that no run has is an error that names the nearest ones", () => {
     assert.ok(E.isLeft(wrong));
     assert.match(wrong.left.message, /none of 3 runs has[^]*scores\.presenceF1/);
   }
+  const near = queryRuns(index.runs, { where: ["finetune.bach=8"] });
+  assert.match(E.isLeft(near) ? near.left.message : "", /the nearest are finetune\.batch/);
+  const base = { ...named("a"), manifest: { ...named("a").manifest, config: { base: config(4, 1) } } };
+  assert.equal(E.toUnion(queryRuns([base], { where: ["finetune.batch=4"] })), [base], "an ablation");
   assert.ok(E.isRight(queryRuns([], { where: ["seed=1"] })), "no runs, no fields");
 });
 
@@ -156,7 +161,7 @@ test("two runs differ in what they differ in, and in nothing else", () => {
   assert.equal(
     diffRows(diffRuns(named("a"), named("b"))),
     [
-      ["configuration", "finetune.batch", "8", "16"],
+      ["configuration", "stages.1.train.batch", "8", "16"],
       ["configuration", "arm", "", "cos"],
       ["data", "dataHash", hashOf("data"), hashOf("other")],
       ["scores", "presenceF1", "0.71", "0.65"],
@@ -210,7 +215,7 @@ test("Parquet reads back with its types", async () => {
     [300n, 1 / 3, undefined, "finetune"],
   ]);
   const runs = await parquet(runsTable(index.runs));
-  assert.equal(runs.map((r) => r["config.finetune.batch"]), [8n, 8n, 16n]);
+  assert.equal(runs.map((r) => r["config.stages.1.train.batch"]), [8n, 8n, 16n]);
   assert.equal(runs.map((r) => r["scores.presenceF1"] ?? undefined), [undefined, 0.71, 0.65]);
 });
 
