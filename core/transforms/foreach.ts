@@ -36,7 +36,9 @@ const numberBelow = (t: Tensor): Tensor | undefined =>
 /** Results as functions of the numbers at a place; undefined where they read more than that. */
 const ofNumbers = (results: readonly Tensor[], parameters: readonly Tensor[]): OfNumbers | undefined => {
   const { shape } = parameters[0]!, own = new Set(parameters), within = new Set<Tensor>();
-  const order = topological(results, { stop: own });
+  // what is older than the parameters cannot depend on them: a factor may stand for all gradients
+  const first = Math.min(...parameters.map(({ id }) => id));
+  const order = topological(results, { stop: { has: (t) => own.has(t) || t.id < first } });
   for (const t of order) if (own.has(t) || t.args.some((a) => within.has(a))) within.add(t);
   const numbers = parametersLike(parameters.map(({ dtype }) => ({ shape: [], dtype })));
   const becomes = new Map(parameters.map((p, i) => [p, numbers[i]!])), shared = new Map<Tensor, Tensor>();

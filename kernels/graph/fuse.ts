@@ -92,16 +92,18 @@ const fusedKernels = (
   const wanted = new Set(outputs), groupOf = new Map<Tensor, Group>(), users = new Map<Tensor, Set<Tensor>>();
   const wholes = new Map<Tensor, Group>();
   order.forEach((t, place) => {
-    const { sources, apart } = sourcesOf(t, roots);
-    // the results of one node are one group from the start
+    // the results of one node, which may be thousands, are one group from the start: the first is the reader for all
     const whole = is("result", t) ? wholes.get(t.args[0]!) : undefined;
     if (whole !== undefined) {
       whole.members.push(t);
       whole.last = place;
+      groupOf.set(t, whole);
+      return;
     }
-    groupOf.set(t, whole ?? { members: [t], sources, apart, last: place });
-    if (is("result", t)) wholes.set(t.args[0]!, groupOf.get(t)!);
-    for (const s of sources) users.set(s, (users.get(s) ?? new Set()).add(t));
+    const group: Group = { members: [t], ...sourcesOf(t, roots), last: place };
+    groupOf.set(t, group);
+    if (is("result", t)) wholes.set(t.args[0]!, group);
+    for (const s of group.sources) users.set(s, (users.get(s) ?? new Set()).add(t));
   });
   // an old group that reads an old member of a group depends on its new members too
   const raise = (members: readonly Tensor[], last: number): void => {
@@ -135,7 +137,7 @@ const fusedKernels = (
         if (own.has(u) || seen.has(u)) continue;
         if (late.has(u)) return true;
         seen.add(u);
-        stack.push(u);
+        stack.push(...is("result", u) ? wholes.get(u.args[0]!)!.members : [u]);
       }
     }
     return false;
@@ -163,11 +165,15 @@ const fusedKernels = (
     raise(members, merged.last);
   };
   if (limits.fuse) {
-    for (const t of order) for (const s of groupOf.get(t)!.sources) merge(groupOf.get(s), groupOf.get(t)!);
+    for (const t of order) {
+      if (!isAlone(t)) { for (const s of groupOf.get(t)!.sources) merge(groupOf.get(s), groupOf.get(t)!); }
+    }
   }
   if (limits.fuse && limits.gpu) {
     for (const [shared, readers] of users) {
-      const inOrder = [...readers].sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
+      const inOrder = [...readers].filter((t) => !isAlone(t)).sort((a, b) =>
+        placeOf.get(a)! - placeOf.get(b)!
+      );
       inOrder.forEach((t, i) => {
         for (const u of inOrder.slice(i + 1)) {
           const a = groupOf.get(t)!, b = groupOf.get(u)!;
@@ -239,12 +245,15 @@ const areSiblings = (a: Group, b: Group, shared: Tensor, donated: ReadonlyMap<Te
   ![...a.members, ...b.members].some((t) => is("matmul", t) || donated.has(t)) &&
   [...a.sources, ...b.sources].every((s) => sizeOf(s.shape) <= sizeOf(shared.shape));
 
+/** Whether a kernel of a root holds no other. */
+const isAlone = (t: Tensor): boolean => is("scatterAdd", t) || is("result", t) || is("foreachSum", t);
+
 /** Cheap refusals before a kernel is tried. */
 const mayShare = (producer: Group, consumer: Group): boolean => {
   const all = [...producer.members, ...consumer.members];
   const products = all.filter((t) => is("matmul", t)).length;
   return all.length <= MOST_MEMBERS &&
-    !all.some((t) => is("scatterAdd", t) || is("result", t) || is("foreachSum", t)) &&
+    !all.some(isAlone) &&
     products <= 1 &&
     !(products === 1 && (all.some((t) => isReduce(t.op)) || consumer.members.some((t) => is("matmul", t))));
 };

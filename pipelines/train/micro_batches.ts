@@ -100,7 +100,9 @@ export const microSources = <B, E, R>(
   isOwn?: PathPredicate,
 ): MicroSources<B> => {
   const all = described(training), { settings, state } = all;
-  const gradient = gradientOf<B>(settings), grad = under("grad", gradient(state, training.batch));
+  const gradient = gradientOf<B>(settings),
+    first = gradient(state, training.batch),
+    grad = under("grad", first);
   const held = (level: number): Gradients<Tensor> => under(`held.${level}`, grad);
   const inputs = tensors.leaves(grad as Tree<Tensor>);
   return {
@@ -109,7 +111,10 @@ export const microSources = <B, E, R>(
       : ownUpdate(training, grad, isOwn),
     trained: Object.keys(grad.grad),
     gradient: (batch) =>
-      writing(named("grad", gradient(state, batch)), [...inputs, ...tensors.leaves(batch as Tree<Tensor>)]),
+      writing(named("grad", batch === training.batch ? first : gradient(state, batch)), [
+        ...inputs,
+        ...tensors.leaves(batch as Tree<Tensor>),
+      ]),
     hold: (level) =>
       writing(named(`held.${level}`, copyGradients(grad)), tensors.leaves(held(level) as Tree<Tensor>)),
     merge: (level) => writing(named("grad", addGradients(held(level), grad)), inputs),
