@@ -1,6 +1,6 @@
 /** Clipping of gradients by their common norm. */
 import { add, div, minimum, sqrt } from "../ops/elementwise.ts";
-import { concat, reshape, sliceAxis } from "../ops/movement.ts";
+import { reshape, sliceAxis } from "../ops/movement.ts";
 import { constant } from "../ops/source.ts";
 import { together } from "../origin.ts";
 import type { Tensor } from "../tensor.ts";
@@ -10,11 +10,7 @@ import { squaredNorms } from "../transforms/foreach.ts";
 export const globalNorm = (ts: readonly Tensor[]): Tensor =>
   together(() => ts.length === 0 ? constant(0) : sqrt(squaredNorms(ts).reduce((a, b) => add(a, b))));
 
-/** The sums of squares of some tensors, one after the other, `[tensors]`. */
-export const stackedSquares = (ts: readonly Tensor[]): Tensor =>
-  together(() => concat(squaredNorms(ts).map(reshape([1])), 0));
-
-/** {@link globalNorm} of tensors whose {@link stackedSquares} are known: the same bits. */
+/** {@link globalNorm} of tensors whose squared norms are known, one after the other in their order: the same bits. */
 export const normOfSquares = (squares: Tensor): Tensor =>
   sqrt(
     Array.from({ length: squares.shape[0]! }, (_, i) => reshape([])(sliceAxis(0, i, i + 1)(squares)))

@@ -94,10 +94,16 @@ export const foreach = (applications: readonly Application[]): readonly (readonl
   return found;
 };
 
+/** The sums of the squares of all numbers of some f32 tensors, none of them empty, one after the other, `[tensors]`. */
+export const stackedSquares = (tensors: readonly Tensor[]): Tensor => {
+  const [x] = parametersLike([constant(0)]) as [Tensor];
+  return foreachSumOf(tensors, closed([x], [mul(x, x)]));
+};
+
 /** The sum of the squares of all numbers of each of some f32 tensors, `[]` each. */
 export const squaredNorms = (tensors: readonly Tensor[]): readonly Tensor[] => {
-  const some = tensors.filter((t) => sizeOf(t.shape) > 0), [x] = parametersLike([constant(0)]) as [Tensor];
-  const all = some.length === 0 ? undefined : foreachSumOf(some, closed([x], [mul(x, x)]));
+  const some = tensors.filter((t) => sizeOf(t.shape) > 0);
+  const all = some.length === 0 ? undefined : stackedSquares(some);
   return tensors.map((t) => {
     const at = some.indexOf(t);
     return at < 0 || all === undefined ? constant(0) : reshape([])(sliceAxis(0, at, at + 1)(all));

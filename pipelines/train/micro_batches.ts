@@ -11,6 +11,7 @@ import {
   input,
   type NdArray,
   type PathPredicate,
+  stackedSquares,
   type Tensor,
   tensors,
   type Tree,
@@ -86,9 +87,18 @@ const ownUpdate = <B, E, R>(
     ...tensors.leaves(grad as Tree<Tensor>),
     squares,
   ]);
+  // their norms are made of sums beforehand: here they keep the gradients side by side
+  const outputs = {
+    ...source.source.outputs,
+    [`${SQUARES} of the parts`]: stackedSquares(Object.values(grad.grad)),
+  };
   // the others' parameters are handed on by their ranks
   const others = trained.filter((path) => !isOwn(path)).map((path) => `${PARAMS}${path}`);
-  return { ...source, changing: [...source.changing, ...others] };
+  return {
+    ...source,
+    source: { ...source.source, outputs },
+    changing: [...source.changing, ...others],
+  };
 };
 
 /**

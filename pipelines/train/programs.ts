@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope";
 import { additionsOf, microBatchesOf, microSources } from "./micro_batches.ts";
 import { type RanksError, theRanks } from "../ranks/ranks.ts";
 import { type Shard, shardFor } from "./shard.ts";
-import { squaresSource, updateSharded } from "./sharded.ts";
+import { placedOrder, squaresSource, updateSharded } from "./sharded.ts";
 import { type StepSource, stepSource } from "./step_source.ts";
 import { sumOverRanks } from "./together.ts";
 import type { Bindings, Training } from "./training.ts";
@@ -113,7 +113,8 @@ const loadMicro = <B, E, R>(
       merges.push(yield* loadBeside(sources.merge(level), [main, ...holds]));
       holds.push(yield* loadBeside(sources.hold(level), [main, ...merges]));
     }
-    const squares = shard && (yield* loadBeside(squaresSource(shard.byRank[ranks.rank]!), [main]));
+    const squares = shard &&
+      (yield* loadBeside(squaresSource(shard, placedOrder(main.plan, sources.trained)), [main]));
     const update = shard === undefined || squares === undefined
       ? Effect.andThen(sumOverRanks(main), main.run)
       : updateSharded(shard, sources.trained, main, squares);

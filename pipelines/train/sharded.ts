@@ -4,7 +4,7 @@
  * of one process, bit for bit. Arrays move by name, since the ranks' programs differ in their layout.
  */
 import { input, type NdArray, ndarray, stackedSquares, type TreeError } from "@chain-of-sight/core";
-import type { DeviceError, Program } from "@chain-of-sight/kernels";
+import type { DeviceError, Plan, Program } from "@chain-of-sight/kernels";
 import type { Source } from "@chain-of-sight/kernels/portable";
 import * as Effect from "effect/Effect";
 import { type RanksError, theRanks } from "../ranks/ranks.ts";
@@ -86,9 +86,29 @@ const sumScalars = (main: Program): Effect.Effect<void, MoveError> =>
     );
   });
 
-/** The program of the squared norms of this rank's gradients. */
-export const squaresSource = (own: readonly Piece[]): Source => {
-  const inputs = own.map(({ path, shape }) => input(GRADIENT + path, shape));
+/** Paths of the trained parameters in the order in which a program has their gradients in memory. */
+export const placedOrder = ({ inputs, memory: { slots, slotOf } }: Plan, trained: readonly string[]) => {
+  const placeOf = (slot: number): readonly [root: number, offset: number] => {
+    const { within } = slots[slot]!;
+    if (within === undefined) return [slot, 0];
+    const [root, offset] = placeOf(within.slot);
+    return [root, offset + within.offset];
+  };
+  const places = new Map(trained.map((path) => [path, placeOf(slotOf.get(inputs[GRADIENT + path]!)!)]));
+  return trained.toSorted((a, b) => {
+    const [p, at] = places.get(a)!, [q, other] = places.get(b)!;
+    return p - q || at - other;
+  });
+};
+
+/**
+ * The program of the squared norms of all gradients, in the order of their memory. Of all, though each rank's own alone are
+ * sums by then: devices cut many tensors into pieces of one length, which depends on all of them. The update has the same
+ * sums, so that it lays all gradients side by side.
+ */
+export const squaresSource = ({ byRank }: Shard, order: readonly string[]): Source => {
+  const pieces = new Map(byRank.flat().map((piece) => [piece.path, piece]));
+  const inputs = order.map((path) => input(GRADIENT + path, pieces.get(path)!.shape));
   return { outputs: { [SQUARES]: stackedSquares(inputs) }, donate: {}, inputs };
 };
 
@@ -97,19 +117,21 @@ export const squaresSource = (own: readonly Piece[]): Source => {
  * the program of {@link squaresSource}, `trained` the parameters in the order of the norm.
  */
 export const updateSharded = (
-  { byRank, groups }: Shard,
+  { groups, isOwn }: Shard,
   trained: readonly string[],
   main: Program,
   squares: Program,
 ): Effect.Effect<void, MoveError> =>
   Effect.gen(function* () {
-    const { rank, sum } = yield* theRanks;
+    const { sum } = yield* theRanks;
     for (const group of groups) yield* sumOwn(main, group);
     yield* sumScalars(main);
     yield* squares.run;
-    const own = data((yield* squares.read([SQUARES]))[SQUARES]!), all = new Float32Array(trained.length);
+    const found = data((yield* squares.read([SQUARES]))[SQUARES]!), all = new Float32Array(trained.length);
     // the others' are 0, which changes no square
-    byRank[rank]!.forEach(({ path }, i) => all[trained.indexOf(path)] = own[i]!);
+    placedOrder(main.plan, trained).forEach((path, i) => {
+      if (isOwn(path)) all[trained.indexOf(path)] = found[i]!;
+    });
     yield* sum(new Uint8Array(all.buffer));
     yield* main.write({ [SQUARES]: ndarray("f32", [trained.length], all) });
     yield* main.run;

@@ -218,6 +218,32 @@ if (openMpi) {
     for (const [name, value] of expected) assert.equal(found.get(name), value, name);
   });
 
+  test("two ranks on WebGPU, with the optimiser's memory shared and not, give the checkpoint of one process there", async () => {
+    const there = (ranks: number, name: string, shards = false) =>
+      train(ranks, name, { micro: 2, steps: 3, every: 3, device: "webgpu", shards });
+    const alone = await there(1, "webgpu");
+    assert.is(alone.code, 0, alone.err);
+    for (const shards of [false, true]) {
+      const same = await there(2, `webgpu-${shards}`, shards);
+      assert.is(same.out, alone.out, same.err);
+      assert.equal(lines(`webgpu-${shards}`), lines("webgpu"));
+    }
+  });
+
+  test("a step that is not finite on one rank is left out by all, whose scales of the loss stay alike", async () => {
+    const skipping = (ranks: number, more: Partial<Ask> = {}) =>
+      train(ranks, `skips-${ranks}`, {
+        steps: 6,
+        skips: true,
+        fault: { rank: ranks - 1, step: 2, kind: "NaN" },
+        ...more,
+      });
+    const [alone, shared] = await Promise.all([skipping(1), skipping(2, { shards: true })]);
+    assert.is(shared.out, alone.out, shared.err);
+    assert.equal(lines("skips-2"), lines("skips-1"));
+    assert.ok(lines("skips-2").at(-1)!.includes('"skipped":1'), lines("skips-2").at(-1));
+  });
+
   test("ranks whose states drift apart are named before a checkpoint is written", async () => {
     const { code, err } = await train(2, "drift", { drift: true });
     assert.is(code, 1, err);

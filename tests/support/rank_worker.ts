@@ -38,6 +38,8 @@ export interface Ask {
     /** A signal, an error, a number that is not finite, or that the folder is gone. */
     readonly kind: "SIGKILL" | "SIGSTOP" | "SIGUSR1" | "throws" | "NaN" | "no folder";
   };
+  /** Whether steps that are not finite are left out. */
+  readonly skips?: boolean;
   /** Whether ranks share the optimiser's memory. */
   readonly shards?: boolean;
   /** Rank 1 gets sums of other bits than rank 0. */
@@ -50,6 +52,7 @@ const fault = (Deno.env.get("SLURM_RESTART_COUNT") ?? "0") === "0" ? ask.fault :
 const config = {
   ...{ steps, every, micro, batch: 4, learningRate: 0.01, warmup: 2, weightDecay: 0.01, maxNorm: 1 },
   trainable: ["model", "bridge", "lm_head"],
+  ...(ask.skips === true ? { onNonFinite: "skip" } as const : {}),
 };
 
 listenToSignals(() => {}); // as commands do: otherwise a write that ends would end the process
@@ -70,7 +73,9 @@ const program = Effect.scoped(Effect.gen(function* () {
     batches: (seed, size) => (step, part) =>
       Effect.map(source.batches(seed, size)(step, part), (batch) => {
         const broken = fault?.kind === "NaN" && fault.rank === ranks.rank && fault.step === step;
-        if (broken) batch["features.0"]!.data[0] = NaN;
+        // alone, what the last of two ranks has of it
+        const { data } = batch["features.0"]!;
+        if (broken) data[ask.skips === true && ranks.size === 1 ? data.length / 2 : 0] = NaN;
         return batch;
       }),
   });
