@@ -194,6 +194,15 @@ export const groups: readonly Group[] = [
         load: () => import("./runs.ts"),
       },
       {
+        name: "store",
+        about: "Says what the store of artefacts holds, and removes what no run needs.",
+        examples: [
+          ["du", "by kind and by run"],
+          ["prune --dry-run", "what no run needs any more"],
+        ],
+        load: () => import("./store.ts"),
+      },
+      {
         name: "export",
         about: "Writes runs for other programs: Hugging Face, CSV, Parquet, TensorBoard, HTML.",
         examples: [

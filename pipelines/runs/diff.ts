@@ -1,6 +1,7 @@
 /** What two runs differ in: configuration, data, code, device, stages and scores. */
 import { endsOf } from "../base/fields.ts";
 import type { IndexedRun } from "./index.ts";
+import { isArtefact } from "./run_scores.ts";
 
 /** What a difference is about. */
 export type DifferenceKind = "configuration" | "data" | "code" | "device" | "seeds" | "stages" | "scores";
@@ -24,8 +25,11 @@ const between = (kind: DifferenceKind, a: unknown, b: unknown, at = ""): readonl
     .map((field) => ({ kind, field, a: of.get(field), b: than.get(field) }));
 };
 
+// artefacts are named by what decides them, which the configuration says: another name is no other stage
 const stagesOf = ({ manifest: { stages } }: IndexedRun): object =>
-  Object.fromEntries(stages.map(({ name, status }) => [name, status]));
+  Object.fromEntries(
+    stages.filter(({ name }) => !isArtefact(name)).map(({ name, status }) => [name, status]),
+  );
 
 const codeIn = ({ manifest: { codeVersion, commit, code } }: IndexedRun): object => ({
   codeVersion,

@@ -48,6 +48,13 @@ test("dead links are found: a page, an anchor, a file; links that work and links
 
 test("headings have the anchors of code hosts, a second of the same name a number", () => {
   assert.is(slugOf("Bits, and `code`: what's equal"), "bits-and-code-whats-equal");
+  const figure = textOfHtml(
+    markdownHtml(
+      '<picture><source srcset="d/a.svg"><img alt="a" src="a.svg"></picture>',
+      (href) => `to/${href}`,
+    ),
+  );
+  assert.match(figure, /srcset="to\/d\/a\.svg"><img alt="a" src="to\/a\.svg"/);
   const page = textOfHtml(markdownHtml("# A b\n\n## A b\n\n[x](y.md#z)", (href) => `to/${href}`));
   assert.match(page, /<h1 id="a-b">[^]*<h2 id="a-b-1">[^]*href="to\/y\.md#z"/);
 });

@@ -157,6 +157,16 @@ test("a run with arms has the scores of each, and the best of them; intervals co
 });
 
 test("two runs differ in what they differ in, and in nothing else", () => {
+  const seeded = (key: string) => {
+    const run = named("a");
+    const stages = [{ ...run.manifest.stages[0]!, name: `pretrain-${key.repeat(16)}` }];
+    return { ...run, manifest: { ...run.manifest, stages } };
+  };
+  assert.equal(
+    diffRuns(seeded("1"), seeded("2")),
+    [],
+    "artefacts of two seeds have other names, no other stages",
+  );
   assert.equal(diffRuns(named("a"), named("a")), []);
   assert.equal(
     diffRows(diffRuns(named("a"), named("b"))),

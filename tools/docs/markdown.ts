@@ -20,7 +20,9 @@ export const slugOf = (heading: string): string =>
 /** Whether a link leaves the repository. */
 export const isExternal = (href: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(href);
 
-/** A file of Markdown as HTML. Raw HTML is kept only as anchors, which RESULTS.md has. */
+const isInside = (href: string): boolean => !href.startsWith("#") && !isExternal(href);
+
+/** A file of Markdown as HTML. Raw HTML, such as anchors and figures with a dark variant, stays; its images are targets, too. */
 export const markdownHtml = (text: string, target: LinkTarget): Html => {
   const markdown = new MarkdownIt({ html: true }), used = new Map<string, number>();
   markdown.core.ruler.push("places", ({ tokens }) => {
@@ -31,10 +33,17 @@ export const markdownHtml = (text: string, target: LinkTarget): Html => {
         used.set(slug, times + 1);
         token.attrSet("id", times === 0 ? slug : `${slug}-${times}`);
       }
+      for (const raw of [token, ...(token.children ?? [])].filter(({ type }) => type.startsWith("html_"))) {
+        raw.content = raw.content.replace(
+          / (src|srcset)="([^"]+)"/g,
+          (whole: string, name: string, value: string) =>
+            isInside(value) ? ` ${name}="${target(value)}"` : whole,
+        );
+      }
       for (const child of token.children ?? []) {
         for (const name of ["href", "src"]) {
           const value = child.attrGet(name);
-          if (typeof value === "string" && !value.startsWith("#") && !isExternal(value)) {
+          if (typeof value === "string" && isInside(value)) {
             child.attrSet(name, target(value));
           }
         }
