@@ -14,6 +14,7 @@ import { print } from "../pipelines/terminal/output.ts";
 import { command as contest } from "./contest_command.ts";
 import { command as gpu } from "./gpu_command.ts";
 import { command as mixed } from "./mixed_command.ts";
+import { command as ranks } from "./ranks.ts";
 import { command as step } from "./step_command.ts";
 import {
   benchDeviceFlag,
@@ -126,5 +127,5 @@ const images = Command.make(
 
 /** The command. */
 export const command = contest.pipe(
-  Command.withSubcommands([step, gpu, compile, flat, load, decode, images, mixed]),
+  Command.withSubcommands([step, gpu, compile, flat, load, decode, images, mixed, ranks]),
 );

@@ -2,7 +2,7 @@
  * The benchmarks' command line.
  *
  *     deno task bench [flags]
- *     deno task bench step|gpu|compile|flat|load|decode|images|mixed [flags]
+ *     deno task bench step|gpu|compile|flat|load|decode|images|mixed|ranks [flags]
  */
 import type * as NodeServices from "@effect/platform-node/NodeServices";
 import { Command } from "effect/cli";

@@ -138,7 +138,8 @@ export interface StepWork {
 /** Input path of a parameter. */
 export const PARAMS = "state.params";
 
-const batchInputs = ({ grid, featureWidth, text }: BenchPreset, b: number): VisionLanguageBatch => ({
+/** The batch of a step as inputs. */
+export const batchInputs = ({ grid, featureWidth, text }: BenchPreset, b: number): VisionLanguageBatch => ({
   features: [0, 1].map((level) => input(`features.${level}`, [b, grid * grid, featureWidth])),
   ids: input("ids", [b, text], "i32"),
   labels: input("labels", [b, text], "i32"),
