@@ -357,7 +357,7 @@ export {
   type UploadError,
   uploadLazies,
 } from "./weights/lazy.ts";
-export { mergeAdapters, unmergeAdapters } from "./weights/merge.ts";
+export * from "./weights/merge.ts";
 export { MisfitError, type Misfits, type Misshapen } from "./weights/misfit.ts";
 export {
   decode as decodeSafetensors,

@@ -20,7 +20,7 @@ import { visionTower } from "../vision/tower.ts";
 import { loadVision, shippedWeights, type VisionWeights } from "../vision/weights.ts";
 import { type CheckpointError, open } from "../weights/checkpoint.ts";
 import { type LoadError, openDecoder, openVisionTower } from "../weights/huggingface/load.ts";
-import { mergedWhenRead } from "../weights/merge.ts";
+import { mergeAdapters } from "../weights/merge.ts";
 import { fromOrigin, type LazyArray, lazyParams, lazyTrees } from "../weights/lazy.ts";
 import { loadShipped } from "../decoder/shipped.ts";
 import { artefactPath } from "./artefact.ts";
@@ -101,7 +101,7 @@ const runDecoder = (
     const { vision: _, bridge: _bridge, lora, ...own } = params as LoadedParams["params"];
     const merged = lora === undefined || adapter === undefined
       ? own
-      : mergedWhenRead(own, adaptersOf(lazyTrees.flatten(lora)), adapter.alpha);
+      : mergeAdapters(own, adaptersOf(lazyTrees.flatten(lora)), adapter.alpha);
     return {
       params: fromOrigin(merged, { source: folder, hash }) as LoadedParams["params"],
       identity: hash,

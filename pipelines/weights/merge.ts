@@ -1,67 +1,21 @@
-/** Adapters folded into weights, map by map, on the device at hand. */
+/** Adapters folded into weights as these are read: neither a device nor a second copy of a weight is needed. */
 import {
   type Adapters,
-  arrayTrees,
-  graft,
-  input,
-  isNdArray,
-  mergeLora,
+  type LowRank,
   type NdArray,
   ownerOf,
+  show,
   type Tree,
-  type TreeError,
-  unmergeLora,
+  TreeError,
 } from "@chain-of-sight/core";
-import { type Device, type DeviceError, evaluate } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
-import type { LoadedAdapters } from "./huggingface/peft.ts";
 import { type LazyArray, lazyTrees, readLazy } from "./lazy.ts";
-
-const inputsOf = (map: string, { lora_A, lora_B }: Adapters<NdArray>[string], weight: NdArray) => ({
-  params: { [map]: { weight: input("weight", weight.shape) } },
-  adapters: { [map]: { lora_A: input("A", lora_A.shape), lora_B: input("B", lora_B.shape) } },
-  values: { weight, A: lora_A, B: lora_B },
-});
-
-const folded = <T extends Tree<NdArray>>(
-  fold: typeof mergeLora,
-  params: T,
-  { adapters, alpha }: LoadedAdapters,
-): Effect.Effect<T, DeviceError | TreeError, Device> =>
-  Effect.gen(function* () {
-    const flat = arrayTrees.flatten(params), weights: Record<string, { weight: NdArray }> = {};
-    for (const [map, low] of Object.entries(adapters)) {
-      const weight = flat[`${map}.weight`], one = inputsOf(map, low, weight ?? low.lora_A);
-      const tree = yield* Effect.try({
-        try: () => fold<typeof one.params>(weight === undefined ? {} : one.params, one.adapters, alpha),
-        catch: (cause) => cause as TreeError,
-      });
-      const [sum] = yield* evaluate([tree[map]!.weight], one.values);
-      weights[map] = { weight: sum! };
-    }
-    return graft(isNdArray, params, weights) as T;
-  });
-
-/**
- * The parameters with every adapted weight replaced by `W + (alpha / rank) B A`, to be exported or run without
- * adapters. The given parameters stay as they are. One weight at a time is on the device.
- */
-export const mergeAdapters = <T extends Tree<NdArray>>(
-  params: T,
-  adapters: LoadedAdapters,
-): Effect.Effect<T, DeviceError | TreeError, Device> => folded(mergeLora, params, adapters);
-
-/** The inverse of {@link mergeAdapters}, up to rounding. */
-export const unmergeAdapters = <T extends Tree<NdArray>>(
-  params: T,
-  adapters: LoadedAdapters,
-): Effect.Effect<T, DeviceError | TreeError, Device> => folded(unmergeLora, params, adapters);
 
 /** `W + scale B A` of a run of a weight's elements. */
 const addedTo = (
   values: Float32Array,
   at: number,
-  { lora_A, lora_B }: Adapters<NdArray>[string],
+  { lora_A, lora_B }: LowRank<NdArray>,
   scale: number,
 ): Float32Array => {
   const [rank, columns] = lora_A.shape.slice(-2) as [number, number], rows = lora_B.shape.at(-2)!;
@@ -78,13 +32,36 @@ const addedTo = (
   return out;
 };
 
-/** As {@link mergeAdapters}, without a device: every adapted weight is added to when it is read. */
-export const mergedWhenRead = (
+/** Whether two factors fit a weight `[out, in]`, or a stack of them. */
+const fits = ({ lora_A, lora_B }: LowRank<LazyArray>, { shape }: LazyArray): boolean => {
+  const stack = shape.slice(0, -2), [to, from] = shape.slice(-2), rank = lora_A.shape.at(-2);
+  return show(lora_A.shape) === show([...stack, rank!, from!]) &&
+    show(lora_B.shape) === show([...stack, to!, rank!]);
+};
+
+/**
+ * The parameters with every adapted weight replaced by `W + (alpha / rank) B A`, to be exported or run without adapters;
+ * `-alpha` takes them out again, up to rounding. The factors of a weight are read when it is.
+ * @throws {TreeError} where an adapter fits no weight.
+ */
+export const mergeAdapters = (
   params: Tree<LazyArray>,
   adapters: Adapters<LazyArray>,
   alpha: number,
-): Tree<LazyArray> =>
-  lazyTrees.map(params, (weight, path): LazyArray => {
+): Tree<LazyArray> => {
+  const given = lazyTrees.flatten(params);
+  for (const [map, low] of Object.entries(adapters)) {
+    const weight = given[`${map}.weight`];
+    if (weight !== undefined && fits(low, weight)) continue;
+    throw new TreeError({
+      op: "mergeAdapters",
+      got: `A ${show(low.lora_A.shape)} and B ${show(low.lora_B.shape)} for ${map}, whose weight is ` +
+        (weight === undefined ? "not there" : show(weight.shape)),
+      expected: "A [rank, in] and B [out, rank] for a weight [out, in]",
+      hint: "name adapters of this model",
+    });
+  }
+  return lazyTrees.map(params, (weight, path): LazyArray => {
     const low = adapters[ownerOf(path)];
     if (low === undefined || !path.endsWith(".weight")) return weight;
     const scale = alpha / low.lora_A.shape.at(-2)!;
@@ -97,3 +74,4 @@ export const mergedWhenRead = (
         }),
     };
   });
+};

@@ -25,11 +25,12 @@ import {
 import { compile, type DeviceService, evaluate, theDevice } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
+import * as assert from "uvu/assert";
 import { exportDecoder } from "../../pipelines/weights/huggingface/export.ts";
 import { loadDecoder, openVisionTower, openDecoder } from "../../pipelines/weights/huggingface/load.ts";
 import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.ts";
-import { uploadLazies } from "../../pipelines/weights/lazy.ts";
-import { mergeAdapters, unmergeAdapters } from "../../pipelines/weights/merge.ts";
+import { lazyArray, readLazies, uploadLazies } from "../../pipelines/weights/lazy.ts";
+import { mergeAdapters } from "../../pipelines/weights/merge.ts";
 import { inFolder, savedModel, writeModel } from "../support/checkpoint.ts";
 import { golden } from "../support/fixtures.ts";
 import { near } from "../support/near.ts";
@@ -115,21 +116,20 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
       })));
     }));
 
-  test("adapters merged on the device, exported, loaded again, and taken out of the weights", () =>
+  test("adapters merged, exported, loaded again, and taken out of the weights", () =>
     inFolder(async (folder) => {
       await writeModel(folder, savedModel("llama"));
       const device = await opened, file = golden("llama");
       await run(Effect.provideService(
         Effect.gen(function* () {
-          const { config, params } = yield* loadDecoder(folder), { specs } = yield* openDecoder(folder);
+          const { config, params, specs } = yield* openDecoder(folder);
           const maps = linearMaps(specs).filter((map) => file.has(`io.lora.${map}.lora_A`));
           const adapters = Object.fromEntries(maps.map((map) => [map, {
-            lora_A: file.get(`io.lora.${map}.lora_A`),
-            lora_B: file.get(`io.lora.${map}.lora_B`),
+            lora_A: lazyArray(file.get(`io.lora.${map}.lora_A`)),
+            lora_B: lazyArray(file.get(`io.lora.${map}.lora_B`)),
           }]));
-          const base = params as unknown as Tree<NdArray>;
-          const merged = yield* mergeAdapters(base, { adapters, alpha: 8 });
-          yield* exportDecoder(`${folder}/merged`, { config, params: merged as never });
+          const merged = mergeAdapters(params, adapters, 8);
+          yield* exportDecoder(`${folder}/merged`, { config, params: merged });
           const again = yield* loadDecoder(`${folder}/merged`);
           const p = placeholders("w", specs) as unknown as LlamaParams<Tensor>;
           const ids = input("ids", file.get("io.input_ids").shape, "i32");
@@ -138,13 +138,12 @@ export const checkpointSuite = (name: string, opened: Promise<DeviceService>): v
             ids: file.get("io.input_ids"),
           });
           near("logits", logits!, file.get("io.lora.logits"), CLIP);
-          const without = arrayTrees.flatten(yield* unmergeAdapters(merged, { adapters, alpha: 8 }));
-          for (const [path, want] of arrayTrees.entries(base)) {
+          const without = arrayTrees.flatten(yield* readLazies(mergeAdapters(merged, adapters, -8)));
+          for (const [path, want] of arrayTrees.entries(yield* readLazies(params))) {
             near(path, without[path]!, want, { rtol: 3e-7, atol: 0 });
           }
-          const strange = { adapters: { "model.layers.9.mlp.up_proj": adapters[maps[0]!]! }, alpha: 8 };
-          const error = yield* Effect.flip(mergeAdapters(base, strange));
-          if (!(error instanceof TreeError)) throw error;
+          const strange = { "model.layers.9.mlp.up_proj": adapters[maps[0]!]! };
+          assert.throws(() => mergeAdapters(params, strange, 8), (error: unknown) => error instanceof TreeError);
         }),
         theDevice(),
         device,

@@ -3,14 +3,19 @@ import {
   type Adapters,
   adaptersOf,
   arrayTrees,
+  bindingsOf,
   initialise,
+  interpret,
   llamaSpecs,
   loraSpecs,
+  mergeLora,
   type NdArray,
   type ParameterSpec,
+  placeholders,
+  type Tensor,
+  tensors,
   type Tree,
 } from "@chain-of-sight/core";
-import { cpu } from "@chain-of-sight/kernels";
 import * as Effect from "effect/Effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,7 +23,7 @@ import { exportPeft, loadPeft } from "../../pipelines/weights/huggingface/peft.t
 import { UnsupportedError } from "../../pipelines/weights/huggingface/unsupported.ts";
 import { MisfitError } from "../../pipelines/weights/misfit.ts";
 import { lazyArrays, lazyTrees, readLazies } from "../../pipelines/weights/lazy.ts";
-import { mergeAdapters, mergedWhenRead } from "../../pipelines/weights/merge.ts";
+import { mergeAdapters } from "../../pipelines/weights/merge.ts";
 import { numbers } from "../../pipelines/tune/step_work.ts";
 import { openSource } from "../../pipelines/weights/source.ts";
 import { fileOf, inFolder } from "../support/checkpoint.ts";
@@ -271,7 +276,7 @@ test("with numbers that are not finite are refused", () =>
     }
   }));
 
-test("adapters are added to weights when these are read, as they are on a device, of stacked blocks too", async () => {
+test("adapters are added to weights when these are read, as the language adds them, of stacked blocks too", async () => {
   const { scan: _, ...plain } = {
     vocabulary: 48,
     width: 8,
@@ -290,12 +295,15 @@ test("adapters are added to weights when these are read, as they are on a device
       initialise([5, 2], low as Tree<ParameterSpec>) as Tree<NdArray>,
       (array, path) => numbers(array.shape, path.length),
     ) as Adapters<NdArray>;
-    const whole = await run(mergeAdapters(params, { adapters, alpha: 6 }).pipe(Effect.provide(cpu())));
-    const lazy = mergedWhenRead(lazyArrays(params), adaptersOf(lazyTrees.flatten(lazyArrays(adapters))), 6);
+    const p = placeholders("p", all) as Tree<Tensor>, q = placeholders("q", low as Tree<ParameterSpec>);
+    const sums = tensors.entries(mergeLora(p, q as unknown as Adapters<Tensor>, 6));
+    const given = { ...bindingsOf("p", params), ...bindingsOf("q", adapters as Tree<NdArray>) };
+    const wanted = interpret(sums.map(([, t]) => t), given);
+    const lazy = mergeAdapters(lazyArrays(params), adaptersOf(lazyTrees.flatten(lazyArrays(adapters))), 6);
     const read = arrayTrees.flatten(await run(readLazies(lazy)));
-    for (const [path, { data }] of arrayTrees.entries(whole)) {
-      assert.ok(data.every((x, i) => Math.abs(x - read[path]!.data[i]!) < 1e-5), path);
-    }
+    sums.forEach(([path], i) =>
+      assert.ok(wanted[i]!.data.every((x, at) => Math.abs(x - read[path]!.data[at]!) < 1e-5), path)
+    );
     assert.equal(read["model.embed_tokens.weight"], arrayTrees.flatten(params)["model.embed_tokens.weight"]);
   }
 });
