@@ -171,15 +171,11 @@ const fusedKernels = (
   }
   if (limits.fuse && limits.gpu) {
     for (const [shared, readers] of users) {
-      const inOrder = [...readers].filter((t) => !isAlone(t)).sort((a, b) =>
-        placeOf.get(a)! - placeOf.get(b)!
+      const siblings = [...readers].filter((t) => mostlyReads(groupOf.get(t)!, shared, donated))
+        .sort((a, b) => placeOf.get(a)! - placeOf.get(b)!);
+      siblings.forEach((t, i) =>
+        siblings.slice(i + 1).forEach((u) => merge(groupOf.get(t), groupOf.get(u)!))
       );
-      inOrder.forEach((t, i) => {
-        for (const u of inOrder.slice(i + 1)) {
-          const a = groupOf.get(t)!, b = groupOf.get(u)!;
-          if (areSiblings(a, b, shared, donated)) merge(a, b);
-        }
-      });
     }
     // copies of weights of one size, as many as one kernel may bind
     const copies = order.filter((t) => is("cast", t) && isGiven(t.args[0]!));
@@ -238,12 +234,16 @@ const sourcesOf = (t: Tensor, roots: Roots): Pick<Group, "sources" | "apart"> =>
 const MOST_MEMBERS = 24;
 
 /**
- * Whether two groups of loops read one tensor that is as large as any that they read: together they read it once. An
+ * Whether a group of loops reads nothing larger than a tensor: in one kernel with others that do, it reads that once. An
  * update of state stays alone: it is written in place if its kernel reads nothing of the state but what it replaces.
  */
-const areSiblings = (a: Group, b: Group, shared: Tensor, donated: ReadonlyMap<Tensor, Tensor>): boolean =>
-  ![...a.members, ...b.members].some((t) => is("matmul", t) || donated.has(t)) &&
-  [...a.sources, ...b.sources].every((s) => sizeOf(s.shape) <= sizeOf(shared.shape));
+const mostlyReads = (
+  { members, sources }: Group,
+  shared: Tensor,
+  donated: ReadonlyMap<Tensor, Tensor>,
+): boolean =>
+  !members.some((t) => is("matmul", t) || isAlone(t) || donated.has(t)) &&
+  [...sources].every((s) => sizeOf(s.shape) <= sizeOf(shared.shape));
 
 /** Whether a kernel of a root holds no other. */
 const isAlone = (t: Tensor): boolean => is("scatterAdd", t) || is("result", t) || is("foreachSum", t);
