@@ -147,10 +147,21 @@ test("each rank makes its share of some things, and all get the texts of all in 
 
 if (openMpi) {
   const worker = new URL("../support/rank_worker.ts", import.meta.url).pathname;
-  const train = (ranks: number, name: string, more: Partial<Ask> = {}) => {
+  const asked = (name: string, more: Partial<Ask>): string => {
     const ask: Ask = { folder: `${folder}/${name}`, micro: 4, steps: 12, every: 2, ...more };
     Deno.mkdirSync(ask.folder, { recursive: true });
-    return ranksOf(ranks, [worker, JSON.stringify(ask)]);
+    return JSON.stringify(ask);
+  };
+  const train = (ranks: number, name: string, more: Partial<Ask> = {}) =>
+    ranksOf(ranks, [worker, asked(name, more)]);
+  /** Hashes of what trainings by name, one after the other, end with. */
+  const trainAll = async (ranks: number, all: Readonly<Record<string, Partial<Ask>>>) => {
+    const { code, out, err } = await ranksOf(ranks, [
+      worker,
+      ...Object.entries(all).map(([name, more]) => asked(name, more)),
+    ]);
+    assert.is(code, 0, err);
+    return Object.fromEntries(Object.keys(all).map((name, i) => [name, out.split("\n")[i]]));
   };
   /** Metric lines without what a process took and held. */
   const lines = (name: string) =>
@@ -159,14 +170,29 @@ if (openMpi) {
       return JSON.stringify(numbers);
     });
 
-  test("1, 2 and 4 ranks, and 2, 4 and 1 in turn that die of anything, give one checkpoint and the same metrics", async () => {
-    const whole = await train(1, "whole");
-    assert.is(whole.code, 0, whole.err);
-    for (const ranks of [2, 4]) {
-      const same = await train(ranks, `on-${ranks}`, { shards: ranks === 4 });
-      assert.is(same.out, whole.out, same.err);
-      assert.equal(lines(`on-${ranks}`), lines("whole"));
+  test("1, 2 and 4 ranks give one checkpoint and the same metrics: on the CPU and WebGPU, where they share the optimiser's memory, and where a step of one is not finite", async () => {
+    const skips = (rank: number) =>
+      ({ steps: 6, skips: true, fault: { rank, step: 2, kind: "NaN" } }) satisfies Partial<Ask>;
+    const webgpu = { micro: 2, steps: 3, every: 3, device: "webgpu" } as const;
+    const alone = await trainAll(1, { whole: {}, skips: skips(0), webgpu });
+    const shared = {
+      ...await trainAll(2, {
+        "whole.2": {},
+        "skips.parts": { ...skips(1), shards: true },
+        "webgpu.2": webgpu,
+        "webgpu.parts": { ...webgpu, shards: true },
+      }),
+      ...await trainAll(4, { "whole.parts": { shards: true } }),
+    };
+    for (const [name, hash] of Object.entries(shared)) {
+      const of = name.split(".")[0]!;
+      assert.is(hash, alone[of], name);
+      assert.equal(lines(name), lines(of), name);
     }
+    assert.match(lines("skips").at(-1)!, '"skipped":1');
+  });
+
+  test("2, 4 and 1 ranks in turn that die of anything give the checkpoint and metrics of one process", async () => {
     // each goes on from the last checkpoint of the one before
     const ends = async (ranks: number, code: number, fault: Ask["fault"] & object, says: RegExp) => {
       const { code: got, err } = await train(ranks, "mortal", {
@@ -194,12 +220,12 @@ if (openMpi) {
       [...Deno.readDirSync(`${folder}/mortal`)].filter(({ name }) => /-of-00004/.test(name)).length,
       4,
     );
-    const last = await train(1, "mortal");
+    const { code, err } = await train(1, "mortal");
+    assert.is(code, 0, err);
     assert.equal(
       Deno.readFileSync(`${folder}/mortal/c.safetensors`),
       Deno.readFileSync(`${folder}/whole/c.safetensors`),
     );
-    assert.is(last.out, whole.out, last.err);
     assert.equal(lines("mortal"), lines("whole"));
   });
 
@@ -218,32 +244,6 @@ if (openMpi) {
     for (const [name, value] of expected) assert.equal(found.get(name), value, name);
   });
 
-  test("two ranks on WebGPU, with the optimiser's memory shared and not, give the checkpoint of one process there", async () => {
-    const there = (ranks: number, name: string, shards = false) =>
-      train(ranks, name, { micro: 2, steps: 3, every: 3, device: "webgpu", shards });
-    const alone = await there(1, "webgpu");
-    assert.is(alone.code, 0, alone.err);
-    for (const shards of [false, true]) {
-      const same = await there(2, `webgpu-${shards}`, shards);
-      assert.is(same.out, alone.out, same.err);
-      assert.equal(lines(`webgpu-${shards}`), lines("webgpu"));
-    }
-  });
-
-  test("a step that is not finite on one rank is left out by all, whose scales of the loss stay alike", async () => {
-    const skipping = (ranks: number, more: Partial<Ask> = {}) =>
-      train(ranks, `skips-${ranks}`, {
-        steps: 6,
-        skips: true,
-        fault: { rank: ranks - 1, step: 2, kind: "NaN" },
-        ...more,
-      });
-    const [alone, shared] = await Promise.all([skipping(1), skipping(2, { shards: true })]);
-    assert.is(shared.out, alone.out, shared.err);
-    assert.equal(lines("skips-2"), lines("skips-1"));
-    assert.ok(lines("skips-2").at(-1)!.includes('"skipped":1'), lines("skips-2").at(-1));
-  });
-
   test("ranks whose states drift apart are named before a checkpoint is written", async () => {
     const { code, err } = await train(2, "drift", { drift: true });
     assert.is(code, 1, err);
@@ -251,7 +251,7 @@ if (openMpi) {
     assert.throws(() => Deno.statSync(`${folder}/drift/c.safetensors`), "os error 2");
   });
 
-  test("MPI's own sum by a ring gives other bits; ours are those of the tree, and 10,000 leave memory flat", async () => {
+  test("MPI's own sum by a ring gives other bits; ours are those of the tree, and leave memory flat", async () => {
     const ring = ["coll_tuned_use_dynamic_rules", "coll_tuned_allreduce_algorithm"].flatMap((name, i) => [
       "--mca",
       name,
@@ -265,8 +265,8 @@ if (openMpi) {
       found: readonly (readonly [number, number])[];
       held: readonly [number, number];
     };
-    // a kept promise, view or buffer of 4 KiB each would be 36 MiB
-    assert.ok(after - before < 24, `${before} MiB after 1,000 exchanges, ${after} after 10,000`);
+    // a kept buffer of 16 KiB each would be 31 MiB
+    assert.ok(after - before < 24, `${before} MiB after 500 exchanges, ${after} after 2,500`);
     for (const [ours, theirs] of found) {
       assert.is(ours, of);
       assert.ok(theirs < 0.9 * of, `${theirs} of ${of}`);

@@ -1,6 +1,6 @@
 /**
  * One rank that sums numbers by MPI_Allreduce and by our tree; rank 0 prints how many of the bits of each are those of the
- * tree, and the MiB that it holds after 1,000 and 10,000 sums.
+ * tree, and the MiB that it holds after 500 and 2,500 sums.
  */
 import * as Effect from "effect/Effect";
 import { openMpi } from "../../pipelines/ranks/mpi.ts";
@@ -31,11 +31,11 @@ await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
   const inPlace = Deno.UnsafePointer.create(1n);
   mpi.MPI_Allreduce(inPlace, theirs, N, mpi.ompi_mpi_float, mpi.ompi_mpi_op_sum, mpi.ompi_mpi_comm_world);
   const found = yield* gather(JSON.stringify([equal(ours, tree), equal(theirs, tree)]));
-  // memory after some exchanges, and after ten times as many
-  const few = new Uint8Array(4096), held: number[] = [];
-  for (let i = 1; i <= 10_000; i++) {
+  // memory after some exchanges, and after five times as many
+  const few = new Uint8Array(16_384), held: number[] = [];
+  for (let i = 1; i <= 2500; i++) {
     yield* sum(few);
-    if (i === 1000 || i === 10_000) held.push(Deno.memoryUsage().rss / 2 ** 20);
+    if (i === 500 || i === 2500) held.push(Deno.memoryUsage().rss / 2 ** 20);
   }
   if (rank === 0) console.log(JSON.stringify({ of: N, found: found.map((text) => JSON.parse(text)), held }));
 })));
